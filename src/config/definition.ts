@@ -1,0 +1,157 @@
+/**
+ * The checked definitions that the project's files become. Everything downstream (client, worker, activities) reads these
+ * and never YAML. A `LoadDefinition` is plain JSON without secrets: it is frozen into `waybill.batch.definition` when a
+ * batch opens, SQL text included.
+ */
+
+export const LOAD_KINDS = ['acquisition', 'core', 'services', 'task'] as const;
+export type LoadKind = (typeof LOAD_KINDS)[number];
+
+/** A value of `params:`, bound as `:params.name`. */
+export type ParameterValue = string | number | boolean | null;
+
+/** One database. The URL holds the credentials: it stays in this process and is never frozen, logged or sent. */
+export interface ConnectionDefinition {
+  name: string;
+  url: string;
+  /** `postgres` for postgres:// and postgresql:// URLs. */
+  scheme: 'postgres' | 'mysql' | 'mariadb';
+  /** Most connections that one worker opens to it, over all loads. Default 8. */
+  maxConnections: number;
+  /** Schema (MySQL: database) of the control tables. Default `waybill`. */
+  controlSchema: string;
+  /** `true`: verify the server's certificate against the system's authorities; or files in PEM format. */
+  tls?: boolean | { ca?: string; cert?: string; key?: string };
+}
+
+/** A text of SQL and where it stands: one file, or one inline scalar of a load file. */
+export interface SqlSource {
+  text: string;
+  /** Path relative to the project folder. */
+  file: string;
+  /** 1-based line and column, in `file`, of the text's first character. */
+  line: number;
+  column: number;
+}
+
+/** `inputs:` of a core load: a landing table. */
+export interface InputTable {
+  table: string;
+  /** Filled by scripts outside Waybill, not by an acquisition of this project. */
+  external: boolean;
+}
+
+/** How a stage is cut into chunks. */
+export interface ChunkDefinition {
+  /** A landing table of `inputs`, or an output of a load in `consumes`. */
+  input: string;
+  /** Rows a chunk, about. */
+  rows: number;
+  /** All rows of one value of these columns share a chunk. Absent: a chunk is any part of the table. */
+  key?: string[];
+}
+
+export interface StageDefinition {
+  name: string;
+  sql: SqlSource[];
+  chunk?: ChunkDefinition;
+  /** Overrides the load's `lanes`. */
+  lanes?: number;
+}
+
+/** An output and how a batch's rows leave it again. Today `rollback: delete` and `write: append` only. */
+export interface OutputDefinition {
+  table: string;
+  rollback: 'delete';
+  write: 'append';
+}
+
+/** `expect:` of a check: the first column of the first row must compare so. */
+export interface Expectation {
+  operator: '=' | '<>' | '<' | '<=' | '>' | '>=';
+  value: number;
+  /** As the user wrote it, for messages. */
+  text: string;
+}
+
+export interface CheckDefinition {
+  name: string;
+  sql: SqlSource;
+  expect: Expectation;
+  /** `error` (default) fails the batch; `warn` is recorded and shown. */
+  severity: 'error' | 'warn';
+}
+
+/** `from:` of an acquisition. */
+export interface AcquisitionSource {
+  connection: string;
+  table: string;
+  /** Column whose growing values cut windows. Absent: the whole table, every time. */
+  cursor?: string;
+  /** Time cursors: milliseconds behind the source server's clock where a window ends. Default 10,000; never 0 by default. */
+  lagMs: number;
+  /** First value of the first window. Absent: everything. */
+  start?: string;
+}
+
+/** One load, checked. */
+export interface LoadDefinition {
+  /** `core.flight`: the file's path under `loads/`, dots for slashes, without `.yaml`. */
+  name: string;
+  kind: LoadKind;
+  /** Relative path of the load's file. */
+  file: string;
+  description?: string;
+  enabled: boolean;
+  /** The connection that holds inputs, outputs and the control tables of this load. */
+  connection: string;
+  inputs: InputTable[];
+  /** Names of loads whose published batches this load takes, each once. */
+  consumes: string[];
+  reads: string[];
+  outputs: OutputDefinition[];
+  stages: StageDefinition[];
+  checks: CheckDefinition[];
+  /** Each step is a list of statements that runs in one transaction. */
+  before: SqlSource[];
+  after: SqlSource[];
+  needs: string[];
+  params: Record<string, ParameterValue>;
+  /** Server settings, set for each transaction of the load. */
+  sessionParams: Record<string, string>;
+  lanes: number;
+  maxAttempts: number;
+  maxRuntimeMs: number;
+  onFailure: 'roll_back' | 'hold';
+  renamedFrom?: string;
+  /** Acquisitions only. `outputs` then holds the landing table. */
+  from?: AcquisitionSource;
+  /** Acquisitions only: rows a chunk, about. */
+  chunkRows: number;
+  /**
+   * For each table in `consumes`' reach: the load that writes it (`core.flight` → load name), so that braces can be
+   * resolved from the frozen definition alone. Key: table, value: producing load.
+   */
+  producers: Record<string, string>;
+}
+
+/** A session: several loads, in the order that their tables and `needs` give. */
+export interface SessionDefinition {
+  name: string;
+  /** Load names, patterns expanded, disabled ones left out, in dependency order. */
+  loads: string[];
+  /** For each load, the loads of this session that must end well before it starts. */
+  dependencies: Record<string, string[]>;
+}
+
+/** A project folder, read and checked. */
+export interface Project {
+  name: string;
+  /** Absolute path. */
+  directory: string;
+  /** Temporal task queue of its workers. Default `waybill`. */
+  taskQueue: string;
+  connections: Record<string, ConnectionDefinition>;
+  loads: Record<string, LoadDefinition>;
+  sessions: Record<string, SessionDefinition>;
+}

@@ -1,0 +1,161 @@
+/**
+ * Everything that crosses the border of the workflows: inputs, results, signals, updates, the query. Pure types and
+ * message definitions, so that client and command line can import it without the sandbox.
+ */
+import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
+
+export type ParameterValue = string | number | boolean | null;
+
+/** Input of the workflow `load`. `{ "load": "core.flight" }` is all it takes. */
+export interface LoadInput {
+  load: string;
+  /** Skip waiting for people: a batch whose workflow cannot be found is fenced and redone at once. */
+  force?: boolean;
+  /** Go on in the held batch. */
+  resume?: boolean;
+  /** Take over `_processing` tables that no batch knows (cut-over from another tool). */
+  adopt?: boolean;
+  params?: Record<string, ParameterValue>;
+  requestedBy?: string;
+  /** Set by the workflow itself when it continues as new. */
+  continued?: ContinuedLoad;
+}
+
+/** What a run hands to the run that continues it. */
+export interface ContinuedLoad {
+  batch: BatchReference;
+  /** How many batches this workflow has opened (force opens another). */
+  attempt: number;
+  lanes?: number;
+  paused: boolean;
+  runs: number;
+}
+
+/** A batch, found again by connection and id. Never credentials, never SQL. */
+export interface BatchReference {
+  connection: string;
+  batchId: string;
+}
+
+export type BatchState =
+  | 'running'
+  | 'checking'
+  | 'held'
+  | 'published'
+  | 'rolling_back'
+  | 'failed'
+  | 'cancelled'
+  | 'retracting'
+  | 'retracted';
+
+export interface ErrorSummary {
+  type: string;
+  message: string;
+  where?: string;
+  next?: string;
+}
+
+/** Result of the workflow `load`. */
+export interface LoadResult {
+  load: string;
+  /** `finished`: published; `nothing`: there was nothing to do and no batch was opened. */
+  status: 'finished' | 'nothing';
+  batch?: BatchReference;
+  rowsWritten: number;
+  chunks: number;
+  /** Why there was nothing to do. */
+  reason?: string;
+  /** Checks of severity `warn` that failed. */
+  warnings: string[];
+}
+
+export interface StageProgress {
+  name: string;
+  state: 'waiting' | 'planning' | 'running' | 'done' | 'failed';
+  chunksDone: number;
+  chunksTotal: number;
+  rows: number;
+  lanes: number;
+}
+
+/** Answer of the query `progress`. */
+export interface LoadProgress {
+  load: string;
+  /** What the workflow does now: opening, before, snapshot, stage name, checking, publishing, rolling back, … */
+  phase: string;
+  batch?: BatchReference;
+  state?: BatchState;
+  paused: boolean;
+  lanes: number;
+  stages: StageProgress[];
+  error?: ErrorSummary;
+  /** How many runs (continue-as-new) came before this one. */
+  continued: number;
+}
+
+export interface SteerResult {
+  load: string;
+  batch?: BatchReference;
+  /** `accepted`, or why nothing will change. */
+  answer: string;
+}
+
+export interface SessionInput {
+  session: string;
+  requestedBy?: string;
+  params?: Record<string, ParameterValue>;
+}
+
+export interface SessionLoadResult {
+  load: string;
+  status: 'finished' | 'nothing' | 'failed' | 'cancelled' | 'skipped' | 'running' | 'waiting';
+  batch?: BatchReference;
+  rowsWritten?: number;
+  error?: ErrorSummary;
+}
+
+export interface SessionResult {
+  session: string;
+  status: 'finished' | 'failed';
+  loads: SessionLoadResult[];
+}
+
+export interface SessionProgress {
+  session: string;
+  loads: SessionLoadResult[];
+}
+
+export const cancelSignal = defineSignal<[{ requestedBy?: string; reason?: string }?]>('cancel');
+export const forceReloadSignal = defineSignal<[{ requestedBy?: string; reason?: string }?]>('forceReload');
+export const pauseSignal = defineSignal('pause');
+export const resumeSignal = defineSignal('resume');
+export const setLanesSignal = defineSignal<[number]>('setLanes');
+
+export const cancelUpdate = defineUpdate<SteerResult, [{ requestedBy?: string; reason?: string }?]>('cancel');
+export const forceReloadUpdate = defineUpdate<SteerResult, [{ requestedBy?: string; reason?: string }?]>('forceReload');
+export const pauseUpdate = defineUpdate<SteerResult>('pause');
+export const resumeUpdate = defineUpdate<SteerResult>('resume');
+export const setLanesUpdate = defineUpdate<SteerResult, [number]>('setLanes');
+
+export const progressQuery = defineQuery<LoadProgress>('progress');
+export const sessionProgressQuery = defineQuery<SessionProgress>('progress');
+
+/** `load/<name>`: one at a time, because Temporal lets one workflow of an id run. */
+export const loadWorkflowId = (load: string): string => `load/${load}`;
+export const sessionWorkflowId = (session: string): string => `session/${session}`;
+/** The task queue unless the project says otherwise. */
+export const TASK_QUEUE = 'waybill';
+
+/** Types of the `ApplicationFailure` that a failed load ends with. People and scripts search for these names. */
+export const FAILURE = {
+  /** The batch failed and was rolled back (or is held). */
+  loadFailed: 'LoadFailed',
+  /** Refused before anything was touched; the message says what to do. */
+  refused: 'Refused',
+  /** The project's files are wrong, or do not know this load. */
+  configuration: 'Configuration',
+  /** Cancelled by the signal. */
+  cancelled: 'Cancelled',
+  /** Published, but an `after` step failed: the next start resumes it. */
+  afterFailed: 'AfterFailed',
+} as const;
