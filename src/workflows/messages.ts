@@ -154,8 +154,18 @@ export const FAILURE = {
   refused: 'Refused',
   /** The project's files are wrong, or do not know this load. */
   configuration: 'Configuration',
+  /** A check of severity `error` failed; the batch was rolled back (or is held). */
+  check: 'CheckFailed',
+  /** The batch ran past `max_runtime`. */
+  timeout: 'Timeout',
   /** Cancelled by the signal. */
   cancelled: 'Cancelled',
+  /** A database, the Temporal server or a worker cannot be reached. */
+  unreachable: 'Unreachable',
+  /** The batch was fenced while an activity worked for it. */
+  fenced: 'Fenced',
+  /** The database refused a statement of ours, or failed. */
+  database: 'Database',
   /** Published, but an `after` step failed: the next start resumes it. */
   afterFailed: 'AfterFailed',
 } as const;

@@ -1,0 +1,15 @@
+-- One chunk: the flights of one part of the snapshot, each with the states that it connects.
+insert into core.flight (
+  flight_id, flight_day, departs_at, origin, origin_state, destination, destination_state,
+  delay_minutes, distance_miles, batch_id)
+with airport as (
+  -- Published versions, and the ones that the stage before this one wrote.
+  select distinct on (a.iata) a.iata, a.state
+  from {{ core.airport }} a
+  order by a.iata, a.batch_id desc
+)
+select f.flight_id, f.date::date, f.date, f.origin, o.state, f.destination, d.state,
+       f.delay, f.distance, :batch_id
+from {{ acq.flight }} f
+left join airport o on o.iata = f.origin
+left join airport d on d.iata = f.destination

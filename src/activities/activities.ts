@@ -1,0 +1,38 @@
+/** All activities of a worker, made from one engine. The workflow sees only the types. */
+import type { Engine } from './engine.ts';
+import { awaitLoad } from './await-load.ts';
+import { dropSnapshot } from './drop-snapshot.ts';
+import { fenceBatch } from './fence-batch.ts';
+import { openBatch } from './open-batch.ts';
+import { planSession } from './plan-session.ts';
+import { planStage } from './plan-stage.ts';
+import { publish } from './publish.ts';
+import { rollBack } from './roll-back.ts';
+import { runChecks } from './run-checks.ts';
+import { runLane } from './run-lane.ts';
+import { runSteps } from './run-steps.ts';
+import { settleSource } from './settle-source.ts';
+import { steerLanes } from './steer-lanes.ts';
+import { takeSnapshot } from './take-snapshot.ts';
+
+export function createActivities(engine: Engine) {
+  return {
+    openBatch: openBatch(engine),
+    runSteps: runSteps(engine),
+    takeSnapshot: takeSnapshot(engine),
+    settleSource: settleSource(engine),
+    planStage: planStage(engine),
+    runLane: runLane(engine),
+    steerLanes: steerLanes(engine),
+    runChecks: runChecks(engine),
+    publish: publish(engine),
+    dropSnapshot: dropSnapshot(engine),
+    fenceBatch: fenceBatch(engine),
+    rollBack: rollBack(engine),
+    planSession: planSession(engine),
+    awaitLoad: awaitLoad(engine),
+  };
+}
+
+/** What the workflows call. */
+export type Activities = ReturnType<typeof createActivities>;

@@ -1,0 +1,134 @@
+import { claimChunk, markAttempt, markDone, type Chunk } from '../control/chunks.ts';
+import { SourceError } from '../copy/copy-rows.ts';
+import type { ErrorFacts, Session } from '../database/dialect.ts';
+import type { BatchReference } from '../workflows/messages.ts';
+import type { BatchContext } from './batch-context.ts';
+
+/** Between two attempts while a source is down. */
+const SOURCE_DOWN_SECONDS = 5;
+
+/** What is done for one chunk, inside the chunk's transaction. */
+export interface ChunkWork {
+  /** Runs it; how many rows it wrote, and read where that is known. Throws to have it rolled back. */
+  run(session: Session, chunk: Chunk): Promise<{ rows: number; rowsRead: number | null }>;
+  close(): Promise<void>;
+}
+
+export interface ChunkAttempt extends BatchReference {
+  stage: number;
+  lane: number;
+  lowWater: number;
+  worker: string;
+  /** The lane's last attempt died: count this one before it runs. */
+  suspicious: boolean;
+  work: ChunkWork;
+}
+
+/** What became of one turn. */
+export type Turn =
+  | { kind: 'done'; n: number; rows: number }
+  | { kind: 'nothing' }
+  | { kind: 'stopped' }
+  | { kind: 'fenced' }
+  /** The chunk failed for good, and the ledger says why. */
+  | { kind: 'failed'; n: number; message: string; attempts: number }
+  /** It failed and will be tried again, here or elsewhere, not before its time. */
+  | { kind: 'again' }
+  /** The connection is gone, or cannot be had: the server rolls back, the chunk is free again. */
+  | { kind: 'lost'; running: boolean };
+
+
+/**
+ * One chunk transaction (DESIGN §3): gate, state, claim, the work under a savepoint, the ledger, COMMIT. Rows and ledger
+ * commit together, so a chunk happens once, however often its lane is retried.
+ */
+export async function attemptChunk(session: Session, context: BatchContext, at: ChunkAttempt): Promise<Turn> {
+  const { database } = context;
+  let chunk: Chunk | undefined;
+  try {
+    const startedAt = new Date();
+    const gate = await database.dialect.beginChunk(session, database, at);
+    if (gate.state !== 'running') return await leave(session, { kind: 'fenced' });
+    if (gate.stop) return await leave(session, { kind: 'stopped' });
+    chunk = await claimChunk(session, database, at);
+    if (!chunk) return await leave(session, { kind: 'nothing' });
+    if (at.suspicious) return await countBeforeRunning(session, context, at, chunk);
+
+    await session.savepoint();
+    const done = await at.work.run(session, chunk);
+    await markDone(session, database, { ...at, n: chunk.n }, { ...done, worker: at.worker, startedAt });
+    await session.commit();
+    return { kind: 'done', n: chunk.n, rows: done.rows };
+  } catch (error) {
+    const facts = factsOf(error, context);
+    if (facts.kind === 'connection' || chunk === undefined) {
+      if (facts.kind === 'permanent') throw error;
+      return { kind: 'lost', running: chunk !== undefined };
+    }
+    return recordFailure(session, context, at, chunk, facts);
+  }
+}
+
+async function leave(session: Session, turn: Turn): Promise<Turn> {
+  await session.rollback();
+  return turn;
+}
+
+/** Commits `attempts + 1` by itself. The chunk is claimed anew, by whoever comes first, with its attempt counted. */
+async function countBeforeRunning(
+  session: Session,
+  { database, batch }: BatchContext,
+  at: ChunkAttempt,
+  chunk: Chunk,
+): Promise<Turn> {
+  const attempts = chunk.attempts + 1;
+  const failed = attempts >= batch.definition.maxAttempts;
+  const error = `a worker died or lost its heartbeat ${attempts} times while it ran this chunk`;
+  await markAttempt(session, database, { ...at, n: chunk.n }, { error, waitSeconds: 0, failed, worker: at.worker });
+  await session.commit();
+  return failed ? { kind: 'failed', n: chunk.n, message: error, attempts } : { kind: 'again' };
+}
+
+/**
+ * Rolls back to the savepoint and commits what happened under the same claim: nobody else burns this chunk's attempts in
+ * between. Where the transaction itself is lost (deadlock, a statement that committed), it is done anew through the gate.
+ */
+async function recordFailure(
+  session: Session,
+  context: BatchContext,
+  at: ChunkAttempt,
+  chunk: Chunk,
+  facts: ErrorFacts,
+): Promise<Turn> {
+  const { database, batch } = context;
+  const attempts = chunk.attempts + 1;
+  const failed = facts.kind === 'permanent' || attempts >= batch.definition.maxAttempts;
+  const usedUp = facts.kind !== 'permanent' && failed;
+  const error = usedUp ? `${facts.message} (${attempts} attempts)` : facts.message;
+  const message = usedUp ? `${facts.safeMessage} (${attempts} attempts)` : facts.safeMessage;
+  const waitSeconds = Math.max(facts.retryAfterSeconds, backoffSeconds(attempts));
+  try {
+    try {
+      await session.rollbackToSavepoint();
+    } catch {
+      await session.rollback();
+      const gate = await database.dialect.beginChunk(session, database, at);
+      if (gate.state !== 'running') return await leave(session, { kind: 'fenced' });
+    }
+    await markAttempt(session, database, { ...at, n: chunk.n }, { error, waitSeconds, failed, worker: at.worker });
+    await session.commit();
+    return failed ? { kind: 'failed', n: chunk.n, message, attempts } : { kind: 'again' };
+  } catch {
+    return { kind: 'lost', running: true };
+  }
+}
+
+/** A source that cannot be reached leaves this session whole: the chunk is tried again, here or elsewhere. */
+function factsOf(error: unknown, { database }: BatchContext): ErrorFacts {
+  if (!(error instanceof SourceError)) return database.dialect.classify(error);
+  const facts = database.dialect.classify(error.cause);
+  return facts.kind === 'connection' ? { ...facts, kind: 'transient', retryAfterSeconds: SOURCE_DOWN_SECONDS } : facts;
+}
+
+/** 0.2 s, 0.4 s, … at most 30 s. */
+const backoffSeconds = (attempts: number): number => Math.min(30, 0.1 * 2 ** attempts);

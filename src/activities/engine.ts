@@ -1,0 +1,24 @@
+/**
+ * What activities are made from: the project, its databases, Temporal. Injected, so that a worker and a test build the
+ * same activities around different servers.
+ */
+import type { Client } from '@temporalio/client';
+import type { Logger } from 'pino';
+import type { Project } from '../config/definition.ts';
+import type { Databases } from '../database/databases.ts';
+
+export interface Engine {
+  databases: Databases;
+  /** Reads the project's files again: a load runs as its files are when its batch opens. */
+  loadProject: () => Promise<Project>;
+  client: Client;
+  /** Name of this worker in the ledger: host:pid. */
+  worker: string;
+  /** True once the worker was asked to stop: lanes end after their chunk. */
+  stopping: () => boolean;
+  /** Search attributes that the Temporal server has; one that it lacks would stop a workflow for ever. */
+  searchAttributes: () => Promise<string[]>;
+  /** History events after which a load continues as new. Temporal suggests 4,096 itself. */
+  historyLimit: number | undefined;
+  log: Logger;
+}

@@ -1,0 +1,59 @@
+import type { LoadDefinition } from '../config/definition.ts';
+import type { Batch } from '../control/batch.ts';
+import { stillPublished, unconsumed, type ProducerBatch } from '../control/consumption.ts';
+import { wantedBy } from '../control/landing.ts';
+import type { Database } from '../database/dialect.ts';
+import type { BatchReference } from '../workflows/messages.ts';
+import { nextWindow, type Window } from './acquisition-window.ts';
+import type { Engine } from './engine.ts';
+import type { SnapshotSurvey } from './survey-snapshot.ts';
+
+/** What a new batch would do. */
+export type Work =
+  | { kind: 'work'; consumes: ProducerBatch[]; window?: Window }
+  | { kind: 'nothing'; reason: string }
+  | { kind: 'wait'; batch: BatchReference; load: string };
+
+/** Is there anything to do? A start that finds nothing opens no batch. */
+export async function findWork(
+  engine: Engine,
+  database: Database,
+  load: LoadDefinition,
+  latest: Batch | undefined,
+  snapshot: SnapshotSurvey,
+): Promise<Work> {
+  if (load.from) return acquisitionWork(engine, database, load, load.from);
+  if (load.consumes.length > 0) return consumption(database, load, latest);
+  if (snapshot.inherited.length > 0 || snapshot.adopted.length > 0) return { kind: 'work', consumes: [] };
+  for (const { table } of load.inputs) {
+    if (await database.dialect.hasRows(database, table)) return { kind: 'work', consumes: [] };
+  }
+  return { kind: 'nothing', reason: `no rows in ${load.inputs.map((input) => input.table).join(', ')}` };
+}
+
+async function consumption(database: Database, load: LoadDefinition, latest: Batch | undefined): Promise<Work> {
+  const redo =
+    latest && latest.state !== 'published'
+      ? await stillPublished(database, database, latest.batchId, load.consumes)
+      : [];
+  const consumes = redo.length > 0 ? redo : await unconsumed(database, database, load.name, load.consumes);
+  if (consumes.length > 0) return { kind: 'work', consumes };
+  return { kind: 'nothing', reason: `every published batch of ${load.consumes.join(', ')} has been consumed` };
+}
+
+async function acquisitionWork(
+  engine: Engine,
+  database: Database,
+  load: LoadDefinition,
+  from: NonNullable<LoadDefinition['from']>,
+): Promise<Work> {
+  for (const { table } of load.outputs) {
+    const wanting = await wantedBy(database, database, table);
+    if (wanting) {
+      return { kind: 'wait', batch: { connection: database.connection, batchId: wanting.batchId }, load: wanting.load };
+    }
+  }
+  const window = await nextWindow(engine, database, load, from);
+  if (window === undefined) return { kind: 'nothing', reason: `nothing new in ${from.connection} ${from.table}` };
+  return { kind: 'work', consumes: [], window };
+}

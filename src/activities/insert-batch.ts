@@ -1,0 +1,142 @@
+import type { LoadDefinition } from '../config/definition.ts';
+import { BATCH_COLUMNS, batchOf, hashOf, type Batch } from '../control/batch.ts';
+import { newestPublished, recordInputs } from '../control/consumption.ts';
+import { recordEvent } from '../control/events.ts';
+import { lockLanding, wantedBy } from '../control/landing.ts';
+import { nextBatchId } from '../control/project.ts';
+import { inheritLineage, recordSnapshot } from '../control/snapshots.ts';
+import { processingName, type Database, type Session } from '../database/dialect.ts';
+import { raw, sql } from '../database/sql.ts';
+import type { BatchReference } from '../workflows/messages.ts';
+import type { Work } from './find-work.ts';
+import type { OpenRequest } from './open-batch.ts';
+import type { SnapshotSurvey } from './survey-snapshot.ts';
+
+interface Findings {
+  latest: Batch | undefined;
+  snapshot: SnapshotSurvey;
+  work: Extract<Work, { kind: 'work' }>;
+}
+
+/** Writes the batch and everything that it starts with, in one transaction. */
+export async function insertBatch(
+  database: Database,
+  load: LoadDefinition,
+  request: OpenRequest,
+  findings: Findings,
+): Promise<{ kind: 'opened'; batch: Batch } | { kind: 'wait'; batch: BatchReference; load: string }> {
+  const floor = await highestStamp(database, load, findings.latest);
+  return database.transaction(async (session) => {
+    if (load.renamedFrom) await rename(session, database, load.renamedFrom, load.name);
+    if (load.kind === 'acquisition') {
+      // A core load that takes its snapshot now holds these locks: either it sees this batch, or this sees its mark.
+      const tables = load.outputs.map((output) => output.table);
+      await lockLanding(session, database, tables);
+      for (const table of tables) {
+        const wanting = await wantedBy(session, database, table);
+        if (wanting) {
+          return { kind: 'wait', batch: { connection: database.connection, batchId: wanting.batchId }, load: wanting.load };
+        }
+      }
+    }
+    const batchId = await nextBatchId(session, database, floor);
+    await insertRow(session, database, load, request, findings, batchId);
+    await insertParts(session, database, load, batchId);
+    await recordInputs(session, database, batchId, findings.work.consumes, 'consumes');
+    const read = new Set(load.reads.map((table) => load.producers[table]).filter((name) => name !== undefined));
+    await recordInputs(session, database, batchId, await newestPublished(session, database, [...read]), 'reads');
+    await takeOver(session, database, batchId, findings);
+    await recordEvent(session, database, batchId, 'opened', {
+      requestedBy: request.requestedBy,
+      reason: findings.latest && redone(findings.latest) ? `redoes batch ${findings.latest.batchId}` : undefined,
+    });
+    const { rows } = await session.query(
+      sql`select ${BATCH_COLUMNS} from ${database.ledger('batch')} where batch_id = ${batchId}`,
+    );
+    return { kind: 'opened', batch: batchOf(rows[0]!) };
+  });
+}
+
+const redone = (latest: Batch): boolean => latest.state !== 'published';
+
+async function insertRow(
+  session: Session,
+  database: Database,
+  load: LoadDefinition,
+  request: OpenRequest,
+  { latest, work }: Findings,
+  batchId: string,
+): Promise<void> {
+  const definition = JSON.stringify(load);
+  const { rows: unfinished } = await session.query<{ batch_id: string }>(sql`
+    select batch_id from ${database.ledger('batch')}
+    where state in ('running', 'checking', 'held', 'rolling_back', 'retracting') order by batch_id`);
+  await session.query(sql`
+    insert into ${database.ledger('batch')} (batch_id, load_name, kind, state, reprocess_of, attempt, triggered_by, forced,
+      definition_hash, definition, params, invisible, window_from, window_to, workflow_id, first_run_id, deadline_at,
+      requested_by)
+    values (${batchId}, ${load.name}, ${load.kind}, 'running', ${latest && redone(latest) ? latest.batchId : null},
+      ${request.attempt}, ${request.workflowId}, ${request.force}, ${hashOf(definition)}, ${definition},
+      ${JSON.stringify({ ...load.params, ...request.params })}, ${JSON.stringify(unfinished.map((row) => row.batch_id))},
+      ${work.window?.from ?? null}, ${work.window?.to ?? null}, ${request.workflowId}, ${request.firstRunId},
+      now() + ${load.maxRuntimeMs / 1000}::float8 * interval '1 second', ${request.requestedBy ?? null})`);
+}
+
+async function insertParts(session: Session, database: Database, load: LoadDefinition, batchId: string): Promise<void> {
+  const stages = load.from ? ['copy'] : load.stages.map((stage) => stage.name);
+  for (const [i, name] of stages.entries()) {
+    await session.query(sql`insert into ${database.ledger('stage')} (batch_id, n, name) values (${batchId}, ${i + 1}, ${name})`);
+  }
+  for (const phase of ['before', 'after'] as const) {
+    for (let n = 1; n <= load[phase].length; n += 1) {
+      await session.query(sql`insert into ${database.ledger('step')} (batch_id, phase, n) values (${batchId}, ${phase}, ${n})`);
+    }
+  }
+  for (const output of load.outputs) {
+    await session.query(sql`
+      insert into ${database.ledger('batch_output')} (batch_id, table_name, rollback_form)
+      values (${batchId}, ${output.table}, ${output.rollback})`);
+  }
+}
+
+/** A failed batch's snapshot, with its lineage, or adopted tables. */
+async function takeOver(session: Session, database: Database, batchId: string, { latest, snapshot }: Findings): Promise<void> {
+  for (const record of snapshot.inherited) {
+    await recordSnapshot(session, database, batchId, { ...record, adopted: false });
+  }
+  if (latest && snapshot.inherited.length > 0) await inheritLineage(session, database, batchId, latest.batchId);
+  for (const table of snapshot.adopted) {
+    const processing = processingName(table);
+    const identity = await database.dialect.tableIdentity(session, processing);
+    if (!identity) throw new Error(`${processing} vanished while it was adopted`);
+    await recordSnapshot(session, database, batchId, { table, processing, ...identity, adopted: true });
+    await recordEvent(session, database, batchId, 'adopted', { reason: processing });
+  }
+}
+
+/** The greatest batch id that the outputs of a load hold before its first batch here: ids of an earlier tool. */
+async function highestStamp(database: Database, load: LoadDefinition, latest: Batch | undefined): Promise<string> {
+  if (latest) return '0';
+  let highest = 0n;
+  for (const { table } of load.outputs) {
+    const { rows } = await database.query<{ id: string | null }>(
+      sql`select max(batch_id) as id from ${raw(database.dialect.quoteTable(table))}`,
+    );
+    const id = BigInt(rows[0]?.id ?? 0);
+    if (id > highest) highest = id;
+  }
+  return String(highest);
+}
+
+/** The history of a renamed load goes on under its new name. */
+async function rename(session: Session, database: Database, from: string, to: string): Promise<void> {
+  const { rowCount } = await session.query(
+    sql`update ${database.ledger('batch')} set load_name = ${to} where load_name = ${from}`,
+  );
+  if (rowCount === 0) return;
+  await session.query(
+    sql`update ${database.ledger('batch_input')} set producer_load = ${to} where producer_load = ${from}`,
+  );
+  await session.query(sql`
+    insert into ${database.ledger('event')} (load_name, what, reason) values (${to}, 'renamed', ${`from ${from}`})`);
+}

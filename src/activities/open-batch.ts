@@ -1,0 +1,112 @@
+import type { LoadDefinition } from '../config/definition.ts';
+import { findLatest, findOpenedBy, findUnfinished, type Batch } from '../control/batch.ts';
+import { requireProject } from '../control/project.ts';
+import type { Database } from '../database/dialect.ts';
+import { nearest } from '../sql/names.ts';
+import { FAILURE, type BatchReference, type ParameterValue } from '../workflows/messages.ts';
+import type { Engine } from './engine.ts';
+import { permanent, refused, toFailure } from './failures.ts';
+import { findWork } from './find-work.ts';
+import { insertBatch } from './insert-batch.ts';
+import { leftovers } from './leftovers.ts';
+import { describeOpened, type OpenedBatch } from './opened-batch.ts';
+import { decideUnfinished } from './restart-rules.ts';
+import { surveySnapshot } from './survey-snapshot.ts';
+
+export interface OpenRequest {
+  load: string;
+  /** Within the workflow: a forced reload opens the next one. */
+  attempt: number;
+  workflowId: string;
+  firstRunId: string;
+  force: boolean;
+  resume: boolean;
+  adopt: boolean;
+  params: Record<string, ParameterValue>;
+  requestedBy: string | undefined;
+}
+
+/** What a start finds, and so what the workflow does next. */
+export type OpenOutcome =
+  | { kind: 'opened'; batch: OpenedBatch }
+  | { kind: 'nothing'; reason: string }
+  /** An acquisition whose landing table a core load wants first. */
+  | { kind: 'wait'; batch: BatchReference; load: string }
+  /** An unfinished batch whose workflow is gone: fence it, roll it back, ask again. */
+  | { kind: 'redo'; batch: BatchReference; why: string; errorClass: string }
+  /** A published batch with its snapshot or `after` steps left: finish it, ask again. */
+  | { kind: 'finish'; batch: BatchReference; after: boolean };
+
+/**
+ * Opens a batch, or says what has to be done first: the restart rules (DESIGN §3). Idempotent on the workflow's first run
+ * and the attempt. Changes nothing unless it opens.
+ */
+export const openBatch =
+  (engine: Engine) =>
+  async (request: OpenRequest): Promise<OpenOutcome> => {
+    let database: Database | undefined;
+    try {
+      const project = await engine.loadProject();
+      const load = project.loads[request.load];
+      if (!load) {
+        const near = nearest(request.load, Object.keys(project.loads));
+        throw permanent(FAILURE.configuration, `there is no load ${request.load}`, {
+          where: `${project.name}, loads/`,
+          next: near ? `did you mean ${near}?` : `loads: ${Object.keys(project.loads).sort().join(', ')}`,
+        });
+      }
+      if (!load.enabled) throw refused(`${load.name} is disabled`, { where: load.file, next: 'set enabled: true' });
+      database = engine.databases.get(load.connection);
+      await requireProject(database, project.name);
+      return await open(engine, database, load, request);
+    } catch (error) {
+      throw toFailure(error, database, `load ${request.load}`);
+    }
+  };
+
+async function open(
+  engine: Engine,
+  database: Database,
+  load: LoadDefinition,
+  request: OpenRequest,
+): Promise<OpenOutcome> {
+  const mine = await findOpenedBy(database, request.firstRunId, request.attempt);
+  if (mine) return opened(engine, database, mine);
+
+  const unfinished =
+    (await findUnfinished(database, load.name)) ??
+    (load.renamedFrom ? await findUnfinished(database, load.renamedFrom) : undefined);
+  if (unfinished) {
+    const decision = await decideUnfinished(engine, database, unfinished, request);
+    if (decision.kind === 'resumed') return opened(engine, database, decision.batch);
+    return decision;
+  }
+  if (request.resume) {
+    throw refused(`${load.name} has no held batch to resume`, {
+      where: `load ${load.name}`,
+      next: `start it: waybill run ${load.name}`,
+    });
+  }
+
+  const latest =
+    (await findLatest(database, load.name)) ??
+    (load.renamedFrom ? await findLatest(database, load.renamedFrom) : undefined);
+  if (latest?.state === 'published') {
+    const left = await leftovers(database, latest, request.force);
+    if (left) return { kind: 'finish', batch: referenceOf(database, latest), after: left.after };
+  }
+  const snapshot = await surveySnapshot(database, load, latest, request);
+  const work = await findWork(engine, database, load, latest, snapshot);
+  if (work.kind !== 'work') return work;
+  const batch = await insertBatch(database, load, request, { latest, snapshot, work });
+  return batch.kind === 'wait' ? batch : opened(engine, database, batch.batch);
+}
+
+async function opened(engine: Engine, database: Database, batch: Batch): Promise<OpenOutcome> {
+  return { kind: 'opened', batch: await describeOpened(engine, database, batch) };
+}
+
+export const referenceOf = (database: Database, batch: Batch): BatchReference => ({
+  connection: database.connection,
+  batchId: batch.batchId,
+});

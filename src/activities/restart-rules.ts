@@ -1,0 +1,84 @@
+import { getBatch, type Batch } from '../control/batch.ts';
+import { reopenFailed } from '../control/chunks.ts';
+import { changeStateIn } from '../control/gate.ts';
+import type { Database } from '../database/dialect.ts';
+import { sql } from '../database/sql.ts';
+import type { BatchReference } from '../workflows/messages.ts';
+import type { Engine } from './engine.ts';
+import { refused } from './failures.ts';
+import type { OpenRequest } from './open-batch.ts';
+import { workflowLiveness } from './workflow-liveness.ts';
+
+export type UnfinishedDecision =
+  | { kind: 'redo'; batch: BatchReference; why: string; errorClass: string }
+  | { kind: 'resumed'; batch: Batch };
+
+/** What a start does about the load's unfinished batch: DESIGN §3, "Restart rules", row by row. */
+export async function decideUnfinished(
+  engine: Engine,
+  database: Database,
+  batch: Batch,
+  request: OpenRequest,
+): Promise<UnfinishedDecision> {
+  const redo = (why: string, errorClass: string): UnfinishedDecision => ({
+    kind: 'redo',
+    batch: { connection: database.connection, batchId: batch.batchId },
+    why,
+    errorClass,
+  });
+  const where = `load ${batch.loadName}, batch ${batch.batchId}`;
+
+  switch (batch.state) {
+    case 'rolling_back':
+      return redo('a roll back that had begun', batch.errorClass ?? 'interrupted'); // finished first, always
+    case 'held':
+      if (request.resume) return { kind: 'resumed', batch: await resume(database, batch, request) };
+      return redo('started anew while it was held', 'superseded');
+    case 'retracting':
+      throw refused(`batch ${batch.batchId} is being retracted`, { where, next: 'let the retraction end, then start again' });
+    default:
+  }
+  // running or checking
+  if (batch.firstRunId === request.firstRunId) return redo('taken over by the next attempt of its own workflow', 'forced');
+  const liveness = await workflowLiveness(engine.client, batch.workflowId, batch.firstRunId);
+  if (liveness === 'closed') return redo('its workflow ended without finishing it', 'interrupted');
+  if (liveness === 'running') {
+    throw refused(`batch ${batch.batchId} is still run by workflow ${batch.workflowId}`, {
+      where,
+      next: `wait for it, or cancel it: waybill cancel ${batch.loadName}`,
+    });
+  }
+  if (request.force) return redo('forced: its workflow is not known to this Temporal server', 'forced');
+  if (batch.deadlineAt.getTime() < Date.now()) {
+    return redo('past its max_runtime, and its workflow is not known to this Temporal server', 'timeout');
+  }
+  throw refused(
+    `batch ${batch.batchId} is ${batch.state}, started by a workflow that this Temporal server does not know ` +
+      `(its history was lost, or it runs on another server)`,
+    {
+      where,
+      next:
+        `its max_runtime ends ${batch.deadlineAt.toISOString()}; a start after that rolls it back and redoes it. ` +
+        `If you know that nothing runs it: waybill run ${batch.loadName} --force`,
+    },
+  );
+}
+
+/** `held → running`, under this workflow; failed chunks and steps get their attempts back, and the clock starts anew. */
+async function resume(database: Database, batch: Batch, request: OpenRequest): Promise<Batch> {
+  await database.transaction(async (session) => {
+    const state = await changeStateIn(session, database, batch.batchId, 'running', {
+      requestedBy: request.requestedBy,
+      reason: 'resumed',
+    });
+    if (state !== 'running') return;
+    const runtimeMs = batch.definition.maxRuntimeMs;
+    await session.query(sql`
+      update ${database.ledger('batch')}
+      set workflow_id = ${request.workflowId}, first_run_id = ${request.firstRunId}, attempt = ${request.attempt},
+          error = null, error_class = null, deadline_at = now() + ${runtimeMs / 1000}::float8 * interval '1 second'
+      where batch_id = ${batch.batchId}`);
+    await reopenFailed(session, database, batch.batchId);
+  });
+  return getBatch(database, batch.batchId);
+}

@@ -1,0 +1,108 @@
+import type { CheckDefinition, Expectation } from '../config/definition.ts';
+import { changeState, FencedError, inGate } from '../control/gate.ts';
+import { countChunks } from '../control/chunks.ts';
+import { sql } from '../database/sql.ts';
+import { renderForBatch } from '../sql/batch-sql.ts';
+import { parseStatements } from '../sql/statement.ts';
+import type { BatchReference } from '../workflows/messages.ts';
+import { loadContext, type BatchContext } from './batch-context.ts';
+import type { Engine } from './engine.ts';
+import { permanent, toFailure } from './failures.ts';
+import { FAILURE } from '../workflows/messages.ts';
+
+export interface ChecksOutcome {
+  passed: number;
+  /** Names and findings of failed checks of severity `warn`. */
+  warnings: string[];
+  /** The same of severity `error`: the batch must not be published. */
+  errors: string[];
+}
+
+/** `running → checking`, then every check, read-only; results stand in `check_result`. */
+export const runChecks =
+  (engine: Engine) =>
+  async (at: BatchReference): Promise<ChecksOutcome> => {
+    const database = engine.databases.get(at.connection);
+    try {
+      const context = await loadContext(engine, at);
+      await proveStagesDone(context);
+      const state = await changeState(database, at.batchId, 'checking');
+      if (state !== 'checking') throw new FencedError(at.batchId, state, ['running', 'checking']);
+      const outcome: ChecksOutcome = { passed: 0, warnings: [], errors: [] };
+      for (const [i, check] of context.batch.definition.checks.entries()) {
+        const actual = await runCheck(context, check);
+        const passed = matches(actual, check.expect);
+        await inGate(database, at.batchId, ['checking'], (session) =>
+          session.query(sql`
+            insert into ${database.ledger('check_result')} (batch_id, n, name, severity, expected, actual, passed)
+            values (${at.batchId}, ${i + 1}, ${check.name}, ${check.severity}, ${check.expect.text}, ${actual}, ${passed})
+            on conflict (batch_id, n) do update
+            set actual = excluded.actual, passed = excluded.passed, checked_at = now()`),
+        );
+        if (passed) outcome.passed += 1;
+        else {
+          const found = `"${check.name}" found ${actual ?? 'nothing'}, expected ${check.expect.text}`;
+          (check.severity === 'warn' ? outcome.warnings : outcome.errors).push(found);
+        }
+      }
+      return outcome;
+    } catch (error) {
+      throw toFailure(error, database, `batch ${at.batchId}, checks`);
+    }
+  };
+
+async function proveStagesDone({ database, batch }: BatchContext): Promise<void> {
+  const { rows } = await database.query<{ n: number; name: string }>(
+    sql`select n, name from ${database.ledger('stage')} where batch_id = ${batch.batchId} order by n`,
+  );
+  for (const { n, name } of rows) {
+    const counts = await countChunks(database, database, { batchId: batch.batchId, stage: n });
+    if (counts.planned !== counts.done) {
+      throw permanent(FAILURE.loadFailed, `stage ${name} has ${counts.done} of ${counts.planned ?? '?'} chunks done`, {
+        where: `load ${batch.loadName}, batch ${batch.batchId}`,
+      });
+    }
+  }
+}
+
+/** First column of the first row, as text. */
+async function runCheck({ database, batch, values }: BatchContext, check: CheckDefinition): Promise<string | null> {
+  const session = await database.openSession(`waybill ${batch.batchId} check ${check.name}`, {
+    statementTimeoutMs: Math.max(1000, batch.deadlineAt.getTime() - Date.now()),
+  });
+  const where = `load ${batch.loadName}, batch ${batch.batchId}, check "${check.name}"`;
+  try {
+    await session.begin({ readOnly: true, settings: batch.definition.sessionParams });
+    let first: unknown;
+    for (const statement of parseStatements(check.sql, database.dialect.sql)) {
+      first = (await session.run(renderForBatch(statement, values, database.dialect))).rows[0]?.[0];
+    }
+    return first === null || first === undefined ? null : String(first);
+  } catch (error) {
+    throw toFailure(error, database, where);
+  } finally {
+    await session.rollback();
+    await session.close();
+  }
+}
+
+/** NULL, no row and what is no number match nothing. Booleans count as 1 and 0. */
+function matches(actual: string | null, expect: Expectation): boolean {
+  if (actual === null) return false;
+  const value = actual === 'true' || actual === 't' ? 1 : actual === 'false' || actual === 'f' ? 0 : Number(actual);
+  if (Number.isNaN(value) || actual.trim() === '') return false;
+  switch (expect.operator) {
+    case '=':
+      return value === expect.value;
+    case '<>':
+      return value !== expect.value;
+    case '<':
+      return value < expect.value;
+    case '<=':
+      return value <= expect.value;
+    case '>':
+      return value > expect.value;
+    case '>=':
+      return value >= expect.value;
+  }
+}

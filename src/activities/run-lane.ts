@@ -1,0 +1,191 @@
+import { Context } from '@temporalio/activity';
+import { countChunks, lowestPending, type StageCounts } from '../control/chunks.ts';
+import { clearLane, recordLane } from '../control/lanes.ts';
+import type { Session } from '../database/dialect.ts';
+import { UnreachableError } from '../errors.ts';
+import type { BatchReference } from '../workflows/messages.ts';
+import { keyColumns, loadContext, type BatchContext } from './batch-context.ts';
+import { attemptChunk, type ChunkWork, type Turn } from './chunk-transaction.ts';
+import { copyWork } from './copy-chunk.ts';
+import type { Engine } from './engine.ts';
+import { toFailure } from './failures.ts';
+import { report } from './heartbeat.ts';
+import { sqlWork } from './sql-chunk.ts';
+
+export interface LaneRequest extends BatchReference {
+  stage: number;
+  lane: number;
+  /** Milliseconds after which the lane returns between two chunks, so that the workflow sees how far it came. */
+  sliceMs: number;
+}
+
+/** Why a lane came back. */
+export type LaneEnd =
+  /** Nothing is pending any more. */
+  | 'drained'
+  /** Its time was up, or its worker was asked to stop: start it again. */
+  | 'slice'
+  /** Asked to stop: pause, or fewer lanes. */
+  | 'stopped'
+  /** The batch was fenced. */
+  | 'fenced'
+  /** A chunk failed for good. */
+  | 'failed';
+
+export interface LaneResult {
+  end: LaneEnd;
+  /** What this lane did. */
+  chunks: number;
+  rows: number;
+  /** Where the stage stands, from the ledger. */
+  stage: StageCounts;
+  /** Of the chunk that failed, without values of rows. */
+  failure?: { chunk: number; message: string; attempts: number };
+}
+
+const SHORTEST_POLL_MS = 20;
+const LONGEST_POLL_MS = 500;
+const RECONNECT_MS = 1_000;
+
+/**
+ * One lane of a stage: claims chunk after chunk until none is left, its time is up, or it is told to stop. Safe to run
+ * twice at once: the ledger's row locks keep two claims apart.
+ */
+export const runLane =
+  (engine: Engine) =>
+  async (at: LaneRequest): Promise<LaneResult> => {
+    const database = engine.databases.get(at.connection);
+    try {
+      const context = await loadContext(engine, at);
+      return await new Lane(engine, context, at).run();
+    } catch (error) {
+      throw toFailure(error, database, `batch ${at.batchId}, stage ${at.stage}, lane ${at.lane}`);
+    }
+  };
+
+class Lane {
+  private chunks = 0;
+  private rows = 0;
+  private lowWater = 1;
+  private pollMs = SHORTEST_POLL_MS;
+  private session: Session | undefined;
+  private readonly until: number;
+  private readonly activity = Context.current();
+  /**
+   * The attempt before this one died, perhaps because of its chunk: the next chunk's attempt is counted before it runs, so
+   * that a chunk that kills workers is found.
+   */
+  private suspicious = this.activity.info.attempt > 1;
+
+  constructor(
+    private readonly engine: Engine,
+    private readonly context: BatchContext,
+    private readonly at: LaneRequest,
+  ) {
+    this.until = Date.now() + at.sliceMs;
+  }
+
+  async run(): Promise<LaneResult> {
+    // A cancelled lane cuts its connection; the fence ends what the server still does for it.
+    const onCancel = (): void => this.session?.destroy();
+    this.activity.cancellationSignal.addEventListener('abort', onCancel);
+    let work: ChunkWork | undefined;
+    try {
+      work = await this.prepare();
+      for (;;) {
+        this.activity.cancellationSignal.throwIfAborted();
+        const turn = await this.turn(work);
+        const end = await this.after(turn);
+        if (end) return end;
+      }
+    } finally {
+      this.activity.cancellationSignal.removeEventListener('abort', onCancel);
+      await work?.close();
+      await this.session?.close();
+    }
+  }
+
+  private async prepare(): Promise<ChunkWork> {
+    const { batch } = this.context;
+    if (batch.definition.from) return copyWork(this.engine, this.context);
+    const stage = batch.definition.stages[this.at.stage - 1]!;
+    return sqlWork(this.context, this.at.stage, await keyColumns(this.context, stage));
+  }
+
+  private async turn(work: ChunkWork): Promise<Turn> {
+    try {
+      this.session ??= await this.connect();
+    } catch (error) {
+      // The server is down. The lane waits here, heartbeating, until it is back or the batch's time is over.
+      if (!(error instanceof UnreachableError) || this.engine.stopping()) throw error;
+      return { kind: 'lost', running: false };
+    }
+    const turn = await attemptChunk(this.session, this.context, {
+      ...this.at,
+      lowWater: this.lowWater,
+      worker: this.engine.worker,
+      suspicious: this.suspicious,
+      work,
+    });
+    if (turn.kind === 'again' || turn.kind === 'done') this.suspicious = false;
+    return turn;
+  }
+
+  private async connect(): Promise<Session> {
+    const { database, batch } = this.context;
+    const name = batch.definition.from ? 'copy' : batch.definition.stages[this.at.stage - 1]!.name;
+    const session = await database.openSession(`waybill ${batch.batchId} ${name} lane ${this.at.lane}`, {
+      statementTimeoutMs: Math.max(1000, batch.deadlineAt.getTime() - Date.now()),
+    });
+    await recordLane(database, this.at, { connectionId: session.connectionId, worker: this.engine.worker });
+    return session;
+  }
+
+  /** What the lane does after a turn: its result, or undefined to go on. */
+  private async after(turn: Turn): Promise<LaneResult | undefined> {
+    switch (turn.kind) {
+      case 'done':
+        this.chunks += 1;
+        this.rows += turn.rows;
+        this.pollMs = SHORTEST_POLL_MS;
+        report({ lane: this.at.lane, chunk: turn.n, chunks: this.chunks, rows: this.rows });
+        break;
+      case 'nothing':
+        if (await this.isDrained()) return this.end('drained');
+        break;
+      case 'lost':
+        this.session?.destroy();
+        this.session = undefined;
+        // Perhaps this chunk is what ends connections: its next attempt is counted before it runs.
+        if (turn.running) this.suspicious = true;
+        await sleep(RECONNECT_MS);
+        return undefined;
+      case 'again':
+        break;
+      case 'failed':
+        return { ...(await this.end('failed')), failure: { chunk: turn.n, message: turn.message, attempts: turn.attempts } };
+      case 'stopped':
+      case 'fenced':
+        return this.end(turn.kind);
+    }
+    return Date.now() >= this.until || this.engine.stopping() ? this.end('slice') : undefined;
+  }
+
+  /** "Nothing to claim" is not "done": other lanes hold chunks, or a failed one waits for its next attempt. */
+  private async isDrained(): Promise<boolean> {
+    const lowest = await lowestPending(this.session!, this.context.database, { ...this.at, lowWater: this.lowWater });
+    if (lowest === undefined) return true;
+    this.lowWater = lowest;
+    await sleep(this.pollMs);
+    this.pollMs = Math.min(LONGEST_POLL_MS, this.pollMs * 2);
+    return false;
+  }
+
+  private async end(end: LaneEnd): Promise<LaneResult> {
+    const { database } = this.context;
+    await clearLane(database, this.at);
+    return { end, chunks: this.chunks, rows: this.rows, stage: await countChunks(database, database, this.at) };
+  }
+}
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

@@ -1,0 +1,157 @@
+import { getBatch, type Batch } from '../control/batch.ts';
+import { recordEvent } from '../control/events.ts';
+import { passGate } from '../control/gate.ts';
+import { clearWanted, lockLanding, markWanted, unfinishedWriters } from '../control/landing.ts';
+import { readSnapshots, recordSnapshot, recordSnapshotLineage } from '../control/snapshots.ts';
+import { processingName, type Database, type Holder, type Session } from '../database/dialect.ts';
+import type { BatchReference } from '../workflows/messages.ts';
+import type { Engine } from './engine.ts';
+import { refused, toFailure } from './failures.ts';
+import { report } from './heartbeat.ts';
+import { workflowLiveness } from './workflow-liveness.ts';
+
+export type SnapshotOutcome =
+  | { kind: 'taken'; tables: string[] }
+  /** Acquisitions that are still at it; `dead`: their workflow is gone, roll them back. */
+  | { kind: 'waiting'; on: { batch: BatchReference; load: string; dead: boolean }[] };
+
+/**
+ * How long one table's lock is waited for: longer than PostgreSQL's deadlock_timeout of a second, or autovacuum never
+ * yields (0 of 5 at 0.7 s, always at 1.5 s: FACTS); short, because writers queue behind the wait.
+ */
+const LOCK_WAIT_MS = 2_000;
+const PAUSE_BETWEEN_TRIES_MS = 500;
+const MOST_PAUSE_MS = 5_000;
+
+/** Renames the landing tables and puts empty twins in their places, all in one transaction, once. */
+export const takeSnapshot =
+  (engine: Engine) =>
+  async (at: BatchReference): Promise<SnapshotOutcome> => {
+    const database = engine.databases.get(at.connection);
+    const where = `batch ${at.batchId}, snapshot`;
+    try {
+      const batch = await getBatch(database, at.batchId);
+      const inputs = batch.definition.inputs.map((input) => input.table);
+      const taken = new Set((await readSnapshots(database, database, at.batchId)).map((record) => record.table));
+      const missing = inputs.filter((table) => !taken.has(table)).sort();
+      if (missing.length === 0) return { kind: 'taken', tables: inputs };
+      await refuseBeforehand(database, missing);
+      await markWanted(database, missing, at.batchId);
+      const writers = await unfinishedWriters(database, database, missing, at.batchId);
+      if (writers.length > 0) {
+        const on = await Promise.all(
+          writers.map(async (writer) => {
+            if (writer.state === 'held') {
+              throw refused(`acquisition batch ${writer.batchId} of ${writer.load} is held: its rows are not whole`, {
+                where,
+                next: `resume it (waybill run ${writer.load} --resume) or start it anew, then run this load`,
+              });
+            }
+            const liveness = await workflowLiveness(engine.client, writer.workflowId, writer.firstRunId);
+            // One that Temporal does not know may run elsewhere, until its time is over.
+            const dead = liveness === 'closed' || (liveness === 'unknown' && writer.deadlineAt.getTime() < Date.now());
+            return { batch: { connection: at.connection, batchId: writer.batchId }, load: writer.load, dead };
+          }),
+        );
+        return { kind: 'waiting', on };
+      }
+      return await swapWhenLocked(database, batch, missing, inputs);
+    } catch (error) {
+      throw toFailure(error, database, where);
+    }
+  };
+
+/** Looks before anything is touched: a table that cannot be carried over stays as it is. */
+async function refuseBeforehand(database: Database, tables: string[]): Promise<void> {
+  const reasons: string[] = [];
+  const next = new Set<string>();
+  await database.transaction(async (session) => {
+    for (const table of tables) {
+      for (const refusal of await database.dialect.snapshotRefusals(session, table)) {
+        reasons.push(`${table}: ${refusal.reason}`);
+        next.add(refusal.next);
+      }
+    }
+  });
+  if (reasons.length > 0) {
+    throw refused(`the snapshot cannot be taken: ${reasons.join('; ')}`, { where: tables.join(', '), next: [...next].join('; ') });
+  }
+}
+
+async function swapWhenLocked(
+  database: Database,
+  batch: Batch,
+  missing: string[],
+  inputs: string[],
+): Promise<SnapshotOutcome> {
+  let waitFirst: string | undefined;
+  for (let tries = 0; ; tries += 1) {
+    const session = await database.openSession(`waybill ${batch.batchId} snapshot`);
+    try {
+      await session.begin();
+      const outcome = await passGate(session, database, batch.batchId, ['running'], () =>
+        swapOnce(session, database, batch, missing, waitFirst),
+      );
+      if (outcome.kind === 'taken') {
+        await session.commit();
+        return { kind: 'taken', tables: inputs };
+      }
+      await session.rollback();
+      if (outcome.kind === 'waiting') return { kind: 'waiting', on: outcome.on };
+      waitFirst = outcome.waitingFor;
+      report({ waitingFor: outcome.waitingFor, heldBy: outcome.holders.map(describeHolder) });
+    } catch (error) {
+      await session.rollback();
+      throw error;
+    } finally {
+      await session.close();
+    }
+    // Writers get the table between two tries; the longer it lasts the more seldom we come.
+    await new Promise((resolve) => setTimeout(resolve, Math.min(MOST_PAUSE_MS, PAUSE_BETWEEN_TRIES_MS * (tries + 1))));
+  }
+}
+
+type Once =
+  | SnapshotOutcome
+  | { kind: 'locked out'; waitingFor: string; holders: Holder[] };
+
+async function swapOnce(
+  session: Session,
+  database: Database,
+  batch: Batch,
+  missing: string[],
+  waitFirst: string | undefined,
+): Promise<Once> {
+  // Landing locks first: an acquisition that opens now waits here and then reads what we did.
+  await lockLanding(session, database, missing);
+  const writers = await unfinishedWriters(session, database, missing, batch.batchId);
+  if (writers.length > 0) {
+    return {
+      kind: 'waiting',
+      on: writers.map((writer) => ({
+        batch: { connection: database.connection, batchId: writer.batchId },
+        load: writer.load,
+        dead: false,
+      })),
+    };
+  }
+  const locks = await database.dialect.lockForSnapshot(session, missing, waitFirst, LOCK_WAIT_MS);
+  if (!locks.locked) return { kind: 'locked out', waitingFor: locks.waitingFor, holders: locks.holders };
+  for (const table of missing) {
+    const identity = await database.dialect.swap(session, database, table);
+    await recordSnapshot(session, database, batch.batchId, {
+      table,
+      processing: processingName(table),
+      ...identity,
+      adopted: false,
+    });
+  }
+  await recordSnapshotLineage(session, database, batch.batchId, missing);
+  await clearWanted(session, database, batch.batchId);
+  await recordEvent(session, database, batch.batchId, 'snapshot', { reason: missing.join(', ') });
+  return { kind: 'taken', tables: missing };
+}
+
+const describeHolder = (holder: Holder): string =>
+  `connection ${holder.connectionId} (${[holder.user, holder.application].filter(Boolean).join(', ') || 'unknown'}), ` +
+  `${holder.ageSeconds ?? '?'} s`;

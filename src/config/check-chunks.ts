@@ -1,0 +1,87 @@
+import { groupingConstructs, mentionsTable } from '../sql/lint.ts';
+import { nearest } from '../sql/names.ts';
+import type { Statement } from '../sql/statement.ts';
+import { hasUnknownBrace } from './check-braces.ts';
+import { didYouMean, problemAt, problemIn } from './parsed-load.ts';
+import type { ParsedLoad, ParsedStage } from './parsed-load.ts';
+import type { Problem } from './problem.ts';
+import { consumedTables } from './project-loads.ts';
+import type { ProjectLoads } from './project-loads.ts';
+
+/** A chunked stage does the same when its table is cut into many chunks as when it is one. */
+export function checkChunks(load: ParsedLoad, project: ProjectLoads): Problem[] {
+  return load.stages.flatMap((stage) => {
+    if (stage.chunk === undefined) return [];
+    const input = stage.chunk.input;
+    const unknown = unknownInput(load, stage, input, project);
+    if (unknown !== undefined) return unknown;
+    const used = stage.statements.some((statement) => cutsOf(statement, input).length > 0);
+    if (!used) {
+      if (load.incomplete || hasUnknownBrace(load, project)) return [];
+      const message = `stage \`${stage.name}\` is cut by \`${input}\` but never uses \`{{ ${input} }}\`: it would do everything once per chunk`;
+      return [
+        problemIn(
+          load.yaml,
+          ['stages', stage.index, 'chunk'],
+          message,
+          'Read the rows from it, or leave `chunk` out.',
+          true,
+        ),
+      ];
+    }
+    const makesTables = stage.statements.some(({ verb }) => verb === 'create');
+    return stage.statements.flatMap((statement) => [
+      ...cutTwice(statement, input),
+      ...(stage.chunk?.key === undefined ? groupsParts(statement, input) : []),
+      ...(makesTables ? [] : insertsPerChunk(load, statement, input)),
+    ]);
+  });
+}
+
+function cutsOf(statement: Statement, input: string) {
+  return statement.braces.filter(({ table, all }) => table === input && !all);
+}
+
+function unknownInput(load: ParsedLoad, stage: ParsedStage, input: string, project: ProjectLoads) {
+  const { definition, yaml } = load;
+  const consumed = consumedTables(definition, project);
+  const known = [...definition.inputs.map(({ table }) => table), ...consumed.keys()];
+  if (known.includes(input)) return undefined;
+  if (definition.consumes.some((name) => !project.byName.has(name))) return [];
+  const message = `\`${input}\` is neither an input nor an output of a consumed load${didYouMean(nearest(input, known))}`;
+  return [problemIn(yaml, ['stages', stage.index, 'chunk', 'input'], message)];
+}
+
+function cutTwice(statement: Statement, input: string): Problem[] {
+  return cutsOf(statement, input)
+    .slice(2)
+    .map(({ line, column }) =>
+      problemAt(
+        { file: statement.file, line, column },
+        `\`{{ ${input} }}\` stands twice in one statement of a chunked stage: each chunk would join with its own rows only`,
+        `Write \`{{ ${input} | all }}\` where all rows are meant, or leave \`chunk\` out.`,
+      ),
+    );
+}
+
+const CONSTRUCT_NAMES: Record<string, string> = { aggregate: 'an aggregate', 'window function': 'a window function' };
+
+function groupsParts(statement: Statement, input: string): Problem[] {
+  const found = cutsOf(statement, input).flatMap((brace) => groupingConstructs(statement, brace));
+  return found.map(({ what, line, column }) =>
+    problemAt(
+      { file: statement.file, line, column },
+      `${CONSTRUCT_NAMES[what] ?? `\`${what}\``} over \`{{ ${input} }}\` in a stage cut without a key: every chunk would see a part of the rows only`,
+      'Give `chunk.key`, so that rows which belong together share a chunk, or leave `chunk` out.',
+    ),
+  );
+}
+
+/** An insert that the cut does not reach inserts the same rows for each chunk. `on conflict` may be meant to stop that. */
+function insertsPerChunk({ definition }: ParsedLoad, statement: Statement, input: string): Problem[] {
+  if (cutsOf(statement, input).length > 0 || /\bon\s+conflict\b/i.test(statement.text)) return [];
+  const inserts = definition.outputs.some(({ table }) => mentionsTable(statement, table).some((m) => m.asInsertTarget));
+  if (!inserts) return [];
+  const message = `this insert does not use \`{{ ${input} }}\`: it would insert the same rows once per chunk`;
+  return [problemAt(statement, message, 'Move it to a stage of its own, without `chunk`.')];
+}

@@ -1,0 +1,68 @@
+import { nearest } from '../sql/names.ts';
+import { checkAcquisitionTables } from './check-database-acquisition.ts';
+import type { LoadedProject } from './load-project.ts';
+import { didYouMean, problemAt } from './parsed-load.ts';
+import { sortProblems } from './problem.ts';
+import type { Problem } from './problem.ts';
+import { requireBatchId, requireColumn, requireTable } from './table-requirements.ts';
+import type { TableCheck, TableLookup } from './table-requirements.ts';
+
+export type { TableDescription, TableLookup } from './table-requirements.ts';
+
+/**
+ * Checks tables and columns of a project against its databases: those of inputs, reads and outputs, `chunk.key`, source
+ * table and cursor. It reads catalogs only. Answers problems in reading order; errors of `describe` (unreachable, not
+ * permitted) pass through. Whether the SQL itself is right, the server says when it prepares it.
+ */
+export async function checkAgainstDatabase(
+  project: LoadedProject,
+  describe: TableLookup['describe'],
+  listTables: TableLookup['listTables'],
+): Promise<Problem[]> {
+  const problems: Problem[] = [];
+  for (const load of Object.values(project.loads)) {
+    const report: TableCheck['report'] = (at, message, next, severity = 'error') => {
+      problems.push(problemAt(project.placeInLoad(load.name, at), message, next, severity));
+    };
+    const find: TableCheck['find'] = async (connection, table, at) => {
+      const found = await describe(connection, table);
+      if (found !== undefined) return found;
+      const close = nearest(table, await listTables(connection));
+      report(
+        at,
+        `there is no table \`${table}\` in \`${connection}\`${didYouMean(close)}`,
+        'Create it, or correct the name.',
+      );
+      return undefined;
+    };
+    const check = { load, find, report };
+    if (load.from !== undefined) await checkAcquisitionTables(load.from, check);
+    else await checkTransformTables(check);
+  }
+  return sortProblems(problems);
+}
+
+async function checkTransformTables({ load, find, report }: TableCheck): Promise<void> {
+  for (const [index, { table }] of load.inputs.entries()) {
+    const found = await find(load.connection, table, ['inputs', index]);
+    if (found !== undefined) requireTable(found, table, ['inputs', index], report);
+  }
+  for (const [index, table] of load.reads.entries()) await find(load.connection, table, ['reads', index]);
+  for (const [index, { table }] of load.outputs.entries()) {
+    const at = ['outputs', index];
+    const found = await find(load.connection, table, at);
+    if (found === undefined) continue;
+    if (found.kind !== 'partitioned table') requireTable(found, table, at, report);
+    requireBatchId(found, table, at, report);
+    if (found.indexes.some(({ columns }) => columns[0] === 'batch_id')) continue;
+    const next = `create index on ${table} (batch_id);`;
+    report(at, `no index of \`${table}\` begins with \`batch_id\`: a roll back reads the whole table`, next, 'warn');
+  }
+  for (const [index, { chunk }] of load.stages.entries()) {
+    if (chunk?.key === undefined) continue;
+    const at = ['stages', index, 'chunk', 'key'];
+    // That the table itself is there has been asked where it is declared.
+    const found = await find(load.connection, chunk.input, ['stages', index, 'chunk', 'input']);
+    if (found !== undefined) chunk.key.forEach((column) => requireColumn(found, chunk.input, column, at, report));
+  }
+}

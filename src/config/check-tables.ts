@@ -1,0 +1,111 @@
+import { nearest } from '../sql/names.ts';
+import { didYouMean, problemIn } from './parsed-load.ts';
+import type { ParsedLoad } from './parsed-load.ts';
+import type { Problem } from './problem.ts';
+import { tableId } from './project-loads.ts';
+import type { ProjectLoads } from './project-loads.ts';
+
+/** Who fills, empties and writes each table: one load each, and nothing both ways. */
+export function checkTables(load: ParsedLoad, project: ProjectLoads): Problem[] {
+  const { settings } = project;
+  if (!settings.unknown && settings.connections[load.definition.connection] === undefined) return [];
+  return [
+    ...writtenTwice(load, project),
+    ...emptiedTwice(load, project),
+    ...inputsNobodyFills(load, project),
+    ...consumedButEmptied(load, project),
+    ...ownReads(load),
+  ];
+}
+
+function writtenTwice({ definition, yaml }: ParsedLoad, project: ProjectLoads): Problem[] {
+  return definition.outputs.flatMap(({ table }, index) => {
+    const first = project.producerOf(definition.connection, table)?.definition;
+    if (first === undefined || first.name === definition.name) return [];
+    const at = definition.from === undefined ? ['outputs', index] : targetPath(yaml);
+    const message = `\`${table}\` is written by \`${first.name}\` too: one table belongs to one load`;
+    return [problemIn(yaml, at, message, 'Give each load a table of its own.')];
+  });
+}
+
+/** `to: acq.flight`, or `to: { table: acq.flight }`. */
+function targetPath(yaml: ParsedLoad['yaml']): string[] {
+  return yaml.scalar(['to']) === undefined ? ['to', 'table'] : ['to'];
+}
+
+function emptiedTwice({ definition, yaml }: ParsedLoad, project: ProjectLoads): Problem[] {
+  return definition.inputs.flatMap(({ table }, index) => {
+    const first = emptierOf(definition.connection, table, project);
+    if (first === undefined || first.definition.name === definition.name) return [];
+    const message = `\`${table}\` is an input of \`${first.definition.name}\` too: two loads cannot empty one table`;
+    const next = 'Let both take the batches of its acquisition with `consumes` instead.';
+    return [problemIn(yaml, ['inputs', index], message, next)];
+  });
+}
+
+function emptierOf(connection: string, table: string, project: ProjectLoads): ParsedLoad | undefined {
+  const id = tableId(connection, table);
+  return project.loads.find(
+    ({ definition }) =>
+      definition.connection === connection &&
+      definition.inputs.some((input) => tableId(connection, input.table) === id),
+  );
+}
+
+function inputsNobodyFills({ definition, yaml }: ParsedLoad, project: ProjectLoads): Problem[] {
+  return definition.inputs.flatMap(({ table, external }, index) => {
+    const at = ['inputs', index];
+    const producer = project.producerOf(definition.connection, table)?.definition;
+    if (producer?.kind === 'acquisition') return [];
+    if (producer !== undefined) {
+      const who = producer.name === definition.name ? 'this load' : `\`${producer.name}\``;
+      const message = `\`${table}\` is an output of ${who}: the rows of an output cannot be taken away as an input`;
+      return [problemIn(yaml, at, message, `Take its batches with \`consumes: [${producer.name}]\`.`)];
+    }
+    if (external || project.incomplete) return [];
+    const elsewhere = project.loads.find(({ definition: other }) => other.outputs.some((out) => out.table === table));
+    if (elsewhere !== undefined) {
+      const message = `\`${table}\` is written on the connection \`${elsewhere.definition.connection}\`, and this load is on \`${definition.connection}\``;
+      return [problemIn(yaml, at, message)];
+    }
+    const targets = project.loads.flatMap(({ definition: other }) => (other.from ? other.outputs : []));
+    const close = nearest(
+      table,
+      targets.map((target) => target.table),
+    );
+    const message = `no acquisition fills \`${table}\`${didYouMean(close)}`;
+    return [problemIn(yaml, at, message, `If scripts fill it, write { table: ${table}, external: true }.`)];
+  });
+}
+
+function consumedButEmptied({ definition, yaml }: ParsedLoad, project: ProjectLoads): Problem[] {
+  return definition.consumes.flatMap((name, index) => {
+    const producer = project.byName.get(name)?.definition;
+    return (producer?.outputs ?? []).flatMap(({ table }) => {
+      const emptier = producer && emptierOf(producer.connection, table, project)?.definition;
+      if (emptier === undefined) return [];
+      const message = `\`${table}\` of \`${name}\` is emptied by \`${emptier.name}\` (\`inputs\`): its batches cannot be consumed as well`;
+      return [problemIn(yaml, ['consumes', index], message, 'Use `consumes` in both loads.')];
+    });
+  });
+}
+
+function ownReads({ definition, yaml }: ParsedLoad): Problem[] {
+  const own = new Set(definition.outputs.map(({ table }) => table));
+  const inputs = new Set(definition.inputs.map(({ table }) => table));
+  return definition.reads.flatMap((table, index) => {
+    if (own.has(table)) {
+      const message = `\`${table}\` is an output of this load: it needs no \`reads\``;
+      return [problemIn(yaml, ['reads', index], message, `\`{{ ${table} }}\` works without it; leave it out.`)];
+    }
+    if (!inputs.has(table)) return [];
+    return [
+      problemIn(
+        yaml,
+        ['reads', index],
+        `\`${table}\` is an input of this load: it needs no \`reads\``,
+        'Leave it out.',
+      ),
+    ];
+  });
+}

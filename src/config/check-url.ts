@@ -1,0 +1,31 @@
+import type { Problem } from './problem.ts';
+import type { ValuePath, YamlFile } from './yaml-file.ts';
+
+/** Checks a connection's URL. What it says never shows any part of the URL but a well-known scheme. */
+export function checkUrl(url: string, yaml: YamlFile, at: ValuePath): Problem[] {
+  const problem = (message: string, next: string): Problem[] => [
+    { ...yaml.place(at), message, next, severity: 'error' },
+  ];
+  const example = 'Write postgres://user:password@host:5432/database, or take it from the environment: ${NAME}.';
+  if (url.trim() === '') {
+    const name = /\$\{([A-Za-z_]\w*)\}/.exec(yaml.written(at))?.[1];
+    return problem(
+      name === undefined ? '`url` is empty' : `\`url\` is empty: so is the environment variable \`${name}\``,
+      example,
+    );
+  }
+
+  const scheme = /^(mysql|mariadb|postgres|postgresql):\/\//.exec(url)?.[1];
+  if (scheme === undefined) return problem('`url` must begin with postgres:// or postgresql://', example);
+  if (scheme === 'mysql' || scheme === 'mariadb') {
+    return problem(`\`${scheme}://\` is not yet available in this version`, 'Use a PostgreSQL database.');
+  }
+  const escape = 'Write special characters of user and password percent-encoded (`@` is %40, `#` is %23, `/` is %2F).';
+  try {
+    const { username, password, pathname } = new URL(url);
+    [username, password, pathname].forEach((part) => decodeURIComponent(part));
+  } catch {
+    return problem('`url` cannot be read', escape);
+  }
+  return [];
+}

@@ -1,0 +1,173 @@
+import { postgresSql } from '../sql/postgres.ts';
+import type { SqlDialect } from '../sql/dialect.ts';
+import { normalizeTableName } from '../sql/names.ts';
+import { WaybillError } from '../errors.ts';
+import { parseDuration } from './duration.ts';
+import type { AcquisitionSource, CheckDefinition, LoadDefinition, StageDefinition } from './definition.ts';
+import { parseExpectation } from './expectation.ts';
+import type { AcquisitionFile, CoreFile, LoadFile, ServicesFile } from './load-schema.ts';
+import type { Problem } from './problem.ts';
+import { checkConnectionName, checkMaxRuntime } from './project-definition.ts';
+import type { ProjectSettings } from './project-definition.ts';
+import { sessionSettings } from './session-settings.ts';
+import { readSql, readSqlList } from './sql-source.ts';
+import type { SqlFolder } from './sql-source.ts';
+import type { ValuePath, YamlFile } from './yaml-file.ts';
+
+/** What a time window keeps away from the source server's clock when the load does not say: ten seconds. */
+const DEFAULT_LAG_MS = 10_000;
+
+/** What turning one load's file into a definition needs. */
+export interface LoadBuild {
+  name: string;
+  yaml: YamlFile;
+  settings: ProjectSettings;
+  folder: SqlFolder;
+  problems: Problem[];
+}
+
+/** The definition of one load, from a file that fits its schema. `producers` is filled when all loads are known. */
+export function defineLoad(file: LoadFile, build: LoadBuild): LoadDefinition {
+  const { name, yaml, settings, folder, problems } = build;
+  checkConnectionName(file.connection, settings, yaml, ['connection'], problems);
+  const maxRuntimeMs = parseDuration(file.max_runtime ?? '') ?? settings.defaults.maxRuntimeMs;
+  checkMaxRuntime(yaml, ['max_runtime'], maxRuntimeMs, problems);
+
+  const steps = (key: 'before' | 'after') => {
+    const given = file[key];
+    return given === undefined ? [] : readSqlList(yaml, [key], given, folder, problems);
+  };
+  return {
+    name,
+    kind: file.kind,
+    file: yaml.file,
+    ...(file.description !== undefined && { description: file.description }),
+    enabled: file.enabled ?? true,
+    connection: file.connection,
+    ...(file.kind === 'acquisition' ? acquisitionParts(file, build) : transformParts(file, build)),
+    checks: checksOf(file, build),
+    before: steps('before'),
+    after: steps('after'),
+    needs: file.needs ?? [],
+    params: file.params ?? {},
+    sessionParams: sessionSettings(yaml, file.session_params ?? {}, problems),
+    lanes: file.lanes ?? settings.defaults.lanes,
+    maxAttempts: file.max_attempts ?? settings.defaults.maxAttempts,
+    maxRuntimeMs,
+    onFailure: file.on_failure ?? 'roll_back',
+    ...(file.renamed_from !== undefined && { renamedFrom: file.renamed_from }),
+    producers: {},
+  };
+}
+
+type Parts = Pick<LoadDefinition, 'inputs' | 'consumes' | 'reads' | 'outputs' | 'stages' | 'chunkRows' | 'from'>;
+
+function acquisitionParts(file: AcquisitionFile, build: LoadBuild): Parts {
+  const { yaml, settings, problems } = build;
+  const { connection, table, cursor, lag, start } = file.from;
+  checkConnectionName(connection, settings, yaml, ['from', 'connection'], problems);
+  for (const key of ['lag', 'start'] as const) {
+    if (file.from[key] === undefined || cursor !== undefined) continue;
+    const message = `\`${key}\` means nothing without \`cursor\``;
+    problems.push({
+      ...yaml.place(['from', key], 'key'),
+      message,
+      next: 'Name the cursor column, or leave it out.',
+      severity: 'error',
+    });
+  }
+  const target =
+    typeof file.to === 'string' ? { at: ['to'], table: file.to } : { at: ['to', 'table'], table: file.to.table };
+  const from: AcquisitionSource = {
+    connection,
+    table: readTable(table, ['from', 'table'], build),
+    ...(cursor !== undefined && { cursor }),
+    lagMs: parseDuration(lag ?? '') ?? DEFAULT_LAG_MS,
+    ...(start !== undefined && { start: String(start) }),
+  };
+  return {
+    inputs: [],
+    consumes: [],
+    reads: [],
+    outputs: [{ table: readTable(target.table, target.at, build), rollback: 'delete', write: 'append' }],
+    stages: [],
+    chunkRows: file.chunk_rows ?? settings.defaults.chunkRows,
+    from,
+  };
+}
+
+function transformParts(file: CoreFile | ServicesFile, build: LoadBuild): Parts {
+  const tableAt = (key: string, index: number, entry: string | { table: string }): string =>
+    typeof entry === 'string'
+      ? readTable(entry, [key, index], build)
+      : readTable(entry.table, [key, index, 'table'], build);
+  const inputs = file.kind === 'core' ? (file.inputs ?? []) : [];
+  return {
+    inputs: inputs.map((entry, index) => ({
+      table: tableAt('inputs', index, entry),
+      external: typeof entry === 'object' && entry.external === true,
+    })),
+    consumes: file.consumes ?? [],
+    reads: (file.reads ?? []).map((entry, index) => tableAt('reads', index, entry)),
+    outputs: file.outputs.map((entry, index) => ({
+      table: tableAt('outputs', index, entry),
+      rollback: 'delete',
+      write: 'append',
+    })),
+    stages: file.stages.map((stage, index) => stageOf(stage, index, build)),
+    chunkRows: build.settings.defaults.chunkRows,
+  };
+}
+
+function stageOf(stage: CoreFile['stages'][number], index: number, build: LoadBuild): StageDefinition {
+  const { yaml, settings, folder, problems } = build;
+  const { name, chunk, lanes } = stage;
+  const key = typeof chunk?.key === 'string' ? [chunk.key] : chunk?.key;
+  if (lanes !== undefined && chunk === undefined) {
+    const message = '`lanes` means nothing in a stage without `chunk`: it is one chunk';
+    const next = 'Cut the stage with `chunk`, or leave `lanes` out.';
+    problems.push({ ...yaml.place(['stages', index, 'lanes'], 'key'), message, next, severity: 'error' });
+  }
+  return {
+    name,
+    sql: readSqlList(yaml, ['stages', index, 'sql'], stage.sql, folder, problems),
+    ...(chunk !== undefined && {
+      chunk: {
+        input: readTable(chunk.input, ['stages', index, 'chunk', 'input'], build),
+        rows: chunk.rows ?? settings.defaults.chunkRows,
+        ...(key !== undefined && { key }),
+      },
+    }),
+    ...(lanes !== undefined && { lanes }),
+  };
+}
+
+function checksOf(file: LoadFile, build: LoadBuild): CheckDefinition[] {
+  return (file.checks ?? []).flatMap((check, index) => {
+    const sql = readSql(build.yaml, ['checks', index, 'sql'], check.sql, build.folder, build.problems);
+    const expect = parseExpectation(check.expect);
+    if (sql === undefined || expect === undefined) return [];
+    return [{ name: check.name, sql, expect, severity: check.severity ?? 'error' }];
+  });
+}
+
+/** The one way to write a table's name; what cannot be one is reported and kept as it is. */
+function readTable(text: string, at: ValuePath, { yaml, problems }: LoadBuild): string {
+  try {
+    return normalizeTableName(text, sqlDialect());
+  } catch (error) {
+    if (!(error instanceof WaybillError)) throw error;
+    problems.push({
+      ...yaml.place(at),
+      message: error.message,
+      ...(error.next !== undefined && { next: error.next }),
+      severity: 'error',
+    });
+    return text;
+  }
+}
+
+/** How the SQL of loads is read. All connections are PostgreSQL today. */
+export function sqlDialect(): SqlDialect {
+  return postgresSql;
+}

@@ -1,0 +1,139 @@
+import { z } from 'zod';
+
+import {
+  chunkRows,
+  duration,
+  expectation,
+  lanes,
+  loadList,
+  loadName,
+  maxAttempts,
+  parameterName,
+  parameterValue,
+  plainName,
+  settingName,
+  settingValue,
+  sqlList,
+  sqlText,
+  tableList,
+  tableName,
+  text,
+} from './schema-values.ts';
+
+const input = z.union(
+  [
+    tableName,
+    z.strictObject({
+      table: tableName,
+      external: z.boolean().optional().describe('Filled by scripts outside this project'),
+    }),
+  ],
+  { error: 'must be a table, or { table, external: true }' },
+);
+
+const output = z.union(
+  [
+    tableName,
+    z.strictObject({
+      table: tableName,
+      rollback: z.literal('delete').optional().describe("How a batch's rows leave the table again"),
+      write: z.literal('append').optional(),
+    }),
+  ],
+  { error: 'must be a table, or { table, rollback: delete }' },
+);
+
+const chunk = z.strictObject({
+  input: tableName.describe('The table that is cut: one of `inputs`, or an output of a consumed load'),
+  rows: chunkRows.optional().describe('Rows a chunk, about'),
+  key: z
+    .union([text, z.array(text).min(1)], { error: 'must be a column or a list of columns' })
+    .optional()
+    .describe('All rows of one value share a chunk'),
+});
+
+const stage = z.strictObject({
+  name: text,
+  sql: sqlList,
+  chunk: chunk.optional().describe('Cut this stage into chunks; without it, the stage is one chunk'),
+  lanes: lanes.optional().describe("Overrides the load's lanes"),
+});
+
+const check = z.strictObject({
+  name: text,
+  sql: sqlText.describe('One query; the first column of its first row is compared'),
+  expect: expectation.describe('0, ">0", ">= 5", "<> 3"'),
+  severity: z.enum(['error', 'warn']).optional().describe('error (default) fails the batch'),
+});
+
+/** Keys of every kind. */
+const anyLoad = {
+  description: text.optional(),
+  enabled: z.boolean().optional().describe('false: sessions leave it out'),
+  connection: plainName.describe('The connection that holds inputs, outputs and control tables of this load'),
+  needs: loadList.optional().describe('Loads that come first in a session, beyond what the tables say'),
+  params: z.record(parameterName, parameterValue).optional().describe('Bound as :params.name'),
+  session_params: z.record(settingName, settingValue).optional().describe('Server settings of each transaction'),
+  lanes: lanes.optional(),
+  max_attempts: maxAttempts.optional(),
+  max_runtime: duration.optional(),
+  before: sqlList.optional().describe('Steps before the snapshot, each its own transaction'),
+  after: sqlList.optional().describe('Steps after publishing, each its own transaction'),
+  checks: z.array(check).optional(),
+  on_bad_row: z.literal('fail').optional(),
+  on_failure: z.enum(['roll_back', 'hold']).optional(),
+  renamed_from: loadName.optional().describe('The name under which this load ran before'),
+};
+
+export const acquisitionSchema = z
+  .strictObject({
+    kind: z.literal('acquisition'),
+    ...anyLoad,
+    from: z.strictObject({
+      connection: plainName,
+      table: tableName,
+      cursor: text.optional().describe('Column whose growing values cut windows'),
+      lag: duration.optional().describe("How far behind the source server's clock a window ends (10s)"),
+      start: z
+        .union([text, z.number()], { error: 'must be text or a number' })
+        .optional()
+        .describe('First value of the first window'),
+    }),
+    to: z.union([tableName, z.strictObject({ table: tableName })], { error: 'must be a table, or { table }' }),
+    chunk_rows: chunkRows.optional().describe('Rows a chunk, about'),
+  })
+  .describe('Copies rows of a source table into a landing table');
+
+export const coreSchema = z
+  .strictObject({
+    kind: z.literal('core'),
+    ...anyLoad,
+    inputs: z.array(input).min(1).optional().describe('Landing tables that this load empties'),
+    consumes: loadList.optional().describe('Acquisitions whose published batches this load takes, each once'),
+    reads: tableList.optional().describe('Tables whose published rows are looked up'),
+    stages: z.array(stage).min(1),
+    outputs: z.array(output).min(1),
+  })
+  .describe('Turns landed rows into warehouse rows');
+
+export const servicesSchema = z
+  .strictObject({
+    kind: z.literal('services'),
+    ...anyLoad,
+    consumes: loadList.describe('Loads whose published batches this load takes, each once'),
+    reads: tableList.optional().describe('Tables whose published rows are looked up'),
+    stages: z.array(stage).min(1),
+    outputs: z.array(output).min(1),
+  })
+  .describe('Derives rows from published batches');
+
+/** A file under `loads/`. */
+export const loadSchema = z.discriminatedUnion('kind', [acquisitionSchema, coreSchema, servicesSchema]);
+
+/** The schema of each kind whose issue has come. */
+export const SCHEMA_OF_KIND = { acquisition: acquisitionSchema, core: coreSchema, services: servicesSchema } as const;
+
+export type AcquisitionFile = z.infer<typeof acquisitionSchema>;
+export type CoreFile = z.infer<typeof coreSchema>;
+export type ServicesFile = z.infer<typeof servicesSchema>;
+export type LoadFile = z.infer<typeof loadSchema>;

@@ -1,0 +1,149 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+
+import { nearest } from '../sql/names.ts';
+import { checkAgainstSchema } from './check-schema.ts';
+import { checkUrl } from './check-url.ts';
+import type { ConnectionDefinition } from './definition.ts';
+import { parseDuration } from './duration.ts';
+import { substituteEnvironment } from './environment.ts';
+import type { SubstitutionOptions } from './environment.ts';
+import { NOT_YET_IN_PROJECT } from './not-yet.ts';
+import type { Problem } from './problem.ts';
+import { projectSchema } from './project-schema.ts';
+import type { YamlFile } from './yaml-file.ts';
+
+/** What loads take where they do not say otherwise. */
+export interface Defaults {
+  lanes: number;
+  chunkRows: number;
+  maxRuntimeMs: number;
+  maxAttempts: number;
+}
+
+/** `waybill.yaml`, checked by itself: what it says of loads is checked once those are read. */
+export interface ProjectSettings {
+  yaml: YamlFile;
+  name: string;
+  taskQueue: string;
+  connections: Record<string, ConnectionDefinition>;
+  defaults: Defaults;
+  /** Session name to load names and patterns, as written. */
+  sessions: Record<string, string[]>;
+  /** The file is wrong: connections and sessions are not known. */
+  unknown: boolean;
+}
+
+const DEFAULTS: Defaults = { lanes: 4, chunkRows: 50_000, maxRuntimeMs: 7_200_000, maxAttempts: 5 };
+
+/** Longest `max_runtime`: what one timer of Node holds (2^31 - 1 ms), in whole days. */
+export const MAX_RUNTIME_MS = 24 * 86_400_000;
+
+/** Checks the value of `waybill.yaml`; `undefined` when something in it is wrong. */
+export function defineProject(
+  yaml: YamlFile,
+  directory: string,
+  environment: SubstitutionOptions,
+  problems: Problem[],
+): ProjectSettings | undefined {
+  const before = problems.length;
+  const substitution = substituteEnvironment(yaml, environment, problems);
+  const file = checkAgainstSchema({ yaml, schema: projectSchema, substitution, notYet: NOT_YET_IN_PROJECT }, problems);
+  if (file === undefined) return undefined;
+
+  const connections: Record<string, ConnectionDefinition> = {};
+  for (const [name, given] of Object.entries(file.connections)) {
+    const at = ['connections', name];
+    const tls =
+      typeof given.tls === 'object' ? pemFiles(yaml, directory, [...at, 'tls'], given.tls, problems) : given.tls;
+    const isUnset = substitution.unset.has(JSON.stringify([...at, 'url']));
+    if (!isUnset) problems.push(...checkUrl(given.url, yaml, [...at, 'url']));
+    connections[name] = {
+      name,
+      url: isUnset ? '' : given.url,
+      scheme: 'postgres',
+      maxConnections: given.max_connections ?? 8,
+      controlSchema: given.control_schema ?? 'waybill',
+      ...(tls !== undefined && { tls }),
+    };
+  }
+  if (Object.keys(connections).length === 0) {
+    problems.push({
+      ...yaml.place(['connections'], 'key'),
+      message: '`connections` must not be empty',
+      severity: 'error',
+    });
+  }
+
+  const maxRuntime = file.defaults?.max_runtime;
+  const maxRuntimeMs = maxRuntime === undefined ? DEFAULTS.maxRuntimeMs : (parseDuration(maxRuntime) ?? 0);
+  checkMaxRuntime(yaml, ['defaults', 'max_runtime'], maxRuntimeMs, problems);
+  if (problems.length > before) return undefined;
+  return {
+    yaml,
+    name: file.name,
+    taskQueue: file.task_queue ?? 'waybill',
+    connections,
+    defaults: {
+      lanes: file.defaults?.lanes ?? DEFAULTS.lanes,
+      chunkRows: file.defaults?.chunk_rows ?? DEFAULTS.chunkRows,
+      maxRuntimeMs,
+      maxAttempts: file.defaults?.max_attempts ?? DEFAULTS.maxAttempts,
+    },
+    sessions: Object.fromEntries(Object.entries(file.sessions ?? {}).map(([name, { loads }]) => [name, loads])),
+    unknown: false,
+  };
+}
+
+/** What loads are checked against when `waybill.yaml` itself is wrong, so that their own problems come to light too. */
+export function unknownSettings(yaml: YamlFile): ProjectSettings {
+  return { yaml, name: '', taskQueue: 'waybill', connections: {}, defaults: DEFAULTS, sessions: {}, unknown: true };
+}
+
+/** Refuses a `max_runtime` of nothing, and one that no timer can keep. */
+export function checkMaxRuntime(yaml: YamlFile, at: string[], milliseconds: number, problems: Problem[]): void {
+  if (milliseconds > 0 && milliseconds <= MAX_RUNTIME_MS) return;
+  const message = milliseconds === 0 ? '`max_runtime` must be longer than nothing' : '`max_runtime` is 24 days at most';
+  problems.push({ ...yaml.place(at), message, severity: 'error' });
+}
+
+type PemFiles = { ca?: string | undefined; cert?: string | undefined; key?: string | undefined };
+
+function pemFiles(yaml: YamlFile, directory: string, at: string[], given: PemFiles, problems: Problem[]) {
+  const files: { ca?: string; cert?: string; key?: string } = {};
+  for (const part of ['ca', 'cert', 'key'] as const) {
+    const name = given[part];
+    if (name === undefined) continue;
+    files[part] = path.resolve(directory, name);
+    if (existsSync(files[part])) continue;
+    problems.push({
+      ...yaml.place([...at, part]),
+      message: `the PEM file of \`${part}\` does not exist`,
+      severity: 'error',
+    });
+  }
+  if ((given.cert === undefined) !== (given.key === undefined)) {
+    const message = '`cert` and `key` go together: one of them is missing';
+    problems.push({ ...yaml.place(at, 'key'), message, severity: 'error' });
+  }
+  return files;
+}
+
+/** Checks that a connection's name is one of the project's. */
+export function checkConnectionName(
+  name: string,
+  settings: ProjectSettings,
+  yaml: YamlFile,
+  at: string[],
+  problems: Problem[],
+): void {
+  const known = Object.keys(settings.connections);
+  if (settings.unknown || known.includes(name)) return;
+  const close = nearest(name, known);
+  problems.push({
+    ...yaml.place(at),
+    message: `unknown connection \`${name}\`${close === undefined ? '' : `: did you mean \`${close}\`?`}`,
+    next: `Connections are declared in waybill.yaml: ${known.join(', ')}.`,
+    severity: 'error',
+  });
+}

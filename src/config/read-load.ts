@@ -1,0 +1,95 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+
+import { nearest } from '../sql/names.ts';
+import { checkAgainstSchema } from './check-schema.ts';
+import { LOAD_KINDS } from './definition.ts';
+import { substituteEnvironment } from './environment.ts';
+import type { Substitution, SubstitutionOptions } from './environment.ts';
+import type { FoundFiles, FoundLoad } from './find-files.ts';
+import { defineLoad } from './load-definition.ts';
+import { SCHEMA_OF_KIND } from './load-schema.ts';
+import { NOT_YET_IN_LOADS } from './not-yet.ts';
+import { didYouMean, parseLoad, problemIn } from './parsed-load.ts';
+import type { ParsedLoad } from './parsed-load.ts';
+import type { Problem } from './problem.ts';
+import type { ProjectSettings } from './project-definition.ts';
+import { keysAt } from './schema-keys.ts';
+import { parseYamlFile } from './yaml-file.ts';
+import type { ValuePath, YamlFile } from './yaml-file.ts';
+
+type AvailableKind = keyof typeof SCHEMA_OF_KIND;
+
+/** What reading a load needs to know of its project. */
+export interface ReadContext {
+  /** Absolute. */
+  directory: string;
+  found: FoundFiles;
+  settings: ProjectSettings;
+  environment: SubstitutionOptions;
+  problems: Problem[];
+}
+
+/** Reads one load's file and its SQL. `undefined` when the file does not fit its schema; `problems` says why. */
+export async function readLoad({ name, file }: FoundLoad, context: ReadContext): Promise<ParsedLoad | undefined> {
+  const { directory, found, settings, environment, problems } = context;
+  const text = await readFile(path.join(directory, file), 'utf8').catch((error: NodeJS.ErrnoException) => {
+    problems.push({ file, line: 1, column: 1, message: `this file cannot be read (${error.code})`, severity: 'error' });
+  });
+  if (text === undefined) return undefined;
+  const yaml = parseYamlFile(file, text, problems);
+  if (yaml.value === undefined) return undefined;
+
+  const substitution = substituteEnvironment(
+    yaml,
+    { ...environment, allowMissing: false, isVerbatim: isSql },
+    problems,
+  );
+  const kind = kindOf(yaml, substitution, problems);
+  if (kind === undefined) return undefined;
+  const schema = SCHEMA_OF_KIND[kind];
+  const explainKey = (at: ValuePath, key: string) => (at.length === 0 ? keyOfOtherKind(key, kind) : undefined);
+  const content = checkAgainstSchema({ yaml, schema, substitution, notYet: NOT_YET_IN_LOADS, explainKey }, problems);
+  if (content === undefined) return undefined;
+  if (content.kind === 'core' && content.inputs === undefined && content.consumes === undefined) {
+    problems.push(problemIn(yaml, [], 'a core load needs `inputs` or `consumes`', 'Say which rows it takes.'));
+  }
+
+  const folder = { directory, files: found.sql };
+  const before = problems.length;
+  const definition = defineLoad(content, { name, yaml, settings, folder, problems });
+  const load = parseLoad(definition, yaml, problems);
+  return { ...load, incomplete: problems.length > before };
+}
+
+/** SQL is never filled from the environment: `sql:`, and the lists of `before:` and `after:`. */
+function isSql(path: ValuePath): boolean {
+  const key = path.findLast((step) => typeof step === 'string');
+  return key === 'sql' || path[0] === 'before' || path[0] === 'after';
+}
+
+function kindOf(yaml: YamlFile, { value }: Substitution, problems: Problem[]): AvailableKind | undefined {
+  const kinds = Object.keys(SCHEMA_OF_KIND)
+    .map((kind) => `\`${kind}\``)
+    .join(', ');
+  const refuse = (at: ValuePath, message: string, next?: string): undefined => {
+    problems.push(problemIn(yaml, at, message, next));
+  };
+  if (value === null) return refuse([], 'this file is empty', 'Begin with `kind: core`.');
+  if (typeof value !== 'object' || Array.isArray(value)) return refuse([], 'a load is a mapping of keys to values');
+  const kind = (value as Record<string, unknown>)['kind'];
+  if (kind === undefined || kind === null) return refuse(['kind'], '`kind` is missing', `It is one of ${kinds}.`);
+  if (kind === 'task') return refuse(['kind'], '`kind: task` is not yet available in this version');
+  if (typeof kind === 'string' && Object.hasOwn(SCHEMA_OF_KIND, kind)) return kind as AvailableKind;
+  if (typeof kind !== 'string') return refuse(['kind'], '`kind` must be text', `It is one of ${kinds}.`);
+  const close = nearest(kind, LOAD_KINDS);
+  return refuse(['kind'], `unknown kind \`${kind}\`${didYouMean(close)}`, `A kind is one of ${kinds}.`);
+}
+
+function keyOfOtherKind(key: string, kind: AvailableKind): string | undefined {
+  const others = (Object.keys(SCHEMA_OF_KIND) as AvailableKind[]).filter((other) =>
+    keysAt(SCHEMA_OF_KIND[other], []).includes(key),
+  );
+  if (others.length === 0) return undefined;
+  return `\`${key}\` is no key of a load of kind \`${kind}\`: it belongs to \`${others.join('`, `')}\``;
+}

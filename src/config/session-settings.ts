@@ -1,0 +1,44 @@
+import type { Problem } from './problem.ts';
+import type { YamlFile } from './yaml-file.ts';
+
+/** Server settings that `session_params` must not touch, and why. */
+const REFUSED: Record<string, string> = {
+  transaction_isolation: 'isolation is said by Waybill at every BEGIN',
+  default_transaction_isolation: 'isolation is said by Waybill at every BEGIN',
+  transaction_read_only: 'a load writes',
+  default_transaction_read_only: 'a load writes',
+  transaction_deferrable: 'transactions are opened by Waybill',
+  default_transaction_deferrable: 'transactions are opened by Waybill',
+  autocommit: 'transactions are opened and committed by Waybill',
+  role: 'a load runs as the user of its connection',
+  session_authorization: 'a load runs as the user of its connection',
+  is_superuser: 'a load runs as the user of its connection',
+  row_security: 'a hidden row would be lost without a word',
+  session_replication_role: 'it would switch off the triggers that protect the snapshot',
+  standard_conforming_strings: 'it changes how SQL is read',
+  client_encoding: 'Waybill speaks UTF-8',
+};
+
+/** Refuses settings that would take a transaction out of Waybill's hands. Answers the rest as text, names in lower case. */
+export function sessionSettings(
+  yaml: YamlFile,
+  given: Record<string, string | number | boolean>,
+  problems: Problem[],
+): Record<string, string> {
+  const settings: Record<string, string> = {};
+  for (const [name, value] of Object.entries(given)) {
+    const key = name.toLowerCase();
+    const why = REFUSED[key];
+    if (why !== undefined) {
+      const message = `\`session_params\` cannot set \`${name}\`: ${why}`;
+      problems.push({
+        ...yaml.place(['session_params', name], 'key'),
+        message,
+        next: 'Leave it out.',
+        severity: 'error',
+      });
+    }
+    settings[key] = typeof value === 'boolean' ? (value ? 'on' : 'off') : String(value);
+  }
+  return settings;
+}

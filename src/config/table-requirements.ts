@@ -1,0 +1,87 @@
+import { nearest } from '../sql/names.ts';
+import type { LoadDefinition } from './definition.ts';
+import { didYouMean } from './parsed-load.ts';
+import type { Problem } from './problem.ts';
+import type { ValuePath } from './yaml-file.ts';
+
+/** A table as its database describes it. */
+export interface TableDescription {
+  /** `table`, `view`, `partitioned table`, `materialized view`, `foreign table` … */
+  kind: string;
+  columns: {
+    name: string;
+    /** As the server writes it, modifiers too: `bigint`, `numeric(12,4)`. */
+    type: string;
+    nullable: boolean;
+    /** A default, identity or sequence fills it. */
+    hasDefault: boolean;
+    /** Computed from other columns: nothing can be written into it. */
+    generated: boolean;
+  }[];
+  indexes: { name: string; columns: string[]; unique: boolean }[];
+}
+
+/** How the tables of a connection are looked up. */
+export interface TableLookup {
+  /** `undefined`: there is no such table. */
+  describe: (connection: string, table: string) => Promise<TableDescription | undefined>;
+  /** Names to suggest from. */
+  listTables: (connection: string) => Promise<string[]>;
+}
+
+/** One load's view of the databases: finds tables, notes what is wrong. */
+export interface TableCheck {
+  load: LoadDefinition;
+  /** The description of a table that must be there; `undefined`, and a problem, when it is not. */
+  find: (connection: string, table: string, at: ValuePath) => Promise<TableDescription | undefined>;
+  report: (at: ValuePath, message: string, next?: string, severity?: Problem['severity']) => void;
+}
+
+/** Only plain tables can be swapped for an empty twin, or written under the gate. */
+export function requireTable(
+  found: TableDescription,
+  table: string,
+  at: ValuePath,
+  report: TableCheck['report'],
+): void {
+  if (found.kind === 'table') return;
+  report(at, `\`${table}\` is a ${found.kind}, and only a plain table can be used here`);
+}
+
+/** Reports a column that is not there, with the nearest name. Answers whether it is. */
+export function requireColumn(
+  { columns }: TableDescription,
+  table: string,
+  column: string,
+  at: ValuePath,
+  report: TableCheck['report'],
+): boolean {
+  if (columns.some(({ name }) => name === column)) return true;
+  const close = nearest(
+    column,
+    columns.map(({ name }) => name),
+  );
+  report(at, `\`${table}\` has no column \`${column}\`${didYouMean(close)}`);
+  return false;
+}
+
+/** Types that hold every `batch_id`, as PostgreSQL writes them. */
+const WHOLE_NUMBER_TYPES = ['bigint', 'integer', 'int8', 'int4', 'int', 'numeric'];
+
+/** The column that every row's batch stands in. */
+export function requireBatchId(
+  found: TableDescription,
+  table: string,
+  at: ValuePath,
+  report: TableCheck['report'],
+): void {
+  const column = found.columns.find(({ name }) => name === 'batch_id');
+  if (column === undefined) {
+    const next = `alter table ${table} add column batch_id bigint;`;
+    report(at, `\`${table}\` has no column \`batch_id\`: no roll back could find its rows`, next);
+  } else if (!WHOLE_NUMBER_TYPES.includes(column.type)) {
+    report(at, `\`batch_id\` of \`${table}\` must be bigint, and is ${column.type}`);
+  } else if (column.generated) {
+    report(at, `\`batch_id\` of \`${table}\` is generated: nothing can be written into it`);
+  }
+}

@@ -1,0 +1,163 @@
+/** The tables `stage` and `chunk`: the ledger of what is done. */
+import type { ChunkMethod, ChunkRange, Database, Session } from '../database/dialect.ts';
+import { raw, sql } from '../database/sql.ts';
+
+export interface Chunk {
+  n: number;
+  range: ChunkRange;
+  attempts: number;
+}
+
+export interface StageCounts {
+  planned: number | null;
+  pending: number;
+  done: number;
+  failed: number;
+  rows: number;
+}
+
+/** Chunks a statement when the plan is written: 5 values each, far under the protocol's 65,535. */
+const CHUNKS_A_STATEMENT = 2_000;
+
+/** Writes a stage's chunks, once: false if they have been written already. Within the caller's transaction. */
+export async function writePlan(
+  session: Session,
+  database: Database,
+  at: { batchId: string; stage: number },
+  method: ChunkMethod,
+  ranges: ChunkRange[],
+): Promise<boolean> {
+  const { rowCount } = await session.query(sql`
+    update ${database.ledger('stage')}
+    set planned_chunks = ${ranges.length}, method = ${method}, started_at = now(),
+        finished_at = case when ${ranges.length === 0} then now() end
+    where batch_id = ${at.batchId} and n = ${at.stage} and planned_chunks is null`);
+  if (rowCount === 0) return false;
+  for (let start = 0; start < ranges.length; start += CHUNKS_A_STATEMENT) {
+    const values = ranges.slice(start, start + CHUNKS_A_STATEMENT);
+    const strings = [`insert into ${database.ledger('chunk').text} (batch_id, stage, n, range_from, range_to) values (`];
+    const bound: unknown[] = [];
+    values.forEach((range, i) => {
+      bound.push(at.batchId, at.stage, start + i + 1, range.from, range.to);
+      strings.push(', ', ', ', ', ', ', ', i === values.length - 1 ? ')' : '), (');
+    });
+    await session.query({ strings, values: bound });
+  }
+  return true;
+}
+
+/**
+ * Takes the lowest pending chunk that nobody holds, by a row lock that ends with the connection. `lowWater`: chunks below
+ * are known to be done; without it a claim walks over every dead index entry when an old snapshot elsewhere stops vacuum
+ * (17 ms a claim seen, FACTS).
+ */
+export async function claimChunk(
+  session: Session,
+  database: Database,
+  at: { batchId: string; stage: number; lowWater: number },
+): Promise<Chunk | undefined> {
+  const { rows } = await session.query<{ n: number; range_from: string | null; range_to: string | null; attempts: number }>(
+    sql`
+    select n, range_from, range_to, attempts from ${database.ledger('chunk')}
+    where batch_id = ${at.batchId} and stage = ${at.stage} and state = 'pending' and n >= ${at.lowWater}
+      and not_before <= now()
+    order by n limit 1 for update skip locked`,
+  );
+  const row = rows[0];
+  return row && { n: row.n, range: { from: row.range_from, to: row.range_to }, attempts: row.attempts };
+}
+
+/** Within the chunk's own transaction. Throws unless exactly this one chunk was pending. */
+export async function markDone(
+  session: Session,
+  database: Database,
+  at: { batchId: string; stage: number; n: number },
+  facts: { rows: number; rowsRead: number | null; worker: string; startedAt: Date },
+): Promise<void> {
+  const { rowCount } = await session.query(sql`
+    update ${database.ledger('chunk')}
+    set state = 'done', row_count = ${facts.rows}, rows_read = ${facts.rowsRead}, worker = ${facts.worker},
+        started_at = ${facts.startedAt}, finished_at = clock_timestamp(), error = null
+    where batch_id = ${at.batchId} and stage = ${at.stage} and n = ${at.n} and state = 'pending'`);
+  if (rowCount !== 1) throw new Error(`chunk ${at.n} of batch ${at.batchId} was not pending when it was done`);
+}
+
+/** Counts an attempt; `failed` ends the chunk, else it may be tried again after `waitSeconds`. */
+export async function markAttempt(
+  session: Session,
+  database: Database,
+  at: { batchId: string; stage: number; n: number },
+  facts: { error: string | null; waitSeconds: number; failed: boolean; worker: string },
+): Promise<void> {
+  await session.query(sql`
+    update ${database.ledger('chunk')}
+    set attempts = attempts + 1, error = ${facts.error}, worker = ${facts.worker},
+        not_before = now() + ${facts.waitSeconds}::float8 * interval '1 second',
+        state = case when ${facts.failed} then 'failed' else state end
+    where batch_id = ${at.batchId} and stage = ${at.stage} and n = ${at.n} and state = 'pending'`);
+}
+
+/** What the ledger says of a stage. */
+export async function countChunks(
+  reader: Pick<Session, 'query'>,
+  database: Database,
+  at: { batchId: string; stage: number },
+): Promise<StageCounts> {
+  const { rows } = await reader.query<{ planned: number | null; pending: string; done: string; failed: string; n: string }>(
+    sql`
+    select s.planned_chunks as planned, count(*) filter (where c.state = 'pending') as pending,
+      count(*) filter (where c.state = 'done') as done, count(*) filter (where c.state = 'failed') as failed,
+      coalesce(sum(c.row_count), 0) as n
+    from ${database.ledger('stage')} s left join ${database.ledger('chunk')} c on c.batch_id = s.batch_id and c.stage = s.n
+    where s.batch_id = ${at.batchId} and s.n = ${at.stage} group by s.planned_chunks`,
+  );
+  const row = rows[0];
+  return {
+    planned: row?.planned ?? null,
+    pending: Number(row?.pending ?? 0),
+    done: Number(row?.done ?? 0),
+    failed: Number(row?.failed ?? 0),
+    rows: Number(row?.n ?? 0),
+  };
+}
+
+/** The lowest pending chunk, undefined when none is: what a lane polls, and its next low water. */
+export async function lowestPending(
+  session: Session,
+  database: Database,
+  at: { batchId: string; stage: number; lowWater: number },
+): Promise<number | undefined> {
+  const { rows } = await session.query<{ n: number | null }>(sql`
+    select min(n) as n from ${database.ledger('chunk')}
+    where batch_id = ${at.batchId} and stage = ${at.stage} and state = 'pending' and n >= ${at.lowWater}`);
+  return rows[0]?.n ?? undefined;
+}
+
+/** The first failed chunk of a batch, for messages. */
+export async function firstFailure(
+  reader: Pick<Session, 'query'>,
+  database: Database,
+  batchId: string,
+): Promise<{ stage: string; n: number; planned: number; from: string | null; to: string | null; error: string } | undefined> {
+  const { rows } = await reader.query<{
+    stage: string;
+    n: number;
+    planned: number;
+    from: string | null;
+    to: string | null;
+    error: string;
+  }>(sql`
+    select s.name as stage, c.n, s.planned_chunks as planned, c.range_from as ${raw('"from"')}, c.range_to as ${raw('"to"')}, c.error
+    from ${database.ledger('chunk')} c join ${database.ledger('stage')} s on s.batch_id = c.batch_id and s.n = c.stage
+    where c.batch_id = ${batchId} and c.state = 'failed' order by c.stage, c.n limit 1`);
+  return rows[0];
+}
+
+/** Failed chunks become pending again, with all their attempts: a held batch is resumed. */
+export async function reopenFailed(session: Session, database: Database, batchId: string): Promise<void> {
+  await session.query(sql`
+    update ${database.ledger('chunk')} set state = 'pending', attempts = 0, not_before = now()
+    where batch_id = ${batchId} and state <> 'done'`);
+  await session.query(sql`
+    update ${database.ledger('step')} set state = 'pending', attempts = 0 where batch_id = ${batchId} and state = 'failed'`);
+}

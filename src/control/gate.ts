@@ -1,0 +1,93 @@
+/**
+ * The gate of a batch: every transaction that writes for a batch passes it; who shuts it is alone in it. See
+ * ARCHITECTURE.md, "The gate".
+ */
+import type { Database, Session } from '../database/dialect.ts';
+import { sql } from '../database/sql.ts';
+import { WaybillError } from '../errors.ts';
+import type { BatchState } from '../workflows/messages.ts';
+import { recordEvent } from './events.ts';
+import { statesBefore } from './states.ts';
+
+/** The batch is not in a state in which this work may be done: it was fenced, published or redone meanwhile. */
+export class FencedError extends WaybillError {
+  constructor(
+    readonly batchId: string,
+    /** What the ledger says; undefined: no such batch. */
+    readonly state: BatchState | undefined,
+    wanted: readonly BatchState[],
+  ) {
+    super(`batch ${batchId} is ${state ?? 'unknown'}, not ${wanted.join(' or ')}: its work was taken over or ended`, {
+      where: `batch ${batchId}`,
+    });
+  }
+}
+
+/** Begins a transaction, passes the gate in one of the wanted states, does the work, commits. Throws `FencedError`. */
+export async function inGate<T>(
+  database: Database,
+  batchId: string,
+  wanted: readonly BatchState[],
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
+  return database.transaction((session) => passGate(session, database, batchId, wanted, () => work(session)));
+}
+
+/** The same within a transaction that has begun. */
+export async function passGate<T>(
+  session: Session,
+  database: Database,
+  batchId: string,
+  wanted: readonly BatchState[],
+  work: () => Promise<T>,
+): Promise<T> {
+  const state = (await database.dialect.enterGate(session, database, batchId, 'shared')) as BatchState | undefined;
+  if (state === undefined || !wanted.includes(state)) throw new FencedError(batchId, state, wanted);
+  return work();
+}
+
+/** What a change of state also stores. */
+export interface StateChange {
+  /** Alone in the gate, before the state changes; may throw to leave it as it is. */
+  prove?: (session: Session) => Promise<void>;
+  errorClass?: string | undefined;
+  error?: string | undefined;
+  reason?: string | undefined;
+  requestedBy?: string | undefined;
+}
+
+/**
+ * Compare-and-set of a batch's state, alone in the gate. Returns the state that the batch has afterwards: `to` if the
+ * change was made (or had been made), else whatever it was.
+ */
+export async function changeState(
+  database: Database,
+  batchId: string,
+  to: BatchState,
+  change: StateChange = {},
+): Promise<BatchState> {
+  return database.transaction((session) => changeStateIn(session, database, batchId, to, change));
+}
+
+/** The same within a transaction that has begun. */
+export async function changeStateIn(
+  session: Session,
+  database: Database,
+  batchId: string,
+  to: BatchState,
+  change: StateChange = {},
+): Promise<BatchState> {
+  const state = (await database.dialect.enterGate(session, database, batchId, 'exclusive')) as BatchState | undefined;
+  if (state === undefined) throw new FencedError(batchId, state, [to]);
+  if (!statesBefore(to).includes(state)) return state;
+  await change.prove?.(session);
+  const finished = ['published', 'failed', 'cancelled', 'retracted'].includes(to);
+  await session.query(sql`
+    update ${database.ledger('batch')} set state = ${to},
+      finished_at = case when ${finished} then now() else finished_at end,
+      error_class = coalesce(${change.errorClass ?? null}, error_class), error = coalesce(${change.error ?? null}, error),
+      reason = coalesce(${change.reason ?? null}, reason)
+    where batch_id = ${batchId} and state = ${state}`);
+  await recordEvent(session, database, batchId, to, change);
+  return to;
+}

@@ -1,0 +1,86 @@
+/** The table `landing`: it keeps a snapshot from splitting an acquisition. */
+import type { Database, Session } from '../database/dialect.ts';
+import { list, sql } from '../database/sql.ts';
+import type { BatchState } from '../workflows/messages.ts';
+
+/** An acquisition (or anybody else's batch) that has not ended. */
+export interface UnfinishedWriter {
+  batchId: string;
+  load: string;
+  state: BatchState;
+  workflowId: string | null;
+  firstRunId: string | null;
+  deadlineAt: Date;
+}
+
+/** "Wanted by this batch": from now on no new acquisition opens on these tables, until the batch has ended. */
+export async function markWanted(database: Database, tables: string[], batchId: string): Promise<void> {
+  await database.transaction(async (session) => {
+    for (const table of [...tables].sort()) {
+      await session.query(sql`
+        insert into ${database.ledger('landing')} (table_name, wanted_by) values (${table}, ${batchId})
+        on conflict (table_name) do update set wanted_by = excluded.wanted_by`);
+    }
+  });
+}
+
+/** The snapshot has been taken: acquisitions may go on, into the new table. */
+export async function clearWanted(session: Session, database: Database, batchId: string): Promise<void> {
+  await session.query(sql`update ${database.ledger('landing')} set wanted_by = null where wanted_by = ${batchId}`);
+}
+
+/**
+ * Locks landing tables for this transaction, in name order. An opening acquisition and a swap take these locks, so one
+ * always sees what the other did.
+ */
+export async function lockLanding(session: Session, database: Database, tables: string[]): Promise<void> {
+  for (const table of [...tables].sort()) {
+    await session.query(sql`
+      insert into ${database.ledger('landing')} (table_name) values (${table}) on conflict (table_name) do nothing`);
+    await session.query(sql`
+      select table_name from ${database.ledger('landing')} where table_name = ${table} for update`);
+  }
+}
+
+/** The unfinished batch that wants this table's snapshot, if one does. The mark of an ended batch is void. */
+export async function wantedBy(
+  session: Pick<Session, 'query'>,
+  database: Database,
+  table: string,
+): Promise<{ batchId: string; load: string } | undefined> {
+  const { rows } = await session.query<{ batch_id: string; load_name: string }>(sql`
+    select b.batch_id, b.load_name from ${database.ledger('landing')} l
+    join ${database.ledger('batch')} b on b.batch_id = l.wanted_by
+    where l.table_name = ${table} and b.state in ('running', 'checking')`);
+  return rows[0] && { batchId: rows[0].batch_id, load: rows[0].load_name };
+}
+
+/** Batches other than `batchId` that write into one of these tables and have not ended. */
+export async function unfinishedWriters(
+  session: Pick<Session, 'query'>,
+  database: Database,
+  tables: string[],
+  batchId: string,
+): Promise<UnfinishedWriter[]> {
+  const { rows } = await session.query<{
+    batch_id: string;
+    load_name: string;
+    state: BatchState;
+    workflow_id: string | null;
+    first_run_id: string | null;
+    deadline_at: Date;
+  }>(sql`
+    select distinct b.batch_id, b.load_name, b.state, b.workflow_id, b.first_run_id, b.deadline_at
+    from ${database.ledger('batch')} b join ${database.ledger('batch_output')} o on o.batch_id = b.batch_id
+    where b.state in ('running', 'checking', 'held', 'rolling_back', 'retracting') and b.batch_id <> ${batchId}
+      and o.table_name in ${list(tables)}
+    order by b.batch_id`);
+  return rows.map((row) => ({
+    batchId: row.batch_id,
+    load: row.load_name,
+    state: row.state,
+    workflowId: row.workflow_id,
+    firstRunId: row.first_run_id,
+    deadlineAt: row.deadline_at,
+  }));
+}

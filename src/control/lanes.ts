@@ -1,0 +1,41 @@
+/** The table `lane`: who works on a stage, on which connection, and whether it was asked to stop. */
+import type { Database } from '../database/dialect.ts';
+import { sql } from '../database/sql.ts';
+
+interface LaneKey {
+  batchId: string;
+  stage: number;
+  lane: number;
+}
+
+/** A lane begins (again). Its stop flag stays as it is: only `steerLanes` sets it. */
+export async function recordLane(
+  database: Database,
+  at: LaneKey,
+  facts: { connectionId: string; worker: string },
+): Promise<void> {
+  await database.query(sql`
+    insert into ${database.ledger('lane')} (batch_id, stage, n, connection_id, worker, started_at)
+    values (${at.batchId}, ${at.stage}, ${at.lane}, ${facts.connectionId}, ${facts.worker}, now())
+    on conflict (batch_id, stage, n) do update
+    set connection_id = excluded.connection_id, worker = excluded.worker, started_at = excluded.started_at`);
+}
+
+export async function clearLane(database: Database, at: LaneKey): Promise<void> {
+  await database.query(sql`
+    update ${database.ledger('lane')} set connection_id = null
+    where batch_id = ${at.batchId} and stage = ${at.stage} and n = ${at.lane}`);
+}
+
+/** Lanes 1 … `keep` may go on, those above stop after their chunk. `keep` 0 stops all. `most`: the highest lane there is. */
+export async function steerLanes(
+  database: Database,
+  at: { batchId: string; stage: number },
+  keep: number,
+  most: number,
+): Promise<void> {
+  await database.query(sql`
+    insert into ${database.ledger('lane')} (batch_id, stage, n, stop_asked)
+    select ${at.batchId}::bigint, ${at.stage}::int, g, g > ${keep}::int from generate_series(1, ${most}::int) g
+    on conflict (batch_id, stage, n) do update set stop_asked = excluded.stop_asked`);
+}

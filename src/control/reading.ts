@@ -1,0 +1,170 @@
+/** What `status`, `show` and the progress bar read: nothing here locks or changes anything. */
+import type { Database } from '../database/dialect.ts';
+import { raw, sql } from '../database/sql.ts';
+import type { Batch } from './batch.ts';
+import { BATCH_COLUMNS, batchOf } from './batch.ts';
+
+/** When the last batch of this load that was published before this one opened. */
+export async function findLastLoadAt(database: Database, batch: Batch): Promise<Date | undefined> {
+  const { rows } = await database.query<{ started_at: Date }>(sql`
+    select started_at from ${database.ledger('batch')}
+    where load_name = ${batch.loadName} and state = 'published' and batch_id < ${batch.batchId}
+    order by batch_id desc limit 1`);
+  return rows[0]?.started_at;
+}
+
+export interface StageReading {
+  n: number;
+  name: string;
+  /** Null: not planned yet. */
+  total: number | null;
+  done: number;
+  failed: number;
+  rows: number;
+  startedAt: Date | null;
+  finishedAt: Date | null;
+}
+
+/** Every stage of a batch with its counts. */
+export async function readStages(database: Database, batchId: string): Promise<StageReading[]> {
+  const { rows } = await database.query<{
+    n: number;
+    name: string;
+    total: number | null;
+    done: number;
+    failed: number;
+    written: string;
+    started_at: Date | null;
+    finished_at: Date | null;
+  }>(sql`
+    select s.n, s.name, s.planned_chunks as total, (count(c.n) filter (where c.state = 'done'))::int as done,
+      (count(c.n) filter (where c.state = 'failed'))::int as failed, coalesce(sum(c.row_count), 0) as written,
+      coalesce(min(c.started_at), s.started_at) as started_at, max(c.finished_at) as finished_at
+    from ${database.ledger('stage')} s left join ${database.ledger('chunk')} c on c.batch_id = s.batch_id and c.stage = s.n
+    where s.batch_id = ${batchId} group by s.n, s.name, s.planned_chunks, s.started_at order by s.n`);
+  return rows.map((row) => ({
+    n: row.n,
+    name: row.name,
+    total: row.total,
+    done: row.done,
+    failed: row.failed,
+    rows: Number(row.written),
+    startedAt: row.started_at,
+    finishedAt: row.finished_at,
+  }));
+}
+
+/** The newest batch of each load, or of one load. */
+export async function readLatest(database: Database, load?: string): Promise<Batch[]> {
+  const { rows } = await database.query(sql`
+    select ${BATCH_COLUMNS} from ${database.ledger('batch')} b
+    where batch_id = (select max(batch_id) from ${database.ledger('batch')} l where l.load_name = b.load_name)
+      and (${load ?? null}::text is null or load_name = ${load ?? null}) order by load_name`);
+  return rows.map(batchOf);
+}
+
+export interface CheckReading {
+  name: string;
+  severity: string;
+  expected: string;
+  actual: string | null;
+  passed: boolean;
+}
+
+export async function readChecks(database: Database, batchId: string): Promise<CheckReading[]> {
+  const { rows } = await database.query<CheckReading>(sql`
+    select name, severity, expected, actual, passed from ${database.ledger('check_result')}
+    where batch_id = ${batchId} order by n`);
+  return rows;
+}
+
+export interface ChunkReading {
+  stage: number;
+  n: number;
+  state: string;
+  attempts: number;
+  range: { from: string | null; to: string | null };
+  rows: number | null;
+  worker: string | null;
+  error: string | null;
+}
+
+/** Chunks that failed or were tried more than once: what a person wants to see first. */
+export async function readTroubledChunks(database: Database, batchId: string, most = 50): Promise<ChunkReading[]> {
+  const { rows } = await database.query<{
+    stage: number;
+    n: number;
+    state: string;
+    attempts: number;
+    range_from: string | null;
+    range_to: string | null;
+    row_count: string | null;
+    worker: string | null;
+    error: string | null;
+  }>(sql`
+    select stage, n, state, attempts, range_from, range_to, row_count, worker, error from ${database.ledger('chunk')}
+    where batch_id = ${batchId} and (attempts > 0 or state = 'failed')
+    order by (state = 'failed') desc, attempts desc, stage, n limit ${most}::int`);
+  return rows.map((row) => ({
+    stage: row.stage,
+    n: row.n,
+    state: row.state,
+    attempts: row.attempts,
+    range: { from: row.range_from, to: row.range_to },
+    rows: row.row_count === null ? null : Number(row.row_count),
+    worker: row.worker,
+    error: row.error,
+  }));
+}
+
+export interface EventReading {
+  what: string;
+  requestedBy: string | null;
+  reason: string | null;
+  happenedAt: Date;
+}
+
+export async function readEvents(database: Database, batchId: string): Promise<EventReading[]> {
+  const { rows } = await database.query<{
+    what: string;
+    requested_by: string | null;
+    reason: string | null;
+    happened_at: Date;
+  }>(sql`
+    select what, requested_by, reason, happened_at from ${database.ledger('event')}
+    where batch_id = ${batchId} order by event_id`);
+  return rows.map((row) => ({
+    what: row.what,
+    requestedBy: row.requested_by,
+    reason: row.reason,
+    happenedAt: row.happened_at,
+  }));
+}
+
+export interface InputReading {
+  batchId: string;
+  load: string;
+  via: string;
+}
+
+export async function readInputs(database: Database, batchId: string): Promise<InputReading[]> {
+  const { rows } = await database.query<{ producer_batch_id: string; producer_load: string; via: string }>(sql`
+    select producer_batch_id, producer_load, via from ${database.ledger('batch_input')}
+    where batch_id = ${batchId} order by producer_batch_id`);
+  return rows.map((row) => ({ batchId: row.producer_batch_id, load: row.producer_load, via: row.via }));
+}
+
+export interface StepReading {
+  phase: string;
+  n: number;
+  state: string;
+  attempts: number;
+  error: string | null;
+}
+
+export async function readSteps(database: Database, batchId: string): Promise<StepReading[]> {
+  const { rows } = await database.query<StepReading>(sql`
+    select phase, n, state, attempts, error from ${database.ledger('step')}
+    where batch_id = ${batchId} order by ${raw("phase = 'after'")}, n`);
+  return rows;
+}

@@ -1,0 +1,82 @@
+/** The table `snapshot`: which renamed table a batch reads, known by identity and not by name. */
+import type { Database, Session, TableIdentity } from '../database/dialect.ts';
+import { list, sql } from '../database/sql.ts';
+
+export interface SnapshotRecord extends TableIdentity {
+  batchId: string;
+  table: string;
+  processing: string;
+  dropped: boolean;
+}
+
+export async function readSnapshots(
+  reader: Pick<Session, 'query'>,
+  database: Database,
+  batchId: string,
+): Promise<SnapshotRecord[]> {
+  const { rows } = await reader.query<{
+    batch_id: string;
+    table_name: string;
+    processing_name: string;
+    relation_id: string;
+    storage_id: string;
+    dropped: boolean;
+  }>(sql`
+    select batch_id, table_name, processing_name, relation_id, storage_id, dropped_at is not null as dropped
+    from ${database.ledger('snapshot')} where batch_id = ${batchId} order by table_name`);
+  return rows.map((row) => ({
+    batchId: row.batch_id,
+    table: row.table_name,
+    processing: row.processing_name,
+    relationId: row.relation_id,
+    storageId: row.storage_id,
+    dropped: row.dropped,
+  }));
+}
+
+export async function recordSnapshot(
+  session: Session,
+  database: Database,
+  batchId: string,
+  snapshot: TableIdentity & { table: string; processing: string; adopted: boolean },
+): Promise<void> {
+  await session.query(sql`
+    insert into ${database.ledger('snapshot')} (batch_id, table_name, processing_name, relation_id, storage_id, adopted)
+    values (${batchId}, ${snapshot.table}, ${snapshot.processing}, ${snapshot.relationId}, ${snapshot.storageId},
+            ${snapshot.adopted})`);
+}
+
+export async function markDropped(session: Session, database: Database, batchId: string, table: string): Promise<void> {
+  await session.query(sql`
+    update ${database.ledger('snapshot')} set dropped_at = now()
+    where batch_id = ${batchId} and table_name = ${table} and dropped_at is null`);
+}
+
+/**
+ * Lineage of a fresh snapshot: the published acquisition batches of these tables that no open or published snapshot has
+ * taken yet. From the ledger, not from the rows: the swap waited for every acquisition to end.
+ */
+export async function recordSnapshotLineage(
+  session: Session,
+  database: Database,
+  batchId: string,
+  tables: string[],
+): Promise<void> {
+  await session.query(sql`
+    insert into ${database.ledger('batch_input')} (batch_id, producer_batch_id, producer_load, via)
+    select distinct ${batchId}::bigint, p.batch_id, p.load_name, 'snapshot'
+    from ${database.ledger('batch')} p join ${database.ledger('batch_output')} o on o.batch_id = p.batch_id
+    where p.kind = 'acquisition' and p.state = 'published'
+      and o.table_name in ${list(tables)}
+      and not exists (select 1 from ${database.ledger('batch_input')} i
+                      where i.producer_batch_id = p.batch_id and i.via = 'snapshot')`);
+}
+
+/** A batch that takes over a failed one's snapshot takes over its lineage. */
+export async function inheritLineage(session: Session, database: Database, batchId: string, from: string): Promise<void> {
+  await session.query(sql`
+    insert into ${database.ledger('batch_input')} (batch_id, producer_batch_id, producer_load, via)
+    select ${batchId}::bigint, producer_batch_id, producer_load, via from ${database.ledger('batch_input')}
+    where batch_id = ${from} and via = 'snapshot'
+    on conflict do nothing`);
+}

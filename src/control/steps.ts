@@ -1,0 +1,63 @@
+/** The table `step`: `before` and `after` stand in the ledger like chunks. */
+import type { Database, Session } from '../database/dialect.ts';
+import { sql } from '../database/sql.ts';
+
+export type StepPhase = 'before' | 'after';
+
+interface StepKey {
+  batchId: string;
+  phase: StepPhase;
+  n: number;
+}
+
+/** Locks the step for this transaction and reads its state; a second attempt waits here for the first. */
+export async function lockStep(
+  session: Session,
+  database: Database,
+  at: StepKey,
+): Promise<{ state: string; attempts: number } | undefined> {
+  const { rows } = await session.query<{ state: string; attempts: number }>(sql`
+    select state, attempts from ${database.ledger('step')}
+    where batch_id = ${at.batchId} and phase = ${at.phase} and n = ${at.n} for update`);
+  return rows[0];
+}
+
+export async function markStepDone(
+  session: Session,
+  database: Database,
+  at: StepKey,
+  facts: { rows: number; startedAt: Date },
+): Promise<void> {
+  await session.query(sql`
+    update ${database.ledger('step')} set state = 'done', row_count = ${facts.rows}, attempts = attempts + 1,
+      started_at = ${facts.startedAt}, finished_at = clock_timestamp(), error = null
+    where batch_id = ${at.batchId} and phase = ${at.phase} and n = ${at.n}`);
+}
+
+/** Counts a failed attempt, outside the transaction that failed. */
+export async function markStepAttempt(
+  database: Database,
+  at: StepKey,
+  facts: { error: string; failed: boolean },
+): Promise<void> {
+  await database.query(sql`
+    update ${database.ledger('step')} set attempts = attempts + 1, error = ${facts.error},
+      state = case when ${facts.failed} then 'failed' else state end
+    where batch_id = ${at.batchId} and phase = ${at.phase} and n = ${at.n} and state <> 'done'`);
+}
+
+/** Steps of a phase that are not done, in order. */
+export async function openSteps(database: Database, batchId: string, phase: StepPhase): Promise<number[]> {
+  const { rows } = await database.query<{ n: number }>(sql`
+    select n from ${database.ledger('step')}
+    where batch_id = ${batchId} and phase = ${phase} and state not in ('done', 'skipped') order by n`);
+  return rows.map((row) => row.n);
+}
+
+/** A forced start goes past `after` steps that cannot be done. */
+export async function skipSteps(session: Session, database: Database, batchId: string, phase: StepPhase): Promise<number> {
+  const { rowCount } = await session.query(sql`
+    update ${database.ledger('step')} set state = 'skipped'
+    where batch_id = ${batchId} and phase = ${phase} and state not in ('done', 'skipped')`);
+  return rowCount;
+}

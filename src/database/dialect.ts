@@ -1,0 +1,242 @@
+/**
+ * What the engine asks of a database. One implementation a family: `postgres/`, later `mysql/` (MariaDB is a flavour of
+ * it). Everything in which they differ is a documented method or fact here; nothing else in the engine may know which
+ * database it talks to.
+ */
+import type { SqlDialect } from '../sql/dialect.ts';
+import type { Rendered } from '../sql/render.ts';
+import type { RawSql, SqlStatement } from './sql.ts';
+
+/** Rows, and how many the statement touched. */
+export interface QueryResult<Row> {
+  rows: Row[];
+  rowCount: number;
+}
+
+/** How a transaction begins. The isolation is always READ COMMITTED, said and never inherited. */
+export interface BeginOptions {
+  readOnly?: boolean;
+  /** Server settings for this transaction only (`session_params`). */
+  settings?: Record<string, string>;
+}
+
+/** One connection to a server, used by one task at a time. */
+export interface Session {
+  /** The server's number for this connection, by which it can be ended from another one. */
+  readonly connectionId: string;
+  /** One of our own statements. */
+  query<Row = Record<string, unknown>>(statement: SqlStatement): Promise<QueryResult<Row>>;
+  /** A rendered user statement. Throws `TransactionLostError` when it ended the transaction that it ran in. */
+  run(statement: Pick<Rendered, "text" | "values">): Promise<QueryResult<unknown[]>>;
+  begin(options?: BeginOptions): Promise<void>;
+  /** Throws unless the server's answer is COMMIT: a failed transaction answers ROLLBACK without an error. */
+  commit(): Promise<void>;
+  /** Never throws: a connection that cannot roll back is closed, and the server rolls back. */
+  rollback(): Promise<void>;
+  savepoint(): Promise<void>;
+  rollbackToSavepoint(): Promise<void>;
+  /** Gives the connection back or closes it; a session that ran users' SQL is always closed, never handed on. */
+  close(): Promise<void>;
+  /** Cuts the connection now; what the server is doing for it is ended by `endConnection` from elsewhere. */
+  destroy(): void;
+}
+
+/** An error, sorted once. */
+export interface ErrorFacts {
+  /** `transient`: again may help. `permanent`: it will not. `connection`: the session is gone (transient too). */
+  kind: 'transient' | 'permanent' | 'connection';
+  /** SQLSTATE or error number, if the server gave one. */
+  code: string | undefined;
+  /** The whole message, for the ledger in the warehouse itself; it can hold values of rows. */
+  message: string;
+  /** The message without values of rows, for Temporal's history and logs. */
+  safeMessage: string;
+  /** Least seconds before another attempt: long for a full disk. */
+  retryAfterSeconds: number;
+}
+
+export interface ColumnFacts {
+  name: string;
+  /** Full type with modifiers: `numeric(12,4)`. */
+  type: string;
+  /** Type as a cast target, without modifiers: `numeric`. */
+  castType: string;
+  nullable: boolean;
+  hasDefault: boolean;
+  generated: boolean;
+}
+
+export interface IndexFacts {
+  name: string;
+  columns: string[];
+  unique: boolean;
+  primary: boolean;
+}
+
+export interface TableFacts {
+  table: string;
+  /** `table`, `view`, `partitioned`, `foreign`, … */
+  kind: string;
+  columns: ColumnFacts[];
+  indexes: IndexFacts[];
+}
+
+/** Which table this is, whatever it is called now. */
+export interface TableIdentity {
+  relationId: string;
+  /** Changes when the table is rewritten, which moves its rows between page ranges. */
+  storageId: string;
+}
+
+/** One range of a planned stage, as stored in `chunk`. Both null: everything. */
+export interface ChunkRange {
+  from: string | null;
+  to: string | null;
+}
+
+/** A range of keys: JSON arrays of the key columns' values as text; `from` null: open; special value `NULL_KEYS`. */
+export const NULL_KEYS = 'null';
+
+export type ChunkMethod = 'once' | 'pages' | 'key';
+
+export type CursorKind = 'time' | 'number';
+
+/** A transaction on a source server, known by a key that no later transaction gets. */
+export interface OpenTransaction extends Holder {
+  key: string;
+}
+
+/** A set of rows that a roll back deletes in one transaction. */
+export interface DeletionGroup {
+  /** Quoted table: a partition where the output is partitioned. */
+  table: string;
+  from: string;
+  to: string;
+  rows: number;
+}
+
+/** Somebody who holds a lock or an old transaction that we wait for. */
+export interface Holder {
+  connectionId: string;
+  user: string | null;
+  application: string | null;
+  ageSeconds: number | null;
+}
+
+export type LockResult = { locked: true } | { locked: false; waitingFor: string; holders: Holder[] };
+
+/** A database of one connection of the project, as one worker or command sees it. */
+export interface Database {
+  /** The connection's name in waybill.yaml. */
+  readonly connection: string;
+  readonly dialect: Dialect;
+  readonly controlSchema: string;
+  /** Lanes that may run at once on this worker: `max_connections` less the reserved control connections. */
+  readonly lanePlaces: number;
+  /** A control table, qualified and quoted: sql`select * from ${db.ledger('batch')}`. */
+  ledger(table: string): RawSql;
+  /** One of our own statements, on a reserved control connection. */
+  query<Row = Record<string, unknown>>(statement: SqlStatement): Promise<QueryResult<Row>>;
+  /** Our own statements in one transaction, on a reserved control connection; rolled back when `work` throws. */
+  transaction<T>(work: (session: Session) => Promise<T>): Promise<T>;
+  /**
+   * A connection of its own for users' SQL; waits for a free place. `purpose` becomes the application name, by which a
+   * DBA finds it ("waybill 114 flights lane 2").
+   */
+  openSession(purpose: string, options?: { statementTimeoutMs?: number }): Promise<Session>;
+  /** Runs `work` alone in this process: fences take turns, so that they never wait for each other's connections. */
+  oneFenceAtATime<T>(work: () => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+export interface Dialect {
+  readonly name: 'postgres';
+  /** The lexer's facts. */
+  readonly sql: SqlDialect;
+  /** A table's canonical name (`acq.flight`), quoted for a statement. */
+  quoteTable(table: string): string;
+  quoteName(name: string): string;
+  /** A text constant, for the few statements that bind nothing (COPY). */
+  quoteText(text: string): string;
+  /** What a bound value of this sort must be cast to, where the server would not deduce it. */
+  castOf(sort: 'batch id' | 'time' | 'integer' | 'decimal' | 'boolean'): string | undefined;
+  /** `column` is one of these batches; one bound value however many there are. */
+  inBatches(column: string, batchIds: readonly string[], bind: (value: unknown, cast?: string) => string): string;
+  /** Sorts an error of this database's driver; also takes errors of the network. */
+  classify(error: unknown): ErrorFacts;
+
+  /** Enters the gate of a batch within the session's transaction and reads the batch's state by the next statement. */
+  enterGate(session: Session, database: Database, batchId: string, mode: 'shared' | 'exclusive'): Promise<string | undefined>;
+  /** BEGIN, shared gate, state and the lane's stop flag, in as few round trips as the server allows. */
+  beginChunk(
+    session: Session,
+    database: Database,
+    at: { batchId: string; stage: number; lane: number },
+  ): Promise<{ state: string | undefined; stop: boolean }>;
+  /** Ends the connections that stand in the gate of this batch; how many. */
+  endGateHolders(database: Database, batchId: string): Promise<number>;
+  endConnection(database: Database, connectionId: string): Promise<void>;
+
+  describeTable(database: Database, table: string): Promise<TableFacts | undefined>;
+  listTables(database: Database): Promise<string[]>;
+  tableIdentity(session: Session, table: string): Promise<TableIdentity | undefined>;
+  hasRows(database: Database, table: string): Promise<boolean>;
+  /** Parses and plans a statement without running it; the server's complaint, or undefined. */
+  checkStatement(database: Database, text: string): Promise<{ message: string; position?: number } | undefined>;
+
+  /** Ranges of about `rows` rows of a frozen table, any way that is exact and cheap; undefined: use keys. */
+  planPages(session: Session, table: string, rows: number): Promise<ChunkRange[]>;
+  /** Ranges of about `rows` rows by key; all rows of one key share a range; NULL keys get one of their own. */
+  planKeys(
+    session: Session,
+    table: string,
+    key: ColumnFacts[],
+    rows: number,
+    where?: { text: string; values: unknown[] },
+  ): Promise<ChunkRange[]>;
+  /** The condition that cuts a table to one range; `bind` gives placeholders. */
+  rangeCondition(
+    method: ChunkMethod,
+    range: ChunkRange,
+    key: ColumnFacts[],
+    bind: (value: unknown, cast?: string) => string,
+  ): string;
+
+  /** How this column may serve as a cursor; undefined: it cannot (text, floating point, …). */
+  cursorKind(column: ColumnFacts): CursorKind | undefined;
+  /**
+   * The exclusive end of a window that begins now, as text: time: the server's clock less `lagMs`, floored to the column's
+   * precision; numbers: the greatest value plus one step. Null: no rows (numbers).
+   */
+  windowEnd(session: Session, table: string, column: ColumnFacts, kind: CursorKind, lagMs: number): Promise<string | null>;
+  /** Transactions that are open now and could still commit rows behind a window's end. */
+  openTransactions(session: Session): Promise<OpenTransaction[]>;
+  /** The condition of a window `[from, to)`, either end open when null. */
+  windowCondition(
+    column: ColumnFacts,
+    window: { from: string | null; to: string | null },
+    bind: (value: unknown, cast?: string) => string,
+  ): string;
+
+  /** Why a landing table cannot be renamed away and replaced by a twin; empty: it can. */
+  snapshotRefusals(session: Session, table: string): Promise<{ reason: string; next: string }[]>;
+  /** All locks that a swap needs, or none. */
+  lockForSnapshot(session: Session, tables: string[], waitFirst: string | undefined, waitMs: number): Promise<LockResult>;
+  /** Renames `table` to its `_processing` name and puts an empty twin in its place, within the session's transaction. */
+  swap(session: Session, database: Database, table: string): Promise<TableIdentity>;
+  dropSnapshot(session: Session, processing: string, relationId: string): Promise<'dropped' | 'gone' | 'other'>;
+
+  /** What a roll back has to delete from this output, cut into transactions of bounded size. */
+  planDeletion(session: Session, table: string, batchId: string, rowsPerTransaction: number): Promise<DeletionGroup[]>;
+  deleteGroup(session: Session, group: DeletionGroup, batchId: string): Promise<number>;
+}
+
+/** A user's statement ended the transaction that it ran in (a procedure with COMMIT, for one). */
+export class TransactionLostError extends Error {
+  override readonly name = 'TransactionLostError';
+}
+
+/** `acq.flight` → `acq.flight_processing`; quoted names keep their quotes. */
+export function processingName(table: string): string {
+  return table.endsWith('"') ? `${table.slice(0, -1)}_processing"` : `${table}_processing`;
+}

@@ -1,0 +1,22 @@
+import { from as copyFrom, to as copyTo, type CopyStreamQuery, type CopyToStreamQuery } from 'pg-copy-streams';
+import type { Session } from '../dialect.ts';
+import type { PostgresSession } from './session.ts';
+
+/** Starts a COPY … TO STDOUT on this session. `select` holds no placeholders. */
+export function openCopyOut(session: Session, select: string, format: 'binary' | 'text'): CopyToStreamQuery {
+  return (session as PostgresSession).client.query(copyTo(`copy (${select}) to stdout (format ${format})`));
+}
+
+/** Starts a COPY … FROM STDIN on this session. Table and columns are quoted. */
+export function openCopyIn(session: Session, table: string, columns: string[], format: 'binary' | 'text'): CopyStreamQuery {
+  return (session as PostgresSession).client.query(copyFrom(`copy ${table} (${columns.join(', ')}) from stdin (format ${format})`));
+}
+
+/** Types whose binary form is the same on every PostgreSQL: built in, no OIDs of the server inside. */
+const PORTABLE =
+  /^(smallint|integer|bigint|real|double precision|numeric|text|character varying|bpchar|"char"|name|boolean|date|timestamp with(out)? time zone|time with(out)? time zone|interval|uuid|bytea|json|jsonb|inet|cidr|macaddr|macaddr8|bit|bit varying|point|tsvector)(\[\])?$/;
+
+/** Whether rows can travel in binary: every pair of columns has one type, and it is portable. */
+export function agreesInBinary(pairs: { source: string; target: string }[]): boolean {
+  return pairs.every(({ source, target }) => source === target && PORTABLE.test(source));
+}

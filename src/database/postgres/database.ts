@@ -1,0 +1,144 @@
+import { readFileSync } from 'node:fs';
+import pg from 'pg';
+import type { ConnectionDefinition } from '../../config/definition.ts';
+import type { Database, QueryResult, Session } from '../dialect.ts';
+import { Places } from '../places.ts';
+import { raw, type RawSql, type SqlStatement } from '../sql.ts';
+import { postgresDialect } from './dialect.ts';
+import { connectionError } from './errors.ts';
+import { quoteName } from './names.ts';
+import { PostgresSession } from './session.ts';
+
+/** Connections kept open for our own statements, fences among them: they work when lanes hold all others. */
+const CONTROL_CONNECTIONS = 2;
+
+/** Opens nothing yet: the first statement does. */
+export class PostgresDatabase implements Database {
+  readonly dialect = postgresDialect;
+  readonly connection: string;
+  readonly controlSchema: string;
+  readonly lanePlaces: number;
+  private readonly control: pg.Pool;
+  private readonly places: Places;
+  private readonly fences = new Places(1);
+  private readonly config: pg.ClientConfig;
+
+  constructor(definition: ConnectionDefinition) {
+    this.connection = definition.name;
+    this.controlSchema = definition.controlSchema;
+    this.lanePlaces = Math.max(1, definition.maxConnections - CONTROL_CONNECTIONS);
+    this.places = new Places(this.lanePlaces);
+    this.config = clientConfig(definition);
+    this.control = new pg.Pool({
+      ...this.config,
+      application_name: 'waybill control',
+      max: CONTROL_CONNECTIONS,
+      idleTimeoutMillis: 0, // reserved means: already open
+      allowExitOnIdle: true,
+    });
+    // A server restart breaks idle connections; the pool replaces them. Without a listener the process would die.
+    this.control.on('error', () => undefined);
+  }
+
+  ledger(table: string): RawSql {
+    return raw(`${quoteName(this.controlSchema)}.${quoteName(table)}`);
+  }
+
+  async query<Row>(statement: SqlStatement): Promise<QueryResult<Row>> {
+    const session = await this.controlSession();
+    try {
+      return await session.query<Row>(statement);
+    } finally {
+      await session.close();
+    }
+  }
+
+  async transaction<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    const session = await this.controlSession();
+    try {
+      await session.begin();
+      const value = await work(session);
+      await session.commit();
+      return value;
+    } catch (error) {
+      await session.rollback();
+      throw error;
+    } finally {
+      await session.close();
+    }
+  }
+
+  async openSession(purpose: string, options: { statementTimeoutMs?: number } = {}): Promise<Session> {
+    await this.places.take();
+    const client = new pg.Client({ ...this.config, application_name: purpose.slice(0, 63) });
+    client.on('error', () => undefined); // the statement in flight rejects; idle ones fail at their next use
+    try {
+      await client.connect();
+    } catch (error) {
+      this.places.give();
+      throw connectionError(this.connection, error);
+    }
+    const session = new PostgresSession(client, String(processId(client)), async (broken) => {
+      this.places.give();
+      if (broken) (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+      else await client.end().catch(() => undefined);
+    });
+    if (options.statementTimeoutMs !== undefined) {
+      await client.query(`set statement_timeout = ${Math.max(1, Math.floor(options.statementTimeoutMs))}`);
+    }
+    return session;
+  }
+
+  async oneFenceAtATime<T>(work: () => Promise<T>): Promise<T> {
+    await this.fences.take();
+    try {
+      return await work();
+    } finally {
+      this.fences.give();
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.control.end();
+  }
+
+  /** A reserved connection; used by our own statements only, so it can be handed on. */
+  async controlSession(): Promise<PostgresSession> {
+    let client: pg.PoolClient;
+    try {
+      client = await this.control.connect();
+    } catch (error) {
+      throw connectionError(this.connection, error);
+    }
+    return new PostgresSession(client, String(processId(client)), (broken) => client.release(broken));
+  }
+}
+
+function processId(client: pg.ClientBase): number {
+  return (client as unknown as { processID: number }).processID;
+}
+
+function clientConfig(definition: ConnectionDefinition): pg.ClientConfig {
+  const { tls } = definition;
+  return {
+    connectionString: definition.url,
+    connectionTimeoutMillis: 10_000,
+    keepAlive: true,
+    // ISO dates: windows and keys travel as text. The rest lets the server notice a client that is gone or asleep.
+    options:
+      '-c datestyle=ISO -c intervalstyle=postgres -c idle_in_transaction_session_timeout=60s -c client_connection_check_interval=2s',
+    ...(tls === undefined
+      ? {}
+      : {
+          ssl:
+            typeof tls === 'boolean'
+              ? tls
+              : {
+                  rejectUnauthorized: true,
+                  ...(tls.ca ? { ca: readFileSync(tls.ca, 'utf8') } : {}),
+                  ...(tls.cert ? { cert: readFileSync(tls.cert, 'utf8') } : {}),
+                  ...(tls.key ? { key: readFileSync(tls.key, 'utf8') } : {}),
+                },
+        }),
+  };
+}

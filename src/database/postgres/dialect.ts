@@ -1,0 +1,46 @@
+import { postgresSql } from '../../sql/postgres.ts';
+import type { Dialect } from '../dialect.ts';
+import { planKeys, planPages, rangeCondition } from './chunk-ranges.ts';
+import { cursorKind, openTransactions, windowCondition, windowEnd } from './cursor.ts';
+import { deleteGroup, planDeletion } from './deletion.ts';
+import { classify } from './errors.ts';
+import { beginChunk, endConnection, endGateHolders, enterGate } from './gate.ts';
+import { quoteName, quoteTable, quoteText } from './names.ts';
+import { dropSnapshot, lockForSnapshot, snapshotRefusals, swap } from './snapshot.ts';
+import { checkStatement, describeTable, hasRows, listTables, tableIdentity } from './tables.ts';
+
+const CASTS = { 'batch id': 'bigint', time: 'timestamptz', integer: 'bigint', decimal: 'numeric', boolean: 'boolean' } as const;
+
+/** PostgreSQL 14 and later (TID range scans). */
+export const postgresDialect: Dialect = {
+  name: 'postgres',
+  sql: postgresSql,
+  quoteTable,
+  quoteName,
+  quoteText,
+  castOf: (sort) => CASTS[sort],
+  inBatches: (column, batchIds, bind) => `${column} = any(${bind(`{${batchIds.join(',')}}`, 'bigint[]')})`,
+  classify,
+  enterGate,
+  beginChunk,
+  endGateHolders,
+  endConnection,
+  describeTable,
+  listTables,
+  tableIdentity,
+  hasRows,
+  checkStatement,
+  planPages,
+  planKeys,
+  rangeCondition,
+  cursorKind,
+  windowEnd,
+  openTransactions,
+  windowCondition,
+  snapshotRefusals,
+  lockForSnapshot,
+  swap,
+  dropSnapshot,
+  planDeletion,
+  deleteGroup,
+};

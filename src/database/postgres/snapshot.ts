@@ -1,0 +1,61 @@
+/** The dialect's snapshot methods, over the steps in snapshot/. */
+import { parseTableName } from '../../sql/names.ts';
+import { processingName, type Database, type LockResult, type Session, type TableIdentity } from '../dialect.ts';
+import type { PostgresSession } from './session.ts';
+import { dropSnapshot as dropTable } from './snapshot/drop.ts';
+import { lockTables } from './snapshot/lock-tables.ts';
+import { snapshotRefusals as refusalsOf } from './snapshot/refusals.ts';
+import { swapTable } from './snapshot/swap.ts';
+
+const clientOf = (session: Session): PostgresSession['client'] => (session as PostgresSession).client;
+
+/** A table with its schema; unqualified names live in `public`. */
+function qualified(table: string): { schema: string; name: string } {
+  const { schema, name } = parseTableName(table);
+  return { schema: schema ?? 'public', name };
+}
+
+export async function snapshotRefusals(session: Session, table: string): Promise<{ reason: string; next: string }[]> {
+  return refusalsOf(clientOf(session), qualified(table));
+}
+
+export async function lockForSnapshot(
+  session: Session,
+  tables: string[],
+  waitFirst: string | undefined,
+  waitMs: number,
+): Promise<LockResult> {
+  const named = tables.map((table) => ({ table, ...qualified(table) }));
+  const first = named.find(({ table }) => table === waitFirst);
+  const result = await lockTables(clientOf(session), named, { lockTimeoutMs: waitMs, ...(first ? { waitFirst: first } : {}) });
+  if (result.locked) return result;
+  const { waitingFor } = result;
+  return {
+    locked: false,
+    waitingFor:
+      named.find(({ schema, name }) => schema === waitingFor.schema && name === waitingFor.name)?.table ?? waitingFor.name,
+    holders: result.holders.map((holder) => ({
+      connectionId: String(holder.pid),
+      user: holder.user,
+      application: holder.application,
+      ageSeconds: holder.queryAgeSeconds,
+    })),
+  };
+}
+
+export async function swap(session: Session, database: Database, table: string): Promise<TableIdentity> {
+  const processing = parseTableName(processingName(table));
+  const { oid, filenode } = await swapTable(clientOf(session), qualified(table), {
+    processingName: processing.name,
+    controlSchema: database.controlSchema,
+  });
+  return { relationId: oid, storageId: filenode };
+}
+
+export async function dropSnapshot(
+  session: Session,
+  processing: string,
+  relationId: string,
+): Promise<'dropped' | 'gone' | 'other'> {
+  return dropTable(clientOf(session), qualified(processing), relationId);
+}

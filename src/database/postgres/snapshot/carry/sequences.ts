@@ -1,0 +1,33 @@
+import type { CarryQuestion } from './carried.ts';
+
+/** Identity columns with a new sequence of the old name: an identity's sequence cannot change tables. */
+export const IDENTITY_COLUMNS: CarryQuestion = `
+select format(
+  'alter table %s alter column %I add generated %s as identity (sequence name %I.%I start with %s increment by %s minvalue %s maxvalue %s cache %s %s)',
+  target, a.attname, case a.attidentity when 'a' then 'always' else 'by default' end, t.nspname, s.relname,
+  q.seqstart, q.seqincrement, q.seqmin, q.seqmax, q.seqcache, case when q.seqcycle then 'cycle' else 'no cycle' end) as statement
+from t
+join pg_depend d on d.refclassid = 'pg_class'::regclass and d.refobjid = t.oid and d.classid = 'pg_class'::regclass and d.deptype = 'i'
+join pg_class s on s.oid = d.objid and s.relkind = 'S'
+join pg_sequence q on q.seqrelid = s.oid
+join pg_attribute a on a.attrelid = t.oid and a.attnum = d.refobjsubid and a.attidentity <> ''
+order by a.attnum`;
+
+/** Sequences of serial columns stay what they are, with their position; only the column that owns them is another. */
+export const SERIAL_OWNERSHIP: CarryQuestion = `
+select format('alter sequence %I.%I owned by %s.%I', n.nspname, s.relname, target, a.attname) as statement
+from t
+join pg_depend d on d.refclassid = 'pg_class'::regclass and d.refobjid = t.oid and d.classid = 'pg_class'::regclass and d.deptype = 'a'
+join pg_class s on s.oid = d.objid and s.relkind = 'S'
+join pg_namespace n on n.oid = s.relnamespace
+join pg_attribute a on a.attrelid = t.oid and a.attnum = d.refobjsubid
+order by s.oid`;
+
+/** The next value of the new sequence is what the old one's would have been. Both names quoted and qualified. */
+export const continueSequence = (sequence: string, old: string) =>
+  `select pg_catalog.setval(pg_catalog.to_regclass($1), last_value, is_called) from ${old}`.replace(
+    '$1',
+    quoteLiteral(sequence),
+  );
+
+const quoteLiteral = (text: string) => `'${text.replaceAll("'", "''")}'`;

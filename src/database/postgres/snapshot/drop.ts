@@ -1,0 +1,84 @@
+import { DatabaseError, escapeIdentifier, type ClientBase } from 'pg';
+import { LoadFailedError } from '../../../errors.ts';
+import { tableIdentity } from './identity.ts';
+import type { LockHolder } from './lock-holders.ts';
+import { lockTables, type LockResult } from './lock-tables.ts';
+import type { TableName } from './table-name.ts';
+
+/** A lock that was not to be had in time. `code` is that of PostgreSQL, so whoever sorts errors sees: try again. */
+export class TableBusyError extends LoadFailedError {
+  readonly code = '55P03';
+
+  constructor(
+    readonly table: TableName,
+    readonly holders: LockHolder[],
+  ) {
+    const who = holders.map(
+      (h) => `pid ${h.pid} (${h.user ?? 'unknown user'}, ${h.application ?? 'unknown application'})`,
+    );
+    super(`${table.schema}.${table.name} is in use${who.length > 0 ? ` by ${who.join(', ')}` : ''}`, {
+      next: 'Wait for that session, or end it.',
+    });
+  }
+}
+
+/** Each attempt waits for another relation where a foreign key makes it several; one is enough without. */
+const ATTEMPTS = 5;
+
+const DEPENDENT_OBJECTS = '2BP01';
+
+/**
+ * Drops the snapshot if the table of this name is still the one with this OID, which is checked under its lock, in the
+ * caller's transaction. Without CASCADE: what somebody has built on the snapshot stops the drop, and is named.
+ *
+ * @returns `gone` when no table has the name; `other` when the name is another table's now, which stays.
+ * @throws TableBusyError when somebody holds it for longer than `lockTimeoutMs` (default 2 s), or LoadFailedError when
+ * something depends on it. After the first the transaction is usable.
+ */
+export async function dropSnapshot(
+  client: ClientBase,
+  table: TableName,
+  oid: string,
+  options: { lockTimeoutMs?: number } = {},
+): Promise<'dropped' | 'gone' | 'other'> {
+  const before = await tableIdentity(client, table);
+  if (before === undefined) return 'gone';
+  if (before.oid !== oid) return 'other';
+  if (!(await lockSnapshot(client, table, options.lockTimeoutMs ?? 2000))) return 'gone';
+  const now = await tableIdentity(client, table);
+  if (now === undefined) return 'gone';
+  if (now.oid !== oid) return 'other';
+  try {
+    await client.query(`drop table ${escapeIdentifier(table.schema)}.${escapeIdentifier(table.name)} restrict`);
+  } catch (cause) {
+    if (!(cause instanceof DatabaseError) || cause.code !== DEPENDENT_OBJECTS) throw cause;
+    throw new LoadFailedError(
+      `snapshot ${table.schema}.${table.name} cannot be dropped: ${cause.detail ?? cause.message}`,
+      {
+        next: 'Drop what depends on the snapshot, or make it use the landing table; then start the load again.',
+        cause,
+      },
+    );
+  }
+  return 'dropped';
+}
+
+/** False when the table went away before we held it. */
+async function lockSnapshot(client: ClientBase, table: TableName, lockTimeoutMs: number): Promise<boolean> {
+  let result: LockResult = { locked: false, waitingFor: table, holders: [] };
+  for (let attempt = 1; attempt <= ATTEMPTS && !result.locked; attempt += 1) {
+    try {
+      // Dropping a foreign key takes ACCESS EXCLUSIVE on the table that it refers to.
+      result = await lockTables(client, [table], {
+        lockTimeoutMs,
+        waitFirst: result.waitingFor,
+        referenced: 'access exclusive',
+      });
+    } catch (error) {
+      if (error instanceof LoadFailedError && !(await tableIdentity(client, table))) return false;
+      throw error;
+    }
+  }
+  if (!result.locked) throw new TableBusyError(result.waitingFor, result.holders);
+  return true;
+}

@@ -1,0 +1,51 @@
+import type { ClientBase } from 'pg';
+import type { PlannedLock } from './lock-plan.ts';
+
+/** A session that keeps a lock from us. */
+export interface LockHolder {
+  /** Backend process id; 0 for a prepared transaction, which has no process. */
+  pid: number;
+  user: string | null;
+  /** Its application_name, else what kind of backend it is (`autovacuum worker`). */
+  application: string | null;
+  /** Since its current or last statement began. Null where the server does not show it to us. */
+  queryAgeSeconds: number | null;
+}
+
+const HOLDERS = `
+select coalesce(l.pid, 0) as pid,
+  coalesce(a.usename, p.owner)::text as "user",
+  coalesce(nullif(a.application_name, ''), a.backend_type, 'prepared transaction ' || p.gid) as application,
+  extract(epoch from clock_timestamp() - coalesce(a.query_start, p.prepared))::float8 as "queryAgeSeconds"
+from pg_locks l
+left join pg_stat_activity a on a.pid = l.pid
+left join pg_prepared_xacts p on l.pid is null and l.virtualtransaction = '-1/' || p.transaction::text
+where l.locktype = 'relation' and l.database = (select oid from pg_database where datname = current_database())
+  and l.relation = $1::oid and l.mode = any($2::text[]) and l.pid is distinct from pg_backend_pid()
+  and (l.granted or not exists (
+    select from pg_locks g where g.locktype = 'relation' and g.database = l.database and g.relation = l.relation
+      and g.granted and g.mode = any($2::text[]) and g.pid is distinct from pg_backend_pid()))
+order by 4 desc nulls last, 1`;
+
+const STUCK = `
+select exists (
+  select from pg_locks l
+  where l.locktype = 'relation' and l.database = (select oid from pg_database where datname = current_database())
+    and l.relation = $1::oid and l.mode = any($2::text[]) and l.granted and l.pid <> pg_backend_pid()
+    and exists (select from pg_locks w where w.pid = l.pid and not w.granted)
+) as stuck`;
+
+/**
+ * Whether somebody who holds the relation against this lock waits for something else: for us, perhaps, or for somebody
+ * who does. To wait for the relation could then be a deadlock.
+ */
+export async function isStuck(client: ClientBase, lock: PlannedLock): Promise<boolean> {
+  const { rows } = await client.query<{ stuck: boolean }>(STUCK, [lock.oid, lock.conflicts]);
+  return rows[0]!.stuck;
+}
+
+/** Who holds the relation against this lock, the longest first (or, when nobody does, who stands in line before us). */
+export async function lockHolders(client: ClientBase, lock: PlannedLock): Promise<LockHolder[]> {
+  const { rows } = await client.query<LockHolder>(HOLDERS, [lock.oid, lock.conflicts]);
+  return rows;
+}

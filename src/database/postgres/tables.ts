@@ -1,0 +1,87 @@
+import type { ColumnFacts, Database, IndexFacts, Session, TableFacts, TableIdentity } from '../dialect.ts';
+import { raw, sql } from '../sql.ts';
+import { quoteTable } from './names.ts';
+
+const KINDS: Record<string, string> = {
+  r: 'table',
+  p: 'partitioned table',
+  v: 'view',
+  m: 'materialized view',
+  f: 'foreign table',
+};
+
+/** Columns and indexes of a table, undefined if there is none of that name. */
+export async function describeTable(database: Database, table: string): Promise<TableFacts | undefined> {
+  const relation = quoteTable(table);
+  const { rows } = await database.query<{ oid: number; kind: string; columns: ColumnFacts[]; indexes: IndexFacts[] }>(sql`
+    select c.oid, c.relkind as kind,
+      (select coalesce(json_agg(json_build_object(
+          'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'castType', format_type(a.atttypid, -1),
+          'nullable', not a.attnotnull, 'hasDefault', a.atthasdef or a.attidentity <> '',
+          'generated', a.attgenerated <> '') order by a.attnum), '[]')
+       from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped)::text as columns,
+      (select coalesce(json_agg(json_build_object(
+          'name', ic.relname, 'unique', i.indisunique, 'primary', i.indisprimary,
+          'columns', (select coalesce(json_agg(a.attname order by k.ord), '[]')
+                      from unnest(i.indkey::int2[]) with ordinality k(num, ord)
+                      join pg_attribute a on a.attrelid = c.oid and a.attnum = k.num))), '[]')
+       from pg_index i join pg_class ic on ic.oid = i.indexrelid
+       where i.indrelid = c.oid and i.indisvalid and i.indpred is null)::text as indexes
+    from pg_class c where c.oid = to_regclass(${relation})`);
+  const row = rows[0];
+  if (!row) return undefined;
+  return {
+    table,
+    kind: KINDS[row.kind] ?? row.kind,
+    columns: JSON.parse(row.columns as unknown as string) as ColumnFacts[],
+    indexes: JSON.parse(row.indexes as unknown as string) as IndexFacts[],
+  };
+}
+
+/** Tables and views that people made, as canonical names, for near-miss suggestions. */
+export async function listTables(database: Database): Promise<string[]> {
+  const { rows } = await database.query<{ name: string }>(sql`
+    select quote_ident(n.nspname) || '.' || quote_ident(c.relname) as name
+    from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    where c.relkind in ('r', 'p', 'v', 'm', 'f') and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
+      and n.nspname <> ${database.controlSchema}
+    order by 1 limit 10000`);
+  return rows.map((row) => row.name);
+}
+
+/** OID and file of a table, as this transaction sees them; undefined if the name is free. */
+export async function tableIdentity(session: Session, table: string): Promise<TableIdentity | undefined> {
+  const { rows } = await session.query<{ oid: number; filenode: number | null }>(sql`
+    select c.oid, pg_relation_filenode(c.oid) as filenode from pg_class c where c.oid = to_regclass(${quoteTable(table)})`);
+  const row = rows[0];
+  return row && { relationId: String(row.oid), storageId: String(row.filenode ?? 0) };
+}
+
+export async function hasRows(database: Database, table: string): Promise<boolean> {
+  const { rows } = await database.query<{ found: boolean }>(
+    sql`select exists (select 1 from ${raw(quoteTable(table))}) as found`,
+  );
+  return rows[0]?.found ?? false;
+}
+
+/** Lets the server parse and plan a statement, its parameters unbound; nothing runs. */
+export async function checkStatement(
+  database: Database,
+  text: string,
+): Promise<{ message: string; position?: number } | undefined> {
+  try {
+    await database.transaction(async (session) => {
+      // A PREPARE of the extended protocol would run nothing either, but `pg` executes what it parses.
+      await session.query({ strings: [`prepare waybill_check as ${text}`], values: [] });
+      await session.query(sql`deallocate waybill_check`);
+    });
+    return undefined;
+  } catch (error) {
+    const failure = error as Error & { code?: string; position?: string };
+    if (failure.code === undefined || !/^(42|22|0A|25)/.test(failure.code)) throw error;
+    return {
+      message: failure.message,
+      ...(failure.position ? { position: Number(failure.position) - 'prepare waybill_check as '.length } : {}),
+    };
+  }
+}

@@ -1,0 +1,48 @@
+/**
+ * Our own statements, written once for all databases: a template whose `${values}` become bound parameters in whatever
+ * placeholder style the dialect has. Users' SQL takes another way (src/sql).
+ */
+
+/** A piece of SQL text that is pasted as it is: a quoted name, a number that we made. Never anything a user typed. */
+export class RawSql {
+  constructor(readonly text: string) {}
+}
+
+/** Values that become one placeholder each: `in ${list(names)}`. */
+export class SqlList {
+  constructor(readonly values: readonly unknown[]) {}
+}
+
+/** `in ${list(values)}`; an empty list matches nothing. */
+export const list = (values: readonly unknown[]): SqlList => new SqlList(values);
+
+/** A statement with its values, not yet rendered for a dialect. */
+export interface SqlStatement {
+  strings: readonly string[];
+  values: readonly unknown[];
+}
+
+/** `raw(quoteName(table))`: text that goes into the statement unbound. */
+export const raw = (text: string): RawSql => new RawSql(text);
+
+/** Tag: sql`select state from ${batch} where batch_id = ${id}`; `RawSql` values are pasted, all others bound. */
+export function sql(strings: TemplateStringsArray, ...values: unknown[]): SqlStatement {
+  return { strings, values };
+}
+
+/** Text and bound values for one dialect. `placeholder(n)` gives the n-th (1-based) placeholder. */
+export function renderSql(
+  statement: SqlStatement,
+  placeholder: (n: number) => string,
+): { text: string; values: unknown[] } {
+  const bound: unknown[] = [];
+  let text = statement.strings[0] ?? '';
+  statement.values.forEach((value, i) => {
+    if (value instanceof RawSql) text += value.text;
+    else if (value instanceof SqlList) {
+      text += value.values.length === 0 ? '(null)' : `(${value.values.map((v) => placeholder(bound.push(v))).join(', ')})`;
+    } else text += placeholder(bound.push(value));
+    text += statement.strings[i + 1] ?? '';
+  });
+  return { text, values: bound };
+}

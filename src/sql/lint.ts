@@ -1,0 +1,72 @@
+import type { SqlDialect } from './dialect.ts';
+import { parseTableName, type TableName } from './names.ts';
+import { postgresSql } from './postgres.ts';
+import { withNames } from './query-blocks.ts';
+import type { Position } from './sql-error.ts';
+import type { Statement } from './statement.ts';
+import { tablePositions } from './table-positions.ts';
+import { isCode, isMark, isWord, type Token } from './token.ts';
+
+export { groupingConstructs } from './grouping.ts';
+
+/** A table's plain name in a statement: rows that no brace cuts to the batch's business. */
+export interface TableMention extends Position {
+  /** In `insert into <table>`. */
+  asInsertTarget: boolean;
+}
+
+/**
+ * Finds where a statement names a table outside of braces. Strings, comments and column references
+ * (`schema.table.column`) are no mentions.
+ *
+ * `schema.name` counts wherever it stands. A bare name counts only for a table without schema or of the default schema,
+ * only where a table's name may stand, and not when a `with` clause defines it. What `search_path` may make of a bare name
+ * is not followed.
+ */
+export function mentionsTable(statement: Statement, table: string, dialect: SqlDialect = postgresSql): TableMention[] {
+  const code = statement.tokens.filter(isCode);
+  const wanted = parseTableName(table, dialect);
+  const positions = tablePositions(code);
+  const defined = withNames(code);
+  const mentions: TableMention[] = [];
+  for (let i = 0; i < code.length; i++) {
+    const chain = nameChain(code, i);
+    if (chain.length === 0) continue;
+    const names = chain.map(({ value }) => value);
+    const counts =
+      names.length === 1
+        ? isBareNameOf(wanted, names[0]!, dialect) && positions[i] && !defined.has(names[0]!)
+        : isQualifiedNameOf(wanted, names, positions[i] === true, dialect);
+    if (counts) {
+      const asInsertTarget = isWord(code[i - 1], 'into') && isWord(code[i - 2], 'insert');
+      mentions.push({ line: code[i]!.line, column: code[i]!.column, asInsertTarget });
+    }
+    i += chain.length * 2 - 2;
+  }
+  return mentions;
+}
+
+/** The names of `a.b.c` that starts at `at`; none when no name starts there. */
+function nameChain(code: Token[], at: number): Token[] {
+  const chain: Token[] = [];
+  for (let i = at; isName(code[i]); i += 2) {
+    chain.push(code[i]!);
+    if (!isMark(code[i + 1], '.')) return chain;
+  }
+  return chain;
+}
+
+function isName(token: Token | undefined): token is Token {
+  return token?.kind === 'word' || token?.kind === 'quoted';
+}
+
+function isBareNameOf(wanted: TableName, name: string, dialect: SqlDialect): boolean {
+  return wanted.name === name && (wanted.schema ?? dialect.defaultSchema) === dialect.defaultSchema;
+}
+
+/** `schema.table` anywhere; `database.schema.table` where a table stands (elsewhere it is a column of another table). */
+function isQualifiedNameOf(wanted: TableName, names: string[], atTable: boolean, dialect: SqlDialect): boolean {
+  if (names.length > 3 || (names.length === 3 && !atTable)) return false;
+  const [schema, name] = names.slice(-2);
+  return name === wanted.name && schema === (wanted.schema ?? dialect.defaultSchema);
+}

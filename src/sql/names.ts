@@ -1,0 +1,89 @@
+import { distance } from 'fastest-levenshtein';
+import { ConfigurationError } from '../errors.ts';
+import type { SqlDialect } from './dialect.ts';
+import { postgresSql } from './postgres.ts';
+import { endOfQuoted, matchLength, quoteAt } from './scan-quoted.ts';
+
+/** A table's name as the server stores it: case folded, quotes gone. */
+export interface TableName {
+  schema: string | undefined;
+  name: string;
+}
+
+const FORM = 'Write table or schema.table; a name with capitals, spaces or dots stands in double quotes.';
+
+/**
+ * Reads `table`, `schema.table`, `"A".b` …; unquoted parts are folded as the server folds them.
+ * Throws `ConfigurationError` for anything else, and for a part that the server would silently cut.
+ */
+export function parseTableName(text: string, dialect: SqlDialect = postgresSql): TableName {
+  const parts: string[] = [];
+  let at = skipSpace(text, 0, dialect);
+  for (;;) {
+    const end = endOfName(text, at, dialect);
+    const part = end === undefined ? '' : dialect.nameOf(text.slice(at, end));
+    if (end === undefined || part === '') throw notAName(text, parts.length > 0);
+    if (Buffer.byteLength(part) > dialect.maxNameBytes) {
+      const message = `the name "${part}" is longer than ${dialect.maxNameBytes} bytes, where ${dialect.title} cuts names`;
+      throw new ConfigurationError(message, { next: 'Write the name that the table really has.' });
+    }
+    parts.push(part);
+    at = skipSpace(text, end, dialect);
+    if (at === text.length) break;
+    if (text[at] !== '.') throw notAName(text, false);
+    at = skipSpace(text, at + 1, dialect);
+  }
+  if (parts.length > 2) {
+    const message = `"${text.trim()}" has ${parts.length} parts; a connection reaches one database only`;
+    throw new ConfigurationError(message, { next: FORM });
+  }
+  return parts.length === 2 ? { schema: parts[0], name: parts[1]! } : { schema: undefined, name: parts[0]! };
+}
+
+/** The one way to write a table's name: `schema.name`, in quotes only where the server needs them. */
+export function normalizeTableName(text: string, dialect: SqlDialect = postgresSql): string {
+  return formatTableName(parseTableName(text, dialect), dialect);
+}
+
+/** `parseTableName` backwards. The text can stand in SQL as a table's name. */
+export function formatTableName(table: TableName, dialect: SqlDialect = postgresSql): string {
+  const quoted = (part: string, mayBeReserved: boolean) =>
+    dialect.plainName.test(part) && (mayBeReserved || !dialect.reservedWords.has(part))
+      ? part
+      : dialect.quoteName(part);
+  if (table.schema === undefined) return quoted(table.name, false);
+  return `${quoted(table.schema, false)}.${quoted(table.name, true)}`;
+}
+
+/**
+ * The candidate that a person most likely meant, or undefined when none is near: a third of the letters may differ, case
+ * does not count, and a name without its first part (`flight` for `acq.flight`) is near.
+ */
+export function nearest(name: string, candidates: Iterable<string>): string | undefined {
+  const wanted = name.toLowerCase();
+  let best: { candidate: string; score: number } | undefined;
+  for (const candidate of candidates) {
+    const known = candidate.toLowerCase();
+    const tail = known.slice(known.lastIndexOf('.') + 1);
+    const score = known !== tail && tail === wanted ? 1 : distance(wanted, known);
+    const limit = Math.max(1, Math.floor(Math.max(wanted.length, known.length) / 3));
+    if (score <= limit && (best === undefined || score < best.score)) best = { candidate, score };
+  }
+  return best?.candidate;
+}
+
+function endOfName(text: string, at: number, dialect: SqlDialect): number | undefined {
+  const form = quoteAt(text, at, dialect);
+  if (form !== undefined) return form.kind === 'quoted' ? endOfQuoted(text, at, form) : undefined;
+  const length = matchLength(dialect.word, text, at);
+  return length === 0 ? undefined : at + length;
+}
+
+function skipSpace(text: string, at: number, dialect: SqlDialect): number {
+  return at + matchLength(dialect.space, text, at);
+}
+
+function notAName(text: string, afterDot: boolean): ConfigurationError {
+  const shown = text.trim() === '' ? 'a table name is missing' : `"${text.trim()}" is not the name of a table`;
+  return new ConfigurationError(afterDot ? `${shown} (after the dot)` : shown, { next: FORM });
+}

@@ -1,0 +1,65 @@
+import type { Refusal } from './dialect.ts';
+
+const ONE_TRANSACTION = 'Leave it out: the engine opens, fences and commits the transaction together with its ledger.';
+const OWN_CONNECTION = 'Run it outside of Waybill, on a connection of its own.';
+
+/** What PostgreSQL would take, or refuse too late, and the engine must not send. First match wins. */
+export const postgresRefusals: readonly Refusal[] = [
+  {
+    statement: /^(?:prepare transaction|commit prepared|rollback prepared)\b/,
+    why: "two-phase commit takes the transaction out of the ledger's hands",
+    next: ONE_TRANSACTION,
+  },
+  {
+    statement: /^(?:begin|start transaction|commit|end|rollback|abort|savepoint|release)\b/,
+    why: 'a chunk is exactly one transaction, and rows and ledger commit together',
+    next: ONE_TRANSACTION,
+  },
+  {
+    statement:
+      /^set (?:(?:local|session) )?(?:transaction|transaction_(?:isolation|read_only|deferrable)|default_transaction_\w+)\b|^set session characteristics\b/,
+    why: 'the gate rests on READ COMMITTED, which the engine sets',
+    next: 'Leave it out.',
+  },
+  {
+    statement: /^(?:set (?:(?:local|session) )?(?:role|session authorization)|reset (?:role|session authorization))\b/,
+    why: 'under another role the engine may lose its own ledger in the middle of a chunk',
+    next: "Give the role in the connection's URL, or grant what is missing.",
+  },
+  {
+    statement: /^set (?:(?:local|session) )?(?:standard_conforming_strings|client_encoding|names)\b/,
+    why: 'it changes how the server reads the text that the engine sends',
+    next: "Leave it out; a string that needs backslash escapes is written E'…'.",
+  },
+  {
+    statement: /^(?:set (?!local |constraints )|reset )/,
+    why: 'the setting would outlive the transaction and change other loads on the same connection',
+    next: 'Write "set local …", or put the setting under session_params: of the load.',
+  },
+  {
+    statement: /^(?:discard all|deallocate|prepare|execute)\b/,
+    why: "prepared statements and session state belong to the engine's pooled connections",
+    next: 'Write the statement itself; discard and deallocate are not needed.',
+  },
+  {
+    statement: /^copy .*\b(?:from stdin|to stdout)\b/,
+    why: "its data would have to come over the engine's own connection, beside the SQL",
+    next: 'Bring rows in with an acquisition, or use insert … values / insert … select.',
+  },
+  {
+    statement: /^(?:vacuum|(?:create|drop) (?:database|tablespace)|alter system|alter database \S+ set tablespace)\b/,
+    why: 'PostgreSQL cannot run it inside a transaction',
+    next: OWN_CONNECTION,
+  },
+  {
+    statement:
+      /^(?:create (?:unique )?index concurrently|drop index concurrently|reindex .*\bconcurrently|alter table .* detach partition .*\bconcurrently)\b/,
+    why: 'PostgreSQL cannot run it inside a transaction, because of "concurrently"',
+    next: `Leave "concurrently" out if the lock is acceptable. Otherwise: ${OWN_CONNECTION.toLowerCase()}`,
+  },
+  {
+    statement: /^(?:reindex (?:\( .*?\) )?(?:system|database|schema)\b|cluster(?: verbose| \( [^)]*\))?$)/,
+    why: 'over many tables PostgreSQL cannot run it inside a transaction',
+    next: 'Name one table.',
+  },
+];

@@ -1,0 +1,37 @@
+import type { Position } from './sql-error.ts';
+
+/**
+ * What a piece of SQL text is. `word`: an unquoted name or keyword; `quoted`: a quoted name; `string`: any literal in
+ * quotes or dollar quotes; `punctuation`: one character with a meaning of its own, `;` among them; `parameter`: `:name`;
+ * `brace`: `{{ table }}`, both braces included.
+ */
+export type TokenKind =
+  'space' | 'comment' | 'string' | 'word' | 'quoted' | 'number' | 'operator' | 'punctuation' | 'parameter' | 'brace';
+
+/** One token. The texts of all tokens, one after the other, are the source text. */
+export interface Token extends Position {
+  kind: TokenKind;
+  text: string;
+  /** Half-open offsets: in the source text from `lex`, in `Statement.text` from `parseStatements`. */
+  start: number;
+  end: number;
+  /** `word`, `quoted`: the name as the server understands it; `parameter`: its name; `brace`: the table. Else ''. */
+  value: string;
+  /** `{{ table | all }}`. */
+  all: boolean;
+}
+
+/** Whether the server reads the token at all: neither white space nor a comment. */
+export function isCode(token: Token): boolean {
+  return token.kind !== 'space' && token.kind !== 'comment';
+}
+
+/** Whether the token is this unquoted word (lower-case) or one of these. */
+export function isWord(token: Token | undefined, ...words: string[]): boolean {
+  return token?.kind === 'word' && words.includes(token.value);
+}
+
+/** Whether the token is this piece of punctuation or operator. */
+export function isMark(token: Token | undefined, mark: string): boolean {
+  return (token?.kind === 'punctuation' || token?.kind === 'operator') && token.text === mark;
+}

@@ -1,0 +1,114 @@
+import { hostname } from 'node:os';
+import { NativeConnection, type NativeConnectionOptions, Runtime, Worker, DefaultLogger } from '@temporalio/worker';
+import { Client, Connection } from '@temporalio/client';
+import type { Logger } from 'pino';
+import { createActivities } from '../activities/activities.ts';
+import type { Engine } from '../activities/engine.ts';
+import { HeartbeatInterceptor } from '../activities/heartbeat.ts';
+import { temporalTarget, temporalUnreachable, type TemporalTarget } from '../client/connect.ts';
+import { loadProject } from '../config/load-project.ts';
+import { migrate } from '../control/migrate.ts';
+import { Databases } from '../database/databases.ts';
+import { searchAttributes } from './search-attributes.ts';
+import { workflowBundle } from './workflow-bundle.ts';
+
+export interface WorkerOptions {
+  /** The project folder. */
+  project: string;
+  log: Logger;
+  temporal?: TemporalTarget;
+  /** Bring control tables up to date first. Default true. */
+  migrate?: boolean;
+  /** Continue loads as new after so many history events. Default: when Temporal suggests it (4,096). */
+  historyLimit?: number;
+  env?: NodeJS.ProcessEnv;
+}
+
+export interface RunningWorker {
+  /** Resolves when the worker has stopped; rejects when it broke. */
+  readonly done: Promise<void>;
+  readonly databases: Databases;
+  /** Lanes end after their chunk; resolves when everything has. */
+  stop(): Promise<void>;
+}
+
+/** How long activities get to end by themselves after `stop`, before they are cancelled. */
+const GRACE = '20 seconds';
+
+let runtimeInstalled = false;
+
+/** Starts a worker for the project's task queue and returns once it polls. */
+export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
+  const { log } = options;
+  const project = await loadProject(options.project, options.env ?? process.env);
+  const target = options.temporal ?? temporalTarget();
+  if (!runtimeInstalled) {
+    runtimeInstalled = true;
+    Runtime.install({ logger: new DefaultLogger('WARN', (entry) => log.warn({ temporal: entry.meta }, entry.message)) });
+  }
+  const databases = new Databases(project.connections);
+  let connection: NativeConnection;
+  let client: Client;
+  try {
+    connection = await NativeConnection.connect(target.connection as NativeConnectionOptions);
+    client = new Client({
+      connection: await Connection.connect({ ...target.connection, connectTimeout: '5 seconds' }),
+      namespace: target.namespace,
+    });
+  } catch (error) {
+    await databases.close();
+    throw temporalUnreachable(target.address, error);
+  }
+  if (options.migrate ?? true) await migrateAll(databases, writtenConnections(project), project.name, log);
+
+  let stopping = false;
+  const engine: Engine = {
+    databases,
+    loadProject: () => loadProject(options.project, options.env ?? process.env),
+    client,
+    worker: `${hostname()}:${process.pid}`,
+    stopping: () => stopping,
+    searchAttributes: searchAttributes(client, target.namespace, log),
+    historyLimit: options.historyLimit,
+    log,
+  };
+  const worker = await Worker.create({
+    connection,
+    namespace: target.namespace,
+    taskQueue: project.taskQueue,
+    workflowBundle: await workflowBundle(),
+    activities: createActivities(engine),
+    interceptors: { activity: [(context) => ({ inbound: new HeartbeatInterceptor(context) })] },
+    // A cancelled lane hears of it with its next heartbeat: the default of a minute is too late.
+    maxHeartbeatThrottleInterval: '3 seconds',
+    defaultHeartbeatThrottleInterval: '3 seconds',
+    shutdownGraceTime: GRACE,
+  });
+  const done = worker.run().finally(async () => {
+    await databases.close();
+    await client.connection.close();
+    await connection.close();
+  });
+  done.catch(() => undefined); // whoever wants to know awaits it
+  return {
+    done,
+    databases,
+    stop: async () => {
+      stopping = true;
+      if (worker.getState() === 'RUNNING') worker.shutdown();
+      await done;
+    },
+  };
+}
+
+/** Connections that loads write to: those hold control tables. */
+export function writtenConnections(project: { loads: Record<string, { connection: string }> }): string[] {
+  return [...new Set(Object.values(project.loads).map((load) => load.connection))].sort();
+}
+
+async function migrateAll(databases: Databases, names: string[], project: string, log: Logger): Promise<void> {
+  for (const name of names) {
+    const applied = await migrate(databases.get(name), project);
+    if (applied.length > 0) log.info({ connection: name, applied }, 'control tables brought up to date');
+  }
+}

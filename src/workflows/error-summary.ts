@@ -1,0 +1,28 @@
+import { ActivityFailure, ApplicationFailure, ChildWorkflowFailure, TimeoutFailure } from '@temporalio/common';
+import { FAILURE, type ErrorSummary } from './messages.ts';
+
+/** What went wrong, from whatever wraps it. */
+export function summarize(error: unknown): ErrorSummary {
+  if ((error instanceof ActivityFailure || error instanceof ChildWorkflowFailure) && error.cause) {
+    return summarize(error.cause);
+  }
+  if (error instanceof ApplicationFailure) {
+    const details = (error.details?.[0] ?? {}) as { where?: string; next?: string };
+    return { type: error.type ?? 'Error', message: error.message, ...details };
+  }
+  if (error instanceof TimeoutFailure) return { type: 'Timeout', message: 'no worker answered in time' };
+  return { type: 'Error', message: error instanceof Error ? error.message : String(error) };
+}
+
+/** A failure that ends the workflow (a plain Error would only fail its task, for ever). */
+export function failureOf(summary: ErrorSummary, extra: Record<string, unknown> = {}): ApplicationFailure {
+  const { type, message, where, next } = summary;
+  return ApplicationFailure.create({ type, message, nonRetryable: true, details: [{ where, next, ...extra }] });
+}
+
+/** `batch.error_class` for an error that failed a batch. */
+export function errorClassOf(summary: ErrorSummary): string {
+  if (summary.type === FAILURE.database) return 'database';
+  if (summary.type === FAILURE.unreachable) return 'unreachable';
+  return summary.type === FAILURE.loadFailed ? 'load' : summary.type.toLowerCase();
+}

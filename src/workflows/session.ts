@@ -1,0 +1,128 @@
+import {
+  CancellationScope,
+  CancelledFailure,
+  ChildWorkflowCancellationType,
+  ParentClosePolicy,
+  condition,
+  executeChild,
+  isCancellation,
+  setCurrentDetails,
+  setHandler,
+} from '@temporalio/workflow';
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import { activities, asking } from './activity-proxies.ts';
+import { failureOf, summarize } from './error-summary.ts';
+import type { load } from './load.ts';
+import {
+  FAILURE,
+  loadWorkflowId,
+  sessionProgressQuery,
+  type LoadResult,
+  type SessionInput,
+  type SessionLoadResult,
+  type SessionResult,
+} from './messages.ts';
+
+/** Several loads in the order of their tables, side by side where they can. */
+export async function session(input: SessionInput): Promise<SessionResult> {
+  const results = new Map<string, SessionLoadResult>();
+  setHandler(sessionProgressQuery, () => ({ session: input.session, loads: [...results.values()] }));
+  const set = (result: SessionLoadResult): void => {
+    results.set(result.load, result);
+    setCurrentDetails(page(input.session, [...results.values()]));
+  };
+  let plan;
+  try {
+    plan = await asking.planSession(input.session);
+  } catch (error) {
+    if (isCancellation(error)) throw error;
+    throw failureOf(summarize(error));
+  }
+  for (const load of plan.loads) set({ load, status: 'waiting' });
+  const ended = (name: string): boolean => !['waiting', 'running'].includes(results.get(name)!.status);
+  const well = (name: string): boolean => ['finished', 'nothing'].includes(results.get(name)!.status);
+
+  await Promise.all(
+    plan.loads.map(async (name) => {
+      const needs = plan.dependencies[name] ?? [];
+      try {
+        await condition(() => needs.every(ended));
+        const missing = needs.filter((other) => !well(other));
+        if (missing.length > 0) {
+          set({ load: name, status: 'skipped', error: { type: 'Skipped', message: `needs ${missing.join(', ')}` } });
+          return;
+        }
+        set({ load: name, status: 'running' });
+        set(resultOf(name, await runLoad(name, input)));
+      } catch (error) {
+        const summary = summarize(error);
+        const status = isCancellation(error) || summary.type === FAILURE.cancelled ? 'cancelled' : 'failed';
+        set({ load: name, status, error: summary });
+      }
+    }),
+  );
+
+  const loads = [...results.values()];
+  if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('cancelled');
+  const bad = loads.filter((result) => !['finished', 'nothing'].includes(result.status));
+  if (bad.length === 0) return { session: input.session, status: 'finished', loads };
+  const failed = bad.filter((result) => result.status !== 'skipped');
+  throw failureOf(
+    {
+      type: failed.every((result) => result.status === 'cancelled') ? FAILURE.cancelled : FAILURE.loadFailed,
+      message: `${failed.map((result) => result.load).join(', ')} failed` + skipped(bad.length - failed.length),
+      where: `session ${input.session}`,
+      next: `mend it, then run the session again: what was done is not done twice`,
+    },
+    { loads },
+  );
+}
+
+const skipped = (n: number): string => (n === 0 ? '' : `; ${n} that need${n === 1 ? 's' : ''} it skipped`);
+
+/** A load that somebody else runs is waited for, then run for what that run had not seen. */
+async function runLoad(name: string, input: SessionInput): Promise<LoadResult> {
+  for (;;) {
+    try {
+      return await executeChild<typeof load>('load', {
+        workflowId: loadWorkflowId(name),
+        args: [
+          {
+            load: name,
+            requestedBy: input.requestedBy ?? `session ${input.session}`,
+            ...(input.params ? { params: input.params } : {}),
+          },
+        ],
+        parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
+        cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
+        staticSummary: `load ${name} of session ${input.session}`,
+      });
+    } catch (error) {
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+      await activities.awaitLoad(loadWorkflowId(name));
+    }
+  }
+}
+
+function resultOf(name: string, result: LoadResult): SessionLoadResult {
+  return {
+    load: name,
+    status: result.status,
+    rowsWritten: result.rowsWritten,
+    ...(result.batch ? { batch: result.batch } : {}),
+  };
+}
+
+function page(session: string, loads: SessionLoadResult[]): string {
+  return [
+    `**session ${session}**`,
+    '',
+    '| load | status | batch | rows |',
+    '|---|---|---|---:|',
+    ...loads.map(
+      (row) =>
+        `| ${row.load} | ${row.status}${row.error ? `: ${row.error.message}` : ''} | ${row.batch?.batchId ?? ''} | ` +
+        `${row.rowsWritten?.toLocaleString('en') ?? ''} |`,
+    ),
+  ].join('\n');
+}

@@ -1,0 +1,112 @@
+import { CancellationScope, setHandler } from '@temporalio/workflow';
+import { ApplicationFailure } from '@temporalio/common';
+import type { Progress } from './progress.ts';
+import {
+  cancelSignal,
+  cancelUpdate,
+  forceReloadSignal,
+  forceReloadUpdate,
+  pauseSignal,
+  pauseUpdate,
+  progressQuery,
+  resumeSignal,
+  resumeUpdate,
+  setLanesSignal,
+  setLanesUpdate,
+  type SteerResult,
+} from './messages.ts';
+
+/** Lanes that a person may ask for. */
+const MOST_LANES = 64;
+
+/** Why the work on a batch was broken off from outside. */
+export interface Interruption {
+  kind: 'cancel signal' | 'force' | 'timeout';
+  requestedBy?: string | undefined;
+  reason?: string | undefined;
+}
+
+/** What people asked of a running load, and the handlers that hear it. */
+export class Steering {
+  paused: boolean;
+  lanes: number | undefined;
+  interruption: Interruption | undefined;
+  /** Counts pauses and changes of lanes. */
+  changes = 0;
+  /** Past the point where anything can be cancelled: the batch is published, or being rolled back. */
+  closed = false;
+  private work: CancellationScope | undefined;
+
+  constructor(
+    private readonly progress: Progress,
+    start: { paused: boolean; lanes?: number | undefined },
+  ) {
+    this.paused = start.paused;
+    this.lanes = start.lanes;
+    progress.view.paused = start.paused;
+    setHandler(progressQuery, () => progress.view);
+    setHandler(cancelSignal, (by) => void this.interrupt({ kind: 'cancel signal', ...by }));
+    setHandler(forceReloadSignal, (by) => void this.interrupt({ kind: 'force', ...by }));
+    setHandler(pauseSignal, () => void this.pause(true));
+    setHandler(resumeSignal, () => void this.pause(false));
+    setHandler(setLanesSignal, (n) => {
+      if (isLanes(n)) this.setLanes(n);
+    });
+    setHandler(cancelUpdate, (by) => this.interrupt({ kind: 'cancel signal', ...by }));
+    setHandler(forceReloadUpdate, (by) => this.interrupt({ kind: 'force', ...by }));
+    setHandler(pauseUpdate, () => this.pause(true));
+    setHandler(resumeUpdate, () => this.pause(false));
+    setHandler(setLanesUpdate, (n) => this.setLanes(n), {
+      validator: (n) => {
+        if (!isLanes(n)) throw ApplicationFailure.nonRetryable(`lanes must be a whole number from 1 to ${MOST_LANES}`);
+      },
+    });
+  }
+
+  /** Runs the work on a batch so that an interruption ends it. One that came before ends it at once. */
+  async run<T>(work: () => Promise<T>): Promise<T> {
+    const scope = new CancellationScope();
+    this.work = scope;
+    this.closed = false;
+    if (this.interruption) scope.cancel();
+    try {
+      return await scope.run(work);
+    } finally {
+      // What is still under way (lanes, after one of them failed) is not waited for: the fence ends it.
+      scope.cancel();
+      this.work = undefined;
+      this.closed = true;
+    }
+  }
+
+  interrupt(interruption: Interruption): SteerResult {
+    if (this.closed) return this.answer(`too late: the batch is ${this.progress.view.state ?? 'closed'}`);
+    if (this.interruption) return this.answer(`already asked for: ${this.interruption.kind}`);
+    this.interruption = interruption;
+    this.work?.cancel();
+    return this.answer('accepted');
+  }
+
+  private pause(paused: boolean): SteerResult {
+    this.changes += 1;
+    this.paused = paused;
+    this.progress.view.paused = paused;
+    this.progress.show();
+    return this.answer(paused ? 'accepted: lanes stop after the chunk that they are at' : 'accepted');
+  }
+
+  private setLanes(lanes: number): SteerResult {
+    this.changes += 1;
+    this.lanes = lanes;
+    this.progress.view.lanes = lanes;
+    this.progress.show();
+    return this.answer(`accepted: ${lanes} lanes`);
+  }
+
+  private answer(answer: string): SteerResult {
+    const { load, batch } = this.progress.view;
+    return { load, answer, ...(batch ? { batch } : {}) };
+  }
+}
+
+const isLanes = (n: unknown): n is number => Number.isInteger(n) && (n as number) >= 1 && (n as number) <= MOST_LANES;

@@ -1,0 +1,141 @@
+import type { BrokenProject } from '../project-folder.ts';
+
+/** Variables of the environment, and URLs. */
+export const environment: BrokenProject[] = [
+  {
+    title: 'a variable that is not set',
+    files: {
+      'waybill.yaml': `name: flights
+connections:
+  source:
+    url: \${SORCE_URL}
+  warehouse:
+    url: \${WAREHOUSE_URL}
+sessions:
+  nightly: { loads: [acquisition.*, core.*] }
+`,
+    },
+    expected: ['waybill.yaml:4:10: the environment variable `SORCE_URL` is not set'],
+  },
+  {
+    title: 'a variable within a text',
+    files: {
+      'waybill.yaml': `name: flights
+connections:
+  source:
+    url: postgres://me:\${SECRET_OF_SOURCE}@localhost/db
+  warehouse:
+    url: \${WAREHOUSE_URL}
+sessions:
+  nightly: { loads: [acquisition.*, core.*] }
+`,
+    },
+    expected: ['waybill.yaml:4:24: the environment variable `SECRET_OF_SOURCE` is not set'],
+  },
+  {
+    title: 'a reference that is none',
+    files: {
+      'waybill.yaml': `name: flights
+connections:
+  source:
+    url: \${SOURCE-URL}
+  warehouse:
+    url: \${WAREHOUSE_URL}
+sessions:
+  nightly: { loads: [acquisition.*, core.*] }
+`,
+    },
+    expected: ['waybill.yaml:4:10: this `${…}` does not name an environment variable'],
+  },
+  {
+    title: 'a URL of another kind',
+    files: {
+      'waybill.yaml': `name: flights
+connections:
+  source:
+    url: oracle://me:hush@host/db
+  warehouse:
+    url: \${WAREHOUSE_URL}
+sessions:
+  nightly: { loads: [acquisition.*, core.*] }
+`,
+    },
+    expected: ['waybill.yaml:4:10: `url` must begin with postgres:// or postgresql://'],
+  },
+  {
+    title: 'a URL that cannot be read',
+    files: {
+      'waybill.yaml': `name: flights
+connections:
+  source:
+    url: \${BROKEN_URL}
+  warehouse:
+    url: \${WAREHOUSE_URL}
+sessions:
+  nightly: { loads: [acquisition.*, core.*] }
+`,
+    },
+    expected: ['waybill.yaml:4:10: `url` cannot be read'],
+  },
+  {
+    title: 'an empty URL',
+    files: {
+      'waybill.yaml': `name: flights
+connections:
+  source:
+    url: \${EMPTY}
+  warehouse:
+    url: \${WAREHOUSE_URL}
+sessions:
+  nightly: { loads: [acquisition.*, core.*] }
+`,
+    },
+    expected: ['waybill.yaml:4:10: `url` is empty: so is the environment variable `EMPTY`'],
+  },
+  {
+    title: 'a number from the environment that is none',
+    files: {
+      'waybill.yaml': `name: flights
+connections:
+  source:
+    url: \${SOURCE_URL}
+    max_connections: \${WAREHOUSE_URL}
+  warehouse:
+    url: \${WAREHOUSE_URL}
+sessions:
+  nightly: { loads: [acquisition.*, core.*] }
+`,
+    },
+    expected: ['waybill.yaml:5:22: `max_connections` must be a whole number, got `${WAREHOUSE_URL}`'],
+  },
+  {
+    title: 'a variable in SQL',
+    files: {
+      'loads/services/delay.yaml': `kind: services
+connection: warehouse
+consumes: [core.flight]
+stages:
+  - name: delays
+    sql: insert into \${SCHEMA}.delay select id, :batch_id from {{ core.flight }} f
+outputs: [mart.delay]
+`,
+    },
+    expected: ['loads/services/delay.yaml:6:22: `${…}` is not filled in inside SQL'],
+  },
+  {
+    title: 'a URL given where text is due elsewhere',
+    files: {
+      'waybill.yaml': `name: flights
+task_queue: [postgres://u:hush@h/d]
+connections:
+  source:
+    url: \${SOURCE_URL}
+  warehouse:
+    url: \${WAREHOUSE_URL}
+sessions:
+  nightly: { loads: [acquisition.*, core.*] }
+`,
+    },
+    expected: ['waybill.yaml:2:13: `task_queue` must be text, got a list'],
+  },
+];

@@ -1,0 +1,219 @@
+import type { BrokenProject } from '../project-folder.ts';
+
+/** What the contract knows and this version does not do yet. */
+export const notYet: BrokenProject[] = [
+  {
+    title: 'tasks',
+    files: {
+      'loads/core/flight.yaml': `kind: task
+connection: warehouse
+range: { min: 1, max: 9, step: 2 }
+`,
+    },
+    expected: ['loads/core/flight.yaml:1:7: `kind: task` is not yet available in this version'],
+  },
+  {
+    title: 'a range',
+    files: {
+      'loads/core/flight.yaml': `kind: core
+connection: warehouse
+inputs: [acq.flight]
+stages:
+  - { name: flights, sql: flights.sql, chunk: { input: acq.flight } }
+outputs: [core.flight]
+range: { min: 1 }
+`,
+    },
+    expected: ['loads/core/flight.yaml:7:1: `range` is not yet available in this version'],
+  },
+  {
+    title: 'scd2, whose keys are not reported as well',
+    files: {
+      'loads/core/flight.yaml': `kind: core
+connection: warehouse
+inputs: [acq.flight]
+stages:
+  - { name: flights, sql: flights.sql, chunk: { input: acq.flight } }
+outputs: [{ table: core.flight, rollback: scd2, key: [id], effective_from: a }]
+`,
+    },
+    expected: ['loads/core/flight.yaml:6:43: `rollback: scd2` is not yet available in this version'],
+  },
+  {
+    title: 'undo',
+    files: {
+      'loads/core/flight.yaml': `kind: core
+connection: warehouse
+inputs: [acq.flight]
+stages:
+  - { name: flights, sql: flights.sql, chunk: { input: acq.flight } }
+outputs: [{ table: core.flight, rollback: undo }]
+`,
+    },
+    expected: ['loads/core/flight.yaml:6:43: `rollback: undo` is not yet available in this version'],
+  },
+  {
+    title: 'keys of scd2 by themselves',
+    files: {
+      'loads/core/flight.yaml': `kind: core
+connection: warehouse
+inputs: [acq.flight]
+stages:
+  - { name: flights, sql: flights.sql, chunk: { input: acq.flight } }
+outputs: [{ table: core.flight, key: [id] }]
+`,
+    },
+    expected: ['loads/core/flight.yaml:6:33: `outputs.key` is not yet available in this version'],
+  },
+  {
+    title: 'replace and views',
+    files: {
+      'loads/core/flight.yaml': `kind: core
+connection: warehouse
+inputs: [acq.flight]
+stages:
+  - { name: flights, sql: flights.sql, chunk: { input: acq.flight } }
+outputs: [{ table: core.flight, write: replace, views: true }]
+`,
+    },
+    expected: [
+      'loads/core/flight.yaml:6:40: `write: replace` is not yet available in this version',
+      'loads/core/flight.yaml:6:49: `outputs.views` is not yet available in this version',
+    ],
+  },
+  {
+    title: 'quarantine',
+    files: {
+      'loads/core/flight.yaml': `kind: core
+connection: warehouse
+inputs: [acq.flight]
+stages:
+  - { name: flights, sql: flights.sql, chunk: { input: acq.flight } }
+outputs: [core.flight]
+on_bad_row: quarantine
+`,
+    },
+    expected: ['loads/core/flight.yaml:7:13: `on_bad_row: quarantine` is not yet available in this version'],
+  },
+  {
+    title: 'acquisition by query and from files',
+    files: {
+      'loads/acquisition/flight.yaml': `kind: acquisition
+connection: warehouse
+from: { connection: source, sql: select 1, cursor: id }
+to: { table: acq.flight }
+`,
+    },
+    expected: ['loads/acquisition/flight.yaml:3:29: `from.sql` is not yet available in this version'],
+  },
+  {
+    title: 'acquisition from files',
+    files: {
+      'loads/acquisition/flight.yaml': `kind: acquisition
+connection: warehouse
+from: { files: "*.csv" }
+to: { table: acq.flight, create: true }
+on_new_columns: add
+`,
+    },
+    expected: [
+      'loads/acquisition/flight.yaml:3:9: `from.files` is not yet available in this version',
+      'loads/acquisition/flight.yaml:4:26: `to.create` is not yet available in this version',
+      'loads/acquisition/flight.yaml:5:1: `on_new_columns` is not yet available in this version',
+    ],
+  },
+  {
+    title: 'readiness of an external table',
+    files: {
+      'loads/core/flight.yaml': `kind: core
+connection: warehouse
+inputs: [{ table: acq.flight, ready: select 1 }]
+stages:
+  - { name: flights, sql: flights.sql, chunk: { input: acq.flight } }
+outputs: [core.flight]
+`,
+    },
+    expected: ['loads/core/flight.yaml:3:31: `inputs.ready` is not yet available in this version'],
+  },
+  {
+    title: 'a schedule',
+    files: {
+      'waybill.yaml': `name: flights
+connections:
+  source:
+    url: \${SOURCE_URL}
+  warehouse:
+    url: \${WAREHOUSE_URL}
+sessions:
+  nightly: { loads: [acquisition.*, core.*], schedule: "0 2 * * *", timezone: Europe/London, window: shared, sequential: true }
+`,
+    },
+    expected: [
+      'waybill.yaml:8:46: `sessions.schedule` is not yet available in this version',
+      'waybill.yaml:8:69: `sessions.timezone` is not yet available in this version',
+      'waybill.yaml:8:94: `sessions.window` is not yet available in this version',
+      'waybill.yaml:8:110: `sessions.sequential` is not yet available in this version',
+    ],
+  },
+  {
+    title: 'a task queue for one connection',
+    files: {
+      'waybill.yaml': `name: flights
+connections:
+  source:
+    url: \${SOURCE_URL}
+    task_queue: far
+  warehouse:
+    url: \${WAREHOUSE_URL}
+sessions:
+  nightly: { loads: [acquisition.*, core.*] }
+`,
+    },
+    expected: ['waybill.yaml:5:5: `connections.task_queue` is not yet available in this version'],
+  },
+  {
+    title: 'mysql',
+    files: {
+      'waybill.yaml': `name: flights
+connections:
+  source:
+    url: mysql://me:hush@host/db
+  warehouse:
+    url: \${WAREHOUSE_URL}
+sessions:
+  nightly: { loads: [acquisition.*, core.*] }
+`,
+    },
+    expected: ['waybill.yaml:4:10: `mysql://` is not yet available in this version'],
+  },
+  {
+    title: 'mariadb',
+    files: {
+      'waybill.yaml': `name: flights
+connections:
+  source:
+    url: mariadb://me:hush@host/db
+  warehouse:
+    url: \${WAREHOUSE_URL}
+sessions:
+  nightly: { loads: [acquisition.*, core.*] }
+`,
+    },
+    expected: ['waybill.yaml:4:10: `mariadb://` is not yet available in this version'],
+  },
+  {
+    title: 'checks of a kind',
+    files: {
+      'loads/core/flight.yaml': `kind: core
+connection: warehouse
+inputs: [acq.flight]
+stages:
+  - { name: flights, sql: flights.sql, chunk: { input: acq.flight } }
+outputs: [core.flight]
+checks:
+  - { name: x, kind: unique, sql: select 1, expect: 0 }
+`,
+    },
+    expected: ['loads/core/flight.yaml:8:16: `checks.kind` is not yet available in this version'],
+  },
+];

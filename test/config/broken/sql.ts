@@ -1,0 +1,416 @@
+import type { BrokenProject } from '../project-folder.ts';
+
+/** What stands in SQL. */
+export const sql: BrokenProject[] = [
+  {
+    title: 'an input without braces',
+    files: {
+      'loads/core/flights.sql': `insert into core.flight (id, batch_id)
+select f.id, :batch_id
+from {{ acq.flight }} f
+where f.id not in (select id from acq.flight)
+`,
+    },
+    expected: [
+      "loads/core/flights.sql:4:35: the input `acq.flight` stands here without braces: that is the live table, not this batch's snapshot",
+    ],
+  },
+  {
+    title: 'an input without braces in a check',
+    files: {
+      'loads/core/flight.yaml': `kind: core
+connection: warehouse
+inputs: [acq.flight]
+stages:
+  - { name: flights, sql: flights.sql, chunk: { input: acq.flight } }
+outputs: [core.flight]
+checks:
+  - name: none
+    sql: select count(*) from acq.flight
+    expect: 0
+`,
+    },
+    expected: [
+      "loads/core/flight.yaml:9:31: the input `acq.flight` stands here without braces: that is the live table, not this batch's snapshot",
+    ],
+  },
+  {
+    title: 'a chunked stage that does not use its input',
+    files: { 'loads/core/flights.sql': `insert into core.flight select 1, :batch_id from {{ core.flight }} f` },
+    expected: [
+      'loads/core/flight.yaml:5:40: stage `flights` is cut by `acq.flight` but never uses `{{ acq.flight }}`: it would do everything once per chunk',
+    ],
+  },
+  {
+    title: 'a chunked stage that uses its input uncut only',
+    files: {
+      'loads/core/flights.sql': `insert into core.flight (id, batch_id)
+select f.id, :batch_id
+from {{ acq.flight | all }} f
+`,
+    },
+    expected: [
+      'loads/core/flight.yaml:5:40: stage `flights` is cut by `acq.flight` but never uses `{{ acq.flight }}`: it would do everything once per chunk',
+    ],
+  },
+  {
+    title: 'the cut input twice in one statement',
+    files: {
+      'loads/core/flights.sql': `insert into core.flight (id, batch_id)
+select f.id, :batch_id
+from {{ acq.flight }} f
+join {{ acq.flight }} g on g.id = f.id + 1
+`,
+    },
+    expected: [
+      'loads/core/flights.sql:4:6: `{{ acq.flight }}` stands twice in one statement of a chunked stage: each chunk would join with its own rows only',
+    ],
+  },
+  {
+    title: 'group by over a cut',
+    files: {
+      'loads/core/flights.sql': `insert into core.flight (id, batch_id)
+select f.id, :batch_id
+from {{ acq.flight }} f
+group by f.id
+`,
+    },
+    expected: [
+      'loads/core/flights.sql:4:1: `group by` over `{{ acq.flight }}` in a stage cut without a key: every chunk would see a part of the rows only',
+    ],
+  },
+  {
+    title: 'distinct over a cut',
+    files: {
+      'loads/core/flights.sql': `insert into core.flight (id, batch_id)
+select distinct f.id, :batch_id
+from {{ acq.flight }} f
+`,
+    },
+    expected: [
+      'loads/core/flights.sql:2:8: `distinct` over `{{ acq.flight }}` in a stage cut without a key: every chunk would see a part of the rows only',
+    ],
+  },
+  {
+    title: 'a window over a cut',
+    files: {
+      'loads/core/flights.sql': `insert into core.flight (id, batch_id)
+select row_number() over (order by f.id), :batch_id
+from {{ acq.flight }} f
+`,
+    },
+    expected: [
+      'loads/core/flights.sql:2:21: a window function over `{{ acq.flight }}` in a stage cut without a key: every chunk would see a part of the rows only',
+    ],
+  },
+  {
+    title: 'a limit over a cut',
+    files: {
+      'loads/core/flights.sql': `insert into core.flight (id, batch_id)
+select f.id, :batch_id
+from {{ acq.flight }} f
+limit 10`,
+    },
+    expected: [
+      'loads/core/flights.sql:4:1: `limit` over `{{ acq.flight }}` in a stage cut without a key: every chunk would see a part of the rows only',
+    ],
+  },
+  {
+    title: 'an aggregate over a cut',
+    files: {
+      'loads/core/flights.sql': `insert into core.flight (id, batch_id)
+select max(f.id), :batch_id
+from {{ acq.flight }} f
+`,
+    },
+    expected: [
+      'loads/core/flights.sql:2:8: an aggregate over `{{ acq.flight }}` in a stage cut without a key: every chunk would see a part of the rows only',
+    ],
+  },
+  {
+    title: 'an insert that the cut does not reach',
+    files: {
+      'loads/core/flights.sql': `insert into core.flight (id, batch_id)
+select f.id, :batch_id
+from {{ acq.flight }} f
+;
+insert into core.flight select 0, :batch_id;
+`,
+    },
+    expected: [
+      'loads/core/flights.sql:5:1: this insert does not use `{{ acq.flight }}`: it would insert the same rows once per chunk',
+    ],
+  },
+  {
+    title: 'a chunk of a table that is no input',
+    files: {
+      'loads/core/flight.yaml': `kind: core
+connection: warehouse
+inputs: [acq.flight]
+stages:
+  - { name: flights, sql: flights.sql, chunk: { input: acq.fligth } }
+outputs: [core.flight]
+`,
+    },
+    expected: [
+      'loads/core/flight.yaml:5:56: `acq.fligth` is neither an input nor an output of a consumed load: did you mean `acq.flight`?',
+    ],
+  },
+  {
+    title: 'an unknown table in braces',
+    files: {
+      'loads/core/flights.sql': `insert into core.flight (id, batch_id)
+select f.id, :batch_id
+from {{ acq.flight }} f
+join {{ core.flihgt }} c on c.id = f.id
+`,
+    },
+    expected: [
+      'loads/core/flights.sql:4:6: `{{ core.flihgt }}` is no input, read, consumed or own table of this load: did you mean `{{ core.flight }}`?',
+    ],
+  },
+  {
+    title: 'a table in braces that another load writes',
+    files: {
+      'loads/core/flight.yaml': `kind: core
+connection: warehouse
+inputs: [acq.flight]
+stages:
+  - { name: flights, sql: flights.sql, chunk: { input: acq.flight } }
+outputs: [core.flight]
+`,
+      'loads/services/delay.yaml': `kind: services
+connection: warehouse
+consumes: [core.flight]
+stages:
+  - name: delays
+    sql: insert into mart.delay select id, :batch_id from {{ core.flight }} f
+outputs: [mart.delay]
+`,
+      'loads/core/flights.sql': `insert into core.flight (id, batch_id)
+select f.id, :batch_id
+from {{ acq.flight }} f
+left join {{ mart.delay }} c on c.id = f.id
+`,
+    },
+    expected: ['loads/core/flights.sql:4:11: `{{ mart.delay }}` is no input, read, consumed or own table of this load'],
+  },
+  {
+    title: 'all of a table that is no input',
+    files: {
+      'loads/core/flights.sql': `insert into core.flight (id, batch_id)
+select f.id, :batch_id
+from {{ acq.flight }} f
+left join {{ core.flight | all }} c on c.id = f.id
+`,
+    },
+    expected: [
+      'loads/core/flights.sql:4:11: `| all` means the uncut snapshot of an input, and `core.flight` is no input',
+    ],
+  },
+  {
+    title: 'an input in before and after',
+    files: {
+      'loads/core/flight.yaml': `kind: core
+connection: warehouse
+inputs: [acq.flight]
+stages:
+  - { name: flights, sql: flights.sql, chunk: { input: acq.flight } }
+outputs: [core.flight]
+before: delete from {{ acq.flight }}
+after:
+  - analyze core.flight
+  - select 1 from {{ acq.flight }} f
+`,
+    },
+    expected: [
+      'loads/core/flight.yaml:7:21: {{ acq.flight }} stands for rows to read and cannot be written to',
+      'loads/core/flight.yaml:10:19: `after` runs when the snapshot is gone: `{{ acq.flight }}` cannot be read in it',
+    ],
+  },
+  {
+    title: 'an unknown parameter',
+    files: {
+      'loads/core/flights.sql': `insert into core.flight (id, batch_id)
+select f.id, :batchid, :batch_id
+from {{ acq.flight }} f
+`,
+    },
+    expected: ['loads/core/flights.sql:2:14: unknown parameter `:batchid`: did you mean `:batch_id`?'],
+  },
+  {
+    title: 'an unknown parameter of params',
+    files: {
+      'loads/core/flight.yaml': `kind: core
+connection: warehouse
+inputs: [acq.flight]
+stages:
+  - { name: flights, sql: flights.sql, chunk: { input: acq.flight } }
+outputs: [core.flight]
+params: { region: EU }
+`,
+      'loads/core/flights.sql': `insert into core.flight (id, batch_id)
+select f.id, :batch_id
+from {{ acq.flight }} f
+where f.region = :params.regoin
+`,
+    },
+    expected: ['loads/core/flights.sql:4:18: unknown parameter `:params.regoin`: did you mean `:params.region`?'],
+  },
+  {
+    title: 'bounds where there are none',
+    files: {
+      'loads/core/flights.sql': `insert into core.flight (id, batch_id)
+select f.id, :batch_id
+from {{ acq.flight }} f
+where f.id >= :from
+`,
+    },
+    expected: [
+      'loads/core/flights.sql:4:15: `:from` is a bound of a chunk, and only a stage with `chunk.key` of one column has bounds',
+    ],
+  },
+  {
+    title: 'an insert without batch_id',
+    files: {
+      'loads/core/flights.sql': `insert into core.flight (id)
+select f.id
+from {{ acq.flight }} f
+`,
+    },
+    expected: [
+      'loads/core/flights.sql:1:13: nothing stamps `batch_id`: this insert into `core.flight` does not use `:batch_id`',
+    ],
+  },
+  {
+    title: 'transaction control',
+    files: {
+      'loads/core/flights.sql': `insert into core.flight (id, batch_id)
+select f.id, :batch_id
+from {{ acq.flight }} f
+;
+commit;
+`,
+    },
+    expected: [
+      'loads/core/flights.sql:5:1: "commit" cannot stand in a load\'s SQL: a chunk is exactly one transaction, and rows and ledger commit together',
+    ],
+  },
+  {
+    title: 'a string that never ends',
+    files: {
+      'loads/core/flights.sql': `select 'abc
+`,
+    },
+    expected: ['loads/core/flights.sql:1:8: this string is never closed'],
+  },
+  {
+    title: 'a file without SQL',
+    files: {
+      'loads/core/flights.sql': `-- nothing
+`,
+    },
+    expected: ['loads/core/flights.sql:1:1: there is no SQL statement here'],
+  },
+  {
+    title: 'a check of two statements',
+    files: {
+      'loads/core/flight.yaml': `kind: core
+connection: warehouse
+inputs: [acq.flight]
+stages:
+  - { name: flights, sql: flights.sql, chunk: { input: acq.flight } }
+outputs: [core.flight]
+checks:
+  - { name: x, sql: select 1; select 2, expect: 0 }
+`,
+    },
+    expected: ['loads/core/flight.yaml:8:31: a check is exactly one query, and this is a second'],
+  },
+  {
+    title: 'a check that writes',
+    files: {
+      'loads/core/flight.yaml': `kind: core
+connection: warehouse
+inputs: [acq.flight]
+stages:
+  - { name: flights, sql: flights.sql, chunk: { input: acq.flight } }
+outputs: [core.flight]
+checks:
+  - { name: x, sql: delete from core.flight, expect: 0 }
+`,
+    },
+    expected: ['loads/core/flight.yaml:8:21: a check is a query, and this is `delete`'],
+  },
+  {
+    title: 'inline SQL in a block, with its own lines',
+    files: {
+      'loads/core/flight.yaml': `kind: core
+connection: warehouse
+inputs: [acq.flight]
+stages:
+  - name: flights
+    sql: |
+      insert into core.flight (id, batch_id)
+      select f.id, :batchid
+      from {{ acq.fligth }} f
+outputs: [core.flight]
+`,
+    },
+    expected: [
+      'loads/core/flight.yaml:8:20: unknown parameter `:batchid`: did you mean `:batch_id`?',
+      'loads/core/flight.yaml:9:12: `{{ acq.fligth }}` is no input, read, consumed or own table of this load: did you mean `{{ acq.flight }}`?',
+    ],
+  },
+  {
+    title: 'a list of SQL, the second wrong',
+    files: {
+      'loads/core/flight.yaml': `kind: core
+connection: warehouse
+inputs: [acq.flight]
+stages:
+  - { name: flights, sql: [flights.sql, "update core.flight set x = :paramz.y"] }
+outputs: [core.flight]
+`,
+    },
+    expected: ['loads/core/flight.yaml:5:69: unknown parameter `:paramz.y`'],
+  },
+  {
+    title: 'a script in braces that is never closed',
+    files: {
+      'loads/core/flights.sql': `select * from {{ acq.flight
+`,
+    },
+    expected: ['loads/core/flights.sql:1:15: this {{ is never closed by }}'],
+  },
+  {
+    title: 'problems in several files, in order',
+    files: {
+      'loads/core/flight.yaml': `kind: core
+connection: warehouse
+inputs: [acq.flight]
+stages:
+  - { name: flights, sql: flights.sql, chunk: { input: acq.flight } }
+output_s: [core.flight]
+`,
+      'loads/acquisition/flight.yaml': `kind: aquisition
+connection: warehouse
+from: { connection: source, table: public.flight, cursor: id }
+to: { table: acq.flight }
+`,
+      'waybill.yaml': `connections:
+  source:
+    url: \${SOURCE_URL}
+  warehouse:
+    url: \${WAREHOUSE_URL}
+sessions:
+  nightly: { loads: [acquisition.*, core.*] }
+`,
+    },
+    expected: [
+      'loads/acquisition/flight.yaml:1:7: unknown kind `aquisition`: did you mean `acquisition`?',
+      'loads/core/flight.yaml:6:1: unknown key `output_s`: did you mean `outputs`?',
+      'waybill.yaml:1:1: `name` is missing',
+    ],
+  },
+];

@@ -1,0 +1,224 @@
+import type { BrokenProject } from '../project-folder.ts';
+
+/** Tables between loads: who fills, empties, writes and waits. */
+export const tables: BrokenProject[] = [
+  {
+    title: 'an input that nobody fills, with the nearest',
+    files: {
+      'loads/core/flight.yaml': `kind: core
+connection: warehouse
+inputs: [acq.flihgt]
+stages:
+  - { name: flights, sql: flights.sql, chunk: { input: acq.flihgt } }
+outputs: [core.flight]
+`,
+      'loads/core/flights.sql': `insert into core.flight (id, batch_id)
+select f.id, :batch_id
+from {{ acq.flihgt }} f
+`,
+    },
+    expected: ['loads/core/flight.yaml:3:10: no acquisition fills `acq.flihgt`: did you mean `acq.flight`?'],
+  },
+  {
+    title: 'an input that no stage reads',
+    files: {
+      'loads/core/flight.yaml': `kind: core
+connection: warehouse
+inputs: [acq.flight, { table: acq.airport, external: true }]
+stages:
+  - { name: flights, sql: flights.sql, chunk: { input: acq.flight } }
+outputs: [core.flight]
+`,
+    },
+    expected: ['loads/core/flight.yaml:3:22: no stage reads the input `acq.airport`: its rows would be lost'],
+  },
+  {
+    title: 'one landing table in two loads',
+    files: {
+      'loads/core/other.yaml': `kind: core
+connection: warehouse
+inputs: [acq.flight]
+stages:
+  - { name: flights, sql: "insert into core.other select id, :batch_id from {{ acq.flight }} f" }
+outputs: [core.other]
+`,
+    },
+    expected: [
+      'loads/core/other.yaml:3:10: `acq.flight` is an input of `core.flight` too: two loads cannot empty one table',
+    ],
+  },
+  {
+    title: 'one output in two loads',
+    files: {
+      'loads/services/delay.yaml': `kind: services
+connection: warehouse
+consumes: [core.flight]
+stages:
+  - name: delays
+    sql: insert into core.flight select id, :batch_id from {{ core.flight }} f
+outputs: [core.flight]
+`,
+    },
+    expected: [
+      'loads/services/delay.yaml:7:11: `core.flight` is written by `core.flight` too: one table belongs to one load',
+    ],
+  },
+  {
+    title: 'one landing table of two acquisitions',
+    files: {
+      'loads/acquisition/again.yaml': `kind: acquisition
+connection: warehouse
+from: { connection: source, table: public.flight, cursor: id }
+to: { table: acq.flight }
+`,
+    },
+    expected: [
+      'loads/acquisition/flight.yaml:4:14: `acq.flight` is written by `acquisition.again` too: one table belongs to one load',
+    ],
+  },
+  {
+    title: 'the public schema, said and not said',
+    files: {
+      'loads/acquisition/flight.yaml': `kind: acquisition
+connection: warehouse
+from: { connection: source, table: public.flight, cursor: id }
+to: { table: flight }
+`,
+      'loads/acquisition/again.yaml': `kind: acquisition
+connection: warehouse
+from: { connection: source, table: public.flight, cursor: id }
+to: { table: public.flight }
+`,
+      'loads/core/flight.yaml': `kind: core
+connection: warehouse
+inputs: [flight]
+stages:
+  - { name: flights, sql: flights.sql, chunk: { input: flight } }
+outputs: [core.flight]
+`,
+      'loads/core/flights.sql': `insert into core.flight (id, batch_id)
+select f.id, :batch_id
+from {{ flight }} f
+`,
+    },
+    expected: [
+      'loads/acquisition/flight.yaml:4:14: `flight` is written by `acquisition.again` too: one table belongs to one load',
+    ],
+  },
+  {
+    title: 'an output of another load as an input',
+    files: {
+      'loads/core/second.yaml': `kind: core
+connection: warehouse
+inputs: [core.flight]
+stages:
+  - { name: flights, sql: "insert into core.second select id, :batch_id from {{ core.flight }} f" }
+outputs: [core.second]
+`,
+    },
+    expected: [
+      'loads/core/second.yaml:3:10: `core.flight` is an output of `core.flight`: the rows of an output cannot be taken away as an input',
+    ],
+  },
+  {
+    title: 'an input on another connection',
+    files: {
+      'waybill.yaml': `name: flights
+connections:
+  source:
+    url: \${SOURCE_URL}
+  warehouse:
+    url: \${WAREHOUSE_URL}
+  mart:
+    url: postgres://localhost/mart
+sessions:
+  nightly: { loads: [acquisition.*, core.*] }
+`,
+      'loads/core/flight.yaml': `kind: core
+connection: mart
+inputs: [acq.flight]
+stages:
+  - { name: flights, sql: flights.sql, chunk: { input: acq.flight } }
+outputs: [core.flight]
+`,
+    },
+    expected: [
+      'loads/core/flight.yaml:3:10: `acq.flight` is written on the connection `warehouse`, and this load is on `mart`',
+    ],
+  },
+  {
+    title: 'a landing table emptied and consumed',
+    files: {
+      'loads/core/second.yaml': `kind: core
+connection: warehouse
+consumes: [acquisition.flight]
+stages:
+  - { name: flights, sql: "insert into core.second select id, :batch_id from {{ acq.flight }} f" }
+outputs: [core.second]
+`,
+    },
+    expected: [
+      'loads/core/second.yaml:3:12: `acq.flight` of `acquisition.flight` is emptied by `core.flight` (`inputs`): its batches cannot be consumed as well',
+    ],
+  },
+  {
+    title: 'reads of an own output',
+    files: {
+      'loads/core/flight.yaml': `kind: core
+connection: warehouse
+inputs: [acq.flight]
+stages:
+  - { name: flights, sql: flights.sql, chunk: { input: acq.flight } }
+outputs: [core.flight]
+reads: [core.flight]
+`,
+    },
+    expected: ['loads/core/flight.yaml:7:9: `core.flight` is an output of this load: it needs no `reads`'],
+  },
+  {
+    title: 'a cycle through a consumed load',
+    files: {
+      'loads/core/flight.yaml': `kind: core
+connection: warehouse
+inputs: [acq.flight]
+stages:
+  - { name: flights, sql: flights.sql, chunk: { input: acq.flight } }
+outputs: [core.flight]
+needs: [services.delay]
+`,
+      'loads/services/delay.yaml': `kind: services
+connection: warehouse
+consumes: [core.flight]
+stages:
+  - name: delays
+    sql: insert into mart.delay select id, :batch_id from {{ core.flight }} f
+outputs: [mart.delay]
+`,
+    },
+    expected: [
+      'loads/core/flight.yaml:7:9: these loads wait for each other: core.flight → services.delay → core.flight',
+    ],
+  },
+  {
+    title: 'a cycle of needs',
+    files: {
+      'loads/core/flight.yaml': `kind: core
+connection: warehouse
+inputs: [acq.flight]
+stages:
+  - { name: flights, sql: flights.sql, chunk: { input: acq.flight } }
+outputs: [core.flight]
+needs: [core.b]
+`,
+      'loads/core/b.yaml': `kind: core
+connection: warehouse
+inputs: [{ table: acq.b, external: true }]
+needs: [core.flight]
+stages:
+  - { name: flights, sql: "insert into core.b select id, :batch_id from {{ acq.b }} b" }
+outputs: [core.b]
+`,
+    },
+    expected: ['loads/core/b.yaml:4:9: these loads wait for each other: core.b → core.flight → core.b'],
+  },
+];

@@ -1,0 +1,140 @@
+import { describe, expect, it } from 'vitest';
+
+import { checkAgainstDatabase } from '../../src/config/check-database.ts';
+import type { TableDescription } from '../../src/config/check-database.ts';
+import { loadProject } from '../../src/config/load-project.ts';
+import { formatProblem } from '../../src/config/problem.ts';
+import { BASE_PROJECT, ENVIRONMENT, withProject } from './project-folder.ts';
+import type { ProjectFiles } from './project-folder.ts';
+
+/** `id bigint`, `batch_id bigint`, `ngdw_id bigint default`, `x text not null`, `g text generated`. */
+function table(columns: string, indexes: string[][] = [], kind = 'table'): TableDescription {
+  return {
+    kind,
+    columns: columns.split(', ').map((column) => ({
+      name: column.split(' ')[0] ?? '',
+      type: column.split(' ')[1] ?? '',
+      nullable: !column.includes('not null'),
+      hasDefault: column.includes('default'),
+      generated: column.includes('generated'),
+    })),
+    indexes: indexes.map((names) => ({ name: names.join('_'), columns: names, unique: false })),
+  };
+}
+
+const GOOD: Record<string, TableDescription> = {
+  'source public.flight': table('id bigint, origin text'),
+  'warehouse acq.flight': table('ngdw_id bigint not null default, batch_id bigint, id bigint, origin text'),
+  'warehouse core.flight': table('id bigint, batch_id bigint', [['batch_id']]),
+};
+
+async function problemsOf(tables: Record<string, TableDescription | undefined>, files: ProjectFiles = {}) {
+  const all = { ...GOOD, ...tables };
+  return withProject({ ...BASE_PROJECT, ...files }, async (directory) => {
+    const project = await loadProject(directory, { env: ENVIRONMENT });
+    const problems = await checkAgainstDatabase(
+      project,
+      (connection, name) => Promise.resolve(all[`${connection} ${name}`]),
+      (connection) =>
+        Promise.resolve(
+          Object.entries(all).flatMap(([key, found]) =>
+            found !== undefined && key.startsWith(`${connection} `) ? [key.split(' ')[1] ?? ''] : [],
+          ),
+        ),
+    );
+    return problems.map((problem) => `${problem.severity} ${formatProblem(problem)}`);
+  });
+}
+
+const KEYED = {
+  'loads/core/flight.yaml': String(BASE_PROJECT['loads/core/flight.yaml'])
+    .replace('chunk: { input: acq.flight }', 'chunk: { input: acq.flight, key: [id, orgin] }')
+    .replace('outputs', 'reads: [core.customer]\noutputs'),
+};
+
+describe('a project against its databases', () => {
+  it('is right', async () => expect(await problemsOf({})).toEqual([]));
+
+  it.each<[string, Record<string, TableDescription | undefined>, string[], ProjectFiles?]>([
+    [
+      'a source table that is not there',
+      { 'source public.flight': undefined, 'source public.flights': table('id bigint') },
+      [
+        'error loads/acquisition/flight.yaml:3:36: there is no table `public.flight` in `source`: did you mean `public.flights`?',
+      ],
+    ],
+    [
+      'a cursor that is no column',
+      {
+        'source public.flight': table('ids bigint, origin text'),
+        'warehouse acq.flight': table('ngdw_id bigint default, batch_id bigint, ids bigint, origin text'),
+      },
+      ['error loads/acquisition/flight.yaml:3:59: `public.flight` has no column `id`: did you mean `ids`?'],
+    ],
+    [
+      'a landing table without its two columns',
+      { 'warehouse acq.flight': table('id bigint, origin text') },
+      [
+        'error loads/acquisition/flight.yaml:4:14: `acq.flight` has no column `batch_id`: no roll back could find its rows',
+        'error loads/acquisition/flight.yaml:4:14: `acq.flight` has no column `ngdw_id`',
+      ],
+    ],
+    [
+      'a landing table that numbers nothing, loses a column and cannot fill another',
+      {
+        'warehouse acq.flight': table(
+          'ngdw_id bigint, batch_id bigint, id bigint, x text not null, origin text generated',
+        ),
+      },
+      [
+        'error loads/acquisition/flight.yaml:4:14: `acq.flight` has no column for `origin` of `public.flight`: the values would be lost',
+        'error loads/acquisition/flight.yaml:4:14: `ngdw_id` of `acq.flight` has no default: nothing would number the rows',
+        'error loads/acquisition/flight.yaml:4:14: nothing fills `x` of `acq.flight`: it is not null, has no default and is not in `public.flight`',
+      ],
+    ],
+    [
+      'a partitioned input',
+      {
+        'warehouse acq.flight': {
+          ...table('ngdw_id bigint default, batch_id bigint, id bigint, origin text'),
+          kind: 'partitioned table',
+        },
+      },
+      [
+        'error loads/acquisition/flight.yaml:4:14: `acq.flight` is a partitioned table, and only a plain table can be used here',
+        'error loads/core/flight.yaml:3:10: `acq.flight` is a partitioned table, and only a plain table can be used here',
+      ],
+    ],
+    [
+      'an output without an index',
+      { 'warehouse core.flight': table('id bigint, batch_id bigint', [['id', 'batch_id']]) },
+      [
+        'warn loads/core/flight.yaml:6:11: no index of `core.flight` begins with `batch_id`: a roll back reads the whole table',
+      ],
+    ],
+    [
+      'an output without batch_id',
+      { 'warehouse core.flight': table('id bigint', [['batch_id']]) },
+      ['error loads/core/flight.yaml:6:11: `core.flight` has no column `batch_id`: no roll back could find its rows'],
+    ],
+    [
+      'an output whose batch_id is text',
+      { 'warehouse core.flight': table('id bigint, batch_id text', [['batch_id']]) },
+      ['error loads/core/flight.yaml:6:11: `batch_id` of `core.flight` must be bigint, and is text'],
+    ],
+    [
+      'a view as an output',
+      { 'warehouse core.flight': table('id bigint, batch_id bigint', [['batch_id']], 'view') },
+      ['error loads/core/flight.yaml:6:11: `core.flight` is a view, and only a plain table can be used here'],
+    ],
+    [
+      'a key that is no column, and a table to read that is not there',
+      {},
+      [
+        'error loads/core/flight.yaml:5:73: `acq.flight` has no column `orgin`: did you mean `origin`?',
+        'error loads/core/flight.yaml:6:9: there is no table `core.customer` in `warehouse`',
+      ],
+      KEYED,
+    ],
+  ])('%s', async (_title, tables, expected, files) => expect(await problemsOf(tables, files)).toEqual(expected));
+});

@@ -1,0 +1,371 @@
+import { describe, expect, it } from 'vitest';
+
+import { loadProject } from '../../src/config/load-project.ts';
+import type { LoadProjectOptions } from '../../src/config/load-project.ts';
+import { formatProblem } from '../../src/config/problem.ts';
+import { BASE_PROJECT, ENVIRONMENT, withProject } from './project-folder.ts';
+import type { ProjectFiles } from './project-folder.ts';
+
+const load = (files: ProjectFiles, options: LoadProjectOptions = { env: ENVIRONMENT }) =>
+  withProject(files, (directory) => loadProject(directory, options));
+
+/** The example of DESIGN.md §2, less what is not yet available. */
+const FLIGHTS: ProjectFiles = {
+  'waybill.yaml': `# waybill.yaml
+name: flights
+connections:
+  source:
+    url: \${SOURCE_URL}              # \${X} and \${X:-default}
+  warehouse:
+    url: \${WAREHOUSE_URL}
+    max_connections: 8
+defaults: { lanes: 4, chunk_rows: 50000, max_runtime: 2h, max_attempts: 5 }
+sessions:
+  nightly: { loads: [acquisition.*, core.*, services.*] }
+`,
+  'loads/acquisition/flight.yaml': `kind: acquisition
+connection: warehouse
+from: { connection: source, table: public.flight, cursor: id, lag: 1m30s, start: 0 }
+to: { table: acq.flight }
+`,
+  'loads/acquisition/airport.yml': `kind: acquisition
+connection: warehouse
+from: { connection: source, table: public.airport }
+to: acq.airport
+`,
+  'loads/core/flight.yaml': `# loads/core/flight.yaml
+kind: core
+connection: warehouse
+inputs: [acq.flight, acq.airport]
+stages:
+  - { name: airports, sql: airports.sql }
+  - { name: flights, sql: flights.sql, chunk: { input: acq.flight, rows: 50000 } }
+outputs:
+  - core.flight
+  - { table: core.airport, rollback: delete, write: append }
+checks:
+  - { name: every flight has an origin, sql: "select count(*) from core.flight where batch_id = :batch_id and origin is null", expect: 0 }
+  - { name: enough flights, sql: "select count(*) from core.flight where batch_id = :batch_id", expect: ">0", severity: warn }
+`,
+  'loads/core/flights.sql': `-- loads/core/flights.sql
+insert into core.flight (flight_date, origin, destination, delay_minutes, batch_id)
+select f.date, f.origin, f.destination, f.delay, :batch_id
+from {{ acq.flight }} f
+`,
+  'loads/core/airports.sql': `insert into core.airport (iata, name, batch_id)
+select a.iata, a.name, :batch_id from {{ acq.airport }} a`,
+  'loads/services/delay.yaml': `kind: services
+connection: warehouse
+consumes: [core.flight]
+reads: [core.customer]
+stages:
+  - name: delays
+    sql: |
+      insert into mart.delay (origin, minutes, batch_id)
+      select f.origin, sum(f.delay_minutes), :batch_id
+      from {{ core.flight }} f join {{ core.customer }} c on true
+      where f.region = :params.region
+      group by f.origin
+outputs: [mart.delay]
+before: create table if not exists mart.delay (origin text)
+after: [analyze mart.delay, "vacuum_log.sql"]
+params: { region: EU, depth: 3, all: false }
+session_params: { work_mem: 64MB, enable_seqscan: false }
+lanes: 2
+max_attempts: 3
+max_runtime: 1h30m
+on_bad_row: fail
+on_failure: hold
+renamed_from: services.delays
+needs: [acquisition.airport]
+description: Delays by origin
+`,
+  'loads/services/vacuum_log.sql': 'select 1',
+};
+
+describe('the flights project of the design', () => {
+  it('becomes the definitions that the engine runs', async () => {
+    const project = await load(FLIGHTS);
+    expect(project).toMatchObject({ name: 'flights', taskQueue: 'waybill', warnings: [] });
+    expect(Object.keys(project.loads)).toEqual([
+      'acquisition.airport',
+      'acquisition.flight',
+      'core.flight',
+      'services.delay',
+    ]);
+    expect(project.connections).toEqual({
+      source: {
+        name: 'source',
+        url: ENVIRONMENT.SOURCE_URL,
+        scheme: 'postgres',
+        maxConnections: 8,
+        controlSchema: 'waybill',
+      },
+      warehouse: {
+        name: 'warehouse',
+        url: ENVIRONMENT.WAREHOUSE_URL,
+        scheme: 'postgres',
+        maxConnections: 8,
+        controlSchema: 'waybill',
+      },
+    });
+    expect(project.loads['acquisition.flight']).toEqual({
+      name: 'acquisition.flight',
+      kind: 'acquisition',
+      file: 'loads/acquisition/flight.yaml',
+      enabled: true,
+      connection: 'warehouse',
+      inputs: [],
+      consumes: [],
+      reads: [],
+      outputs: [{ table: 'acq.flight', rollback: 'delete', write: 'append' }],
+      stages: [],
+      checks: [],
+      before: [],
+      after: [],
+      needs: [],
+      params: {},
+      sessionParams: {},
+      lanes: 4,
+      maxAttempts: 5,
+      maxRuntimeMs: 7_200_000,
+      onFailure: 'roll_back',
+      from: { connection: 'source', table: 'public.flight', cursor: 'id', lagMs: 90_000, start: '0' },
+      chunkRows: 50_000,
+      producers: {},
+    });
+    expect(project.loads['acquisition.airport']?.from).toEqual({
+      connection: 'source',
+      table: 'public.airport',
+      lagMs: 10_000,
+    });
+  });
+
+  it('keeps stages, checks and the place of their SQL', async () => {
+    const core = (await load(FLIGHTS)).loads['core.flight'];
+    expect(core).toMatchObject({
+      inputs: [
+        { table: 'acq.flight', external: false },
+        { table: 'acq.airport', external: false },
+      ],
+      outputs: [
+        { table: 'core.flight', rollback: 'delete', write: 'append' },
+        { table: 'core.airport', rollback: 'delete', write: 'append' },
+      ],
+      producers: { 'acq.flight': 'acquisition.flight', 'acq.airport': 'acquisition.airport' },
+    });
+    expect(core?.stages).toEqual([
+      {
+        name: 'airports',
+        sql: [{ text: FLIGHTS['loads/core/airports.sql'], file: 'loads/core/airports.sql', line: 1, column: 1 }],
+      },
+      {
+        name: 'flights',
+        sql: [{ text: FLIGHTS['loads/core/flights.sql'], file: 'loads/core/flights.sql', line: 1, column: 1 }],
+        chunk: { input: 'acq.flight', rows: 50_000 },
+      },
+    ]);
+    expect(core?.checks[1]).toEqual({
+      name: 'enough flights',
+      sql: {
+        text: 'select count(*) from core.flight where batch_id = :batch_id',
+        file: 'loads/core/flight.yaml',
+        line: 13,
+        column: 35,
+      },
+      expect: { operator: '>', value: 0, text: '>0' },
+      severity: 'warn',
+    });
+    expect(core?.checks[0]).toMatchObject({ expect: { operator: '=', value: 0 }, severity: 'error' });
+  });
+
+  it('keeps everything that a load may say', async () => {
+    const services = (await load(FLIGHTS)).loads['services.delay'];
+    expect(services).toMatchObject({
+      description: 'Delays by origin',
+      consumes: ['core.flight'],
+      reads: ['core.customer'],
+      needs: ['acquisition.airport'],
+      params: { region: 'EU', depth: 3, all: false },
+      sessionParams: { work_mem: '64MB', enable_seqscan: 'off' },
+      lanes: 2,
+      maxAttempts: 3,
+      maxRuntimeMs: 5_400_000,
+      onFailure: 'hold',
+      renamedFrom: 'services.delays',
+      producers: { 'core.flight': 'core.flight', 'core.airport': 'core.flight' },
+    });
+    expect(services?.before).toHaveLength(1);
+    expect(services?.after.map(({ text, file }) => [text, file])).toEqual([
+      ['analyze mart.delay', 'loads/services/delay.yaml'],
+      ['select 1', 'loads/services/vacuum_log.sql'],
+    ]);
+    expect(services?.stages[0]?.sql[0]).toMatchObject({ file: 'loads/services/delay.yaml', line: 8, column: 7 });
+  });
+
+  it('orders its session by tables and needs', async () => {
+    expect((await load(FLIGHTS)).sessions).toEqual({
+      nightly: {
+        name: 'nightly',
+        loads: ['acquisition.airport', 'acquisition.flight', 'core.flight', 'services.delay'],
+        dependencies: {
+          'acquisition.airport': [],
+          'acquisition.flight': [],
+          'core.flight': ['acquisition.airport', 'acquisition.flight'],
+          'services.delay': ['acquisition.airport', 'core.flight'],
+        },
+      },
+    });
+  });
+});
+
+describe('sessions', () => {
+  it('leave disabled loads out, and follow the dependencies whatever the order of the patterns', async () => {
+    const { sessions } = await load({
+      ...FLIGHTS,
+      'waybill.yaml': `${String(FLIGHTS['waybill.yaml'])}  backwards: { loads: [services.delay, core.flight, acquisition.*] }\n`,
+      'loads/acquisition/airport.yml': `${String(FLIGHTS['loads/acquisition/airport.yml'])}enabled: false\n`,
+    });
+    expect(sessions['backwards']).toEqual({
+      name: 'backwards',
+      loads: ['acquisition.flight', 'core.flight', 'services.delay'],
+      dependencies: {
+        'acquisition.flight': [],
+        'core.flight': ['acquisition.flight'],
+        'services.delay': ['core.flight'],
+      },
+    });
+  });
+});
+
+describe('the environment', () => {
+  const files = (url: string, extra = ''): ProjectFiles => ({
+    ...BASE_PROJECT,
+    'waybill.yaml': `name: flights\nconnections:\n  source: { url: "\${SOURCE_URL}" }\n  warehouse:\n    url: ${url}\n${extra}`,
+  });
+
+  it('is put into values after parsing, so that no character of it is YAML', async () => {
+    const url = 'postgres://me:a%20:%20b#c@localhost/db: {x} "y" \n- z'
+      .replace('#', '%23')
+      .replace('{x} "y" \n- z', 'x');
+    const project = await load(files('${WAREHOUSE_URL}'), { env: { ...ENVIRONMENT, WAREHOUSE_URL: url } });
+    expect(project.connections['warehouse']?.url).toBe(url);
+  });
+
+  it('gives way to a default when a variable is not set, or empty', async () => {
+    const project = await load(files('postgres://${HOST:-localhost}:${PORT:-5432}/${EMPTY:-db}'));
+    expect(project.connections['warehouse']?.url).toBe('postgres://localhost:5432/db');
+  });
+
+  it('becomes a number or true/false where one is due', async () => {
+    const extra = '    max_connections: ${MOST}\n    tls: ${TLS:-true}\n';
+    const project = await load(files('${WAREHOUSE_URL}', extra), { env: { ...ENVIRONMENT, MOST: '12' } });
+    expect(project.connections['warehouse']).toMatchObject({ maxConnections: 12, tls: true });
+  });
+
+  it('may be missing where only the files are checked', async () => {
+    const extra = '    max_connections: ${MOST}\n';
+    const project = await load(files('${WAREHOUSE_URL}', extra), { env: {}, allowMissingEnvironment: true });
+    expect(project.connections['warehouse']).toMatchObject({ url: '', maxConnections: 8 });
+  });
+
+  it('is named, with every place, where it is missing', async () => {
+    await expect(load(BASE_PROJECT, { env: {} })).rejects.toMatchObject({
+      problems: [
+        { line: 4, message: 'the environment variable `SOURCE_URL` is not set' },
+        { line: 6, message: 'the environment variable `WAREHOUSE_URL` is not set' },
+      ],
+    });
+  });
+});
+
+describe('what is right stays right', () => {
+  const core = (stage: string): ProjectFiles => ({
+    ...BASE_PROJECT,
+    'loads/core/flight.yaml': `kind: core
+connection: warehouse
+inputs: [acq.flight]
+stages:
+${stage}
+outputs: [core.flight]
+`,
+  });
+
+  it.each([
+    [
+      'grouping over a cut with a key',
+      `  - name: a
+    sql: insert into core.flight select id, max(x), :batch_id from {{ acq.flight }} f group by id
+    chunk: { input: acq.flight, key: id }`,
+    ],
+    [
+      'bounds of a key',
+      `  - name: a
+    sql: insert into core.flight select id, :batch_id from {{ acq.flight }} f where id >= :from or id < :to
+    chunk: { input: acq.flight, key: [id] }`,
+    ],
+    [
+      'the uncut snapshot beside the cut one',
+      `  - name: a
+    sql: insert into core.flight select f.id, :batch_id from {{ acq.flight }} f join {{ acq.flight | all }} g on g.id = f.id
+    chunk: { input: acq.flight }`,
+    ],
+    [
+      'an aggregate over another table in a chunked stage',
+      `  - name: a
+    sql: insert into core.flight select f.id, :batch_id from {{ acq.flight }} f where f.id > (select max(id) from {{ core.flight }} c)
+    chunk: { input: acq.flight }`,
+    ],
+    [
+      'an input as the target of an insert',
+      `  - name: a
+    sql:
+      - insert into core.flight select id, :batch_id from {{ acq.flight }} f
+      - insert into acq.flight select * from {{ acq.flight }} f where f.later`,
+    ],
+    [
+      'a temporary table that stamps the batch',
+      `  - name: a
+    sql:
+      - create temp table t on commit drop as select id, :batch_id as batch_id from {{ acq.flight }} f
+      - insert into core.flight select * from t
+    chunk: { input: acq.flight }`,
+    ],
+  ])('%s', async (_title, stage) => {
+    expect((await load(core(stage))).warnings).toEqual([]);
+  });
+
+  it('one landing table has several readers that consume its batches', async () => {
+    const reader = (table: string) => `kind: core
+connection: warehouse
+consumes: [acquisition.flight]
+stages:
+  - { name: a, sql: "insert into ${table} select id, :batch_id from {{ acq.flight }} f", chunk: { input: acq.flight } }
+outputs: [${table}]
+`;
+    const project = await load({
+      ...BASE_PROJECT,
+      'loads/core/flight.yaml': reader('core.flight'),
+      'loads/core/second.yaml': reader('core.second'),
+    });
+    expect(project.loads['core.second']?.producers).toEqual({ 'acq.flight': 'acquisition.flight' });
+  });
+
+  it('a consumed table without braces is a warning', async () => {
+    const { warnings } = await load({
+      ...BASE_PROJECT,
+      'loads/services/delay.yaml': `kind: services
+connection: warehouse
+consumes: [core.flight]
+stages:
+  - name: a
+    sql: insert into mart.delay select id, :batch_id from core.flight
+outputs: [mart.delay]
+`,
+    });
+    expect(warnings.map(formatProblem)).toEqual([
+      'loads/services/delay.yaml:3:12: no stage reads a table of the consumed load `core.flight`: its batches would count as done',
+      'loads/services/delay.yaml:6:59: `core.flight` stands here without braces: that is every row, unpublished ones too',
+    ]);
+  });
+});

@@ -1,0 +1,53 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { dropSnapshot } from '../../../../src/database/postgres/snapshot/drop.ts';
+import { snapshotRefusals } from '../../../../src/database/postgres/snapshot/refusals.ts';
+import { servers } from '../../../servers.ts';
+import { PROPERTIES } from './properties.ts';
+import { describeTable } from './describe-table.ts';
+import { FLIGHT, inTransaction, Scene, SNAPSHOT } from './scene.ts';
+
+describe.each(servers)('what the twin has on $name', (server) => {
+  let scene: Scene;
+  afterEach(() => scene.close());
+
+  const version = Number(/\d+/.exec(server.name)![0]);
+  const here = PROPERTIES.filter((property) => version >= (property.since ?? 0));
+
+  test.each(here)('$title', async ({ setUp, role }) => {
+    scene = await Scene.open(server);
+    const { client } = scene;
+    const bare = await describeTable(client, 'acq.flight');
+    await client.query(`insert into acq.flight values (1, 'a', 'b')`);
+    await client.query(setUp.replaceAll(':db', scene.databaseName));
+    const before = await describeTable(client, 'acq.flight');
+    expect(before, 'the description sees this property').not.toEqual(bare);
+    const rows = await client.query('select count(*) from acq.flight');
+
+    if (role) await client.query(`set session authorization ${role}`);
+    expect(await snapshotRefusals(client, FLIGHT)).toEqual([]);
+    const { oid } = await scene.swap();
+    await client.query('reset session authorization');
+    expect(await describeTable(client, 'acq.flight')).toEqual(before);
+    expect((await client.query('select from only acq.flight')).rowCount).toBe(0);
+    expect((await client.query('select count(*) from acq.flight_processing')).rows).toEqual(rows.rows);
+
+    if (role) await client.query(`set session authorization ${role}`);
+    expect(await inTransaction(client, () => dropSnapshot(client, SNAPSHOT, oid))).toBe('dropped');
+    await client.query('reset session authorization');
+    expect(await describeTable(client, 'acq.flight')).toEqual(before);
+  });
+
+  test('all of them at once, three times over', async () => {
+    scene = await Scene.open(server);
+    const { client } = scene;
+    for (const { setUp, together } of here)
+      if (together !== false) await client.query(setUp.replaceAll(':db', scene.databaseName));
+    const before = await describeTable(client, 'acq.flight');
+    for (let round = 0; round < 3; round += 1) {
+      const { oid } = await scene.swap();
+      expect(await describeTable(client, 'acq.flight')).toEqual(before);
+      expect(await inTransaction(client, () => dropSnapshot(client, SNAPSHOT, oid))).toBe('dropped');
+    }
+    expect(await describeTable(client, 'acq.flight')).toEqual(before);
+  });
+});

@@ -1,0 +1,94 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { LoadFailedError } from '../../../../src/errors.ts';
+import { snapshotRefusals } from '../../../../src/database/postgres/snapshot/refusals.ts';
+import { swapTable } from '../../../../src/database/postgres/snapshot/swap.ts';
+import { servers } from '../../../servers.ts';
+import { REFUSED_TABLES } from './refused-tables.ts';
+import { FLIGHT, inTransaction, Scene } from './scene.ts';
+
+const OBJECTS = `select pg_describe_object('pg_class'::regclass, c.oid, 0) as object, c.oid, relname, relacl from pg_class c order by c.oid`;
+
+describe.each(servers)('what cannot be snapshotted on $name', (server) => {
+  let scene: Scene;
+  afterEach(() => scene.close());
+
+  test.each(REFUSED_TABLES)('$title', async ({ setUp, reason, role, tearDown }) => {
+    scene = await Scene.open(server);
+    const { client } = scene;
+    const sql = (text: string) => text.replaceAll(':db', scene.databaseName);
+    await client.query(sql(setUp));
+    if (role) await client.query(`set session authorization ${role}`);
+    try {
+      const refusals = await snapshotRefusals(client, FLIGHT);
+      expect(refusals.map((refusal) => refusal.reason).join('\n')).toMatch(new RegExp(reason.source, 'm'));
+      for (const { next } of refusals) expect(next).not.toBe('');
+
+      const before = await client.query(OBJECTS);
+      const swap = inTransaction(client, () =>
+        swapTable(client, FLIGHT, { processingName: 'flight_processing', controlSchema: 'waybill' }),
+      );
+      const error = await swap.catch((caught: unknown) => caught);
+      expect(error).toBeInstanceOf(LoadFailedError);
+      expect((error as Error).message).toMatch(new RegExp(reason.source.replace(/^\^|\$$/g, '')));
+      expect((await client.query(OBJECTS)).rows).toEqual(before.rows);
+    } finally {
+      await client.query('reset session authorization');
+      if (tearDown) for (const statement of sql(tearDown).split(';')) await client.query(statement);
+    }
+  });
+
+  test('a table that says nothing odd is not refused, and nothing is locked by asking', async () => {
+    scene = await Scene.open(server);
+    const other = await scene.connect('other');
+    await other.query('begin; lock table acq.flight in access exclusive mode');
+    await scene.client.query('begin');
+    expect(await snapshotRefusals(scene.client, FLIGHT)).toEqual([]);
+    const locks = await scene.client.query(
+      `select 1 from pg_locks where pid = pg_backend_pid() and relation = 'acq.flight'::regclass`,
+    );
+    expect(locks.rowCount).toBe(0);
+    await scene.client.query('rollback');
+  });
+
+  test('names: 63 bytes with the suffix are the most', async () => {
+    scene = await Scene.open(server);
+    const name = `${'ü'.repeat(26)}`; // 52 bytes, 63 with _processing
+    await scene.client.query(`create table acq."${name}" (id int); create table acq."${name}x" (id int)`);
+    expect(await snapshotRefusals(scene.client, { schema: 'acq', name })).toEqual([]);
+    const [refusal] = await snapshotRefusals(scene.client, { schema: 'acq', name: `${name}x` });
+    expect(refusal?.reason).toContain('longer than 63 bytes');
+  });
+
+  test('a system catalog, a temporary table', async () => {
+    scene = await Scene.open(server);
+    await scene.client.query('create temporary table scratch (id int)');
+    const { rows } = await scene.client.query(`select nspname from pg_namespace where oid = pg_my_temp_schema()`);
+    const temporary = await snapshotRefusals(scene.client, { schema: rows[0].nspname, name: 'scratch' });
+    expect(temporary.map((refusal) => refusal.reason).join()).toMatch(/scratch is temporary/);
+    const system = await snapshotRefusals(scene.client, { schema: 'pg_catalog', name: 'pg_class' });
+    expect(system.map((refusal) => refusal.reason).join()).toMatch(/belongs to the system schema/);
+  });
+
+  test('a snapshot that still stands stops the swap', async () => {
+    scene = await Scene.open(server);
+    await scene.client.query('create table acq.flight_processing (id int)');
+    expect(await snapshotRefusals(scene.client, FLIGHT)).toEqual([]);
+    await expect(scene.swap()).rejects.toThrow('acq.flight_processing exists already');
+  });
+
+  test('what only the server knows: the statement it refused, and nothing has happened', async () => {
+    scene = await Scene.open(server);
+    await scene.client.query(`create function acq.no() returns event_trigger language plpgsql as $$ begin
+      if tg_tag = 'CREATE INDEX' then raise exception 'no indexes today'; end if; end $$`);
+    await scene.client.query(
+      `create index i on acq.flight (id); create event trigger no_index on ddl_command_end execute function acq.no()`,
+    );
+    const before = await scene.client.query(OBJECTS);
+    const error = await scene.swap().catch((caught: unknown) => caught as LoadFailedError);
+    expect(error).toMatchObject({
+      message: 'the snapshot could not be taken: no indexes today',
+      where: 'CREATE INDEX i ON acq.flight USING btree (id)',
+    });
+    expect((await scene.client.query(OBJECTS)).rows).toEqual(before.rows);
+  });
+});

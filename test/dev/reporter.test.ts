@@ -1,0 +1,89 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'waybill-reporter-'));
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+/** Runs vitest itself, with our reporter, over one file of tests. */
+async function run(
+  tests: string,
+  { ci = false, missing = false } = {},
+): Promise<{ status: number | null; lines: string[] }> {
+  await writeFile(join(folder, 'some.test.js'), tests);
+  await writeFile(
+    join(folder, 'setup.js'),
+    `export default (project) => {
+      project.provide('postgresServers', [{ name: 'PostgreSQL 18', url: '' }]);
+      project.provide('missingServers', ${missing ? "[{ name: 'PostgreSQL 15', reason: 'not installed' }]" : '[]'});
+    };`,
+  );
+  await writeFile(
+    join(folder, 'vitest.config.mjs'),
+    `export default { test: {
+      globals: true, pool: 'forks', globalSetup: ['./setup.js'],
+      reporters: ['default', ${JSON.stringify(join(ROOT, 'test/reporter.ts'))}],
+    } };`,
+  );
+  const { status, stdout } = spawnSync(
+    process.execPath,
+    [
+      join(ROOT, 'node_modules/vitest/vitest.mjs'),
+      'run',
+      '--root',
+      folder,
+      '--config',
+      join(folder, 'vitest.config.mjs'),
+    ],
+    { encoding: 'utf8', env: { ...process.env, CI: ci ? 'true' : '', NO_COLOR: '1' } },
+  );
+  return { status, lines: stdout.trim().split('\n').slice(-6) };
+}
+
+const GOOD = `describe('claiming on PostgreSQL 18', () => { it('works', () => {}); }); it('adds', () => {});`;
+
+describe('the last lines of a test run', () => {
+  it('count the tests of each server, and all of them', async () => {
+    const { status, lines } = await run(GOOD);
+    expect(lines.slice(-3)).toEqual([
+      'On PostgreSQL 18: 1 passed, 0 failed, 0 skipped',
+      'On no database: 1 passed, 0 failed, 0 skipped',
+      'Tests: 2 passed, 0 failed, 0 skipped',
+    ]);
+    expect(status).toBe(0);
+  });
+
+  it('shout about a skipped test, which fails the run in CI only', async () => {
+    const tests = `${GOOD} it.skip('waits', () => {});`;
+    const local = await run(tests);
+    expect(local.status).toBe(0);
+    expect(local.lines).toContain('!!! SKIPPED: some.test.js > waits');
+    expect(local.lines.at(-1)).toBe('Tests: 2 passed, 0 failed, 1 skipped');
+    const ci = await run(tests, { ci: true });
+    expect(ci.status).toBe(1);
+    expect(ci.lines).toContain('!!! In CI a skip is a failure.');
+  });
+
+  it('shout about a server that is not there, which fails the run in CI only', async () => {
+    const local = await run(GOOD, { missing: true });
+    expect(local.status).toBe(0);
+    expect(local.lines).toContain('!!! SKIPPED: every test on PostgreSQL 15: not installed');
+    expect((await run(GOOD, { ci: true, missing: true })).status).toBe(1);
+  });
+
+  it('count a failure, and a file that does not load', async () => {
+    expect(await run(`it('fails', () => { throw new Error('no'); });`)).toMatchObject({
+      status: 1,
+      lines: expect.arrayContaining(['Tests: 0 passed, 1 failed, 0 skipped']) as string[],
+    });
+    expect((await run(`import './nothing.js';`)).lines.at(-1)).toBe('Tests: 0 passed, 1 failed, 0 skipped');
+  });
+});

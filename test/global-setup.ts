@@ -1,0 +1,62 @@
+import type { TestProject } from 'vitest/node';
+import { startPostgres } from '../src/dev/postgres-server.ts';
+import { systemPostgres15 } from '../src/dev/postgres-binaries.ts';
+import { startTemporal } from '../src/dev/temporal-server.ts';
+
+/** A real PostgreSQL that the tests run against. */
+export interface TestServer {
+  /** As it stands in the titles of tests, and in the count at the end: `PostgreSQL 18`. */
+  name: string;
+  /** Its superuser, in the database `postgres`. Tests use `freshDatabase`. */
+  url: string;
+}
+
+/** A server that should have been there. */
+export interface MissingServer {
+  name: string;
+  reason: string;
+}
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    postgresServers: TestServer[];
+    missingServers: MissingServer[];
+    temporal: { address: string; uiUrl: string };
+  }
+}
+
+/**
+ * Fast, with the semantics of the real thing: commits, locks and crashes of sessions behave as ever; only a crash of the
+ * whole machine would lose data, and no test does that.
+ */
+const SETTINGS = {
+  fsync: 'off',
+  full_page_writes: 'off',
+  max_connections: '200',
+  wal_level: 'logical',
+  // Deadlock tests need not wait for a second each.
+  deadlock_timeout: '500ms',
+};
+
+/** One Temporal and one of each PostgreSQL for the whole run. They end with it, even when it is killed. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const has15 = systemPostgres15() !== undefined;
+  const [temporal, postgres18, postgres15] = await Promise.all([
+    startTemporal({ external: false, onProgress: (message) => console.log(message) }),
+    startPostgres({ version: 'embedded', settings: SETTINGS }),
+    has15 ? startPostgres({ version: '15', settings: SETTINGS }) : undefined,
+  ]);
+  const missing: MissingServer[] = [];
+  if (postgres15 === undefined) {
+    missing.push({ name: 'PostgreSQL 15', reason: 'not installed (Debian: apt-get install postgresql-15)' });
+  }
+  project.provide('temporal', { address: temporal.address, uiUrl: temporal.uiUrl ?? '' });
+  project.provide('postgresServers', [
+    { name: 'PostgreSQL 18', url: postgres18.url() },
+    ...(postgres15 === undefined ? [] : [{ name: 'PostgreSQL 15', url: postgres15.url() }]),
+  ]);
+  project.provide('missingServers', missing);
+  return async () => {
+    await Promise.all([temporal.stop(), postgres18.stop(), postgres15?.stop()]);
+  };
+}

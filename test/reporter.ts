@@ -1,0 +1,69 @@
+import type { Reporter, TestCase, TestModule, Vitest } from 'vitest/node';
+
+interface Count {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+
+/**
+ * Ends a run with how many tests ran on which server, with everything that was skipped, loudly, and with one plain line
+ * `Tests: N passed, N failed, N skipped`. In CI a skip, or a server that was not there, fails the run.
+ */
+export default class ServerReporter implements Reporter {
+  private vitest: Vitest | undefined;
+
+  onInit(vitest: Vitest): void {
+    this.vitest = vitest;
+  }
+
+  onTestRunEnd(modules: readonly TestModule[], unhandledErrors: readonly unknown[]): void {
+    const context = this.vitest?.getRootProject().getProvidedContext();
+    const running = context?.postgresServers ?? [];
+    const missing = context?.missingServers ?? [];
+    const tests = modules.flatMap((module) => [...module.children.allTests()]);
+    // A file that does not load has no tests to fail: it counts as one that did.
+    const broken = modules.filter((module) => module.errors().length > 0).length + unhandledErrors.length;
+    const skipped = tests.filter((test) => stateOf(test) === 'skipped');
+
+    const lines = [''];
+    for (const { name } of running)
+      lines.push(`On ${name}: ${inWords(count(tests.filter((test) => runsOn(test, name))))}`);
+    const names = [...running, ...missing].map(({ name }) => name);
+    const nowhere = tests.filter((test) => !names.some((name) => runsOn(test, name)));
+    lines.push(`On no database: ${inWords(count(nowhere))}`);
+    for (const test of skipped) lines.push(`!!! SKIPPED: ${test.module.relativeModuleId} > ${test.fullName}`);
+    for (const { name, reason } of missing) lines.push(`!!! SKIPPED: every test on ${name}: ${reason}`);
+    if (inCi() && (skipped.length > 0 || missing.length > 0)) {
+      lines.push('!!! In CI a skip is a failure.');
+      process.exitCode = 1;
+    }
+    const total = count(tests);
+    lines.push(`Tests: ${inWords({ ...total, failed: total.failed + broken })}`);
+    console.log(lines.join('\n'));
+  }
+}
+
+function count(tests: TestCase[]): Count {
+  const counts: Count = { passed: 0, failed: 0, skipped: 0 };
+  for (const test of tests) counts[stateOf(test)] += 1;
+  return counts;
+}
+
+/** A test that never came to run (the run was cut off) is no success: it counts as skipped. */
+function stateOf(test: TestCase): keyof Count {
+  const { state } = test.result();
+  return state === 'pending' ? 'skipped' : state;
+}
+
+function runsOn(test: TestCase, server: string): boolean {
+  return test.fullName.includes(server);
+}
+
+function inWords({ passed, failed, skipped }: Count): string {
+  return `${passed} passed, ${failed} failed, ${skipped} skipped`;
+}
+
+function inCi(): boolean {
+  return !['', '0', 'false', undefined].includes(process.env['CI']);
+}

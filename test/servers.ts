@@ -1,0 +1,75 @@
+/**
+ * The real servers that `global-setup.ts` started, for tests: `describe.each(servers)('claiming a chunk on $name', …)`. The
+ * server's name belongs into the title: the count at the end of a run goes by it.
+ */
+import { randomBytes } from 'node:crypto';
+import { Connection } from '@temporalio/client';
+import { Client } from 'pg';
+import { inject } from 'vitest';
+import { SEARCH_ATTRIBUTES } from '../src/dev/temporal-server.ts';
+import type { TestServer } from './global-setup.ts';
+
+export type { TestServer } from './global-setup.ts';
+
+/** Every PostgreSQL of this run: 18 always, 15 where it is installed. */
+export const servers: TestServer[] = inject('postgresServers');
+
+export interface FreshDatabase {
+  url: string;
+  name: string;
+  /** Ends all its sessions and drops it. Servers end with the run, so a test that fails may leave its database. */
+  drop(): Promise<void>;
+}
+
+/** A new, empty database on the server, of a name that no other test has (about 30 ms). */
+export async function freshDatabase(server: TestServer): Promise<FreshDatabase> {
+  const name = `t_${process.pid}_${randomBytes(5).toString('hex')}`;
+  await asSuperuser(server, `create database ${name}`);
+  const url = new URL(server.url);
+  url.pathname = `/${name}`;
+  return { url: url.href, name, drop: () => asSuperuser(server, `drop database if exists ${name} with (force)`) };
+}
+
+/** `host:port` of the run's Temporal. */
+export function temporalAddress(): string {
+  return inject('temporal').address;
+}
+
+/** The Web UI of the run's Temporal. */
+export function temporalUi(): string {
+  return inject('temporal').uiUrl;
+}
+
+/**
+ * A new Temporal namespace with Waybill's search attributes (about 30 ms). Workflow ids are `load/<name>`, so tests that
+ * run beside each other need one each.
+ */
+export async function freshNamespace(): Promise<string> {
+  const namespace = `t-${process.pid}-${randomBytes(5).toString('hex')}`;
+  const connection = await Connection.connect({ address: temporalAddress() });
+  try {
+    await connection.workflowService.registerNamespace({
+      namespace,
+      workflowExecutionRetentionPeriod: { seconds: 86_400 as never },
+    });
+    await connection.operatorService.addSearchAttributes({ namespace, searchAttributes: attributeTypes() });
+  } finally {
+    await connection.close();
+  }
+  return namespace;
+}
+
+function attributeTypes(): Record<string, number> {
+  const numbers = { Keyword: 2, Int: 3 }; // temporal.api.enums.v1.IndexedValueType
+  return Object.fromEntries(Object.entries(SEARCH_ATTRIBUTES).map(([name, type]) => [name, numbers[type]]));
+}
+
+async function asSuperuser(server: TestServer, sql: string): Promise<void> {
+  const client = new Client({ connectionString: server.url });
+  await client.connect();
+  try {
+    await client.query(sql);
+  } finally {
+    await client.end();
+  }
+}
