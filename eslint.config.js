@@ -15,7 +15,7 @@ const WALLS = {
   control: { never: [...above, 'activities', 'copy'], typesOnly: [] },
   copy: { never: [...above, 'activities'], typesOnly: [] },
   activities: { never: above, typesOnly: [] },
-  worker: { never: ['cli', 'client', 'dev'], typesOnly: [] },
+  worker: { never: ['cli', 'dev'], typesOnly: [] },
   client: { never: ['cli', 'worker', 'dev', 'workflows', 'activities', 'copy'], typesOnly: [] },
   cli: { never: ['workflows', 'activities', 'copy'], typesOnly: [] },
   dev: {

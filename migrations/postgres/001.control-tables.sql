@@ -180,3 +180,14 @@ create view published_batch as
 select batch_id, load_name, kind, window_from, window_to, started_at, finished_at, rows_read, rows_written
 from batch
 where state = 'published';
+
+-- Called by the trigger that every snapshot carries (src/database/postgres/snapshot/guard.ts).
+create function refuse_snapshot_write() returns trigger
+language plpgsql as $function$
+begin
+  raise exception '% of %.% is refused: it is the snapshot of %, which a batch of Waybill reads',
+    lower(tg_op), tg_table_schema, tg_table_name, tg_argv[0]
+    using errcode = 'object_not_in_prerequisite_state',
+      hint = format('Write to %s. The snapshot goes when its batch is published: see waybill status.', tg_argv[0]);
+end
+$function$;

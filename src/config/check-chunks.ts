@@ -54,7 +54,7 @@ function unknownInput(load: ParsedLoad, stage: ParsedStage, input: string, proje
 
 function cutTwice(statement: Statement, input: string): Problem[] {
   return cutsOf(statement, input)
-    .slice(2)
+    .slice(1)
     .map(({ line, column }) =>
       problemAt(
         { file: statement.file, line, column },

@@ -1,5 +1,4 @@
 import { spawn, spawnSync } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -35,8 +34,7 @@ export interface ServerProcess {
 
 /**
  * Starts a server in a process group of its own, so that Ctrl-C in our terminal does not reach it in the middle of our
- * own clean-up. Unless it `outlivesUs`, a watchdog (a shell that waits for our end of a pipe to close) ends it when this
- * process is gone for any reason, SIGKILL included.
+ * own clean-up. Unless it `outlivesUs`, it ends with this process, however that ends.
  */
 export async function startServerProcess(options: ServerProcessOptions): Promise<ServerProcess> {
   const log = openSync(options.logFile, 'w', 0o600);
@@ -59,7 +57,8 @@ export async function startServerProcess(options: ServerProcessOptions): Promise
   });
   const pid = child.pid!;
   child.unref();
-  const watchdog = options.outlivesUs === true ? undefined : watch(pid, options);
+  const first = options.stopSignals[0]?.signal ?? 'SIGTERM';
+  const watchdog = options.outlivesUs === true ? undefined : endWithUs(pid, first, options.removeWhenOrphaned);
   child.once('exit', () => watchdog?.dismiss());
 
   return {
@@ -125,25 +124,29 @@ kill -s KILL "$pid" 2>/dev/null
 if [ $# -gt 0 ]; then rm -rf -- "$@"; fi
 `;
 
-function watch(pid: number, options: ServerProcessOptions): { dismiss(): void } {
-  const signal = (options.stopSignals[0]?.signal ?? 'SIGTERM').replace('SIG', '');
-  const watchdog: ChildProcess = spawn(
-    '/bin/sh',
-    ['-c', WATCHDOG, 'waybill-watchdog', String(pid), signal, ...(options.removeWhenOrphaned ?? [])],
-    { cwd: '/', detached: true, stdio: ['pipe', 'ignore', 'ignore'] },
-  );
+/**
+ * Ends another process when this one is gone for any reason, SIGKILL included: a shell waits for our end of a pipe to
+ * close. It holds neither us nor itself up once it is dismissed.
+ *
+ * @param removeWhenOrphaned directories that go then, too
+ */
+export function endWithUs(pid: number, signal: NodeJS.Signals, removeWhenOrphaned: string[] = []): { dismiss(): void } {
+  const words = [String(pid), signal.replace('SIG', ''), ...removeWhenOrphaned];
+  const watchdog = spawn('/bin/sh', ['-c', WATCHDOG, 'waybill-watchdog', ...words], {
+    cwd: '/',
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
   watchdog.on('error', () => undefined);
   watchdog.unref();
-  const pipe = watchdog.stdin!;
-  pipe.on('error', () => undefined);
+  watchdog.stdin.on('error', () => undefined);
   // A pipe that we hold open must not hold us open.
-  (pipe as unknown as { unref?(): void }).unref?.();
+  (watchdog.stdin as unknown as { unref?(): void }).unref?.();
   let dismissed = false;
   return {
     dismiss: () => {
-      if (dismissed) return;
+      if (!dismissed) watchdog.stdin.end('done\n');
       dismissed = true;
-      pipe.end('done\n');
     },
   };
 }

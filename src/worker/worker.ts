@@ -40,7 +40,7 @@ let runtimeInstalled = false;
 /** Starts a worker for the project's task queue and returns once it polls. */
 export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
   const { log } = options;
-  const project = await loadProject(options.project, options.env ?? process.env);
+  const project = await loadProject(options.project, { env: options.env ?? process.env });
   const target = options.temporal ?? temporalTarget();
   if (!runtimeInstalled) {
     runtimeInstalled = true;
@@ -64,7 +64,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   let stopping = false;
   const engine: Engine = {
     databases,
-    loadProject: () => loadProject(options.project, options.env ?? process.env),
+    loadProject: () => loadProject(options.project, { env: options.env ?? process.env }),
     client,
     worker: `${hostname()}:${process.pid}`,
     stopping: () => stopping,

@@ -66,6 +66,7 @@ describe('a project error', () => {
     ['a URL as an unknown key', 'name: x\n"postgres://me:hush@localhost/a": 1\n'],
     ['a URL in a name', 'name: [x]\ntask_queue: { a: postgres://me:hush@localhost/a }\n'],
     ['a URL where a number is due', 'name: x\ndefaults: { lanes: "postgres://me:hush@localhost/a" }\n'],
+    ['a password with a space', 'name: x\ndefaults: { lanes: "postgres://me:x hush@localhost/a" }\n'],
     ['a URL in broken YAML', 'name: x\nconnections: { a: { url: "postgres://me:hush@localhost/a }\n'],
     ['a URL given twice', 'name: x\nconnections:\n  a: { url: postgres://me:hush@h/a, url: postgres://me:hush@h/a }\n'],
     ['a default that is a URL', 'name: x\ndefaults: { lanes: "${X:-postgres://me:hush@localhost/a}" }\n'],

@@ -1,0 +1,50 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Client } from 'pg';
+import { LoadFailedError } from '../../../src/errors.ts';
+import { isAlive } from '../../../src/dev/server-process.ts';
+
+export interface ChunkCount {
+  done: number;
+  all: number;
+}
+
+/** What the ledger says about the newest batch of the core load. */
+const LEDGER = `
+  select count(*) filter (where c.state = 'done')::int as done, count(*)::int as all
+  from waybill.chunk c
+  join waybill.batch b using (batch_id)
+  join waybill.stage s on s.batch_id = c.batch_id and s.n = c.stage
+  where b.load_name = 'core.flight' and s.name = 'flights'
+    and b.batch_id = (select max(batch_id) from waybill.batch where load_name = 'core.flight')`;
+
+/**
+ * Waits until a third of the core load's chunks are done, kills the worker with SIGKILL, and says how many were done when it
+ * was gone.
+ *
+ * @param over whether the session has ended, so that there is nothing left to wait for
+ * @throws LoadFailedError when the kill did not come in the middle: then it would prove nothing.
+ */
+export async function killInTheMiddle(warehouseUrl: string, pid: number, over: () => boolean): Promise<ChunkCount> {
+  const ledger = new Client({ connectionString: warehouseUrl });
+  await ledger.connect();
+  try {
+    const read = async (): Promise<ChunkCount> => (await ledger.query<ChunkCount>(LEDGER)).rows[0]!;
+    let { done, all } = await read();
+    while (!over() && (all === 0 || done < Math.max(1, all / 3))) {
+      await sleep(20);
+      ({ done, all } = await read());
+    }
+    process.kill(pid, 'SIGKILL');
+    while (isAlive(pid)) await sleep(10);
+    const atTheKill = await read();
+    if (over() || atTheKill.done === 0 || atTheKill.done >= atTheKill.all) {
+      throw new LoadFailedError(
+        `The worker was not killed inside the core load: ${atTheKill.done} of ${atTheKill.all} chunks were done.`,
+        { next: 'Use more flights, so that there is a middle.' },
+      );
+    }
+    return atTheKill;
+  } finally {
+    await ledger.end();
+  }
+}

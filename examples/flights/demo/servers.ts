@@ -1,0 +1,99 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Client } from 'pg';
+import { startPostgres } from '../../../src/dev/postgres-server.ts';
+import type { PostgresServer } from '../../../src/dev/postgres-server.ts';
+import { isTemporal, startTemporal } from '../../../src/dev/temporal-server.ts';
+import type { TemporalServer } from '../../../src/dev/temporal-server.ts';
+import { KEPT_FOLDER } from './kept.ts';
+import type { Kept } from './kept.ts';
+import type { DemoOptions } from './options.ts';
+import { say, sayForNow } from './terminal.ts';
+
+export interface DemoServers {
+  postgres: PostgresServer;
+  temporal: Pick<TemporalServer, 'address' | 'namespace' | 'uiUrl' | 'pid' | 'external' | 'stop'>;
+  sourceUrl: string;
+  warehouseUrl: string;
+  /** What the command line and the worker need to find them. */
+  environment: NodeJS.ProcessEnv;
+}
+
+/** Starts (or, with `--keep`, finds again) one PostgreSQL with two databases, and one Temporal with its Web UI. */
+export async function startServers(
+  options: DemoOptions,
+  kept: Kept,
+  onStop: (what: string, stop: () => Promise<void>) => void,
+): Promise<DemoServers> {
+  if (options.keep) await mkdir(KEPT_FOLDER, { recursive: true });
+  const [postgres, temporal] = await Promise.all([
+    startOrFindPostgres(options, kept).then((server) => {
+      if (!options.keep) onStop('PostgreSQL', () => server.stop());
+      return server;
+    }),
+    startOrFindTemporal(options, kept).then((server) => {
+      if (!options.keep) onStop('Temporal', () => server.stop());
+      return server;
+    }),
+  ]);
+  say(`PostgreSQL ${postgres.version} on port ${postgres.port}, Temporal on ${temporal.address}`);
+
+  await createDatabase(postgres, 'source');
+  if (options.warehouse === undefined) await createDatabase(postgres, 'warehouse');
+  const sourceUrl = postgres.url('source');
+  const warehouseUrl = options.warehouse ?? postgres.url('warehouse');
+  return {
+    ...{ postgres, temporal, sourceUrl, warehouseUrl },
+    environment: {
+      ...process.env,
+      SOURCE_URL: sourceUrl,
+      WAREHOUSE_URL: warehouseUrl,
+      // A configured server may need more than its address (a namespace, keys): that is in the environment already.
+      ...(temporal.external ? {} : { TEMPORAL_ADDRESS: temporal.address, TEMPORAL_NAMESPACE: temporal.namespace }),
+    },
+  };
+}
+
+async function startOrFindPostgres(options: DemoOptions, kept: Kept): Promise<PostgresServer> {
+  if (!options.keep) return startPostgres();
+  const home = { dataDirectory: join(KEPT_FOLDER, 'postgres'), persistent: true, outlivesUs: true };
+  return onItsOldPorts(kept.postgres, (ports) => startPostgres({ ...home, ...ports }));
+}
+
+async function startOrFindTemporal(options: DemoOptions, kept: Kept): Promise<DemoServers['temporal']> {
+  if (!options.keep) return startTemporal({ onProgress: sayForNow });
+  const before = kept.temporal;
+  if (before !== undefined && isTemporal(before.pid)) {
+    return {
+      address: before.address,
+      namespace: 'default',
+      uiUrl: `http://127.0.0.1:${before.uiPort}`,
+      pid: before.pid,
+      external: false,
+      stop: () => Promise.resolve(),
+    };
+  }
+  const home = { dbFilename: join(KEPT_FOLDER, 'temporal.db'), outlivesUs: true, onProgress: sayForNow };
+  return onItsOldPorts(before && { port: before.port, uiPort: before.uiPort }, (ports) =>
+    startTemporal({ ...home, ...ports }),
+  );
+}
+
+/** People have the addresses in their browsers: keep them if they are still free. */
+async function onItsOldPorts<P extends object, S>(
+  old: P | undefined,
+  start: (ports: Partial<P>) => Promise<S>,
+): Promise<S> {
+  return old === undefined ? start({}) : start(old).catch(() => start({}));
+}
+
+async function createDatabase(server: PostgresServer, name: string): Promise<void> {
+  const client = new Client({ connectionString: server.url() });
+  await client.connect();
+  try {
+    const { rowCount } = await client.query('select from pg_database where datname = $1', [name]);
+    if (rowCount === 0) await client.query(`create database ${client.escapeIdentifier(name)}`);
+  } finally {
+    await client.end();
+  }
+}

@@ -1,0 +1,195 @@
+/**
+ * A project with its databases, a Temporal namespace and workers, for one test: everything real. `close()` stops what was
+ * started.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Client, Connection, WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
+import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
+import pg from 'pg';
+import pino from 'pino';
+import { startWorker, type RunningWorker, type WorkerOptions } from '../../src/worker/worker.ts';
+import { loadWorkflowId, TASK_QUEUE, type LoadInput, type LoadResult } from '../../src/workflows/messages.ts';
+import type { load } from '../../src/workflows/load.ts';
+import { freshDatabase, freshNamespace, temporalAddress, type TestServer } from '../servers.ts';
+
+export interface WorldOptions {
+  /** Files of the project, by path. `waybill.yaml` has a default with connections `source` and `warehouse`. */
+  files: Record<string, string>;
+  /** SQL that makes the warehouse's (and the source's) tables. */
+  warehouse?: string;
+  source?: string;
+  temporal?: { address: string; namespace: string };
+}
+
+/** How a load ended: its result, or its failure. */
+export type Ended =
+  | { ok: true; result: LoadResult }
+  | { ok: false; type: string; message: string; where?: string | undefined; next?: string | undefined };
+
+const WAYBILL_YAML = `
+name: test
+connections:
+  source: { url: "\${SOURCE_URL}" }
+  warehouse: { url: "\${WAREHOUSE_URL}", max_connections: 10 }
+defaults: { lanes: 2 }
+`;
+
+export class World {
+  readonly workers: RunningWorker[] = [];
+  readonly processes: ChildProcess[] = [];
+
+  private constructor(
+    readonly directory: string,
+    readonly env: NodeJS.ProcessEnv,
+    /** A connection of the test's own to the warehouse; bigints are text. */
+    readonly warehouse: pg.Client,
+    readonly source: pg.Client,
+    readonly client: Client,
+    readonly address: string,
+    readonly namespace: string,
+    private readonly drops: (() => Promise<void>)[],
+  ) {}
+
+  static async create(server: TestServer, options: WorldOptions): Promise<World> {
+    const directory = await mkdtemp(join(tmpdir(), 'waybill-test-'));
+    const files = { 'waybill.yaml': WAYBILL_YAML, ...options.files };
+    for (const [path, text] of Object.entries(files)) {
+      await mkdir(dirname(join(directory, path)), { recursive: true });
+      await writeFile(join(directory, path), text);
+    }
+    const [warehouse, source, namespace] = await Promise.all([
+      freshDatabase(server),
+      freshDatabase(server),
+      options.temporal ? options.temporal.namespace : freshNamespace(),
+    ]);
+    const address = options.temporal?.address ?? temporalAddress();
+    const clients = [warehouse.url, source.url].map((connectionString) => new pg.Client({ connectionString }));
+    for (const client of clients) {
+      client.on('error', () => undefined); // databases are dropped under them
+      await client.connect();
+    }
+    await clients[0]!.query(options.warehouse ?? '');
+    await clients[1]!.query(options.source ?? '');
+    const client = new Client({ connection: await Connection.connect({ address }), namespace });
+    const env = { ...process.env, SOURCE_URL: source.url, WAREHOUSE_URL: warehouse.url };
+    return new World(directory, env, clients[0]!, clients[1]!, client, address, namespace, [
+      warehouse.drop,
+      source.drop,
+    ]);
+  }
+
+  /** Changes a file of the project. */
+  async write(path: string, text: string): Promise<void> {
+    await writeFile(join(this.directory, path), text);
+  }
+
+  /** A worker inside this process. */
+  async worker(options: Partial<WorkerOptions> = {}): Promise<RunningWorker> {
+    const worker = await startWorker({
+      project: this.directory,
+      log: pino({ level: process.env['WAYBILL_TEST_LOG'] ?? 'silent' }),
+      temporal: { address: this.address, namespace: this.namespace, connection: { address: this.address } },
+      env: this.env,
+      ...options,
+    });
+    this.workers.push(worker);
+    return worker;
+  }
+
+  /** A worker in a process of its own, which can be killed or frozen. Resolves once it polls. */
+  async workerProcess(): Promise<ChildProcess> {
+    const child = spawn(process.execPath, ['--import', 'tsx', fileURLToPath(new URL('./worker-process.ts', import.meta.url))], {
+      env: {
+        ...this.env,
+        WAYBILL_TEST_PROJECT: this.directory,
+        TEMPORAL_ADDRESS: this.address,
+        TEMPORAL_NAMESPACE: this.namespace,
+      },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    this.processes.push(child);
+    await new Promise<void>((resolve, reject) => {
+      child.stdout!.on('data', (data: Buffer) => data.toString().includes('polling') && resolve());
+      child.on('exit', (code) => reject(new Error(`the worker process ended with ${code}`)));
+    });
+    return child;
+  }
+
+  async start(input: LoadInput | string): Promise<WorkflowHandle<typeof load>> {
+    const request = typeof input === 'string' ? { load: input } : input;
+    return this.client.workflow.start<typeof load>('load', {
+      workflowId: loadWorkflowId(request.load),
+      taskQueue: TASK_QUEUE,
+      args: [request],
+    });
+  }
+
+  /** Starts a load and waits for its end. */
+  async run(input: LoadInput | string): Promise<Ended> {
+    return ended(await this.start(input));
+  }
+
+  /** Rows of a query on the warehouse. */
+  async rows<Row extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<Row[]> {
+    return (await this.warehouse.query<Row>(text, values)).rows;
+  }
+
+  /** First column of the first row. */
+  async value(text: string, values: unknown[] = []): Promise<unknown> {
+    const row = (await this.warehouse.query({ text, values, rowMode: 'array' })).rows[0] as unknown[] | undefined;
+    return row?.[0];
+  }
+
+  async states(load: string): Promise<string[]> {
+    const rows = await this.rows<{ state: string }>(
+      'select state from waybill.batch where load_name = $1 order by batch_id',
+      [load],
+    );
+    return rows.map((row) => row.state);
+  }
+
+  async close(): Promise<void> {
+    for (const child of this.processes) {
+      if (child.exitCode === null && child.signalCode === null) {
+        child.kill('SIGCONT');
+        child.kill('SIGKILL');
+      }
+    }
+    await Promise.allSettled(this.workers.map((worker) => worker.stop()));
+    await this.client.connection.close();
+    await Promise.allSettled([this.warehouse.end(), this.source.end()]);
+    await Promise.allSettled(this.drops.map((drop) => drop()));
+    await rm(this.directory, { recursive: true, force: true });
+  }
+}
+
+/** Waits for the end of a load. */
+export async function ended(handle: WorkflowHandle<typeof load>): Promise<Ended> {
+  try {
+    return { ok: true, result: await handle.result() };
+  } catch (error) {
+    if (!(error instanceof WorkflowFailedError)) throw error;
+    const { cause } = error;
+    if (cause instanceof CancelledFailure) return { ok: false, type: 'Canceled', message: cause.message };
+    if (cause instanceof ApplicationFailure) {
+      const details = (cause.details?.[0] ?? {}) as { where?: string; next?: string };
+      return { ok: false, type: cause.type ?? '', message: cause.message, ...details };
+    }
+    return { ok: false, type: cause?.name ?? 'unknown', message: cause?.message ?? '' };
+  }
+}
+
+/** Waits until `probe` gives something; fails after `seconds`. */
+export async function until<T>(probe: () => Promise<T | undefined | false | null>, seconds = 30): Promise<T> {
+  const end = Date.now() + seconds * 1000;
+  for (;;) {
+    const found = await probe();
+    if (found) return found;
+    if (Date.now() > end) throw new Error(`nothing came of it within ${seconds} s: ${probe.toString()}`);
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+}
