@@ -2,7 +2,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { LoadFailedError, WaybillError } from '../../src/errors.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { EXIT, LoadFailedError, WaybillError } from '../../src/errors.ts';
 import { cleanUpAtTheEnd } from './demo/clean-up.ts';
 import type { CleanUp } from './demo/clean-up.ts';
 import { killInTheMiddle } from './demo/crash.ts';
@@ -20,18 +21,20 @@ import { addNewFlights, fillSource } from './fill-source.ts';
 
 /** Flights that each further run with `--keep` brings. */
 const NEW_FLIGHTS = 20_000;
+/** How long an interrupted run may take to settle when everything that it used is gone. */
+const SETTLE_MS = 5_000;
 
 async function demo(options: DemoOptions, cleanUp: CleanUp): Promise<void> {
   const kept: Kept = options.keep ? await readKept() : { runs: 0 };
   await stopKeptWorker(kept);
-  const servers = await startServers(options, kept, (what, stop) => cleanUp.add(what, stop));
+  const servers = await startServers(options, kept, cleanUp);
   await makeTables(servers.warehouseUrl);
 
   const logs = options.keep ? KEPT_FOLDER : await temporaryLogs(cleanUp);
-  const startOne = (name: string) => startWorker(servers.environment, join(logs, `${name}.log`), options.keep);
+  const startOne = (name: string) => startWorker(servers.environment, logs, name, options.keep);
   const worker = await startOne('worker');
-  cleanUp.add('the worker', () => (options.keep ? Promise.resolve() : worker.stop()));
   if (options.keep) await remember(kept, servers, worker.pid);
+  else await cleanUp.add('the worker', () => worker.stop());
 
   await Promise.all([fill(options, servers, kept.runs), workerPolls(servers.environment, worker)]);
   say(`A worker polls (process ${worker.pid})`);
@@ -40,7 +43,7 @@ async function demo(options: DemoOptions, cleanUp: CleanUp): Promise<void> {
   const before = await lastBatch(servers.warehouseUrl);
   say('waybill run nightly');
   const session = waybillLive(servers.environment, 'run', 'nightly');
-  cleanUp.add('waybill run', () => Promise.resolve(session.stop()));
+  await cleanUp.add('waybill run', () => Promise.resolve(session.stop()));
   if (options.crash) {
     let over = false;
     void session.ended.then(() => (over = true));
@@ -49,7 +52,7 @@ async function demo(options: DemoOptions, cleanUp: CleanUp): Promise<void> {
       `SIGKILL to the worker (process ${worker.pid}): ${done} of ${all} chunks of the core load were done at the kill`,
     );
     const another = await startOne('another-worker');
-    cleanUp.add('the other worker', () => another.stop());
+    await cleanUp.add('the other worker', () => another.stop());
     say(`Started another worker (process ${another.pid})`);
   }
   const exitCode = await session.ended;
@@ -120,20 +123,24 @@ function showWhereItIs(options: DemoOptions, { temporal, sourceUrl, warehouseUrl
 
 async function temporaryLogs(cleanUp: CleanUp): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'waybill-demo-'));
-  cleanUp.add('the logs', () => rm(folder, { recursive: true, force: true }));
+  await cleanUp.add('the logs', () => rm(folder, { recursive: true, force: true }));
   return folder;
+}
+
+async function stop(): Promise<void> {
+  const stopped = await stopKept();
+  say(stopped.length === 0 ? 'Nothing was up' : `Stopped ${stopped.join(', ')}. The data is in ${KEPT_FOLDER}.`);
 }
 
 async function main(): Promise<number> {
   const cleanUp = cleanUpAtTheEnd();
+  let running: Promise<void> = Promise.resolve();
   try {
     const options = parseOptions(process.argv.slice(2));
     if (options.help) console.log(HELP);
-    else if (options.stop) {
-      const stopped = await stopKept();
-      say(stopped.length === 0 ? 'Nothing was up' : `Stopped ${stopped.join(', ')}. The data is in ${KEPT_FOLDER}.`);
-    } else await demo(options, cleanUp);
-    return 0;
+    else if (options.stop) await stop();
+    else await Promise.race([(running = demo(options, cleanUp)), cleanUp.interruption]);
+    return EXIT.done;
   } catch (error) {
     if (!(error instanceof WaybillError)) throw error;
     say(error.message);
@@ -142,7 +149,9 @@ async function main(): Promise<number> {
     return error.exitCode;
   } finally {
     await cleanUp.run();
+    // What was being started when we were interrupted: it ends itself when it is up.
+    await Promise.race([running.catch(() => undefined), sleep(SETTLE_MS, undefined, { ref: false })]);
   }
 }
 
-process.exitCode = await main();
+process.exit(await main());

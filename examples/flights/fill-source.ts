@@ -2,8 +2,9 @@ import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { Client } from 'pg';
+import type { Client } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
+import { withClient } from './connect.ts';
 import { AIRPORTS_CSV, FLIGHT_COLUMNS, flightCopyData } from './flight-rows.ts';
 
 export interface FillOptions {
@@ -81,16 +82,11 @@ async function fillAirports(client: Client): Promise<number> {
   return rows[0]!.count;
 }
 
-async function transaction<T>(url: string, body: (client: Client) => Promise<T>): Promise<T> {
-  const client = new Client({ connectionString: url });
-  await client.connect();
-  try {
+function transaction<T>(url: string, body: (client: Client) => Promise<T>): Promise<T> {
+  return withClient(url, async (client) => {
     await client.query('begin');
     const result = await body(client);
     await client.query('commit');
     return result;
-  } finally {
-    // A transaction that did not get here ends with its connection.
-    await client.end();
-  }
+  });
 }

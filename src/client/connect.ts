@@ -1,4 +1,4 @@
-import { Client, Connection, type ConnectionOptions } from '@temporalio/client';
+import { Client, Connection, isGrpcServiceError, ServiceError, type ConnectionOptions } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { ConfigurationError, UnreachableError } from '../errors.ts';
 
@@ -10,9 +10,12 @@ export interface TemporalTarget {
 }
 
 /** Reads `TEMPORAL_*` and the profile file; the default is a local development server. */
-export function temporalTarget(): TemporalTarget {
+export function temporalTarget(env: NodeJS.ProcessEnv = process.env): TemporalTarget {
   try {
-    const { connectionOptions, namespace } = loadClientConnectConfig();
+    const overrideEnvVars = Object.fromEntries(
+      Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined),
+    );
+    const { connectionOptions, namespace } = loadClientConnectConfig({ overrideEnvVars });
     const address = connectionOptions.address ?? 'localhost:7233';
     return { connection: { ...connectionOptions, address }, namespace: namespace ?? 'default', address };
   } catch (error) {
@@ -40,4 +43,26 @@ export async function connectTemporal(target: TemporalTarget = temporalTarget())
   } catch (error) {
     throw temporalUnreachable(target.address, error);
   }
+}
+
+/** gRPC status codes that mean "no answer": DEADLINE_EXCEEDED, UNAVAILABLE, and CANCELLED by a lost connection. */
+const NO_ANSWER = [4, 14];
+const NOT_FOUND = 5;
+
+/** What an error of a call to Temporal means to a person; errors that are not Temporal's pass through. */
+export function temporalFailure(target: TemporalTarget, error: unknown): unknown {
+  const cause = error instanceof ServiceError ? error.cause : error;
+  if (!isGrpcServiceError(cause)) return error;
+  if (NO_ANSWER.includes(cause.code)) return temporalUnreachable(target.address, error);
+  if (cause.code === NOT_FOUND && /namespace/i.test(cause.details)) {
+    return new ConfigurationError(`the Temporal server at ${target.address} has no namespace ${target.namespace}`, {
+      where: `TEMPORAL_NAMESPACE ${target.namespace}`,
+      next: `create it (temporal operator namespace create -n ${target.namespace}), or correct TEMPORAL_NAMESPACE`,
+      cause: error,
+    });
+  }
+  return new UnreachableError(`the Temporal server at ${target.address} refused: ${cause.details}`, {
+    where: `namespace ${target.namespace}`,
+    cause: error,
+  });
 }

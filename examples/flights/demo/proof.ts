@@ -1,4 +1,4 @@
-import { Client } from 'pg';
+import { withClient } from '../connect.ts';
 import { number } from './terminal.ts';
 
 /** One claim about the tables, checked with plain SQL. */
@@ -64,14 +64,10 @@ export async function prove(sourceUrl: string, warehouseUrl: string): Promise<Pr
   ];
 }
 
-export async function ask<T>(url: string, sql: string): Promise<T[]> {
-  const client = new Client({ connectionString: url });
-  await client.connect();
-  try {
+/** The rows of one query. */
+export function ask<T>(url: string, sql: string): Promise<T[]> {
+  return withClient(url, async (client) => {
     await client.query(`set max_parallel_workers_per_gather = 2; set work_mem = '128MB'; set datestyle = 'ISO'`);
-    const { rows } = await client.query(sql);
-    return rows as T[];
-  } finally {
-    await client.end();
-  }
+    return (await client.query(sql)).rows as T[];
+  });
 }

@@ -1,10 +1,11 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Client } from 'pg';
 import { startPostgres } from '../../../src/dev/postgres-server.ts';
 import type { PostgresServer } from '../../../src/dev/postgres-server.ts';
 import { isTemporal, startTemporal } from '../../../src/dev/temporal-server.ts';
 import type { TemporalServer } from '../../../src/dev/temporal-server.ts';
+import { withClient } from '../connect.ts';
+import type { CleanUp } from './clean-up.ts';
 import { KEPT_FOLDER } from './kept.ts';
 import type { Kept } from './kept.ts';
 import type { DemoOptions } from './options.ts';
@@ -20,21 +21,16 @@ export interface DemoServers {
 }
 
 /** Starts (or, with `--keep`, finds again) one PostgreSQL with two databases, and one Temporal with its Web UI. */
-export async function startServers(
-  options: DemoOptions,
-  kept: Kept,
-  onStop: (what: string, stop: () => Promise<void>) => void,
-): Promise<DemoServers> {
+export async function startServers(options: DemoOptions, kept: Kept, cleanUp: CleanUp): Promise<DemoServers> {
   if (options.keep) await mkdir(KEPT_FOLDER, { recursive: true });
+  const endsWithUs = async <S extends { stop(): Promise<void> }>(what: string, starting: Promise<S>): Promise<S> => {
+    const server = await starting;
+    if (!options.keep) await cleanUp.add(what, () => server.stop());
+    return server;
+  };
   const [postgres, temporal] = await Promise.all([
-    startOrFindPostgres(options, kept).then((server) => {
-      if (!options.keep) onStop('PostgreSQL', () => server.stop());
-      return server;
-    }),
-    startOrFindTemporal(options, kept).then((server) => {
-      if (!options.keep) onStop('Temporal', () => server.stop());
-      return server;
-    }),
+    endsWithUs('PostgreSQL', startOrFindPostgres(options, kept)),
+    endsWithUs('Temporal', startOrFindTemporal(options, kept)),
   ]);
   say(`PostgreSQL ${postgres.version} on port ${postgres.port}, Temporal on ${temporal.address}`);
 
@@ -87,13 +83,9 @@ async function onItsOldPorts<P extends object, S>(
   return old === undefined ? start({}) : start(old).catch(() => start({}));
 }
 
-async function createDatabase(server: PostgresServer, name: string): Promise<void> {
-  const client = new Client({ connectionString: server.url() });
-  await client.connect();
-  try {
+function createDatabase(server: PostgresServer, name: string): Promise<void> {
+  return withClient(server.url(), async (client) => {
     const { rowCount } = await client.query('select from pg_database where datname = $1', [name]);
     if (rowCount === 0) await client.query(`create database ${client.escapeIdentifier(name)}`);
-  } finally {
-    await client.end();
-  }
+  });
 }

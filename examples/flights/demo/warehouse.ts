@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { Client } from 'pg';
+import { withClient } from '../connect.ts';
 import { ask } from './proof.ts';
 
 /** The tables of the warehouse, unless they are there. */
@@ -38,12 +38,8 @@ export async function batchesSince(warehouseUrl: string, since: string): Promise
 
 async function apply(url: string, file: string, unless: string): Promise<void> {
   const sql = await readFile(new URL(`../${file}`, import.meta.url), 'utf8');
-  const client = new Client({ connectionString: url });
-  await client.connect();
-  try {
+  await withClient(url, async (client) => {
     const { rows } = await client.query<{ there: boolean }>('select to_regclass($1) is not null as there', [unless]);
     if (!rows[0]!.there) await client.query(sql);
-  } finally {
-    await client.end();
-  }
+  });
 }

@@ -53,20 +53,23 @@ export function waybillLive(environment: NodeJS.ProcessEnv, ...words: string[]):
   return { ended, stop: () => child.kill('SIGKILL') };
 }
 
-/** Starts `waybill worker`, a process of its own. It says nothing here; its log is in `logFile`. */
+/** Starts `waybill worker`, a process of its own. It says nothing here; its log is in `logFolder`. */
 export function startWorker(
   environment: NodeJS.ProcessEnv,
-  logFile: string,
+  logFolder: string,
+  name: string,
   outlivesUs: boolean,
 ): Promise<ServerProcess> {
   return startServerProcess({
     command: process.execPath,
     args: command('worker'),
-    logFile,
+    logFile: join(logFolder, `${name}.log`),
+    removeWhenOrphaned: outlivesUs ? [] : [logFolder],
     cwd: ROOT,
     env: environment,
     outlivesUs,
-    stopSignals: [{ signal: 'SIGTERM', waitMs: 15_000 }],
+    // Nothing is lost by haste: that is what the demo is about.
+    stopSignals: [{ signal: 'SIGTERM', waitMs: 5_000 }],
   });
 }
 

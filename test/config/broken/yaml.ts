@@ -202,4 +202,20 @@ description: @me
     },
     expected: ['loads/core/flight.yaml:7:14: a value cannot start with this character unless it is in quotes'],
   },
+  {
+    title: 'an alias inside of what it refers to',
+    files: { 'waybill.yaml': `a: &a [*a]\n` },
+    expected: ['waybill.yaml:1:8: this alias (`*name`) stands inside of what it refers to'],
+  },
+  {
+    title: 'aliases that grow without end',
+    files: {
+      'waybill.yaml': `a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1]
+b: &b [*a, *a, *a, *a, *a, *a, *a, *a]
+c: &c [*b, *b, *b, *b, *b, *b, *b, *b]
+d: [*c, *c, *c, *c, *c, *c, *c, *c]
+`,
+    },
+    expected: ['waybill.yaml:1:1: aliases (`*name`) of aliases make this file too large'],
+  },
 ];

@@ -27,23 +27,6 @@ where l.locktype = 'relation' and l.database = (select oid from pg_database wher
       and g.granted and g.mode = any($2::text[]) and g.pid is distinct from pg_backend_pid()))
 order by 4 desc nulls last, 1`;
 
-const STUCK = `
-select exists (
-  select from pg_locks l
-  where l.locktype = 'relation' and l.database = (select oid from pg_database where datname = current_database())
-    and l.relation = $1::oid and l.mode = any($2::text[]) and l.granted and l.pid <> pg_backend_pid()
-    and exists (select from pg_locks w where w.pid = l.pid and not w.granted)
-) as stuck`;
-
-/**
- * Whether somebody who holds the relation against this lock waits for something else: for us, perhaps, or for somebody
- * who does. To wait for the relation could then be a deadlock.
- */
-export async function isStuck(client: ClientBase, lock: PlannedLock): Promise<boolean> {
-  const { rows } = await client.query<{ stuck: boolean }>(STUCK, [lock.oid, lock.conflicts]);
-  return rows[0]!.stuck;
-}
-
 /** Who holds the relation against this lock, the longest first (or, when nobody does, who stands in line before us). */
 export async function lockHolders(client: ClientBase, lock: PlannedLock): Promise<LockHolder[]> {
   const { rows } = await client.query<LockHolder>(HOLDERS, [lock.oid, lock.conflicts]);

@@ -30,9 +30,9 @@ with wanted as (
   join pg_namespace n on n.nspname = w.schema_name
   join pg_class c on c.relnamespace = n.oid and c.relname = w.table_name
 ), relation(oid, class, position) as (
-  select oid, 1, position from wanted
+  select oid, 2, position from wanted
   union all
-  select distinct r.ev_class, 2, 0
+  select distinct r.ev_class, 1, 0
   from pg_depend d join pg_rewrite r on d.classid = 'pg_rewrite'::regclass and r.oid = d.objid
   where d.refclassid = 'pg_class'::regclass and d.refobjid in (select oid from wanted)
   union all
@@ -47,8 +47,8 @@ with wanted as (
 )
 select c.oid::text as oid, n.nspname::text as schema, c.relname::text as name,
   case relation.class
-    when 1 then format('lock table only %I.%I in access exclusive mode', n.nspname, c.relname)
-    when 2 then format('alter view %I.%I owner to %I', n.nspname, c.relname, pg_get_userbyid(c.relowner))
+    when 2 then format('lock table only %I.%I in access exclusive mode', n.nspname, c.relname)
+    when 1 then format('alter view %I.%I owner to %I', n.nspname, c.relname, pg_get_userbyid(c.relowner))
     when 3 then format('alter sequence %I.%I owner to %I', n.nspname, c.relname, pg_get_userbyid(c.relowner))
     when 4 then format('lock table %I.%I in %s mode', n.nspname, c.relname, $3::text)
   end as statement,
@@ -59,10 +59,13 @@ select c.oid::text as oid, n.nspname::text as schema, c.relname::text as name,
 from relation
 join pg_class c on c.oid = relation.oid
 join pg_namespace n on n.oid = c.relnamespace
-where case relation.class when 2 then c.relkind = 'v' when 3 then c.relkind = 'S' else c.relkind in ('r', 'p') end
+where case relation.class when 1 then c.relkind = 'v' when 3 then c.relkind = 'S' else c.relkind in ('r', 'p') end
 order by relation.class, relation.position, n.nspname, c.relname`;
 
-/** All locks that these tables need, the tables first, in the order given. Absent tables are not in it. */
+/**
+ * All locks that these tables need, in the order in which most transactions take them too: views, tables (as given),
+ * sequences, referenced tables. Absent tables are not in it.
+ */
 export async function planLocks(
   client: ClientBase,
   tables: readonly TableName[],

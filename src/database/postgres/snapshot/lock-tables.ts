@@ -1,9 +1,10 @@
-import { DatabaseError, type ClientBase } from 'pg';
+import type { ClientBase } from 'pg';
 import { LoadFailedError } from '../../../errors.ts';
-import { isStuck, lockHolders, type LockHolder } from './lock-holders.ts';
+import { lockHolders, type LockHolder } from './lock-holders.ts';
 import { planLocks, type PlannedLock, type ReferencedMode } from './lock-plan.ts';
 import { PINNED, withSettings } from './settings.ts';
 import type { TableName } from './table-name.ts';
+import { takeLocks } from './take-locks.ts';
 
 export interface LockOptions {
   /**
@@ -21,19 +22,6 @@ export type LockResult =
   | { locked: true }
   /** Nothing is held; wait for this relation first next time. `holders` may be empty: they have gone meanwhile. */
   | { locked: false; waitingFor: TableName; holders: LockHolder[] };
-
-const LOCK_NOT_AVAILABLE = '55P03';
-const UNDEFINED_TABLE = '42P01';
-
-/*
- * How long to wait for a relation while we hold others, in total and for each. A session is killed for a deadlock when it
- * has waited for deadlock_timeout (1 s by default) and is in a cycle at that moment. Whoever is in our way waits for
- * nobody when we begin to wait (`isStuck`), and we are gone long before it can have waited for so long.
- *
- * With none of this patience (NOWAIT), 9 writers without pause kept two tables from us for 139 attempts a swap.
- */
-const PATIENCE_EACH_MS = 50;
-const PATIENCE_MS = 150;
 
 /**
  * Takes ACCESS EXCLUSIVE on all tables, and what the swap needs on their views, sequences and referenced tables, or
@@ -84,37 +72,15 @@ async function tryAll(
   options: LockOptions,
 ): Promise<PlannedLock | undefined> {
   const held = new Set<string>();
-  let patience = PATIENCE_MS;
   for (;;) {
     const plan = await planLocks(client, tables, options.referenced ?? 'share row exclusive');
     mustHave(plan, tables);
     const missing = waitedForFirst(plan, options.waitFirst).filter((lock) => !held.has(lock.oid));
     // A view or foreign key that was made before we held the table is in the second plan only.
     if (missing.length === 0) return undefined;
-    for (const lock of missing) {
-      if (held.size === 0) {
-        if (!(await take(client, lock, options.lockTimeoutMs))) return lock;
-      } else {
-        const started = performance.now();
-        if (patience < 1 || (await isStuck(client, lock))) return lock;
-        if (!(await take(client, lock, Math.min(patience, PATIENCE_EACH_MS)))) return lock;
-        patience -= performance.now() - started;
-      }
-      held.add(lock.oid);
-    }
-  }
-}
-
-/** False when the lock is not to be had in time; then the transaction has failed since its savepoint. */
-async function take(client: ClientBase, lock: PlannedLock, waitMs: number): Promise<boolean> {
-  try {
-    await client.query(`set local lock_timeout = ${Math.max(1, Math.floor(waitMs))}`);
-    await client.query(lock.statement);
-    return true;
-  } catch (cause) {
-    if (cause instanceof DatabaseError && cause.code === LOCK_NOT_AVAILABLE) return false;
-    if (cause instanceof DatabaseError && cause.code === UNDEFINED_TABLE) throw missingTable(lock, cause);
-    throw cause;
+    const busy = await takeLocks(client, missing, held.size === 0 ? options.lockTimeoutMs : 'holding others');
+    if (busy !== undefined) return busy;
+    for (const lock of missing) held.add(lock.oid);
   }
 }
 
@@ -125,13 +91,10 @@ function waitedForFirst(plan: PlannedLock[], first: TableName | undefined): Plan
 
 function mustHave(plan: PlannedLock[], tables: readonly TableName[]): void {
   for (const table of tables) {
-    if (!plan.some((lock) => lock.schema === table.schema && lock.name === table.name)) throw missingTable(table);
+    if (!plan.some((lock) => lock.schema === table.schema && lock.name === table.name)) {
+      throw new LoadFailedError(`table ${table.schema}.${table.name} does not exist`, {
+        next: 'Create it, or correct `inputs` of the load.',
+      });
+    }
   }
-}
-
-function missingTable(table: TableName, cause?: unknown): LoadFailedError {
-  return new LoadFailedError(`table ${table.schema}.${table.name} does not exist`, {
-    next: 'Create it, or correct `inputs` of the load.',
-    cause,
-  });
 }

@@ -51,17 +51,15 @@ export async function swapTable(client: ClientBase, table: TableName, options: S
       identitySequences.map((sequence) => sequence.oid),
     );
 
-    await replay(client, [...aside.map((one) => one.rename), renameTable(table, snapshot.name)]);
-    await replay(client, twin.structure);
-    await replay(client, await madeByCreation(client, table, identitySequences));
-    await replay(client, twin.grants);
-    await replay(
-      client,
-      identitySequences.map((sequence) => continueSequence(sequence.before, sequence.after)),
-    );
-    await replay(client, await askAll(client, [LEAVE_PUBLICATIONS], oid));
-    await replay(client, twin.surroundings);
-    await replay(client, guardStatements(snapshot, `${table.schema}.${table.name}`, options.controlSchema));
+    await replay(client, [...aside.map((one) => one.rename), renameTable(table, snapshot.name), ...twin.structure]);
+    await replay(client, [
+      ...(await madeByCreation(client, table, identitySequences)),
+      ...twin.grants,
+      ...identitySequences.map((sequence) => continueSequence(sequence.before, sequence.after)),
+      ...(await askAll(client, [LEAVE_PUBLICATIONS], oid)),
+      ...twin.surroundings,
+      ...guardStatements(snapshot, `${table.schema}.${table.name}`, options.controlSchema),
+    ]);
   });
   return { oid, filenode };
 }

@@ -12,25 +12,23 @@ export interface Carried {
  * `statement` (and perhaps a `role`), built with quoted, qualified names, for a table that has the *same name*: so it is
  * asked before the rename and run after it.
  *
- * The question may use `t`: the table's row of pg_class, with `nspname` and its quoted name `target`; one that starts
- * with a comma goes on in the same WITH.
+ * The question may use `t`: the table's row of pg_class, with `nspname` and its quoted name `target`.
  */
 export type CarryQuestion = string;
 
-const withTable = (question: CarryQuestion) => `
-with recursive t as (
+/** The questions as one statement: while it runs, others wait for the table. */
+const asked = (questions: readonly CarryQuestion[]) => `
+with t as (
   select c.*, n.nspname, format('%I.%I', n.nspname, c.relname) as target
   from pg_class c join pg_namespace n on n.oid = c.relnamespace
   where c.oid = $1::oid
+), answer as (
+${questions.map((question, i) => `select ${i} as question, row_number() over () as line, to_jsonb(q) as carried from (${question}) q`).join('\nunion all\n')}
 )
-${question}`;
+select carried ->> 'statement' as statement, carried ->> 'role' as role from answer order by question, line`;
 
-/** Asks all questions, in order; what comes back is to be run in the same order. */
+/** Asks all questions; what comes back is to be run in this order. */
 export async function askAll(client: ClientBase, questions: readonly CarryQuestion[], oid: string): Promise<Carried[]> {
-  const carried: Carried[] = [];
-  for (const question of questions) {
-    const { rows } = await client.query<{ statement: string; role?: string | null }>(withTable(question), [oid]);
-    carried.push(...rows.map((row) => ({ statement: row.statement, role: row.role ?? null })));
-  }
-  return carried;
+  const { rows } = await client.query<Carried>(asked(questions), [oid]);
+  return rows;
 }

@@ -32,7 +32,7 @@ from t cross join aclexplode(coalesce(t.relacl, acldefault('${kind === 'table' ?
 
 /** Grants on the table or sequence itself. */
 export const grantsOn = (kind: 'table' | 'sequence'): CarryQuestion => `
-, acl as (
+with recursive acl as (
   select a.* from t cross join aclexplode(coalesce(t.relacl, acldefault('${kind === 'table' ? 'r' : 's'}', t.relowner))) a
 ), ${RANKED}
 select format('grant %s on ${kind} %s to %s%s', r.privilege_type, target, ${GRANTEE}, ${OPTION}) as statement, ${ROLE}
@@ -41,7 +41,7 @@ order by r.rank`;
 
 /** Grants on columns; a new table has none. A role may have made them by a grant option on the table, hence last. */
 export const COLUMN_GRANTS: CarryQuestion = `
-, acl as (
+with recursive acl as (
   select c.attname, a.*
   from t join pg_attribute c on c.attrelid = t.oid and not c.attisdropped cross join aclexplode(c.attacl) a
 ), ${RANKED}

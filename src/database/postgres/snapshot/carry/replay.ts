@@ -1,6 +1,32 @@
-import { escapeIdentifier, type ClientBase } from 'pg';
+import { DatabaseError, escapeLiteral, type ClientBase } from 'pg';
 import { LoadFailedError } from '../../../../errors.ts';
 import type { Carried } from './carried.ts';
+
+/** In one round trip, because others wait for the table. An error carries its statement as detail. */
+const replayBlock = (statements: readonly Carried[]) => `
+declare
+  own_role text := current_setting('role');
+  carried record;
+  refused_detail text;
+  refused_hint text;
+begin
+  for carried in
+    select * from rows from (jsonb_to_recordset(${escapeLiteral(JSON.stringify(statements))}) as (statement text, role text))
+    with ordinality as c(statement, role, position) order by position
+  loop
+    if carried.role is not null then
+      perform set_config('role', carried.role, true);
+    end if;
+    execute carried.statement;
+    if carried.role is not null then
+      perform set_config('role', own_role, true);
+    end if;
+  end loop;
+exception when others then
+  get stacked diagnostics refused_detail = pg_exception_detail, refused_hint = pg_exception_hint;
+  raise exception using errcode = sqlstate, message = sqlerrm, detail = carried.statement,
+    hint = concat_ws(' ', nullif(refused_detail, ''), nullif(refused_hint, ''));
+end`;
 
 /**
  * Runs the statements in order, each as its role.
@@ -9,31 +35,18 @@ import type { Carried } from './carried.ts';
  * connection, or of a lock that was not to be had, are thrown as they are: trying again may help.
  */
 export async function replay(client: ClientBase, statements: readonly (Carried | string)[]): Promise<void> {
-  for (const one of statements) {
-    const { statement, role } = typeof one === 'string' ? { statement: one, role: null } : one;
-    try {
-      if (role === null) await client.query(statement);
-      else await asRole(client, role, statement);
-    } catch (cause) {
-      if (!isRefusal(cause)) throw cause;
-      throw new LoadFailedError(`the snapshot could not be taken: ${cause.message}`, {
-        where: statement,
-        next: 'Nothing was changed. Remove the obstacle that the server names, then start the load again.',
-        cause,
-      });
-    }
+  const carried = statements.map((one) => (typeof one === 'string' ? { statement: one, role: null } : one));
+  try {
+    await client.query(`do ${escapeLiteral(replayBlock(carried))}`);
+  } catch (cause) {
+    if (!(cause instanceof DatabaseError) || mayPass(cause.code)) throw cause;
+    throw new LoadFailedError(`the snapshot could not be taken: ${cause.message}`, {
+      where: cause.detail,
+      next: 'Nothing was changed. Remove the obstacle that the server names, then start the load again.',
+      cause,
+    });
   }
 }
 
-async function asRole(client: ClientBase, role: string, statement: string): Promise<void> {
-  const { rows } = await client.query<{ role: string }>(`select current_setting('role') as role`);
-  await client.query(`set local role ${escapeIdentifier(role)}`);
-  await client.query(statement);
-  await client.query(`select set_config('role', $1, true)`, [rows[0]?.role ?? 'none']);
-}
-
-/** Lock, resource, intervention, system: classes 40, 53, 55, 57, 58, and connection errors without a code of five. */
-function isRefusal(cause: unknown): cause is Error & { code: string } {
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
-  return /^[0-9A-Z]{5}$/.test(code) && !/^(08|40|53|55|57|58)/.test(code);
-}
+/** Connection, deadlock, resources, locks, intervention, system: the classes of SQLSTATE that may pass by themselves. */
+const mayPass = (code: string | undefined) => /^(08|40|53|55|57|58)/.test(code ?? '');

@@ -1,0 +1,123 @@
+import type { LoadDefinition, LoadKind } from '../config/definition.ts';
+import type { Batch } from '../control/batch.ts';
+import { readStages, type StageReading } from '../control/reading.ts';
+import { jobStatus } from '../control/states.ts';
+import type { Database } from '../database/dialect.ts';
+import { FAILURE } from '../workflows/messages.ts';
+import type { BatchView, ErrorView, LoadStatus } from './views.ts';
+
+/** Reads what a batch is now. */
+export async function readBatchView(database: Database, batch: Batch): Promise<BatchView> {
+  return batchView(batch, await readStages(database, batch.batchId));
+}
+
+/** A batch of the ledger as its document. */
+export function batchView(batch: Batch, stages: StageReading[]): BatchView {
+  const sum = (of: (stage: StageReading) => number): number => stages.reduce((total, stage) => total + of(stage), 0);
+  const status = jobStatus(batch.state);
+  const written = batch.state === 'failed' || batch.state === 'cancelled' ? 0 : sum((stage) => stage.rows);
+  return {
+    load: batch.loadName,
+    kind: batch.kind,
+    status,
+    state: batch.state,
+    batch_id: batch.batchId,
+    rows_read: numberOf(batch.rowsRead),
+    rows_written: numberOf(batch.rowsWritten) ?? written,
+    rows_rejected: numberOf(batch.rowsRejected) ?? 0,
+    chunks: { done: sum((stage) => stage.done), total: sum((stage) => stage.total ?? 0) },
+    started_at: batch.startedAt.toISOString(),
+    finished_at: batch.finishedAt?.toISOString() ?? null,
+    error: batchError(batch),
+  };
+}
+
+/** A load that has no batch: `nothing`, `waiting`, `skipped`, or an `error` that came before one was opened. */
+export function viewWithoutBatch(
+  load: Pick<LoadDefinition, 'name' | 'kind'>,
+  status: LoadStatus,
+  rest: { error?: ErrorView; reason?: string } = {},
+): BatchView {
+  return {
+    load: load.name,
+    kind: load.kind,
+    status,
+    state: null,
+    batch_id: null,
+    rows_read: null,
+    rows_written: null,
+    rows_rejected: null,
+    chunks: { done: 0, total: 0 },
+    started_at: null,
+    finished_at: null,
+    error: rest.error ?? null,
+    ...(rest.reason === undefined ? {} : { reason: rest.reason }),
+  };
+}
+
+const numberOf = (text: string | null): number | null => (text === null ? null : Number(text));
+
+/** `batch.error_class` → the failure type that people search for. */
+const TYPES: Record<string, string> = {
+  load: FAILURE.loadFailed,
+  database: FAILURE.database,
+  checkfailed: FAILURE.check,
+  cancelled: FAILURE.cancelled,
+  timeout: FAILURE.timeout,
+  unreachable: FAILURE.unreachable,
+  configuration: FAILURE.configuration,
+  refused: FAILURE.refused,
+  fenced: FAILURE.fenced,
+  forced: 'Forced',
+  interrupted: 'Interrupted',
+  superseded: 'Superseded',
+};
+
+/** What went wrong with a batch, with the ledger's whole message; null: nothing did. */
+function batchError(batch: Batch): ErrorView | null {
+  if (batch.state === 'published' || (batch.error === null && batch.errorClass === null)) return null;
+  const type = TYPES[batch.errorClass ?? ''] ?? batch.errorClass ?? 'Error';
+  return {
+    type,
+    message: batch.error ?? type,
+    where: `load ${batch.loadName}, batch ${batch.batchId}`,
+    next: nextStep(batch),
+  };
+}
+
+/** What a person does next about a batch; null: nothing. */
+export function nextStep(batch: {
+  state: Batch['state'];
+  loadName: string;
+  kind: LoadKind;
+  errorClass: string | null;
+}): string | null {
+  const run = `waybill run ${batch.loadName}`;
+  switch (batch.state) {
+    case 'failed':
+      if (batch.errorClass === 'timeout') return `raise max_runtime or lanes of the load, then: ${run}`;
+      if (['forced', 'interrupted', 'superseded'].includes(batch.errorClass ?? '')) return `to do it again: ${run}`;
+      return `mend the cause, then: ${run} (${whatAgain(batch.kind)})`;
+    case 'cancelled':
+      return `when you want it: ${run} (${whatAgain(batch.kind)})`;
+    case 'held':
+      return `mend the cause, then go on in this batch: ${run} --resume; or begin anew: ${run}`;
+    case 'rolling_back':
+      return `if nothing runs it any more: ${run} finishes the roll back first`;
+    default:
+      return null;
+  }
+}
+
+function whatAgain(kind: LoadKind): string {
+  switch (kind) {
+    case 'core':
+      return 'a new batch takes over the same snapshot';
+    case 'services':
+      return 'a new batch takes the same set';
+    case 'acquisition':
+      return 'a new batch reads the same window again, and what is newer';
+    default:
+      return 'a new batch';
+  }
+}

@@ -1,0 +1,19 @@
+import type { Client } from '@temporalio/client';
+import type { LoadedProject } from '../config/load-project.ts';
+import type { Databases } from '../database/databases.ts';
+import type { TemporalTarget } from './connect.ts';
+
+/** What the verbs of `Waybill` share: the project, its databases, and Temporal once it is asked for. */
+export interface ClientContext {
+  project: LoadedProject;
+  databases: Databases;
+  target: TemporalTarget;
+  /** Connects at first use; throws `UnreachableError` within seconds. */
+  temporal(): Promise<Client>;
+  env: NodeJS.ProcessEnv;
+}
+
+/** Connections that loads write to, in name order: those hold control tables. */
+export function writtenConnections(project: Pick<LoadedProject, 'loads'>): string[] {
+  return [...new Set(Object.values(project.loads).map((load) => load.connection))].sort();
+}

@@ -1,0 +1,129 @@
+import { userInfo, hostname } from 'node:os';
+import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError, type Client } from '@temporalio/client';
+import type { ParameterValue } from '../config/definition.ts';
+import { AlreadyRunningError, ConfigurationError, LoadFailedError } from '../errors.ts';
+import { forceReloadUpdate, type LoadInput, type SessionInput } from '../workflows/messages.ts';
+import type { ClientContext } from './context.ts';
+import { temporalFailure } from './connect.ts';
+import type { Named } from './names.ts';
+import { requireWorker } from './workers.ts';
+
+export interface RunOptions {
+  /** Loads only: of a running load, fence and roll back its batch and begin anew; else skip waiting for people. */
+  force?: boolean;
+  /** Loads only: go on in the held batch. */
+  resume?: boolean;
+  /** Loads only: take over `_processing` tables that no batch knows. */
+  adopt?: boolean;
+  /** Follow it if it runs already, instead of refusing. */
+  attach?: boolean;
+  params?: Record<string, ParameterValue>;
+  /** Who asked; default: user@host. */
+  requestedBy?: string;
+}
+
+/** A workflow that runs, by the chain of runs that it is (continue-as-new keeps `firstRunId`). */
+export interface StartedRun {
+  workflowId: string;
+  firstRunId: string;
+  how: 'started' | 'attached' | 'forced';
+}
+
+/** user@host, as it stands in `batch.requested_by`. */
+export function requester(): string {
+  try {
+    return `${userInfo().username}@${hostname()}`;
+  } catch {
+    return hostname(); // a container's user may have no name
+  }
+}
+
+/** Starts a load or session, or joins the run that there is. Throws `AlreadyRunningError`, `UnreachableError`. */
+export async function startRun(context: ClientContext, named: Named, options: RunOptions = {}): Promise<StartedRun> {
+  if (named.kind === 'session') refuseLoadOptions(named.name, options);
+  const client = await context.temporal();
+  const { taskQueue } = context.project;
+  try {
+    await requireWorker(client, taskQueue);
+    const handle = await client.workflow.start(named.kind, {
+      workflowId: named.workflowId,
+      taskQueue,
+      args: [inputOf(named, options)],
+      workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+      workflowIdConflictPolicy: 'FAIL',
+      staticSummary: `${named.kind} ${named.name}, for ${options.requestedBy ?? requester()}`,
+    });
+    return { workflowId: named.workflowId, firstRunId: handle.firstExecutionRunId, how: 'started' };
+  } catch (error) {
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw temporalFailure(context.target, error);
+  }
+  return join(context, client, named, options);
+}
+
+function refuseLoadOptions(session: string, options: RunOptions): void {
+  const given = (['force', 'resume', 'adopt'] as const).find((name) => options[name] === true);
+  if (given === undefined) return;
+  throw new ConfigurationError(`--${given} is for a load, and ${session} is a session`, {
+    next: `run the load itself: waybill run LOAD --${given}`,
+  });
+}
+
+function inputOf(named: Named, options: RunOptions): LoadInput | SessionInput {
+  const params = options.params ?? {};
+  const rest = {
+    ...(Object.keys(params).length > 0 && { params }),
+    requestedBy: options.requestedBy ?? requester(),
+  };
+  if (named.kind === 'session') return { session: named.name, ...rest };
+  return {
+    load: named.name,
+    ...rest,
+    ...(options.force === true && { force: true }),
+    ...(options.resume === true && { resume: true }),
+    ...(options.adopt === true && { adopt: true }),
+  };
+}
+
+/** Somebody started it before us. */
+async function join(context: ClientContext, client: Client, named: Named, options: RunOptions): Promise<StartedRun> {
+  const running = await describeRun(context, client, named.workflowId);
+  if (running?.status !== 'RUNNING') return startRun(context, named, options); // it ended in this moment
+  const joined = { workflowId: named.workflowId, firstRunId: running.firstRunId };
+  if (options.force === true) {
+    const handle = client.workflow.getHandle(named.workflowId);
+    const { answer } = await handle
+      .executeUpdate(forceReloadUpdate, { args: [{ requestedBy: options.requestedBy ?? requester() }] })
+      .catch((error: unknown) => {
+        throw temporalFailure(context.target, error);
+      });
+    if (answer === 'accepted') return { ...joined, how: 'forced' };
+    throw new LoadFailedError(`${named.name} cannot be forced to reload: ${answer}`, {
+      where: `workflow ${named.workflowId}`,
+      next: `follow it to its end: waybill run ${named.name} --attach; what is published is never forced away`,
+    });
+  }
+  if (options.attach === true) return { ...joined, how: 'attached' };
+  const since = running.startedAt.toISOString().replace(/\.\d+Z$/, 'Z');
+  throw new AlreadyRunningError(`${named.name} is running already, since ${since}`, {
+    where: `workflow ${named.workflowId}, run ${running.runId}`,
+    next:
+      `follow it: waybill run ${named.name} --attach; end it: waybill cancel ${named.name}` +
+      (named.kind === 'load' ? `; begin anew: waybill run ${named.name} --force` : ''),
+  });
+}
+
+/** The newest run of a workflow id; undefined: Temporal knows none. */
+export async function describeRun(
+  context: ClientContext,
+  client: Client,
+  workflowId: string,
+): Promise<{ status: string; runId: string; firstRunId: string; startedAt: Date; parentId: string | undefined } | undefined> {
+  try {
+    const { status, runId, startTime, raw, parentExecution } = await client.workflow.getHandle(workflowId).describe();
+    const firstRunId = raw.workflowExecutionInfo?.firstRunId || runId;
+    return { status: status.name, runId, firstRunId, startedAt: startTime, parentId: parentExecution?.workflowId };
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return undefined;
+    throw temporalFailure(context.target, error);
+  }
+}

@@ -1,0 +1,76 @@
+import { DatabaseError, escapeLiteral, type ClientBase } from 'pg';
+import { LoadFailedError } from '../../../errors.ts';
+import type { PlannedLock } from './lock-plan.ts';
+
+const LOCK_NOT_AVAILABLE = '55P03';
+const UNDEFINED_TABLE = '42P01';
+
+/*
+ * How long to wait, for each relation and for all, while we hold others. A session is killed for a deadlock when it has
+ * waited for deadlock_timeout (1 s by default) and is part of a cycle at that moment. Whoever is in our way when we
+ * begin to wait, waits for nobody; should it come to wait for us, we are gone long before its time is up.
+ */
+const PATIENCE_EACH_MS = 50;
+const PATIENCE_MS = 150;
+
+/*
+ * In the server and in one statement: every round trip between two locks is time in which somebody takes the second and
+ * stands in line for the first. What is not to be had is named by its OID in the error's detail.
+ */
+const takeBlock = (locks: readonly PlannedLock[], firstWaitMs: number | null) => `
+declare
+  wanted record;
+  deadline timestamptz := ${firstWaitMs === null ? `clock_timestamp() + interval '${PATIENCE_MS} ms'` : 'null'};
+begin
+  for wanted in
+    select * from rows from (
+      jsonb_to_recordset(${escapeLiteral(JSON.stringify(locks))}) as (oid oid, statement text, conflicts text[])
+    ) with ordinality as l(oid, statement, conflicts, position) order by position
+  loop
+    if deadline is null then
+      perform set_config('lock_timeout', '${firstWaitMs ?? 0}ms', true);
+    else
+      -- Does a session that is in our way wait for another (for us, perhaps)? Then waiting for it could be a deadlock.
+      if clock_timestamp() > deadline or exists (
+        select from pg_locks l
+        where l.locktype = 'relation' and l.relation = wanted.oid and l.mode = any(wanted.conflicts)
+          and l.database = (select d.oid from pg_database d where d.datname = current_database())
+          and l.granted and l.pid <> pg_backend_pid()
+          and exists (select from pg_locks w where w.pid = l.pid and not w.granted))
+      then
+        raise exception using errcode = 'lock_not_available', message = 'busy', detail = wanted.oid;
+      end if;
+      perform set_config('lock_timeout', '${PATIENCE_EACH_MS}ms', true);
+    end if;
+    begin
+      execute wanted.statement;
+    exception when lock_not_available then
+      raise exception using errcode = 'lock_not_available', message = 'busy', detail = wanted.oid;
+    end;
+    deadline := coalesce(deadline, clock_timestamp() + interval '${PATIENCE_MS} ms');
+  end loop;
+end`;
+
+/**
+ * Takes the locks in this order, waiting for the first only, or gives back the one that was not to be had; the
+ * transaction has then failed since its last savepoint.
+ *
+ * @param wait For the first, in milliseconds; or not for that one either, because some locks are held already.
+ */
+export async function takeLocks(
+  client: ClientBase,
+  locks: readonly PlannedLock[],
+  wait: number | 'holding others',
+): Promise<PlannedLock | undefined> {
+  const firstWaitMs = wait === 'holding others' ? null : Math.max(1, Math.floor(wait));
+  try {
+    await client.query(`do ${escapeLiteral(takeBlock(locks, firstWaitMs))}`);
+    return undefined;
+  } catch (cause) {
+    if (!(cause instanceof DatabaseError)) throw cause;
+    if (cause.code === UNDEFINED_TABLE)
+      throw new LoadFailedError('a table went away while it was waited for', { cause });
+    if (cause.code !== LOCK_NOT_AVAILABLE) throw cause;
+    return locks.find((lock) => lock.oid === cause.detail) ?? locks[0];
+  }
+}

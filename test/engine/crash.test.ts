@@ -1,0 +1,121 @@
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, test } from 'vitest';
+import { startTemporal } from '../../src/dev/temporal-server.ts';
+import { servers } from '../servers.ts';
+import { expectWhole, ORDERS, SLOW_SQL, World } from './orders.ts';
+import { ended, until } from './world.ts';
+
+/** Chunks done and planned of the newest batch. */
+async function counts(world: World): Promise<{ done: number; all: number }> {
+  const rows = await world.rows<{ done: string; all: string }>(`
+    select count(*) filter (where state = 'done') as done, count(*) as all from waybill.chunk
+    where batch_id = (select max(batch_id) from waybill.batch)`);
+  return { done: Number(rows[0]!.done), all: Number(rows[0]!.all) };
+}
+
+const some = async (world: World): Promise<boolean> => {
+  const { done, all } = await counts(world);
+  return done > 2 && done < all;
+};
+
+describe.each(servers)('what is killed, on $name', (server) => {
+  let world: World;
+  afterEach(() => world.close());
+
+  test('a worker that gets SIGKILL in the middle of the chunks: another one goes on, every row once', async () => {
+    world = await World.create(server, ORDERS(4000, { rows: 100, byKey: true, sql: SLOW_SQL(0.1) }));
+    const first = await world.workerProcess();
+    const handle = await world.start('core.order');
+    await until(() => some(world));
+    first.kill('SIGKILL');
+    const { done, all } = await counts(world);
+    expect(done).toBeGreaterThan(0);
+    expect(done).toBeLessThan(all);
+    await world.worker();
+    expect(await ended(handle)).toMatchObject({ ok: true, result: { rowsWritten: 4000 } });
+    await expectWhole(world);
+    expect(await world.states('core.order')).toEqual(['published']);
+  });
+
+  test('a worker that sleeps past its heartbeat and wakes up writes nothing twice', async () => {
+    world = await World.create(server, ORDERS(4000, { rows: 100, byKey: true, sql: SLOW_SQL(0.15) }));
+    const zombie = await world.workerProcess();
+    const handle = await world.start('core.order');
+    await until(() => some(world));
+    zombie.kill('SIGSTOP');
+    await world.worker();
+    const asleep = await counts(world);
+    // The other worker takes the lanes over when their heartbeats are missed.
+    await until(async () => (await counts(world)).done > asleep.done + 5, 40);
+    zombie.kill('SIGCONT');
+    expect(await ended(handle)).toMatchObject({ ok: true, result: { rowsWritten: 4000 } });
+    await expectWhole(world);
+  });
+
+  test('a zombie of a batch that was redone meanwhile finds the gate shut', async () => {
+    world = await World.create(server, ORDERS(4000, { rows: 100, byKey: true, sql: SLOW_SQL(0.1) }));
+    const zombie = await world.workerProcess();
+    const handle = await world.start('core.order');
+    await until(() => some(world));
+    zombie.kill('SIGSTOP');
+    await handle.terminate('the test');
+    await world.worker();
+    const redone = await world.start('core.order');
+    await until(async () => (await world.states('core.order')).length === 2);
+    zombie.kill('SIGCONT');
+    expect(await ended(redone)).toMatchObject({ ok: true, result: { batch: { batchId: '2' } } });
+    await expectWhole(world);
+    expect(await world.states('core.order')).toEqual(['failed', 'published']);
+    expect(await world.value('select count(*) from core.orders where batch_id = 1')).toBe('0');
+  });
+
+  test('a backend that is terminated in mid-chunk: the lane takes a new connection', async () => {
+    world = await World.create(server, ORDERS(2000, { rows: 100, byKey: true, sql: SLOW_SQL(0.1) }));
+    await world.worker();
+    const handle = await world.start('core.order');
+    await until(() => some(world));
+    const killed = await world.value(`select count(pg_terminate_backend(pid)) from pg_stat_activity
+                                      where application_name like 'waybill % lane %' and datname = current_database()`);
+    expect(Number(killed)).toBeGreaterThan(0);
+    expect(await ended(handle)).toMatchObject({ ok: true, result: { rowsWritten: 2000 } });
+    await expectWhole(world);
+  });
+});
+
+describe.each(servers.slice(0, 1))('Temporal itself, on $name', (server) => {
+  test('its database is deleted in mid-load: refused until max_runtime or --force, then redone, every row once', async () => {
+    const dbFilename = join(tmpdir(), `waybill-test-temporal-${process.pid}.db`);
+    let temporal = await startTemporal({ external: false, dbFilename });
+    const world = await World.create(server, {
+      ...ORDERS(4000, { rows: 100, byKey: true, sql: SLOW_SQL(0.1) }),
+      temporal: { address: temporal.address, namespace: 'default' },
+    });
+    try {
+      const worker = await world.workerProcess();
+      await world.start('core.order');
+      await until(() => some(world));
+      await temporal.stop();
+      worker.kill('SIGKILL');
+      for (const suffix of ['', '-shm', '-wal']) await rm(dbFilename + suffix, { force: true });
+      temporal = await startTemporal({ external: false, dbFilename, port: Number(temporal.address.split(':')[1]) });
+      await world.worker();
+
+      const early = await world.run('core.order');
+      expect(early).toMatchObject({ ok: false, type: 'Refused' });
+      expect(!early.ok && early.message).toMatch(/^batch 1 is running, started by a workflow that this Temporal server does not know/);
+      expect(!early.ok && early.next).toMatch(/--force/);
+      expect(await world.states('core.order')).toEqual(['running']);
+
+      const forced = await world.run({ load: 'core.order', force: true });
+      expect(forced).toMatchObject({ ok: true, result: { rowsWritten: 4000 } });
+      await expectWhole(world);
+      expect(await world.states('core.order')).toEqual(['failed', 'published']);
+    } finally {
+      await world.close();
+      await temporal.stop();
+      for (const suffix of ['', '-shm', '-wal']) await rm(dbFilename + suffix, { force: true });
+    }
+  });
+});

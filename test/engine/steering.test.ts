@@ -1,0 +1,119 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import {
+  cancelSignal,
+  forceReloadUpdate,
+  pauseUpdate,
+  progressQuery,
+  resumeUpdate,
+  setLanesUpdate,
+} from '../../src/workflows/messages.ts';
+import { servers } from '../servers.ts';
+import { expectWhole, ORDERS, SLOW_SQL, World } from './orders.ts';
+import { ended, until } from './world.ts';
+
+const done = async (world: World): Promise<number> =>
+  Number(await world.value(`select count(*) from waybill.chunk where state = 'done'
+                            and batch_id = (select max(batch_id) from waybill.batch)`));
+
+/** Statements of lanes that the server runs now. */
+const lanesAtWork = async (world: World): Promise<number> =>
+  Number(await world.value(`select count(*) from pg_stat_activity where application_name like 'waybill % lane %'
+                            and datname = current_database() and state <> 'idle'`));
+
+describe.each(servers)('steering a load on $name', (server) => {
+  let world: World;
+  afterEach(() => world.close());
+
+  test('a cancel in mid-flight ends the SQL within 5 s, takes the rows out, keeps the snapshot', async () => {
+    // One statement of a minute: only ending it from outside helps.
+    world = await World.create(server, ORDERS(400, { rows: 100, byKey: true, sql: SLOW_SQL(60), lanes: 3 }));
+    await world.worker();
+    const handle = await world.start('core.order');
+    await until(async () => (await lanesAtWork(world)) === 3);
+    await world.warehouse.query('insert into core.orders select id, customer, amount, 1 from kept.orders limit 50');
+    const cancelled = Date.now();
+    await handle.cancel();
+    await until(async () => (await lanesAtWork(world)) === 0, 5);
+    expect(Date.now() - cancelled).toBeLessThan(5000);
+    expect(await ended(handle)).toMatchObject({ ok: false, type: 'Canceled' });
+    expect(await world.states('core.order')).toEqual(['cancelled']);
+    expect(await world.value('select count(*) from core.orders')).toBe('0');
+    expect(await world.value('select count(*) from acq.orders_processing')).toBe('400');
+  });
+
+  test('the cancel signal ends it as Failed of type Cancelled, with the same clean-up, and says who', async () => {
+    world = await World.create(server, ORDERS(4000, { rows: 100, byKey: true, sql: SLOW_SQL(0.1) }));
+    await world.worker();
+    const handle = await world.start('core.order');
+    await until(async () => (await done(world)) > 2);
+    await handle.signal(cancelSignal, { requestedBy: 'mary', reason: 'wrong day' });
+    expect(await ended(handle)).toMatchObject({ ok: false, type: 'Cancelled', message: 'cancelled by mary: wrong day' });
+    expect(await world.states('core.order')).toEqual(['cancelled']);
+    expect(await world.value('select count(*) from core.orders')).toBe('0');
+    expect(await world.rows(`select what, requested_by from waybill.event where what = 'rolling_back'`)).toEqual([
+      { what: 'rolling_back', requested_by: 'mary' },
+    ]);
+  });
+
+  test('a force during a run fences it, rolls it back, and redoes it in the same workflow', async () => {
+    world = await World.create(server, ORDERS(3000, { rows: 100, byKey: true, sql: SLOW_SQL(0.1) }));
+    await world.worker();
+    const handle = await world.start('core.order');
+    await until(async () => (await done(world)) > 2);
+    await world.warehouse.query(`insert into acq.orders values (9001, 'late', 1)`);
+    expect(await handle.executeUpdate(forceReloadUpdate, { args: [{ requestedBy: 'joe' }] })).toMatchObject({ answer: 'accepted' });
+    expect(await ended(handle)).toMatchObject({ ok: true, result: { rowsWritten: 3000, batch: { batchId: '2' } } });
+    await expectWhole(world);
+    expect(await world.rows('select batch_id, state, attempt, error_class from waybill.batch order by 1')).toEqual([
+      { batch_id: '1', state: 'failed', attempt: 1, error_class: 'forced' },
+      { batch_id: '2', state: 'published', attempt: 2, error_class: null },
+    ]);
+    expect(await world.value('select count(*) from acq.orders')).toBe('1');
+  });
+
+  test('pause stops the lanes after their chunks, resume lets them go on, lanes change while it runs', async () => {
+    world = await World.create(server, ORDERS(6000, { rows: 100, byKey: true, sql: SLOW_SQL(0.2), lanes: 1 }));
+    await world.worker();
+    const handle = await world.start('core.order');
+    await until(async () => (await done(world)) > 1);
+    await handle.executeUpdate(pauseUpdate);
+    await until(async () => (await lanesAtWork(world)) === 0);
+    const paused = await done(world);
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    expect(await done(world)).toBe(paused);
+    expect(await handle.query(progressQuery)).toMatchObject({ paused: true, state: 'running', load: 'core.order' });
+
+    await expect(handle.executeUpdate(setLanesUpdate, { args: [0] })).rejects.toThrow();
+    await handle.executeUpdate(setLanesUpdate, { args: [5] });
+    await handle.executeUpdate(resumeUpdate);
+    await until(async () => (await lanesAtWork(world)) === 5);
+    await handle.executeUpdate(setLanesUpdate, { args: [2] });
+    await until(async () => (await lanesAtWork(world)) === 2);
+    expect(await ended(handle)).toMatchObject({ ok: true, result: { rowsWritten: 6000 } });
+    await expectWhole(world);
+  });
+
+  test('a load past its max_runtime is fenced and rolled back, as failed, with the reason', async () => {
+    world = await World.create(server, ORDERS(500, { rows: 100, byKey: true, sql: SLOW_SQL(30), yaml: 'max_runtime: 3s' }));
+    await world.worker();
+    const result = await world.run('core.order');
+    expect(result).toMatchObject({ ok: false, type: 'Timeout' });
+    expect(await world.rows('select state, error_class from waybill.batch')).toEqual([{ state: 'failed', error_class: 'timeout' }]);
+    expect(await lanesAtWork(world)).toBe(0);
+    expect(await world.value('select count(*) from core.orders')).toBe('0');
+  });
+
+  test('a long history is continued in a new run, with drained lanes, and nothing is done twice', async () => {
+    world = await World.create(server, ORDERS(6000, { rows: 100, byKey: true, sql: SLOW_SQL(0.4) }));
+    await world.worker({ historyLimit: 25 });
+    const handle = await world.start('core.order');
+    expect(await ended(handle)).toMatchObject({ ok: true, result: { rowsWritten: 6000 } });
+    await expectWhole(world);
+    let runs = 0;
+    for await (const run of world.client.workflow.list({ query: `WorkflowId = 'load/core.order'` })) {
+      runs += run.status.name === 'CONTINUED_AS_NEW' ? 1 : 0;
+    }
+    expect(runs).toBeGreaterThanOrEqual(1);
+    expect(await world.states('core.order')).toEqual(['published']);
+  });
+});
