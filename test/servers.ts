@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { Connection } from '@temporalio/client';
 import { Client } from 'pg';
 import { inject } from 'vitest';
-import { SEARCH_ATTRIBUTES } from '../src/dev/temporal-server.ts';
+import { SEARCH_ATTRIBUTES } from '../src/workflows/messages.ts';
 import type { TestServer } from './global-setup.ts';
 
 export type { TestServer } from './global-setup.ts';

@@ -49,7 +49,10 @@ export async function cursorColumn(
   }
   const column = facts.columns.find((candidate) => candidate.name === source.cursor);
   if (!column) {
-    const near = nearest(source.cursor, facts.columns.map((candidate) => candidate.name));
+    const near = nearest(
+      source.cursor,
+      facts.columns.map((candidate) => candidate.name),
+    );
     throw new ConfigurationError(`${source.table} has no column ${source.cursor}`, {
       where: load.file,
       next: near ? `did you mean ${near}?` : 'correct from.cursor',
@@ -107,8 +110,11 @@ async function refuseNullCursor(engine: Engine, load: LoadDefinition, source: Ac
     return rows[0]?.[0] === true;
   });
   if (!found) return;
-  throw refused(`${source.connection} ${source.table} has rows whose ${source.cursor} is NULL: no window would ever read them`, {
-    where: load.file,
-    next: `give those rows a value (and the column NOT NULL), or leave cursor out to read the whole table each time`,
-  });
+  throw refused(
+    `${source.connection} ${source.table} has rows whose ${source.cursor} is NULL: no window would ever read them`,
+    {
+      where: load.file,
+      next: `give those rows a value (and the column NOT NULL), or leave cursor out to read the whole table each time`,
+    },
+  );
 }

@@ -37,7 +37,6 @@ export type Turn =
   /** The connection is gone, or cannot be had: the server rolls back, the chunk is free again. */
   | { kind: 'lost'; running: boolean };
 
-
 /**
  * One chunk transaction (DESIGN §3): gate, state, claim, the work under a savepoint, the ledger, COMMIT. Rows and ledger
  * commit together, so a chunk happens once, however often its lane is retried.

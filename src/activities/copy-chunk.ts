@@ -61,7 +61,10 @@ export async function copyWork(engine: Engine, { database, batch }: BatchContext
       return cast ? dialect.sql.cast(text, cast) : text;
     };
     const range = key ? dialect.rangeCondition('key', chunk.range, [key], literal) : 'true';
-    const window = key && source.cursor ? dialect.windowCondition(key, { from: batch.windowFrom, to: batch.windowTo }, literal) : 'true';
+    const window =
+      key && source.cursor
+        ? dialect.windowCondition(key, { from: batch.windowFrom, to: batch.windowTo }, literal)
+        : 'true';
     const names = columns.map((pair) => dialect.quoteName(pair.name)).join(', ');
     const stamp = dialect.sql.cast(String(BigInt(batchId)), dialect.castOf('batch id')!);
     return `select ${names}, ${stamp} from ${dialect.quoteTable(source.table)} where (${window}) and (${range})`;

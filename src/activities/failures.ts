@@ -9,7 +9,12 @@ import { FAILURE, type ErrorSummary } from '../workflows/messages.ts';
 export type FailureDetails = Pick<ErrorSummary, 'where' | 'next'>;
 
 /** A failure that no retry will mend. */
-export function permanent(type: string, message: string, details: FailureDetails = {}, cause?: unknown): ApplicationFailure {
+export function permanent(
+  type: string,
+  message: string,
+  details: FailureDetails = {},
+  cause?: unknown,
+): ApplicationFailure {
   return ApplicationFailure.create({
     type,
     message,

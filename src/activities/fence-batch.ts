@@ -34,7 +34,10 @@ export const fenceBatch =
   };
 
 /** The whole text of what went wrong, values of rows included: it stays in the database that it came from. */
-async function ledgerError(engine: Engine, { connection, batchId, errorClass }: FenceRequest): Promise<string | undefined> {
+async function ledgerError(
+  engine: Engine,
+  { connection, batchId, errorClass }: FenceRequest,
+): Promise<string | undefined> {
   if (errorClass !== 'database') return undefined;
   const database = engine.databases.get(connection);
   const chunk = await firstFailure(database, database, batchId);

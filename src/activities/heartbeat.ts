@@ -15,10 +15,7 @@ export function report(progress: unknown): void {
 export class HeartbeatInterceptor implements ActivityInboundCallsInterceptor {
   constructor(private readonly context: Context) {}
 
-  async execute(
-    input: ActivityExecuteInput,
-    next: Next<ActivityInboundCallsInterceptor, 'execute'>,
-  ): Promise<unknown> {
+  async execute(input: ActivityExecuteInput, next: Next<ActivityInboundCallsInterceptor, 'execute'>): Promise<unknown> {
     const beat = (): void => this.context.heartbeat(details.get(this.context));
     const timer = setInterval(beat, EVERY_MS);
     try {

@@ -5,7 +5,8 @@ import { recordEvent } from '../control/events.ts';
 import { lockLanding, wantedBy } from '../control/landing.ts';
 import { nextBatchId } from '../control/project.ts';
 import { inheritLineage, recordSnapshot } from '../control/snapshots.ts';
-import { processingName, type Database, type Session } from '../database/dialect.ts';
+import type { Database, Session } from '../database/dialect.ts';
+import { processingName } from '../sql/processing-name.ts';
 import { raw, sql } from '../database/sql.ts';
 import type { BatchReference } from '../workflows/messages.ts';
 import type { Work } from './find-work.ts';
@@ -35,7 +36,11 @@ export async function insertBatch(
       for (const table of tables) {
         const wanting = await wantedBy(session, database, table);
         if (wanting) {
-          return { kind: 'wait', batch: { connection: database.connection, batchId: wanting.batchId }, load: wanting.load };
+          return {
+            kind: 'wait',
+            batch: { connection: database.connection, batchId: wanting.batchId },
+            load: wanting.load,
+          };
         }
       }
     }
@@ -85,11 +90,15 @@ async function insertRow(
 async function insertParts(session: Session, database: Database, load: LoadDefinition, batchId: string): Promise<void> {
   const stages = load.from ? ['copy'] : load.stages.map((stage) => stage.name);
   for (const [i, name] of stages.entries()) {
-    await session.query(sql`insert into ${database.ledger('stage')} (batch_id, n, name) values (${batchId}, ${i + 1}, ${name})`);
+    await session.query(
+      sql`insert into ${database.ledger('stage')} (batch_id, n, name) values (${batchId}, ${i + 1}, ${name})`,
+    );
   }
   for (const phase of ['before', 'after'] as const) {
     for (let n = 1; n <= load[phase].length; n += 1) {
-      await session.query(sql`insert into ${database.ledger('step')} (batch_id, phase, n) values (${batchId}, ${phase}, ${n})`);
+      await session.query(
+        sql`insert into ${database.ledger('step')} (batch_id, phase, n) values (${batchId}, ${phase}, ${n})`,
+      );
     }
   }
   for (const output of load.outputs) {
@@ -100,7 +109,12 @@ async function insertParts(session: Session, database: Database, load: LoadDefin
 }
 
 /** A failed batch's snapshot, with its lineage, or adopted tables. */
-async function takeOver(session: Session, database: Database, batchId: string, { latest, snapshot }: Findings): Promise<void> {
+async function takeOver(
+  session: Session,
+  database: Database,
+  batchId: string,
+  { latest, snapshot }: Findings,
+): Promise<void> {
   for (const record of snapshot.inherited) {
     await recordSnapshot(session, database, batchId, { ...record, adopted: false });
   }

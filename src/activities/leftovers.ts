@@ -19,7 +19,9 @@ export async function leftovers(
   if (after && force) {
     await database.transaction(async (session) => {
       const skipped = await skipSteps(session, database, batch.batchId, 'after');
-      await recordEvent(session, database, batch.batchId, 'after_skipped', { reason: `forced: ${skipped} steps skipped` });
+      await recordEvent(session, database, batch.batchId, 'after_skipped', {
+        reason: `forced: ${skipped} steps skipped`,
+      });
     });
     after = false;
   }

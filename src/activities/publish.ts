@@ -1,7 +1,8 @@
 import { getBatch, type Batch } from '../control/batch.ts';
 import { changeStateIn, FencedError } from '../control/gate.ts';
 import { raw, sql } from '../database/sql.ts';
-import { processingName, type Database, type Session } from '../database/dialect.ts';
+import type { Database, Session } from '../database/dialect.ts';
+import { processingName } from '../sql/processing-name.ts';
 import { FAILURE, type BatchReference } from '../workflows/messages.ts';
 import type { Engine } from './engine.ts';
 import { permanent, toFailure } from './failures.ts';
@@ -59,7 +60,10 @@ async function proveProducers(session: Session, database: Database, batch: Batch
   throw permanent(
     FAILURE.loadFailed,
     `what this batch was made from is no longer published: ${gone.map((row) => `${row.load_name} ${row.batch_id}`).join(', ')}`,
-    { where: `load ${batch.loadName}, batch ${batch.batchId}`, next: 'start the load again: it takes what is published then' },
+    {
+      where: `load ${batch.loadName}, batch ${batch.batchId}`,
+      next: 'start the load again: it takes what is published then',
+    },
   );
 }
 

@@ -10,8 +10,7 @@ import type { OpenRequest } from './open-batch.ts';
 import { workflowLiveness } from './workflow-liveness.ts';
 
 export type UnfinishedDecision =
-  | { kind: 'redo'; batch: BatchReference; why: string; errorClass: string }
-  | { kind: 'resumed'; batch: Batch };
+  { kind: 'redo'; batch: BatchReference; why: string; errorClass: string } | { kind: 'resumed'; batch: Batch };
 
 /** What a start does about the load's unfinished batch: DESIGN §3, "Restart rules", row by row. */
 export async function decideUnfinished(
@@ -35,11 +34,15 @@ export async function decideUnfinished(
       if (request.resume) return { kind: 'resumed', batch: await resume(database, batch, request) };
       return redo('started anew while it was held', 'superseded');
     case 'retracting':
-      throw refused(`batch ${batch.batchId} is being retracted`, { where, next: 'let the retraction end, then start again' });
+      throw refused(`batch ${batch.batchId} is being retracted`, {
+        where,
+        next: 'let the retraction end, then start again',
+      });
     default:
   }
   // running or checking
-  if (batch.firstRunId === request.firstRunId) return redo('taken over by the next attempt of its own workflow', 'forced');
+  if (batch.firstRunId === request.firstRunId)
+    return redo('taken over by the next attempt of its own workflow', 'forced');
   const liveness = await workflowLiveness(engine.client, batch.workflowId, batch.firstRunId);
   if (liveness === 'closed') return redo('its workflow ended without finishing it', 'interrupted');
   if (liveness === 'running') {

@@ -29,7 +29,8 @@ export const rollBack =
       const tables = outputs
         .map((output) => output.table_name)
         .sort((a, b) => declared.indexOf(b) - declared.indexOf(a));
-      for (const table of tables) rows += await emptyOutput(database, table, at.batchId, (n) => report({ table, rows: rows + n }));
+      for (const table of tables)
+        rows += await emptyOutput(database, table, at.batchId, (n) => report({ table, rows: rows + n }));
       const final = batch.errorClass === 'cancelled' ? 'cancelled' : 'failed';
       const state = await changeState(database, at.batchId, final, { reason: batch.reason ?? undefined });
       return { state, rows };

@@ -163,7 +163,10 @@ class Lane {
       case 'again':
         break;
       case 'failed':
-        return { ...(await this.end('failed')), failure: { chunk: turn.n, message: turn.message, attempts: turn.attempts } };
+        return {
+          ...(await this.end('failed')),
+          failure: { chunk: turn.n, message: turn.message, attempts: turn.attempts },
+        };
       case 'stopped':
       case 'fenced':
         return this.end(turn.kind);

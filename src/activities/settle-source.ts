@@ -31,7 +31,10 @@ export const settleSource =
       while (open.length > 0) {
         const names = open
           .slice(0, 5)
-          .map((t) => `connection ${t.connectionId} (${[t.user, t.application].filter(Boolean).join(', ') || 'unknown'}, open ${t.ageSeconds ?? '?'} s)`);
+          .map(
+            (t) =>
+              `connection ${t.connectionId} (${[t.user, t.application].filter(Boolean).join(', ') || 'unknown'}, open ${t.ageSeconds ?? '?'} s)`,
+          );
         report({ waitingFor: names });
         if (Date.now() - started > MOST_WAIT_MS) {
           throw permanent(

@@ -42,7 +42,8 @@ async function methodOf({ database, batch }: BatchContext, n: number): Promise<C
 }
 
 async function applySettings(session: Session, settings: Record<string, string>): Promise<void> {
-  for (const [name, value] of Object.entries(settings)) await session.query(sql`select set_config(${name}, ${value}, true)`);
+  for (const [name, value] of Object.entries(settings))
+    await session.query(sql`select set_config(${name}, ${value}, true)`);
 }
 
 async function runStatements(

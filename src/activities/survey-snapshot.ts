@@ -1,7 +1,8 @@
 import type { LoadDefinition } from '../config/definition.ts';
 import type { Batch } from '../control/batch.ts';
 import { readSnapshots, type SnapshotRecord } from '../control/snapshots.ts';
-import { processingName, type Database } from '../database/dialect.ts';
+import type { Database } from '../database/dialect.ts';
+import { processingName } from '../sql/processing-name.ts';
 import { refused } from './failures.ts';
 
 /** What there is to take over: the failed batch's snapshot, or `_processing` tables of another tool. */

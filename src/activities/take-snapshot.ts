@@ -3,7 +3,8 @@ import { recordEvent } from '../control/events.ts';
 import { passGate } from '../control/gate.ts';
 import { clearWanted, lockLanding, markWanted, unfinishedWriters } from '../control/landing.ts';
 import { readSnapshots, recordSnapshot, recordSnapshotLineage } from '../control/snapshots.ts';
-import { processingName, type Database, type Holder, type Session } from '../database/dialect.ts';
+import type { Database, Holder, Session } from '../database/dialect.ts';
+import { processingName } from '../sql/processing-name.ts';
 import type { BatchReference } from '../workflows/messages.ts';
 import type { Engine } from './engine.ts';
 import { refused, toFailure } from './failures.ts';
@@ -74,7 +75,10 @@ async function refuseBeforehand(database: Database, tables: string[]): Promise<v
     }
   });
   if (reasons.length > 0) {
-    throw refused(`the snapshot cannot be taken: ${reasons.join('; ')}`, { where: tables.join(', '), next: [...next].join('; ') });
+    throw refused(`the snapshot cannot be taken: ${reasons.join('; ')}`, {
+      where: tables.join(', '),
+      next: [...next].join('; '),
+    });
   }
 }
 
@@ -111,9 +115,7 @@ async function swapWhenLocked(
   }
 }
 
-type Once =
-  | SnapshotOutcome
-  | { kind: 'locked out'; waitingFor: string; holders: Holder[] };
+type Once = SnapshotOutcome | { kind: 'locked out'; waitingFor: string; holders: Holder[] };
 
 async function swapOnce(
   session: Session,

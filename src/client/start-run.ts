@@ -2,7 +2,7 @@ import { userInfo, hostname } from 'node:os';
 import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError, type Client } from '@temporalio/client';
 import type { ParameterValue } from '../config/definition.ts';
 import { AlreadyRunningError, ConfigurationError, LoadFailedError } from '../errors.ts';
-import { forceReloadUpdate, type LoadInput, type SessionInput } from '../workflows/messages.ts';
+import { forceReloadUpdate, type LoadInput, type SessionInput, type SteerResult } from '../workflows/messages.ts';
 import type { ClientContext } from './context.ts';
 import { temporalFailure } from './connect.ts';
 import type { Named } from './names.ts';
@@ -92,7 +92,9 @@ async function join(context: ClientContext, client: Client, named: Named, option
   if (options.force === true) {
     const handle = client.workflow.getHandle(named.workflowId);
     const { answer } = await handle
-      .executeUpdate(forceReloadUpdate, { args: [{ requestedBy: options.requestedBy ?? requester() }] })
+      .executeUpdate<SteerResult, [{ requestedBy: string }]>(forceReloadUpdate.name, {
+        args: [{ requestedBy: options.requestedBy ?? requester() }],
+      })
       .catch((error: unknown) => {
         throw temporalFailure(context.target, error);
       });
@@ -121,7 +123,7 @@ export async function describeRun(
   try {
     const { status, runId, startTime, raw, parentExecution } = await client.workflow.getHandle(workflowId).describe();
     const firstRunId = raw.workflowExecutionInfo?.firstRunId || runId;
-    return { status: status.name, runId, firstRunId, startedAt: startTime, parentId: parentExecution?.workflowId };
+    return { status: status.name, runId, firstRunId, startedAt: startTime, parentId: parentExecution?.workflowId ?? undefined };
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return undefined;
     throw temporalFailure(context.target, error);

@@ -97,7 +97,11 @@ async function one(reader: Reader, database: Database, condition: RawSql, value:
   return rows[0] && batchOf(rows[0]);
 }
 
-export async function findBatch(database: Database, batchId: string, reader: Reader = database): Promise<Batch | undefined> {
+export async function findBatch(
+  database: Database,
+  batchId: string,
+  reader: Reader = database,
+): Promise<Batch | undefined> {
   return one(reader, database, raw('batch_id ='), batchId);
 }
 

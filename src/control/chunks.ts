@@ -35,7 +35,9 @@ export async function writePlan(
   if (rowCount === 0) return false;
   for (let start = 0; start < ranges.length; start += CHUNKS_A_STATEMENT) {
     const values = ranges.slice(start, start + CHUNKS_A_STATEMENT);
-    const strings = [`insert into ${database.ledger('chunk').text} (batch_id, stage, n, range_from, range_to) values (`];
+    const strings = [
+      `insert into ${database.ledger('chunk').text} (batch_id, stage, n, range_from, range_to) values (`,
+    ];
     const bound: unknown[] = [];
     values.forEach((range, i) => {
       bound.push(at.batchId, at.stage, start + i + 1, range.from, range.to);
@@ -56,7 +58,12 @@ export async function claimChunk(
   database: Database,
   at: { batchId: string; stage: number; lowWater: number },
 ): Promise<Chunk | undefined> {
-  const { rows } = await session.query<{ n: number; range_from: string | null; range_to: string | null; attempts: number }>(
+  const { rows } = await session.query<{
+    n: number;
+    range_from: string | null;
+    range_to: string | null;
+    attempts: number;
+  }>(
     sql`
     select n, range_from, range_to, attempts from ${database.ledger('chunk')}
     where batch_id = ${at.batchId} and stage = ${at.stage} and state = 'pending' and n >= ${at.lowWater}
@@ -103,7 +110,13 @@ export async function countChunks(
   database: Database,
   at: { batchId: string; stage: number },
 ): Promise<StageCounts> {
-  const { rows } = await reader.query<{ planned: number | null; pending: string; done: string; failed: string; n: string }>(
+  const { rows } = await reader.query<{
+    planned: number | null;
+    pending: string;
+    done: string;
+    failed: string;
+    n: string;
+  }>(
     sql`
     select s.planned_chunks as planned, count(*) filter (where c.state = 'pending') as pending,
       count(*) filter (where c.state = 'done') as done, count(*) filter (where c.state = 'failed') as failed,
@@ -138,7 +151,9 @@ export async function firstFailure(
   reader: Pick<Session, 'query'>,
   database: Database,
   batchId: string,
-): Promise<{ stage: string; n: number; planned: number; from: string | null; to: string | null; error: string } | undefined> {
+): Promise<
+  { stage: string; n: number; planned: number; from: string | null; to: string | null; error: string } | undefined
+> {
   const { rows } = await reader.query<{
     stage: string;
     n: number;

@@ -21,7 +21,12 @@ async function readMigrations(database: Database): Promise<Migration[]> {
   return Promise.all(
     files.map(async (name) => {
       const text = await readFile(`${directory}${name}`, 'utf8');
-      return { version: Number(name.slice(0, 3)), name, checksum: createHash('sha256').update(text).digest('hex'), text };
+      return {
+        version: Number(name.slice(0, 3)),
+        name,
+        checksum: createHash('sha256').update(text).digest('hex'),
+        text,
+      };
     }),
   );
 }
@@ -61,12 +66,16 @@ async function applyMissing(
 ): Promise<string[]> {
   // One migration at a time on a server, by a key that no batch has.
   await session.query(sql`select pg_advisory_xact_lock(hashtextextended(${`migrate:${database.controlSchema}`}, 0))`);
-  const { rows: found } = await session.query(sql`select 1 from pg_namespace where nspname = ${database.controlSchema}`);
+  const { rows: found } = await session.query(
+    sql`select 1 from pg_namespace where nspname = ${database.controlSchema}`,
+  );
   if (found.length === 0) await session.query(sql`create schema ${raw(schemaOf(database))}`);
   await session.query(sql`set local search_path = ${raw(schemaOf(database))}`);
   const { rows: there } = await session.query<{ oid: number | null }>(sql`select to_regclass('migration') as oid`);
   if (!there[0]?.oid) await session.query({ strings: [MIGRATION_TABLE], values: [] });
-  const { rows } = await session.query<{ version: number; checksum: string }>(sql`select version, checksum from migration`);
+  const { rows } = await session.query<{ version: number; checksum: string }>(
+    sql`select version, checksum from migration`,
+  );
   const known = new Map(rows.map((row) => [row.version, row.checksum]));
   const newest = Math.max(0, ...migrations.map((migration) => migration.version));
   if ([...known.keys()].some((version) => version > newest)) {
@@ -88,7 +97,12 @@ async function applyMissing(
 /** The SQL of all migrations as `migrate` would run it on an empty database, for a DBA to read or run. */
 export async function migrationScript(database: Database, project: string): Promise<string> {
   const schema = schemaOf(database);
-  const parts = ['begin;', `create schema if not exists ${schema};`, `set local search_path = ${schema};`, `${MIGRATION_TABLE};`];
+  const parts = [
+    'begin;',
+    `create schema if not exists ${schema};`,
+    `set local search_path = ${schema};`,
+    `${MIGRATION_TABLE};`,
+  ];
   for (const { version, name, checksum, text } of await readMigrations(database)) {
     parts.push(`-- ${name}`, text);
     parts.push(`insert into migration (version, name, checksum) values (${version}, '${name}', '${checksum}');`);

@@ -13,6 +13,14 @@ export async function findLastLoadAt(database: Database, batch: Batch): Promise<
   return rows[0]?.started_at;
 }
 
+/** The newest batch that this chain of workflow runs opened: what someone who follows it looks at. */
+export async function findNewestOfRun(database: Database, firstRunId: string): Promise<Batch | undefined> {
+  const { rows } = await database.query(sql`
+    select ${BATCH_COLUMNS} from ${database.ledger('batch')} where first_run_id = ${firstRunId}
+    order by attempt desc limit 1`);
+  return rows[0] && batchOf(rows[0]);
+}
+
 export interface StageReading {
   n: number;
   name: string;

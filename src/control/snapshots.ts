@@ -73,7 +73,12 @@ export async function recordSnapshotLineage(
 }
 
 /** A batch that takes over a failed one's snapshot takes over its lineage. */
-export async function inheritLineage(session: Session, database: Database, batchId: string, from: string): Promise<void> {
+export async function inheritLineage(
+  session: Session,
+  database: Database,
+  batchId: string,
+  from: string,
+): Promise<void> {
   await session.query(sql`
     insert into ${database.ledger('batch_input')} (batch_id, producer_batch_id, producer_load, via)
     select ${batchId}::bigint, producer_batch_id, producer_load, via from ${database.ledger('batch_input')}

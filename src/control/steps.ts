@@ -55,7 +55,12 @@ export async function openSteps(database: Database, batchId: string, phase: Step
 }
 
 /** A forced start goes past `after` steps that cannot be done. */
-export async function skipSteps(session: Session, database: Database, batchId: string, phase: StepPhase): Promise<number> {
+export async function skipSteps(
+  session: Session,
+  database: Database,
+  batchId: string,
+  phase: StepPhase,
+): Promise<number> {
   const { rowCount } = await session.query(sql`
     update ${database.ledger('step')} set state = 'skipped'
     where batch_id = ${batchId} and phase = ${phase} and state not in ('done', 'skipped')`);

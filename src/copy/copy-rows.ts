@@ -24,7 +24,11 @@ export interface CopyRequest {
  * Streams rows from one database into another as the servers' own COPY data: nothing is parsed here, and back-pressure
  * keeps memory flat. Runs inside the transactions that both sessions are in. Returns the rows that each end counted.
  */
-export async function copyRows(source: Session, target: Session, request: CopyRequest): Promise<{ read: number; written: number }> {
+export async function copyRows(
+  source: Session,
+  target: Session,
+  request: CopyRequest,
+): Promise<{ read: number; written: number }> {
   let sourceFailure: unknown;
   const out = openCopyOut(source, request.select, request.format);
   out.on('error', (error) => (sourceFailure ??= error));

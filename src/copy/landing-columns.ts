@@ -28,17 +28,24 @@ export async function landingColumns(
   const names = target.columns.map((column) => column.name);
   for (const column of source.columns) {
     const found = target.columns.find((candidate) => candidate.name === column.name);
-    if (OWN.has(column.name)) problems.push(`the source has a column ${column.name}, which the landing table keeps for itself`);
+    if (OWN.has(column.name))
+      problems.push(`the source has a column ${column.name}, which the landing table keeps for itself`);
     else if (!found) {
-      const near = nearest(column.name, names.filter((name) => !source.columns.some((other) => other.name === name)));
+      const near = nearest(
+        column.name,
+        names.filter((name) => !source.columns.some((other) => other.name === name)),
+      );
       problems.push(`${targetTable} has no column ${column.name} (${column.type})${near ? `; is it ${near}?` : ''}`);
     } else if (!found.generated) pairs.push({ name: column.name, source: column.castType, target: found.castType });
   }
   for (const column of target.columns) {
-    if (pairs.some((pair) => pair.name === column.name) || column.hasDefault || column.nullable || column.generated) continue;
-    if (column.name !== 'batch_id') problems.push(`${targetTable}.${column.name} is NOT NULL without a default, and the source has no such column`);
+    if (pairs.some((pair) => pair.name === column.name) || column.hasDefault || column.nullable || column.generated)
+      continue;
+    if (column.name !== 'batch_id')
+      problems.push(`${targetTable}.${column.name} is NOT NULL without a default, and the source has no such column`);
   }
-  if (!target.columns.some((column) => column.name === 'batch_id')) problems.push(`${targetTable} has no column batch_id`);
+  if (!target.columns.some((column) => column.name === 'batch_id'))
+    problems.push(`${targetTable} has no column batch_id`);
   if (problems.length > 0) {
     throw new ConfigurationError(`${sourceTable} does not fit ${targetTable}: ${problems.join('; ')}`, {
       where: file,

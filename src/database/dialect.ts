@@ -27,7 +27,7 @@ export interface Session {
   /** One of our own statements. */
   query<Row = Record<string, unknown>>(statement: SqlStatement): Promise<QueryResult<Row>>;
   /** A rendered user statement. Throws `TransactionLostError` when it ended the transaction that it ran in. */
-  run(statement: Pick<Rendered, "text" | "values">): Promise<QueryResult<unknown[]>>;
+  run(statement: Pick<Rendered, 'text' | 'values'>): Promise<QueryResult<unknown[]>>;
   begin(options?: BeginOptions): Promise<void>;
   /** Throws unless the server's answer is COMMIT: a failed transaction answers ROLLBACK without an error. */
   commit(): Promise<void>;
@@ -166,7 +166,12 @@ export interface Dialect {
   classify(error: unknown): ErrorFacts;
 
   /** Enters the gate of a batch within the session's transaction and reads the batch's state by the next statement. */
-  enterGate(session: Session, database: Database, batchId: string, mode: 'shared' | 'exclusive'): Promise<string | undefined>;
+  enterGate(
+    session: Session,
+    database: Database,
+    batchId: string,
+    mode: 'shared' | 'exclusive',
+  ): Promise<string | undefined>;
   /** BEGIN, shared gate, state and the lane's stop flag, in as few round trips as the server allows. */
   beginChunk(
     session: Session,
@@ -208,7 +213,13 @@ export interface Dialect {
    * The exclusive end of a window that begins now, as text: time: the server's clock less `lagMs`, floored to the column's
    * precision; numbers: the greatest value plus one step. Null: no rows (numbers).
    */
-  windowEnd(session: Session, table: string, column: ColumnFacts, kind: CursorKind, lagMs: number): Promise<string | null>;
+  windowEnd(
+    session: Session,
+    table: string,
+    column: ColumnFacts,
+    kind: CursorKind,
+    lagMs: number,
+  ): Promise<string | null>;
   /** Transactions that are open now and could still commit rows behind a window's end. */
   openTransactions(session: Session): Promise<OpenTransaction[]>;
   /** The condition of a window `[from, to)`, either end open when null. */
@@ -221,7 +232,12 @@ export interface Dialect {
   /** Why a landing table cannot be renamed away and replaced by a twin; empty: it can. */
   snapshotRefusals(session: Session, table: string): Promise<{ reason: string; next: string }[]>;
   /** All locks that a swap needs, or none. */
-  lockForSnapshot(session: Session, tables: string[], waitFirst: string | undefined, waitMs: number): Promise<LockResult>;
+  lockForSnapshot(
+    session: Session,
+    tables: string[],
+    waitFirst: string | undefined,
+    waitMs: number,
+  ): Promise<LockResult>;
   /** Renames `table` to its `_processing` name and puts an empty twin in its place, within the session's transaction. */
   swap(session: Session, database: Database, table: string): Promise<TableIdentity>;
   dropSnapshot(session: Session, processing: string, relationId: string): Promise<'dropped' | 'gone' | 'other'>;
@@ -234,9 +250,4 @@ export interface Dialect {
 /** A user's statement ended the transaction that it ran in (a procedure with COMMIT, for one). */
 export class TransactionLostError extends Error {
   override readonly name = 'TransactionLostError';
-}
-
-/** `acq.flight` → `acq.flight_processing`; quoted names keep their quotes. */
-export function processingName(table: string): string {
-  return table.endsWith('"') ? `${table.slice(0, -1)}_processing"` : `${table}_processing`;
 }

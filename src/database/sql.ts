@@ -40,7 +40,8 @@ export function renderSql(
   statement.values.forEach((value, i) => {
     if (value instanceof RawSql) text += value.text;
     else if (value instanceof SqlList) {
-      text += value.values.length === 0 ? '(null)' : `(${value.values.map((v) => placeholder(bound.push(v))).join(', ')})`;
+      text +=
+        value.values.length === 0 ? '(null)' : `(${value.values.map((v) => placeholder(bound.push(v))).join(', ')})`;
     } else text += placeholder(bound.push(value));
     text += statement.strings[i + 1] ?? '';
   });

@@ -76,6 +76,7 @@ export async function enterableDirectory(wanted: string, user: ServerUser | unde
   if (!found.isDirectory() || found.uid !== process.getuid?.()) {
     throw new UnreachableError(`${directory} belongs to someone else.`, { next: 'Remove it, then start again.' });
   }
+  await open(directory, user); // whatever our umask made of its mode
   return directory;
 }
 

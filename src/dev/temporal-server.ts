@@ -1,3 +1,4 @@
+import { SEARCH_ATTRIBUTES } from '../workflows/messages.ts';
 import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -36,15 +37,6 @@ export interface TemporalServer {
   from: string;
   stop(): Promise<void>;
 }
-
-/** The search attributes of Waybill's workflows, and their types (DESIGN §5). */
-export const SEARCH_ATTRIBUTES = {
-  WaybillLoad: 'Keyword',
-  WaybillKind: 'Keyword',
-  WaybillState: 'Keyword',
-  WaybillBatchId: 'Int',
-  WaybillRows: 'Int',
-} as const;
 
 const STOP: StopSignals = [{ signal: 'SIGTERM', waitMs: 10_000 }];
 const START_MS = 30_000;

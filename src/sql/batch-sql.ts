@@ -1,12 +1,7 @@
 import type { LoadDefinition, ParameterValue, StageDefinition } from '../config/definition.ts';
-import {
-  processingName,
-  type ChunkMethod,
-  type ChunkRange,
-  type ColumnFacts,
-  type Dialect,
-} from '../database/dialect.ts';
+import type { ChunkMethod, ChunkRange, ColumnFacts, Dialect } from '../database/dialect.ts';
 import { ConfigurationError } from '../errors.ts';
+import { processingName } from './processing-name.ts';
 import { renderStatement, type Bind, type Rendered } from './render.ts';
 import type { BraceUse, ParameterUse, Statement } from './statement.ts';
 

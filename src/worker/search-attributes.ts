@@ -1,14 +1,6 @@
 import type { Client } from '@temporalio/client';
 import type { Logger } from 'pino';
-
-/** The search attributes that loads set, with their types as the server calls them. */
-export const SEARCH_ATTRIBUTES = {
-  WaybillLoad: 'Keyword',
-  WaybillKind: 'Keyword',
-  WaybillState: 'Keyword',
-  WaybillBatchId: 'Int',
-  WaybillRows: 'Int',
-} as const;
+import { SEARCH_ATTRIBUTES } from '../workflows/messages.ts';
 
 /** Asked again after this long: somebody may have added what was missing. */
 const ASK_EVERY_MS = 60_000;

@@ -44,7 +44,9 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   const target = options.temporal ?? temporalTarget();
   if (!runtimeInstalled) {
     runtimeInstalled = true;
-    Runtime.install({ logger: new DefaultLogger('WARN', (entry) => log.warn({ temporal: entry.meta }, entry.message)) });
+    Runtime.install({
+      logger: new DefaultLogger('WARN', (entry) => log.warn({ temporal: entry.meta }, entry.message)),
+    });
   }
   const databases = new Databases(project.connections);
   let connection: NativeConnection;

@@ -95,7 +95,7 @@ async function open(
     params: input.params ?? {},
     requestedBy: input.requestedBy,
   };
-  for (let waits = 0; ; ) {
+  for (let waits = 0; ;) {
     // Not to be broken off: a batch that was opened while its opener was cancelled would be nobody's.
     const outcome = await CancellationScope.nonCancellable(async () => {
       try {
@@ -297,7 +297,10 @@ async function breakOff(
       return await conclude(batch, totals, input, progress, warnings);
     }
     if (state === 'rolling_back') {
-      const { state: final } = await activities.rollBack.executeWithOptions({ ...PATIENT, summary: cause.error.message }, [at]);
+      const { state: final } = await activities.rollBack.executeWithOptions(
+        { ...PATIENT, summary: cause.error.message },
+        [at],
+      );
       progress.state(final);
     }
   } catch (cleanUp) {
@@ -311,7 +314,9 @@ async function breakOff(
   if (interruption?.kind === 'force') return { kind: 'forced' };
   progress.phase(hold ? 'held' : 'rolled back');
   await condition(allHandlersFinished);
-  const held = hold ? { next: `waybill run ${batch.load} --resume goes on in this batch; without --resume it starts anew` } : {};
+  const held = hold
+    ? { next: `waybill run ${batch.load} --resume goes on in this batch; without --resume it starts anew` }
+    : {};
   if (cause.errorClass === 'cancelled' && !interruption) throw new CancelledFailure('cancelled, and rolled back');
   throw failureOf({ ...cause.error, ...held }, { batch: at });
 }
@@ -324,7 +329,10 @@ function causeOf(batch: OpenedBatch, error: unknown, steering: Steering): { erro
   const why = interruption?.reason ? `: ${interruption.reason}` : '';
   switch (interruption?.kind) {
     case 'cancel signal':
-      return { errorClass: 'cancelled', error: { type: FAILURE.cancelled, message: `cancelled${by}${why}`, where, next } };
+      return {
+        errorClass: 'cancelled',
+        error: { type: FAILURE.cancelled, message: `cancelled${by}${why}`, where, next },
+      };
     case 'force':
       return { errorClass: 'forced', error: { type: 'Forced', message: `reload forced${by}${why}`, where } };
     case 'timeout':
@@ -339,7 +347,8 @@ function causeOf(batch: OpenedBatch, error: unknown, steering: Steering): { erro
       };
     default:
   }
-  if (isCancellation(error)) return { errorClass: 'cancelled', error: { type: FAILURE.cancelled, message: 'cancelled', where, next } };
+  if (isCancellation(error))
+    return { errorClass: 'cancelled', error: { type: FAILURE.cancelled, message: 'cancelled', where, next } };
   const summary = summarize(error);
   return { errorClass: errorClassOf(summary), error: { ...summary, where: summary.where ?? where } };
 }
@@ -376,7 +385,9 @@ async function finishPublished(at: BatchReference, drop: boolean, after: boolean
   try {
     if (drop) await activities.dropSnapshot({ connection, batchId });
     if (after) {
-      await activities.runSteps.executeWithOptions({ ...PATIENT, summary: 'after' }, [{ connection, batchId, phase: 'after' }]);
+      await activities.runSteps.executeWithOptions({ ...PATIENT, summary: 'after' }, [
+        { connection, batchId, phase: 'after' },
+      ]);
     }
   } catch (error) {
     const summary = summarize(error);

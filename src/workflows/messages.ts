@@ -38,15 +38,7 @@ export interface BatchReference {
 }
 
 export type BatchState =
-  | 'running'
-  | 'checking'
-  | 'held'
-  | 'published'
-  | 'rolling_back'
-  | 'failed'
-  | 'cancelled'
-  | 'retracting'
-  | 'retracted';
+  'running' | 'checking' | 'held' | 'published' | 'rolling_back' | 'failed' | 'cancelled' | 'retracting' | 'retracted';
 
 export interface ErrorSummary {
   type: string;
@@ -93,6 +85,12 @@ export interface LoadProgress {
   continued: number;
 }
 
+/** Who steers, and why: kept in the ledger. */
+export interface SteerBy {
+  requestedBy?: string;
+  reason?: string;
+}
+
 export interface SteerResult {
   load: string;
   batch?: BatchReference;
@@ -125,20 +123,29 @@ export interface SessionProgress {
   loads: SessionLoadResult[];
 }
 
-export const cancelSignal = defineSignal<[{ requestedBy?: string; reason?: string }?]>('cancel');
-export const forceReloadSignal = defineSignal<[{ requestedBy?: string; reason?: string }?]>('forceReload');
+export const cancelSignal = defineSignal<[SteerBy?]>('cancel');
+export const forceReloadSignal = defineSignal<[SteerBy?]>('forceReload');
 export const pauseSignal = defineSignal('pause');
 export const resumeSignal = defineSignal('resume');
 export const setLanesSignal = defineSignal<[number]>('setLanes');
 
-export const cancelUpdate = defineUpdate<SteerResult, [{ requestedBy?: string; reason?: string }?]>('cancel');
-export const forceReloadUpdate = defineUpdate<SteerResult, [{ requestedBy?: string; reason?: string }?]>('forceReload');
+export const cancelUpdate = defineUpdate<SteerResult, [SteerBy]>('cancel');
+export const forceReloadUpdate = defineUpdate<SteerResult, [SteerBy]>('forceReload');
 export const pauseUpdate = defineUpdate<SteerResult>('pause');
 export const resumeUpdate = defineUpdate<SteerResult>('resume');
 export const setLanesUpdate = defineUpdate<SteerResult, [number]>('setLanes');
 
 export const progressQuery = defineQuery<LoadProgress>('progress');
 export const sessionProgressQuery = defineQuery<SessionProgress>('progress');
+
+/** Search attributes that loads set, with their types as the server calls them. */
+export const SEARCH_ATTRIBUTES = {
+  WaybillLoad: 'Keyword',
+  WaybillKind: 'Keyword',
+  WaybillState: 'Keyword',
+  WaybillBatchId: 'Int',
+  WaybillRows: 'Int',
+} as const;
 
 /** `load/<name>`: one at a time, because Temporal lets one workflow of an id run. */
 export const loadWorkflowId = (load: string): string => `load/${load}`;

@@ -26,16 +26,14 @@ export class Progress {
     this.view.batch = { connection: batch.connection, batchId: batch.batchId };
     this.view.lanes = batch.lanes;
     delete this.view.error;
-    this.view.stages = batch.stages.map(
-      (stage): StageProgress => ({
-        name: stage.name,
-        state: stage.chunksTotal === null ? 'waiting' : stage.chunksDone === stage.chunksTotal ? 'done' : 'running',
-        chunksDone: stage.chunksDone,
-        chunksTotal: stage.chunksTotal ?? 0,
-        rows: stage.rows,
-        lanes: 0,
-      }),
-    );
+    this.view.stages = batch.stages.map((stage): StageProgress => ({
+      name: stage.name,
+      state: stage.chunksTotal === null ? 'waiting' : stage.chunksDone === stage.chunksTotal ? 'done' : 'running',
+      chunksDone: stage.chunksDone,
+      chunksTotal: stage.chunksTotal ?? 0,
+      rows: stage.rows,
+      lanes: 0,
+    }));
     this.upsert([
       { key: ATTRIBUTES.load, value: batch.load },
       { key: ATTRIBUTES.kind, value: batch.kind },
@@ -100,7 +98,8 @@ function progressPage(view: LoadProgress): string {
   if (view.stages.length > 0) {
     lines.push('', '| | stage | chunks | rows | lanes |', '|---|---|---:|---:|---:|');
     for (const stage of view.stages) {
-      const total = stage.state === 'waiting' || stage.state === 'planning' ? '?' : stage.chunksTotal.toLocaleString('en');
+      const total =
+        stage.state === 'waiting' || stage.state === 'planning' ? '?' : stage.chunksTotal.toLocaleString('en');
       lines.push(
         `| ${MARKS[stage.state]} | ${stage.name} | ${stage.chunksDone.toLocaleString('en')} / ${total} | ` +
           `${stage.rows.toLocaleString('en')} | ${stage.lanes || ''} |`,

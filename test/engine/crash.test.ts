@@ -39,7 +39,7 @@ describe.each(servers)('what is killed, on $name', (server) => {
     expect(await world.states('core.order')).toEqual(['published']);
   });
 
-  test('a worker that sleeps past its heartbeat and wakes up writes nothing twice', async () => {
+  test('a worker that sleeps past its heartbeat and wakes up writes nothing twice', { timeout: 180_000 }, async () => {
     world = await World.create(server, ORDERS(4000, { rows: 100, byKey: true, sql: SLOW_SQL(0.15) }));
     const zombie = await world.workerProcess();
     const handle = await world.start('core.order');
@@ -48,13 +48,13 @@ describe.each(servers)('what is killed, on $name', (server) => {
     await world.worker();
     const asleep = await counts(world);
     // The other worker takes the lanes over when their heartbeats are missed.
-    await until(async () => (await counts(world)).done > asleep.done + 5, 40);
+    await until(async () => (await counts(world)).done > asleep.done + 5, 90);
     zombie.kill('SIGCONT');
     expect(await ended(handle)).toMatchObject({ ok: true, result: { rowsWritten: 4000 } });
     await expectWhole(world);
   });
 
-  test('a zombie of a batch that was redone meanwhile finds the gate shut', async () => {
+  test('a zombie of a batch that was redone meanwhile finds the gate shut', { timeout: 180_000 }, async () => {
     world = await World.create(server, ORDERS(4000, { rows: 100, byKey: true, sql: SLOW_SQL(0.1) }));
     const zombie = await world.workerProcess();
     const handle = await world.start('core.order');
@@ -63,7 +63,7 @@ describe.each(servers)('what is killed, on $name', (server) => {
     await handle.terminate('the test');
     await world.worker();
     const redone = await world.start('core.order');
-    await until(async () => (await world.states('core.order')).length === 2);
+    await until(async () => (await world.states('core.order')).length === 2, 90);
     zombie.kill('SIGCONT');
     expect(await ended(redone)).toMatchObject({ ok: true, result: { batch: { batchId: '2' } } });
     await expectWhole(world);
@@ -104,7 +104,9 @@ describe.each(servers.slice(0, 1))('Temporal itself, on $name', (server) => {
 
       const early = await world.run('core.order');
       expect(early).toMatchObject({ ok: false, type: 'Refused' });
-      expect(!early.ok && early.message).toMatch(/^batch 1 is running, started by a workflow that this Temporal server does not know/);
+      expect(!early.ok && early.message).toMatch(
+        /^batch 1 is running, started by a workflow that this Temporal server does not know/,
+      );
       expect(!early.ok && early.next).toMatch(/--force/);
       expect(await world.states('core.order')).toEqual(['running']);
 

@@ -12,13 +12,17 @@ import { expectWhole, ORDERS, SLOW_SQL, World } from './orders.ts';
 import { ended, until } from './world.ts';
 
 const done = async (world: World): Promise<number> =>
-  Number(await world.value(`select count(*) from waybill.chunk where state = 'done'
-                            and batch_id = (select max(batch_id) from waybill.batch)`));
+  Number(
+    await world.value(`select count(*) from waybill.chunk where state = 'done'
+                            and batch_id = (select max(batch_id) from waybill.batch)`),
+  );
 
 /** Statements of lanes that the server runs now. */
 const lanesAtWork = async (world: World): Promise<number> =>
-  Number(await world.value(`select count(*) from pg_stat_activity where application_name like 'waybill % lane %'
-                            and datname = current_database() and state <> 'idle'`));
+  Number(
+    await world.value(`select count(*) from pg_stat_activity where application_name like 'waybill % lane %'
+                            and datname = current_database() and state <> 'idle'`),
+  );
 
 describe.each(servers)('steering a load on $name', (server) => {
   let world: World;
@@ -47,7 +51,11 @@ describe.each(servers)('steering a load on $name', (server) => {
     const handle = await world.start('core.order');
     await until(async () => (await done(world)) > 2);
     await handle.signal(cancelSignal, { requestedBy: 'mary', reason: 'wrong day' });
-    expect(await ended(handle)).toMatchObject({ ok: false, type: 'Cancelled', message: 'cancelled by mary: wrong day' });
+    expect(await ended(handle)).toMatchObject({
+      ok: false,
+      type: 'Cancelled',
+      message: 'cancelled by mary: wrong day',
+    });
     expect(await world.states('core.order')).toEqual(['cancelled']);
     expect(await world.value('select count(*) from core.orders')).toBe('0');
     expect(await world.rows(`select what, requested_by from waybill.event where what = 'rolling_back'`)).toEqual([
@@ -61,7 +69,9 @@ describe.each(servers)('steering a load on $name', (server) => {
     const handle = await world.start('core.order');
     await until(async () => (await done(world)) > 2);
     await world.warehouse.query(`insert into acq.orders values (9001, 'late', 1)`);
-    expect(await handle.executeUpdate(forceReloadUpdate, { args: [{ requestedBy: 'joe' }] })).toMatchObject({ answer: 'accepted' });
+    expect(await handle.executeUpdate(forceReloadUpdate, { args: [{ requestedBy: 'joe' }] })).toMatchObject({
+      answer: 'accepted',
+    });
     expect(await ended(handle)).toMatchObject({ ok: true, result: { rowsWritten: 3000, batch: { batchId: '2' } } });
     await expectWhole(world);
     expect(await world.rows('select batch_id, state, attempt, error_class from waybill.batch order by 1')).toEqual([
@@ -94,11 +104,16 @@ describe.each(servers)('steering a load on $name', (server) => {
   });
 
   test('a load past its max_runtime is fenced and rolled back, as failed, with the reason', async () => {
-    world = await World.create(server, ORDERS(500, { rows: 100, byKey: true, sql: SLOW_SQL(30), yaml: 'max_runtime: 3s' }));
+    world = await World.create(
+      server,
+      ORDERS(500, { rows: 100, byKey: true, sql: SLOW_SQL(30), yaml: 'max_runtime: 3s' }),
+    );
     await world.worker();
     const result = await world.run('core.order');
     expect(result).toMatchObject({ ok: false, type: 'Timeout' });
-    expect(await world.rows('select state, error_class from waybill.batch')).toEqual([{ state: 'failed', error_class: 'timeout' }]);
+    expect(await world.rows('select state, error_class from waybill.batch')).toEqual([
+      { state: 'failed', error_class: 'timeout' },
+    ]);
     expect(await lanesAtWork(world)).toBe(0);
     expect(await world.value('select count(*) from core.orders')).toBe('0');
   });

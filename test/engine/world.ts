@@ -102,15 +102,19 @@ export class World {
 
   /** A worker in a process of its own, which can be killed or frozen. Resolves once it polls. */
   async workerProcess(): Promise<ChildProcess> {
-    const child = spawn(process.execPath, ['--import', 'tsx', fileURLToPath(new URL('./worker-process.ts', import.meta.url))], {
-      env: {
-        ...this.env,
-        WAYBILL_TEST_PROJECT: this.directory,
-        TEMPORAL_ADDRESS: this.address,
-        TEMPORAL_NAMESPACE: this.namespace,
+    const child = spawn(
+      process.execPath,
+      ['--import', 'tsx', fileURLToPath(new URL('./worker-process.ts', import.meta.url))],
+      {
+        env: {
+          ...this.env,
+          WAYBILL_TEST_PROJECT: this.directory,
+          TEMPORAL_ADDRESS: this.address,
+          TEMPORAL_NAMESPACE: this.namespace,
+        },
+        stdio: ['ignore', 'pipe', 'inherit'],
       },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
+    );
     this.processes.push(child);
     await new Promise<void>((resolve, reject) => {
       child.stdout!.on('data', (data: Buffer) => data.toString().includes('polling') && resolve());
@@ -184,7 +188,7 @@ export async function ended(handle: WorkflowHandle<typeof load>): Promise<Ended>
 }
 
 /** Waits until `probe` gives something; fails after `seconds`. */
-export async function until<T>(probe: () => Promise<T | undefined | false | null>, seconds = 30): Promise<T> {
+export async function until<T>(probe: () => Promise<T | undefined | false | null>, seconds = 60): Promise<T> {
   const end = Date.now() + seconds * 1000;
   for (;;) {
     const found = await probe();

@@ -61,7 +61,10 @@ export async function planKeys(
     ),
   );
   const distinct = bounds.map((row) => row.bound).filter((bound, i, all) => i === 0 || bound !== all[i - 1]);
-  const ranges: ChunkRange[] = distinct.map((bound, i) => ({ from: i === 0 ? null : bound, to: distinct[i + 1] ?? null }));
+  const ranges: ChunkRange[] = distinct.map((bound, i) => ({
+    from: i === 0 ? null : bound,
+    to: distinct[i + 1] ?? null,
+  }));
   const { rows: nulls } = await session.query<{ found: boolean }>(
     withValues(
       `select exists (select 1 from ${quoteTable(table)} where ${condition}not (${notNull})) as found`,

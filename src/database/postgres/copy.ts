@@ -8,8 +8,15 @@ export function openCopyOut(session: Session, select: string, format: 'binary' |
 }
 
 /** Starts a COPY … FROM STDIN on this session. Table and columns are quoted. */
-export function openCopyIn(session: Session, table: string, columns: string[], format: 'binary' | 'text'): CopyStreamQuery {
-  return (session as PostgresSession).client.query(copyFrom(`copy ${table} (${columns.join(', ')}) from stdin (format ${format})`));
+export function openCopyIn(
+  session: Session,
+  table: string,
+  columns: string[],
+  format: 'binary' | 'text',
+): CopyStreamQuery {
+  return (session as PostgresSession).client.query(
+    copyFrom(`copy ${table} (${columns.join(', ')}) from stdin (format ${format})`),
+  );
 }
 
 /** Types whose binary form is the same on every PostgreSQL: built in, no OIDs of the server inside. */

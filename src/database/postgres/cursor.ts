@@ -30,7 +30,14 @@ export async function windowEnd(
   }
   // date_trunc floors; a cast to timestamp(3) or to date after it cannot round up
   const digits = /\((\d)\)/.exec(column.type)?.[1];
-  const unit = column.type === 'date' ? 'day' : digits === '0' ? 'second' : Number(digits ?? 6) <= 3 ? 'milliseconds' : 'microseconds';
+  const unit =
+    column.type === 'date'
+      ? 'day'
+      : digits === '0'
+        ? 'second'
+        : Number(digits ?? 6) <= 3
+          ? 'milliseconds'
+          : 'microseconds';
   const { rows } = await session.query<{ end: string }>(sql`
     select date_trunc(${unit}, (clock_timestamp() - ${lagMs / 1000}::float8 * interval '1 second')::${raw(zoned(column))})::${raw(column.castType)}::text
       as ${raw('"end"')}`);

@@ -124,9 +124,9 @@ function clientConfig(definition: ConnectionDefinition): pg.ClientConfig {
     connectionString: definition.url,
     connectionTimeoutMillis: 10_000,
     keepAlive: true,
-    // ISO dates: windows and keys travel as text. The rest lets the server notice a client that is gone or asleep.
+    // ISO dates: windows and keys travel as text. Plain strings without escapes: what the lexer reads. The rest lets the server notice a client that is gone or asleep.
     options:
-      '-c datestyle=ISO -c intervalstyle=postgres -c idle_in_transaction_session_timeout=60s -c client_connection_check_interval=2s',
+      '-c datestyle=ISO -c intervalstyle=postgres -c standard_conforming_strings=on -c idle_in_transaction_session_timeout=60s -c client_connection_check_interval=2s',
     ...(tls === undefined
       ? {}
       : {

@@ -9,7 +9,13 @@ import { quoteName, quoteTable, quoteText } from './names.ts';
 import { dropSnapshot, lockForSnapshot, snapshotRefusals, swap } from './snapshot.ts';
 import { checkStatement, describeTable, hasRows, listTables, tableIdentity } from './tables.ts';
 
-const CASTS = { 'batch id': 'bigint', time: 'timestamptz', integer: 'bigint', decimal: 'numeric', boolean: 'boolean' } as const;
+const CASTS = {
+  'batch id': 'bigint',
+  time: 'timestamptz',
+  integer: 'bigint',
+  decimal: 'numeric',
+  boolean: 'boolean',
+} as const;
 
 /** PostgreSQL 14 and later (TID range scans). */
 export const postgresDialect: Dialect = {

@@ -93,9 +93,9 @@ function withoutValues(failure: ServerError, code: string): string {
     failure.column && `column ${failure.column}`,
   ].filter(Boolean);
   // "…: "value"" ends every message of class 22 that quotes one
-  const text = failure.message.replace(/: ".*$/s, '').replace(/"[^"]*"/g, (quoted) =>
-    code.startsWith('23') ? quoted : '"…"',
-  );
+  const text = failure.message
+    .replace(/: ".*$/s, '')
+    .replace(/"[^"]*"/g, (quoted) => (code.startsWith('23') ? quoted : '"…"'));
   return names.length > 0 && code.startsWith('22') ? `${text} (${names.join(', ')})` : text;
 }
 

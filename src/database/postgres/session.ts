@@ -39,7 +39,7 @@ export class PostgresSession implements Session {
     return results as unknown as pg.QueryResult[];
   }
 
-  async run(statement: Pick<Rendered, "text" | "values">): Promise<QueryResult<unknown[]>> {
+  async run(statement: Pick<Rendered, 'text' | 'values'>): Promise<QueryResult<unknown[]>> {
     const result = await this.client.query({
       text: statement.text,
       values: statement.values,

@@ -1,6 +1,7 @@
 /** The dialect's snapshot methods, over the steps in snapshot/. */
 import { parseTableName } from '../../sql/names.ts';
-import { processingName, type Database, type LockResult, type Session, type TableIdentity } from '../dialect.ts';
+import type { Database, LockResult, Session, TableIdentity } from '../dialect.ts';
+import { processingName } from '../../sql/processing-name.ts';
 import type { PostgresSession } from './session.ts';
 import { dropSnapshot as dropTable } from './snapshot/drop.ts';
 import { lockTables } from './snapshot/lock-tables.ts';
@@ -27,13 +28,17 @@ export async function lockForSnapshot(
 ): Promise<LockResult> {
   const named = tables.map((table) => ({ table, ...qualified(table) }));
   const first = named.find(({ table }) => table === waitFirst);
-  const result = await lockTables(clientOf(session), named, { lockTimeoutMs: waitMs, ...(first ? { waitFirst: first } : {}) });
+  const result = await lockTables(clientOf(session), named, {
+    lockTimeoutMs: waitMs,
+    ...(first ? { waitFirst: first } : {}),
+  });
   if (result.locked) return result;
   const { waitingFor } = result;
   return {
     locked: false,
     waitingFor:
-      named.find(({ schema, name }) => schema === waitingFor.schema && name === waitingFor.name)?.table ?? waitingFor.name,
+      named.find(({ schema, name }) => schema === waitingFor.schema && name === waitingFor.name)?.table ??
+      waitingFor.name,
     holders: result.holders.map((holder) => ({
       connectionId: String(holder.pid),
       user: holder.user,

@@ -13,7 +13,12 @@ const KINDS: Record<string, string> = {
 /** Columns and indexes of a table, undefined if there is none of that name. */
 export async function describeTable(database: Database, table: string): Promise<TableFacts | undefined> {
   const relation = quoteTable(table);
-  const { rows } = await database.query<{ oid: number; kind: string; columns: ColumnFacts[]; indexes: IndexFacts[] }>(sql`
+  const { rows } = await database.query<{
+    oid: number;
+    kind: string;
+    columns: ColumnFacts[];
+    indexes: IndexFacts[];
+  }>(sql`
     select c.oid, c.relkind as kind,
       (select coalesce(json_agg(json_build_object(
           'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'castType', format_type(a.atttypid, -1),

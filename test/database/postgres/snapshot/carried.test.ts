@@ -13,12 +13,12 @@ describe.each(servers)('what the twin has on $name', (server) => {
   const version = Number(/\d+/.exec(server.name)![0]);
   const here = PROPERTIES.filter((property) => version >= (property.since ?? 0));
 
-  test.each(here)('$title', async ({ setUp, role }) => {
+  test.each(here)('$title', async ({ alone, setUp, role }) => {
     scene = await Scene.open(server);
     const { client } = scene;
     const bare = await describeTable(client, 'acq.flight');
     await client.query(`insert into acq.flight values (1, 'a', 'b')`);
-    await client.query(setUp.replaceAll(':db', scene.databaseName));
+    await scene.setUp([...(alone ?? []), setUp]);
     const before = await describeTable(client, 'acq.flight');
     expect(before, 'the description sees this property').not.toEqual(bare);
     const rows = await client.query('select count(*) from acq.flight');
@@ -40,8 +40,7 @@ describe.each(servers)('what the twin has on $name', (server) => {
   test('all of them at once, three times over', async () => {
     scene = await Scene.open(server);
     const { client } = scene;
-    for (const { setUp, together } of here)
-      if (together !== false) await client.query(setUp.replaceAll(':db', scene.databaseName));
+    for (const { alone, setUp, together } of here) if (together !== false) await scene.setUp([...(alone ?? []), setUp]);
     const before = await describeTable(client, 'acq.flight');
     for (let round = 0; round < 3; round += 1) {
       const { oid } = await scene.swap();

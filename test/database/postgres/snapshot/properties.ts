@@ -2,6 +2,8 @@
 export interface Property {
   title: string;
   setUp: string;
+  /** Run first, each alone: what cannot be part of a transaction. */
+  alone?: string[];
   /** First major version that knows it. */
   since?: number;
   /** The role that takes the snapshot. Default: the superuser. */
@@ -119,6 +121,21 @@ export const PROPERTIES: Property[] = [
     title: 'extended statistics',
     setUp: `create schema stats; create statistics stats.pair (ndistinct, mcv) on id, v from acq.flight; create statistics acq.expr on (lower(note)) from acq.flight;
       alter statistics stats.pair set statistics 77; comment on statistics stats.pair is 'pair'`,
+  },
+  {
+    title: 'tablespaces of the table and of its indexes, whatever default_tablespace says',
+    alone: [
+      'set allow_in_place_tablespaces = on',
+      `create tablespace one_:db location ''`,
+      `create tablespace two_:db location ''`,
+    ],
+    setUp: `alter table acq.flight set tablespace one_:db; create index in_two on acq.flight (id) tablespace two_:db; create index in_none on acq.flight (id);
+      alter table acq.flight add constraint uq_two unique (id, v) using index tablespace two_:db; set default_tablespace = 'two_:db'`,
+  },
+  {
+    title: 'the access method',
+    setUp: `create access method other_heap type table handler heap_tableam_handler; create table acq.again (like acq.flight) using other_heap; drop table acq.flight; alter table acq.again rename to flight`,
+    together: false,
   },
   {
     title: 'statistics targets and column options',

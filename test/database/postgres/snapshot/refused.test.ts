@@ -15,8 +15,7 @@ describe.each(servers)('what cannot be snapshotted on $name', (server) => {
   test.each(REFUSED_TABLES)('$title', async ({ setUp, reason, role, tearDown }) => {
     scene = await Scene.open(server);
     const { client } = scene;
-    const sql = (text: string) => text.replaceAll(':db', scene.databaseName);
-    await client.query(sql(setUp));
+    await scene.setUp([setUp]);
     if (role) await client.query(`set session authorization ${role}`);
     try {
       const refusals = await snapshotRefusals(client, FLIGHT);
@@ -33,7 +32,7 @@ describe.each(servers)('what cannot be snapshotted on $name', (server) => {
       expect((await client.query(OBJECTS)).rows).toEqual(before.rows);
     } finally {
       await client.query('reset session authorization');
-      if (tearDown) for (const statement of sql(tearDown).split(';')) await client.query(statement);
+      if (tearDown) await scene.setUp(tearDown.split(';'));
     }
   });
 

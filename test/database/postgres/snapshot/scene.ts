@@ -46,8 +46,9 @@ export class Scene {
     return client;
   }
 
-  get databaseName(): string {
-    return this.database.name;
+  /** Runs SQL in which `:db` is the database's name, for what has to be unique on the server. */
+  async setUp(statements: readonly string[]): Promise<void> {
+    for (const statement of statements) await this.client.query(statement.replaceAll(':db', this.database.name));
   }
 
   async close(): Promise<void> {

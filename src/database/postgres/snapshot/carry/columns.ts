@@ -2,7 +2,7 @@ import type { CarryQuestion } from './carried.ts';
 
 /** The table with its columns, access method, storage parameters (those of its TOAST table too) and tablespace. */
 const CREATE_TABLE: CarryQuestion = `
-with recursive columns as (
+with columns as (
   select string_agg(format('%I %s%s%s%s', a.attname, format_type(a.atttypid, a.atttypmod),
       case a.attcompression when 'p' then ' compression pglz' when 'l' then ' compression lz4' else '' end,
       case when a.attcollation <> y.typcollation

@@ -14,7 +14,7 @@ join pg_namespace n on n.oid = v.relnamespace`;
  * on it, but its options (security_barrier, security_invoker, check_option) only if they are said again.
  */
 const RE_POINT: CarryQuestion = `
-with recursive view as (${DEPENDENT_VIEWS})
+with view as (${DEPENDENT_VIEWS})
 select format('create or replace view %I.%I%s as %s', nspname, relname,
   ' with (' || (select string_agg(format('%I=%L', option_name, option_value), ', ') from pg_options_to_table(reloptions)) || ')',
   pg_get_viewdef(oid)) as statement
@@ -22,7 +22,7 @@ from view order by oid`;
 
 /** INSTEAD rules of such views that write to the table. */
 const RE_POINT_RULES: CarryQuestion = `
-with recursive view as (${DEPENDENT_VIEWS})
+with view as (${DEPENDENT_VIEWS})
 select regexp_replace(pg_get_ruledef(r.oid), '^CREATE RULE', 'CREATE OR REPLACE RULE') as statement
 from view join pg_rewrite r on r.ev_class = view.oid and r.ev_type <> '1'
 order by r.oid`;

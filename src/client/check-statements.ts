@@ -1,0 +1,113 @@
+import type { LoadDefinition, SqlSource, StageDefinition } from '../config/definition.ts';
+import type { Problem } from '../config/problem.ts';
+import type { Databases } from '../database/databases.ts';
+import type { ColumnFacts, Database } from '../database/dialect.ts';
+import { renderForBatch, type BatchValues, type Cut } from '../sql/batch-sql.ts';
+import type { RenderedStatement } from '../sql/render.ts';
+import { renderedPosition } from '../sql/rendered-position.ts';
+import { parseStatements, type Statement } from '../sql/statement.ts';
+
+/** Statements that a server can parse and plan without running them. All others only show when they run. */
+const PLANNABLE = new Set(['select', 'insert', 'update', 'delete', 'merge', 'values', 'with', 'table']);
+/** After one of these, a later statement may name what does not exist yet. */
+const MAKES = new Set(['create', 'alter', 'drop']);
+
+/** How many statements the server has planned, and how many can only be seen when they run. */
+export interface StatementCheck {
+  checked: number;
+  unchecked: number;
+  problems: Problem[];
+}
+
+/** Lets the databases parse and plan every statement of the loads. A problem stands where the statement is written. */
+export async function checkStatements(
+  loads: LoadDefinition[],
+  databases: Databases,
+): Promise<StatementCheck> {
+  const total: StatementCheck = { checked: 0, unchecked: 0, problems: [] };
+  for (const load of loads) {
+    const found = await checkLoad(load, databases.get(load.connection));
+    total.checked += found.checked;
+    total.unchecked += found.unchecked;
+    total.problems.push(...found.problems);
+  }
+  return total;
+}
+
+async function checkLoad(load: LoadDefinition, database: Database): Promise<StatementCheck> {
+  const result: StatementCheck = { checked: 0, unchecked: 0, problems: [] };
+  const values = dummyValues(load);
+  // Unqualified names would be looked up elsewhere than at run time.
+  const elsewhere = load.sessionParams['search_path'] !== undefined;
+  let made = elsewhere;
+  for (const { source, stage } of sourcesOf(load)) {
+    const cut = stage && (await dummyCut(database, stage));
+    for (const statement of parseStatements(source, database.dialect.sql)) {
+      if (!PLANNABLE.has(statement.verb)) {
+        made ||= MAKES.has(statement.verb);
+        result.unchecked += 1;
+        continue;
+      }
+      const rendered = renderForBatch(statement, values, database.dialect, stage, cut) as RenderedStatement;
+      const complaint = await database.dialect.checkStatement(database, rendered.text);
+      if (complaint !== undefined && made && /does not exist/.test(complaint.message)) {
+        result.unchecked += 1;
+        continue;
+      }
+      result.checked += 1;
+      if (complaint) result.problems.push(problemOf(statement, rendered, complaint));
+    }
+  }
+  return result;
+}
+
+function sourcesOf(load: LoadDefinition): { source: SqlSource; stage?: StageDefinition }[] {
+  return [
+    ...load.before.map((source) => ({ source })),
+    ...load.stages.flatMap((stage) => stage.sql.map((source) => ({ source, stage }))),
+    ...load.checks.map(({ sql }) => ({ source: sql })),
+    ...load.after.map((source) => ({ source })),
+  ];
+}
+
+/**
+ * Values of a batch that nobody opens. A snapshot does not exist before a batch takes it, so the landing table, which has
+ * the same columns, stands in: a load without inputs renders its braces as the tables themselves.
+ */
+function dummyValues(load: LoadDefinition): BatchValues {
+  const inputs = new Set(load.inputs.map(({ table }) => table));
+  const producers = Object.fromEntries(Object.entries(load.producers).filter(([table]) => !inputs.has(table)));
+  const now = new Date().toISOString();
+  return {
+    definition: { ...load, inputs: [], producers },
+    batchId: '0',
+    loadAt: now,
+    lastLoadAt: now,
+    params: load.params,
+    consumed: {},
+    invisible: [],
+  };
+}
+
+async function dummyCut(database: Database, stage: StageDefinition): Promise<Cut | undefined> {
+  if (!stage.chunk) return undefined;
+  const facts = await database.dialect.describeTable(database, stage.chunk.input);
+  const key = (stage.chunk.key ?? [])
+    .map((name) => facts?.columns.find((column) => column.name === name))
+    .filter((column): column is ColumnFacts => column !== undefined);
+  return { method: key.length > 0 ? 'key' : 'once', range: { from: null, to: null }, key };
+}
+
+function problemOf(
+  statement: Statement,
+  rendered: RenderedStatement,
+  complaint: { message: string; position?: number },
+): Problem {
+  const { position } = complaint;
+  // Servers count characters from 1; offsets here are UTF-16 units.
+  const at =
+    position === undefined
+      ? { line: statement.line, column: statement.column }
+      : renderedPosition(statement, rendered, [...rendered.text].slice(0, position - 1).join('').length);
+  return { file: statement.file, ...at, message: complaint.message, severity: 'error' };
+}

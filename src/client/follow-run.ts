@@ -1,0 +1,197 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { WorkflowFailedError, WorkflowNotFoundError, type Client, type WorkflowHandle } from '@temporalio/client';
+import type { Batch } from '../control/batch.ts';
+import { readStages, type StageReading } from '../control/reading.ts';
+import { UnreachableError } from '../errors.ts';
+import {
+  loadWorkflowId,
+  progressQuery,
+  sessionProgressQuery,
+  type BatchReference,
+  type LoadProgress,
+  type LoadResult,
+  type SessionLoadResult,
+  type SessionProgress,
+  type SessionResult,
+} from '../workflows/messages.ts';
+import { temporalFailure } from './connect.ts';
+import type { ClientContext } from './context.ts';
+import { batchOfRun, ifReachable } from './ledger.ts';
+import type { Named } from './names.ts';
+import { endedBadly, endedWell, type RunEnd } from './run-end.ts';
+import { describeRun, type StartedRun } from './start-run.ts';
+
+/** One load of a run at this moment. */
+export interface LoadLook {
+  load: string;
+  /** As its workflow says; a load that is followed by itself is `running` until its end. */
+  status: SessionLoadResult['status'];
+  /** What its workflow does now, in words; undefined: it has not said. */
+  phase: string | undefined;
+  paused: boolean;
+  batch: Pick<Batch, 'batchId' | 'state'> | undefined;
+  stages: StageReading[];
+  error: string | undefined;
+}
+
+/** How long Temporal may be away before a follower gives up; the load itself goes on when it is back. */
+const PATIENCE_MS = 60_000;
+const QUERY_MS = 3_000;
+/** Not more often than this is a workflow asked: each question costs its worker a little. */
+const ASK_EVERY_MS = 1_000;
+
+/** Follows one run to its end: what it does now from the ledger, and from its workflow what the ledger does not say. */
+export class RunFollower {
+  private readonly handle: WorkflowHandle;
+  private readonly asked = new Map<string, { at: number; answer: unknown; busy: boolean }>();
+  private readonly children = new Map<string, { at: number; firstRunId: string | undefined }>();
+
+  constructor(
+    private readonly context: ClientContext,
+    private readonly client: Client,
+    readonly named: Named,
+    readonly run: StartedRun,
+  ) {
+    this.handle = this.handleOf(named.workflowId, run.firstRunId);
+  }
+
+  /** Waits for the end, through restarts of Temporal. Resolves however it ends; rejects when Temporal stays away. */
+  async result(): Promise<RunEnd> {
+    const at = { context: this.context, client: this.client, named: this.named, firstRunId: this.run.firstRunId };
+    for (let lostAt: number | undefined; ; ) {
+      try {
+        return await endedWell(at, (await this.handle.result()) as LoadResult | SessionResult);
+      } catch (error) {
+        if (error instanceof WorkflowFailedError || error instanceof WorkflowNotFoundError) {
+          return endedBadly(at, error, await this.sessionLoads());
+        }
+        const failure = temporalFailure(this.context.target, error);
+        lostAt ??= Date.now();
+        if (!(failure instanceof UnreachableError) || Date.now() - lostAt > PATIENCE_MS) throw failure;
+        await sleep(1_000);
+      }
+    }
+  }
+
+  /** What it does now. Never rejects: what cannot be read is left out. */
+  async look(): Promise<LoadLook[]> {
+    if (this.named.kind === 'load') {
+      const progress = this.ask<LoadProgress>(this.named.workflowId, this.run.firstRunId, progressQuery.name);
+      return [await this.lookAtLoad(this.named.name, 'running', this.run.firstRunId, progress)];
+    }
+    const session = this.ask<SessionProgress>(this.named.workflowId, this.run.firstRunId, sessionProgressQuery.name);
+    const loads = session?.loads ?? this.named.session.loads.map((load) => ({ load, status: 'waiting' as const }));
+    return Promise.all(loads.map((result) => this.lookAtChild(result)));
+  }
+
+  private async lookAtChild(result: SessionLoadResult): Promise<LoadLook> {
+    const { load, status, batch } = result;
+    if (status === 'waiting' || status === 'nothing' || status === 'skipped') {
+      return { ...nothingYet(load, status), error: result.error?.message };
+    }
+    const firstRunId = await this.childRun(load, status === 'running');
+    const id = loadWorkflowId(load);
+    const progress =
+      status === 'running' && firstRunId !== undefined
+        ? this.ask<LoadProgress>(id, firstRunId, progressQuery.name)
+        : undefined;
+    const look = await this.lookAtLoad(load, status, firstRunId, progress, batch);
+    return { ...look, error: result.error?.message ?? look.error };
+  }
+
+  private async lookAtLoad(
+    load: string,
+    status: SessionLoadResult['status'],
+    firstRunId: string | undefined,
+    progress: LoadProgress | undefined,
+    reference: BatchReference | undefined = progress?.batch,
+  ): Promise<LoadLook> {
+    const connection = reference?.connection ?? this.context.project.loads[load]?.connection;
+    const told = {
+      ...nothingYet(load, status),
+      phase: progress?.phase,
+      paused: progress?.paused ?? false,
+      error: progress?.error?.message,
+    };
+    if (connection === undefined) return told;
+    const read = await ifReachable(async () => {
+      const database = this.context.databases.get(connection);
+      // The newest batch of the run first: a forced reload has opened another since the workflow was asked.
+      const batch =
+        (firstRunId === undefined ? undefined : await batchOfRun(database, firstRunId, undefined)) ??
+        (await batchOfRun(database, '', reference));
+      return batch && { batch, stages: await readStages(database, batch.batchId) };
+    });
+    return read ? { ...told, ...read } : { ...told, stages: stagesOf(progress), batch: batchOf(progress) };
+  }
+
+  /** The last answer of a query; asks again in the background when it has grown old. */
+  private ask<T>(workflowId: string, firstRunId: string, query: string): T | undefined {
+    const key = `${workflowId} ${firstRunId}`;
+    const known = this.asked.get(key) ?? { at: 0, answer: undefined, busy: false };
+    this.asked.set(key, known);
+    if (!known.busy && Date.now() - known.at >= ASK_EVERY_MS) {
+      known.busy = true;
+      this.client
+        .withDeadline(Date.now() + QUERY_MS, () => this.handleOf(workflowId, firstRunId).query(query))
+        .then(
+          (answer) => (known.answer = answer),
+          () => undefined, // no worker, or it has just ended: the ledger says what there is
+        )
+        .finally(() => Object.assign(known, { busy: false, at: Date.now() }));
+    }
+    return known.answer as T | undefined;
+  }
+
+  private async childRun(load: string, running: boolean): Promise<string | undefined> {
+    const known = this.children.get(load);
+    if (known && (!running || Date.now() - known.at < ASK_EVERY_MS)) return known.firstRunId;
+    const run = await ifReachable(() => describeRun(this.context, this.client, loadWorkflowId(load)));
+    this.children.set(load, { at: Date.now(), firstRunId: run?.firstRunId });
+    return run?.firstRunId;
+  }
+
+  /** A session that was cancelled ends without a list of its loads: its workflow still answers for them. */
+  private async sessionLoads(): Promise<SessionLoadResult[]> {
+    if (this.named.kind === 'load') return [];
+    const { workflowId, session } = this.named;
+    const handle = this.handleOf(workflowId, this.run.firstRunId);
+    const progress = await ifReachable(() =>
+      this.client.withDeadline(Date.now() + QUERY_MS, () => handle.query<SessionProgress>(sessionProgressQuery.name)),
+    );
+    return progress?.loads ?? session.loads.map((load) => ({ load, status: 'waiting' }));
+  }
+
+  private handleOf(workflowId: string, firstRunId: string): WorkflowHandle {
+    return this.client.workflow.getHandle(workflowId, undefined, { firstExecutionRunId: firstRunId });
+  }
+}
+
+const nothingYet = (load: string, status: SessionLoadResult['status']): LoadLook => ({
+  load,
+  status,
+  phase: undefined,
+  paused: false,
+  batch: undefined,
+  stages: [],
+  error: undefined,
+});
+
+function batchOf(progress: LoadProgress | undefined): LoadLook['batch'] {
+  if (!progress?.batch || !progress.state) return undefined;
+  return { batchId: progress.batch.batchId, state: progress.state };
+}
+
+/** The workflow's own counts, which are a lane's slice behind the ledger's. */
+function stagesOf(progress: LoadProgress | undefined): StageReading[] {
+  return (progress?.stages ?? []).map((stage, i) => ({
+    n: i + 1,
+    name: stage.name,
+    total: stage.state === 'waiting' || stage.state === 'planning' ? null : stage.chunksTotal,
+    done: stage.chunksDone,
+    failed: 0,
+    rows: stage.rows,
+    startedAt: null,
+    finishedAt: null,
+  }));
+}

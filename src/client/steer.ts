@@ -1,0 +1,105 @@
+import { WorkflowNotFoundError, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError } from '@temporalio/client';
+import { findLatest } from '../control/batch.ts';
+import { recordEvent } from '../control/events.ts';
+import { findNewestOfRun } from '../control/reading.ts';
+import { isUnfinished } from '../control/states.ts';
+import { ConfigurationError, LoadFailedError, UnreachableError } from '../errors.ts';
+import { loadWorkflowId, type SteerResult } from '../workflows/messages.ts';
+import { temporalFailure } from './connect.ts';
+import type { ClientContext } from './context.ts';
+import { RunFollower } from './follow-run.ts';
+import { ifReachable } from './ledger.ts';
+import { findLoad, findName, type Named } from './names.ts';
+import { describeRun, requester } from './start-run.ts';
+import { requireWorker } from './workers.ts';
+
+/** How long a worker may take to answer: it is busy, or it has just died. */
+const ANSWER_MS = 20_000;
+
+export type Steering = { update: 'pause' } | { update: 'resume' } | { update: 'setLanes'; lanes: number };
+
+/** Asks a running load for something and gives its answer. Throws `LoadFailedError` when it does not run. */
+export async function steer(context: ClientContext, name: string, steering: Steering): Promise<SteerResult> {
+  findLoad(context.project, name);
+  if (steering.update === 'setLanes' && !(Number.isInteger(steering.lanes) && steering.lanes >= 1)) {
+    throw new ConfigurationError(`${steering.lanes} is no number of lanes`, { next: 'give a whole number from 1 on' });
+  }
+  const client = await context.temporal();
+  const workflowId = loadWorkflowId(name);
+  const run = await describeRun(context, client, workflowId);
+  if (run?.status !== 'RUNNING') throw await notRunning(context, findName(context.project, name));
+  await requireWorker(client, context.project.taskQueue).catch((error: unknown) => {
+    throw temporalFailure(context.target, error);
+  });
+  const args = steering.update === 'setLanes' ? [steering.lanes] : [];
+  try {
+    return await client.withDeadline(Date.now() + ANSWER_MS, () =>
+      client.workflow.getHandle(workflowId).executeUpdate<SteerResult, [number?]>(steering.update, { args: args as [number] }),
+    );
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) throw await notRunning(context, findName(context.project, name));
+    if (error instanceof WorkflowUpdateFailedError) {
+      throw new ConfigurationError(error.cause?.message ?? error.message, { where: `workflow ${workflowId}`, cause: error });
+    }
+    if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) {
+      throw new UnreachableError(`${name} did not answer within ${ANSWER_MS / 1000} s`, {
+        where: `workflow ${workflowId}`,
+        next: 'its worker is busy or has just died: try again',
+        cause: error,
+      });
+    }
+    throw temporalFailure(context.target, error);
+  }
+}
+
+/** Asks a running load or session to end; follow it to see it roll back. Throws `LoadFailedError` when it does not run. */
+export async function cancelRun(
+  context: ClientContext,
+  name: string,
+  by: { requestedBy?: string | undefined; reason?: string | undefined } = {},
+): Promise<RunFollower> {
+  const named = findName(context.project, name);
+  const client = await context.temporal();
+  const run = await describeRun(context, client, named.workflowId);
+  if (run?.status !== 'RUNNING') throw await notRunning(context, named);
+  if (named.kind === 'load') {
+    // Temporal's cancel carries no names; the ledger keeps who it was.
+    await ifReachable(async () => {
+      const database = context.databases.get(named.load.connection);
+      const batch = await findNewestOfRun(database, run.firstRunId);
+      if (!batch || !isUnfinished(batch.state)) return;
+      const { requestedBy = requester(), reason } = by;
+      await recordEvent(database, database, batch.batchId, 'cancel_requested', { requestedBy, reason });
+    });
+  }
+  try {
+    await client.workflow.getHandle(named.workflowId, undefined, { firstExecutionRunId: run.firstRunId }).cancel();
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) throw await notRunning(context, named);
+    throw temporalFailure(context.target, error);
+  }
+  return new RunFollower(context, client, named, {
+    workflowId: named.workflowId,
+    firstRunId: run.firstRunId,
+    how: 'attached',
+  });
+}
+
+/** Says what there is instead. */
+async function notRunning(context: ClientContext, named: Named): Promise<LoadFailedError> {
+  const where = `workflow ${named.workflowId}`;
+  if (named.kind === 'session') {
+    return new LoadFailedError(`session ${named.name} is not running`, { where, next: 'see: waybill status' });
+  }
+  const latest = await ifReachable(() => findLatest(context.databases.get(named.load.connection), named.name));
+  const found = latest
+    ? `its newest batch, ${latest.batchId}, is ${latest.state}${latest.finishedAt ? ` since ${latest.finishedAt.toISOString()}` : ''}`
+    : 'it never ran';
+  const next =
+    latest?.state === 'held'
+      ? `go on in it: waybill run ${named.name} --resume; begin anew: waybill run ${named.name}`
+      : latest && isUnfinished(latest.state)
+        ? `nothing works on it: waybill run ${named.name} rolls it back and does it again`
+        : `start it: waybill run ${named.name}`;
+  return new LoadFailedError(`${named.name} is not running; ${found}`, { where, next });
+}

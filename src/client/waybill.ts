@@ -1,0 +1,160 @@
+import type { Client } from '@temporalio/client';
+import { loadProject, type LoadedProject } from '../config/load-project.ts';
+import { migrate, migrationScript } from '../control/migrate.ts';
+import { Databases } from '../database/databases.ts';
+import type { SteerResult } from '../workflows/messages.ts';
+import { connectTemporal, temporalTarget, type TemporalTarget } from './connect.ts';
+import { writtenConnections, type ClientContext } from './context.ts';
+import { RunFollower } from './follow-run.ts';
+import { databaseFailure, findWrittenBatch } from './ledger.ts';
+import { findLoad, findName } from './names.ts';
+import { previewLoad, type LoadPreview } from './preview-load.ts';
+import { readStatus, type LoadStatusRow } from './read-status.ts';
+import { readBatchDetails, type BatchDetails } from './show-batch.ts';
+import { describeRun, startRun, type RunOptions } from './start-run.ts';
+import { cancelRun, steer } from './steer.ts';
+import { validateFiles, validateProject, type Validation } from './validate-project.ts';
+import { LoadFailedError } from '../errors.ts';
+
+export interface OpenOptions {
+  /** The folder of `waybill.yaml`. */
+  project: string;
+  /** Where `${NAME}` and `TEMPORAL_*` come from. Default: the process's environment. */
+  env?: NodeJS.ProcessEnv;
+  /** Where Temporal is. Default: what the environment says. */
+  temporal?: TemporalTarget;
+  /** Open it although variables of connection URLs are not set: the files can be validated. Default false. */
+  allowMissingEnvironment?: boolean;
+}
+
+/**
+ * A project and its verbs, the same as on the command line. Nothing is connected before it is needed; `close` when done.
+ * Methods throw the classes of `errors.ts`.
+ */
+export class Waybill {
+  private client: Promise<Client> | undefined;
+  private readonly context: ClientContext;
+
+  private constructor(
+    readonly project: LoadedProject,
+    target: TemporalTarget,
+    env: NodeJS.ProcessEnv,
+  ) {
+    this.context = {
+      project,
+      databases: new Databases(project.connections),
+      target,
+      env,
+      temporal: () => (this.client ??= this.connect()),
+    };
+  }
+
+  /** Reads and checks the project's files. Throws `ProjectError` with every problem in them. */
+  static async open(options: OpenOptions): Promise<Waybill> {
+    const env = options.env ?? process.env;
+    const { allowMissingEnvironment = false } = options;
+    const project = await loadProject(options.project, { env, allowMissingEnvironment });
+    return new Waybill(project, options.temporal ?? temporalTarget(env), env);
+  }
+
+  /** Where Temporal is, for links and messages. */
+  get temporal(): TemporalTarget {
+    return this.context.target;
+  }
+
+  /**
+   * Starts a load or session (or joins the one that runs: `attach`, `force`) and gives what follows it. Throws
+   * `AlreadyRunningError`; `UnreachableError` when Temporal does not answer or no worker polls.
+   */
+  async run(name: string, options: RunOptions = {}): Promise<RunFollower> {
+    const named = findName(this.project, name);
+    const started = await startRun(this.context, named, options);
+    return new RunFollower(this.context, await this.context.temporal(), named, started);
+  }
+
+  /** Follows the newest run of a load or session, which may have ended. */
+  async follow(name: string): Promise<RunFollower> {
+    const named = findName(this.project, name);
+    const client = await this.context.temporal();
+    const run = await describeRun(this.context, client, named.workflowId);
+    if (!run) throw new LoadFailedError(`Temporal knows no run of ${name}`, { where: `workflow ${named.workflowId}` });
+    const { workflowId } = named;
+    return new RunFollower(this.context, client, named, { workflowId, firstRunId: run.firstRunId, how: 'attached' });
+  }
+
+  /** The newest batch of every load, of one load, or of a session's loads. */
+  status(name?: string): Promise<LoadStatusRow[]> {
+    return readStatus(this.context, name);
+  }
+
+  /** Everything about one batch: `114`, or `warehouse/114`. */
+  async show(batch: string): Promise<BatchDetails> {
+    const found = await findWrittenBatch(this.context, batch);
+    return readBatchDetails(found.database, found.batch);
+  }
+
+  /** Asks a load or session to end; the follower sees it roll back. Throws `LoadFailedError` when it does not run. */
+  cancel(name: string, by: { requestedBy?: string; reason?: string } = {}): Promise<RunFollower> {
+    return cancelRun(this.context, name, by);
+  }
+
+  /** Lanes stop after the chunk that they are at, until `resume`. */
+  pause(name: string): Promise<SteerResult> {
+    return steer(this.context, name, { update: 'pause' });
+  }
+
+  resume(name: string): Promise<SteerResult> {
+    return steer(this.context, name, { update: 'resume' });
+  }
+
+  /** Changes how many chunks of a stage run at once, from now on and for this run only. */
+  lanes(name: string, lanes: number): Promise<SteerResult> {
+    return steer(this.context, name, { update: 'setLanes', lanes });
+  }
+
+  /** What a start would do now; nothing is touched. */
+  plan(load: string): Promise<LoadPreview> {
+    return previewLoad(this.context, findLoad(this.project, load));
+  }
+
+  /** Asks the databases whether tables, columns and SQL are right. Files have been checked when it was opened. */
+  validate(options: { filesOnly?: boolean } = {}): Promise<Validation> {
+    return options.filesOnly === true ? Promise.resolve(validateFiles(this.context)) : validateProject(this.context);
+  }
+
+  /** Brings the control tables of every written connection up to date: file names that were applied, by connection. */
+  async migrate(): Promise<Record<string, string[]>> {
+    const applied: Record<string, string[]> = {};
+    for (const connection of writtenConnections(this.project)) {
+      const database = this.context.databases.get(connection);
+      try {
+        applied[connection] = await migrate(database, this.project.name);
+      } catch (error) {
+        throw databaseFailure(database, error);
+      }
+    }
+    return applied;
+  }
+
+  /** The SQL that `migrate` would run on an empty database, by connection. No database is asked. */
+  async migrationScripts(): Promise<Record<string, string>> {
+    const scripts: Record<string, string> = {};
+    for (const connection of writtenConnections(this.project)) {
+      scripts[connection] = await migrationScript(this.context.databases.get(connection), this.project.name);
+    }
+    return scripts;
+  }
+
+  /** Closes all connections. */
+  async close(): Promise<void> {
+    await this.context.databases.close();
+    const client = await this.client?.catch(() => undefined);
+    await client?.connection.close();
+  }
+
+  private connect(): Promise<Client> {
+    const connecting = connectTemporal(this.context.target);
+    connecting.catch(() => (this.client = undefined)); // asked again next time
+    return connecting;
+  }
+}
