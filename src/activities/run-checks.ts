@@ -73,9 +73,9 @@ async function runCheck({ database, batch, values }: BatchContext, check: CheckD
   const where = `load ${batch.loadName}, batch ${batch.batchId}, check "${check.name}"`;
   try {
     await session.begin({ readOnly: true, settings: batch.definition.sessionParams });
-    let first: unknown;
+    let first: string | number | boolean | null | undefined;
     for (const statement of parseStatements(check.sql, database.dialect.sql)) {
-      first = (await session.run(renderForBatch(statement, values, database.dialect))).rows[0]?.[0];
+      first = (await session.run(renderForBatch(statement, values, database.dialect))).rows[0]?.[0] as typeof first;
     }
     return first === null || first === undefined ? null : String(first);
   } catch (error) {

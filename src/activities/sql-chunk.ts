@@ -25,7 +25,7 @@ export async function sqlWork(context: BatchContext, n: number, key: ColumnFacts
       const rowsRead = await proveSnapshots(session, context, snapshots, countsRead ? cutSnapshot : undefined, cut);
       return { rows, rowsRead };
     },
-    close: async () => undefined,
+    close: () => Promise.resolve(),
   };
 }
 

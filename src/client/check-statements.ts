@@ -48,7 +48,7 @@ async function checkLoad(load: LoadDefinition, database: Database): Promise<Stat
         result.unchecked += 1;
         continue;
       }
-      const rendered = renderForBatch(statement, values, database.dialect, stage, cut) as RenderedStatement;
+      const rendered = renderForBatch(statement, values, database.dialect, stage, cut);
       const complaint = await database.dialect.checkStatement(database, rendered.text);
       if (complaint !== undefined && made && /does not exist/.test(complaint.message)) {
         result.unchecked += 1;

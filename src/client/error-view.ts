@@ -49,7 +49,7 @@ export function errorView(error: unknown): ErrorView {
 }
 
 function typeOf(error: unknown): string {
-  if (error instanceof RunFailedError) return error.type;
+  if (error instanceof WaybillError && 'type' in error) return String(error.type);
   if (error instanceof ConfigurationError) return FAILURE.configuration;
   if (error instanceof CancelledError) return FAILURE.cancelled;
   if (error instanceof AlreadyRunningError) return 'AlreadyRunning';

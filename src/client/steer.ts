@@ -4,7 +4,7 @@ import { recordEvent } from '../control/events.ts';
 import { findNewestOfRun } from '../control/reading.ts';
 import { isUnfinished } from '../control/states.ts';
 import { ConfigurationError, LoadFailedError, UnreachableError } from '../errors.ts';
-import { loadWorkflowId, type SteerResult } from '../workflows/messages.ts';
+import { loadWorkflowId, pauseUpdate, resumeUpdate, setLanesUpdate, type SteerResult } from '../workflows/messages.ts';
 import { temporalFailure } from './connect.ts';
 import type { ClientContext } from './context.ts';
 import { RunFollower } from './follow-run.ts';
@@ -31,10 +31,12 @@ export async function steer(context: ClientContext, name: string, steering: Stee
   await requireWorker(client, context.project.taskQueue).catch((error: unknown) => {
     throw temporalFailure(context.target, error);
   });
-  const args = steering.update === 'setLanes' ? [steering.lanes] : [];
+  const handle = client.workflow.getHandle(workflowId);
   try {
     return await client.withDeadline(Date.now() + ANSWER_MS, () =>
-      client.workflow.getHandle(workflowId).executeUpdate<SteerResult, [number?]>(steering.update, { args: args as [number] }),
+      steering.update === 'setLanes'
+        ? handle.executeUpdate(setLanesUpdate, { args: [steering.lanes] })
+        : handle.executeUpdate(steering.update === 'pause' ? pauseUpdate : resumeUpdate),
     );
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) throw await notRunning(context, findName(context.project, name));

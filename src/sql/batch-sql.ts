@@ -2,7 +2,7 @@ import type { LoadDefinition, ParameterValue, StageDefinition } from '../config/
 import type { ChunkMethod, ChunkRange, ColumnFacts, Dialect } from '../database/dialect.ts';
 import { ConfigurationError } from '../errors.ts';
 import { processingName } from './processing-name.ts';
-import { renderStatement, type Bind, type Rendered } from './render.ts';
+import { renderStatement, type Bind, type RenderedStatement } from './render.ts';
 import type { BraceUse, ParameterUse, Statement } from './statement.ts';
 
 /** What a batch's SQL is about: all of it was stored when the batch opened. */
@@ -34,7 +34,7 @@ export function renderForBatch(
   dialect: Dialect,
   stage?: StageDefinition,
   cut?: Cut,
-): Rendered {
+): RenderedStatement {
   return renderStatement(
     statement,
     {

@@ -28,7 +28,16 @@ export interface ContinuedLoad {
   attempt: number;
   lanes?: number;
   paused: boolean;
+  /** Asked for when the history was full already. */
+  interruption?: Interruption;
   runs: number;
+}
+
+/** Why the work on a batch was broken off from outside. */
+export interface Interruption {
+  kind: 'cancel signal' | 'force' | 'timeout';
+  requestedBy?: string | undefined;
+  reason?: string | undefined;
 }
 
 /** A batch, found again by connection and id. Never credentials, never SQL. */

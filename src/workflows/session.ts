@@ -10,7 +10,7 @@ import {
   setHandler,
 } from '@temporalio/workflow';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
-import { activities, asking } from './activity-proxies.ts';
+import { activities, ASKING } from './activity-proxies.ts';
 import { failureOf, summarize } from './error-summary.ts';
 import type { load } from './load.ts';
 import {
@@ -33,7 +33,7 @@ export async function session(input: SessionInput): Promise<SessionResult> {
   };
   let plan;
   try {
-    plan = await asking.planSession(input.session);
+    plan = await activities.planSession.executeWithOptions({ ...ASKING, summary: input.session }, [input.session]);
   } catch (error) {
     if (isCancellation(error)) throw error;
     throw failureOf(summarize(error));

@@ -1,7 +1,7 @@
 import { condition, workflowInfo } from '@temporalio/workflow';
 import type { OpenedBatch } from '../activities/opened-batch.ts';
 import type { LaneResult } from '../activities/run-lane.ts';
-import { activities } from './activity-proxies.ts';
+import { activities, LANE } from './activity-proxies.ts';
 import { failureOf } from './error-summary.ts';
 import { FAILURE } from './messages.ts';
 import type { Progress } from './progress.ts';
@@ -26,7 +26,7 @@ export class StageLanes {
   private readonly running = new Set<number>();
   private readonly slices = new Map<number, number>();
   private drained = false;
-  private failure: unknown;
+  private failure: Error | undefined;
   /** Counts what happened, so that a wait misses nothing. */
   private changes = 0;
   /** Stop flags in the ledger: how many lanes may go on; undefined: none is set. */
@@ -74,7 +74,7 @@ export class StageLanes {
     this.running.add(lane);
     this.work(lane)
       .then((result) => this.ended(result))
-      .catch((error: unknown) => {
+      .catch((error: Error) => {
         this.failure ??= error;
       })
       .finally(() => {
@@ -88,12 +88,7 @@ export class StageLanes {
     this.slices.set(lane, Math.min(LONGEST_SLICE_MS, slice * 2));
     const { chunksDone } = this.progress.view.stages[this.stage.n - 1]!;
     return activities.runLane.executeWithOptions(
-      {
-        startToCloseTimeout: '30 days',
-        heartbeatTimeout: '10 seconds',
-        retry: { initialInterval: '500 milliseconds', backoffCoefficient: 2, maximumInterval: '10 seconds' },
-        summary: `${this.stage.name}: lane ${lane}, from chunk ${chunksDone + 1}`,
-      },
+      { ...LANE, summary: `${this.stage.name}: lane ${lane}, from chunk ${chunksDone + 1}` },
       [{ connection: this.batch.connection, batchId: this.batch.batchId, stage: this.stage.n, lane, sliceMs: slice }],
     );
   }

@@ -13,18 +13,12 @@ import {
   resumeUpdate,
   setLanesSignal,
   setLanesUpdate,
+  type Interruption,
   type SteerResult,
 } from './messages.ts';
 
 /** Lanes that a person may ask for. */
 const MOST_LANES = 64;
-
-/** Why the work on a batch was broken off from outside. */
-export interface Interruption {
-  kind: 'cancel signal' | 'force' | 'timeout';
-  requestedBy?: string | undefined;
-  reason?: string | undefined;
-}
 
 /** What people asked of a running load, and the handlers that hear it. */
 export class Steering {
@@ -39,10 +33,11 @@ export class Steering {
 
   constructor(
     private readonly progress: Progress,
-    start: { paused: boolean; lanes?: number | undefined },
+    start: { paused: boolean; lanes?: number | undefined; interruption?: Interruption | undefined },
   ) {
     this.paused = start.paused;
     this.lanes = start.lanes;
+    this.interruption = start.interruption;
     progress.view.paused = start.paused;
     setHandler(progressQuery, () => progress.view);
     setHandler(cancelSignal, (by) => void this.interrupt({ kind: 'cancel signal', ...by }));

@@ -1,7 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { existsSync, lstatSync } from 'node:fs';
+import { chmod, cp, mkdtemp, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,9 +10,11 @@ import { fileURLToPath } from 'node:url';
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePort } from '../../src/dev/free-port.ts';
+import { embeddedDirectory, preparePostgres } from '../../src/dev/postgres-binaries.ts';
 import { startPostgres, stopPostgres } from '../../src/dev/postgres-server.ts';
 import type { PostgresServer } from '../../src/dev/postgres-server.ts';
 import { isAlive } from '../../src/dev/server-process.ts';
+import { serverUser } from '../../src/dev/server-user.ts';
 import { freshDatabase, servers } from '../servers.ts';
 
 const MODULE = fileURLToPath(new URL('../../src/dev/postgres-server.ts', import.meta.url));
@@ -103,17 +105,46 @@ describe('a temporary PostgreSQL', () => {
     await once(parent, 'exit');
     await gone(server);
   });
-
-  it.runIf(process.getuid?.() === 0)('runs for root in a folder that nobody else may enter', async () => {
-    const closed = await mkdtemp(join(tmpdir(), 'waybill-closed-'));
-    await chmod(closed, 0o700);
-    const server = await startPostgres({ dataDirectory: join(closed, 'inside'), persistent: true });
-    expect(await ask(server.url(), 'select 1 as one')).toEqual([{ one: 1 }]);
-    await server.stop();
-    await rm(server.directory, { recursive: true });
-    await rm(closed, { recursive: true });
-  });
 });
+
+// Only root has another user's rights to mind; for everyone else there is nothing to test, and so nothing to skip.
+if (process.getuid?.() === 0) {
+  describe('PostgreSQL, started by root', () => {
+    let closed: string;
+    beforeAll(async () => {
+      closed = await mkdtemp(join(tmpdir(), 'waybill-closed-'));
+    });
+    afterAll(() => rm(closed, { recursive: true }));
+
+    it('keeps its data elsewhere when nobody else may enter the folder, and finds it again', async () => {
+      const home = { dataDirectory: join(closed, 'inside'), persistent: true };
+      const server = await startPostgres(home);
+      await ask(server.url(), 'create table kept as select 42 as answer');
+      await server.stop();
+      const again = await startPostgres(home);
+      expect(again.directory).toBe(server.directory);
+      expect(await ask(again.url(), 'select answer from kept')).toEqual([{ answer: 42 }]);
+      await again.stop();
+      await rm(again.directory, { recursive: true });
+    });
+
+    it('is copied out of a folder that nobody else may enter, with the links that npm did not make', async () => {
+      const native = join(closed, 'native');
+      await cp(embeddedDirectory(), native, {
+        recursive: true,
+        filter: (path) => !/\.so(\.\d+)?$/.test(path) || !lstatSync(path).isSymbolicLink(),
+      });
+      const scratch = await mkdtemp(join(tmpdir(), 'waybill-scratch-'));
+      await chmod(scratch, 0o711);
+      const bin = await preparePostgres('embedded', serverUser(), scratch, () => native);
+      expect(bin).toBe(join(scratch, 'native', 'bin'));
+      const { uid, gid } = serverUser()!;
+      expect(execFileSync(join(bin, 'initdb'), ['--version'], { uid, gid, encoding: 'utf8' })).toContain('18.');
+      expect(lstatSync(join(scratch, 'native/lib/libpq.so.5')).isSymbolicLink()).toBe(true);
+      await rm(scratch, { recursive: true });
+    });
+  });
+}
 
 describe('a persistent PostgreSQL', () => {
   let home: string;

@@ -6,8 +6,8 @@ import { TransactionLostError, type BeginOptions, type QueryResult, type Session
 const types: pg.CustomTypesConfig = {
   // Only what is exact and cheap is parsed; big integers, numerics, dates and times stay text.
   getTypeParser: ((oid: number, format?: string) => {
-    if (format === 'binary') return pg.types.getTypeParser(oid, 'binary');
-    if (PARSED.has(oid)) return pg.types.getTypeParser(oid, 'text');
+    if (format === 'binary') return pg.types.getTypeParser(oid, 'binary') as unknown;
+    if (PARSED.has(oid)) return pg.types.getTypeParser(oid, 'text') as unknown;
     return (text: string) => text;
   }) as pg.CustomTypesConfig['getTypeParser'],
 };

@@ -8,7 +8,8 @@ const UNDEFINED_TABLE = '42P01';
 /*
  * How long to wait, for each relation and for all, while we hold others. A session is killed for a deadlock when it has
  * waited for deadlock_timeout (1 s by default) and is part of a cycle at that moment. Whoever is in our way when we
- * begin to wait, waits for nobody; should it come to wait for us, we are gone long before its time is up.
+ * begin to wait, waits for nobody; should it come to wait for us, we are gone long before its time is up. (Waits for room
+ * in a file, `extend`, end by themselves.) With NOWAIT instead, 9 writers without pause kept us off for 139 attempts.
  */
 const PATIENCE_EACH_MS = 50;
 const PATIENCE_MS = 150;
@@ -36,7 +37,7 @@ begin
         where l.locktype = 'relation' and l.relation = wanted.oid and l.mode = any(wanted.conflicts)
           and l.database = (select d.oid from pg_database d where d.datname = current_database())
           and l.granted and l.pid <> pg_backend_pid()
-          and exists (select from pg_locks w where w.pid = l.pid and not w.granted))
+          and exists (select from pg_locks w where w.pid = l.pid and not w.granted and w.locktype <> 'extend'))
       then
         raise exception using errcode = 'lock_not_available', message = 'busy', detail = wanted.oid;
       end if;

@@ -12,7 +12,7 @@ import { TRIGGERS_AND_RULES } from './triggers.ts';
 import { VIEWS } from './views.ts';
 
 /** Statements that make the twin of a table, in three parts between which the swap has something to do. */
-export interface WhatTableHas {
+interface WhatTableHas {
   /** The table, its columns and all that belongs to it. */
   structure: Carried[];
   /** Grants, to be run once the privileges that creation gave are gone. */

@@ -1,0 +1,82 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { errorView } from '../client/error-view.ts';
+import { Waybill, type OpenOptions } from '../client/waybill.ts';
+import { WaybillError } from '../errors.ts';
+import { indent } from './format.ts';
+import type { Io } from './io.ts';
+import { UsageError } from './usage-error.ts';
+
+/** The options that stand before or after every command. */
+export interface GlobalOptions {
+  project?: string;
+  json?: boolean;
+}
+
+/** What every command needs: where the project is, and how to say things. */
+export class Cli {
+  options: GlobalOptions = {};
+
+  constructor(readonly io: Io) {}
+
+  get json(): boolean {
+    return this.options.json === true;
+  }
+
+  /** `--project`, else the nearest folder from here up that has a waybill.yaml. */
+  get projectFolder(): string {
+    if (this.options.project !== undefined) {
+      const folder = path.resolve(this.io.cwd, this.options.project);
+      if (existsSync(path.join(folder, 'waybill.yaml'))) return folder;
+      throw new UsageError(`there is no waybill.yaml in ${folder}`, { next: 'give the project folder with --project' });
+    }
+    for (let folder = path.resolve(this.io.cwd); ; folder = path.dirname(folder)) {
+      if (existsSync(path.join(folder, 'waybill.yaml'))) return folder;
+      if (folder === path.dirname(folder)) break;
+    }
+    throw new UsageError(`there is no waybill.yaml in ${this.io.cwd}, nor in a folder above it`, {
+      next: 'go to the project folder, or name it with --project DIR',
+    });
+  }
+
+  /** Opens the project, does the work, closes it whatever happened. */
+  async withWaybill<T>(work: (waybill: Waybill) => Promise<T>, options: Partial<OpenOptions> = {}): Promise<T> {
+    const waybill = await Waybill.open({ project: this.projectFolder, env: this.io.env, ...options });
+    try {
+      return await work(waybill);
+    } finally {
+      await waybill.close();
+    }
+  }
+
+  /** For people: standard output, and nothing with `--json`. */
+  say(text: string): void {
+    if (!this.json) this.io.stdout.write(`${text}\n`);
+  }
+
+  /** What happens meanwhile: standard error, so that it is never mixed with what a command answers. */
+  note(text: string): void {
+    this.io.stderr.write(`${text}\n`);
+  }
+
+  /** The document of `--json`, on one line. */
+  document(value: unknown): void {
+    if (this.json) this.io.stdout.write(`${JSON.stringify(value)}\n`);
+  }
+
+  /** One clear message: what, where, what next. A stack trace only with WAYBILL_DEBUG=1. */
+  complain(error: unknown): void {
+    const { message, where, next } = errorView(error);
+    const lines = [`waybill: ${message}`];
+    if (where !== null) lines.push(`  where: ${indent(where, 9)}`);
+    if (next !== null) lines.push(`  next:  ${indent(next, 9)}`);
+    if (!(error instanceof WaybillError)) lines.push('  This should not happen. WAYBILL_DEBUG=1 shows where it came from.');
+    if (this.io.env['WAYBILL_DEBUG'] === '1' && error instanceof Error) lines.push(stacks(error));
+    this.note(lines.join('\n'));
+  }
+}
+
+function stacks(error: Error): string {
+  const own = error.stack ?? error.message;
+  return error.cause instanceof Error ? `${own}\ncaused by ${stacks(error.cause)}` : own;
+}

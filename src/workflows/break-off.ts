@@ -1,0 +1,100 @@
+import { allHandlersFinished, CancelledFailure, condition, isCancellation } from '@temporalio/workflow';
+import type { OpenedBatch } from '../activities/opened-batch.ts';
+import { activities, PATIENT } from './activity-proxies.ts';
+import { conclude } from './conclude.ts';
+import { errorClassOf, failureOf, summarize } from './error-summary.ts';
+import { FAILURE, type BatchState, type ErrorSummary, type LoadInput, type LoadResult } from './messages.ts';
+import type { Progress } from './progress.ts';
+import type { Steering } from './steering.ts';
+
+/**
+ * The work was interrupted or failed: fence, roll back, say why. Returns `forced` when the load is to be done anew, or the
+ * result when a publish was faster; throws how the workflow ends otherwise.
+ */
+export async function breakOff(
+  batch: OpenedBatch,
+  error: unknown,
+  input: LoadInput,
+  progress: Progress,
+  steering: Steering,
+  warnings: string[],
+): Promise<LoadResult | 'forced'> {
+  const at = { connection: batch.connection, batchId: batch.batchId };
+  const { interruption } = steering;
+  const cause = causeOf(batch, error, steering);
+  progress.failed(cause.error);
+  const hold = batch.onFailure === 'hold' && cause.errorClass !== 'cancelled' && !interruption;
+  progress.phase(hold ? 'holding' : 'rolling back');
+  let state: BatchState;
+  try {
+    ({ state } = await activities.fenceBatch.executeWithOptions({ ...PATIENT, summary: cause.error.message }, [
+      {
+        ...at,
+        to: hold ? 'held' : 'rolling_back',
+        errorClass: cause.errorClass,
+        error: cause.error.message,
+        requestedBy: interruption?.requestedBy,
+      },
+    ]));
+    progress.state(state);
+    if (state === 'rolling_back') {
+      const { state: final } = await activities.rollBack.executeWithOptions(
+        { ...PATIENT, summary: cause.error.message },
+        [at],
+      );
+      progress.state(final);
+    }
+  } catch (cleanUp) {
+    const { message, next } = summarize(cleanUp);
+    throw failureOf({
+      ...cause.error,
+      message: `${cause.error.message}; and the roll back is not finished: ${message}`,
+      next: next ?? `mend what stops it, then start the load again: it finishes the roll back first`,
+    });
+  }
+  if (state === 'published') {
+    // A cancel that queued behind a publish changes nothing.
+    delete progress.view.error;
+    return conclude(batch, await activities.publish(at), input, progress, warnings);
+  }
+  if (interruption?.kind === 'force') return 'forced';
+  progress.phase(hold ? 'held' : 'rolled back');
+  await condition(allHandlersFinished);
+  const held = hold
+    ? { next: `waybill run ${batch.load} --resume goes on in this batch; without --resume it starts anew` }
+    : {};
+  if (cause.errorClass === 'cancelled' && !interruption) throw new CancelledFailure('cancelled, and rolled back');
+  throw failureOf({ ...cause.error, ...held }, { batch: at });
+}
+
+function causeOf(batch: OpenedBatch, error: unknown, steering: Steering): { errorClass: string; error: ErrorSummary } {
+  const where = `load ${batch.load}, batch ${batch.batchId}`;
+  const next = `start it again when you want: waybill run ${batch.load}`;
+  const { interruption } = steering;
+  const by = interruption?.requestedBy ? ` by ${interruption.requestedBy}` : '';
+  const why = interruption?.reason ? `: ${interruption.reason}` : '';
+  switch (interruption?.kind) {
+    case 'cancel signal':
+      return {
+        errorClass: 'cancelled',
+        error: { type: FAILURE.cancelled, message: `cancelled${by}${why}`, where, next },
+      };
+    case 'force':
+      return { errorClass: 'forced', error: { type: 'Forced', message: `reload forced${by}${why}`, where } };
+    case 'timeout':
+      return {
+        errorClass: 'timeout',
+        error: {
+          type: FAILURE.timeout,
+          message: 'timeout: it ran past max_runtime',
+          where,
+          next: 'raise max_runtime, or lanes; then start it again',
+        },
+      };
+    default:
+  }
+  if (isCancellation(error))
+    return { errorClass: 'cancelled', error: { type: FAILURE.cancelled, message: 'cancelled', where, next } };
+  const summary = summarize(error);
+  return { errorClass: errorClassOf(summary), error: { ...summary, where: summary.where ?? where } };
+}

@@ -1,0 +1,64 @@
+import { CancellationScope, workflowInfo } from '@temporalio/workflow';
+import type { OpenedBatch } from '../activities/opened-batch.ts';
+import { activities, ASKING } from './activity-proxies.ts';
+import { finishPublished } from './conclude.ts';
+import { failureOf, summarize } from './error-summary.ts';
+import { FAILURE, type LoadInput, type LoadResult } from './messages.ts';
+import type { Progress } from './progress.ts';
+import type { Steering } from './steering.ts';
+import { takeDown } from './take-down.ts';
+import { waitBeforeLook } from './wait.ts';
+
+/** Asks what there is to do, and does first what has to be done first, until a batch is open. */
+export async function open(
+  input: LoadInput,
+  attempt: number,
+  force: boolean,
+  progress: Progress,
+  steering: Steering,
+): Promise<OpenedBatch | LoadResult> {
+  const { workflowId, firstExecutionRunId } = workflowInfo();
+  const request = {
+    load: input.load,
+    attempt,
+    workflowId,
+    firstRunId: firstExecutionRunId,
+    force,
+    resume: input.resume ?? false,
+    adopt: input.adopt ?? false,
+    params: input.params ?? {},
+    requestedBy: input.requestedBy,
+  };
+  for (let waits = 0; ;) {
+    // Not to be broken off: a batch that was opened while its opener was cancelled would be nobody's.
+    const outcome = await CancellationScope.nonCancellable(async () => {
+      try {
+        return await activities.openBatch.executeWithOptions({ ...ASKING, summary: input.load }, [request]);
+      } catch (error) {
+        throw failureOf(summarize(error));
+      }
+    });
+    switch (outcome.kind) {
+      case 'opened':
+        return outcome.batch;
+      case 'nothing':
+        return { load: input.load, status: 'nothing', rowsWritten: 0, chunks: 0, reason: outcome.reason, warnings: [] };
+      case 'redo':
+        progress.phase(`rolling back batch ${outcome.batch.batchId}: ${outcome.why}`);
+        await CancellationScope.nonCancellable(() => takeDown(outcome.batch, outcome.errorClass, outcome.why, input));
+        break;
+      case 'finish':
+        progress.phase(`finishing batch ${outcome.batch.batchId}`);
+        await CancellationScope.nonCancellable(() => finishPublished(outcome.batch, true, outcome.after, input.load));
+        break;
+      case 'wait':
+        progress.phase(`waiting for ${outcome.load} to take its snapshot`);
+        await waitBeforeLook(waits);
+        waits += 1;
+        if (steering.interruption) {
+          throw failureOf({ type: FAILURE.cancelled, message: 'cancelled before a batch was opened' });
+        }
+        break;
+    }
+  }
+}

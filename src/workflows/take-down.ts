@@ -1,0 +1,23 @@
+import { activities, PATIENT } from './activity-proxies.ts';
+import { failureOf, summarize } from './error-summary.ts';
+import type { BatchReference, LoadInput } from './messages.ts';
+
+/** Fence, then roll back. For batches whose own workflow is gone. */
+export async function takeDown(
+  batch: BatchReference,
+  errorClass: string,
+  why: string,
+  input: LoadInput,
+): Promise<void> {
+  try {
+    const { state } = await activities.fenceBatch.executeWithOptions(
+      { ...PATIENT, summary: `batch ${batch.batchId}: ${why}` },
+      [{ ...batch, to: 'rolling_back', errorClass, error: why, requestedBy: input.requestedBy }],
+    );
+    if (state === 'rolling_back') {
+      await activities.rollBack.executeWithOptions({ ...PATIENT, summary: `batch ${batch.batchId}` }, [batch]);
+    }
+  } catch (error) {
+    throw failureOf(summarize(error));
+  }
+}
