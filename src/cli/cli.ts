@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
+import type { Command } from 'commander';
 import { errorView } from '../client/error-view.ts';
 import { Waybill, type OpenOptions } from '../client/waybill.ts';
 import { WaybillError } from '../errors.ts';
@@ -12,6 +13,9 @@ export interface GlobalOptions {
   project?: string;
   json?: boolean;
 }
+
+/** Adds one command: its words, options and help stand in its file. `done` takes the exit code. */
+export type AddCommand = (program: Command, cli: Cli, done: (exitCode: number) => void) => void;
 
 /** What every command needs: where the project is, and how to say things. */
 export class Cli {
@@ -70,7 +74,8 @@ export class Cli {
     const lines = [`waybill: ${message}`];
     if (where !== null) lines.push(`  where: ${indent(where, 9)}`);
     if (next !== null) lines.push(`  next:  ${indent(next, 9)}`);
-    if (!(error instanceof WaybillError)) lines.push('  This should not happen. WAYBILL_DEBUG=1 shows where it came from.');
+    if (!(error instanceof WaybillError))
+      lines.push('  This should not happen. WAYBILL_DEBUG=1 shows where it came from.');
     if (this.io.env['WAYBILL_DEBUG'] === '1' && error instanceof Error) lines.push(stacks(error));
     this.note(lines.join('\n'));
   }

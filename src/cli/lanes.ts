@@ -1,6 +1,6 @@
 import { steerCommand } from './steer-command.ts';
 import { UsageError } from './usage-error.ts';
-import type { AddCommand } from './program.ts';
+import type { AddCommand } from './cli.ts';
 
 /** As many as a load takes (src/workflows/steering.ts). */
 const MOST_LANES = 64;

@@ -1,4 +1,4 @@
-import type { AddCommand } from './program.ts';
+import type { AddCommand } from './cli.ts';
 import { notYet } from './usage-error.ts';
 
 /** Commands of the contract that later versions bring: known by name, so that nobody takes them for a typo. */

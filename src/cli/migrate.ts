@@ -1,5 +1,5 @@
 import { EXIT } from '../errors.ts';
-import type { AddCommand } from './program.ts';
+import type { AddCommand } from './cli.ts';
 
 export const addMigrate: AddCommand = (program, cli, done) => {
   program
@@ -12,7 +12,8 @@ export const addMigrate: AddCommand = (program, cli, done) => {
           if (print) {
             const scripts = await waybill.migrationScripts();
             cli.document({ scripts });
-            for (const [connection, script] of Object.entries(scripts)) cli.say(`-- connection ${connection}\n${script}`);
+            for (const [connection, script] of Object.entries(scripts))
+              cli.say(`-- connection ${connection}\n${script}`);
             return;
           }
           const applied = await waybill.migrate();

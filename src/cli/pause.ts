@@ -1,5 +1,5 @@
 import { steerCommand } from './steer-command.ts';
-import type { AddCommand } from './program.ts';
+import type { AddCommand } from './cli.ts';
 
 export const addPause: AddCommand = (program, cli, done) => {
   program

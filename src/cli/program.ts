@@ -3,7 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { errorView } from '../client/error-view.ts';
 import { EXIT, WaybillError } from '../errors.ts';
 import { addCancel } from './cancel.ts';
-import { Cli, type GlobalOptions } from './cli.ts';
+import { Cli, type AddCommand, type GlobalOptions } from './cli.ts';
 import { addDev } from './dev.ts';
 import type { Io } from './io.ts';
 import { addLanes } from './lanes.ts';
@@ -18,9 +18,6 @@ import { addStatus } from './status.ts';
 import { UsageError } from './usage-error.ts';
 import { addValidate } from './validate.ts';
 import { addWorker } from './worker.ts';
-
-/** Adds one command: its words, options and help stand in its file. `done` takes the exit code. */
-export type AddCommand = (program: Command, cli: Cli, done: (exitCode: number) => void) => void;
 
 /** In the order of `waybill --help`: what a newcomer needs first. */
 const COMMANDS: AddCommand[] = [

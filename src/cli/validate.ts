@@ -2,7 +2,7 @@ import { formatProblem, type Problem } from '../config/problem.ts';
 import type { Validation } from '../client/validate-project.ts';
 import { EXIT } from '../errors.ts';
 import { plural } from './format.ts';
-import type { AddCommand } from './program.ts';
+import type { AddCommand } from './cli.ts';
 
 export const addValidate: AddCommand = (program, cli, done) => {
   program

@@ -20,10 +20,7 @@ export interface StatementCheck {
 }
 
 /** Lets the databases parse and plan every statement of the loads. A problem stands where the statement is written. */
-export async function checkStatements(
-  loads: LoadDefinition[],
-  databases: Databases,
-): Promise<StatementCheck> {
+export async function checkStatements(loads: LoadDefinition[], databases: Databases): Promise<StatementCheck> {
   const total: StatementCheck = { checked: 0, unchecked: 0, problems: [] };
   for (const load of loads) {
     const found = await checkLoad(load, databases.get(load.connection));

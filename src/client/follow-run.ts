@@ -19,6 +19,8 @@ import type { ClientContext } from './context.ts';
 import { batchOfRun, ifReachable } from './ledger.ts';
 import type { Named } from './names.ts';
 import { endedBadly, endedWell, type RunEnd } from './run-end.ts';
+import { pollingWorkers } from './workers.ts';
+import type { BatchView } from './views.ts';
 import { describeRun, type StartedRun } from './start-run.ts';
 
 /** One load of a run at this moment. */
@@ -29,7 +31,7 @@ export interface LoadLook {
   /** What its workflow does now, in words; undefined: it has not said. */
   phase: string | undefined;
   paused: boolean;
-  batch: Pick<Batch, 'batchId' | 'state'> | undefined;
+  batch: (Pick<Batch, 'batchId' | 'state'> & { startedAt?: Date }) | undefined;
   stages: StageReading[];
   error: string | undefined;
 }
@@ -58,7 +60,7 @@ export class RunFollower {
   /** Waits for the end, through restarts of Temporal. Resolves however it ends; rejects when Temporal stays away. */
   async result(): Promise<RunEnd> {
     const at = { context: this.context, client: this.client, named: this.named, firstRunId: this.run.firstRunId };
-    for (let lostAt: number | undefined; ; ) {
+    for (let lostAt: number | undefined; ;) {
       try {
         return await endedWell(at, (await this.handle.result()) as LoadResult | SessionResult);
       } catch (error) {
@@ -82,6 +84,26 @@ export class RunFollower {
     const session = this.ask<SessionProgress>(this.named.workflowId, this.run.firstRunId, sessionProgressQuery.name);
     const loads = session?.loads ?? this.named.session.loads.map((load) => ({ load, status: 'waiting' as const }));
     return Promise.all(loads.map((result) => this.lookAtChild(result)));
+  }
+
+  /** The last picture: what it had done when it ended. */
+  async lastLook(end: RunEnd): Promise<LoadLook[]> {
+    const looks = await this.look();
+    return looks.map((look) => ({
+      ...look,
+      status: statusOf(end.loads.find((view) => view.load === look.load)) ?? look.status,
+    }));
+  }
+
+  /** Why nothing may be moving, in words; undefined: a worker polls, and Temporal answers. */
+  async trouble(): Promise<string | undefined> {
+    const { taskQueue } = this.context.project;
+    try {
+      if ((await pollingWorkers(this.client, taskQueue)).length > 0) return undefined;
+      return `No worker polls task queue ${taskQueue}: it waits for one. Start one: waybill worker`;
+    } catch {
+      return `The Temporal server at ${this.context.target.address} does not answer; the load waits for it`;
+    }
   }
 
   private async lookAtChild(result: SessionLoadResult): Promise<LoadLook> {
@@ -165,6 +187,11 @@ export class RunFollower {
   private handleOf(workflowId: string, firstRunId: string): WorkflowHandle {
     return this.client.workflow.getHandle(workflowId, undefined, { firstExecutionRunId: firstRunId });
   }
+}
+
+function statusOf(view: BatchView | undefined): LoadLook['status'] | undefined {
+  if (view?.status === 'error') return view.state === 'cancelled' ? 'cancelled' : 'failed';
+  return view?.status;
 }
 
 const nothingYet = (load: string, status: SessionLoadResult['status']): LoadLook => ({

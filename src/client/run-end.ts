@@ -74,7 +74,12 @@ export async function endedBadly(at: Ended, cause: unknown, known: SessionLoadRe
     const loads = await sessionLoads(at, summary.loads ?? known);
     return { name: named.name, kind: 'session', status, loads, error };
   }
-  const view = await loadView(at, named.load, { status, batch: summary.batch, firstRunId: at.firstRunId, error: summary });
+  const view = await loadView(at, named.load, {
+    status,
+    batch: summary.batch,
+    firstRunId: at.firstRunId,
+    error: summary,
+  });
   return { name: named.name, kind: 'load', status, loads: [view], error: withLedgerText(error, view) };
 }
 
@@ -109,7 +114,12 @@ function summarize(named: Named, error: unknown): ErrorSummary & FailureDetails 
     return { type: 'Terminated', message: `the workflow of ${named.name} was terminated`, where: at, next: again };
   }
   if (cause instanceof TimeoutFailure) {
-    return { type: FAILURE.timeout, message: `Temporal timed the workflow of ${named.name} out`, where: at, next: again };
+    return {
+      type: FAILURE.timeout,
+      message: `Temporal timed the workflow of ${named.name} out`,
+      where: at,
+      next: again,
+    };
   }
   return { type: 'Error', message: cause instanceof Error ? cause.message : String(cause), where: at };
 }
@@ -142,7 +152,10 @@ async function loadView(
   const words: Partial<Record<SessionLoadResult['status'], LoadStatus>> = { failed: 'error', cancelled: 'error' };
   const status = (words[end.status] ?? end.status) as LoadStatus;
   return {
-    ...viewWithoutBatch(load, status, { ...(error && { error }), ...(end.reason !== undefined && { reason: end.reason }) }),
+    ...viewWithoutBatch(load, status, {
+      ...(error && { error }),
+      ...(end.reason !== undefined && { reason: end.reason }),
+    }),
     batch_id: reference?.batchId ?? null,
     rows_written: end.rowsWritten ?? null,
   };

@@ -119,11 +119,19 @@ export async function describeRun(
   context: ClientContext,
   client: Client,
   workflowId: string,
-): Promise<{ status: string; runId: string; firstRunId: string; startedAt: Date; parentId: string | undefined } | undefined> {
+): Promise<
+  { status: string; runId: string; firstRunId: string; startedAt: Date; parentId: string | undefined } | undefined
+> {
   try {
     const { status, runId, startTime, raw, parentExecution } = await client.workflow.getHandle(workflowId).describe();
     const firstRunId = raw.workflowExecutionInfo?.firstRunId || runId;
-    return { status: status.name, runId, firstRunId, startedAt: startTime, parentId: parentExecution?.workflowId ?? undefined };
+    return {
+      status: status.name,
+      runId,
+      firstRunId,
+      startedAt: startTime,
+      parentId: parentExecution?.workflowId ?? undefined,
+    };
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return undefined;
     throw temporalFailure(context.target, error);

@@ -1,4 +1,8 @@
-import { WorkflowNotFoundError, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError } from '@temporalio/client';
+import {
+  WorkflowNotFoundError,
+  WorkflowUpdateFailedError,
+  WorkflowUpdateRPCTimeoutOrCancelledError,
+} from '@temporalio/client';
 import { findLatest } from '../control/batch.ts';
 import { recordEvent } from '../control/events.ts';
 import { findNewestOfRun } from '../control/reading.ts';
@@ -41,7 +45,10 @@ export async function steer(context: ClientContext, name: string, steering: Stee
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) throw await notRunning(context, findName(context.project, name));
     if (error instanceof WorkflowUpdateFailedError) {
-      throw new ConfigurationError(error.cause?.message ?? error.message, { where: `workflow ${workflowId}`, cause: error });
+      throw new ConfigurationError(error.cause?.message ?? error.message, {
+        where: `workflow ${workflowId}`,
+        cause: error,
+      });
     }
     if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) {
       throw new UnreachableError(`${name} did not answer within ${ANSWER_MS / 1000} s`, {

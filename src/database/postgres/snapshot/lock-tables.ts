@@ -12,7 +12,7 @@ export interface LockOptions {
    * autovacuum never yields; writers of that relation stand in line behind us for so long at most.
    */
   lockTimeoutMs: number;
-  /** The `waitingFor` of the attempt before: waited for first. Default: the first of `tables`. */
+  /** The `waitingFor` of the attempt before: waited for first. Default: a view of a table, else the first table. */
   waitFirst?: TableName | undefined;
   /** What is taken on tables that foreign keys refer to. Default: what adding one needs. */
   referenced?: ReferencedMode;

@@ -20,6 +20,11 @@ export interface SwapOptions {
   controlSchema: string;
 }
 
+const HOLDS_LOCK = `
+select exists (select from pg_catalog.pg_locks
+  where locktype = 'relation' and relation = $1::oid and mode = 'AccessExclusiveLock' and granted
+    and pid = pg_catalog.pg_backend_pid()) as holds`;
+
 const SETTINGS = {
   ...PINNED,
   // Every lock that others can hold is held already (lockTables). Should one be missing, we give up before the server's
@@ -41,6 +46,7 @@ const SETTINGS = {
 export async function swapTable(client: ClientBase, table: TableName, options: SwapOptions): Promise<TableIdentity> {
   await mustBePossible(client, table, options.processingName);
   const { oid, filenode } = await mustExist(client, table);
+  await mustBeLocked(client, oid);
   const snapshot = { schema: table.schema, name: options.processingName };
   await withSettings(client, SETTINGS, async () => {
     const aside = await whatStepsAside(client, oid);
@@ -85,6 +91,12 @@ async function mustExist(client: ClientBase, table: TableName): Promise<TableIde
   const identity = await tableIdentity(client, table);
   if (identity === undefined) throw new LoadFailedError(`table ${table.schema}.${table.name} does not exist`);
   return identity;
+}
+
+/** What is read from the catalog below must still be true when it is replayed. */
+async function mustBeLocked(client: ClientBase, oid: string): Promise<void> {
+  const { rows } = await client.query<{ holds: boolean }>(HOLDS_LOCK, [oid]);
+  if (!rows[0]!.holds) throw new Error('swapTable needs the locks of lockTables');
 }
 
 /** Asks again what validation asked: only now, under the lock, does the answer hold. */

@@ -58,12 +58,12 @@ const QUESTIONS: Record<string, string> = {
 
 /** Reads it all into a plain object, sequence positions included. Names in it are qualified. */
 export async function describeTable(client: ClientBase, table: string): Promise<TableDescription> {
-  const before = (await client.query('show search_path')).rows[0].search_path as string;
+  const before = (await client.query<{ search_path: string }>('show search_path')).rows[0]!.search_path;
   await client.query('set search_path = pg_catalog');
-  const { oid } = (await client.query('select $1::regclass::oid as oid', [table])).rows[0];
+  const { oid } = (await client.query<{ oid: number }>('select $1::regclass::oid as oid', [table])).rows[0]!;
   const description: TableDescription = {};
   for (const [name, question] of Object.entries(QUESTIONS)) {
-    description[name] = (await client.query(question, [oid])).rows;
+    description[name] = (await client.query<Record<string, unknown>>(question, [oid])).rows;
   }
   for (const sequence of description['sequences']!) {
     const name =

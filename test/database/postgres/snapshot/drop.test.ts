@@ -41,7 +41,7 @@ describe.each(servers)('a snapshot on $name', (server) => {
     await scene.swap();
     await expect(scene.client.query(statement)).rejects.toMatchObject({
       code: '55000',
-      message: expect.stringMatching(/of acq.flight_processing is refused: it is the snapshot of acq.flight/),
+      message: expect.stringMatching(/of acq.flight_processing is refused: it is the snapshot of acq.flight/) as string,
     });
     await scene.client.query('reset session_replication_role; insert into acq.flight values (2)');
     expect((await scene.client.query('select id from acq.flight_processing')).rows).toEqual([{ id: 1 }]);

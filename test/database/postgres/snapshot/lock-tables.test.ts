@@ -85,7 +85,7 @@ describe.each(servers)('locking tables on $name', (server) => {
         pid: (reader as unknown as { processID: number }).processID,
         user: 'postgres',
         application: 'a long report',
-        queryAgeSeconds: expect.any(Number),
+        queryAgeSeconds: expect.any(Number) as number,
       },
     ]);
     expect(result.holders[0]!.queryAgeSeconds).toBeGreaterThan(0.6);

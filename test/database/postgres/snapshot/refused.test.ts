@@ -61,8 +61,10 @@ describe.each(servers)('what cannot be snapshotted on $name', (server) => {
   test('a system catalog, a temporary table', async () => {
     scene = await Scene.open(server);
     await scene.client.query('create temporary table scratch (id int)');
-    const { rows } = await scene.client.query(`select nspname from pg_namespace where oid = pg_my_temp_schema()`);
-    const temporary = await snapshotRefusals(scene.client, { schema: rows[0].nspname, name: 'scratch' });
+    const { rows } = await scene.client.query<{ nspname: string }>(
+      `select nspname from pg_namespace where oid = pg_my_temp_schema()`,
+    );
+    const temporary = await snapshotRefusals(scene.client, { schema: rows[0]!.nspname, name: 'scratch' });
     expect(temporary.map((refusal) => refusal.reason).join()).toMatch(/scratch is temporary/);
     const system = await snapshotRefusals(scene.client, { schema: 'pg_catalog', name: 'pg_class' });
     expect(system.map((refusal) => refusal.reason).join()).toMatch(/belongs to the system schema/);
@@ -73,6 +75,13 @@ describe.each(servers)('what cannot be snapshotted on $name', (server) => {
     await scene.client.query('create table acq.flight_processing (id int)');
     expect(await snapshotRefusals(scene.client, FLIGHT)).toEqual([]);
     await expect(scene.swap()).rejects.toThrow('acq.flight_processing exists already');
+  });
+
+  test('a swap without the locks is a mistake of ours', async () => {
+    scene = await Scene.open(server);
+    const options = { processingName: 'flight_processing', controlSchema: 'waybill' };
+    const swap = inTransaction(scene.client, () => swapTable(scene.client, FLIGHT, options));
+    await expect(swap).rejects.toThrow('needs the locks');
   });
 
   test('what only the server knows: the statement it refused, and nothing has happened', async () => {

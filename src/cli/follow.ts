@@ -1,0 +1,95 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { RunFollower } from '../client/follow-run.ts';
+import type { RunEnd } from '../client/run-end.ts';
+import type { Cli } from './cli.ts';
+import { ProgressBars } from './progress-bars.ts';
+import { ProgressLines } from './progress-lines.ts';
+
+/** How often a terminal is redrawn, and how often a log looks: each look is a query or two on the warehouse. */
+const LOOK_EVERY_MS = { terminal: 400, log: 1_000 };
+/** After the first Ctrl-C, how long the second one may take. */
+const SECOND_CTRL_C_MS = 3_000;
+/** So long nothing moved, and then it is asked whether a worker is there at all. */
+const STILL_MS = 15_000;
+
+export interface FollowOptions {
+  /** What the first Ctrl-C does: leave the run alone (the second one cancels it), or cancel it. */
+  interrupt: 'detach' | 'cancel';
+  cancel: () => Promise<unknown>;
+}
+
+/** Shows a run's progress until it has ended, or the person who watches it leaves: `detached`. */
+export async function follow(cli: Cli, follower: RunFollower, options: FollowOptions): Promise<RunEnd | 'detached'> {
+  const { stderr } = cli.io;
+  const terminal = stderr.isTTY === true && cli.io.env['TERM'] !== 'dumb';
+  const display = terminal ? new ProgressBars(stderr) : new ProgressLines(stderr);
+  const leaving = interrupts(cli, follower, options, (text) => display.message(text));
+  const watch = stillness(follower, (text) => display.message(text));
+  let end: RunEnd | 'detached' | undefined;
+  const ended = Promise.race([follower.result(), leaving.left]).then((value) => (end = value));
+  ended.catch(() => undefined); // awaited below
+  try {
+    while (end === undefined) {
+      const looks = await follower.look();
+      if (end === undefined) display.show(looks);
+      void watch(looks);
+      await Promise.race([ended, sleep(LOOK_EVERY_MS[terminal ? 'terminal' : 'log'])]);
+    }
+    if (end !== 'detached') display.show(await follower.lastLook(end));
+    return end;
+  } finally {
+    display.stop();
+    leaving.stop();
+  }
+}
+
+/** Ctrl-C: the first detaches (after a moment in which a second one cancels), the second cancels, the third leaves. */
+function interrupts(cli: Cli, follower: RunFollower, options: FollowOptions, say: (text: string) => void) {
+  const { name } = follower.named;
+  let leave: (value: 'detached') => void = () => undefined;
+  const left = new Promise<'detached'>((resolve) => (leave = resolve));
+  let presses = options.interrupt === 'cancel' ? 1 : 0;
+  let timer: NodeJS.Timeout | undefined;
+  const off = cli.io.onInterrupt(() => {
+    presses += 1;
+    clearTimeout(timer);
+    if (presses === 1) {
+      say(`${name} goes on without you. Ctrl-C again cancels it; later: waybill cancel ${name}`);
+      timer = setTimeout(() => leave('detached'), SECOND_CTRL_C_MS);
+    } else if (presses === 2) {
+      say(`Cancelling ${name}: it is rolled back first …`);
+      options.cancel().catch((error: unknown) => {
+        say(error instanceof Error ? error.message : String(error));
+        leave('detached');
+      });
+    } else leave('detached');
+  });
+  return {
+    left,
+    stop: () => {
+      clearTimeout(timer);
+      off();
+    },
+  };
+}
+
+/** Says once when nothing has moved for a while and no worker is there. */
+function stillness(follower: RunFollower, say: (text: string) => void): (looks: unknown) => Promise<void> {
+  let before = '';
+  let since = Date.now();
+  let said = false;
+  return async (looks) => {
+    const now = JSON.stringify(looks);
+    if (now !== before) {
+      before = now;
+      since = Date.now();
+      if (said) say('It goes on.');
+      said = false;
+    } else if (!said && Date.now() - since > STILL_MS) {
+      since = Date.now();
+      const trouble = await follower.trouble();
+      said = trouble !== undefined;
+      if (trouble !== undefined) say(trouble);
+    }
+  };
+}

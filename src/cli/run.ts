@@ -1,0 +1,79 @@
+import type { RunFollower } from '../client/follow-run.ts';
+import { lookView } from '../client/look-view.ts';
+import type { RunOptions } from '../client/start-run.ts';
+import type { Waybill } from '../client/waybill.ts';
+import { EXIT } from '../errors.ts';
+import type { AddCommand, Cli } from './cli.ts';
+import { follow, type FollowOptions } from './follow.ts';
+import { runParameters } from './run-parameters.ts';
+import { runDocument, runSummary } from './run-summary.ts';
+import { runPage } from './temporal-ui.ts';
+import { notYet } from './usage-error.ts';
+
+interface RunFlags extends Pick<RunOptions, 'force' | 'resume' | 'adopt' | 'attach'> {
+  detach?: boolean;
+  param: string[];
+  since?: string;
+  until?: string;
+  full?: boolean;
+}
+
+export const addRun: AddCommand = (program, cli, done) => {
+  program
+    .command('run')
+    .description('start a load or a session and follow it; Ctrl-C leaves it running, twice cancels it')
+    .argument('<name>', 'a load (core.flight) or a session (nightly)')
+    .option('--force', 'a running load: roll its batch back and begin anew; else: wait for no person')
+    .option('--resume', 'go on in the batch that is held')
+    .option('--adopt', 'take over _processing tables that another tool left')
+    .option('--attach', 'if it is running already, follow it')
+    .option('--detach', 'start it and do not follow it')
+    .option('--param <k=v>', 'a parameter of the load; may be given several times', collect, [])
+    .option('--since <time>', 'not yet available')
+    .option('--until <time>', 'not yet available')
+    .option('--full', 'not yet available')
+    .action(async (name: string, flags: RunFlags) => {
+      for (const flag of ['since', 'until', 'full'] as const) {
+        if (flags[flag] !== undefined) throw notYet(`run --${flag}`);
+      }
+      done(await cli.withWaybill((waybill) => runAndFollow(cli, waybill, name, flags)));
+    });
+};
+
+const collect = (value: string, before: string[]): string[] => [...before, value];
+
+async function runAndFollow(cli: Cli, waybill: Waybill, name: string, flags: RunFlags): Promise<number> {
+  const { force, resume, adopt, attach, detach } = flags;
+  const params = runParameters(waybill.project, name, flags.param);
+  const follower = await waybill.run(name, { force, resume, adopt, attach, params });
+  if (detach === true) return detached(cli, waybill, follower);
+  return followToEnd(cli, waybill, follower, { interrupt: 'detach', cancel: () => waybill.cancel(name) });
+}
+
+/** Follows a run and says how it ended; the exit code. */
+export async function followToEnd(
+  cli: Cli,
+  waybill: Waybill,
+  follower: RunFollower,
+  options: FollowOptions,
+): Promise<number> {
+  const end = await follow(cli, follower, options);
+  if (end === 'detached') return detached(cli, waybill, follower);
+  cli.document(runDocument(end));
+  cli.say(runSummary(end));
+  const page = runPage(cli.io.env, waybill.temporal, follower);
+  if (page !== undefined) cli.say(`Temporal: ${page}`);
+  if (end.error === undefined) return EXIT.done;
+  cli.complain(end.error);
+  return end.error.exitCode;
+}
+
+/** It goes on by itself. */
+async function detached(cli: Cli, waybill: Waybill, follower: RunFollower): Promise<number> {
+  const { name } = follower.named;
+  cli.document(lookView(waybill.project, follower.named, await follower.look()));
+  cli.say(`${name} runs. Follow it: waybill run ${name} --attach; end it: waybill cancel ${name}`);
+  const page = runPage(cli.io.env, waybill.temporal, follower);
+  if (page !== undefined) cli.say(`Temporal: ${page}`);
+  return EXIT.done;
+}

@@ -1,0 +1,126 @@
+import { detailsDocument, type BatchDetails } from '../client/show-batch.ts';
+import { EXIT } from '../errors.ts';
+import type { AddCommand } from './cli.ts';
+import { formatBetween, formatCount, formatTable, formatTime, indent } from './format.ts';
+import { statusWords } from './run-summary.ts';
+
+export const addShow: AddCommand = (program, cli, done) => {
+  program
+    .command('show')
+    .description(
+      'one batch: its stages, checks, steps, troubled chunks with their errors, lineage, events, what to do next',
+    )
+    .argument('<batch>', '114, or warehouse/114')
+    .action(async (batch: string) => {
+      await cli.withWaybill(async (waybill) => {
+        const details = await waybill.show(batch);
+        cli.document(detailsDocument(details));
+        cli.say(page(details));
+      });
+      done(EXIT.done);
+    });
+};
+
+function page(details: BatchDetails): string {
+  const parts = [head(details), stages(details), steps(details), checks(details), chunks(details), events(details)];
+  if (details.next !== null) parts.push(`Next: ${details.next}`);
+  return parts.filter((part) => part !== '').join('\n\n');
+}
+
+function head({ connection, batch, view, inputs, outputs }: BatchDetails): string {
+  const facts: [string, string | null][] = [
+    ['load', `${batch.loadName} (${batch.kind}, connection ${connection})`],
+    ['state', `${statusWords(view)}${batch.errorClass !== null && view.error ? ` (${batch.errorClass})` : ''}`],
+    ['started', `${formatTime(view.started_at)}${batch.requestedBy === null ? '' : ` by ${batch.requestedBy}`}`],
+    ['took', formatBetween(view.started_at, view.finished_at)],
+    ['rows', `${formatCount(view.rows_written)} written, ${formatCount(view.rows_read)} read`],
+    ['redoes', batch.reprocessOf === null ? null : `batch ${batch.reprocessOf}`],
+    ['window', windowWords(batch.windowFrom, batch.windowTo)],
+    ['from', lineage(inputs)],
+    ['into', outputs.join(', ')],
+    ['error', view.error?.message ?? null],
+  ];
+  const shown = facts.filter((fact): fact is [string, string] => fact[1] !== null);
+  return [`Batch ${batch.batchId}`, ...shown.map(([name, text]) => `  ${name.padEnd(8)} ${indent(text, 11)}`)].join(
+    '\n',
+  );
+}
+
+function windowWords(from: string | null, to: string | null): string | null {
+  if (from === null && to === null) return null;
+  return `${from === null ? 'the beginning' : `from ${from}`} ${to === null ? 'on' : `up to, not with, ${to}`}`;
+}
+
+function lineage(inputs: BatchDetails['inputs']): string | null {
+  if (inputs.length === 0) return null;
+  const byLoad = new Map<string, string[]>();
+  for (const { load, via, batchId } of inputs) {
+    const key = `${load} (${via})`;
+    byLoad.set(key, [...(byLoad.get(key) ?? []), batchId]);
+  }
+  return [...byLoad].map(([load, batches]) => `${load} ${batches.join(', ')}`).join('; ');
+}
+
+function stages({ stages }: BatchDetails): string {
+  if (stages.length === 0) return '';
+  return formatTable(
+    [
+      { title: 'stage' },
+      { title: 'chunks', right: true },
+      { title: 'failed', right: true },
+      { title: 'rows', right: true },
+      { title: 'took', right: true },
+    ],
+    stages.map(({ name, done, total, failed, rows, startedAt, finishedAt }) => [
+      name,
+      total === null ? 'not planned' : `${formatCount(done)}/${formatCount(total)}`,
+      formatCount(failed),
+      formatCount(rows),
+      formatBetween(startedAt?.toISOString() ?? null, finishedAt?.toISOString() ?? startedAt?.toISOString() ?? null),
+    ]),
+  );
+}
+
+function steps({ steps }: BatchDetails): string {
+  return steps.length === 0
+    ? ''
+    : steps
+        .map(
+          ({ phase, n, state, error }) =>
+            `${phase} step ${n}: ${state}${error === null ? '' : `: ${indent(error, 2)}`}`,
+        )
+        .join('\n');
+}
+
+function checks({ checks }: BatchDetails): string {
+  if (checks.length === 0) return '';
+  return formatTable(
+    [{ title: 'check' }, { title: 'expected', right: true }, { title: 'found', right: true }, { title: 'result' }],
+    checks.map(({ name, severity, expected, actual, passed }) => [
+      ...[name, expected, actual ?? 'nothing'],
+      passed ? 'passed' : severity === 'warn' ? 'warning' : 'failed',
+    ]),
+  );
+}
+
+function chunks({ troubledChunks, stages }: BatchDetails): string {
+  return troubledChunks
+    .map(({ stage, n, state, attempts, range, error, worker }) => {
+      const name = stages.find((candidate) => candidate.n === stage)?.name ?? String(stage);
+      const between =
+        range.from === null && range.to === null ? '' : `, ${range.from ?? 'start'} to ${range.to ?? 'end'}`;
+      const tries = `${state} after ${attempts} ${attempts === 1 ? 'attempt' : 'attempts'}`;
+      const head = `${name}, chunk ${n}${between}: ${tries}${worker === null ? '' : ` (${worker})`}`;
+      return error === null ? head : `${head}\n  ${indent(error, 2)}`;
+    })
+    .join('\n');
+}
+
+function events({ events }: BatchDetails): string {
+  return events
+    .map(({ what, requestedBy, reason, happenedAt }) => {
+      const by = requestedBy === null ? '' : ` by ${requestedBy}`;
+      return `${formatTime(happenedAt)}  ${what.replaceAll('_', ' ')}${by}${reason === null ? '' : ` (${reason})`}`;
+    })
+    .join('\n');
+}

@@ -1,0 +1,66 @@
+import type { LoadStatusRow } from '../client/read-status.ts';
+import { findName } from '../client/names.ts';
+import type { Project } from '../config/definition.ts';
+import { EXIT } from '../errors.ts';
+import type { AddCommand } from './cli.ts';
+import { formatBetween, formatCount, formatTable, formatTime } from './format.ts';
+import { statusWords } from './run-summary.ts';
+
+export const addStatus: AddCommand = (program, cli, done) => {
+  program
+    .command('status')
+    .description('the newest batch of every load, of one load, or of a session’s loads')
+    .argument('[name]', 'a load or a session')
+    .action(async (name?: string) => {
+      await cli.withWaybill(async (waybill) => {
+        const rows = await waybill.status(name);
+        cli.document(rows.map(({ view }) => view));
+        cli.say(statusTable(rows, waybill.project, name));
+      });
+      done(EXIT.done);
+    });
+};
+
+function statusTable(rows: LoadStatusRow[], project: Project, name: string | undefined): string {
+  const named = name === undefined ? undefined : findName(project, name);
+  const wanted =
+    named === undefined ? Object.keys(project.loads) : named.kind === 'load' ? [named.name] : named.session.loads;
+  const never = wanted.filter((load) => !rows.some(({ view }) => view.load === load));
+  const several = new Set(rows.map(({ connection }) => connection)).size > 1;
+  const lines = [
+    ...rows.map(({ view, connection }) => [
+      view.load,
+      several ? `${connection}/${view.batch_id}` : view.batch_id!,
+      statusWords(view),
+      `${formatCount(view.chunks.done)}/${formatCount(view.chunks.total)}`,
+      formatCount(view.rows_written),
+      formatTime(view.started_at),
+      formatBetween(view.started_at, view.finished_at),
+    ]),
+    ...never.map((load) => [load, '–', project.loads[load]!.enabled ? 'never ran' : 'disabled', '–', '–', '–', '–']),
+  ].sort((a, b) => (a[0]! < b[0]! ? -1 : 1));
+  const table = formatTable(
+    [
+      { title: 'load' },
+      { title: 'batch', right: true },
+      { title: 'status' },
+      { title: 'chunks', right: true },
+      { title: 'rows', right: true },
+      { title: 'started' },
+      { title: 'took', right: true },
+    ],
+    lines,
+  );
+  const remarks = rows.flatMap(remarksOf);
+  return [table, ...(remarks.length > 0 ? ['', ...remarks] : [])].join('\n');
+}
+
+function remarksOf({ view, workflowRuns }: LoadStatusRow): string[] {
+  const at = `${view.load}, batch ${view.batch_id}`;
+  if (workflowRuns === false) {
+    return [`${at}: no workflow works on it any more. next: waybill run ${view.load}`];
+  }
+  if (view.error === null) return [];
+  const next = view.error.next === null ? '' : `\n  next: ${view.error.next}`;
+  return [`${at}: ${view.error.message.split('\n')[0]}${next}`];
+}
