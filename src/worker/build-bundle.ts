@@ -4,4 +4,4 @@ import { fileURLToPath } from 'node:url';
 import { bundle } from './workflow-bundle.ts';
 
 const { code } = await bundle();
-await writeFile(fileURLToPath(new URL('./workflow-bundle.js', import.meta.url)), code);
+await writeFile(fileURLToPath(new URL('./bundled-workflows.js', import.meta.url)), code);

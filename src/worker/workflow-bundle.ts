@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode, DefaultLogger, type WorkflowBundleOption } from '@temporalio/worker';
 
 /** Made by `npm run build`, beside the compiled code: an installed Waybill bundles nothing at start. */
-const BUILT = fileURLToPath(new URL('./workflow-bundle.js', import.meta.url));
+const BUILT = fileURLToPath(new URL('./bundled-workflows.js', import.meta.url));
 
 let bundled: Promise<WorkflowBundleOption> | undefined;
 
