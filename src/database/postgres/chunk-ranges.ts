@@ -3,12 +3,13 @@ import { NULL_KEYS } from '../dialect.ts';
 import { raw, sql, type SqlStatement } from '../sql.ts';
 import { quoteName, quoteTable, quoteText } from './names.ts';
 
-/** Pages looked at to learn how many rows a page holds. */
-const SAMPLE_PAGES = 64;
+/** Where, and over how many pages, the rows of a page are counted: spread, because bulk writers leave empty pages behind. */
+const SAMPLE_SPOTS = 32;
+const SPOT_PAGES = 8;
 
 /**
  * Page ranges (`ctid`) of a frozen table: no key needed, exact, half a millisecond (FACTS "Chunks"). The rows of a page
- * are learned from a few pages at the start, in the middle and at the end; the last range is open.
+ * are learned from a few pages all over the table; the last range is open.
  */
 export async function planPages(session: Session, table: string, rows: number): Promise<ChunkRange[]> {
   const name = raw(quoteTable(table));
@@ -19,15 +20,18 @@ export async function planPages(session: Session, table: string, rows: number): 
   const { rows: found } = await session.query<{ found: boolean }>(sql`select exists (select 1 from ${name}) as found`);
   if (!found[0]?.found) return [];
 
-  const starts = pages <= SAMPLE_PAGES * 3 ? [0] : [0, Math.floor(pages / 2), pages - SAMPLE_PAGES];
-  const span = pages <= SAMPLE_PAGES * 3 ? pages : SAMPLE_PAGES;
+  const spots = Math.min(SAMPLE_SPOTS, Math.ceil(pages / SPOT_PAGES));
   let sampled = 0;
-  for (const start of starts) {
+  let looked = 0;
+  for (let spot = 0; spot < spots; spot += 1) {
+    const start = Math.floor((spot * pages) / spots);
+    const end = Math.min(pages, start + SPOT_PAGES);
     const { rows: count } = await session.query<{ n: string }>(sql`
-      select count(*) as n from ${name} where ctid >= ${tid(start)}::tid and ctid < ${tid(start + span)}::tid`);
+      select count(*) as n from ${name} where ctid >= ${tid(start)}::tid and ctid < ${tid(end)}::tid`);
     sampled += Number(count[0]?.n ?? 0);
+    looked += end - start;
   }
-  const rowsPerPage = Math.max(sampled / (starts.length * span), 0.01);
+  const rowsPerPage = Math.max(sampled / looked, 0.01);
   const step = Math.max(1, Math.round(rows / rowsPerPage));
   const ranges: ChunkRange[] = [];
   for (let page = 0; page < pages; page += step) {

@@ -1,21 +1,26 @@
-import { from as copyFrom, to as copyTo, type CopyStreamQuery, type CopyToStreamQuery } from 'pg-copy-streams';
 import type { Session } from '../dialect.ts';
+import { CopyIn } from './copy-in.ts';
+import { CopyOut } from './copy-out.ts';
 import type { PostgresSession } from './session.ts';
 
+export type CopyFormat = 'binary' | 'text';
+
 /** Starts a COPY … TO STDOUT on this session. `select` holds no placeholders. */
-export function openCopyOut(session: Session, select: string, format: 'binary' | 'text'): CopyToStreamQuery {
-  return (session as PostgresSession).client.query(copyTo(`copy (${select}) to stdout (format ${format})`));
+export function openCopyOut(
+  session: Session,
+  select: string,
+  format: CopyFormat,
+  onData: (frames: Buffer) => void,
+): CopyOut {
+  return (session as PostgresSession).client.query(
+    new CopyOut(`copy (${select}) to stdout (format ${format})`, onData),
+  );
 }
 
 /** Starts a COPY … FROM STDIN on this session. Table and columns are quoted. */
-export function openCopyIn(
-  session: Session,
-  table: string,
-  columns: string[],
-  format: 'binary' | 'text',
-): CopyStreamQuery {
+export function openCopyIn(session: Session, table: string, columns: string[], format: CopyFormat): CopyIn {
   return (session as PostgresSession).client.query(
-    copyFrom(`copy ${table} (${columns.join(', ')}) from stdin (format ${format})`),
+    new CopyIn(`copy ${table} (${columns.join(', ')}) from stdin (format ${format})`),
   );
 }
 

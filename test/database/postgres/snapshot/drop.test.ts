@@ -47,6 +47,13 @@ describe.each(servers)('a snapshot on $name', (server) => {
     expect((await scene.client.query('select id from acq.flight_processing')).rows).toEqual([{ id: 1 }]);
   });
 
+  test('is no longer in the publication that the table is in', async () => {
+    await scene.client.query('create publication p for table acq.flight');
+    await scene.swap();
+    const { rows } = await scene.client.query(`select prrelid::regclass::text as published from pg_publication_rel`);
+    expect(rows).toEqual([{ published: 'acq.flight' }]);
+  });
+
   test('dropped once; then it is gone', async () => {
     const { oid } = await scene.swap();
     expect(await drop(oid)).toBe('dropped');

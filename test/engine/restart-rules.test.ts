@@ -1,0 +1,487 @@
+/** DESIGN §3, "Restart rules", row by row. What is held has a file of its own: held.test.ts. */
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import pg from 'pg';
+import pino from 'pino';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { createActivities } from '../../src/activities/activities.ts';
+import { loadProject } from '../../src/config/load-project.ts';
+import { forceReloadUpdate } from '../../src/workflows/messages.ts';
+import { servers } from '../servers.ts';
+import { batches, BREAKABLE, done, exists, land, mend } from './breakable-orders.ts';
+import { expectWhole, ORDERS, SLOW_SQL, World } from './orders.ts';
+import { ended, until } from './world.ts';
+
+vi.setConfig({ testTimeout: 180_000 });
+
+/** The activities, called without a workflow around them. */
+async function activitiesOf(world: World): Promise<ReturnType<typeof createActivities>> {
+  const { databases } = await world.worker();
+  return createActivities({
+    databases,
+    loadProject: () => loadProject(world.directory, { env: world.env }),
+    client: world.client,
+    worker: 'the test',
+    stopping: () => false,
+    searchAttributes: () => Promise.resolve([]),
+    historyLimit: undefined,
+    log: pino({ level: 'silent' }),
+  });
+}
+
+/** Starts the load, and terminates its workflow when some chunks are done and some are not. */
+async function terminateHalfWay(world: World): Promise<void> {
+  const handle = await world.start('core.order');
+  await until(async () => (await done(world)) > 2, 90);
+  await handle.terminate('the test');
+}
+
+/** As if the history were lost, or the batch ran on another Temporal server. */
+const forgetWorkflow = (world: World) =>
+  world.warehouse.query(`update waybill.batch set workflow_id = 'load/elsewhere',
+                         first_run_id = '00000000-0000-0000-0000-000000000000'`);
+
+describe.each(servers)('the next start on $name', (server) => {
+  let world: World;
+  afterEach(() => world.close());
+
+  describe('finds nothing unfinished', () => {
+    test('and takes a new snapshot into a new batch, or has nothing to do and opens none', async () => {
+      world = await World.create(server, ORDERS(300));
+      await world.worker();
+      expect(await world.run('core.order')).toMatchObject({ ok: true, result: { batch: { batchId: '1' } } });
+      expect(await world.run('core.order')).toMatchObject({ ok: true, result: { status: 'nothing' } });
+      await land(world, 9001);
+      expect(await world.run('core.order')).toMatchObject({ ok: true, result: { rowsWritten: 1 } });
+      expect(await world.run('core.order')).toMatchObject({ ok: true, result: { status: 'nothing' } });
+      await expectWhole(world);
+      expect(await batches(world)).toEqual([
+        { batch_id: '1', state: 'published', reprocess_of: null, error_class: null },
+        { batch_id: '2', state: 'published', reprocess_of: null, error_class: null },
+      ]);
+    });
+
+    test('and is refused when it should resume', async () => {
+      world = await World.create(server, ORDERS(30));
+      await world.worker();
+      const refused = await world.run({ load: 'core.order', resume: true });
+      expect(refused).toMatchObject({ ok: false, type: 'Refused', message: 'core.order has no held batch to resume' });
+      expect(await batches(world)).toEqual([]);
+      expect(await world.value('select count(*) from acq.orders')).toBe('30');
+    });
+  });
+
+  describe('finds a published batch whose snapshot is still there', () => {
+    test('drops it, runs `after`, goes on, and never processes it again', async () => {
+      world = await World.create(
+        server,
+        ORDERS(400, { sql: SLOW_SQL(0.3), yaml: 'after: "insert into core.finished values (:batch_id)"' }),
+      );
+      await world.warehouse.query('create table core.finished (batch_id bigint)');
+      const reader = new pg.Client({ connectionString: world.env['WAREHOUSE_URL'] });
+      reader.on('error', () => undefined);
+      await reader.connect();
+      const worker = await world.workerProcess();
+      const handle = await world.start('core.order');
+      await until(() => exists(world, 'acq.orders_processing'), 90);
+      await reader.query('begin; select count(*) from acq.orders_processing'); // the drop cannot get past it
+      await until(async () => (await world.states('core.order'))[0] === 'published', 90);
+      worker.kill('SIGKILL');
+      await handle.terminate('the test');
+      await reader.end();
+      expect(await world.value('select count(*) from acq.orders_processing')).toBe('400');
+      expect(await world.value('select count(*) from core.finished')).toBe('0');
+
+      await world.worker();
+      expect(await world.run('core.order')).toMatchObject({ ok: true, result: { status: 'nothing' } });
+      expect(await exists(world, 'acq.orders_processing')).toBe(false);
+      expect(await world.rows('select batch_id from core.finished')).toEqual([{ batch_id: '1' }]);
+      await land(world, 9001);
+      expect(await world.run('core.order')).toMatchObject({ ok: true, result: { rowsWritten: 1 } });
+      await expectWhole(world);
+      expect(await world.rows('select batch_id from core.finished')).toEqual([{ batch_id: '1' }, { batch_id: '2' }]);
+      expect(await world.states('core.order')).toEqual(['published', 'published']);
+    });
+
+    test('goes on in the same start with what has landed since', async () => {
+      world = await World.create(server, ORDERS(50));
+      await world.worker();
+      expect(await world.run('core.order')).toMatchObject({ ok: true });
+      // The state that such a crash leaves, made by hand: the ledger says "not dropped", the table stands.
+      await world.warehouse.query(`create table acq.orders_processing as table kept.orders;
+        update waybill.snapshot set dropped_at = null, relation_id = 'acq.orders_processing'::regclass::oid::bigint`);
+      await land(world, 9001);
+      expect(await world.run('core.order')).toMatchObject({ ok: true, result: { rowsWritten: 1 } });
+      expect(await exists(world, 'acq.orders_processing')).toBe(false);
+      await expectWhole(world);
+    });
+
+    test('leaves a table alone that took the snapshot’s name since', async () => {
+      world = await World.create(server, ORDERS(50));
+      await world.worker();
+      expect(await world.run('core.order')).toMatchObject({ ok: true });
+      await world.warehouse.query(`create table acq.orders_processing as table kept.orders;
+        update waybill.snapshot set dropped_at = null`);
+      await land(world, 9001, false);
+      const refused = await world.run('core.order');
+      expect(refused).toMatchObject({ ok: false, type: 'Refused' });
+      expect(!refused.ok && refused.message).toBe('acq.orders_processing exists, but no batch of core.order made it');
+      expect(await world.value('select count(*) from acq.orders_processing')).toBe('50');
+      await expectWhole(world);
+    });
+
+    test('waits for whoever reads the snapshot, then drops it', async () => {
+      world = await World.create(server, ORDERS(200, { sql: SLOW_SQL(0.3) }));
+      const reader = new pg.Client({ connectionString: world.env['WAREHOUSE_URL'] });
+      reader.on('error', () => undefined);
+      await reader.connect();
+      await world.worker();
+      const handle = await world.start('core.order');
+      await until(() => exists(world, 'acq.orders_processing'), 90);
+      await reader.query('begin; select count(*) from acq.orders_processing');
+      await until(async () => (await world.states('core.order'))[0] === 'published', 90);
+      // Longer than all the tries of one attempt of the drop.
+      await new Promise((resolve) => setTimeout(resolve, 13_000));
+      expect((await handle.describe()).status.name).toBe('RUNNING');
+      await reader.query('commit');
+      await reader.end();
+      expect(await ended(handle)).toMatchObject({ ok: true, result: { status: 'finished' } });
+      expect(await exists(world, 'acq.orders_processing')).toBe(false);
+      await expectWhole(world);
+    });
+  });
+
+  describe('finds a failed or cancelled batch with its snapshot', () => {
+    test('and takes the same snapshot into a new batch, however often that fails', async () => {
+      world = await World.create(server, BREAKABLE(500, { broken: 450 }));
+      await world.worker();
+      const { oid } = (await world.rows<{ oid: number }>(`select 'acq.orders'::regclass::oid as oid`))[0]!;
+      expect(await world.run('core.order')).toMatchObject({ ok: false, type: 'Database' });
+      await land(world, 9001);
+      expect(await world.run('core.order')).toMatchObject({ ok: false, type: 'Database' });
+      await world.warehouse.query('update core.settings set broken = 0, pause = 30');
+      const third = await world.start('core.order');
+      await until(async () => (await world.states('core.order')).length === 3, 90);
+      await third.cancel();
+      expect(await ended(third)).toMatchObject({ ok: false, type: 'Canceled' });
+      expect(await world.value(`select 'acq.orders_processing'::regclass::oid`)).toBe(oid);
+      expect(await world.value('select count(*) from core.orders')).toBe('0');
+
+      await mend(world);
+      expect(await world.run('core.order')).toMatchObject({ ok: true, result: { rowsWritten: 500 } });
+      expect(await world.value('select count(*) from acq.orders')).toBe('1');
+      expect(await world.run('core.order')).toMatchObject({ ok: true, result: { rowsWritten: 1 } });
+      await expectWhole(world);
+      expect(await batches(world)).toEqual([
+        { batch_id: '1', state: 'failed', reprocess_of: null, error_class: 'database' },
+        { batch_id: '2', state: 'failed', reprocess_of: '1', error_class: 'database' },
+        { batch_id: '3', state: 'cancelled', reprocess_of: '2', error_class: 'cancelled' },
+        { batch_id: '4', state: 'published', reprocess_of: '3', error_class: null },
+        { batch_id: '5', state: 'published', reprocess_of: null, error_class: null },
+      ]);
+    });
+
+    test('and is refused, when the inputs were edited since, until they are put back', async () => {
+      world = await World.create(server, BREAKABLE(200));
+      await world.warehouse.query('create table acq.refunds (id bigint primary key, amount numeric)');
+      await world.worker();
+      expect(await world.run('core.order')).toMatchObject({ ok: false, type: 'Database' });
+      const yaml = BREAKABLE(200).files['loads/core/order.yaml']!;
+      const more = `${yaml.replace('external: true }', 'external: true }, { table: acq.refunds, external: true }')}
+checks: [ { name: refunds, sql: "select count(*) from {{ acq.refunds }} r", expect: 0 } ]`;
+      await world.write(
+        'loads/core/order.yaml',
+        more.replace('outputs:', `  - { name: refunds, sql: "delete from core.orders where id in (select id from {{ acq.refunds }} r)" }\noutputs:`),
+      );
+      await mend(world);
+      expect(await world.run('core.order')).toMatchObject({
+        ok: false,
+        type: 'Refused',
+        message: `the inputs of core.order were edited while batch 1's snapshot is open`,
+        next:
+          'put inputs back to [acq.orders] and run the load, so that the snapshot is processed; ' +
+          'then change them to [acq.orders, acq.refunds]',
+      });
+      expect(await world.states('core.order')).toEqual(['failed']);
+      await world.write('loads/core/order.yaml', yaml);
+      expect(await world.run('core.order')).toMatchObject({ ok: true, result: { rowsWritten: 202 } });
+      await expectWhole(world);
+    });
+  });
+
+  describe('finds a failed batch without a whole snapshot', () => {
+    test('because it failed before: takes a new one, with all that has landed', async () => {
+      world = await World.create(server, ORDERS(300, { yaml: 'before: "select 1 / ok from core.settings"' }));
+      await world.warehouse.query('create table core.settings (ok int); insert into core.settings values (0)');
+      await world.worker();
+      const oid = await world.value(`select 'acq.orders'::regclass::oid`);
+      expect(await world.run('core.order')).toMatchObject({ ok: false, type: 'Database' });
+      expect(await world.value(`select 'acq.orders'::regclass::oid`)).toBe(oid);
+      expect(await exists(world, 'acq.orders_processing')).toBe(false);
+      await land(world, 9001);
+      await world.warehouse.query('update core.settings set ok = 1');
+      expect(await world.run('core.order')).toMatchObject({ ok: true, result: { rowsWritten: 301 } });
+      await expectWhole(world);
+      expect(await world.states('core.order')).toEqual(['failed', 'published']);
+    });
+
+    test('because somebody dropped it: refused, naming it, until --force accepts the loss', async () => {
+      world = await World.create(server, BREAKABLE(200));
+      await world.worker();
+      expect(await world.run('core.order')).toMatchObject({ ok: false, type: 'Database' });
+      await world.warehouse.query('drop table acq.orders_processing; delete from kept.orders');
+      await mend(world);
+      await land(world, 9001);
+      const refused = await world.run('core.order');
+      expect(refused).toMatchObject({
+        ok: false,
+        type: 'Refused',
+        message: 'acq.orders_processing, the snapshot of batch 1, is gone, though it was never published',
+      });
+      expect(!refused.ok && refused.next).toMatch(/waybill run core.order --force/);
+      expect(await world.states('core.order')).toEqual(['failed']);
+      expect(await world.value('select count(*) from acq.orders')).toBe('1');
+      expect(await world.run({ load: 'core.order', force: true })).toMatchObject({ ok: true, result: { rowsWritten: 2 } });
+      await expectWhole(world);
+    });
+
+    test('because another table stands in its place: refused, and neither is touched', async () => {
+      world = await World.create(server, BREAKABLE(200));
+      await world.worker();
+      expect(await world.run('core.order')).toMatchObject({ ok: false, type: 'Database' });
+      await world.warehouse.query(`alter table acq.orders_processing rename to put_away;
+                                   create table acq.orders_processing (like acq.put_away)`);
+      await mend(world);
+      expect(await world.run('core.order')).toMatchObject({
+        ok: false,
+        type: 'Refused',
+        message: 'acq.orders_processing is not the table that batch 1 took as its snapshot',
+      });
+      await world.warehouse.query(`drop table acq.orders_processing;
+                                   alter table acq.put_away rename to orders_processing`);
+      expect(await world.run('core.order')).toMatchObject({ ok: true });
+      await expectWhole(world);
+    });
+
+    test('of two inputs one is gone: --force goes on with the other, and so does every start after it', async () => {
+      const orders = BREAKABLE(200, { yaml: 'before: "select 1 / ok from core.switch"' });
+      const refunds = '{ table: acq.refunds, external: true }';
+      world = await World.create(server, {
+        warehouse: `${orders.warehouse}
+          create table core.switch (ok int); insert into core.switch values (1);
+          create table acq.refunds (id bigint primary key, amount numeric);
+          insert into acq.refunds values (5000, 7), (5001, 8);
+          create table core.refunds (id bigint, amount numeric, batch_id bigint);`,
+        files: {
+          ...orders.files,
+          'loads/core/order.yaml': orders.files['loads/core/order.yaml']!
+            .replace('external: true }', `external: true }, ${refunds}`)
+            .replace(
+              'outputs: [ core.orders ]',
+              `  - { name: refunds, sql: "insert into core.refunds select r.id, r.amount, :batch_id from {{ acq.refunds }} r" }
+outputs: [ core.orders, core.refunds ]`,
+            ),
+        },
+      });
+      await world.worker();
+      expect(await world.run('core.order')).toMatchObject({ ok: false, message: /^chunk 1 of 2/ });
+      await world.warehouse.query(`drop table acq.refunds_processing; insert into acq.refunds values (5002, 9);
+                                   update core.switch set ok = 0`);
+      await mend(world);
+      const refused = await world.run('core.order');
+      expect(!refused.ok && refused.message).toMatch(/^acq.refunds_processing, the snapshot of batch 1, is gone/);
+      // Forced, and fails again before the second table's snapshot: that must not look like edited inputs.
+      expect(await world.run({ load: 'core.order', force: true })).toMatchObject({ ok: false, type: 'Database' });
+      await world.warehouse.query('update core.switch set ok = 1');
+      expect(await world.run('core.order')).toMatchObject({ ok: true });
+      await expectWhole(world);
+      expect(await world.rows('select id, batch_id from core.refunds')).toEqual([{ id: '5002', batch_id: '3' }]);
+    });
+  });
+
+  describe('finds an unfinished batch', () => {
+    test('whose workflow is alive: refused, naming both', async () => {
+      world = await World.create(server, BREAKABLE(400, { broken: 0, pause: 30 }));
+      await world.worker();
+      const handle = await world.start('core.order');
+      await until(async () => (await world.value('select count(*) from waybill.chunk')) === '4', 90);
+      // Under one name Temporal itself refuses; a rename is the way past it.
+      await world.write('loads/core/sale.yaml', `${ORDERS(0).files['loads/core/order.yaml']!}renamed_from: core.order`);
+      await rm(join(world.directory, 'loads/core/order.yaml'));
+      const refused = await world.run('core.sale');
+      expect(refused).toMatchObject({
+        ok: false,
+        type: 'Refused',
+        message: 'batch 1 is still run by workflow load/core.order',
+      });
+      expect(await world.run({ load: 'core.sale', force: true })).toMatchObject({ ok: false, type: 'Refused' });
+      expect(await world.rows('select load_name, state from waybill.batch')).toEqual([
+        { load_name: 'core.order', state: 'running' },
+      ]);
+
+      await handle.cancel();
+      expect(await ended(handle)).toMatchObject({ ok: false, type: 'Canceled' });
+      await mend(world);
+      expect(await world.run('core.sale')).toMatchObject({ ok: true, result: { rowsWritten: 400 } });
+      await expectWhole(world);
+      expect(await world.states('core.sale')).toEqual(['cancelled', 'published']);
+    });
+
+    test('whose workflow was terminated: fences it, rolls it back and redoes it at once', async () => {
+      world = await World.create(server, BREAKABLE(2000, { broken: 0, pause: 0.3 }));
+      await world.worker();
+      await terminateHalfWay(world);
+      await land(world, 9001);
+      expect(await world.run('core.order')).toMatchObject({ ok: true, result: { rowsWritten: 2020 } });
+      expect(await batches(world)).toEqual([
+        { batch_id: '1', state: 'failed', reprocess_of: null, error_class: 'interrupted' },
+        { batch_id: '2', state: 'published', reprocess_of: '1', error_class: null },
+      ]);
+      expect(await world.value('select count(*) from core.orders where batch_id = 1')).toBe('0');
+      expect(await world.run('core.order')).toMatchObject({ ok: true, result: { rowsWritten: 2 } });
+      await expectWhole(world);
+    });
+
+    test('that was interrupted: does not roll it back for a start that only wants to resume', async () => {
+      world = await World.create(server, BREAKABLE(2000, { broken: 0, pause: 0.2 }));
+      await world.worker();
+      await terminateHalfWay(world);
+      const refused = await world.run({ load: 'core.order', resume: true });
+      expect(refused).toMatchObject({ ok: false, type: 'Refused' });
+      expect(!refused.ok && refused.message).toMatch(/^batch 1 is running, not held/);
+      expect(await world.states('core.order')).toEqual(['running']);
+      expect(await world.run('core.order')).toMatchObject({ ok: true });
+      await expectWhole(world);
+    });
+
+    test('whose workflow nobody knows: refused until its max_runtime is over, then redone', async () => {
+      world = await World.create(server, BREAKABLE(2000, { broken: 0, pause: 0.2 }));
+      await world.worker();
+      await terminateHalfWay(world);
+      await forgetWorkflow(world);
+      const deadline = (await world.value('select deadline_at from waybill.batch')) as Date;
+      const refused = await world.run('core.order');
+      expect(refused).toMatchObject({ ok: false, type: 'Refused' });
+      expect(!refused.ok && refused.message).toMatch(
+        /^batch 1 is running, started by a workflow that this Temporal server does not know/,
+      );
+      expect(!refused.ok && refused.next).toContain(deadline.toISOString());
+      expect(await world.states('core.order')).toEqual(['running']);
+
+      await world.warehouse.query(`update waybill.batch set deadline_at = now() - interval '1 second'`);
+      expect(await world.run('core.order')).toMatchObject({ ok: true, result: { rowsWritten: 2020 } });
+      await expectWhole(world);
+      expect(await batches(world)).toEqual([
+        { batch_id: '1', state: 'failed', reprocess_of: null, error_class: 'timeout' },
+        { batch_id: '2', state: 'published', reprocess_of: '1', error_class: null },
+      ]);
+    });
+
+    test('whose workflow nobody knows: redone at once with --force, which stands in the ledger with its name', async () => {
+      world = await World.create(server, BREAKABLE(1000, { broken: 0, pause: 0.2 }));
+      await world.worker();
+      await terminateHalfWay(world);
+      await forgetWorkflow(world);
+      await world.warehouse.query(`update waybill.batch set state = 'checking'`);
+      expect(await world.run('core.order')).toMatchObject({ ok: false, type: 'Refused' });
+      const forced = await world.run({ load: 'core.order', force: true, requestedBy: 'mary' });
+      expect(forced).toMatchObject({ ok: true, result: { rowsWritten: 1010 } });
+      await expectWhole(world);
+      expect(await world.rows('select state, forced, requested_by from waybill.batch order by batch_id')).toEqual([
+        { state: 'failed', forced: false, requested_by: null },
+        { state: 'published', forced: true, requested_by: 'mary' },
+      ]);
+      expect(
+        await world.rows(`select requested_by, reason from waybill.event where batch_id = 1 and what = 'rolling_back'`),
+      ).toEqual([{ requested_by: 'mary', reason: 'forced' }]);
+    });
+
+    test('half rolled back: finishes that first, even when its workflow is not known', async () => {
+      world = await World.create(server, BREAKABLE(400, { broken: 350 }));
+      await world.warehouse.query(`
+        create function core.keep() returns trigger language plpgsql as $$ begin raise exception 'not now'; end $$;
+        create trigger keep before delete on core.orders for each row execute function core.keep()`);
+      await world.worker();
+      const first = await world.run('core.order');
+      expect(first).toMatchObject({ ok: false, type: 'Database' });
+      expect(!first.ok && first.message).toMatch(/division by zero.*and the roll back is not finished/);
+      expect(await world.states('core.order')).toEqual(['rolling_back']);
+      await forgetWorkflow(world);
+      await mend(world);
+      expect(await world.run('core.order')).toMatchObject({ ok: false });
+      expect(await world.states('core.order')).toEqual(['rolling_back']);
+
+      await world.warehouse.query('drop trigger keep on core.orders');
+      expect(await world.run('core.order')).toMatchObject({ ok: true, result: { batch: { batchId: '2' } } });
+      await expectWhole(world);
+      expect(await batches(world)).toEqual([
+        { batch_id: '1', state: 'failed', reprocess_of: null, error_class: 'database' },
+        { batch_id: '2', state: 'published', reprocess_of: '1', error_class: null },
+      ]);
+    });
+  });
+
+  test('redoes a load that ran past its max_runtime, over the same snapshot', async () => {
+    world = await World.create(server, BREAKABLE(300, { broken: 0, pause: 60, yaml: 'max_runtime: 4s' }));
+    await world.worker();
+    const first = await world.run('core.order');
+    expect(first).toMatchObject({ ok: false, type: 'Timeout' });
+    expect(await world.rows('select state, error_class, reason from waybill.batch')).toEqual([
+      { state: 'failed', error_class: 'timeout', reason: 'timeout' },
+    ]);
+    expect(await world.value(`select count(*) from pg_stat_activity where application_name like 'waybill % lane %'
+                              and datname = current_database()`)).toBe('0');
+    expect(await world.value('select count(*) from acq.orders_processing')).toBe('300');
+    await world.write('loads/core/order.yaml', BREAKABLE(300).files['loads/core/order.yaml']!);
+    await mend(world);
+    expect(await world.run('core.order')).toMatchObject({ ok: true, result: { rowsWritten: 303 } });
+    await expectWhole(world);
+  });
+
+  test('may be forced twice in a row: two batches are rolled back, the third is published', async () => {
+    world = await World.create(server, BREAKABLE(600, { broken: 0, pause: 30 }));
+    await world.worker();
+    const handle = await world.start('core.order');
+    for (const batch of [1, 2]) {
+      await until(async () => (await world.value(`select count(*) from waybill.chunk where batch_id = ${batch}`)) === '6', 90);
+      await handle.executeUpdate(forceReloadUpdate, { args: [{ requestedBy: 'joe', reason: `force ${batch}` }] });
+    }
+    await until(async () => (await world.states('core.order')).length === 3, 90);
+    await mend(world);
+    await world.warehouse.query(`select pg_terminate_backend(pid) from pg_stat_activity
+                                 where application_name like 'waybill 3 % lane %' and datname = current_database()`);
+    expect(await ended(handle)).toMatchObject({ ok: true, result: { rowsWritten: 606, batch: { batchId: '3' } } });
+    await expectWhole(world);
+    expect(await world.rows('select state, attempt, reprocess_of from waybill.batch order by batch_id')).toEqual([
+      { state: 'failed', attempt: 1, reprocess_of: null },
+      { state: 'failed', attempt: 2, reprocess_of: '1' },
+      { state: 'published', attempt: 3, reprocess_of: '2' },
+    ]);
+  });
+
+  test('opens one batch however often the same attempt of the same workflow asks', async () => {
+    world = await World.create(server, ORDERS(20));
+    const { openBatch } = await activitiesOf(world);
+    const request = {
+      load: 'core.order',
+      attempt: 1,
+      workflowId: 'load/core.order',
+      firstRunId: 'a run',
+      force: false,
+      resume: false,
+      adopt: false,
+      params: {},
+      requestedBy: undefined,
+    };
+    const [first, second] = await Promise.all([openBatch(request), openBatch(request)]);
+    expect(first).toMatchObject({ kind: 'opened', batch: { batchId: '1' } });
+    expect(second).toEqual(first);
+    expect(await openBatch(request)).toEqual(first);
+    expect(await world.rows('select batch_id, last_batch_id from waybill.batch, waybill.project')).toEqual([
+      { batch_id: '1', last_batch_id: '1' },
+    ]);
+    // The next attempt of the same workflow is another batch, and only once this one has ended.
+    expect(await openBatch({ ...request, attempt: 2 })).toMatchObject({ kind: 'redo', batch: { batchId: '1' } });
+    await expect(openBatch({ ...request, firstRunId: 'another run' })).rejects.toMatchObject({ type: 'Refused' });
+  });
+});
