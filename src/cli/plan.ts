@@ -1,4 +1,72 @@
+import type { LoadPreview, StatementPreview } from '../client/preview-load.ts';
+import { EXIT } from '../errors.ts';
 import type { AddCommand } from './cli.ts';
-export const addPlan: AddCommand = (program, cli) => {
-  program.command('plan').action(() => void cli);
+import { formatCount, indent, plural } from './format.ts';
+
+export const addPlan: AddCommand = (program, cli, done) => {
+  program
+    .command('plan')
+    .description('what a start of a load would do now, with the SQL as it would be sent; nothing is touched')
+    .argument('<load>', 'a load')
+    .action(async (load: string) => {
+      const preview = await cli.withWaybill((waybill) => waybill.plan(load));
+      cli.document(preview);
+      cli.say(page(preview));
+      done(EXIT.done);
+    });
 };
+
+const VERDICTS: Record<LoadPreview['does'], string> = {
+  'new batch': 'A start opens a new batch.',
+  redo: 'A start does a failed batch again, as a new batch.',
+  nothing: 'A start has nothing to do, and opens no batch.',
+  waits: 'A start waits.',
+  refused: 'A start is refused.',
+  running: 'A start is refused: the load is running.',
+};
+
+function page(plan: LoadPreview): string {
+  const parts = [head(plan), ...plan.stages.map(stage)];
+  if (plan.before.length > 0) parts.splice(1, 0, section('Before', plan.before));
+  if (plan.checks.length > 0) parts.push(`Checks\n${plan.checks.map(check).join('\n')}`);
+  if (plan.after.length > 0) parts.push(section('After, once it is published', plan.after));
+  parts.push(`Locks\n${plan.locks.map((lock) => `  ${lock}`).join('\n')}`);
+  return parts.join('\n\n');
+}
+
+function head(plan: LoadPreview): string {
+  const lines = [`${plan.load} (${plan.kind}, connection ${plan.connection})`, `  ${VERDICTS[plan.does]}`];
+  lines.push(...plan.because.map((sentence) => `  ${plan.does === 'nothing' ? 'because' : 'first'}: ${sentence}`));
+  if (plan.redoes !== null) lines.push(`  redoes: batch ${plan.redoes}`);
+  for (const { table, batch, rows } of plan.removes) {
+    lines.push(`  removes: ${plural(rows, 'row')} of batch ${batch} from ${table}`);
+  }
+  for (const { table, taken } of plan.snapshot) {
+    lines.push(`  snapshot: ${table}${taken === 'before' ? ', which is there already' : ''}`);
+  }
+  lines.push(...plan.refusals.map((refusal) => `  refused: ${refusal}`));
+  if (plan.window) {
+    const { column, from, to } = plan.window;
+    lines.push(`  window: ${column} from ${from ?? 'the beginning'} up to, not with, ${to ?? 'the end'}`);
+  }
+  for (const { load, batchId } of plan.consumes) lines.push(`  consumes: ${load} batch ${batchId}`);
+  return lines.join('\n');
+}
+
+function stage({ name, lanes, chunks, cut, statements }: LoadPreview['stages'][number]): string {
+  const size = `${plural(chunks, 'chunk')}, ${cut.replace(/\d{4,}/g, (digits) => formatCount(Number(digits)))}`;
+  const title = `Stage ${name}: ${size}; ${plural(Math.min(lanes, Math.max(chunks, 1)), 'lane')}`;
+  return statements.length === 0 ? title : section(title, statements);
+}
+
+const section = (title: string, statements: StatementPreview[]): string =>
+  [title, ...statements.map(statement)].join('\n');
+
+function check({ name, expect, severity, ...sql }: LoadPreview['checks'][number]): string {
+  return `  "${name}" must find ${expect}${severity === 'warn' ? ', or warns' : ''}\n${statement(sql)}`;
+}
+
+function statement({ where, text, values }: StatementPreview): string {
+  const bound = values.map((value, i) => `\n-- ${i + 1}: ${value}`).join('');
+  return `  -- ${where}\n  ${indent(text + bound, 2)}`;
+}

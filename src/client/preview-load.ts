@@ -1,8 +1,186 @@
-import type { LoadDefinition } from '../config/definition.ts';
+import type { LoadDefinition, LoadKind, SqlSource, StageDefinition } from '../config/definition.ts';
+import type { ProducerBatch } from '../control/consumption.ts';
+import type { Database } from '../database/dialect.ts';
+import { renderForBatch, type BatchValues, type Cut } from '../sql/batch-sql.ts';
+import { parseStatements } from '../sql/statement.ts';
 import type { ClientContext } from './context.ts';
+import { databaseFailure, ledgerOf } from './ledger.ts';
+import { previewCut } from './preview-cut.ts';
+import { previewStart } from './preview-start.ts';
+import { previewWork, type WorkPreview } from './preview-work.ts';
+
+/** A statement as it would be sent. */
+export interface StatementPreview {
+  /** `file:line:column`. */
+  where: string;
+  text: string;
+  /** Of its placeholders, in order; what only a batch will know stands in ‹ ›. */
+  values: string[];
+}
+
+export interface StagePreview {
+  name: string;
+  lanes: number;
+  /** About; for a stage that is cut by what an earlier stage writes, as it stands now. */
+  chunks: number;
+  cut: string;
+  statements: StatementPreview[];
+}
+
+/** What a start would do at this moment. Nothing is touched, and nothing is promised: a start decides anew. */
 export interface LoadPreview {
   load: string;
+  kind: LoadKind;
+  connection: string;
+  does: 'new batch' | 'redo' | 'nothing' | 'waits' | 'refused' | 'running';
+  /** What comes first, why there is nothing to do, or why it is refused. */
+  because: string[];
+  /** The failed batch that the new one does again. */
+  redoes: string | null;
+  /** Landing tables, and whether their snapshot is taken anew or is there already. */
+  snapshot: { table: string; taken: 'anew' | 'before' }[];
+  /** Why the snapshot would be refused. */
+  refusals: string[];
+  window: { column: string; from: string | null; to: string | null } | null;
+  consumes: ProducerBatch[];
+  stages: StagePreview[];
+  before: StatementPreview[];
+  checks: (StatementPreview & { name: string; expect: string; severity: string })[];
+  after: StatementPreview[];
+  locks: string[];
+  /** Rows of an unfinished batch that are taken back first. */
+  removes: { table: string; batch: string; rows: number }[];
 }
-export async function previewLoad(_context: ClientContext, load: LoadDefinition): Promise<LoadPreview> {
-  return Promise.resolve({ load: load.name });
+
+export async function previewLoad(context: ClientContext, load: LoadDefinition): Promise<LoadPreview> {
+  const database = await ledgerOf(context, load.connection);
+  try {
+    return await preview(context, database, load);
+  } catch (error) {
+    throw databaseFailure(database, error);
+  }
+}
+
+async function preview(context: ClientContext, database: Database, load: LoadDefinition): Promise<LoadPreview> {
+  const start = await previewStart(context, database, load);
+  const work: WorkPreview =
+    start.does === 'goes on' ? await previewWork(context, database, load, start) : { consumes: [] };
+  const values = previewValues(load, work);
+  const sqlOf = (source: SqlSource, stage?: StageDefinition, cut?: Cut): StatementPreview[] =>
+    statements(database, values, source, stage, cut);
+  const stages: StagePreview[] = [];
+  for (const stage of load.from ? [copyStage(load)] : load.stages) {
+    const { cut, chunks, words } = await previewCut(context, database, { load, stage, start, work, values });
+    const lanes = Math.min(stage.lanes ?? load.lanes, database.lanePlaces);
+    stages.push({
+      name: stage.name,
+      lanes,
+      chunks,
+      cut: words,
+      statements: stage.sql.flatMap((source) => sqlOf(source, stage, cut)),
+    });
+  }
+  return {
+    load: load.name,
+    kind: load.kind,
+    connection: load.connection,
+    does: verdict(start.does, start.redoes !== undefined, work),
+    because: [
+      ...start.first,
+      ...(work.nothing === undefined ? [] : [work.nothing]),
+      ...(work.waitsFor === undefined ? [] : [`waits for ${work.waitsFor}`]),
+    ],
+    redoes: start.redoes?.batchId ?? null,
+    snapshot: load.inputs.map(({ table }) => ({ table, taken: start.inherited.includes(table) ? 'before' : 'anew' })),
+    refusals: await refusals(database, load, start.inherited),
+    window: work.window ? { column: work.window.column.name, from: work.window.from, to: work.window.to } : null,
+    consumes: work.consumes,
+    stages,
+    before: load.before.flatMap((source) => sqlOf(source)),
+    checks: load.checks.map((check) => ({
+      ...sqlOf(check.sql)[0]!,
+      ...{ name: check.name, expect: check.expect.text, severity: check.severity },
+    })),
+    after: load.after.flatMap((source) => sqlOf(source)),
+    locks: locksOf(load, start.inherited),
+    removes: start.takesBack ? await removals(database, load, start.takesBack.batchId) : [],
+  };
+}
+
+function verdict(does: string, redo: boolean, work: WorkPreview): LoadPreview['does'] {
+  if (does === 'running' || does === 'refused') return does;
+  if (work.waitsFor !== undefined) return 'waits';
+  if (work.nothing !== undefined) return 'nothing';
+  return redo ? 'redo' : 'new batch';
+}
+
+/** Values that stand for themselves: a preview shows which they are. */
+function previewValues(load: LoadDefinition, work: WorkPreview): BatchValues {
+  const consumed: Record<string, string[]> = {};
+  for (const { load: producer, batchId } of work.consumes) (consumed[producer] ??= []).push(batchId);
+  return {
+    definition: load,
+    batchId: '‹the new batch›',
+    loadAt: '‹its start›',
+    lastLoadAt: '‹start of the last published batch›',
+    params: load.params,
+    consumed,
+    invisible: [],
+  };
+}
+
+const copyStage = (load: LoadDefinition): StageDefinition => ({ name: 'copy', sql: [], lanes: load.lanes });
+
+function statements(
+  { dialect }: Database,
+  values: BatchValues,
+  source: SqlSource,
+  stage?: StageDefinition,
+  cut?: Cut,
+): StatementPreview[] {
+  return parseStatements(source, dialect.sql).map((statement) => {
+    const rendered = renderForBatch(statement, values, dialect, stage, cut);
+    return {
+      where: `${statement.file}:${statement.line}:${statement.column}`,
+      text: rendered.text,
+      values: rendered.values.map((value) => (value === null ? 'null' : String(value))),
+    };
+  });
+}
+
+async function refusals(database: Database, load: LoadDefinition, inherited: string[]): Promise<string[]> {
+  const found: string[] = [];
+  for (const { table } of load.inputs) {
+    if (inherited.includes(table)) continue;
+    const reasons = await database.transaction((session) => database.dialect.snapshotRefusals(session, table));
+    found.push(...reasons.map(({ reason, next }) => `${table}: ${reason}. ${next}`));
+  }
+  return found;
+}
+
+/** In words, because each server has its own names for them. */
+function locksOf(load: LoadDefinition, inherited: string[]): string[] {
+  const outputs = load.outputs.map(({ table }) => table).join(', ');
+  const anew = load.inputs.map(({ table }) => table).filter((table) => !inherited.includes(table));
+  return [
+    ...(anew.length > 0
+      ? [`${anew.join(', ')}: alone, for the moment of the renaming; while it waits for one it holds no other`]
+      : []),
+    ...(load.from ? [`${load.from.connection} ${load.from.table}: as any reader`] : []),
+    `${outputs}: as any writer; readers and other writers go on`,
+  ];
+}
+
+/** Roll backs plan by as many rows; here it only counts. */
+const ROWS_AT_ONCE = 1_000_000_000;
+
+async function removals(database: Database, load: LoadDefinition, batchId: string): Promise<LoadPreview['removes']> {
+  const found: LoadPreview['removes'] = [];
+  for (const { table } of load.outputs) {
+    const groups = await database.transaction((session) =>
+      database.dialect.planDeletion(session, table, batchId, ROWS_AT_ONCE),
+    );
+    found.push({ table, batch: batchId, rows: groups.reduce((sum, { rows }) => sum + rows, 0) });
+  }
+  return found;
 }

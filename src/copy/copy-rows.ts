@@ -1,6 +1,7 @@
-import { pipeline } from 'node:stream/promises';
 import type { Session } from '../database/dialect.ts';
-import { openCopyIn, openCopyOut } from '../database/postgres/copy.ts';
+import type { CopyIn } from '../database/postgres/copy-in.ts';
+import type { CopyOut } from '../database/postgres/copy-out.ts';
+import { openCopyIn, openCopyOut, type CopyFormat } from '../database/postgres/copy.ts';
 
 /** The source failed, not the target: whose error it was decides what is rolled back and retried. */
 export class SourceError extends Error {
@@ -17,33 +18,46 @@ export interface CopyRequest {
   table: string;
   columns: string[];
   /** `binary` only where the types of both ends agree. */
-  format: 'binary' | 'text';
+  format: CopyFormat;
 }
 
 /**
  * Streams rows from one database into another as the servers' own COPY data: nothing is parsed here, and back-pressure
  * keeps memory flat. Runs inside the transactions that both sessions are in. Returns the rows that each end counted.
+ *
+ * Throws `SourceError` when the source failed first; the target has then been told to give up, its transaction is in error,
+ * its session whole. When the target failed first, its error is thrown and the source's session is cut.
  */
-export async function copyRows(
+export function copyRows(
   source: Session,
   target: Session,
   request: CopyRequest,
 ): Promise<{ read: number; written: number }> {
-  let sourceFailure: unknown;
-  const out = openCopyOut(source, request.select, request.format);
-  out.on('error', (error) => (sourceFailure ??= error));
-  const into = openCopyIn(target, request.table, request.columns, request.format);
-  let targetFailure: unknown;
-  into.on('error', (error) => (targetFailure ??= error));
-  try {
-    await pipeline(out, into);
-  } catch (error) {
-    // The stream that failed first is the cause; the other one only reports that it was cut off.
-    source.destroy();
-    if (sourceFailure !== undefined && (targetFailure === undefined || targetFailure === sourceFailure)) {
-      throw new SourceError(sourceFailure);
-    }
-    throw targetFailure ?? error;
-  }
-  return { read: out.rowCount, written: into.rowCount };
+  return new Promise((resolve, reject) => {
+    let out: CopyOut | undefined;
+    let read: number | undefined;
+    let sourceFailure: SourceError | undefined;
+    const into: CopyIn = openCopyIn(target, request.table, request.columns, request.format, {
+      // Only now: a target that refuses leaves the source untouched.
+      ready: () => (out = openCopyOut(source, request.select, request.format, reading)),
+      done: (written) => resolve({ read: read ?? 0, written }),
+      failed: (error) => {
+        if (out && read === undefined && !sourceFailure) source.destroy(); // it would go on sending
+        reject(sourceFailure ?? error);
+      },
+    });
+    const reading = {
+      data: (frames: Buffer): void => {
+        if (!into.write(frames, () => out?.resume())) out?.pause();
+      },
+      done: (rows: number): void => {
+        read = rows;
+        into.finish();
+      },
+      failed: (error: unknown): void => {
+        sourceFailure = new SourceError(error);
+        into.abandon('the source failed'); // rejects when the target has answered
+      },
+    };
+  });
 }

@@ -2,33 +2,66 @@ import type { Submittable } from 'pg';
 import { rowsOf, type CopyConnection } from './copy-connection.ts';
 
 /** Bytes that may wait for the socket before the sender is asked to pause. */
-const HIGH_WATER = 256 * 1024;
+const HIGH_WATER = 512 * 1024;
 
-/** A COPY … FROM STDIN whose data comes in whole messages of the protocol, framed already. */
+export interface CopyInListener {
+  /** The server takes data. */
+  ready(): void;
+  /** After `finish`: everything is in, as many rows as the server counted. */
+  done(rows: number): void;
+  /** The server's error, or that the connection is gone. Called once, and nothing after it. */
+  failed(error: unknown): void;
+}
+
+/** A COPY … FROM STDIN that takes whole messages of the protocol, framed as the other server framed them. */
 export class CopyIn implements Submittable {
-  /** The server takes data; rejects when it refuses the statement. */
-  readonly ready: Promise<void>;
-  /** Rows that the server counted. Rejects with its error, whatever the reason, or when the connection is gone. */
-  readonly done: Promise<number>;
   private connection: CopyConnection | undefined;
   private rows = 0;
-  private readonly steps: { ready(): void; done(rows: number): void; failed(error: unknown): void };
 
-  constructor(private readonly text: string) {
-    const ready = Promise.withResolversOf<void>();
-    const done = Promise.withResolversOf<number>();
-    this.ready = ready.promise;
-    this.done = done.promise;
-    // Whoever waits for one of them hears of it; the other one's rejection is the same.
-    ready.promise.catch(() => undefined);
-    done.promise.catch(() => undefined);
-    this.steps = {
-      ready: ready.resolve,
-      done: done.resolve,
-      failed: (error) => {
-        ready.reject(error);
-        done.reject(error);
-      },
-    };
+  constructor(
+    private readonly text: string,
+    private readonly listener: CopyInListener,
+  ) {}
+
+  /** False: enough is waiting; `drained` is called when it has gone. */
+  write(frames: Buffer, drained: () => void): boolean {
+    const { stream } = this.connection!;
+    stream.write(frames);
+    if (stream.writableLength < HIGH_WATER) return true;
+    stream.once('drain', drained);
+    return false;
+  }
+
+  finish(): void {
+    this.connection?.endCopyFrom();
+  }
+
+  /** Has the server give up; it answers with an error. `reason` goes into its log: no values of rows. */
+  abandon(reason: string): void {
+    this.connection?.sendCopyFail(reason);
+  }
+
+  // What `pg` calls.
+
+  submit(connection: unknown): void {
+    this.connection = connection as CopyConnection;
+    this.connection.query(this.text);
+  }
+
+  handleCopyInResponse(): void {
+    this.listener.ready();
+  }
+
+  handleCommandComplete(message: { text?: string }): void {
+    this.rows = rowsOf(message.text);
+  }
+
+  handleReadyForQuery(): void {
+    this.listener.done(this.rows);
+  }
+
+  handleError(error: unknown): void {
+    this.connection = undefined;
+    this.listener.failed(error);
   }
 }

@@ -1,6 +1,6 @@
 import type { Session } from '../dialect.ts';
-import { CopyIn } from './copy-in.ts';
-import { CopyOut } from './copy-out.ts';
+import { CopyIn, type CopyInListener } from './copy-in.ts';
+import { CopyOut, type CopyOutListener } from './copy-out.ts';
 import type { PostgresSession } from './session.ts';
 
 export type CopyFormat = 'binary' | 'text';
@@ -10,17 +10,23 @@ export function openCopyOut(
   session: Session,
   select: string,
   format: CopyFormat,
-  onData: (frames: Buffer) => void,
+  listener: CopyOutListener,
 ): CopyOut {
   return (session as PostgresSession).client.query(
-    new CopyOut(`copy (${select}) to stdout (format ${format})`, onData),
+    new CopyOut(`copy (${select}) to stdout (format ${format})`, listener),
   );
 }
 
 /** Starts a COPY … FROM STDIN on this session. Table and columns are quoted. */
-export function openCopyIn(session: Session, table: string, columns: string[], format: CopyFormat): CopyIn {
+export function openCopyIn(
+  session: Session,
+  table: string,
+  columns: string[],
+  format: CopyFormat,
+  listener: CopyInListener,
+): CopyIn {
   return (session as PostgresSession).client.query(
-    new CopyIn(`copy ${table} (${columns.join(', ')}) from stdin (format ${format})`),
+    new CopyIn(`copy ${table} (${columns.join(', ')}) from stdin (format ${format})`, listener),
   );
 }
 
