@@ -50,6 +50,11 @@ export function toFailure(error: unknown, database: Database | undefined, where:
     return retryable(FAILURE.unreachable, error.message, { where: error.where ?? where, next: error.next });
   }
   if (error instanceof WaybillError) {
+    const facts = database?.dialect.classify(error);
+    // One of ours that carries the server's own "busy" (a table that somebody reads while it should be dropped).
+    if (facts?.kind === 'transient') {
+      return retryable(FAILURE.database, error.message, { where: error.where ?? where, next: error.next }, facts);
+    }
     return permanent(FAILURE.loadFailed, error.message, { where: error.where ?? where, next: error.next });
   }
   const facts = database?.dialect.classify(error);

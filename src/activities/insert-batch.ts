@@ -28,7 +28,6 @@ export async function insertBatch(
 ): Promise<{ kind: 'opened'; batch: Batch } | { kind: 'wait'; batch: BatchReference; load: string }> {
   const floor = await highestStamp(database, load, findings.latest);
   return database.transaction(async (session) => {
-    if (load.renamedFrom) await rename(session, database, load.renamedFrom, load.name);
     if (load.kind === 'acquisition') {
       // A core load that takes its snapshot now holds these locks: either it sees this batch, or this sees its mark.
       const tables = load.outputs.map((output) => output.table);
@@ -140,17 +139,4 @@ async function highestStamp(database: Database, load: LoadDefinition, latest: Ba
     if (id > highest) highest = id;
   }
   return String(highest);
-}
-
-/** The history of a renamed load goes on under its new name. */
-async function rename(session: Session, database: Database, from: string, to: string): Promise<void> {
-  const { rowCount } = await session.query(
-    sql`update ${database.ledger('batch')} set load_name = ${to} where load_name = ${from}`,
-  );
-  if (rowCount === 0) return;
-  await session.query(
-    sql`update ${database.ledger('batch_input')} set producer_load = ${to} where producer_load = ${from}`,
-  );
-  await session.query(sql`
-    insert into ${database.ledger('event')} (load_name, what, reason) values (${to}, 'renamed', ${`from ${from}`})`);
 }

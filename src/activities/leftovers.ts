@@ -11,15 +11,16 @@ import type { Database } from '../database/dialect.ts';
 export async function leftovers(
   database: Database,
   batch: Batch,
-  force: boolean,
+  request: { force: boolean; requestedBy: string | undefined },
 ): Promise<{ after: boolean } | undefined> {
   const snapshots = await readSnapshots(database, database, batch.batchId);
   const undropped = snapshots.some((snapshot) => !snapshot.dropped);
   let after = (await openSteps(database, batch.batchId, 'after')).length > 0;
-  if (after && force) {
+  if (after && request.force) {
     await database.transaction(async (session) => {
       const skipped = await skipSteps(session, database, batch.batchId, 'after');
       await recordEvent(session, database, batch.batchId, 'after_skipped', {
+        requestedBy: request.requestedBy,
         reason: `forced: ${skipped} steps skipped`,
       });
     });

@@ -1,6 +1,7 @@
 import type { LoadDefinition } from '../config/definition.ts';
 import { findLatest, findOpenedBy, findUnfinished, type Batch } from '../control/batch.ts';
 import { requireProject } from '../control/project.ts';
+import { renameHistory } from '../control/rename.ts';
 import type { Database } from '../database/dialect.ts';
 import { nearest } from '../sql/names.ts';
 import { FAILURE, type BatchReference, type ParameterValue } from '../workflows/messages.ts';
@@ -39,7 +40,7 @@ export type OpenOutcome =
 
 /**
  * Opens a batch, or says what has to be done first: the restart rules (DESIGN §3). Idempotent on the workflow's first run
- * and the attempt. Changes nothing unless it opens.
+ * and the attempt. Changes nothing unless it opens, but for the name of a renamed load's history.
  */
 export const openBatch =
   (engine: Engine) =>
@@ -88,18 +89,25 @@ async function open(
     });
   }
 
-  const latest =
-    (await findLatest(database, load.name)) ??
-    (load.renamedFrom ? await findLatest(database, load.renamedFrom) : undefined);
+  // First of all: what was consumed and which windows were read is found by the load's name.
+  if (load.renamedFrom) await renameHistory(database, load.renamedFrom, load.name);
+  const latest = await findLatest(database, load.name);
   if (latest?.state === 'published') {
-    const left = await leftovers(database, latest, request.force);
+    const left = await leftovers(database, latest, request);
     if (left) return { kind: 'finish', batch: referenceOf(database, latest), after: left.after };
   }
   const snapshot = await surveySnapshot(database, load, latest, request);
   const work = await findWork(engine, database, load, latest, snapshot);
   if (work.kind !== 'work') return work;
-  const batch = await insertBatch(database, load, request, { latest, snapshot, work });
-  return batch.kind === 'wait' ? batch : opened(engine, database, batch.batch);
+  try {
+    const batch = await insertBatch(database, load, request, { latest, snapshot, work });
+    return batch.kind === 'wait' ? batch : await opened(engine, database, batch.batch);
+  } catch (error) {
+    // Two attempts of this activity at once (one that had lost its heartbeat): the ledger let one of them in.
+    const other = await findOpenedBy(database, request.firstRunId, request.attempt);
+    if (other) return opened(engine, database, other);
+    throw error;
+  }
 }
 
 async function opened(engine: Engine, database: Database, batch: Batch): Promise<OpenOutcome> {

@@ -1,6 +1,7 @@
 import { getBatch, type Batch } from '../control/batch.ts';
 import { reopenFailed } from '../control/chunks.ts';
 import { changeStateIn } from '../control/gate.ts';
+import { releaseLanes } from '../control/lanes.ts';
 import type { Database } from '../database/dialect.ts';
 import { sql } from '../database/sql.ts';
 import type { BatchReference } from '../workflows/messages.ts';
@@ -41,6 +42,12 @@ export async function decideUnfinished(
     default:
   }
   // running or checking
+  if (request.resume) {
+    throw refused(`batch ${batch.batchId} is ${batch.state}, not held: there is nothing to resume`, {
+      where,
+      next: `start it without --resume: what was interrupted is rolled back and redone. waybill run ${batch.loadName}`,
+    });
+  }
   if (batch.firstRunId === request.firstRunId)
     return redo('taken over by the next attempt of its own workflow', 'forced');
   const liveness = await workflowLiveness(engine.client, batch.workflowId, batch.firstRunId);
@@ -82,6 +89,7 @@ async function resume(database: Database, batch: Batch, request: OpenRequest): P
           error = null, error_class = null, deadline_at = now() + ${runtimeMs / 1000}::float8 * interval '1 second'
       where batch_id = ${batch.batchId}`);
     await reopenFailed(session, database, batch.batchId);
+    await releaseLanes(session, database, batch.batchId);
   });
   return getBatch(database, batch.batchId);
 }

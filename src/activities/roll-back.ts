@@ -1,5 +1,5 @@
 import { getBatch } from '../control/batch.ts';
-import { changeState, passGate } from '../control/gate.ts';
+import { changeState, FencedError, passGate } from '../control/gate.ts';
 import type { Database } from '../database/dialect.ts';
 import { sql } from '../database/sql.ts';
 import type { BatchReference, BatchState } from '../workflows/messages.ts';
@@ -23,21 +23,49 @@ export const rollBack =
       if (batch.state !== 'rolling_back') return { state: batch.state, rows: 0 };
       const { rows: outputs } = await database.query<{ table_name: string }>(sql`
         select table_name from ${database.ledger('batch_output')} where batch_id = ${at.batchId}`);
-      let rows = 0;
-      // Last declared, first emptied: references between outputs point at earlier ones.
+      // Last declared, first emptied: references between outputs point at earlier ones, as a rule.
       const declared = batch.definition.outputs.map((output) => output.table);
       const tables = outputs
         .map((output) => output.table_name)
         .sort((a, b) => declared.indexOf(b) - declared.indexOf(a));
-      for (const table of tables)
-        rows += await emptyOutput(database, table, at.batchId, (n) => report({ table, rows: rows + n }));
+      const rows = await emptyOutputs(database, tables, at.batchId);
       const final = batch.errorClass === 'cancelled' ? 'cancelled' : 'failed';
       const state = await changeState(database, at.batchId, final, { reason: batch.reason ?? undefined });
       return { state, rows };
     } catch (error) {
+      // Another attempt, or the start of another workflow, did the same and was faster.
+      if (error instanceof FencedError && (error.state === 'failed' || error.state === 'cancelled')) {
+        return { state: error.state, rows: 0 };
+      }
       throw toFailure(error, database, `batch ${at.batchId}, roll back`);
     }
   };
+
+/** A table whose rows are still referred to comes again when the others are empty, until none gets any further. */
+async function emptyOutputs(database: Database, tables: string[], batchId: string): Promise<number> {
+  let rows = 0;
+  for (let left = tables; left.length > 0; ) {
+    const again: string[] = [];
+    let failure: unknown;
+    for (const table of left) {
+      try {
+        const before = rows;
+        rows += await emptyOutput(database, table, batchId, (n) => report({ table, rows: before + n }));
+      } catch (error) {
+        if (!mayPassLater(error, database)) throw error;
+        failure ??= error;
+        again.push(table);
+      }
+    }
+    if (again.length === left.length) throw failure;
+    left = again;
+  }
+  return rows;
+}
+
+/** What the database refuses for good may still be possible when rows that refer to these are gone. */
+const mayPassLater = (error: unknown, database: Database): boolean =>
+  !(error instanceof FencedError) && database.dialect.classify(error).kind === 'permanent';
 
 async function emptyOutput(
   database: Database,
@@ -53,11 +81,19 @@ async function emptyOutput(
       dialect.planDeletion(session, dialect.quoteTable(table), batchId, ROWS_A_TRANSACTION),
     );
     if (groups.length === 0) return rows;
+    const before = rows;
+    let failure: unknown;
     for (const group of groups) {
-      rows += await database.transaction((session) =>
-        passGate(session, database, batchId, ['rolling_back'], () => dialect.deleteGroup(session, group, batchId)),
-      );
-      progress(rows);
+      try {
+        rows += await database.transaction((session) =>
+          passGate(session, database, batchId, ['rolling_back'], () => dialect.deleteGroup(session, group, batchId)),
+        );
+        progress(rows);
+      } catch (error) {
+        if (!mayPassLater(error, database)) throw error;
+        failure ??= error; // rows of a later group may refer to these
+      }
     }
+    if (failure !== undefined && rows === before) throw failure;
   }
 }

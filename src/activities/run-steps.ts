@@ -16,7 +16,7 @@ export interface StepsRequest extends BatchReference {
 export const runSteps =
   (engine: Engine) =>
   async (at: StepsRequest): Promise<{ done: number }> => {
-    const context = await loadContext(engine, at);
+    const context = await readContext(engine, at);
     const { database, batch } = context;
     let done = 0;
     for (const n of await openSteps(database, at.batchId, at.phase)) {
@@ -36,6 +36,14 @@ export const runSteps =
     return { done };
   };
 
+async function readContext(engine: Engine, at: StepsRequest): Promise<BatchContext> {
+  try {
+    return await loadContext(engine, at);
+  } catch (error) {
+    throw toFailure(error, engine.databases.get(at.connection), `batch ${at.batchId}, ${at.phase} steps`);
+  }
+}
+
 async function runStep(
   { database, batch, values }: BatchContext,
   step: { batchId: string; phase: StepPhase; n: number },
@@ -43,7 +51,11 @@ async function runStep(
 ): Promise<boolean> {
   const startedAt = new Date();
   const session = await database.openSession(`waybill ${batch.batchId} ${step.phase} step ${step.n}`, {
-    statementTimeoutMs: Math.max(1000, batch.deadlineAt.getTime() - Date.now()),
+    // `after` may run long after the batch: the time that its work had is over then, and no measure.
+    statementTimeoutMs:
+      step.phase === 'after'
+        ? batch.definition.maxRuntimeMs
+        : Math.max(1000, batch.deadlineAt.getTime() - Date.now()),
   });
   try {
     await session.begin({ settings: batch.definition.sessionParams });

@@ -24,7 +24,7 @@ export async function surveySnapshot(
     latest && latest.state !== 'published'
       ? (await readSnapshots(database, database, latest.batchId)).filter((record) => !record.dropped)
       : [];
-  if (latest && records.length > 0) refuseEditedInputs(load, latest, records);
+  if (latest && records.length > 0) refuseEditedInputs(load, latest);
 
   const inherited: SnapshotRecord[] = [];
   const adopted: string[] = [];
@@ -38,15 +38,64 @@ export async function surveySnapshot(
     else if (record && !request.force) throw snapshotGone(load, latest, record, found !== undefined);
     else if (found && !record) {
       if (!request.adopt) throw unknownSnapshot(load, table, processing);
+      await refuseUnadoptable(database, load, table, processing);
       adopted.push(table);
     }
   }
+  const known = new Set([...inherited.map((record) => record.table), ...adopted]);
+  await refuseUncarried(
+    database,
+    load.inputs.map((input) => input.table).filter((table) => !known.has(table)),
+  );
   return { inherited, adopted };
 }
 
-function refuseEditedInputs(load: LoadDefinition, latest: Batch, records: SnapshotRecord[]): void {
+/** Looks before anything is touched: a table that cannot be carried over stays as it is. */
+export async function refuseUncarried(database: Database, tables: string[]): Promise<void> {
+  const reasons: string[] = [];
+  const next = new Set<string>();
+  await database.transaction(async (session) => {
+    for (const table of tables) {
+      for (const refusal of await database.dialect.snapshotRefusals(session, table)) {
+        reasons.push(`${table}: ${refusal.reason}`);
+        next.add(refusal.next);
+      }
+    }
+  });
+  if (reasons.length > 0) {
+    throw refused(`the snapshot cannot be taken: ${reasons.join('; ')}`, {
+      where: tables.join(', '),
+      next: [...next].join('; '),
+    });
+  }
+}
+
+/** Pages of a partitioned table or a view cannot be cut: it would look empty, and would be dropped unread. */
+async function refuseUnadoptable(
+  database: Database,
+  load: LoadDefinition,
+  table: string,
+  processing: string,
+): Promise<void> {
+  const where = `load ${load.name}, input ${table}`;
+  const found = await database.dialect.describeTable(database, processing);
+  if (found && found.kind !== 'table') {
+    throw refused(`${processing} is a ${found.kind}, which cannot be adopted as a snapshot`, {
+      where,
+      next: `put its rows into an ordinary table of that name, or back into ${table}`,
+    });
+  }
+  if (await database.dialect.describeTable(database, table)) return;
+  throw refused(`${processing} is there, but ${table} is not: the tool that renamed it stopped half-way`, {
+    where,
+    next: `rename ${processing} back to ${table}, or create ${table}; then start the load again`,
+  });
+}
+
+/** Goes by the definition, not by what there is of the snapshot: it may be a part, after a forced or adopting start. */
+function refuseEditedInputs(load: LoadDefinition, latest: Batch): void {
   const now = load.inputs.map((input) => input.table).sort();
-  const then = records.map((record) => record.table).sort();
+  const then = latest.definition.inputs.map((input) => input.table).sort();
   if (now.join() === then.join()) return;
   throw refused(`the inputs of ${load.name} were edited while batch ${latest.batchId}'s snapshot is open`, {
     where: load.file,

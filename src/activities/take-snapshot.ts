@@ -9,6 +9,7 @@ import type { BatchReference } from '../workflows/messages.ts';
 import type { Engine } from './engine.ts';
 import { refused, toFailure } from './failures.ts';
 import { report } from './heartbeat.ts';
+import { refuseUncarried } from './survey-snapshot.ts';
 import { workflowLiveness } from './workflow-liveness.ts';
 
 export type SnapshotOutcome =
@@ -36,7 +37,7 @@ export const takeSnapshot =
       const taken = new Set((await readSnapshots(database, database, at.batchId)).map((record) => record.table));
       const missing = inputs.filter((table) => !taken.has(table)).sort();
       if (missing.length === 0) return { kind: 'taken', tables: inputs };
-      await refuseBeforehand(database, missing);
+      await refuseUncarried(database, missing);
       await markWanted(database, missing, at.batchId);
       const writers = await unfinishedWriters(database, database, missing, at.batchId);
       if (writers.length > 0) {
@@ -61,26 +62,6 @@ export const takeSnapshot =
       throw toFailure(error, database, where);
     }
   };
-
-/** Looks before anything is touched: a table that cannot be carried over stays as it is. */
-async function refuseBeforehand(database: Database, tables: string[]): Promise<void> {
-  const reasons: string[] = [];
-  const next = new Set<string>();
-  await database.transaction(async (session) => {
-    for (const table of tables) {
-      for (const refusal of await database.dialect.snapshotRefusals(session, table)) {
-        reasons.push(`${table}: ${refusal.reason}`);
-        next.add(refusal.next);
-      }
-    }
-  });
-  if (reasons.length > 0) {
-    throw refused(`the snapshot cannot be taken: ${reasons.join('; ')}`, {
-      where: tables.join(', '),
-      next: [...next].join('; '),
-    });
-  }
-}
 
 async function swapWhenLocked(
   database: Database,

@@ -19,7 +19,7 @@ export const addCancel: AddCommand = (program, cli, done) => {
           cli.say(`${name}: asked to end. waybill status shows when it is rolled back`);
           return;
         }
-        const end = await follow(cli, follower, { interrupt: 'cancel', cancel: () => Promise.resolve() });
+        const end = await follow(cli, follower, { interrupt: 'leave' });
         if (end === 'detached') return;
         if (end.status !== 'cancelled') throw tooLate(name, end);
         cli.document(runDocument({ ...end, error: undefined }));

@@ -1,4 +1,156 @@
-import type { AddCommand } from './cli.ts';
-export const addDev: AddCommand = (program, cli) => {
-  program.command('dev').action(() => void cli);
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { CancelledError, EXIT } from '../errors.ts';
+import { loadProject } from '../config/load-project.ts';
+import { Cli, type AddCommand } from './cli.ts';
+import { startDevServers, type DevServers } from './dev-servers.ts';
+import { createLog } from './log.ts';
+import { followToEnd } from './run.ts';
+import { historyLimit } from './worker.ts';
+
+interface DevFlags {
+  run?: string;
+  keepData?: boolean;
+}
+
+export const addDev: AddCommand = (program, cli, done) => {
+  program
+    .command('dev')
+    .description('Temporal, a database for connections without a URL, and a worker, all in one; Ctrl-C ends it all')
+    .option('--run <name>', 'start everything, run this load or session, stop everything; its exit code')
+    .option('--keep-data', 'databases and history stay in .waybill/dev of the project; else nothing stays')
+    .action(async (flags: DevFlags) => done(await dev(cli, flags)));
 };
+
+async function dev(cli: Cli, { run, keepData = false }: DevFlags): Promise<number> {
+  const { projectFolder: folder, io } = cli;
+  // What is wrong in the files is said before anything is started.
+  await loadProject(folder, { env: io.env, allowMissingEnvironment: true });
+  const interrupt = new Interrupt(cli);
+  const servers = await startDevServers({ folder, env: io.env, keepData, say: (text) => cli.note(text) });
+  const env: NodeJS.ProcessEnv = {
+    ...io.env,
+    ...servers.variables,
+    TEMPORAL_ADDRESS: servers.target.address,
+    TEMPORAL_NAMESPACE: servers.target.namespace,
+    ...(servers.temporal.uiUrl !== undefined && { WAYBILL_UI: servers.temporal.uiUrl }),
+  };
+  const inside = new Cli({ ...io, env });
+  inside.options = { ...cli.options, project: folder };
+  try {
+    interrupt.check();
+    return run === undefined
+      ? await serve(inside, servers, interrupt, folder)
+      : await runOnce(inside, servers, interrupt, run);
+  } finally {
+    interrupt.off();
+    await servers.stop();
+  }
+}
+
+async function startDevWorker(cli: Cli, { target }: DevServers, quiet: boolean) {
+  const { startWorker } = await import('../worker/worker.ts');
+  const env = quiet ? { WAYBILL_LOG_LEVEL: 'warn', ...cli.io.env } : cli.io.env;
+  const log = createLog({ ...cli.io, env });
+  return startWorker({ project: cli.projectFolder, log, temporal: target, env, ...historyLimit(env) });
+}
+
+/** Serves until Ctrl-C. */
+async function serve(cli: Cli, servers: DevServers, interrupt: Interrupt, folder: string): Promise<number> {
+  const worker = await startDevWorker(cli, servers, false);
+  const shell = await shellFile(servers, cli.io.env);
+  try {
+    cli.document(addressesDocument(servers, shell));
+    cli.say(addresses(servers, shell, folder));
+    await Promise.race([interrupt.heard, worker.done]);
+    return EXIT.done;
+  } finally {
+    await rm(path.dirname(shell), { recursive: true, force: true });
+    await worker.stop();
+  }
+}
+
+/** Runs one load or session, and that was it. */
+async function runOnce(cli: Cli, servers: DevServers, interrupt: Interrupt, name: string): Promise<number> {
+  const worker = await startDevWorker(cli, servers, true);
+  try {
+    interrupt.check();
+    return await cli.withWaybill(
+      async (waybill) => {
+        const follower = await waybill.run(name);
+        interrupt.off();
+        const cancel = (): Promise<unknown> => waybill.cancel(name);
+        const followed = followToEnd(cli, waybill, follower, { interrupt: 'cancel', cancel });
+        await Promise.race([followed, worker.done]);
+        return await followed;
+      },
+      { temporal: servers.target },
+    );
+  } finally {
+    await worker.stop();
+  }
+}
+
+/** Ctrl-C (or SIGTERM) while there is nothing to follow: once stops everything, twice leaves at once. */
+class Interrupt {
+  readonly heard: Promise<void>;
+  private count = 0;
+  readonly off: () => void;
+
+  constructor(cli: Cli) {
+    let hear: () => void = () => undefined;
+    this.heard = new Promise((resolve) => (hear = resolve));
+    this.off = cli.io.onInterrupt(() => {
+      this.count += 1;
+      if (this.count > 1) process.exit(EXIT.cancelled); // servers of ours end with us
+      cli.note('Stopping everything …');
+      hear();
+    }, true);
+  }
+
+  /** Between two steps of the start. */
+  check(): void {
+    if (this.count > 0) throw new CancelledError('stopped before it was up');
+  }
+}
+
+/** A file that other terminals can source: the variables hold passwords, so they are not printed. */
+async function shellFile({ variables }: DevServers, env: NodeJS.ProcessEnv): Promise<string> {
+  const file = path.join(await mkdtemp(path.join(tmpdir(), 'waybill-dev-')), 'env');
+  const names = [...Object.keys(variables), 'TEMPORAL_ADDRESS', 'TEMPORAL_NAMESPACE', 'WAYBILL_UI'];
+  const lines = names.flatMap((name) => {
+    const value = env[name];
+    return value === undefined ? [] : [`export ${name}='${value.replaceAll("'", `'\\''`)}'\n`];
+  });
+  await writeFile(file, lines.join(''), { mode: 0o600 });
+  return file;
+}
+
+function addresses({ temporal, postgres, variables }: DevServers, shell: string, folder: string): string {
+  const lines: [string, string][] = [
+    ['Project', folder],
+    ['Temporal', `${temporal.address}, namespace ${temporal.namespace} (from ${temporal.from})`],
+  ];
+  if (temporal.uiUrl !== undefined) lines.push(['Temporal UI', temporal.uiUrl]);
+  for (const [variable, url] of Object.entries(variables)) lines.push([variable, withoutPassword(url)]);
+  if (postgres)
+    lines.push(['PostgreSQL', `${postgres.version}; its password stands in ${postgres.directory}/password`]);
+  lines.push(['Elsewhere', `. ${shell}   # then: waybill run NAME`]);
+  const width = Math.max(...lines.map(([name]) => name.length));
+  return [...lines.map(([name, text]) => `${name.padEnd(width)}  ${text}`), 'Ctrl-C ends it all.'].join('\n');
+}
+
+function addressesDocument({ temporal, variables }: DevServers, shell: string) {
+  return {
+    temporal: { address: temporal.address, namespace: temporal.namespace, ui: temporal.uiUrl ?? null },
+    databases: Object.fromEntries(Object.entries(variables).map(([name, url]) => [name, withoutPassword(url)])),
+    environment_file: shell,
+  };
+}
+
+function withoutPassword(url: string): string {
+  const parsed = new URL(url);
+  parsed.password = '';
+  return parsed.href;
+}

@@ -13,9 +13,9 @@ const SECOND_CTRL_C_MS = 3_000;
 const STILL_MS = 15_000;
 
 export interface FollowOptions {
-  /** What the first Ctrl-C does: leave the run alone (the second one cancels it), or cancel it. */
-  interrupt: 'detach' | 'cancel';
-  cancel: () => Promise<unknown>;
+  /** What the first Ctrl-C does: leave the run alone (and the second one cancels it), cancel it, or just leave. */
+  interrupt: 'detach' | 'cancel' | 'leave';
+  cancel?: () => Promise<unknown>;
 }
 
 /** Shows a run's progress until it has ended, or the person who watches it leaves: `detached`. */
@@ -48,7 +48,7 @@ function interrupts(cli: Cli, follower: RunFollower, options: FollowOptions, say
   const { name } = follower.named;
   let leave: (value: 'detached') => void = () => undefined;
   const left = new Promise<'detached'>((resolve) => (leave = resolve));
-  let presses = options.interrupt === 'cancel' ? 1 : 0;
+  let presses = { detach: 0, cancel: 1, leave: 2 }[options.interrupt];
   let timer: NodeJS.Timeout | undefined;
   const off = cli.io.onInterrupt(() => {
     presses += 1;
@@ -58,12 +58,12 @@ function interrupts(cli: Cli, follower: RunFollower, options: FollowOptions, say
       timer = setTimeout(() => leave('detached'), SECOND_CTRL_C_MS);
     } else if (presses === 2) {
       say(`Cancelling ${name}: it is rolled back first …`);
-      options.cancel().catch((error: unknown) => {
+      options.cancel?.().catch((error: unknown) => {
         say(error instanceof Error ? error.message : String(error));
         leave('detached');
       });
     } else leave('detached');
-  });
+  }, options.interrupt === 'cancel');
   return {
     left,
     stop: () => {

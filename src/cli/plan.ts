@@ -67,6 +67,6 @@ function check({ name, expect, severity, ...sql }: LoadPreview['checks'][number]
 }
 
 function statement({ where, text, values }: StatementPreview): string {
-  const bound = values.map((value, i) => `\n-- ${i + 1}: ${value}`).join('');
+  const bound = values.map((value, i) => `\n-- value ${i + 1}: ${value}`).join('');
   return `  -- ${where}\n  ${indent(text + bound, 2)}`;
 }

@@ -1,16 +1,15 @@
 import type { LoadDefinition, StageDefinition } from '../config/definition.ts';
-import type { ChunkRange, ColumnFacts, Database } from '../database/dialect.ts';
+import type { ChunkRange, ColumnFacts, Database, Session } from '../database/dialect.ts';
 import { sourceCondition, type BatchValues, type Cut } from '../sql/batch-sql.ts';
 import { processingName } from '../sql/processing-name.ts';
 import type { ClientContext } from './context.ts';
 import type { StartPreview } from './preview-start.ts';
-import { onSource, windowWhere, type WorkPreview } from './preview-work.ts';
+import { acquisitionRanges } from './engine-rules.ts';
 
 interface CutQuestion {
   load: LoadDefinition;
   stage: StageDefinition;
   start: StartPreview;
-  work: WorkPreview;
   values: BatchValues;
 }
 
@@ -29,14 +28,14 @@ export async function previewCut(
   question: CutQuestion,
 ): Promise<CutPreview> {
   const { load, stage } = question;
-  if (load.from) return acquisitionCut(context, load, question);
+  if (load.from) return acquisitionCut(context, database, question);
   if (!stage.chunk) return { chunks: 1, cut: undefined, words: 'one piece' };
   const { input, rows } = stage.chunk;
   const key = await keyOf(database, load, stage);
   const isInput = load.inputs.some(({ table }) => table === input);
   const table = isInput && question.start.inherited.includes(input) ? processingName(input) : input;
   const method = key.length === 0 && isInput ? 'pages' : 'key';
-  const ranges = await onSource(database, load.name, (session) =>
+  const ranges = await reading(database, load.name, (session) =>
     method === 'pages'
       ? database.dialect.planPages(session, table, rows)
       : database.dialect.planKeys(session, table, key, rows, conditionOf(database, input, question.values)),
@@ -73,24 +72,25 @@ function conditionOf({ dialect }: Database, table: string, values: BatchValues) 
 }
 
 async function acquisitionCut(
-  context: ClientContext,
-  load: LoadDefinition,
-  { work }: CutQuestion,
+  { databases }: ClientContext,
+  database: Database,
+  { load, start }: CutQuestion,
 ): Promise<CutPreview> {
-  const source = load.from!;
-  const database = context.databases.get(source.connection);
-  const facts = await database.dialect.describeTable(database, source.table);
-  const primary = facts?.indexes.find((index) => index.primary && index.columns.length > 0);
-  const key = work.window?.column ?? facts?.columns.find(({ name }) => name === primary?.columns[0]);
-  if (!key) return { chunks: 1, cut: undefined, words: 'one piece: no cursor, and no primary key' };
-  if (work.nothing !== undefined) return { chunks: 0, cut: undefined, words: `by ${key.name}` };
-  const where = work.window && windowWhere(database, work.window);
-  const ranges = await onSource(database, load.name, (session) =>
-    database.dialect.planKeys(session, source.table, [key], load.chunkRows, where),
-  );
-  return {
-    chunks: ranges.length,
-    cut: undefined,
-    words: `about ${load.chunkRows} rows each of ${source.connection} ${source.table}, by ${key.name}`,
-  };
+  const { connection, table, cursor } = load.from!;
+  const words = `about ${load.chunkRows} rows each of ${connection} ${table}, by ${cursor ?? 'its primary key'}`;
+  if (start.work === undefined) return { chunks: 0, cut: undefined, words };
+  const ranges = await acquisitionRanges(databases, database, load, start.work.window);
+  return { chunks: ranges.length, cut: undefined, words };
+}
+
+/** A short read-only session. */
+async function reading<T>(database: Database, load: string, work: (session: Session) => Promise<T>): Promise<T> {
+  const session = await database.openSession(`waybill read ${load}`);
+  try {
+    await session.begin({ readOnly: true });
+    return await work(session);
+  } finally {
+    await session.rollback();
+    await session.close();
+  }
 }

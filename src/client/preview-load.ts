@@ -6,8 +6,7 @@ import { parseStatements } from '../sql/statement.ts';
 import type { ClientContext } from './context.ts';
 import { databaseFailure, ledgerOf } from './ledger.ts';
 import { previewCut } from './preview-cut.ts';
-import { previewStart } from './preview-start.ts';
-import { previewWork, type WorkPreview } from './preview-work.ts';
+import { previewStart, type StartPreview } from './preview-start.ts';
 
 /** A statement as it would be sent. */
 export interface StatementPreview {
@@ -32,7 +31,7 @@ export interface LoadPreview {
   load: string;
   kind: LoadKind;
   connection: string;
-  does: 'new batch' | 'redo' | 'nothing' | 'waits' | 'refused' | 'running';
+  does: StartPreview['does'];
   /** What comes first, why there is nothing to do, or why it is refused. */
   because: string[];
   /** The failed batch that the new one does again. */
@@ -63,14 +62,12 @@ export async function previewLoad(context: ClientContext, load: LoadDefinition):
 
 async function preview(context: ClientContext, database: Database, load: LoadDefinition): Promise<LoadPreview> {
   const start = await previewStart(context, database, load);
-  const work: WorkPreview =
-    start.does === 'goes on' ? await previewWork(context, database, load, start) : { consumes: [] };
-  const values = previewValues(load, work);
+  const values = previewValues(load, start);
   const sqlOf = (source: SqlSource, stage?: StageDefinition, cut?: Cut): StatementPreview[] =>
     statements(database, values, source, stage, cut);
   const stages: StagePreview[] = [];
   for (const stage of load.from ? [copyStage(load)] : load.stages) {
-    const { cut, chunks, words } = await previewCut(context, database, { load, stage, start, work, values });
+    const { cut, chunks, words } = await previewCut(context, database, { load, stage, start, values });
     const lanes = Math.min(stage.lanes ?? load.lanes, database.lanePlaces);
     stages.push({
       name: stage.name,
@@ -84,17 +81,13 @@ async function preview(context: ClientContext, database: Database, load: LoadDef
     load: load.name,
     kind: load.kind,
     connection: load.connection,
-    does: verdict(start.does, start.redoes !== undefined, work),
-    because: [
-      ...start.first,
-      ...(work.nothing === undefined ? [] : [work.nothing]),
-      ...(work.waitsFor === undefined ? [] : [`waits for ${work.waitsFor}`]),
-    ],
+    does: start.does,
+    because: start.because,
     redoes: start.redoes?.batchId ?? null,
     snapshot: load.inputs.map(({ table }) => ({ table, taken: start.inherited.includes(table) ? 'before' : 'anew' })),
     refusals: await refusals(database, load, start.inherited),
-    window: work.window ? { column: work.window.column.name, from: work.window.from, to: work.window.to } : null,
-    consumes: work.consumes,
+    window: windowOf(load, start),
+    consumes: start.work?.consumes ?? [],
     stages,
     before: load.before.flatMap((source) => sqlOf(source)),
     checks: load.checks.map((check) => ({
@@ -107,17 +100,14 @@ async function preview(context: ClientContext, database: Database, load: LoadDef
   };
 }
 
-function verdict(does: string, redo: boolean, work: WorkPreview): LoadPreview['does'] {
-  if (does === 'running' || does === 'refused') return does;
-  if (work.waitsFor !== undefined) return 'waits';
-  if (work.nothing !== undefined) return 'nothing';
-  return redo ? 'redo' : 'new batch';
+function windowOf({ from }: LoadDefinition, { work }: StartPreview): LoadPreview['window'] {
+  return from?.cursor === undefined || work?.window === undefined ? null : { column: from.cursor, ...work.window };
 }
 
 /** Values that stand for themselves: a preview shows which they are. */
-function previewValues(load: LoadDefinition, work: WorkPreview): BatchValues {
+function previewValues(load: LoadDefinition, { work }: StartPreview): BatchValues {
   const consumed: Record<string, string[]> = {};
-  for (const { load: producer, batchId } of work.consumes) (consumed[producer] ??= []).push(batchId);
+  for (const { load: producer, batchId } of work?.consumes ?? []) (consumed[producer] ??= []).push(batchId);
   return {
     definition: load,
     batchId: '‹the new batch›',

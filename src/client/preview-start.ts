@@ -1,118 +1,115 @@
+import { ApplicationFailure } from '@temporalio/client';
 import type { LoadDefinition } from '../config/definition.ts';
 import { findLatest, findUnfinished, type Batch } from '../control/batch.ts';
-import { readSnapshots } from '../control/snapshots.ts';
-import { openSteps } from '../control/steps.ts';
 import type { Database } from '../database/dialect.ts';
-import { processingName } from '../sql/processing-name.ts';
-import { loadWorkflowId } from '../workflows/messages.ts';
+import { temporalFailure } from './connect.ts';
 import type { ClientContext } from './context.ts';
-import { ifReachable } from './ledger.ts';
+import { ruleForLeftovers, ruleForSnapshots, ruleForUnfinished, ruleForWork, type Work } from './engine-rules.ts';
 import { describeRun } from './start-run.ts';
+import { loadWorkflowId } from '../workflows/messages.ts';
 
-/** What the restart rules (DESIGN §3) make of a start at this moment, before it is asked whether there is work. */
+/** What a plain start would do at this moment. */
 export interface StartPreview {
-  /** `goes on`: with a new batch, if there is work. */
-  does: 'goes on' | 'refused' | 'running';
-  /** What it does first, and why; sentences. */
-  first: string[];
-  /** The batch that is taken back first: its rows leave the outputs. */
+  does: 'new batch' | 'redo' | 'nothing' | 'waits' | 'refused' | 'running';
+  /** What comes first, why there is nothing to do, or why it is refused: sentences. */
+  because: string[];
+  /** The unfinished batch whose rows leave the outputs first. */
   takesBack: Batch | undefined;
-  /** The batch that the new one does again. */
+  /** The failed batch that the new one does again. */
   redoes: Batch | undefined;
   /** Landing tables whose snapshot is there already. */
   inherited: string[];
+  work: Extract<Work, { kind: 'work' }> | undefined;
 }
 
-/** Reads only; the same rules as `openBatch` follows, which decides anew when a start comes. */
+/** Goes through what `openBatch` goes through, and changes nothing. */
 export async function previewStart(
   context: ClientContext,
   database: Database,
   load: LoadDefinition,
 ): Promise<StartPreview> {
-  const none: StartPreview = { does: 'goes on', first: [], takesBack: undefined, redoes: undefined, inherited: [] };
-  const unfinished =
-    (await findUnfinished(database, load.name)) ??
-    (load.renamedFrom === undefined ? undefined : await findUnfinished(database, load.renamedFrom));
-  if (unfinished) return withSnapshot(database, load, await previewUnfinished(context, unfinished, none));
-  const latest =
-    (await findLatest(database, load.name)) ??
-    (load.renamedFrom === undefined ? undefined : await findLatest(database, load.renamedFrom));
-  if (latest?.state === 'published') {
-    return withSnapshot(database, load, { ...none, first: await leftovers(database, latest) });
+  const start: StartPreview = {
+    does: 'new batch',
+    because: [],
+    takesBack: undefined,
+    redoes: undefined,
+    inherited: [],
+    work: undefined,
+  };
+  try {
+    return await decide(context, database, load, start);
+  } catch (error) {
+    if (!(error instanceof ApplicationFailure)) throw temporalFailure(context.target, error);
+    const { next } = (error.details?.[0] ?? {}) as { next?: string };
+    return { ...start, does: 'refused', because: [error.message, ...(next === undefined ? [] : [next])] };
   }
-  return withSnapshot(database, load, { ...none, redoes: latest });
 }
 
-async function previewUnfinished(context: ClientContext, batch: Batch, none: StartPreview): Promise<StartPreview> {
-  const { batchId, state, loadName } = batch;
-  const takeBack = (why: string): StartPreview => ({
-    ...none,
-    takesBack: batch,
-    redoes: batch,
-    first: [`rolls back batch ${batchId}: ${why}`],
-  });
-  if (state === 'rolling_back') return takeBack('its roll back had begun');
-  if (state === 'held') return takeBack(`it is held (waybill run ${loadName} --resume would go on in it instead)`);
-  if (state === 'retracting') return { ...none, does: 'refused', first: [`batch ${batchId} is being retracted`] };
-  const life = await liveness(context, batch);
-  if (life === 'running')
-    return { ...none, does: 'running', first: [`batch ${batchId} is ${state}, and its workflow runs`] };
-  if (life === 'closed') return takeBack('its workflow ended without finishing it');
-  if (batch.deadlineAt.getTime() < Date.now())
-    return takeBack('it is past its max_runtime, and its workflow is not known');
-  const until = batch.deadlineAt.toISOString();
-  const why = `batch ${batchId} is ${state}, and Temporal does not know its workflow; a start is refused until ${until}, or with --force`;
-  return { ...none, does: 'refused', first: [why] };
-}
-
-/** As the worker will see it: by the chain of runs that opened the batch. */
-async function liveness(context: ClientContext, batch: Batch): Promise<'running' | 'closed' | 'unknown'> {
-  const known = await ifReachable(async () => {
+async function decide(
+  context: ClientContext,
+  database: Database,
+  load: LoadDefinition,
+  start: StartPreview,
+): Promise<StartPreview> {
+  const names = [load.name, ...(load.renamedFrom === undefined ? [] : [load.renamedFrom])];
+  const unfinished = await firstOf(names, (name) => findUnfinished(database, name));
+  if (unfinished) {
     const client = await context.temporal();
-    const newest = await describeRun(context, client, loadWorkflowId(batch.loadName));
-    if (newest === undefined || batch.firstRunId === null) return 'unknown';
-    if (newest.firstRunId === batch.firstRunId) return newest.status === 'RUNNING' ? 'running' : 'closed';
-    await client.workflow.getHandle(loadWorkflowId(batch.loadName), batch.firstRunId).describe();
-    return 'closed';
-  });
-  return known ?? 'unknown';
-}
-
-async function leftovers(database: Database, published: Batch): Promise<string[]> {
-  const snapshots = await readSnapshots(database, database, published.batchId);
-  const undropped = snapshots.filter(({ dropped }) => !dropped).map(({ processing }) => processing);
-  const after = await openSteps(database, published.batchId, 'after');
-  return [
-    ...(undropped.length > 0 ? [`drops ${undropped.join(', ')}: batch ${published.batchId} is published`] : []),
-    ...(after.length > 0 ? [`goes on with \`after\` of batch ${published.batchId}`] : []),
-  ];
-}
-
-/** Which snapshots are there to take over, and which tables stand in the way. */
-async function withSnapshot(database: Database, load: LoadDefinition, start: StartPreview): Promise<StartPreview> {
-  if (start.does !== 'goes on') return start;
-  const { redoes } = start;
-  const records = redoes
-    ? (await readSnapshots(database, database, redoes.batchId)).filter(({ dropped }) => !dropped)
-    : [];
-  const beingDropped = start.first.some((sentence) => sentence.startsWith('drops '));
-  const inherited: string[] = [];
-  for (const { table } of load.inputs) {
-    const processing = processingName(table);
-    const found = await database.transaction((session) => database.dialect.tableIdentity(session, processing));
-    const record = records.find((candidate) => candidate.table === table);
-    if (record && found?.relationId === record.relationId) inherited.push(table);
-    else if (record)
-      return refuse(start, `${processing}, the snapshot of batch ${redoes!.batchId}, is gone or another table`);
-    else if (found && !beingDropped) {
-      return refuse(start, `${processing} exists, but no batch made it (--adopt takes it over)`);
+    const run = await describeRun(context, client, loadWorkflowId(load.name));
+    if (run?.status === 'RUNNING' && run.firstRunId === unfinished.firstRunId) {
+      return { ...start, does: 'running', because: [`batch ${unfinished.batchId} is ${unfinished.state}`] };
+    }
+    const { why } = await ruleForUnfinished(context.databases, client, database, unfinished);
+    start.takesBack = unfinished;
+    start.because.push(`batch ${unfinished.batchId} is rolled back: ${why}`);
+  }
+  const latest: Batch | undefined = unfinished
+    ? { ...unfinished, state: 'failed' }
+    : await firstOf(names, (name) => findLatest(database, name));
+  if (latest?.state === 'published') {
+    const left = await ruleForLeftovers(database, latest);
+    if (left) {
+      start.because.push(
+        `batch ${latest.batchId} is finished: its snapshot is dropped${left.after ? ', `after` runs' : ''}`,
+      );
+      // What it left is gone by the time that the new batch looks.
+      const found = await workOf(context, database, load, latest, []);
+      return { ...start, ...found, because: [...start.because, ...found.because] };
     }
   }
-  return { ...start, inherited };
+  const snapshot = await ruleForSnapshots(database, load, latest);
+  const redoes = latest && latest.state !== 'published' ? latest : undefined;
+  const inherited = snapshot.inherited.map(({ table }) => table);
+  const found = await workOf(context, database, load, latest, inherited, snapshot);
+  return {
+    ...start,
+    ...found,
+    does: found.does === 'new batch' && redoes ? 'redo' : found.does,
+    because: [...start.because, ...found.because],
+    redoes,
+    inherited,
+  };
 }
 
-const refuse = (start: StartPreview, why: string): StartPreview => ({
-  ...start,
-  does: 'refused',
-  first: [...start.first, why],
-});
+/** Is there anything to do? */
+async function workOf(
+  context: ClientContext,
+  database: Database,
+  load: LoadDefinition,
+  latest: Batch | undefined,
+  inherited: string[],
+  snapshot: Parameters<typeof ruleForWork>[4] = { inherited: [], adopted: [] },
+): Promise<Pick<StartPreview, 'does' | 'because' | 'work' | 'inherited'>> {
+  const work = await ruleForWork(context.databases, database, load, latest, snapshot);
+  if (work.kind === 'work') return { does: 'new batch', because: [], work, inherited };
+  const because = work.kind === 'nothing' ? work.reason : `waits for ${work.load}, which takes its snapshot`;
+  return { does: work.kind === 'nothing' ? 'nothing' : 'waits', because: [because], work: undefined, inherited };
+}
+
+async function firstOf<T>(names: string[], find: (name: string) => Promise<T | undefined>): Promise<T | undefined> {
+  for (const name of names) {
+    const found = await find(name);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}

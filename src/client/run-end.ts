@@ -163,7 +163,7 @@ async function loadView(
 
 /** The workflow knows where and what next; the ledger has the message with the values of rows. */
 function mergeErrors(ended: ErrorView, stored: ErrorView | null, next: string | null): ErrorView {
-  const whole = stored !== null && stored.type === ended.type ? stored.message : ended.message;
+  const whole = stored?.type === FAILURE.database && ended.type === stored.type ? stored.message : ended.message;
   // "waybill show has the whole message" is no advice where the whole message stands.
   const mayGuide = ended.next !== null && !ended.next.includes('the whole message');
   return { ...ended, message: whole, next: mayGuide ? ended.next : (next ?? ended.next) };

@@ -1,5 +1,5 @@
 /** The table `lane`: who works on a stage, on which connection, and whether it was asked to stop. */
-import type { Database } from '../database/dialect.ts';
+import type { Database, Session } from '../database/dialect.ts';
 import { sql } from '../database/sql.ts';
 
 interface LaneKey {
@@ -25,6 +25,11 @@ export async function clearLane(database: Database, at: LaneKey): Promise<void> 
   await database.query(sql`
     update ${database.ledger('lane')} set connection_id = null
     where batch_id = ${at.batchId} and stage = ${at.stage} and n = ${at.lane}`);
+}
+
+/** No lane is asked to stop any more: whoever asked steered another workflow than the one that goes on now. */
+export async function releaseLanes(session: Session, database: Database, batchId: string): Promise<void> {
+  await session.query(sql`update ${database.ledger('lane')} set stop_asked = false where batch_id = ${batchId}`);
 }
 
 /** Lanes 1 … `keep` may go on, those above stop after their chunk. `keep` 0 stops all. `most`: the highest lane there is. */

@@ -1,42 +1,160 @@
 /** The position of a cursor: the union of the published windows of a load. */
-import type { ColumnFacts, Database } from '../database/dialect.ts';
+import type { AcquisitionSource, LoadDefinition } from '../config/definition.ts';
+import type { ColumnFacts, Database, Dialect, Session } from '../database/dialect.ts';
 import { raw, sql } from '../database/sql.ts';
+import { ConfigurationError } from '../errors.ts';
+import { cursorColumn, withSource, type Cursor } from './source.ts';
 
-/** Where the next window begins and, if a later one is published already, where it must end. */
-export interface Position {
+/** `[from, to)` of the cursor as text; null: open. Without a cursor both are null: the whole table. */
+export interface Window {
+  from: string | null;
+  to: string | null;
+}
+
+/**
+ * The next window of an acquisition that holds rows; undefined: nothing new. A gap that holds none (its rows were deleted)
+ * does not stand in the way of the one after it.
+ */
+export async function nextWindow(
+  database: Database,
+  target: Database,
+  load: LoadDefinition,
+  source: AcquisitionSource,
+): Promise<Window | undefined> {
+  const cursor = await cursorColumn(database, load, source);
+  if (!cursor) return (await database.dialect.hasRows(database, source.table)) ? { from: null, to: null } : undefined;
+  const { dialect } = database;
+  return withSource(database, load.name, async (session) => {
+    if (cursor.column.nullable) await refuseNulls(session, dialect, load, source);
+    const start = await readStart(session, database, load, source, cursor);
+    for (const { from, until } of await uncovered(target, load, cursor, start)) {
+      const limits = { lagMs: source.lagMs, until };
+      const to = await dialect.windowEnd(session, source.table, cursor.column, cursor.kind, limits);
+      if (to === null) return undefined;
+      const { text, values } = windowWhere(dialect, cursor.column, { from, to });
+      const { rows } = await session.run({
+        text: `select exists (select 1 from ${dialect.quoteTable(source.table)} where ${text})`,
+        values,
+      });
+      if (rows[0]?.[0] === true) return { from, to };
+    }
+    return undefined;
+  });
+}
+
+/** The condition of a window with its bound values. */
+export function windowWhere(
+  dialect: Dialect,
+  column: ColumnFacts,
+  window: Window,
+): { text: string; values: unknown[] } {
+  const values: unknown[] = [];
+  const text = dialect.windowCondition(column, window, (value, cast) => {
+    const placeholder = dialect.sql.placeholder(values.push(value));
+    return cast === undefined ? placeholder : dialect.sql.cast(placeholder, cast);
+  });
+  return { text, values };
+}
+
+/** Rows that are counted to be named in a refusal. */
+const COUNTED = 1_000;
+
+/** A row without a cursor value is in no window: it would be lost without a word. */
+async function refuseNulls(
+  session: Session,
+  dialect: Dialect,
+  load: LoadDefinition,
+  source: AcquisitionSource,
+): Promise<void> {
+  const { rows } = await session.run({
+    text:
+      `select count(*) from (select 1 from ${dialect.quoteTable(source.table)} ` +
+      `where ${dialect.quoteName(source.cursor!)} is null limit ${COUNTED}) nulls`,
+    values: [],
+  });
+  const found = Number(rows[0]?.[0]);
+  if (found === 0) return;
+  throw new ConfigurationError(
+    `${source.table} on ${source.connection} has ${found === COUNTED ? `${found} or more` : found} ` +
+      `row${found === 1 ? '' : 's'} whose ${source.cursor} is NULL: no window would ever read them`,
+    {
+      where: load.file,
+      next: 'give those rows a value (and the column NOT NULL), or leave cursor out to read the whole table each time',
+    },
+  );
+}
+
+/** `start` as the source itself writes it: a time without a zone is meant in the source's own. */
+async function readStart(
+  session: Session,
+  database: Database,
+  load: LoadDefinition,
+  source: AcquisitionSource,
+  { column }: Cursor,
+): Promise<string | null> {
+  if (source.start === undefined) return null;
+  try {
+    return await database.dialect.cursorValue(session, column, source.start);
+  } catch (error) {
+    if (database.dialect.classify(error).kind !== 'permanent') throw error;
+    throw new ConfigurationError(`from.start is ${source.start}, which is no ${column.type}`, {
+      where: load.file,
+      next: `write a value of ${source.table}.${column.name}`,
+      cause: error,
+    });
+  }
+}
+
+/** A stretch of the cursor that no published window covers. `from` null: open below; `until` null: open above. */
+export interface Gap {
   from: string | null;
   until: string | null;
 }
 
 /**
- * The first value that no published window covers. A retracted or missing window in the middle is a gap: it is read again,
- * up to where the next published one begins. `start`: where the very first window begins; null: everything.
+ * What no published window covers, lowest first; the last one is always open above. A retracted or missing window is a
+ * gap, to be read again up to where the next published one begins. `start`: what lies below is nobody's business, unless a
+ * window was published there.
  */
-export async function cursorPosition(
+export async function uncovered(
   database: Database,
-  load: string,
-  column: ColumnFacts,
+  load: LoadDefinition,
+  { column, kind }: Cursor,
   start: string | null,
-): Promise<Position> {
-  const type = raw(column.castType);
-  const { rows } = await database.query<{ window_from: string | null; window_to: string }>(sql`
-    select window_from, window_to from ${database.ledger('batch')}
-    where load_name = ${load} and state = 'published' and window_to is not null
-    order by window_from::${type} nulls first, window_to::${type}`);
-  if (rows.length === 0) return { from: start, until: null };
-  const { rows: gaps } = await database.query<{ covered: string; next: string | null }>(sql`
+): Promise<Gap[]> {
+  await refuseOtherCursor(database, load, column);
+  const type = raw(kind === 'number' ? 'numeric' : column.castType);
+  const { rows } = await database.query<{ covered: string | null; next: string | null }>(sql`
     with published as (
-      select window_from::${type} as f, window_to::${type} as t from ${database.ledger('batch')}
-      where load_name = ${load} and state = 'published' and window_to is not null),
-    -- an empty window at the start stands for "nothing is covered below start"
+      select coalesce(window_from::${type}, '-infinity') as f, window_to::${type} as t
+      from ${database.ledger('batch')}
+      where load_name = ${load.name} and state = 'published' and window_to is not null),
+    -- an empty window at the start stands for "covered up to here"
     edges as (
       select f, t from published
-      union all select ${start}::${type}, ${start}::${type} where ${start}::${type} is not null),
-    covered as (select f, t, max(t) over (order by f nulls first, t rows between unbounded preceding and current row) as upto,
-                  lead(f) over (order by f nulls first, t) as next
-                from edges)
-    select upto::text as covered, next::text as next from covered
-    where next is null or next > upto order by upto limit 1`);
-  const gap = gaps[0]!;
-  return { from: gap.covered, until: gap.next };
+      union all
+      select s, s from (select coalesce(${start}::${type}, '-infinity') as s) beginning
+      where s < all (select f from published)),
+    covered as (
+      select max(t) over (order by f, t) as upto, lead(f) over (order by f, t) as next from edges)
+    select nullif(upto, '-infinity')::text as covered, next::text as next from covered
+    where next is null or next > upto order by upto`);
+  return rows.map((row) => ({ from: row.covered, until: row.next }));
+}
+
+/** Windows of another column say nothing about this one: everything would be read a second time. */
+async function refuseOtherCursor(database: Database, load: LoadDefinition, column: ColumnFacts): Promise<void> {
+  const { rows } = await database.query<{ definition: string }>(sql`
+    select definition from ${database.ledger('batch')}
+    where load_name = ${load.name} and state = 'published' and window_to is not null order by batch_id desc limit 1`);
+  if (!rows[0]) return;
+  const before = (JSON.parse(rows[0].definition) as LoadDefinition).from?.cursor;
+  if (before === undefined || before === column.name) return;
+  throw new ConfigurationError(
+    `${load.name} was read by cursor ${before} so far: what was read is not known in terms of ${column.name}`,
+    {
+      where: load.file,
+      next: `put cursor: ${before} back; or begin anew under another load name, with a start behind what has been read`,
+    },
+  );
 }

@@ -209,16 +209,18 @@ export interface Dialect {
 
   /** How this column may serve as a cursor; undefined: it cannot (text, floating point, …). */
   cursorKind(column: ColumnFacts): CursorKind | undefined;
+  /** A value that a person wrote for this column, as its own server writes it (time zone included). */
+  cursorValue(session: Session, column: ColumnFacts, written: string): Promise<string>;
   /**
-   * The exclusive end of a window that begins now, as text: time: the server's clock less `lagMs`, floored to the column's
-   * precision; numbers: the greatest value plus one step. Null: no rows (numbers).
+   * The exclusive end of a window, as text: time: the server's clock less `lagMs`, floored to the column's precision;
+   * numbers: the greatest value plus one step; never more than `until`. Null: no rows (numbers).
    */
   windowEnd(
     session: Session,
     table: string,
     column: ColumnFacts,
     kind: CursorKind,
-    lagMs: number,
+    limits: { lagMs: number; until: string | null },
   ): Promise<string | null>;
   /** Transactions that are open now and could still commit rows behind a window's end. */
   openTransactions(session: Session): Promise<OpenTransaction[]>;

@@ -45,6 +45,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   if (!runtimeInstalled) {
     runtimeInstalled = true;
     Runtime.install({
+      shutdownSignals: [], // who started the worker hears signals: a cancelled run still needs it to roll back
       logger: new DefaultLogger('WARN', (entry) => log.warn({ temporal: entry.meta }, entry.message)),
     });
   }

@@ -6,7 +6,7 @@ import type { Activities } from '../activities/activities.ts';
  * dies is noticed by the heartbeat timeout: activities heartbeat every 2 s, and the worker passes heartbeats on at least
  * every 3 s, so only a process that is gone, frozen or cut off stays silent for 10.
  */
-export const PATIENT = {
+const PATIENT = {
   // Bounded by the batch's deadline, which the workflow keeps; this only stops a lost activity from waiting for ever.
   startToCloseTimeout: '30 days',
   heartbeatTimeout: '10 seconds',
@@ -26,5 +26,12 @@ export const LANE = {
   retry: { initialInterval: '500 milliseconds', backoffCoefficient: 2, maximumInterval: '10 seconds' },
 } as const satisfies ActivityOptions;
 
-/** The activities, patient unless a call says otherwise. */
-export const activities = proxyActivities<Activities>(PATIENT);
+/** Characters; the server refuses summaries of more than 400 bytes. */
+const LONGEST_SUMMARY = 130;
+
+/**
+ * The activities, with the line that the Temporal UI shows beside each (fixed when it is scheduled), and how patient a call
+ * is: `PATIENT` unless said otherwise.
+ */
+export const activities = (summary: string, options: ActivityOptions = PATIENT) =>
+  proxyActivities<Activities>({ ...options, summary: summary.split('\n', 1)[0]!.slice(0, LONGEST_SUMMARY) });

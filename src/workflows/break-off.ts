@@ -1,6 +1,6 @@
 import { allHandlersFinished, CancelledFailure, condition, isCancellation } from '@temporalio/workflow';
 import type { OpenedBatch } from '../activities/opened-batch.ts';
-import { activities, PATIENT } from './activity-proxies.ts';
+import { activities } from './activity-proxies.ts';
 import { conclude } from './conclude.ts';
 import { errorClassOf, failureOf, summarize } from './error-summary.ts';
 import { FAILURE, type BatchState, type ErrorSummary, type LoadInput, type LoadResult } from './messages.ts';
@@ -27,21 +27,16 @@ export async function breakOff(
   progress.phase(hold ? 'holding' : 'rolling back');
   let state: BatchState;
   try {
-    ({ state } = await activities.fenceBatch.executeWithOptions({ ...PATIENT, summary: cause.error.message }, [
-      {
-        ...at,
-        to: hold ? 'held' : 'rolling_back',
-        errorClass: cause.errorClass,
-        error: cause.error.message,
-        requestedBy: interruption?.requestedBy,
-      },
-    ]));
+    ({ state } = await activities(cause.error.message).fenceBatch({
+      ...at,
+      to: hold ? 'held' : 'rolling_back',
+      errorClass: cause.errorClass,
+      error: cause.error.message,
+      requestedBy: interruption?.requestedBy,
+    }));
     progress.state(state);
     if (state === 'rolling_back') {
-      const { state: final } = await activities.rollBack.executeWithOptions(
-        { ...PATIENT, summary: cause.error.message },
-        [at],
-      );
+      const { state: final } = await activities(cause.error.message).rollBack(at);
       progress.state(final);
     }
   } catch (cleanUp) {
@@ -55,7 +50,7 @@ export async function breakOff(
   if (state === 'published') {
     // A cancel that queued behind a publish changes nothing.
     delete progress.view.error;
-    return conclude(batch, await activities.publish(at), input, progress, warnings);
+    return conclude(batch, await activities('was it published?').publish(at), input, progress, warnings);
   }
   if (interruption?.kind === 'force') return 'forced';
   progress.phase(hold ? 'held' : 'rolled back');

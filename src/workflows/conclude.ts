@@ -1,6 +1,6 @@
 import type { OpenedBatch } from '../activities/opened-batch.ts';
 import type { Published } from '../activities/publish.ts';
-import { activities, PATIENT } from './activity-proxies.ts';
+import { activities } from './activity-proxies.ts';
 import { failureOf, summarize } from './error-summary.ts';
 import { FAILURE, type BatchReference, type LoadInput, type LoadResult } from './messages.ts';
 import type { Progress } from './progress.ts';
@@ -32,11 +32,9 @@ export async function conclude(
 export async function finishPublished(at: BatchReference, drop: boolean, after: boolean, name: string): Promise<void> {
   const { connection, batchId } = at;
   try {
-    if (drop) await activities.dropSnapshot({ connection, batchId });
+    if (drop) await activities('the snapshot has been published').dropSnapshot({ connection, batchId });
     if (after) {
-      await activities.runSteps.executeWithOptions({ ...PATIENT, summary: 'after' }, [
-        { connection, batchId, phase: 'after' },
-      ]);
+      await activities('after').runSteps({ connection, batchId, phase: 'after' });
     }
   } catch (error) {
     const summary = summarize(error);

@@ -107,7 +107,7 @@ async function runBatch(
       watchDeadline(batch, steering);
       await work(batch, progress, steering, warnings, input.continued !== undefined);
       progress.phase('publishing');
-      return activities.publish({ connection: batch.connection, batchId: batch.batchId });
+      return activities(`batch ${batch.batchId}`).publish({ connection: batch.connection, batchId: batch.batchId });
     });
   } catch (error) {
     if (error instanceof HistoryFull && !CancellationScope.current().consideredCancelled) {

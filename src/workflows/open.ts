@@ -24,7 +24,7 @@ export async function open(
     workflowId,
     firstRunId: firstExecutionRunId,
     force,
-    resume: input.resume ?? false,
+    resume: attempt === 1 && (input.resume ?? false), // after a forced reload there is nothing held any more
     adopt: input.adopt ?? false,
     params: input.params ?? {},
     requestedBy: input.requestedBy,
@@ -33,7 +33,7 @@ export async function open(
     // Not to be broken off: a batch that was opened while its opener was cancelled would be nobody's.
     const outcome = await CancellationScope.nonCancellable(async () => {
       try {
-        return await activities.openBatch.executeWithOptions({ ...ASKING, summary: input.load }, [request]);
+        return await activities(`what is there to do for ${input.load}?`, ASKING).openBatch(request);
       } catch (error) {
         throw failureOf(summarize(error));
       }

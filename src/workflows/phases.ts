@@ -1,6 +1,6 @@
 import { condition } from '@temporalio/workflow';
 import type { OpenedBatch } from '../activities/opened-batch.ts';
-import { activities, PATIENT } from './activity-proxies.ts';
+import { activities } from './activity-proxies.ts';
 import { failureOf } from './error-summary.ts';
 import { FAILURE } from './messages.ts';
 import type { Progress } from './progress.ts';
@@ -21,7 +21,7 @@ export async function work(
   if (batch.before.length > 0) {
     await unpaused(steering);
     progress.phase('before');
-    await activities.runSteps.executeWithOptions({ ...PATIENT, summary: 'before' }, [{ ...at, phase: 'before' }]);
+    await activities('before').runSteps({ ...at, phase: 'before' });
   }
   if (batch.snapshot) {
     await unpaused(steering);
@@ -30,16 +30,14 @@ export async function work(
   }
   if (batch.source) {
     progress.phase('waiting for transactions on the source');
-    await activities.settleSource(at);
+    await activities('until every transaction that was open has ended').settleSource(at);
   }
   for (const stage of batch.stages) {
     if (stage.chunksTotal !== null && stage.chunksDone === stage.chunksTotal) continue;
     await unpaused(steering);
     progress.phase(stage.name);
     progress.stage(stage.n, { state: 'planning' });
-    const planned = await activities.planStage.executeWithOptions({ ...PATIENT, summary: stage.name }, [
-      { ...at, stage: stage.n },
-    ]);
+    const planned = await activities(stage.name).planStage({ ...at, stage: stage.n });
     progress.stage(stage.n, {
       state: 'running',
       chunksTotal: planned.planned ?? 0,
@@ -55,7 +53,7 @@ export async function work(
   }
   await unpaused(steering);
   progress.phase('checking');
-  const checks = await activities.runChecks(at);
+  const checks = await activities(`${batch.checks} check${batch.checks === 1 ? '' : 's'}`).runChecks(at);
   progress.state('checking');
   warnings.push(...checks.warnings);
   if (checks.errors.length > 0) {
@@ -75,7 +73,10 @@ async function unpaused(steering: Steering): Promise<void> {
 /** Takes the snapshot once no acquisition is half-way into its tables; acquisitions whose workflow died are rolled back. */
 async function snapshot(batch: OpenedBatch, progress: Progress): Promise<void> {
   for (let waits = 0; ; waits += 1) {
-    const outcome = await activities.takeSnapshot({ connection: batch.connection, batchId: batch.batchId });
+    const outcome = await activities(`batch ${batch.batchId}`).takeSnapshot({
+      connection: batch.connection,
+      batchId: batch.batchId,
+    });
     if (outcome.kind === 'taken') return;
     const dead = outcome.on.filter((writer) => writer.dead);
     for (const writer of dead) {

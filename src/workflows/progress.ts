@@ -96,15 +96,23 @@ function progressPage(view: LoadProgress): string {
     if (view.error.next) lines.push('', `Next: ${view.error.next}`);
   }
   if (view.stages.length > 0) {
-    lines.push('', '| | stage | chunks | rows | lanes |', '|---|---|---:|---:|---:|');
+    lines.push('', row('', 'stage', 'chunks', 'rows', 'lanes'), '|---|---|---:|---:|---:|');
     for (const stage of view.stages) {
       const total =
         stage.state === 'waiting' || stage.state === 'planning' ? '?' : stage.chunksTotal.toLocaleString('en');
       lines.push(
-        `| ${MARKS[stage.state]} | ${stage.name} | ${stage.chunksDone.toLocaleString('en')} / ${total} | ` +
-          `${stage.rows.toLocaleString('en')} | ${stage.lanes || ''} |`,
+        row(
+          MARKS[stage.state],
+          stage.name,
+          `${stage.chunksDone.toLocaleString('en')} of ${total}`,
+          stage.rows.toLocaleString('en'),
+          stage.lanes === 0 ? '' : String(stage.lanes),
+        ),
       );
     }
   }
   return lines.join('\n');
 }
+
+/** A line of a table. The UI gives cells no room of their own, so hard spaces keep columns apart. */
+export const row = (...cells: string[]): string => `| ${cells.map((cell) => `\u00a0${cell}\u00a0`).join(' | ')} |`;

@@ -12,6 +12,7 @@ import {
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { activities, ASKING } from './activity-proxies.ts';
 import { failureOf, summarize } from './error-summary.ts';
+import { row } from './progress.ts';
 import type { load } from './load.ts';
 import {
   FAILURE,
@@ -40,7 +41,7 @@ export async function session(input: SessionInput): Promise<SessionResult> {
   };
   let plan;
   try {
-    plan = await activities.planSession.executeWithOptions({ ...ASKING, summary: input.session }, [input.session]);
+    plan = await activities(input.session, ASKING).planSession(input.session);
   } catch (error) {
     if (isCancellation(error)) throw error;
     throw failureOf(summarize(error));
@@ -106,7 +107,7 @@ async function runLoad(name: string, input: SessionInput): Promise<LoadResult> {
       });
     } catch (error) {
       if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-      await activities.awaitLoad(loadWorkflowId(name));
+      await activities(`somebody else runs ${name}`).awaitLoad(loadWorkflowId(name));
     }
   }
 }
@@ -124,12 +125,15 @@ function page(session: string, loads: SessionLoadResult[]): string {
   return [
     `**session ${session}**`,
     '',
-    '| load | status | batch | rows |',
+    row('load', 'status', 'batch', 'rows'),
     '|---|---|---|---:|',
-    ...loads.map(
-      (row) =>
-        `| ${row.load} | ${row.status}${row.error ? `: ${row.error.message}` : ''} | ${row.batch?.batchId ?? ''} | ` +
-        `${row.rowsWritten?.toLocaleString('en') ?? ''} |`,
+    ...loads.map((load) =>
+      row(
+        load.load,
+        load.error ? `${load.status}: ${load.error.message}` : load.status,
+        load.batch?.batchId ?? '',
+        load.rowsWritten?.toLocaleString('en') ?? '',
+      ),
     ),
   ].join('\n');
 }

@@ -67,7 +67,9 @@ export class StageLanes {
     if (unneeded || this.kept === want) return;
     this.kept = want;
     const { connection, batchId } = this.batch;
-    await activities.steerLanes({ connection, batchId, stage: this.stage.n, keep: want, most: this.most });
+    await activities(
+      want === 0 ? `${this.stage.name}: all lanes stop` : `${this.stage.name}: ${want} lanes`,
+    ).steerLanes({ connection, batchId, stage: this.stage.n, keep: want, most: this.most });
   }
 
   private start(lane: number): void {
@@ -87,10 +89,13 @@ export class StageLanes {
     const slice = this.slices.get(lane) ?? FIRST_SLICE_MS;
     this.slices.set(lane, Math.min(LONGEST_SLICE_MS, slice * 2));
     const { chunksDone } = this.progress.view.stages[this.stage.n - 1]!;
-    return activities.runLane.executeWithOptions(
-      { ...LANE, summary: `${this.stage.name}: lane ${lane}, from chunk ${chunksDone + 1}` },
-      [{ connection: this.batch.connection, batchId: this.batch.batchId, stage: this.stage.n, lane, sliceMs: slice }],
-    );
+    return activities(`${this.stage.name}: lane ${lane}, from chunk ${chunksDone + 1}`, LANE).runLane({
+      connection: this.batch.connection,
+      batchId: this.batch.batchId,
+      stage: this.stage.n,
+      lane,
+      sliceMs: slice,
+    });
   }
 
   private ended(result: LaneResult): void {

@@ -1,4 +1,4 @@
-import { activities, PATIENT } from './activity-proxies.ts';
+import { activities } from './activity-proxies.ts';
 import { failureOf, summarize } from './error-summary.ts';
 import type { BatchReference, LoadInput } from './messages.ts';
 
@@ -10,12 +10,15 @@ export async function takeDown(
   input: LoadInput,
 ): Promise<void> {
   try {
-    const { state } = await activities.fenceBatch.executeWithOptions(
-      { ...PATIENT, summary: `batch ${batch.batchId}: ${why}` },
-      [{ ...batch, to: 'rolling_back', errorClass, error: why, requestedBy: input.requestedBy }],
-    );
+    const { state } = await activities(`batch ${batch.batchId}: ${why}`).fenceBatch({
+      ...batch,
+      to: 'rolling_back',
+      errorClass,
+      error: why,
+      requestedBy: input.requestedBy,
+    });
     if (state === 'rolling_back') {
-      await activities.rollBack.executeWithOptions({ ...PATIENT, summary: `batch ${batch.batchId}` }, [batch]);
+      await activities(`batch ${batch.batchId}: ${why}`).rollBack(batch);
     }
   } catch (error) {
     throw failureOf(summarize(error));

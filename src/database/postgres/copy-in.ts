@@ -25,7 +25,8 @@ export class CopyIn implements Submittable {
 
   /** False: enough is waiting; `drained` is called when it has gone. */
   write(frames: Buffer, drained: () => void): boolean {
-    const { stream } = this.connection!;
+    if (!this.connection) return true; // it failed; the sender will hear of it
+    const { stream } = this.connection;
     stream.write(frames);
     if (stream.writableLength < HIGH_WATER) return true;
     stream.once('drain', drained);

@@ -2,7 +2,7 @@ import type { ColumnFacts, CursorKind, OpenTransaction, Session } from '../diale
 import { raw, sql } from '../sql.ts';
 import { quoteName, quoteTable } from './names.ts';
 
-const TIME = /^(timestamp|date)\b/;
+const TIME = /^(timestamp(\(\d\))? with(out)? time zone|date)$/;
 const WHOLE = /^(smallint|integer|bigint)$/;
 const DECIMAL = /^numeric\(\d+(?:,(-?\d+))?\)$/;
 
@@ -12,35 +12,59 @@ export function cursorKind(column: ColumnFacts): CursorKind | undefined {
   return WHOLE.test(column.type) || DECIMAL.test(column.type) ? 'number' : undefined;
 }
 
+/** A window's end may lie one above the greatest integer or smallint. */
+const boundType = (column: ColumnFacts): string => (WHOLE.test(column.type) ? 'bigint' : column.castType);
+
+/** See `Dialect.cursorValue`. */
+export async function cursorValue(session: Session, column: ColumnFacts, written: string): Promise<string> {
+  const { rows } = await session.query<{ value: string }>(sql`
+    select ${written}::${raw(boundType(column))}::text as ${raw('"value"')}`);
+  return rows[0]!.value;
+}
+
 /** See `Dialect.windowEnd`. A `timestamp` without zone is taken in the source role's own time zone, as its writers do. */
 export async function windowEnd(
   session: Session,
   table: string,
   column: ColumnFacts,
   kind: CursorKind,
-  lagMs: number,
+  limits: { lagMs: number; until: string | null },
+): Promise<string | null> {
+  return kind === 'number'
+    ? numberEnd(session, table, column, limits.until)
+    : timeEnd(session, column, limits.lagMs, limits.until);
+}
+
+async function numberEnd(
+  session: Session,
+  table: string,
+  column: ColumnFacts,
+  until: string | null,
 ): Promise<string | null> {
   const name = raw(quoteName(column.name));
-  if (kind === 'number') {
-    const scale = Number(DECIMAL.exec(column.type)?.[1] ?? 0);
-    const { rows } = await session.query<{ end: string | null }>(sql`
-      select (max(${name})::numeric + power(10::numeric, ${-scale}::int))::numeric(1000, ${raw(String(Math.max(scale, 0)))})::text as ${raw('"end"')}
-      from ${raw(quoteTable(table))}`);
-    return rows[0]?.end ?? null;
-  }
-  // date_trunc floors; a cast to timestamp(3) or to date after it cannot round up
-  const digits = /\((\d)\)/.exec(column.type)?.[1];
-  const unit =
-    column.type === 'date'
-      ? 'day'
-      : digits === '0'
-        ? 'second'
-        : Number(digits ?? 6) <= 3
-          ? 'milliseconds'
-          : 'microseconds';
+  const scale = Number(DECIMAL.exec(column.type)?.[1] ?? 0);
+  // NaN is above every number: one such row would end all windows for ever
+  const numbers = raw(WHOLE.test(column.type) ? '' : `where ${quoteName(column.name)} <> 'NaN'`);
   const { rows } = await session.query<{ end: string }>(sql`
-    select date_trunc(${unit}, (clock_timestamp() - ${lagMs / 1000}::float8 * interval '1 second')::${raw(zoned(column))})::${raw(column.castType)}::text
-      as ${raw('"end"')}`);
+    select least(max(${name})::numeric + power(10::numeric, ${-scale}::int), ${until}::numeric)
+             ::numeric(1000, ${raw(String(Math.max(scale, 0)))})::text as ${raw('"end"')}
+    from ${raw(quoteTable(table))} ${numbers} having max(${name}) is not null`);
+  return rows[0]?.end ?? null;
+}
+
+/** Floored, never rounded, to what the column can hold: `timestamp(1)` stores 10:00:00.34 as .3, behind an end of .33. */
+async function timeEnd(
+  session: Session,
+  column: ColumnFacts,
+  lagMs: number,
+  until: string | null,
+): Promise<string | null> {
+  const type = raw(column.castType);
+  const step = 10 ** (6 - Number(/\((\d)\)/.exec(column.type)?.[1] ?? 6)); // microseconds
+  const { rows } = await session.query<{ end: string }>(sql`
+    select least((date_trunc('second', t) + extract(microseconds from t)::bigint % 1000000 / ${step}::bigint * ${step}::bigint
+                  * interval '1 microsecond')::${type}, ${until}::${type})::text as ${raw('"end"')}
+    from (select (clock_timestamp() - ${lagMs / 1000}::float8 * interval '1 second')::${raw(zoned(column))} as t) now`);
   return rows[0]?.end ?? null;
 }
 
@@ -49,7 +73,8 @@ const zoned = (column: ColumnFacts): string =>
 
 /**
  * Every transaction holds a lock on its virtual id until it ends, and everybody may see those: the same list that CREATE
- * INDEX CONCURRENTLY waits for. Server processes and our own readers (read only) are left out.
+ * INDEX CONCURRENTLY waits for. Server processes and our own readers (read only) are left out. A role without
+ * pg_read_all_stats sees no backend_type of others, but that server processes (autovacuum) belong to nobody.
  */
 export async function openTransactions(session: Session): Promise<OpenTransaction[]> {
   const { rows } = await session.query<{
@@ -63,7 +88,8 @@ export async function openTransactions(session: Session): Promise<OpenTransactio
       extract(epoch from clock_timestamp() - a.xact_start)::int as age
     from pg_locks l join pg_stat_activity a on a.pid = l.pid
     where l.locktype = 'virtualxid' and l.granted and l.pid <> pg_backend_pid()
-      and a.datname = current_database() and coalesce(a.backend_type, 'client backend') = 'client backend'
+      and a.datname = current_database() and a.usesysid is not null
+      and coalesce(a.backend_type, 'client backend') = 'client backend'
       and a.application_name not like 'waybill read %'
     union all
     select 'prepared ' || p.gid, null, p.owner, 'prepared transaction ' || p.gid,
@@ -85,8 +111,8 @@ export function windowCondition(
 ): string {
   const name = quoteName(column.name);
   const parts = [
-    ...(window.from === null ? [] : [`${name} >= ${bind(window.from, column.castType)}`]),
-    ...(window.to === null ? [] : [`${name} < ${bind(window.to, column.castType)}`]),
+    ...(window.from === null ? [] : [`${name} >= ${bind(window.from, boundType(column))}`]),
+    ...(window.to === null ? [] : [`${name} < ${bind(window.to, boundType(column))}`]),
   ];
   return parts.length === 0 ? 'true' : parts.join(' and ');
 }

@@ -1,7 +1,7 @@
 import { postgresSql } from '../../sql/postgres.ts';
 import type { Dialect } from '../dialect.ts';
 import { planKeys, planPages, rangeCondition } from './chunk-ranges.ts';
-import { cursorKind, openTransactions, windowCondition, windowEnd } from './cursor.ts';
+import { cursorKind, cursorValue, openTransactions, windowCondition, windowEnd } from './cursor.ts';
 import { deleteGroup, planDeletion } from './deletion.ts';
 import { classify } from './errors.ts';
 import { beginChunk, endConnection, endGateHolders, enterGate } from './gate.ts';
@@ -40,6 +40,7 @@ export const postgresDialect: Dialect = {
   planKeys,
   rangeCondition,
   cursorKind,
+  cursorValue,
   windowEnd,
   openTransactions,
   windowCondition,

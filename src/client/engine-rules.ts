@@ -1,0 +1,94 @@
+/**
+ * The rules by which a start decides (DESIGN §3, "Restart rules"), for `plan`, which must say what `openBatch` would do and
+ * not what somebody once copied from it. They only read here: nothing is forced, resumed or adopted.
+ *
+ * The one place where the client knows activities: these functions are about the ledger, and touch Temporal's activity
+ * context nowhere.
+ */
+/* eslint-disable @typescript-eslint/no-restricted-imports */
+import type { Client } from '@temporalio/client';
+import { findWork, type Work } from '../activities/find-work.ts';
+import type { Engine } from '../activities/engine.ts';
+import { leftovers } from '../activities/leftovers.ts';
+import { planAcquisition } from '../activities/plan-acquisition.ts';
+import { decideUnfinished } from '../activities/restart-rules.ts';
+import { surveySnapshot, type SnapshotSurvey } from '../activities/survey-snapshot.ts';
+import type { LoadDefinition } from '../config/definition.ts';
+import type { Batch } from '../control/batch.ts';
+import type { ChunkRange, Database } from '../database/dialect.ts';
+import type { Databases } from '../database/databases.ts';
+
+export type { SnapshotSurvey, Work };
+
+/** A plain start: what no flag and no person has said. */
+const PLAIN_START = {
+  attempt: 1,
+  workflowId: '',
+  firstRunId: '',
+  force: false,
+  resume: false,
+  adopt: false,
+  params: {},
+  requestedBy: undefined,
+};
+
+/** The rules read databases and, for an unfinished batch, ask Temporal for its workflow; no more of the engine. */
+function engineOf(databases: Databases, client?: Client): Engine {
+  return { databases, client } as Engine;
+}
+
+/** What a start does first about an unfinished batch. Throws `ApplicationFailure` of type `Refused`. */
+export async function ruleForUnfinished(
+  databases: Databases,
+  client: Client,
+  database: Database,
+  batch: Batch,
+): Promise<{ why: string }> {
+  const decision = await decideUnfinished(engineOf(databases, client), database, batch, {
+    ...PLAIN_START,
+    load: batch.loadName,
+  });
+  return { why: decision.kind === 'redo' ? decision.why : 'it is resumed' };
+}
+
+/** Whether a published batch has something left to finish: its snapshot to drop, `after` to run. */
+export function ruleForLeftovers(database: Database, published: Batch): Promise<{ after: boolean } | undefined> {
+  return leftovers(database, published, false);
+}
+
+/** Which snapshots a new batch takes over. Throws `ApplicationFailure` of type `Refused`. */
+export function ruleForSnapshots(
+  database: Database,
+  load: LoadDefinition,
+  latest: Batch | undefined,
+): Promise<SnapshotSurvey> {
+  return surveySnapshot(database, load, latest, PLAIN_START);
+}
+
+/** Whether a new batch would have anything to do. */
+export function ruleForWork(
+  databases: Databases,
+  database: Database,
+  load: LoadDefinition,
+  latest: Batch | undefined,
+  snapshot: SnapshotSurvey,
+): Promise<Work> {
+  return findWork(engineOf(databases), database, load, latest, snapshot);
+}
+
+/** The chunks that an acquisition would be cut into. */
+export async function acquisitionRanges(
+  databases: Databases,
+  database: Database,
+  load: LoadDefinition,
+  window: { from: string | null; to: string | null } | undefined,
+): Promise<ChunkRange[]> {
+  const batch = {
+    definition: load,
+    loadName: load.name,
+    windowFrom: window?.from ?? null,
+    windowTo: window?.to ?? null,
+  } as Batch;
+  const context = { database, batch } as Parameters<typeof planAcquisition>[1];
+  return (await planAcquisition(engineOf(databases), context)).ranges;
+}
