@@ -1,5 +1,5 @@
 /** The dialect's snapshot methods, over the steps in snapshot/. */
-import { parseTableName } from '../../sql/names.ts';
+import { formatTableName, parseTableName } from '../../sql/names.ts';
 import type { Database, LockResult, Session, TableIdentity } from '../dialect.ts';
 import { processingName } from '../../sql/processing-name.ts';
 import type { PostgresSession } from './session.ts';
@@ -26,19 +26,14 @@ export async function lockForSnapshot(
   waitFirst: string | undefined,
   waitMs: number,
 ): Promise<LockResult> {
-  const named = tables.map((table) => ({ table, ...qualified(table) }));
-  const first = named.find(({ table }) => table === waitFirst);
-  const result = await lockTables(clientOf(session), named, {
+  const result = await lockTables(clientOf(session), tables.map(qualified), {
     lockTimeoutMs: waitMs,
-    ...(first ? { waitFirst: first } : {}),
+    ...(waitFirst === undefined ? {} : { waitFirst: qualified(waitFirst) }),
   });
   if (result.locked) return result;
-  const { waitingFor } = result;
   return {
     locked: false,
-    waitingFor:
-      named.find(({ schema, name }) => schema === waitingFor.schema && name === waitingFor.name)?.table ??
-      waitingFor.name,
+    waitingFor: formatTableName(result.waitingFor), // a table, or a view or sequence that goes with it
     holders: result.holders.map((holder) => ({
       connectionId: String(holder.pid),
       user: holder.user,
