@@ -126,7 +126,12 @@ async function recordFailure(
 function factsOf(error: unknown, { database }: BatchContext): ErrorFacts {
   if (!(error instanceof SourceError)) return database.dialect.classify(error);
   const facts = database.dialect.classify(error.cause);
-  return facts.kind === 'connection' ? { ...facts, kind: 'transient', retryAfterSeconds: SOURCE_DOWN_SECONDS } : facts;
+  const said = {
+    ...facts,
+    message: `on the source: ${facts.message}`,
+    safeMessage: `on the source: ${facts.safeMessage}`,
+  };
+  return facts.kind === 'connection' ? { ...said, kind: 'transient', retryAfterSeconds: SOURCE_DOWN_SECONDS } : said;
 }
 
 /** 0.2 s, 0.4 s, … at most 30 s. */

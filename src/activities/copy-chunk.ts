@@ -1,6 +1,6 @@
-import { copyRows, SourceError } from '../copy/copy-rows.ts';
-import { landingColumns, type ColumnPair } from '../copy/landing-columns.ts';
 import type { Chunk } from '../control/chunks.ts';
+import { copyRows, SourceError } from '../copy/copy-rows.ts';
+import { landingColumns } from '../copy/landing-columns.ts';
 import type { Session } from '../database/dialect.ts';
 import { WaybillError } from '../errors.ts';
 import type { BatchContext } from './batch-context.ts';
@@ -8,65 +8,112 @@ import type { ChunkWork } from './chunk-transaction.ts';
 import type { Engine } from './engine.ts';
 import { acquisitionKey } from './plan-acquisition.ts';
 
-/** Copies one range of the source's cursor into the landing table; the ledger row commits with the rows. */
+type Counts = Awaited<ReturnType<ChunkWork['run']>>;
+
+/** Brings one range of the source's cursor into the landing table; the ledger row commits with the rows. */
 export async function copyWork(engine: Engine, { database, batch }: BatchContext): Promise<ChunkWork> {
   const { definition } = batch;
   const source = definition.from!;
   const target = definition.outputs[0]!.table;
   const sourceDatabase = engine.databases.get(source.connection);
-  const { pairs, format } = await landingColumns(sourceDatabase, source.table, database, target, definition.file);
+  const { columns, format } = await landingColumns(sourceDatabase, source.table, database, target, definition.file);
   const key = await acquisitionKey(engine, definition);
-  let reader: Session | undefined;
+  const table = database.dialect.quoteTable(target);
+  const into = [...columns.map((column) => database.dialect.quoteName(column)), 'batch_id'];
+  const reader = new Reader(() => sourceDatabase.openSession(`waybill read ${batch.loadName}`));
 
-  const read = async (): Promise<Session> => {
-    if (reader) return reader;
-    try {
-      reader = await sourceDatabase.openSession(`waybill read ${batch.loadName}`);
-      return reader;
-    } catch (error) {
-      throw new SourceError(error);
-    }
-  };
+  return source.connection === database.connection
+    ? { run: insertChunk, close: () => Promise.resolve() }
+    : { run: copyChunk, close: () => reader.close() };
 
-  return {
-    run: async (session, chunk) => {
-      const from = await read();
-      try {
-        await from.begin({ readOnly: true });
-        const select = selectOf(chunk, batch.batchId, pairs);
-        const { read, written } = await copyRows(from, session, {
-          select,
-          table: database.dialect.quoteTable(target),
-          columns: [...pairs.map((pair) => database.dialect.quoteName(pair.name)), 'batch_id'],
-          format,
-        });
-        if (read !== written) throw new WaybillError(`the source sent ${read} rows, ${written} were written`);
-        await from.commit();
-        return { rows: written, rowsRead: read };
-      } catch (error) {
-        await from.rollback();
-        await from.close();
-        reader = undefined;
-        throw error;
-      }
-    },
-    close: async () => reader?.close(),
-  };
+  async function copyChunk(session: Session, chunk: Chunk): Promise<Counts> {
+    const select = selectOf(chunk);
+    return reader.use(async (from) => {
+      const { read, written } = await copyRows(from, session, { select, table, columns: into, format });
+      if (read !== written) throw new WaybillError(`the source sent ${read} rows, ${written} were written`);
+      return { rows: written, rowsRead: read };
+    });
+  }
+
+  /**
+   * Source and landing table in one database: no copy, and no second connection. Lanes that each hold one of the
+   * connection's places while they wait for another could wait for each other for ever.
+   */
+  async function insertChunk(session: Session, chunk: Chunk): Promise<Counts> {
+    const text = `insert into ${table} (${into.join(', ')}) ${selectOf(chunk)}`;
+    const { rowCount } = await session.run({ text, values: [] });
+    return { rows: rowCount, rowsRead: rowCount };
+  }
 
   /** COPY binds nothing, so the range's bounds become literals: they come from the ledger, and are quoted. */
-  function selectOf(chunk: Chunk, batchId: string, columns: ColumnPair[]): string {
+  function selectOf(chunk: Chunk): string {
     const { dialect } = sourceDatabase;
     const literal = (value: unknown, cast?: string): string => {
       const text = dialect.quoteText(String(value));
       return cast ? dialect.sql.cast(text, cast) : text;
     };
+    if (!key && (chunk.range.from !== null || chunk.range.to !== null)) {
+      throw new WaybillError(`${source.table} has lost the primary key that it was cut by`, {
+        next: 'put it back, or start the load again without it: the table is then read in one piece',
+      });
+    }
     const range = key ? dialect.rangeCondition('key', chunk.range, [key], literal) : 'true';
     const window =
       key && source.cursor
         ? dialect.windowCondition(key, { from: batch.windowFrom, to: batch.windowTo }, literal)
         : 'true';
-    const names = columns.map((pair) => dialect.quoteName(pair.name)).join(', ');
-    const stamp = dialect.sql.cast(String(BigInt(batchId)), dialect.castOf('batch id')!);
+    const names = columns.map((column) => dialect.quoteName(column)).join(', ');
+    const stamp = dialect.sql.cast(String(BigInt(batch.batchId)), dialect.castOf('batch id')!);
     return `select ${names}, ${stamp} from ${dialect.quoteTable(source.table)} where (${window}) and (${range})`;
+  }
+}
+
+/** The lane's connection to the source: opened when it is first needed, replaced when it broke. Its errors are the source's. */
+class Reader {
+  private session: Session | undefined;
+
+  constructor(private readonly open: () => Promise<Session>) {}
+
+  /** Runs `work` in a read-only transaction. */
+  async use<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    const session = await ofSource(() => this.begin());
+    try {
+      const value = await work(session);
+      await ofSource(() => session.commit());
+      return value;
+    } catch (error) {
+      await this.close(); // whatever it was at, the server ends with the connection
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    const { session } = this;
+    this.session = undefined;
+    await session?.rollback();
+    await session?.close();
+  }
+
+  private async begin(): Promise<Session> {
+    if (this.session) {
+      try {
+        await this.session.begin({ readOnly: true });
+        return this.session;
+      } catch {
+        this.session.destroy(); // it was cut while it lay idle between two chunks: a new one may do
+        this.session = undefined;
+      }
+    }
+    this.session = await this.open();
+    await this.session.begin({ readOnly: true });
+    return this.session;
+  }
+}
+
+async function ofSource<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw new SourceError(error);
   }
 }

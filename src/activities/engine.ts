@@ -20,5 +20,7 @@ export interface Engine {
   searchAttributes: () => Promise<string[]>;
   /** History events after which a load continues as new. Temporal suggests 4,096 itself. */
   historyLimit: number | undefined;
+  /** Milliseconds that an acquisition waits for transactions on its source. Default: 5 minutes. */
+  settleLimitMs?: number | undefined;
   log: Logger;
 }

@@ -1,16 +1,18 @@
 import type { LoadDefinition } from '../config/definition.ts';
 import type { Batch } from '../control/batch.ts';
 import { stillPublished, unconsumed, type ProducerBatch } from '../control/consumption.ts';
-import { wantedBy } from '../control/landing.ts';
+import { wantedBy, type UnfinishedBatch } from '../control/landing.ts';
+import { nextWindow, type Window } from '../control/windows.ts';
+import { landingColumns } from '../copy/landing-columns.ts';
 import type { Database } from '../database/dialect.ts';
 import type { BatchReference } from '../workflows/messages.ts';
-import { nextWindow, type Window } from './acquisition-window.ts';
 import type { Engine } from './engine.ts';
 import type { SnapshotSurvey } from './survey-snapshot.ts';
+import { workflowLiveness } from './workflow-liveness.ts';
 
 /** What a new batch would do. */
 export type Work =
-  | { kind: 'work'; consumes: ProducerBatch[]; window?: Window }
+  | { kind: 'work'; consumes: ProducerBatch[]; window?: Window; deadWanting?: string[] }
   | { kind: 'nothing'; reason: string }
   | { kind: 'wait'; batch: BatchReference; load: string };
 
@@ -47,13 +49,28 @@ async function acquisitionWork(
   load: LoadDefinition,
   from: NonNullable<LoadDefinition['from']>,
 ): Promise<Work> {
+  const deadWanting: string[] = [];
   for (const { table } of load.outputs) {
     const wanting = await wantedBy(database, database, table);
-    if (wanting) {
+    if (!wanting) continue;
+    if (!(await isDead(engine, wanting))) {
       return { kind: 'wait', batch: { connection: database.connection, batchId: wanting.batchId }, load: wanting.load };
     }
+    deadWanting.push(wanting.batchId);
   }
-  const window = await nextWindow(engine, database, load, from);
+  const source = engine.databases.get(from.connection);
+  await landingColumns(source, from.table, database, load.outputs[0]!.table, load.file);
+  const window = await nextWindow(source, database, load, from);
   if (window === undefined) return { kind: 'nothing', reason: `nothing new in ${from.connection} ${from.table}` };
-  return { kind: 'work', consumes: [], window };
+  return { kind: 'work', consumes: [], window, deadWanting };
+}
+
+/**
+ * Its workflow ended without its snapshot. Its next start comes after the acquisitions, so to wait for it would be to wait
+ * for ever; should an activity of it still be alive, it looks for open acquisitions again before it swaps.
+ */
+async function isDead(engine: Engine, wanting: UnfinishedBatch): Promise<boolean> {
+  if (!(engine.client as Engine['client'] | undefined)) return false; // `plan` looks without Temporal
+  const liveness = await workflowLiveness(engine.client, wanting.workflowId, wanting.firstRunId);
+  return liveness === 'closed' || (liveness === 'unknown' && wanting.deadlineAt.getTime() < Date.now());
 }

@@ -1,9 +1,9 @@
 import type { LoadDefinition } from '../config/definition.ts';
-import { BATCH_COLUMNS, batchOf, hashOf, type Batch } from '../control/batch.ts';
+import { BATCH_COLUMNS, batchOf, findLatest, hashOf, type Batch } from '../control/batch.ts';
 import { newestPublished, recordInputs } from '../control/consumption.ts';
 import { recordEvent } from '../control/events.ts';
 import { lockLanding, wantedBy } from '../control/landing.ts';
-import { nextBatchId } from '../control/project.ts';
+import { lastBatchId, nextBatchId } from '../control/project.ts';
 import { inheritLineage, recordSnapshot } from '../control/snapshots.ts';
 import type { Database, Session } from '../database/dialect.ts';
 import { processingName } from '../sql/processing-name.ts';
@@ -14,6 +14,8 @@ import type { OpenRequest } from './open-batch.ts';
 import type { SnapshotSurvey } from './survey-snapshot.ts';
 
 interface Findings {
+  /** All loads of the project. */
+  loads: LoadDefinition[];
   latest: Batch | undefined;
   snapshot: SnapshotSurvey;
   work: Extract<Work, { kind: 'work' }>;
@@ -26,7 +28,7 @@ export async function insertBatch(
   request: OpenRequest,
   findings: Findings,
 ): Promise<{ kind: 'opened'; batch: Batch } | { kind: 'wait'; batch: BatchReference; load: string }> {
-  const floor = await highestStamp(database, load, findings.latest);
+  const floor = await highestStamp(database, load, findings.latest, findings.loads);
   return database.transaction(async (session) => {
     if (load.kind === 'acquisition') {
       // A core load that takes its snapshot now holds these locks: either it sees this batch, or this sees its mark.
@@ -34,7 +36,7 @@ export async function insertBatch(
       await lockLanding(session, database, tables);
       for (const table of tables) {
         const wanting = await wantedBy(session, database, table);
-        if (wanting) {
+        if (wanting && !findings.work.deadWanting?.includes(wanting.batchId)) {
           return {
             kind: 'wait',
             batch: { connection: database.connection, batchId: wanting.batchId },
@@ -127,11 +129,29 @@ async function takeOver(
   }
 }
 
-/** The greatest batch id that the outputs of a load hold before its first batch here: ids of an earlier tool. */
-async function highestStamp(database: Database, load: LoadDefinition, latest: Batch | undefined): Promise<string> {
-  if (latest) return '0';
+/**
+ * The greatest batch id of an earlier tool that this batch has to be above, where nothing of ours is known yet: in all
+ * outputs before the first batch of a connection, in the load's outputs before its own first, and in what it reads from
+ * loads that have never run here, whose rows would else look younger than this batch and not be shown to it.
+ */
+async function highestStamp(
+  database: Database,
+  load: LoadDefinition,
+  latest: Batch | undefined,
+  loads: LoadDefinition[],
+): Promise<string> {
+  const foreign = new Set<string>();
+  const first = (await lastBatchId(database)) === '0';
+  for (const other of loads) {
+    if (other.connection !== load.connection) continue;
+    const matters = first || other.outputs.some(({ table }) => load.reads.includes(table));
+    const unknown = other.name === load.name ? !latest : matters && !(await findLatest(database, other.name));
+    if (unknown) for (const { table } of other.outputs) foreign.add(table);
+  }
   let highest = 0n;
-  for (const { table } of load.outputs) {
+  for (const table of foreign) {
+    const facts = await database.dialect.describeTable(database, table);
+    if (!facts?.columns.some((column) => column.name === 'batch_id')) continue; // said when that load runs
     const { rows } = await database.query<{ id: string | null }>(
       sql`select max(batch_id) as id from ${raw(database.dialect.quoteTable(table))}`,
     );

@@ -1,4 +1,4 @@
-import type { LoadDefinition } from '../config/definition.ts';
+import type { LoadDefinition, Project } from '../config/definition.ts';
 import { findLatest, findOpenedBy, findUnfinished, type Batch } from '../control/batch.ts';
 import { requireProject } from '../control/project.ts';
 import { renameHistory } from '../control/rename.ts';
@@ -59,7 +59,7 @@ export const openBatch =
       if (!load.enabled) throw refused(`${load.name} is disabled`, { where: load.file, next: 'set enabled: true' });
       database = engine.databases.get(load.connection);
       await requireProject(database, project.name);
-      return await open(engine, database, load, request);
+      return await open(engine, database, project, load, request);
     } catch (error) {
       throw toFailure(error, database, `load ${request.load}`);
     }
@@ -68,6 +68,7 @@ export const openBatch =
 async function open(
   engine: Engine,
   database: Database,
+  project: Project,
   load: LoadDefinition,
   request: OpenRequest,
 ): Promise<OpenOutcome> {
@@ -100,7 +101,12 @@ async function open(
   const work = await findWork(engine, database, load, latest, snapshot);
   if (work.kind !== 'work') return work;
   try {
-    const batch = await insertBatch(database, load, request, { latest, snapshot, work });
+    const batch = await insertBatch(database, load, request, {
+      loads: Object.values(project.loads),
+      latest,
+      snapshot,
+      work,
+    });
     return batch.kind === 'wait' ? batch : await opened(engine, database, batch.batch);
   } catch (error) {
     // Two attempts of this activity at once (one that had lost its heartbeat): the ledger let one of them in.

@@ -1,5 +1,6 @@
-import type { ChunkMethod, ChunkRange, ColumnFacts, Database } from '../database/dialect.ts';
-import { cursorColumn, withSource } from './acquisition-window.ts';
+import { cursorColumn, withSource } from '../control/source.ts';
+import { windowWhere } from '../control/windows.ts';
+import type { ChunkMethod, ChunkRange, ColumnFacts } from '../database/dialect.ts';
 import type { BatchContext } from './batch-context.ts';
 import type { Engine } from './engine.ts';
 
@@ -14,16 +15,12 @@ export async function planAcquisition(
   const source = batch.definition.from!;
   const key = await acquisitionKey(engine, batch.definition);
   if (!key) return { method: 'once', ranges: [{ from: null, to: null }] };
-  const ranges = await withSource(engine, source, batch.loadName, async (session, { dialect }) => {
-    if (!source.cursor) return dialect.planKeys(session, source.table, [key], batch.definition.chunkRows);
-    const bound: unknown[] = [];
-    const text = dialect.windowCondition(key, { from: batch.windowFrom, to: batch.windowTo }, (value, cast) => {
-      bound.push(value);
-      const placeholder = dialect.sql.placeholder(bound.length);
-      return cast ? dialect.sql.cast(placeholder, cast) : placeholder;
-    });
-    return dialect.planKeys(session, source.table, [key], batch.definition.chunkRows, { text, values: bound });
-  });
+  const database = engine.databases.get(source.connection);
+  const window = { from: batch.windowFrom, to: batch.windowTo };
+  const where = source.cursor ? windowWhere(database.dialect, key, window) : undefined;
+  const ranges = await withSource(database, batch.loadName, (session) =>
+    database.dialect.planKeys(session, source.table, [key], batch.definition.chunkRows, where),
+  );
   return { method: 'key', ranges };
 }
 
@@ -33,8 +30,8 @@ export async function acquisitionKey(
   definition: BatchContext['batch']['definition'],
 ): Promise<ColumnFacts | undefined> {
   const source = definition.from!;
-  if (source.cursor) return (await cursorColumn(engine, definition, source))?.column;
-  const database: Database = engine.databases.get(source.connection);
+  const database = engine.databases.get(source.connection);
+  if (source.cursor) return (await cursorColumn(database, definition, source))?.column;
   const facts = await database.dialect.describeTable(database, source.table);
   const primary = facts?.indexes.find((index) => index.primary && index.columns.length > 0);
   return facts?.columns.find((column) => column.name === primary?.columns[0]);

@@ -44,7 +44,7 @@ export const rollBack =
 /** A table whose rows are still referred to comes again when the others are empty, until none gets any further. */
 async function emptyOutputs(database: Database, tables: string[], batchId: string): Promise<number> {
   let rows = 0;
-  for (let left = tables; left.length > 0; ) {
+  for (let left = tables; left.length > 0;) {
     const again: string[] = [];
     let failure: unknown;
     for (const table of left) {

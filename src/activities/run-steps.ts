@@ -53,9 +53,7 @@ async function runStep(
   const session = await database.openSession(`waybill ${batch.batchId} ${step.phase} step ${step.n}`, {
     // `after` may run long after the batch: the time that its work had is over then, and no measure.
     statementTimeoutMs:
-      step.phase === 'after'
-        ? batch.definition.maxRuntimeMs
-        : Math.max(1000, batch.deadlineAt.getTime() - Date.now()),
+      step.phase === 'after' ? batch.definition.maxRuntimeMs : Math.max(1000, batch.deadlineAt.getTime() - Date.now()),
   });
   try {
     await session.begin({ settings: batch.definition.sessionParams });

@@ -1,53 +1,40 @@
+import { Context } from '@temporalio/activity';
 import { getBatch } from '../control/batch.ts';
-import type { BatchReference } from '../workflows/messages.ts';
-import { withSource } from './acquisition-window.ts';
+import { withSource } from '../control/source.ts';
+import type { OpenTransaction } from '../database/dialect.ts';
+import { FAILURE, type BatchReference } from '../workflows/messages.ts';
 import type { Engine } from './engine.ts';
 import { permanent, toFailure } from './failures.ts';
 import { report } from './heartbeat.ts';
-import { FAILURE } from '../workflows/messages.ts';
 
 /** Longest wait for transactions of others on the source, before the load fails and names them. */
 const MOST_WAIT_MS = 300_000;
 const POLL_MS = 200;
+/** Transactions that a message names. */
+const NAMED = 5;
 
 /**
  * Waits until every transaction that was open when the window was set has ended: a row that was written inside the window
- * and commits late falls into no crack.
+ * and commits late falls into no crack. Those that began later are not waited for, so a busy source cannot hold it up.
  */
 export const settleSource =
   (engine: Engine) =>
   async (at: BatchReference): Promise<{ waitedMs: number }> => {
-    const target = engine.databases.get(at.connection);
-    const batch = await getBatch(target, at.batchId);
+    const batch = await getBatch(engine.databases.get(at.connection), at.batchId);
     const source = batch.definition.from;
     if (!source?.cursor) return { waitedMs: 0 };
     const database = engine.databases.get(source.connection);
+    const most = engine.settleLimitMs ?? MOST_WAIT_MS;
     try {
       const started = Date.now();
-      const read = () =>
-        withSource(engine, source, batch.loadName, (session) => database.dialect.openTransactions(session));
+      const read = (): Promise<OpenTransaction[]> =>
+        withSource(database, batch.loadName, (session) => database.dialect.openTransactions(session));
       let open = await read();
       const keys = new Set(open.map((transaction) => transaction.key));
       while (open.length > 0) {
-        const names = open
-          .slice(0, 5)
-          .map(
-            (t) =>
-              `connection ${t.connectionId} (${[t.user, t.application].filter(Boolean).join(', ') || 'unknown'}, open ${t.ageSeconds ?? '?'} s)`,
-          );
-        report({ waitingFor: names });
-        if (Date.now() - started > MOST_WAIT_MS) {
-          throw permanent(
-            FAILURE.loadFailed,
-            `${open.length} transactions on ${source.connection} stayed open for ${MOST_WAIT_MS / 1000} s, and could still ` +
-              `commit rows into this window: ${names.join(', ')}`,
-            {
-              where: `load ${batch.loadName}, batch ${at.batchId}`,
-              next: 'end those transactions, or start the load when they are over',
-            },
-          );
-        }
-        await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+        report({ waitingFor: open.slice(0, NAMED).map(nameOf) });
+        if (Date.now() - started > most) throw stayedOpen(open, source.connection, most, at, batch.loadName);
+        await Context.current().sleep(POLL_MS);
         open = (await read()).filter((transaction) => keys.has(transaction.key));
       }
       return { waitedMs: Date.now() - started };
@@ -55,3 +42,29 @@ export const settleSource =
       throw toFailure(error, database, `batch ${at.batchId}, source ${source.connection}`);
     }
   };
+
+function stayedOpen(
+  open: OpenTransaction[],
+  connection: string,
+  most: number,
+  { batchId }: BatchReference,
+  load: string,
+): Error {
+  const [are, they] = open.length === 1 ? ['transaction', 'it'] : ['transactions', 'they'];
+  const more = open.length > NAMED ? `, and ${open.length - NAMED} more` : '';
+  return permanent(
+    FAILURE.loadFailed,
+    `${open.length} ${are} on ${connection} stayed open for ${most / 1000} s, and ${they} could still commit rows into ` +
+      `this window: ${open.slice(0, NAMED).map(nameOf).join(', ')}${more}`,
+    {
+      where: `load ${load}, batch ${batchId}`,
+      next: `end ${open.length === 1 ? 'it' : 'them'}, or start the load when ${they} ${open.length === 1 ? 'is' : 'are'} over`,
+    },
+  );
+}
+
+function nameOf(transaction: OpenTransaction): string {
+  const who = [transaction.user, transaction.application].filter(Boolean).join(', ') || 'unknown';
+  const where = transaction.connectionId === '' ? '' : `connection ${transaction.connectionId} `;
+  return `${where}(${who}, open ${transaction.ageSeconds ?? '?'} s)`;
+}

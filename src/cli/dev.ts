@@ -51,7 +51,7 @@ async function dev(cli: Cli, { run, keepData = false }: DevFlags): Promise<numbe
 
 async function startDevWorker(cli: Cli, { target }: DevServers, quiet: boolean) {
   const { startWorker } = await import('../worker/worker.ts');
-  const env = quiet ? { WAYBILL_LOG_LEVEL: 'warn', ...cli.io.env } : cli.io.env;
+  const env = quiet ? { WAYBILL_LOG_LEVEL: 'error', ...cli.io.env } : cli.io.env;
   const log = createLog({ ...cli.io, env });
   return startWorker({ project: cli.projectFolder, log, temporal: target, env, ...historyLimit(env) });
 }

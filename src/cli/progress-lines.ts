@@ -28,7 +28,8 @@ export class ProgressLines {
   }
 
   private showLoad(look: LoadLook): void {
-    this.say(look.load, headline(look), '');
+    const head = headline(look);
+    if (head !== look.load) this.say(look.load, head, '');
     for (const row of this.rows.of(look)) {
       if (row.total === undefined) continue;
       const words = row.running ? '' : 'done: ';

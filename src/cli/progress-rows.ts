@@ -30,7 +30,7 @@ export class ProgressRows {
   of(look: LoadLook): StageRow[] {
     return look.stages.map((stage) => {
       const total = stage.total ?? undefined;
-      const running = total !== undefined && stage.done < total;
+      const running = look.status === 'running' && total !== undefined && stage.done < total;
       const key = `${look.load} ${look.batch?.batchId ?? ''} ${stage.n}`;
       const { rowsPerSecond, chunksPerSecond } = this.speed(key, {
         at: this.now(),
@@ -72,14 +72,16 @@ function overall(stage: LoadLook['stages'][number]): number | undefined {
   return seconds > 0 ? stage.rows / seconds : undefined;
 }
 
-/** `batch 114, flights`: where a load is, in a few words. */
+/** `core.flight · batch 114 · flights`: where a load is, in a few words. */
 export function headline(look: LoadLook): string {
   const parts = [look.load];
   if (look.batch) parts.push(`batch ${look.batch.batchId}`);
-  const ended = look.status !== 'running';
-  if (ended) parts.push(look.status);
+  if (look.status !== 'running') parts.push(END_WORDS[look.status] ?? look.status);
   else if (look.paused) parts.push('paused');
   else if (look.phase !== undefined) parts.push(look.phase);
-  if (look.error !== undefined) parts.push(look.error.split('\n')[0]!);
+  const error = look.status === 'cancelled' ? undefined : look.error;
+  if (error !== undefined) parts.push(error.split('\n')[0]!);
   return parts.join(' · ');
 }
+
+const END_WORDS: Partial<Record<LoadLook['status'], string>> = { finished: 'published', nothing: 'nothing to do' };

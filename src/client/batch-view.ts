@@ -1,6 +1,6 @@
 import type { LoadDefinition, LoadKind } from '../config/definition.ts';
 import type { Batch } from '../control/batch.ts';
-import { readStages, type StageReading } from '../control/reading.ts';
+import { readChecks, readStages, type CheckReading, type StageReading } from '../control/reading.ts';
 import { jobStatus } from '../control/states.ts';
 import type { Database } from '../database/dialect.ts';
 import { FAILURE } from '../workflows/messages.ts';
@@ -9,6 +9,20 @@ import type { BatchView, ErrorView, LoadStatus } from './views.ts';
 /** Reads what a batch is now. */
 export async function readBatchView(database: Database, batch: Batch): Promise<BatchView> {
   return batchView(batch, await readStages(database, batch.batchId));
+}
+
+/** The same with the checks that only warned. */
+export async function readWarnedView(database: Database, batch: Batch): Promise<BatchView> {
+  const view = await readBatchView(database, batch);
+  const warnings = warningsOf(await readChecks(database, batch.batchId));
+  return warnings.length === 0 ? view : { ...view, warnings };
+}
+
+/** What failed checks of severity `warn` found, in words. */
+export function warningsOf(checks: CheckReading[]): string[] {
+  return checks
+    .filter(({ passed, severity }) => !passed && severity === 'warn')
+    .map(({ name, actual, expected }) => `"${name}" found ${actual ?? 'nothing'}, expected ${expected}`);
 }
 
 /** A batch of the ledger as its document. */

@@ -45,7 +45,7 @@ export async function connectTemporal(target: TemporalTarget = temporalTarget())
   }
 }
 
-/** gRPC status codes that mean "no answer": DEADLINE_EXCEEDED, UNAVAILABLE, and CANCELLED by a lost connection. */
+/** gRPC status codes that mean "no answer": DEADLINE_EXCEEDED and UNAVAILABLE. */
 const NO_ANSWER = [4, 14];
 const NOT_FOUND = 5;
 
@@ -53,8 +53,9 @@ const NOT_FOUND = 5;
 export function temporalFailure(target: TemporalTarget, error: unknown): unknown {
   const cause = error instanceof ServiceError ? error.cause : error;
   if (!isGrpcServiceError(cause)) return error;
-  if (NO_ANSWER.includes(cause.code)) return temporalUnreachable(target.address, error);
-  if (cause.code === NOT_FOUND && /namespace/i.test(cause.details)) {
+  const code: number = cause.code;
+  if (NO_ANSWER.includes(code)) return temporalUnreachable(target.address, error);
+  if (code === NOT_FOUND && /namespace/i.test(cause.details)) {
     return new ConfigurationError(`the Temporal server at ${target.address} has no namespace ${target.namespace}`, {
       where: `TEMPORAL_NAMESPACE ${target.namespace}`,
       next: `create it (temporal operator namespace create -n ${target.namespace}), or correct TEMPORAL_NAMESPACE`,

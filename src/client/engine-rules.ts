@@ -53,7 +53,7 @@ export async function ruleForUnfinished(
 
 /** Whether a published batch has something left to finish: its snapshot to drop, `after` to run. */
 export function ruleForLeftovers(database: Database, published: Batch): Promise<{ after: boolean } | undefined> {
-  return leftovers(database, published, false);
+  return leftovers(database, published, PLAIN_START);
 }
 
 /** Which snapshots a new batch takes over. Throws `ApplicationFailure` of type `Refused`. */

@@ -82,17 +82,21 @@ export class RunFollower {
       return [await this.lookAtLoad(this.named.name, 'running', this.run.firstRunId, progress)];
     }
     const session = this.ask<SessionProgress>(this.named.workflowId, this.run.firstRunId, sessionProgressQuery.name);
-    const loads = session?.loads ?? this.named.session.loads.map((load) => ({ load, status: 'waiting' as const }));
+    // Before it has read its plan, a session answers with no loads at all.
+    const loads = session?.loads.length
+      ? session.loads
+      : this.named.session.loads.map((load) => ({ load, status: 'waiting' as const }));
     return Promise.all(loads.map((result) => this.lookAtChild(result)));
   }
 
   /** The last picture: what it had done when it ended. */
   async lastLook(end: RunEnd): Promise<LoadLook[]> {
     const looks = await this.look();
-    return looks.map((look) => ({
-      ...look,
-      status: statusOf(end.loads.find((view) => view.load === look.load)) ?? look.status,
-    }));
+    return looks.map((look) => {
+      const view = end.loads.find(({ load }) => load === look.load);
+      const batch = view?.batch_id && view.state ? { batchId: view.batch_id, state: view.state } : undefined;
+      return { ...look, status: endStatus(view) ?? look.status, batch: look.batch ?? batch };
+    });
   }
 
   /** Why nothing may be moving, in words; undefined: a worker polls, and Temporal answers. */
@@ -189,7 +193,7 @@ export class RunFollower {
   }
 }
 
-function statusOf(view: BatchView | undefined): LoadLook['status'] | undefined {
+function endStatus(view: BatchView | undefined): LoadLook['status'] | undefined {
   if (view?.status === 'error') return view.state === 'cancelled' ? 'cancelled' : 'failed';
   return view?.status;
 }

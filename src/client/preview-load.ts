@@ -133,7 +133,7 @@ function statements(
     return {
       where: `${statement.file}:${statement.line}:${statement.column}`,
       text: rendered.text,
-      values: rendered.values.map((value) => (value === null ? 'null' : String(value))),
+      values: rendered.values.map((value) => (value === null ? 'null' : `${value as string | number | boolean}`)),
     };
   });
 }

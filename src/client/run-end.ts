@@ -18,7 +18,7 @@ import {
   type SessionLoadResult,
   type SessionResult,
 } from '../workflows/messages.ts';
-import { nextStep, readBatchView, viewWithoutBatch } from './batch-view.ts';
+import { nextStep, readWarnedView, viewWithoutBatch } from './batch-view.ts';
 import type { ClientContext } from './context.ts';
 import { errorOf, errorView, RunFailedError } from './error-view.ts';
 import { batchOfRun, ifReachable } from './ledger.ts';
@@ -60,7 +60,7 @@ export async function endedWell(at: Ended, result: LoadResult | SessionResult): 
     return { name: named.name, kind: 'session', status: nothing ? 'nothing' : 'finished', loads };
   }
   const view = await loadView(at, loadOf(at, result.load), { ...result, firstRunId: at.firstRunId });
-  if (result.warnings.length > 0) view.warnings = result.warnings;
+  if (result.warnings.length > 0) view.warnings ??= result.warnings;
   return { name: named.name, kind: 'load', status: result.status, loads: [view] };
 }
 
@@ -144,7 +144,7 @@ async function loadView(
       const database = context.databases.get(reference?.connection ?? load.connection);
       const batch = await batchOfRun(database, firstRunId ?? '', reference);
       if (batch === undefined) return undefined;
-      const read = await readBatchView(database, batch);
+      const read = await readWarnedView(database, batch);
       return error === undefined ? read : { ...read, error: mergeErrors(error, read.error, nextStep(batch)) };
     });
     if (view) return view;

@@ -14,7 +14,7 @@ import {
   type StepReading,
 } from '../control/reading.ts';
 import type { Database } from '../database/dialect.ts';
-import { batchView, nextStep } from './batch-view.ts';
+import { batchView, nextStep, warningsOf } from './batch-view.ts';
 import type { BatchView } from './views.ts';
 
 /** Everything that the ledger knows of one batch. */
@@ -45,9 +45,7 @@ export async function readBatchDetails(database: Database, batch: Batch): Promis
     readEvents(database, batchId),
   ]);
   const view = batchView(batch, stages);
-  const warnings = checks
-    .filter(({ passed, severity }) => !passed && severity === 'warn')
-    .map(({ name, actual, expected }) => `"${name}" found ${actual ?? 'nothing'}, expected ${expected}`);
+  const warnings = warningsOf(checks);
   if (warnings.length > 0) view.warnings = warnings;
   const undone = steps.filter(({ phase, state }) => phase === 'after' && state !== 'done' && state !== 'skipped');
   const afterNext =

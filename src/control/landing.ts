@@ -1,10 +1,10 @@
 /** The table `landing`: it keeps a snapshot from splitting an acquisition. */
 import type { Database, Session } from '../database/dialect.ts';
-import { list, sql } from '../database/sql.ts';
+import { list, raw, sql } from '../database/sql.ts';
 import type { BatchState } from '../workflows/messages.ts';
 
-/** An acquisition (or anybody else's batch) that has not ended. */
-export interface UnfinishedWriter {
+/** A batch that has not ended, and by whom it is run. */
+export interface UnfinishedBatch {
   batchId: string;
   load: string;
   state: BatchState;
@@ -47,13 +47,33 @@ export async function wantedBy(
   session: Pick<Session, 'query'>,
   database: Database,
   table: string,
-): Promise<{ batchId: string; load: string } | undefined> {
-  const { rows } = await session.query<{ batch_id: string; load_name: string }>(sql`
-    select b.batch_id, b.load_name from ${database.ledger('landing')} l
+): Promise<UnfinishedBatch | undefined> {
+  const { rows } = await session.query<UnfinishedRow>(sql`
+    select ${UNFINISHED_COLUMNS} from ${database.ledger('landing')} l
     join ${database.ledger('batch')} b on b.batch_id = l.wanted_by
     where l.table_name = ${table} and b.state in ('running', 'checking')`);
-  return rows[0] && { batchId: rows[0].batch_id, load: rows[0].load_name };
+  return rows[0] && unfinishedOf(rows[0]);
 }
+
+const UNFINISHED_COLUMNS = raw('b.batch_id, b.load_name, b.state, b.workflow_id, b.first_run_id, b.deadline_at');
+
+interface UnfinishedRow {
+  batch_id: string;
+  load_name: string;
+  state: BatchState;
+  workflow_id: string | null;
+  first_run_id: string | null;
+  deadline_at: Date;
+}
+
+const unfinishedOf = (row: UnfinishedRow): UnfinishedBatch => ({
+  batchId: row.batch_id,
+  load: row.load_name,
+  state: row.state,
+  workflowId: row.workflow_id,
+  firstRunId: row.first_run_id,
+  deadlineAt: row.deadline_at,
+});
 
 /** Batches other than `batchId` that write into one of these tables and have not ended. */
 export async function unfinishedWriters(
@@ -61,26 +81,12 @@ export async function unfinishedWriters(
   database: Database,
   tables: string[],
   batchId: string,
-): Promise<UnfinishedWriter[]> {
-  const { rows } = await session.query<{
-    batch_id: string;
-    load_name: string;
-    state: BatchState;
-    workflow_id: string | null;
-    first_run_id: string | null;
-    deadline_at: Date;
-  }>(sql`
-    select distinct b.batch_id, b.load_name, b.state, b.workflow_id, b.first_run_id, b.deadline_at
+): Promise<UnfinishedBatch[]> {
+  const { rows } = await session.query<UnfinishedRow>(sql`
+    select distinct ${UNFINISHED_COLUMNS}
     from ${database.ledger('batch')} b join ${database.ledger('batch_output')} o on o.batch_id = b.batch_id
     where b.state in ('running', 'checking', 'held', 'rolling_back', 'retracting') and b.batch_id <> ${batchId}
       and o.table_name in ${list(tables)}
     order by b.batch_id`);
-  return rows.map((row) => ({
-    batchId: row.batch_id,
-    load: row.load_name,
-    state: row.state,
-    workflowId: row.workflow_id,
-    firstRunId: row.first_run_id,
-    deadlineAt: row.deadline_at,
-  }));
+  return rows.map(unfinishedOf);
 }

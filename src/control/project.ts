@@ -32,6 +32,14 @@ export async function claimProject(session: Session, database: Database, project
     insert into ${database.ledger('project')} (name) values (${project}) on conflict do nothing`);
 }
 
+/** The newest batch id of the connection; 0 before the first. */
+export async function lastBatchId(database: Database): Promise<string> {
+  const { rows } = await database.query<{ last_batch_id: string }>(
+    sql`select last_batch_id from ${database.ledger('project')}`,
+  );
+  return rows[0]?.last_batch_id ?? '0';
+}
+
 /**
  * The next batch id, above every id that the outputs hold already (`floor`). Takes the project's row lock: openings come
  * one after another, and one that fails burns no id.

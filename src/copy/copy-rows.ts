@@ -43,7 +43,7 @@ export function copyRows(
       done: (written) => resolve({ read: read ?? 0, written }),
       failed: (error) => {
         if (out && read === undefined && !sourceFailure) source.destroy(); // it would go on sending
-        reject(sourceFailure ?? error);
+        reject(sourceFailure ?? (error as Error));
       },
     });
     const reading = {

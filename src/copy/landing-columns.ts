@@ -1,18 +1,15 @@
-import type { Database, TableFacts } from '../database/dialect.ts';
-import { agreesInBinary } from '../database/postgres/copy.ts';
+import type { ColumnFacts, Database, TableFacts } from '../database/dialect.ts';
+import { agreesInBinary, type CopyFormat } from '../database/postgres/copy.ts';
+import { narrowing } from '../database/postgres/narrowing.ts';
 import { ConfigurationError } from '../errors.ts';
 import { nearest } from '../sql/names.ts';
-
-export interface ColumnPair {
-  name: string;
-}
 
 /** Columns that the landing table has for itself. */
 const OWN = new Set(['batch_id', 'ngdw_id']);
 
 /**
- * Which columns travel, and how: every column of the source has one of the same name in the landing table. Throws
- * `ConfigurationError` naming the columns that do not fit, before anything is copied.
+ * Which columns travel, and how: every column of the source has one of the same name in the landing table that takes its
+ * values as they are. Throws `ConfigurationError` naming the columns that do not fit, before anything is copied.
  */
 export async function landingColumns(
   sourceDatabase: Database,
@@ -20,39 +17,56 @@ export async function landingColumns(
   targetDatabase: Database,
   targetTable: string,
   file: string,
-): Promise<{ pairs: ColumnPair[]; format: 'binary' | 'text' }> {
+): Promise<{ columns: string[]; format: CopyFormat }> {
   const source = await describe(sourceDatabase, sourceTable, file);
   const target = await describe(targetDatabase, targetTable, file);
-  const problems: string[] = [];
   const pairs: { name: string; source: string; target: string }[] = [];
-  const names = target.columns.map((column) => column.name);
+  const problems: string[] = [];
   for (const column of source.columns) {
-    const found = target.columns.find((candidate) => candidate.name === column.name);
-    if (OWN.has(column.name))
-      problems.push(`the source has a column ${column.name}, which the landing table keeps for itself`);
-    else if (!found) {
-      const near = nearest(
-        column.name,
-        names.filter((name) => !source.columns.some((other) => other.name === name)),
-      );
-      problems.push(`${targetTable} has no column ${column.name} (${column.type})${near ? `; is it ${near}?` : ''}`);
-    } else if (!found.generated) pairs.push({ name: column.name, source: column.castType, target: found.castType });
+    const into = target.columns.find(({ name }) => name === column.name);
+    const problem = misfit(column, into, source, target);
+    if (problem !== undefined) problems.push(problem);
+    // What both compute is computed again from the same values.
+    else if (into && !into.generated) pairs.push({ name: into.name, source: column.castType, target: into.castType });
   }
-  for (const column of target.columns) {
-    if (pairs.some((pair) => pair.name === column.name) || column.hasDefault || column.nullable || column.generated)
-      continue;
-    if (column.name !== 'batch_id')
-      problems.push(`${targetTable}.${column.name} is NOT NULL without a default, and the source has no such column`);
-  }
-  if (!target.columns.some((column) => column.name === 'batch_id'))
-    problems.push(`${targetTable} has no column batch_id`);
+  problems.push(...unfilled(target, new Set(pairs.map(({ name }) => name))));
   if (problems.length > 0) {
     throw new ConfigurationError(`${sourceTable} does not fit ${targetTable}: ${problems.join('; ')}`, {
       where: file,
       next: `change ${targetTable}, or read a view of ${sourceTable} that has its columns`,
     });
   }
-  return { pairs: pairs.map(({ name }) => ({ name })), format: agreesInBinary(pairs) ? 'binary' : 'text' };
+  return { columns: pairs.map(({ name }) => name), format: agreesInBinary(pairs) ? 'binary' : 'text' };
+}
+
+/** Why a column of the source cannot travel; undefined: it can. */
+function misfit(
+  column: ColumnFacts,
+  into: ColumnFacts | undefined,
+  source: TableFacts,
+  target: TableFacts,
+): string | undefined {
+  if (OWN.has(column.name)) return `the source has a column ${column.name}, which the landing table keeps for itself`;
+  if (!into) {
+    const others = target.columns.map(({ name }) => name);
+    const free = others.filter((name) => !source.columns.some((other) => other.name === name));
+    const near = nearest(column.name, free);
+    return `${target.table} has no column ${column.name} (${column.type})${near ? `; is it ${near}?` : ''}`;
+  }
+  if (into.generated && !column.generated)
+    return `${target.table}.${into.name} is generated: the source's value would be lost`;
+  const change = narrowing(column, into);
+  return change && `${column.name}, ${column.type}, ${change} in ${target.table}, where it is ${into.type}`;
+}
+
+/** Columns of the landing table that a row from the source would leave empty though they must not be. */
+function unfilled(target: TableFacts, filled: ReadonlySet<string>): string[] {
+  const problems = target.columns
+    .filter((column) => !column.nullable && !column.hasDefault && !column.generated)
+    .filter(({ name }) => name !== 'batch_id' && !filled.has(name))
+    .map(({ name }) => `${target.table}.${name} is NOT NULL without a default, and the source has no such column`);
+  if (!target.columns.some(({ name }) => name === 'batch_id')) problems.push(`${target.table} has no column batch_id`);
+  return problems;
 }
 
 async function describe(database: Database, table: string, file: string): Promise<TableFacts> {

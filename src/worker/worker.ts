@@ -21,6 +21,8 @@ export interface WorkerOptions {
   migrate?: boolean;
   /** Continue loads as new after so many history events. Default: when Temporal suggests it (4,096). */
   historyLimit?: number;
+  /** Milliseconds that an acquisition waits for transactions on its source. Default: 5 minutes. */
+  settleLimitMs?: number;
   env?: NodeJS.ProcessEnv;
 }
 
@@ -73,6 +75,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     stopping: () => stopping,
     searchAttributes: searchAttributes(client, target.namespace, log),
     historyLimit: options.historyLimit,
+    settleLimitMs: options.settleLimitMs,
     log,
   };
   const worker = await Worker.create({

@@ -168,9 +168,9 @@ describe.each(servers)('the next start on $name', (server) => {
       expect(await world.value('select count(*) from core.orders')).toBe('0');
 
       await mend(world);
-      expect(await world.run('core.order')).toMatchObject({ ok: true, result: { rowsWritten: 500 } });
+      expect(await world.run('core.order')).toMatchObject({ ok: true, result: { rowsWritten: 505 } });
       expect(await world.value('select count(*) from acq.orders')).toBe('1');
-      expect(await world.run('core.order')).toMatchObject({ ok: true, result: { rowsWritten: 1 } });
+      expect(await world.run('core.order')).toMatchObject({ ok: true, result: { rowsWritten: 2 } });
       await expectWhole(world);
       expect(await batches(world)).toEqual([
         { batch_id: '1', state: 'failed', reprocess_of: null, error_class: 'database' },
@@ -306,7 +306,7 @@ outputs: [ core.orders, core.refunds ]`,
       const handle = await world.start('core.order');
       await until(async () => (await world.value('select count(*) from waybill.chunk')) === '4', 90);
       // Under one name Temporal itself refuses; a rename is the way past it.
-      await world.write('loads/core/sale.yaml', `${ORDERS(0).files['loads/core/order.yaml']!}renamed_from: core.order`);
+      await world.write('loads/core/sale.yaml', `${BREAKABLE(0).files['loads/core/order.yaml']!}renamed_from: core.order`);
       await rm(join(world.directory, 'loads/core/order.yaml'));
       const refused = await world.run('core.sale');
       expect(refused).toMatchObject({
@@ -322,7 +322,7 @@ outputs: [ core.orders, core.refunds ]`,
       await handle.cancel();
       expect(await ended(handle)).toMatchObject({ ok: false, type: 'Canceled' });
       await mend(world);
-      expect(await world.run('core.sale')).toMatchObject({ ok: true, result: { rowsWritten: 400 } });
+      expect(await world.run('core.sale')).toMatchObject({ ok: true, result: { rowsWritten: 404 } });
       await expectWhole(world);
       expect(await world.states('core.sale')).toEqual(['cancelled', 'published']);
     });
@@ -473,7 +473,12 @@ outputs: [ core.orders, core.refunds ]`,
       params: {},
       requestedBy: undefined,
     };
-    const [first, second] = await Promise.all([openBatch(request), openBatch(request)]);
+    // Both find no batch of theirs, and then wait to open one.
+    await world.warehouse.query('begin; select * from waybill.project for update');
+    const both = Promise.all([openBatch(request), openBatch(request)]);
+    await until(async () => (await world.value('select count(*) from pg_locks where not granted')) === '2', 90);
+    await world.warehouse.query('commit');
+    const [first, second] = await both;
     expect(first).toMatchObject({ kind: 'opened', batch: { batchId: '1' } });
     expect(second).toEqual(first);
     expect(await openBatch(request)).toEqual(first);

@@ -41,6 +41,7 @@ defaults: { lanes: 2 }
 export class World {
   readonly workers: RunningWorker[] = [];
   readonly processes: ChildProcess[] = [];
+  private readonly others: pg.Client[] = [];
 
   private constructor(
     readonly directory: string,
@@ -80,6 +81,16 @@ export class World {
       warehouse.drop,
       source.drop,
     ]);
+  }
+
+  /** One more connection of the test's own. */
+  async another(side: 'warehouse' | 'source', name = 'test'): Promise<pg.Client> {
+    const connectionString = this.env[side === 'source' ? 'SOURCE_URL' : 'WAREHOUSE_URL'];
+    const client = new pg.Client({ connectionString, application_name: name });
+    client.on('error', () => undefined);
+    await client.connect();
+    this.others.push(client);
+    return client;
   }
 
   /** Changes a file of the project. */
@@ -165,7 +176,7 @@ export class World {
     }
     await Promise.allSettled(this.workers.map((worker) => worker.stop()));
     await this.client.connection.close();
-    await Promise.allSettled([this.warehouse.end(), this.source.end()]);
+    await Promise.allSettled([this.warehouse, this.source, ...this.others].map((client) => client.end()));
     await Promise.allSettled(this.drops.map((drop) => drop()));
     await rm(this.directory, { recursive: true, force: true });
   }

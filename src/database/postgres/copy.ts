@@ -6,12 +6,7 @@ import type { PostgresSession } from './session.ts';
 export type CopyFormat = 'binary' | 'text';
 
 /** Starts a COPY … TO STDOUT on this session. `select` holds no placeholders. */
-export function openCopyOut(
-  session: Session,
-  select: string,
-  format: CopyFormat,
-  listener: CopyOutListener,
-): CopyOut {
+export function openCopyOut(session: Session, select: string, format: CopyFormat, listener: CopyOutListener): CopyOut {
   return (session as PostgresSession).client.query(
     new CopyOut(`copy (${select}) to stdout (format ${format})`, listener),
   );

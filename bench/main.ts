@@ -1,0 +1,74 @@
+/** `npm run bench`: what Waybill costs beyond bare SQL. `-- --help` says what it can; docs/benchmarks.md says how. */
+import { writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { ConfigurationError, EXIT } from '../src/errors.ts';
+import { SkippedError, type Bench, type Benchmark } from './benchmark.ts';
+import { acquisitionAgainstCopyPipe, oneLaneAgainstCopyPipe } from './cases/acquisition.ts';
+import { claimOverhead } from './cases/claim-overhead.ts';
+import { coreAgainstLoop50k, coreAgainstLoop5k, coreAgainstOneInsert } from './cases/core-load.ts';
+import { rollBackAgainstDelete } from './cases/roll-back.ts';
+import { tenRows } from './cases/ten-rows.ts';
+import { workerMemory } from './cases/worker-memory.ts';
+import { HELP, parseOptions, type BenchOptions } from './options.ts';
+import { machine, resultOf, say, table, type Result } from './report.ts';
+import { startServers } from './servers.ts';
+
+const CASES: Benchmark[] = [
+  coreAgainstOneInsert,
+  coreAgainstLoop50k,
+  coreAgainstLoop5k,
+  acquisitionAgainstCopyPipe,
+  oneLaneAgainstCopyPipe,
+  rollBackAgainstDelete,
+  tenRows,
+  claimOverhead,
+  workerMemory,
+];
+
+/** Runs the cases one after the other. True when none broke. */
+async function runAll(options: BenchOptions): Promise<boolean> {
+  const servers = await startServers();
+  const results: Result[] = [];
+  const broken: string[] = [];
+  try {
+    const bench: Bench = { servers, rows: options.rows, rounds: options.rounds, lanes: availableParallelism() };
+    say(machine(servers));
+    for (const benchmark of CASES) {
+      if (options.only.length > 0 && !options.only.includes(benchmark.name)) continue;
+      say(`${benchmark.name}: ${benchmark.what}`);
+      try {
+        results.push(resultOf(benchmark, await benchmark.measure(bench)));
+      } catch (error) {
+        if (error instanceof SkippedError) say(`skipped: ${error.message}`);
+        else {
+          broken.push(benchmark.name);
+          say(`BROKEN: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+        }
+      }
+    }
+  } finally {
+    await servers.stop();
+  }
+  console.log(table(results));
+  for (const name of broken) console.log(`${name}: broken`);
+  if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(results, null, 2)}\n`);
+  return broken.length === 0;
+}
+
+async function main(): Promise<number> {
+  try {
+    const options = parseOptions(
+      process.argv.slice(2),
+      CASES.map(({ name }) => name),
+    );
+    if (options.help) console.log(HELP);
+    else if (!(await runAll(options))) return EXIT.failed;
+    return EXIT.done;
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error;
+    console.error([error.message, error.next].filter((line) => line !== undefined).join('\n'));
+    return error.exitCode;
+  }
+}
+
+process.exit(await main());

@@ -1,0 +1,66 @@
+import { parseArgs } from 'node:util';
+import { ConfigurationError } from '../src/errors.ts';
+import { nearest } from '../src/sql/names.ts';
+
+export interface BenchOptions {
+  help: boolean;
+  /** Also written here, as JSON. */
+  json: string | undefined;
+  /** Only these cases; empty: all. */
+  only: string[];
+  rows: number;
+  rounds: number;
+}
+
+export const HELP = `Measures Waybill against bare SQL, side by side on one PostgreSQL and in one run.
+
+  npm run bench                        every case
+  npm run bench -- --only CASE         only this one (may be given again)
+  npm run bench -- --rows N            flights of the big cases (3,000,000)
+  npm run bench -- --rounds N          how often each side runs (3, and never less)
+  npm run bench -- --json FILE         writes the results as JSON, too
+
+Ends with 0, aims met or missed; with 1 when a case broke, as it does when the two sides made different rows.`;
+
+/** @throws ConfigurationError when the arguments make no sense. */
+export function parseOptions(args: string[], cases: string[]): BenchOptions {
+  const { values } = parse(args);
+  for (const name of values.only ?? []) {
+    if (cases.includes(name)) continue;
+    const near = nearest(name, cases);
+    throw new ConfigurationError(`there is no case ${name}.`, {
+      next: near === undefined ? `Cases: ${cases.join(', ')}` : `Did you mean ${near}?`,
+    });
+  }
+  return {
+    help: values.help === true,
+    json: values.json,
+    only: values.only ?? [],
+    rows: wholeNumber('--rows', values.rows, 3_000_000),
+    rounds: wholeNumber('--rounds', values.rounds, 3),
+  };
+}
+
+function parse(args: string[]) {
+  try {
+    return parseArgs({
+      args,
+      options: {
+        help: { type: 'boolean', short: 'h' },
+        json: { type: 'string' },
+        only: { type: 'string', multiple: true },
+        rows: { type: 'string' },
+        rounds: { type: 'string' },
+      },
+    });
+  } catch (cause) {
+    throw new ConfigurationError((cause as Error).message, { next: HELP, cause });
+  }
+}
+
+function wholeNumber(option: string, text: string | undefined, otherwise: number): number {
+  if (text === undefined) return otherwise;
+  const value = Number(text.replaceAll(/[_,]/g, ''));
+  if (Number.isInteger(value) && value > 0) return value;
+  throw new ConfigurationError(`${option} must be a whole number above 0, not ${text}.`);
+}

@@ -1,0 +1,298 @@
+import { spawnSync } from 'node:child_process';
+import { afterEach, describe, expect, test } from 'vitest';
+import { findTemporal } from '../../src/dev/temporal-binary.ts';
+import { batches, BREAKABLE, done, mend } from '../engine/breakable-orders.ts';
+import { ORDERS, SLOW_SQL, World } from '../engine/orders.ts';
+import { until } from '../engine/world.ts';
+import { servers } from '../servers.ts';
+import { document, waybill } from './command-line.ts';
+
+const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
+const text = (pattern: RegExp): string => expect.stringMatching(pattern) as string;
+
+/** A published batch of core.order: every key, and no other. */
+const published = (rows: number, chunks: number, id = '1') => ({
+  load: 'core.order',
+  kind: 'core',
+  status: 'finished',
+  state: 'published',
+  batch_id: id,
+  rows_read: rows,
+  rows_written: rows,
+  rows_rejected: 0,
+  chunks: { done: chunks, total: chunks },
+  started_at: text(ISO),
+  finished_at: text(ISO),
+  error: null,
+});
+
+describe.each(servers)('waybill run on $name', (server) => {
+  let world: World;
+  afterEach(() => world.close());
+
+  test('ends with 0 and its batch; a second time there is nothing to do, with 0 too', async () => {
+    world = await World.create(server, ORDERS(500, { byKey: true }));
+    await world.worker();
+    const first = await waybill(world, 'run', 'core.order', '--json');
+    expect(first.exitCode).toBe(0);
+    expect(document(first)).toEqual(published(500, 5));
+
+    const second = await waybill(world, 'run', 'core.order', '--json');
+    expect(second.exitCode).toBe(0);
+    expect(document(second)).toMatchObject({ status: 'nothing', batch_id: null, reason: 'no rows in acq.orders' });
+
+    const status = await waybill(world, 'status', '--json');
+    expect(document(status)).toEqual([published(500, 5)]);
+  });
+
+  test('tells a person how it goes, and ends with a table', async () => {
+    world = await World.create(server, ORDERS(500, { byKey: true }));
+    await world.worker();
+    const answer = await waybill(world, 'run', 'core.order');
+    expect(answer.stderr).toContain('core.order · orders: done: 5 of 5 chunks, 500 rows');
+    expect(answer.stdout).toMatch(
+      /^load +batch +status +rows +took\ncore\.order +1 +published +500 +\d+\.\d s\nTemporal: http:\/\/ui\/namespaces\/t-\S+\/workflows\/load%2Fcore\.order\/\S+\n$/,
+    );
+    expect((await waybill(world, 'run', 'core.order')).stdout).toContain(
+      'core.order: nothing to do, no rows in acq.orders\n',
+    );
+  });
+
+  test('without control tables ends with 2 and says how to make them', async () => {
+    world = await World.create(server, ORDERS(1));
+    expect(await waybill(world, 'status')).toMatchObject({
+      exitCode: 2,
+      stderr: text(/next: {2}run `waybill migrate`/),
+    });
+    expect(await waybill(world, 'migrate')).toMatchObject({ exitCode: 0, stdout: text(/^warehouse: applied 001\./) });
+    expect(await waybill(world, 'migrate')).toMatchObject({ exitCode: 0, stdout: 'warehouse: up to date\n' });
+    expect(await waybill(world, 'status')).toMatchObject({ exitCode: 0, stdout: text(/core\.order +– +never ran/) });
+    expect(document(await waybill(world, 'status', '--json'))).toEqual([]);
+  });
+
+  test('that no worker would hear ends with 5, and starts nothing', async () => {
+    world = await World.create(server, ORDERS(1));
+    const answer = await waybill(world, 'run', 'core.order', '--json');
+    expect(answer.exitCode).toBe(5);
+    expect(document(answer)).toEqual({
+      error: {
+        type: 'Unreachable',
+        message: 'no worker polls task queue waybill',
+        where: `Temporal namespace ${world.namespace}`,
+        next: text(/waybill worker/),
+      },
+    });
+    await expect(world.client.workflow.getHandle('load/core.order').describe()).rejects.toThrow();
+  });
+
+  test('whose batch fails ends with 1 and the whole message, which Temporal’s history does not hold', async () => {
+    world = await World.create(server, {
+      ...ORDERS(300, {
+        byKey: true,
+        sql: `insert into core.orders (id, customer, amount, batch_id)
+              select o.id, o.customer, case when o.id = 250 then o.customer::numeric else o.amount end, :batch_id
+              from {{ acq.orders }} o`,
+      }),
+    });
+    await world.worker();
+    const answer = await waybill(world, 'run', 'core.order', '--json');
+    expect(answer.exitCode).toBe(1);
+    expect(document(answer)).toMatchObject({
+      load: 'core.order',
+      status: 'error',
+      state: 'failed',
+      batch_id: '1',
+      rows_written: 0,
+      chunks: { total: 3 },
+      error: {
+        type: 'Database',
+        message: text(/chunk 3 of 3: invalid input syntax for type numeric: "customer 56"/),
+        where: text(/load core\.order, batch 1, stage orders, chunk 3/),
+        next: text(/waybill run core\.order/),
+      },
+    });
+    expect(answer.stderr).toContain('customer 56');
+    const history = await world.client.workflow.getHandle('load/core.order').fetchHistory();
+    expect(JSON.stringify(history)).not.toContain('customer 56');
+
+    const shown = await waybill(world, 'show', '1');
+    expect(shown.stdout).toMatch(/orders, chunk 3, .*: failed after 1 attempt/);
+    expect(shown.stdout).toMatch(/Next: mend the cause, then: waybill run core\.order/);
+    expect(document(await waybill(world, 'status', '--json'))).toMatchObject([
+      { state: 'failed', error: { type: 'Database', message: text(/customer 56/) } },
+    ]);
+  });
+
+  test('of a failing check ends with 1 and says which', async () => {
+    world = await World.create(
+      server,
+      ORDERS(10, {
+        yaml: `checks:
+  - { name: none is cheap, sql: "select count(*) from core.orders where batch_id = :batch_id and amount < 1", expect: 0 }
+  - { name: a few, sql: "select count(*) from core.orders where batch_id = :batch_id", expect: ">100", severity: warn }`,
+      }),
+    );
+    await world.worker();
+    const answer = await waybill(world, 'run', 'core.order', '--json');
+    expect(answer.exitCode).toBe(1);
+    expect(document(answer)).toMatchObject({
+      status: 'error',
+      warnings: ['"a few" found 10, expected >100'],
+      error: { type: 'CheckFailed', message: text(/"none is cheap" found \d, expected 0/) },
+    });
+  });
+
+  test('of a load that runs ends with 4 and names it; --attach follows it to its end', async () => {
+    world = await World.create(server, BREAKABLE(1000, { broken: 0, pause: 0.2 }));
+    await world.worker();
+    const first = waybill(world, 'run', 'core.order', '--json');
+    await until(async () => (await batches(world).catch(() => [])).length > 0);
+    const second = await waybill(world, 'run', 'core.order', '--json');
+    expect(second.exitCode).toBe(4);
+    expect(document(second)).toMatchObject({
+      error: {
+        type: 'AlreadyRunning',
+        message: text(/core\.order is running already, since/),
+        where: text(/workflow load\/core\.order, run /),
+        next: text(/--attach/),
+      },
+    });
+    const attached = await waybill(world, 'run', 'core.order', '--attach', '--json');
+    expect(attached.exitCode).toBe(0);
+    expect(document(attached)).toEqual(document(await first));
+  });
+
+  test('that is cancelled ends with 3, its rows gone; cancel itself ends with 0', async () => {
+    world = await World.create(server, BREAKABLE(5000, { broken: 0, pause: 0.2 }));
+    await world.worker();
+    const running = waybill(world, 'run', 'core.order', '--json');
+    await until(async () => (await done(world).catch(() => 0)) > 2);
+    const cancelled = await waybill(world, 'cancel', 'core.order', '--reason', 'the wrong day', '--json');
+    expect(cancelled.exitCode).toBe(0);
+    expect(document(cancelled)).toMatchObject({ state: 'cancelled', status: 'error', batch_id: '1', rows_written: 0 });
+    const ended = await running;
+    expect(ended.exitCode).toBe(3);
+    expect(document(ended)).toMatchObject({ state: 'cancelled', error: { type: 'Cancelled' } });
+    expect(await world.value('select count(*) from core.orders')).toBe('0');
+    expect((await waybill(world, 'show', 'warehouse/1')).stdout).toMatch(
+      /cancel requested by \S+@\S+ \(the wrong day\)/,
+    );
+
+    const again = await waybill(world, 'cancel', 'core.order');
+    expect(again).toMatchObject({
+      exitCode: 1,
+      stderr: text(/core\.order is not running; its newest batch, 1, is cancelled/),
+    });
+  });
+
+  test('--force on a running load rolls its batch back and begins anew in the same workflow', async () => {
+    world = await World.create(server, BREAKABLE(3000, { broken: 0, pause: 0.3 }));
+    await world.worker();
+    expect((await waybill(world, 'run', 'core.order', '--detach')).exitCode).toBe(0);
+    await until(async () => (await done(world).catch(() => 0)) > 2);
+    await world.warehouse.query('update core.settings set pause = 0');
+    const forced = await waybill(world, 'run', 'core.order', '--force', '--json');
+    expect(forced.exitCode).toBe(0);
+    expect(document(forced)).toMatchObject({ batch_id: '2', state: 'published', rows_written: 3000 + 30 });
+    expect(await batches(world)).toMatchObject([{ state: 'failed', error_class: 'forced' }, { state: 'published' }]);
+  });
+
+  test('of a held batch goes on in it with --resume', async () => {
+    world = await World.create(server, BREAKABLE(300, { broken: 250, yaml: 'on_failure: hold' }));
+    await world.worker();
+    const held = await waybill(world, 'run', 'core.order', '--json');
+    expect(held.exitCode).toBe(1);
+    expect(document(held)).toMatchObject({ state: 'held', error: { next: text(/--resume/) } });
+    expect(await waybill(world, 'resume', 'core.order')).toMatchObject({
+      exitCode: 1,
+      stderr: text(/waybill run core\.order --resume/),
+    });
+    await mend(world);
+    const resumed = await waybill(world, 'run', 'core.order', '--resume', '--json');
+    expect(resumed.exitCode).toBe(0);
+    expect(document(resumed)).toMatchObject({ batch_id: '1', state: 'published' });
+  });
+
+  test('of a session gives its loads; one that fails takes with it those that need it', async () => {
+    const orders = BREAKABLE(200, { broken: 150 });
+    world = await World.create(server, {
+      ...orders,
+      files: {
+        ...orders.files,
+        'waybill.yaml': `
+name: test
+connections: { warehouse: { url: "\${WAREHOUSE_URL}" } }
+sessions: { nightly: { loads: [core.*, services.*] } }`,
+        'loads/services/total.yaml': `
+kind: services
+connection: warehouse
+consumes: [core.order]
+stages: [ { name: total, sql: "insert into core.total select sum(o.amount), :batch_id from {{ core.orders }} o" } ]
+outputs: [ core.total ]`,
+      },
+      warehouse: `${orders.warehouse} create table core.total (amount numeric, batch_id bigint);`,
+    });
+    await world.worker();
+    const failed = await waybill(world, 'run', 'nightly', '--json');
+    expect(failed.exitCode).toBe(1);
+    expect(document(failed)).toMatchObject({
+      session: 'nightly',
+      status: 'error',
+      loads: [
+        { load: 'core.order', state: 'failed', batch_id: '1', error: { type: 'Database' } },
+        { load: 'services.total', status: 'skipped', batch_id: null, error: { message: 'needs core.order' } },
+      ],
+      error: { type: 'LoadFailed', where: 'session nightly' },
+    });
+
+    await mend(world);
+    const mended = await waybill(world, 'run', 'nightly', '--json');
+    expect(mended.exitCode).toBe(0);
+    const loads = [
+      { load: 'core.order', status: 'finished', batch_id: '2' },
+      { load: 'services.total', status: 'finished', batch_id: '3', rows_written: 1 },
+    ];
+    expect(document(mended)).toMatchObject({ session: 'nightly', status: 'finished', loads });
+    expect(document(await waybill(world, 'status', 'nightly', '--json'))).toMatchObject(loads);
+    expect((await waybill(world, 'show', '3')).stdout).toContain('core.order (consumes) 2');
+  });
+
+  test('takes parameters, each in the type that the load declares', async () => {
+    world = await World.create(
+      server,
+      ORDERS(10, {
+        yaml: 'params: { factor: 2, city: Rome }',
+        sql: `insert into core.orders (id, customer, amount, batch_id)
+              select o.id, :params.city, o.amount * :params.factor, :batch_id from {{ acq.orders }} o`,
+      }),
+    );
+    await world.worker();
+    const answer = await waybill(world, 'run', 'core.order', '--param', 'factor=3', '--param', 'city=Bath = Spa');
+    expect(answer.exitCode).toBe(0);
+    expect(await world.rows('select distinct customer from core.orders')).toEqual([{ customer: 'Bath = Spa' }]);
+    expect(await waybill(world, 'run', 'core.order', '--param', 'factor=three')).toMatchObject({
+      exitCode: 2,
+      stderr: text(/parameter factor is a number, and three is none/),
+    });
+  });
+
+  test('is not the only way in: what the plain temporal CLI starts, status and --attach know', async () => {
+    world = await World.create(server, ORDERS(2000, { byKey: true, sql: SLOW_SQL(0.05) }));
+    await world.worker();
+    const temporal = await findTemporal({ external: false });
+    if (temporal.kind !== 'binary') throw new Error('no temporal binary');
+    const started = spawnSync(
+      temporal.path,
+      [
+        ...['workflow', 'start', '--type', 'load', '--task-queue', 'waybill', '--workflow-id', 'load/core.order'],
+        ...['--input', '{"load":"core.order"}', '--address', world.address, '--namespace', world.namespace],
+      ],
+      { encoding: 'utf8' },
+    );
+    expect(started).toMatchObject({ status: 0 });
+    const attached = await waybill(world, 'run', 'core.order', '--attach', '--json');
+    expect(attached.exitCode).toBe(0);
+    expect(document(attached)).toEqual(published(2000, 20));
+    expect(document(await waybill(world, 'status', 'core.order', '--json'))).toEqual([published(2000, 20)]);
+  });
+});

@@ -1,0 +1,158 @@
+import { describe, expect, test } from 'vitest';
+import { BASE_PROJECT, ENVIRONMENT, withProject } from '../config/project-folder.ts';
+import { document, run, type Answer } from './command-line.ts';
+
+/** Runs a command in a small project whose servers nobody asks. */
+const inProject = (...argv: string[]): Promise<Answer> =>
+  withProject(BASE_PROJECT, (cwd) => run(argv, { cwd, env: ENVIRONMENT }));
+
+describe('the command line itself', () => {
+  test.each([
+    ['an unknown command', ['frobnicate'], /unknown command 'frobnicate'/],
+    ['a command that is nearly right', ['statsu'], /Did you mean status\?/],
+    ['an unknown option', ['status', '--jsn'], /Did you mean --json\?/],
+    ['a missing name', ['run'], /missing required argument 'name'/],
+    ['no command at all', [], /a command is missing/],
+    ['lanes that are no number', ['lanes', 'core.flight', 'many'], /many is no number of lanes/],
+    ['more lanes than there can be', ['lanes', 'core.flight', '65'], /65 is no number of lanes/],
+    ['an unknown load', ['run', 'core.fligth'], /did you mean core\.flight\?/],
+    ['an unknown name for status', ['status', 'nightli'], /did you mean nightly\?/],
+    ['a session where a load is meant', ['pause', 'nightly'], /nightly is a session/],
+    ['what only loads can do', ['run', 'nightly', '--force'], /--force is for a load/],
+    ['an unknown parameter', ['run', 'core.flight', '--param', 'x=1'], /core\.flight has no parameter x/],
+    ['a parameter without a value', ['run', 'core.flight', '--param', 'x'], /--param x is not NAME=VALUE/],
+    ['what is no batch id', ['show', 'latest'], /latest is not a batch id/],
+    ['a batch on a connection that nothing writes', ['show', 'source/1'], /no load writes to a connection source/],
+  ])('%s ends with 2, says what is wrong, and what next', async (_title, argv, message) => {
+    const answer = await inProject(...argv);
+    expect(answer).toMatchObject({ exitCode: 2, stdout: '' });
+    expect(answer.stderr).toMatch(message);
+    expect(answer.stderr).toMatch(/next: {2}\S|is not NAME=VALUE|no parameter/);
+  });
+
+  test.each(['init', 'doctor', 'watch', 'history', 'report', 'retract', 'gc', 'test', 'schedule', 'import'])(
+    '%s is known, and not yet there',
+    async (command) => {
+      const answer = await inProject(command, 'anything', '--cascade');
+      expect(answer.exitCode).toBe(2);
+      expect(answer.stderr).toContain(`waybill ${command} is not yet available in this version`);
+    },
+  );
+
+  test.each([['--since', '2026-01-01'], ['--until', '2026-01-01'], ['--full']])(
+    'run %s is known, and not yet there',
+    async (...flags) => {
+      const answer = await inProject('run', 'core.flight', ...flags);
+      expect(answer.exitCode).toBe(2);
+      expect(answer.stderr).toContain(`run ${flags[0]} is not yet available in this version`);
+    },
+  );
+
+  test('with --json, a wrong command line is a JSON document too', async () => {
+    const answer = await inProject('run', '--json');
+    expect(answer.exitCode).toBe(2);
+    expect(document(answer)).toEqual({
+      error: {
+        type: 'Usage',
+        message: "missing required argument 'name'",
+        where: null,
+        next: 'waybill --help, or waybill COMMAND --help',
+      },
+    });
+  });
+
+  test('help and version are no failures', async () => {
+    expect(await run(['--help'])).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringContaining('Exit codes') as string,
+    });
+    expect(await run(['run', '--help'])).toMatchObject({ exitCode: 0 });
+    expect(await run(['--version'])).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) as string,
+    });
+  });
+});
+
+describe('the project folder', () => {
+  test('is the nearest one from here up', async () => {
+    await withProject(BASE_PROJECT, async (directory) => {
+      const answer = await run(['validate', '--files-only'], { cwd: `${directory}/loads/core`, env: ENVIRONMENT });
+      expect(answer).toEqual({
+        exitCode: 0,
+        stdout: 'Files: 2 loads and 1 session are right.\nNo database was asked.\n',
+        stderr: '',
+      });
+    });
+  });
+
+  test('that is none ends with 2', async () => {
+    expect(await run(['status'], { cwd: '/' })).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining('there is no waybill.yaml in /') as string,
+    });
+    expect(await run(['--project', '/nowhere', 'status'])).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining('there is no waybill.yaml in /nowhere') as string,
+    });
+  });
+
+  test('with mistakes ends with 2, with every place, and asks no database', async () => {
+    const files = {
+      ...BASE_PROJECT,
+      'loads/core/flights.sql': 'insert into core.flight select :batchid from {{ acq.fligt }} f',
+    };
+    const answer = await withProject(files, (cwd) => run(['validate'], { cwd, env: ENVIRONMENT }));
+    expect(answer.exitCode).toBe(2);
+    expect(answer.stderr).toContain('loads/core/flights.sql:1:32');
+    expect(answer.stderr).toContain('loads/core/flights.sql:1:46');
+  });
+
+  test('names a variable that is not set, unless only files are asked for', async () => {
+    await withProject(BASE_PROJECT, async (cwd) => {
+      const answer = await run(['validate', '--json'], { cwd, env: {} });
+      expect(answer.exitCode).toBe(2);
+      expect(document(answer)).toMatchObject({
+        error: { type: 'Configuration', message: expect.stringContaining('SOURCE_URL') as string },
+      });
+      expect(await run(['validate', '--files-only'], { cwd, env: {} })).toMatchObject({ exitCode: 0 });
+    });
+  });
+
+  test('prints the SQL of the control tables without a database', async () => {
+    await withProject(BASE_PROJECT, async (cwd) => {
+      const answer = await run(['migrate', '--print'], { cwd, env: {} });
+      expect(answer).toMatchObject({ exitCode: 0 });
+      expect(answer.stdout).toContain('create table batch');
+    });
+  });
+});
+
+describe('services that are not there', () => {
+  const DEAD = {
+    SOURCE_URL: 'postgres://me:hush@127.0.0.1:1/source',
+    WAREHOUSE_URL: 'postgres://me:hush@127.0.0.1:1/warehouse',
+    TEMPORAL_ADDRESS: '127.0.0.1:1',
+  };
+
+  test.each([
+    ['a database', ['validate']],
+    ['a database', ['status']],
+    ['a database', ['migrate']],
+    ['the Temporal server', ['run', 'core.flight']],
+    ['the Temporal server', ['cancel', 'core.flight']],
+  ])('%s: %s ends with 5 and says which and what to do', async (_what, argv) => {
+    const answer = await withProject(BASE_PROJECT, (cwd) => run([...argv, '--json'], { cwd, env: DEAD }));
+    expect(answer.exitCode).toBe(5);
+    expect(document(answer)).toMatchObject({
+      error: {
+        type: 'Unreachable',
+        message: expect.stringMatching(
+          /cannot connect to (source|warehouse)|Temporal server at 127\.0\.0\.1:1/,
+        ) as string,
+        where: expect.any(String) as string,
+        next: expect.any(String) as string,
+      },
+    });
+  });
+});

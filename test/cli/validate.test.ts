@@ -1,0 +1,133 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { ORDERS, World } from '../engine/orders.ts';
+import { servers } from '../servers.ts';
+import { document, waybill } from './command-line.ts';
+
+describe.each(servers)('waybill validate on $name', (server) => {
+  let world: World;
+  afterEach(() => world.close());
+
+  test('counts what it has checked, and needs neither snapshot nor control tables', async () => {
+    world = await World.create(server, ORDERS(0));
+    expect(await waybill(world, 'validate')).toEqual({
+      exitCode: 0,
+      stdout:
+        'Files: 1 load and 0 sessions are right.\n' +
+        'Databases (warehouse): 2 tables and 1 SQL statement are right.\n',
+      stderr: '',
+    });
+    expect(document(await waybill(world, 'validate', '--json'))).toEqual({
+      loads: 1,
+      sessions: 0,
+      connections: ['warehouse'],
+      tables: 2,
+      statements: { checked: 1, unchecked: 0 },
+      warnings: [],
+    });
+  });
+
+  test('gives the place in the file of what the server does not understand, behind rendered braces too', async () => {
+    world = await World.create(
+      server,
+      ORDERS(0, {
+        sql: `-- ünïcode 😀 in front
+insert into core.orders (id, customer, amount, batch_id)
+select o.id, o.customer, o.amount * 2, :batch_id
+from {{ acq.orders }} o where :last_load_at < now() and o.custmer = 'x'`,
+      }),
+    );
+    const answer = await waybill(world, 'validate', '--json');
+    expect(answer.exitCode).toBe(2);
+    expect(document(answer)).toMatchObject({
+      error: {
+        type: 'Configuration',
+        message: 'column o.custmer does not exist',
+        where: 'loads/core/order.sql:4:57',
+      },
+    });
+  });
+
+  test('names the nearest table, and does not complain of the same twice', async () => {
+    world = await World.create(server, ORDERS(0));
+    await world.warehouse.query('alter table core.orders rename to order_lines');
+    await world.warehouse.query('create table core.order_ (id int)');
+    const answer = await waybill(world, 'validate');
+    expect(answer.exitCode).toBe(2);
+    expect(answer.stderr).toMatch(
+      /^waybill: there is no table `core\.orders` in `warehouse`: did you mean `core\.order_`\?\n/,
+    );
+    expect(answer.stderr).toContain('loads/core/order.yaml:');
+  });
+
+  test('leaves to the run what an earlier statement of the load makes first', async () => {
+    world = await World.create(
+      server,
+      ORDERS(0, {
+        yaml: 'before: ["create table if not exists core.extra (id bigint)", "insert into core.extra values (1)"]',
+      }),
+    );
+    expect((await waybill(world, 'validate')).stdout).toContain(
+      '1 SQL statement are right; 2 statements can only be seen when they run.',
+    );
+  });
+});
+
+describe.each(servers)('waybill plan on $name', (server) => {
+  let world: World;
+  afterEach(() => world.close());
+
+  test('shows the SQL as it would be sent, chunks, snapshot and locks, and touches nothing', async () => {
+    world = await World.create(server, ORDERS(1000, { byKey: true }));
+    await waybill(world, 'migrate');
+    const answer = await waybill(world, 'plan', 'core.order', '--json');
+    expect(answer.exitCode).toBe(0);
+    expect(document(answer)).toMatchObject({
+      load: 'core.order',
+      does: 'new batch',
+      redoes: null,
+      snapshot: [{ table: 'acq.orders', taken: 'anew' }],
+      stages: [
+        {
+          name: 'orders',
+          chunks: 10,
+          lanes: 2,
+          cut: 'about 100 rows each of acq.orders, by id',
+          statements: [
+            { where: 'loads/core/order.sql:2:1', text: expect.stringContaining('acq.orders_processing') as string },
+          ],
+        },
+      ],
+      removes: [],
+    });
+    expect(await world.value('select count(*) from waybill.batch')).toBe('0');
+    expect(await world.value(`select to_regclass('acq.orders_processing')`)).toBeNull();
+    expect((await waybill(world, 'plan', 'core.order')).stdout).toContain('A start opens a new batch.');
+  });
+
+  test('says that there is nothing to do, and why', async () => {
+    world = await World.create(server, ORDERS(0));
+    await waybill(world, 'migrate');
+    expect(document(await waybill(world, 'plan', 'core.order', '--json'))).toMatchObject({
+      does: 'nothing',
+      because: ['no rows in acq.orders'],
+    });
+  });
+
+  test('after a failed batch says that its snapshot is taken over', async () => {
+    world = await World.create(
+      server,
+      ORDERS(100, {
+        byKey: true,
+        sql: `insert into core.orders select o.id, o.customer, 1 / (o.id - 50), :batch_id from {{ acq.orders }} o`,
+      }),
+    );
+    await world.worker();
+    expect((await waybill(world, 'run', 'core.order')).exitCode).toBe(1);
+    expect(document(await waybill(world, 'plan', 'core.order', '--json'))).toMatchObject({
+      does: 'redo',
+      redoes: '1',
+      snapshot: [{ table: 'acq.orders', taken: 'before' }],
+      removes: [],
+    });
+  });
+});

@@ -1,0 +1,174 @@
+/** DESIGN §3, "Restart rules": what is `held` (`on_failure: hold`), and how it goes on. */
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { forceReloadUpdate, setLanesUpdate } from '../../src/workflows/messages.ts';
+import { servers } from '../servers.ts';
+import { batches, BREAKABLE, done, exists, land, mend } from './breakable-orders.ts';
+import { expectWhole, World } from './orders.ts';
+import { ended, until } from './world.ts';
+
+vi.setConfig({ testTimeout: 180_000 });
+
+const HOLD = 'on_failure: hold';
+
+/** What the ledger says of the chunks that are done. */
+const chunksDone = (world: World) =>
+  world.rows<{ n: number; finished_at: Date }>(
+    `select n, finished_at from waybill.chunk where batch_id = 1 and state = 'done' order by n`,
+  );
+
+/** First ids of chunks that ran more than once, and whose rows were kept each time. */
+const ranTwice = (world: World) => world.rows('select id from core.ran group by id having count(*) > 1');
+
+describe.each(servers)('a held batch on $name', (server) => {
+  let world: World;
+  afterEach(() => world.close());
+
+  test('keeps its rows and its snapshot, and goes on where it was: chunks that are done stay done', async () => {
+    world = await World.create(server, BREAKABLE(2000, { broken: 1550, yaml: HOLD }));
+    await world.worker();
+    const failed = await world.run('core.order');
+    expect(failed).toMatchObject({
+      ok: false,
+      type: 'Database',
+      next: 'waybill run core.order --resume goes on in this batch; without --resume it starts anew',
+    });
+    expect(await batches(world)).toEqual([
+      { batch_id: '1', state: 'held', reprocess_of: null, error_class: 'database' },
+    ]);
+    const before = await chunksDone(world);
+    expect(before.length).toBeGreaterThan(5);
+    expect(before.length).toBeLessThan(20);
+    expect(await world.value('select count(*) from core.orders')).toBe(String(before.length * 100));
+    expect(await world.value('select count(*) from acq.orders_processing')).toBe('2000');
+    expect(await world.value('select status from waybill.job_control')).toBe('error');
+
+    await land(world, 9001, false);
+    await mend(world);
+    expect(await world.run({ load: 'core.order', resume: true, requestedBy: 'mary' })).toMatchObject({
+      ok: true,
+      result: { status: 'finished', batch: { batchId: '1' }, rowsWritten: 2020, chunks: 20 },
+    });
+    await expectWhole(world);
+    expect(await batches(world)).toEqual([
+      { batch_id: '1', state: 'published', reprocess_of: null, error_class: null },
+    ]);
+    expect((await chunksDone(world)).filter(({ n }) => before.some((chunk) => chunk.n === n))).toEqual(before);
+    expect(await ranTwice(world)).toEqual([]);
+    expect(await world.rows(`select what, requested_by from waybill.event where what in ('held', 'running')`)).toEqual([
+      { what: 'held', requested_by: null },
+      { what: 'running', requested_by: 'mary' },
+    ]);
+    expect(await world.value('select count(*) from acq.orders')).toBe('1');
+  });
+
+  test('belongs to the workflow that resumes it, with a new max_runtime', async () => {
+    world = await World.create(server, BREAKABLE(500, { yaml: `${HOLD}\nmax_runtime: 1h` }));
+    await world.worker();
+    expect(await world.run('core.order')).toMatchObject({ ok: false, type: 'Database' });
+    const first = (await world.value('select first_run_id from waybill.batch')) as string;
+    await world.warehouse.query(`update waybill.batch set deadline_at = now() - interval '1 day'`);
+    await world.warehouse.query('update core.settings set broken = 0, pause = 0.5');
+    const handle = await world.start({ load: 'core.order', resume: true });
+    const second = (await handle.describe()).runId;
+    expect(second).not.toBe(first);
+    await until(async () => (await world.value('select first_run_id from waybill.batch')) === second, 90);
+    expect(await world.value(`select deadline_at > now() + interval '55 minutes' from waybill.batch`)).toBe(true);
+    expect(await ended(handle)).toMatchObject({ ok: true });
+    await expectWhole(world);
+  });
+
+  test('is rolled back by a plain start, which begins anew over the same snapshot', async () => {
+    world = await World.create(server, BREAKABLE(1000, { broken: 850, yaml: HOLD }));
+    await world.worker();
+    expect(await world.run('core.order')).toMatchObject({ ok: false, type: 'Database' });
+    expect(await world.states('core.order')).toEqual(['held']);
+    await mend(world);
+    expect(await world.run('core.order')).toMatchObject({ ok: true, result: { batch: { batchId: '2' } } });
+    await expectWhole(world);
+    expect(await batches(world)).toEqual([
+      { batch_id: '1', state: 'failed', reprocess_of: null, error_class: 'superseded' },
+      { batch_id: '2', state: 'published', reprocess_of: '1', error_class: null },
+    ]);
+  });
+
+  test('may fail and be held again, and may be forced while it goes on', async () => {
+    world = await World.create(server, BREAKABLE(1000, { broken: 350, lanes: 1, yaml: HOLD }));
+    await world.worker();
+    expect(await world.run('core.order')).toMatchObject({ ok: false, type: 'Database' });
+    await world.warehouse.query('update core.settings set broken = 750');
+    expect(await world.run({ load: 'core.order', resume: true })).toMatchObject({ ok: false, type: 'Database' });
+    expect(await world.states('core.order')).toEqual(['held']);
+    await world.warehouse.query('update core.settings set broken = 0, pause = 60');
+    const handle = await world.start({ load: 'core.order', resume: true });
+    await until(async () => (await world.states('core.order'))[0] === 'running', 90);
+    await mend(world);
+    expect(await handle.executeUpdate(forceReloadUpdate, { args: [{}] })).toMatchObject({ answer: 'accepted' });
+    expect(await ended(handle)).toMatchObject({ ok: true, result: { batch: { batchId: '2' } } });
+    await expectWhole(world);
+    expect(await batches(world)).toEqual([
+      { batch_id: '1', state: 'failed', reprocess_of: null, error_class: 'forced' },
+      { batch_id: '2', state: 'published', reprocess_of: '1', error_class: null },
+    ]);
+  });
+
+  test('goes on with all its lanes, although some had been told to stop', async () => {
+    world = await World.create(server, BREAKABLE(3000, { broken: 2950, pause: 0.2, lanes: 3, yaml: HOLD }));
+    await world.worker();
+    const handle = await world.start('core.order');
+    await until(async () => (await done(world)) > 2, 90);
+    await handle.executeUpdate(setLanesUpdate, { args: [1] });
+    await until(async () => await world.value('select bool_or(stop_asked) from waybill.lane'), 90);
+    await world.warehouse.query('update core.settings set broken = (select max(id) + 700 from core.orders)');
+    expect(await ended(handle)).toMatchObject({ ok: false, type: 'Database' });
+    await world.warehouse.query('update core.settings set broken = 0');
+    const resumed = await world.start({ load: 'core.order', resume: true });
+    await until(async () => (await world.states('core.order'))[0] === 'running', 90);
+    expect(await world.value('select bool_or(stop_asked) from waybill.lane')).toBe(false);
+    expect(await ended(resumed)).toMatchObject({ ok: true });
+    await expectWhole(world);
+    expect(await ranTwice(world)).toEqual([]);
+  });
+
+  test('because a check failed: is checked again when it is resumed', async () => {
+    const checks = `checks: [ { name: rich, sql: "select count(*) from core.wanted", expect: 1 } ]`;
+    world = await World.create(server, BREAKABLE(300, { broken: 0, yaml: `${HOLD}\n${checks}` }));
+    await world.warehouse.query('create table core.wanted (x int)');
+    await world.worker();
+    expect(await world.run('core.order')).toMatchObject({ ok: false, type: 'CheckFailed' });
+    expect(await world.states('core.order')).toEqual(['held']);
+    expect(await world.run({ load: 'core.order', resume: true })).toMatchObject({ ok: false, type: 'CheckFailed' });
+    await world.warehouse.query('insert into core.wanted values (1)');
+    expect(await world.run({ load: 'core.order', resume: true })).toMatchObject({ ok: true });
+    await expectWhole(world);
+    expect(await ranTwice(world)).toEqual([]);
+    expect(await world.rows('select actual, passed from waybill.check_result')).toEqual([{ actual: '1', passed: true }]);
+  });
+
+  test('because a step failed: goes on with that step', async () => {
+    const before = 'before: [ "insert into core.steps values (1)", "insert into core.steps select 2 / ok from core.switch" ]';
+    world = await World.create(server, BREAKABLE(200, { broken: 0, yaml: `${HOLD}\n${before}` }));
+    await world.warehouse.query('create table core.steps (n int); create table core.switch (ok int); insert into core.switch values (0)');
+    await world.worker();
+    expect(await world.run('core.order')).toMatchObject({ ok: false, type: 'Database' });
+    expect(await world.states('core.order')).toEqual(['held']);
+    await world.warehouse.query('update core.switch set ok = 1');
+    expect(await world.run({ load: 'core.order', resume: true })).toMatchObject({ ok: true, result: { batch: { batchId: '1' } } });
+    expect(await world.rows('select n from core.steps')).toEqual([{ n: 1 }, { n: 2 }]);
+    await expectWhole(world);
+  });
+
+  test('is never made by a cancel, a force or a timeout: those roll back', async () => {
+    world = await World.create(server, BREAKABLE(300, { broken: 0, pause: 60, yaml: `${HOLD}\nmax_runtime: 5s` }));
+    await world.worker();
+    const cancelled = await world.start('core.order');
+    await until(async () => (await world.value('select count(*) from waybill.chunk')) === '3', 90);
+    await cancelled.cancel();
+    expect(await ended(cancelled)).toMatchObject({ ok: false, type: 'Canceled' });
+    expect(await world.run('core.order')).toMatchObject({ ok: false, type: 'Timeout' });
+    expect(await world.states('core.order')).toEqual(['cancelled', 'failed']);
+    expect(await exists(world, 'acq.orders_processing')).toBe(true);
+    await mend(world);
+    expect(await world.run('core.order')).toMatchObject({ ok: true });
+    await expectWhole(world);
+  });
+});
