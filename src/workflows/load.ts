@@ -120,7 +120,7 @@ async function runBatch(
 }
 
 function watchDeadline(batch: OpenedBatch, steering: Steering): void {
-  sleep(Math.max(1, batch.deadlineAt - Date.now())).then(
+  sleep(Math.max(1, batch.deadlineAt - Date.now()), { summary: 'max_runtime' }).then(
     () => steering.interrupt({ kind: 'timeout' }),
     () => undefined, // the work ended first
   );
