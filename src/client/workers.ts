@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import { UnreachableError } from '../errors.ts';
 
@@ -24,9 +25,14 @@ export async function pollingWorkers(client: Client, taskQueue: string): Promise
     .filter((identity) => !isGone(identity));
 }
 
+/** A worker that has just been started needs a moment until its first poll is known. */
+const JUST_STARTED_MS = 2_500;
+
 /** Throws `UnreachableError` when nobody would hear of the work. */
 export async function requireWorker(client: Client, taskQueue: string): Promise<void> {
-  if ((await pollingWorkers(client, taskQueue)).length > 0) return;
+  for (const start = Date.now(); Date.now() - start < JUST_STARTED_MS; await sleep(200)) {
+    if ((await pollingWorkers(client, taskQueue)).length > 0) return;
+  }
   throw new UnreachableError(`no worker polls task queue ${taskQueue}`, {
     where: `Temporal namespace ${client.options.namespace}`,
     next: 'start one: waybill worker; or all in one for development: waybill dev',

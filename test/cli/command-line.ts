@@ -46,10 +46,17 @@ export async function run(argv: string[], at: { env?: NodeJS.ProcessEnv; cwd?: s
   return answer;
 }
 
+export interface Spawned {
+  child: ChildProcess;
+  /** What it has said so far, on both streams. */
+  said: () => string;
+  answer: Promise<Answer>;
+}
+
 /** Starts a command as a process of its own. */
-export function spawnWaybill(world: World, ...argv: string[]): { child: ChildProcess; answer: Promise<Answer> } {
+export function spawnWaybill(world: World, argv: string[], env: NodeJS.ProcessEnv = environment(world)): Spawned {
   const child = spawn(process.execPath, ['--import', 'tsx', MAIN, '--project', world.directory, ...argv], {
-    env: environment(world),
+    env,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   world.processes.push(child);
@@ -59,12 +66,11 @@ export function spawnWaybill(world: World, ...argv: string[]): { child: ChildPro
   const answer = new Promise<Answer>((resolve) =>
     child.on('close', (code) => {
       const said = { exitCode: code ?? -1, stdout: stdout.text, stderr: stderr.text };
-      expectDecent(said, environment(world));
+      expectDecent(said, env);
       resolve(said);
     }),
   );
-  Object.assign(child, { said: () => stdout.text + stderr.text });
-  return { child, answer };
+  return { child, answer, said: () => stdout.text + stderr.text };
 }
 
 /** No stack trace, no password. */

@@ -101,7 +101,7 @@ describe.each(servers)('what an acquisition reads on $name', { timeout: 120_000 
       files: Object.fromEntries(
         tables.map(({ name }) => [
           `loads/acquisition/${name}.yaml`,
-          itemFile({ from: `table: public.${name}, cursor: at, lag: 3s` }).replace('acq.item', `acq.${name}`),
+          itemFile({ from: `table: public.${name}, cursor: at, lag: 6s` }).replace('acq.item', `acq.${name}`),
         ]),
       ),
       source: tables
@@ -109,7 +109,7 @@ describe.each(servers)('what an acquisition reads on $name', { timeout: 120_000 
           ({ name, type }) => `create table ${name} (id bigint, at ${type} not null);
           insert into ${name} select g, now() - (g || ' hours')::interval from generate_series(48, 400) g;
           insert into ${name} select -g, now() + (g || ' hours')::interval from generate_series(24, 40) g;
-          insert into ${name} values (0, clock_timestamp());`,
+          `,
         )
         .join('\n'),
       warehouse: `create schema acq; ${tables
@@ -120,18 +120,20 @@ describe.each(servers)('what an acquisition reads on $name', { timeout: 120_000 
         .join('\n')}`,
     });
     await world.worker();
-    const started = Date.now();
+    let written = 0;
     for (const { name, type } of tables) {
+      await world.source.query(`insert into ${name} values (0, clock_timestamp())`);
+      written = Date.now();
       expect(await world.run(`acquisition.${name}`), type).toMatchObject({ ok: true, result: { rowsWritten: 353 } });
       await expectSameRows(world, `select id, at from ${name} where id > 0`, `select id, at from acq.${name}`);
       const end = await world.source.query<{ floored: boolean; behind: boolean }>(
-        `select $1::text::${type}::text = $1 as floored, $1::text::${type} <= clock_timestamp()::timestamp - interval '3s' as behind`,
+        `select $1::text::${type}::text = $1 as floored, $1::text::${type} <= clock_timestamp()::timestamp - interval '6s' as behind`,
         [await world.value('select max(window_to) from waybill.batch where load_name = $1', [`acquisition.${name}`])],
       );
       expect(end.rows, type).toEqual([{ floored: true, behind: true }]);
     }
     // What was written "now" is in the next window, once the lag has passed; today's date is in tomorrow's.
-    await pause(Math.max(0, 5_000 - (Date.now() - started)));
+    await pause(Math.max(0, 8_000 - (Date.now() - written)));
     for (const { name, type } of tables) {
       const again = await world.run(`acquisition.${name}`);
       if (type === 'date') expect(again).toMatchObject({ ok: true, result: { status: 'nothing' } });

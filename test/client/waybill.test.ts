@@ -1,0 +1,92 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import {
+  AlreadyRunningError,
+  CancelledError,
+  ConfigurationError,
+  RunFailedError,
+  Waybill,
+} from '../../src/client/index.ts';
+import { BREAKABLE, done } from '../engine/breakable-orders.ts';
+import { ORDERS, World } from '../engine/orders.ts';
+import { until } from '../engine/world.ts';
+import { servers } from '../servers.ts';
+
+describe.each(servers)('Waybill as a library on $name', (server) => {
+  let world: World;
+  let waybill: Waybill;
+  afterEach(async () => {
+    await waybill.close();
+    await world.close();
+  });
+
+  const open = async (): Promise<Waybill> =>
+    Waybill.open({
+      project: world.directory,
+      env: { ...world.env, TEMPORAL_ADDRESS: world.address, TEMPORAL_NAMESPACE: world.namespace },
+    });
+
+  test('has the verbs of the command line as methods', async () => {
+    world = await World.create(server, ORDERS(300, { byKey: true }));
+    waybill = await open();
+    expect(await waybill.validate()).toMatchObject({ loads: 1, statements: { checked: 1 } });
+    expect(await waybill.migrate()).toEqual({ warehouse: ['001.control-tables.sql'] });
+    expect(await waybill.plan('core.order')).toMatchObject({ does: 'new batch' });
+    await world.worker();
+
+    const run = await waybill.run('core.order', { requestedBy: 'a test' });
+    expect(await run.result()).toMatchObject({
+      status: 'finished',
+      loads: [{ load: 'core.order', batch_id: '1', rows_written: 300 }],
+    });
+    expect(await waybill.status()).toMatchObject([
+      { view: { load: 'core.order', state: 'published' }, connection: 'warehouse' },
+    ]);
+    const { batch, events } = await waybill.show('1');
+    expect(batch.requestedBy).toBe('a test');
+    expect(events.map(({ what }) => what)).toContain('published');
+    const again = await (await waybill.follow('core.order')).result();
+    expect(again.loads[0]?.batch_id).toBe('1');
+  });
+
+  test('throws classes that say what happened', async () => {
+    world = await World.create(server, BREAKABLE(1_000, { broken: 0, pause: 0.3 }));
+    waybill = await open();
+    await world.worker();
+    await expect(waybill.run('core.ordr')).rejects.toThrow(ConfigurationError);
+    const run = await waybill.run('core.order');
+    await until(async () => (await done(world).catch(() => 0)) > 0);
+    await expect(waybill.run('core.order')).rejects.toThrow(AlreadyRunningError);
+    const looks = await run.look();
+    expect(looks).toMatchObject([{ load: 'core.order', status: 'running', batch: { batchId: '1' } }]);
+    expect(looks[0]?.stages[0]?.done).toBeGreaterThan(0);
+    await waybill.cancel('core.order');
+    const cancelled = await run.result();
+    expect(cancelled.status).toBe('cancelled');
+    expect(cancelled.error).toBeInstanceOf(CancelledError);
+
+    await world.warehouse.query('update core.settings set broken = 250, pause = 0');
+    const failed = await (await waybill.run('core.order')).result();
+    expect(failed.error).toBeInstanceOf(RunFailedError);
+    expect(failed.error).toMatchObject({ type: 'Database', exitCode: 1 });
+  });
+
+  test('of a workflow that was terminated says so, and what heals it', async () => {
+    world = await World.create(server, BREAKABLE(1_000, { broken: 0, pause: 0.3 }));
+    waybill = await open();
+    await world.worker();
+    const run = await waybill.run('core.order');
+    await until(async () => (await done(world).catch(() => 0)) > 0);
+    await world.client.workflow.getHandle('load/core.order').terminate('by a test');
+    const { status, error } = await run.result();
+    expect(status).toBe('failed');
+    expect(error).toMatchObject({ type: 'Terminated' });
+    expect(error?.next).toContain('waybill run core.order');
+    expect(await waybill.status()).toMatchObject([{ view: { status: 'running' }, workflowRuns: false }]);
+    expect(await waybill.plan('core.order')).toMatchObject({
+      does: 'redo',
+      redoes: '1',
+      because: ['batch 1 is rolled back: its workflow ended without finishing it'],
+      removes: [{ table: 'core.orders', batch: '1' }],
+    });
+  });
+});

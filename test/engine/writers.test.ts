@@ -1,0 +1,158 @@
+/** Writers that insert without pause while core loads take one snapshot after another. */
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import pg from 'pg';
+import { from as copyFrom } from 'pg-copy-streams';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { servers } from '../servers.ts';
+import { World } from './world.ts';
+
+vi.setConfig({ testTimeout: 300_000 });
+
+const LOADS = 10;
+
+const FILES = {
+  'loads/core/both.yaml': `
+kind: core
+connection: warehouse
+inputs: [ { table: acq.a, external: true }, { table: acq.b, external: true } ]
+stages:
+  - { name: a, chunk: { input: acq.a, rows: 2000 }, sql: "insert into core.a select a.id, a.writer, a.n, :batch_id from {{ acq.a }} a" }
+  - { name: b, chunk: { input: acq.b, rows: 2000, key: k }, sql: "insert into core.b select b.k, b.writer, b.n, :batch_id from {{ acq.b }} b" }
+outputs: [ core.a, core.b ]
+`,
+};
+
+const SCHEMA = `
+create schema acq; create schema core;
+create table acq.a (id bigserial primary key, writer text not null, n int not null);
+create index on acq.a (writer, n);
+create table acq.b (k bigint generated always as identity primary key, writer text not null, n int not null);
+create table core.a (id bigint, writer text, n int, batch_id bigint);
+create table core.b (k bigint, writer text, n int, batch_id bigint);
+create index on core.a (batch_id); create index on core.b (batch_id);`;
+
+/** Each writes row `n` of its own and resolves once it is committed. */
+const WRITERS: Record<string, { into: ('a' | 'b')[]; rows: number; write: (client: pg.Client, n: number) => Promise<unknown> }> = {
+  plain: {
+    into: ['a'],
+    rows: 1,
+    write: (client, n) => client.query(`insert into acq.a (writer, n) values ('plain', ${n})`),
+  },
+  prepared: {
+    into: ['b'],
+    rows: 1,
+    write: (client, n) =>
+      client.query({ name: 'put', text: `insert into acq.b (writer, n) values ('prepared', $1)`, values: [n] }),
+  },
+  copy: {
+    into: ['a'],
+    rows: 3,
+    write: (client, n) =>
+      pipeline(
+        Readable.from([`copy\t${n}\ncopy\t${n}\ncopy\t${n}\n`]),
+        client.query(copyFrom('copy acq.a (writer, n) from stdin')),
+      ),
+  },
+  'several in one transaction': {
+    into: ['b'],
+    rows: 4,
+    write: async (client, n) => {
+      await client.query('begin');
+      for (let row = 0; row < 4; row += 1) {
+        await client.query(`insert into acq.b (writer, n) values ('several in one transaction', ${n})`);
+      }
+      await client.query('commit');
+    },
+  },
+  'a then b': {
+    into: ['a', 'b'],
+    rows: 1,
+    write: async (client, n) => {
+      await client.query(`begin; insert into acq.a (writer, n) values ('a then b', ${n})`);
+      await client.query(`insert into acq.b (writer, n) values ('a then b', ${n}); commit`);
+    },
+  },
+  'b then a': {
+    into: ['a', 'b'],
+    rows: 1,
+    write: async (client, n) => {
+      await client.query(`begin; insert into acq.b (writer, n) values ('b then a', ${n})`);
+      await client.query(`insert into acq.a (writer, n) values ('b then a', ${n}); commit`);
+    },
+  },
+};
+
+/** Lets all writers write until `stop` is called, which answers how many times each did. */
+async function startWriting(world: World): Promise<{ failed: () => unknown; stop: () => Promise<Record<string, number>> }> {
+  let stopped = false;
+  let failure: unknown;
+  const written: Record<string, number> = {};
+  const writing = Object.entries(WRITERS).map(async ([name, { write }]) => {
+    const client = new pg.Client({ connectionString: world.env['WAREHOUSE_URL'], application_name: `writer ${name}` });
+    await client.connect();
+    written[name] = 0;
+    try {
+      while (!stopped) {
+        await write(client, written[name]);
+        written[name] += 1;
+      }
+    } catch (error) {
+      failure ??= error;
+    } finally {
+      await client.end().catch(() => undefined);
+    }
+  });
+  return {
+    failed: () => failure,
+    stop: async () => {
+      stopped = true;
+      await Promise.all(writing);
+      return written;
+    },
+  };
+}
+
+describe.each(servers)('writers without pause on $name', (server) => {
+  let world: World;
+  afterEach(() => world.close());
+
+  test(`through ${LOADS} loads of two inputs: no row is lost, none comes twice, no writer fails, no transaction is split`, async () => {
+    world = await World.create(server, { files: FILES, warehouse: SCHEMA });
+    await world.worker();
+    const writers = await startWriting(world);
+    let written: Record<string, number>;
+    try {
+      for (let load = 1; load <= LOADS; load += 1) {
+        expect(await world.run('core.both'), `load ${load}`).toMatchObject({ ok: true, result: { status: 'finished' } });
+        expect(writers.failed(), `a writer failed during load ${load}`).toBeUndefined();
+      }
+    } finally {
+      written = await writers.stop();
+    }
+    expect(writers.failed()).toBeUndefined();
+    expect(await world.run('core.both')).toMatchObject({ ok: true }); // what is left
+    expect(await world.states('core.both')).toEqual(Array(LOADS + 1).fill('published'));
+    expect(await world.rows('select * from acq.a union all select * from acq.b')).toEqual([]);
+
+    for (const [name, { into, rows }] of Object.entries(WRITERS)) {
+      expect(written[name], `${name} wrote`).toBeGreaterThan(LOADS);
+      for (const table of into) {
+        const differences = await world.rows(
+          `with expected as (select n from generate_series(0, $2::int - 1) n, generate_series(1, $3::int) copies),
+                found as (select n from core.${table} where writer = $1)
+           (table expected except all table found) union all (table found except all table expected)`,
+          [name, written[name], rows],
+        );
+        expect(differences, `${name} into ${table}, lost or doubled`).toEqual([]);
+      }
+    }
+    // One transaction's rows are one batch's rows, also when it wrote into both inputs.
+    const split = `select writer, n from (select writer, n, batch_id from core.a union select writer, n, batch_id from core.b) w
+                   group by writer, n having count(*) > 1`;
+    expect(await world.rows(split)).toEqual([]);
+    // The sequences of the landing tables never stepped back.
+    expect(await world.rows('select id from core.a group by id having count(*) > 1')).toEqual([]);
+    expect(await world.rows('select k from core.b group by k having count(*) > 1')).toEqual([]);
+  });
+});
