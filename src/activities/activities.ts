@@ -1,6 +1,7 @@
 /** All activities of a worker, made from one engine. The workflow sees only the types. */
 import type { Engine } from './engine.ts';
 import { awaitLoad } from './await-load.ts';
+import { describeBatch } from './describe-batch.ts';
 import { dropSnapshot } from './drop-snapshot.ts';
 import { fenceBatch } from './fence-batch.ts';
 import { openBatch } from './open-batch.ts';
@@ -18,6 +19,7 @@ import { takeSnapshot } from './take-snapshot.ts';
 export function createActivities(engine: Engine) {
   return {
     openBatch: openBatch(engine),
+    describeBatch: describeBatch(engine),
     runSteps: runSteps(engine),
     takeSnapshot: takeSnapshot(engine),
     settleSource: settleSource(engine),

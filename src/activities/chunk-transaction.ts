@@ -97,11 +97,12 @@ async function recordFailure(
   context: BatchContext,
   at: ChunkAttempt,
   chunk: Chunk,
-  facts: ErrorFacts,
+  facts: ChunkErrorFacts,
 ): Promise<Turn> {
   const { database, batch } = context;
-  const attempts = chunk.attempts + 1;
-  const failed = facts.kind === 'permanent' || attempts >= batch.definition.maxAttempts;
+  const { counts } = facts;
+  const attempts = chunk.attempts + (counts ? 1 : 0);
+  const failed = facts.kind === 'permanent' || (counts && attempts >= batch.definition.maxAttempts);
   const usedUp = facts.kind !== 'permanent' && failed;
   const error = usedUp ? `${facts.message} (${attempts} attempts)` : facts.message;
   const message = usedUp ? `${facts.safeMessage} (${attempts} attempts)` : facts.safeMessage;
@@ -114,7 +115,12 @@ async function recordFailure(
       const gate = await database.dialect.beginChunk(session, database, at);
       if (gate.state !== 'running') return await leave(session, { kind: 'fenced' });
     }
-    await markAttempt(session, database, { ...at, n: chunk.n }, { error, waitSeconds, failed, worker: at.worker });
+    await markAttempt(
+      session,
+      database,
+      { ...at, n: chunk.n },
+      { error, waitSeconds, failed, counts, worker: at.worker },
+    );
     await session.commit();
     return failed ? { kind: 'failed', n: chunk.n, message, attempts } : { kind: 'again' };
   } catch {
@@ -122,16 +128,26 @@ async function recordFailure(
   }
 }
 
-/** A source that cannot be reached leaves this session whole: the chunk is tried again, here or elsewhere. */
-function factsOf(error: unknown, { database }: BatchContext): ErrorFacts {
-  if (!(error instanceof SourceError)) return database.dialect.classify(error);
+/** An error, and whether it counts as an attempt at the chunk. */
+interface ChunkErrorFacts extends ErrorFacts {
+  counts: boolean;
+}
+
+/**
+ * A source that cannot be reached leaves this session whole: the chunk is tried again, here or elsewhere, until the batch's
+ * time is over. An outage is not the chunk's fault, so it burns no attempt.
+ */
+function factsOf(error: unknown, { database }: BatchContext): ChunkErrorFacts {
+  if (!(error instanceof SourceError)) return { ...database.dialect.classify(error), counts: true };
   const facts = database.dialect.classify(error.cause);
   const said = {
     ...facts,
     message: `on the source: ${facts.message}`,
     safeMessage: `on the source: ${facts.safeMessage}`,
   };
-  return facts.kind === 'connection' ? { ...said, kind: 'transient', retryAfterSeconds: SOURCE_DOWN_SECONDS } : said;
+  return facts.kind === 'connection'
+    ? { ...said, kind: 'transient', retryAfterSeconds: SOURCE_DOWN_SECONDS, counts: false }
+    : { ...said, counts: true };
 }
 
 /** 0.2 s, 0.4 s, … at most 30 s. */

@@ -1,5 +1,5 @@
 /** How errors leave an activity: sorted into "try again" and "never", and without values of rows. */
-import { ApplicationFailure } from '@temporalio/common';
+import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { FencedError } from '../control/gate.ts';
 import type { Database, ErrorFacts } from '../database/dialect.ts';
 import { ConfigurationError, UnreachableError, WaybillError } from '../errors.ts';
@@ -42,6 +42,8 @@ function safeCause(error: Error): Error {
  */
 export function toFailure(error: unknown, database: Database | undefined, where: string): ApplicationFailure {
   if (error instanceof ApplicationFailure) return error;
+  // The worker stops, or the workflow has given it up. After the one it is done elsewhere; after the other nobody asks.
+  if (error instanceof CancelledFailure) return retryable('Interrupted', error.message, { where });
   if (error instanceof ConfigurationError) {
     return permanent(FAILURE.configuration, error.message, { where: error.where ?? where, next: error.next });
   }

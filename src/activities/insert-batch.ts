@@ -1,5 +1,5 @@
 import type { LoadDefinition } from '../config/definition.ts';
-import { BATCH_COLUMNS, batchOf, findLatest, hashOf, type Batch } from '../control/batch.ts';
+import { BATCH_COLUMNS, batchOf, hashOf, type Batch } from '../control/batch.ts';
 import { newestPublished, recordInputs } from '../control/consumption.ts';
 import { recordEvent } from '../control/events.ts';
 import { lockLanding, wantedBy } from '../control/landing.ts';
@@ -7,7 +7,7 @@ import { lastBatchId, nextBatchId } from '../control/project.ts';
 import { inheritLineage, recordSnapshot } from '../control/snapshots.ts';
 import type { Database, Session } from '../database/dialect.ts';
 import { processingName } from '../sql/processing-name.ts';
-import { raw, sql } from '../database/sql.ts';
+import { list, raw, sql } from '../database/sql.ts';
 import type { BatchReference } from '../workflows/messages.ts';
 import type { Work } from './find-work.ts';
 import type { OpenRequest } from './open-batch.ts';
@@ -28,7 +28,7 @@ export async function insertBatch(
   request: OpenRequest,
   findings: Findings,
 ): Promise<{ kind: 'opened'; batch: Batch } | { kind: 'wait'; batch: BatchReference; load: string }> {
-  const floor = await highestStamp(database, load, findings.latest, findings.loads);
+  const floor = await highestStamp(database, load, findings.loads);
   return database.transaction(async (session) => {
     if (load.kind === 'acquisition') {
       // A core load that takes its snapshot now holds these locks: either it sees this batch, or this sees its mark.
@@ -130,33 +130,38 @@ async function takeOver(
 }
 
 /**
- * The greatest batch id of an earlier tool that this batch has to be above, where nothing of ours is known yet: in all
- * outputs before the first batch of a connection, in the load's outputs before its own first, and in what it reads from
- * loads that have never run here, whose rows would else look younger than this batch and not be shown to it.
+ * The greatest batch id of an earlier tool that this batch has to be above, in tables that no batch of ours has written
+ * yet: a roll back must never take rows for ours that are not, and what is read must not look younger than its reader.
+ * Before the first batch of a connection all outputs on it are asked, so that ids go up from there.
  */
-async function highestStamp(
-  database: Database,
-  load: LoadDefinition,
-  latest: Batch | undefined,
-  loads: LoadDefinition[],
-): Promise<string> {
-  const foreign = new Set<string>();
-  const first = (await lastBatchId(database)) === '0';
-  for (const other of loads) {
-    if (other.connection !== load.connection) continue;
-    const matters = first || other.outputs.some(({ table }) => load.reads.includes(table));
-    const unknown = other.name === load.name ? !latest : matters && !(await findLatest(database, other.name));
-    if (unknown) for (const { table } of other.outputs) foreign.add(table);
+async function highestStamp(database: Database, load: LoadDefinition, loads: LoadDefinition[]): Promise<string> {
+  const here = loads.filter((other) => other.connection === load.connection);
+  const outputs = (some: LoadDefinition[]): string[] =>
+    some.flatMap((other) => other.outputs.map(({ table }) => table));
+  const tables = new Set(
+    (await lastBatchId(database)) === '0'
+      ? outputs(here)
+      : [...outputs([load]), ...outputs(here).filter((table) => load.reads.includes(table))],
+  );
+  const { rows: known } = await database.query<{ table_name: string }>(sql`
+    select distinct table_name from ${database.ledger('batch_output')} where table_name in ${list([...tables])}`);
+  for (const { table_name } of known) tables.delete(table_name);
+  if (tables.size === 0) return '0';
+  // Without an index this reads whole tables, once: not on a control connection.
+  const session = await database.openSession('waybill open');
+  try {
+    let highest = 0n;
+    for (const table of tables) {
+      const facts = await database.dialect.describeTable(database, table);
+      if (!facts?.columns.some((column) => column.name === 'batch_id')) continue; // said when that load runs
+      const { rows } = await session.query<{ id: string | null }>(
+        sql`select max(batch_id) as id from ${raw(database.dialect.quoteTable(table))}`,
+      );
+      const id = BigInt(rows[0]?.id ?? 0);
+      if (id > highest) highest = id;
+    }
+    return String(highest);
+  } finally {
+    await session.close();
   }
-  let highest = 0n;
-  for (const table of foreign) {
-    const facts = await database.dialect.describeTable(database, table);
-    if (!facts?.columns.some((column) => column.name === 'batch_id')) continue; // said when that load runs
-    const { rows } = await database.query<{ id: string | null }>(
-      sql`select max(batch_id) as id from ${raw(database.dialect.quoteTable(table))}`,
-    );
-    const id = BigInt(rows[0]?.id ?? 0);
-    if (id > highest) highest = id;
-  }
-  return String(highest);
 }

@@ -3,6 +3,7 @@ import { findLatest, findOpenedBy, findUnfinished, type Batch } from '../control
 import { requireProject } from '../control/project.ts';
 import { renameHistory } from '../control/rename.ts';
 import type { Database } from '../database/dialect.ts';
+import { isUnfinished } from '../control/states.ts';
 import { nearest } from '../sql/names.ts';
 import { FAILURE, type BatchReference, type ParameterValue } from '../workflows/messages.ts';
 import type { Engine } from './engine.ts';
@@ -70,10 +71,12 @@ async function open(
   database: Database,
   project: Project,
   load: LoadDefinition,
-  request: OpenRequest,
+  asked: OpenRequest,
 ): Promise<OpenOutcome> {
-  const mine = await findOpenedBy(database, request.firstRunId, request.attempt);
-  if (mine) return opened(engine, database, mine);
+  const mine = await findOpenedBy(database, asked.firstRunId, asked.attempt);
+  if (mine && isUnfinished(mine.state)) return opened(engine, database, mine);
+  // Cron and retried workflows keep the id of their first run: what an earlier run of the chain has ended is not ours.
+  const request = mine ? { ...asked, attempt: mine.attempt + 1 } : asked;
 
   const unfinished =
     (await findUnfinished(database, load.name)) ??

@@ -23,13 +23,14 @@ export const publish =
     const database = engine.databases.get(at.connection);
     try {
       const batch = await getBatch(database, at.batchId);
+      const uncut = await countUncut(database, batch); // the snapshot stands still, so this can be done outside the gate
       const state = await database.transaction((session) =>
         changeStateIn(session, database, at.batchId, 'published', {
           prove: async () => {
             await proveProducers(session, database, batch);
             await lockOutputs(session, database, batch);
             await proveStages(session, database, batch);
-            await storeTotals(session, database, batch);
+            await storeTotals(session, database, batch, uncut);
           },
         }),
       );
@@ -88,12 +89,11 @@ async function proveStages(session: Session, database: Database, batch: Batch): 
   });
 }
 
-async function storeTotals(session: Session, database: Database, batch: Batch): Promise<void> {
+async function storeTotals(session: Session, database: Database, batch: Batch, uncut: number | null): Promise<void> {
   // Rows read: chunks count what they read of the input that cuts them; the first stage that is cut by an input counts.
   const { rows } = await session.query<{ rows_written: string; rows_read: string | null }>(sql`
     select coalesce(sum(row_count), 0) as rows_written, sum(rows_read) as rows_read
     from ${database.ledger('chunk')} where batch_id = ${batch.batchId}`);
-  const uncut = await countUncut(session, database, batch);
   const read = rows[0]?.rows_read;
   const rowsRead = read === null && uncut === null ? null : Number(read ?? 0) + (uncut ?? 0);
   await session.query(sql`
@@ -102,17 +102,22 @@ async function storeTotals(session: Session, database: Database, batch: Batch): 
 }
 
 /** Rows of the inputs that no stage is cut by: the small ones, as a rule. */
-async function countUncut(session: Session, database: Database, batch: Batch): Promise<number | null> {
+async function countUncut(database: Database, batch: Batch): Promise<number | null> {
   const { definition } = batch;
   const cut = new Set(definition.stages.map((stage) => stage.chunk?.input));
   const uncut = definition.inputs.filter((input) => !cut.has(input.table));
-  if (uncut.length === 0) return null;
-  let rows = 0;
-  for (const { table } of uncut) {
-    const { rows: counted } = await session.query<{ n: string }>(
-      sql`select count(*) as n from ${raw(database.dialect.quoteTable(processingName(table)))}`,
-    );
-    rows += Number(counted[0]!.n);
+  if (uncut.length === 0 || batch.state !== 'checking') return null;
+  const session = await database.openSession(`waybill ${batch.batchId} count`);
+  try {
+    let rows = 0;
+    for (const { table } of uncut) {
+      const { rows: counted } = await session.query<{ n: string }>(
+        sql`select count(*) as n from ${raw(database.dialect.quoteTable(processingName(table)))}`,
+      );
+      rows += Number(counted[0]!.n);
+    }
+    return rows;
+  } finally {
+    await session.close();
   }
-  return rows;
 }

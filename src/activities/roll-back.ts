@@ -1,6 +1,6 @@
 import { getBatch } from '../control/batch.ts';
 import { changeState, FencedError, passGate } from '../control/gate.ts';
-import type { Database } from '../database/dialect.ts';
+import type { Database, DeletionGroup } from '../database/dialect.ts';
 import { sql } from '../database/sql.ts';
 import type { BatchReference, BatchState } from '../workflows/messages.ts';
 import type { Engine } from './engine.ts';
@@ -77,9 +77,7 @@ async function emptyOutput(
   let rows = 0;
   for (;;) {
     // Again until nothing is found: somebody's update may have moved a row to a page that was done.
-    const groups = await database.transaction((session) =>
-      dialect.planDeletion(session, dialect.quoteTable(table), batchId, ROWS_A_TRANSACTION),
-    );
+    const groups = await planDeletion(database, table, batchId);
     if (groups.length === 0) return rows;
     const before = rows;
     let failure: unknown;
@@ -95,5 +93,16 @@ async function emptyOutput(
       }
     }
     if (failure !== undefined && rows === before) throw failure;
+  }
+}
+
+/** One pass over the table: on a connection of its own, for it may take long. */
+async function planDeletion(database: Database, table: string, batchId: string): Promise<DeletionGroup[]> {
+  const { dialect } = database;
+  const session = await database.openSession(`waybill ${batchId} roll back`);
+  try {
+    return await dialect.planDeletion(session, dialect.quoteTable(table), batchId, ROWS_A_TRANSACTION);
+  } finally {
+    await session.close();
   }
 }

@@ -137,7 +137,12 @@ class Lane {
     const session = await database.openSession(`waybill ${batch.batchId} ${name} lane ${this.at.lane}`, {
       statementTimeoutMs: Math.max(1000, batch.deadlineAt.getTime() - Date.now()),
     });
-    await recordLane(database, this.at, { connectionId: session.connectionId, worker: this.engine.worker });
+    try {
+      await recordLane(database, this.at, { connectionId: session.connectionId, worker: this.engine.worker });
+    } catch (error) {
+      session.destroy();
+      throw error;
+    }
     return session;
   }
 
@@ -186,7 +191,7 @@ class Lane {
 
   private async end(end: LaneEnd): Promise<LaneResult> {
     const { database } = this.context;
-    await clearLane(database, this.at);
+    await clearLane(database, this.at).catch(() => undefined); // only what `status` shows
     return { end, chunks: this.chunks, rows: this.rows, stage: await countChunks(database, database, this.at) };
   }
 }

@@ -60,7 +60,7 @@ async function runStep(
     const wanted = step.phase === 'before' ? (['running'] as const) : (['published'] as const);
     const ran = await passGate(session, database, batch.batchId, wanted, async () => {
       const row = await lockStep(session, database, step);
-      if (row?.state === 'done') return false;
+      if (row?.state === 'done' || row?.state === 'skipped') return false;
       let rows = 0;
       for (const statement of parseStatements(source, database.dialect.sql)) {
         rows += (await session.run(renderForBatch(statement, values, database.dialect))).rowCount;

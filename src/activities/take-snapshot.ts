@@ -102,11 +102,15 @@ async function swapOnce(
   session: Session,
   database: Database,
   batch: Batch,
-  missing: string[],
+  wanted: string[],
   waitFirst: string | undefined,
 ): Promise<Once> {
   // Landing locks first: an acquisition that opens now waits here and then reads what we did.
-  await lockLanding(session, database, missing);
+  await lockLanding(session, database, wanted);
+  // Another attempt of this activity may have been here meanwhile.
+  const taken = new Set((await readSnapshots(session, database, batch.batchId)).map((record) => record.table));
+  const missing = wanted.filter((table) => !taken.has(table));
+  if (missing.length === 0) return { kind: 'taken', tables: wanted };
   const writers = await unfinishedWriters(session, database, missing, batch.batchId);
   if (writers.length > 0) {
     return {

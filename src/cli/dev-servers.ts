@@ -67,8 +67,15 @@ export async function startDevServers({ folder, env, keepData, say }: DevServerO
 
 /** On Temporal's usual ports if they are free: then other terminals find it without being told. */
 async function startDevTemporal(dbFilename: string | undefined, say: (text: string) => void): Promise<TemporalServer> {
-  const usual = (await isFree(7233)) && (await isFree(8233)) ? { port: 7233, uiPort: 8233 } : {};
-  return startTemporal({ ...usual, ...(dbFilename !== undefined && { dbFilename }), onProgress: say });
+  const options = { ...(dbFilename !== undefined && { dbFilename }), onProgress: say };
+  if ((await isFree(7233)) && (await isFree(8233))) {
+    try {
+      return await startTemporal({ ...options, port: 7233, uiPort: 8233 });
+    } catch (error) {
+      if ((await isFree(7233)) && (await isFree(8233))) throw error; // not the ports: somebody took none of them
+    }
+  }
+  return startTemporal(options);
 }
 
 function targetOf({ external, address, namespace }: TemporalServer, env: NodeJS.ProcessEnv): TemporalTarget {

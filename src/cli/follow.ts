@@ -10,7 +10,7 @@ const LOOK_EVERY_MS = { terminal: 400, log: 1_000 };
 /** After the first Ctrl-C, how long the second one may take. */
 const SECOND_CTRL_C_MS = 3_000;
 /** So long nothing moved, and then it is asked whether a worker is there at all. */
-const STILL_MS = 15_000;
+const STILL_MS = 5_000;
 
 export interface FollowOptions {
   /** What the first Ctrl-C does: leave the run alone (and the second one cancels it), cancel it, or just leave. */

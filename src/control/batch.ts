@@ -117,14 +117,15 @@ export async function getBatch(database: Database, batchId: string, reader: Read
   return batch;
 }
 
-/** The batch that this attempt of this workflow has opened already, if it has. */
+/** The newest batch that this chain of runs has opened at this attempt or after it, if it has. */
 export async function findOpenedBy(
   database: Database,
   firstRunId: string,
   attempt: number,
 ): Promise<Batch | undefined> {
   const { rows } = await database.query<BatchRow>(sql`
-    select ${BATCH_COLUMNS} from ${database.ledger('batch')} where first_run_id = ${firstRunId} and attempt = ${attempt}`);
+    select ${BATCH_COLUMNS} from ${database.ledger('batch')}
+    where first_run_id = ${firstRunId} and attempt >= ${attempt} order by attempt desc limit 1`);
   return rows[0] && batchOf(rows[0]);
 }
 

@@ -89,16 +89,16 @@ export async function markDone(
   if (rowCount !== 1) throw new Error(`chunk ${at.n} of batch ${at.batchId} was not pending when it was done`);
 }
 
-/** Counts an attempt; `failed` ends the chunk, else it may be tried again after `waitSeconds`. */
+/** Counts an attempt (unless `counts` is false); `failed` ends the chunk, else it may be tried again after `waitSeconds`. */
 export async function markAttempt(
   session: Session,
   database: Database,
   at: { batchId: string; stage: number; n: number },
-  facts: { error: string | null; waitSeconds: number; failed: boolean; worker: string },
+  facts: { error: string | null; waitSeconds: number; failed: boolean; worker: string; counts?: boolean },
 ): Promise<void> {
   await session.query(sql`
     update ${database.ledger('chunk')}
-    set attempts = attempts + 1, error = ${facts.error}, worker = ${facts.worker},
+    set attempts = attempts + ${facts.counts === false ? 0 : 1}::int, error = ${facts.error}, worker = ${facts.worker},
         not_before = now() + ${facts.waitSeconds}::float8 * interval '1 second',
         state = case when ${facts.failed} then 'failed' else state end
     where batch_id = ${at.batchId} and stage = ${at.stage} and n = ${at.n} and state = 'pending'`);

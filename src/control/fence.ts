@@ -1,4 +1,4 @@
-import type { Database } from '../database/dialect.ts';
+import type { Database, Session } from '../database/dialect.ts';
 import type { BatchState } from '../workflows/messages.ts';
 import { changeStateIn, type StateChange } from './gate.ts';
 
@@ -7,9 +7,9 @@ const END_HOLDERS_EVERY_MS = 200;
 
 /**
  * Shuts the gate for good: `running | checking | held` becomes `rolling_back`, or `held`. The fence queues first and never
- * gives up its place; meanwhile the SQL of those who hold the gate is ended from another connection. Whoever queued
- * behind it reads the new state and leaves. Returns the state that the batch has now: `published` when a publish was
- * faster, and then nothing was changed.
+ * gives up its place; meanwhile the SQL of those who hold the gate is ended from another connection. Both connections are
+ * its own: those of pools and lanes may be held by what it is to end. Whoever queued behind it reads the new state and
+ * leaves. Returns the state that the batch has now: `published` when a publish was faster, and then nothing was changed.
  */
 export async function fence(
   database: Database,
@@ -17,22 +17,42 @@ export async function fence(
   to: 'rolling_back' | 'held',
   change: StateChange = {},
 ): Promise<BatchState> {
-  return database.oneFenceAtATime(async () => {
-    let shut = false;
-    const queued = database.transaction((session) => changeStateIn(session, database, batchId, to, change));
-    const settled = queued.finally(() => {
-      shut = true;
-    });
-    settled.catch(() => undefined); // awaited below; this only keeps an early failure from being unhandled
-    const ended = (async () => {
-      for (;;) {
-        await new Promise((resolve) => setTimeout(resolve, shut ? 0 : 50));
-        if (shut) return;
-        await database.dialect.endGateHolders(database, batchId);
-        await new Promise((resolve) => setTimeout(resolve, END_HOLDERS_EVERY_MS));
-      }
-    })();
-    const [state] = await Promise.all([settled, ended]);
+  const queue = await database.openAside(`waybill ${batchId} fence`);
+  try {
+    await queue.begin();
+    const shut = changeStateIn(queue, database, batchId, to, change);
+    await endHoldersUntil(shut, database, batchId);
+    const state = await shut;
+    await queue.commit();
     return state;
-  });
+  } catch (error) {
+    await queue.rollback();
+    throw error;
+  } finally {
+    await queue.close();
+  }
+}
+
+/** Ends holders of the gate, again and again, until the fence is in. */
+async function endHoldersUntil(shut: Promise<unknown>, database: Database, batchId: string): Promise<void> {
+  let waiting = true;
+  const settled = shut.then(
+    () => (waiting = false),
+    () => (waiting = false), // the fence itself reports why
+  );
+  const pause = (ms: number): Promise<unknown> =>
+    Promise.race([settled, new Promise((resolve) => setTimeout(resolve, ms))]);
+  await pause(50);
+  let ender: Session | undefined;
+  while (waiting) {
+    try {
+      ender ??= await database.openAside(`waybill ${batchId} fence`);
+      await database.dialect.endGateHolders(ender, database, batchId);
+    } catch {
+      ender?.destroy(); // too many connections, or a restart: the fence keeps its place, and we try again
+      ender = undefined;
+    }
+    await pause(END_HOLDERS_EVERY_MS);
+  }
+  await ender?.close();
 }

@@ -42,7 +42,10 @@ export function copyRows(
       ready: () => (out = openCopyOut(source, request.select, request.format, reading)),
       done: (written) => resolve({ read: read ?? 0, written }),
       failed: (error) => {
-        if (out && read === undefined && !sourceFailure) source.destroy(); // it would go on sending
+        if (out && read === undefined && !sourceFailure) {
+          source.destroy(); // it would go on sending
+          into.complete(out.missing);
+        }
         reject(sourceFailure ?? (error as Error));
       },
     });
@@ -56,7 +59,7 @@ export function copyRows(
       },
       failed: (error: unknown): void => {
         sourceFailure = new SourceError(error);
-        into.abandon('the source failed'); // rejects when the target has answered
+        into.abandon('the source failed', out?.missing ?? 0); // rejects when the target has answered
       },
     };
   });

@@ -144,8 +144,8 @@ export interface Database {
    * DBA finds it ("waybill 114 flights lane 2").
    */
   openSession(purpose: string, options?: { statementTimeoutMs?: number }): Promise<Session>;
-  /** Runs `work` alone in this process: fences take turns, so that they never wait for each other's connections. */
-  oneFenceAtATime<T>(work: () => Promise<T>): Promise<T>;
+  /** A connection beyond `max_connections`, for a fence: it must never wait for what it is to end. Close it soon. */
+  openAside(purpose: string): Promise<Session>;
   close(): Promise<void>;
 }
 
@@ -179,7 +179,7 @@ export interface Dialect {
     at: { batchId: string; stage: number; lane: number },
   ): Promise<{ state: string | undefined; stop: boolean }>;
   /** Ends the connections that stand in the gate of this batch; how many. */
-  endGateHolders(database: Database, batchId: string): Promise<number>;
+  endGateHolders(session: Session, database: Database, batchId: string): Promise<number>;
   endConnection(database: Database, connectionId: string): Promise<void>;
 
   describeTable(database: Database, table: string): Promise<TableFacts | undefined>;

@@ -30,10 +30,15 @@ export async function load(input: LoadInput): Promise<LoadResult> {
   const steering = new Steering(progress, input.continued ?? { paused: false });
   let attempt = input.continued?.attempt ?? 1;
   let force = input.force ?? false;
+  let continued = input.continued?.batch;
   for (;;) {
     progress.phase('opening');
     steering.closed = false;
-    const opened = await open(input, attempt, force, progress, steering);
+    const opened =
+      continued === undefined
+        ? await open(input, attempt, force, progress, steering)
+        : await CancellationScope.nonCancellable(() => activities('goes on in a new run').describeBatch(continued!));
+    continued = undefined;
     if ('status' in opened) return finish(opened);
     progress.opened(opened);
     const end = await runBatch(opened, input, progress, steering);

@@ -44,7 +44,7 @@ export async function work(
       chunksDone: planned.done,
       rows: planned.rows,
     });
-    if (planned.pending > 0) {
+    if (planned.pending > 0 || planned.failed > 0) {
       // No more lanes than chunks: a small stage opens no connections that would find nothing.
       const lanes = Math.min(stage.lanes, planned.pending);
       await new StageLanes(batch, { ...stage, lanes }, steering, progress, continued).run();

@@ -32,6 +32,8 @@ export class StageLanes {
   /** Stop flags in the ledger: how many lanes may go on; undefined: none is set. */
   private kept: number | undefined;
   private most: number;
+  /** Lanes that should run now. */
+  private want = 0;
 
   constructor(
     private readonly batch: OpenedBatch,
@@ -49,6 +51,7 @@ export class StageLanes {
       const seen = this.changes + this.steering.changes;
       const full = historyIsFull(this.batch);
       const want = full || this.steering.paused ? 0 : (this.steering.lanes ?? this.stage.lanes);
+      this.want = want;
       await this.keep(want);
       for (let lane = 1; lane <= want && !this.drained; lane += 1) if (!this.running.has(lane)) this.start(lane);
       this.progress.stage(this.stage.n, { lanes: this.running.size });
@@ -75,7 +78,7 @@ export class StageLanes {
   private start(lane: number): void {
     this.running.add(lane);
     this.work(lane)
-      .then((result) => this.ended(result))
+      .then((result) => this.ended(lane, result))
       .catch((error: Error) => {
         this.failure ??= error;
       })
@@ -98,7 +101,7 @@ export class StageLanes {
     });
   }
 
-  private ended(result: LaneResult): void {
+  private ended(lane: number, result: LaneResult): void {
     const { stage } = result;
     const shown = this.progress.view.stages[this.stage.n - 1]!;
     // Lanes may answer in another order than they counted.
@@ -114,6 +117,16 @@ export class StageLanes {
       });
     } else if (result.end === 'fenced') {
       this.failure ??= failureOf({ type: FAILURE.fenced, message: 'the batch was fenced by somebody else', where });
+    } else if (stage.failed > 0) {
+      // The lane that met the failure died before it could say so.
+      this.failure ??= failureOf({
+        type: FAILURE.database,
+        message: `${stage.failed} of ${stage.planned ?? '?'} chunks failed`,
+        where,
+        next: `waybill show ${this.batch.batchId} has the whole message`,
+      });
     } else if (result.end === 'drained') this.drained = true;
+    // Told to stop by an attempt of ours that woke up late: say anew who may go on.
+    else if (result.end === 'stopped' && lane <= this.want) this.kept = Number.NaN;
   }
 }

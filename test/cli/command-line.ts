@@ -61,8 +61,8 @@ export function spawnWaybill(world: World, argv: string[], env: NodeJS.ProcessEn
   });
   world.processes.push(child);
   const [stdout, stderr] = [new Collected(), new Collected()];
-  child.stdout!.pipe(stdout);
-  child.stderr!.pipe(stderr);
+  child.stdout.pipe(stdout);
+  child.stderr.pipe(stderr);
   const answer = new Promise<Answer>((resolve) =>
     child.on('close', (code) => {
       const said = { exitCode: code ?? -1, stdout: stdout.text, stderr: stderr.text };

@@ -213,6 +213,57 @@ describe.each(servers)('waybill run on $name', (server) => {
     expect(document(resumed)).toMatchObject({ batch_id: '1', state: 'published' });
   });
 
+  test('that is published, but whose `after` fails, ends with 1 as a published batch; the next start goes on', async () => {
+    world = await World.create(
+      server,
+      ORDERS(10, { yaml: 'after: ["insert into core.ready values (:batch_id)", "analyze core.orders"]' }),
+    );
+    await world.worker();
+    const answer = await waybill(world, 'run', 'core.order', '--json');
+    expect(answer.exitCode).toBe(1);
+    expect(document(answer)).toMatchObject({
+      status: 'finished',
+      state: 'published',
+      rows_written: 10,
+      error: { type: 'AfterFailed', message: text(/batch 1 is published, but what comes after failed: .*core\.ready/) },
+    });
+    expect((await waybill(world, 'show', '1')).stdout).toMatch(
+      /after step 1: failed: .*core\.ready[^]*Next: `after` is not done/,
+    );
+    await world.warehouse.query('create table core.ready (batch_id bigint)');
+    expect((await waybill(world, 'run', 'core.order')).exitCode).toBe(0);
+    expect(await world.rows('select batch_id from core.ready')).toEqual([{ batch_id: '1' }]);
+  });
+
+  test('counts batches by connection: where two have the same number, it has to be said which', async () => {
+    const orders = ORDERS(10);
+    world = await World.create(server, {
+      ...orders,
+      files: {
+        ...orders.files,
+        'loads/core/stock.yaml': `
+kind: core
+connection: source
+inputs: [ { table: public.stock_in, external: true } ]
+stages: [ { name: stock, sql: "insert into public.stock select s.n, :batch_id from {{ public.stock_in }} s" } ]
+outputs: [ public.stock ]`,
+      },
+      source:
+        'create table stock_in (n int); insert into stock_in values (1); create table stock (n int, batch_id bigint)',
+    });
+    await world.worker();
+    await waybill(world, 'run', 'core.order');
+    await waybill(world, 'run', 'core.stock');
+    expect(await waybill(world, 'show', '1')).toMatchObject({
+      exitCode: 2,
+      stderr: text(/several connections have a batch 1[^]*write source\/1 or warehouse\/1/),
+    });
+    expect(document(await waybill(world, 'show', 'source/1', '--json'))).toMatchObject({ load: 'core.stock' });
+    expect((await waybill(world, 'status')).stdout).toMatch(
+      /core\.order +warehouse\/1 +published[^]*core\.stock +source\/1 +pub/,
+    );
+  });
+
   test('of a session gives its loads; one that fails takes with it those that need it', async () => {
     const orders = BREAKABLE(200, { broken: 150 });
     world = await World.create(server, {

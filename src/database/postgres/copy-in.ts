@@ -16,6 +16,7 @@ export interface CopyInListener {
 /** A COPY … FROM STDIN that takes whole messages of the protocol, framed as the other server framed them. */
 export class CopyIn implements Submittable {
   private connection: CopyConnection | undefined;
+  private stream: CopyConnection['stream'] | undefined;
   private rows = 0;
 
   constructor(
@@ -37,15 +38,25 @@ export class CopyIn implements Submittable {
     this.connection?.endCopyFrom();
   }
 
-  /** Has the server give up; it answers with an error. `reason` goes into its log: no values of rows. */
-  abandon(reason: string): void {
+  /**
+   * Has the server give up; it answers with an error. `reason` goes into its log: no values of rows. `missing`: bytes that
+   * the last message still lacks; without them the server would take what we say next for the rest of that message.
+   */
+  abandon(reason: string, missing: number): void {
+    this.complete(missing);
     this.connection?.sendCopyFail(reason);
+  }
+
+  /** Ends a message that was cut, also after the server has refused it: what is sent next begins a new one. */
+  complete(missing: number): void {
+    if (missing > 0) this.stream?.write(Buffer.alloc(missing));
   }
 
   // What `pg` calls.
 
   submit(connection: unknown): void {
     this.connection = connection as CopyConnection;
+    this.stream = this.connection.stream;
     this.connection.query(this.text);
   }
 

@@ -39,6 +39,11 @@ export class CopyOut implements Submittable {
     private readonly listener: CopyOutListener,
   ) {}
 
+  /** Bytes of the last CopyData message that were not handed on, because they have not come. */
+  get missing(): number {
+    return this.ours ? this.left : 0;
+  }
+
   pause(): void {
     if (this.parse) this.connection?.stream.pause();
   }

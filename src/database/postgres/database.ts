@@ -20,7 +20,6 @@ export class PostgresDatabase implements Database {
   readonly lanePlaces: number;
   private readonly control: pg.Pool;
   private readonly places: Places;
-  private readonly fences = new Places(1);
   private readonly config: pg.ClientConfig;
 
   constructor(definition: ConnectionDefinition) {
@@ -38,6 +37,8 @@ export class PostgresDatabase implements Database {
     });
     // A server restart breaks idle connections; the pool replaces them. Without a listener the process would die.
     this.control.on('error', () => undefined);
+    // The pool stops listening while a client is out, and a fence ends connections that are: publish holds a gate too.
+    this.control.on('connect', (client) => client.on('error', () => undefined));
   }
 
   ledger(table: string): RawSql {
@@ -74,28 +75,34 @@ export class PostgresDatabase implements Database {
     client.on('error', () => undefined); // the statement in flight rejects; idle ones fail at their next use
     try {
       await client.connect();
+      if (options.statementTimeoutMs !== undefined) {
+        await client.query(`set statement_timeout = ${Math.max(1, Math.floor(options.statementTimeoutMs))}`);
+      }
     } catch (error) {
       this.places.give();
+      cut(client);
       throw connectionError(this.connection, error);
     }
-    const session = new PostgresSession(client, String(processId(client)), async (broken) => {
+    return new PostgresSession(client, String(processId(client)), async (broken) => {
       this.places.give();
-      if (broken) (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+      if (broken) cut(client);
       else await client.end().catch(() => undefined);
     });
-    if (options.statementTimeoutMs !== undefined) {
-      await client.query(`set statement_timeout = ${Math.max(1, Math.floor(options.statementTimeoutMs))}`);
-    }
-    return session;
   }
 
-  async oneFenceAtATime<T>(work: () => Promise<T>): Promise<T> {
-    await this.fences.take();
+  async openAside(purpose: string): Promise<Session> {
+    const client = new pg.Client({ ...this.config, application_name: purpose });
+    client.on('error', () => undefined);
     try {
-      return await work();
-    } finally {
-      this.fences.give();
+      await client.connect();
+    } catch (error) {
+      cut(client);
+      throw connectionError(this.connection, error);
     }
+    return new PostgresSession(client, String(processId(client)), async (broken) => {
+      if (broken) cut(client);
+      else await client.end().catch(() => undefined);
+    });
   }
 
   async close(): Promise<void> {
@@ -114,19 +121,30 @@ export class PostgresDatabase implements Database {
   }
 }
 
+/** Ends the connection on our side, whatever it is at. */
+function cut(client: pg.Client): void {
+  (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+}
+
 function processId(client: pg.ClientBase): number {
   return (client as unknown as { processID: number }).processID;
 }
 
 function clientConfig(definition: ConnectionDefinition): pg.ClientConfig {
   const { tls } = definition;
+  // What `pg` reads from a URL wins over what it is given: these two are ours, so they are taken out and put together.
+  const url = new URL(definition.url);
+  const theirs = url.searchParams.get('options') ?? '';
+  url.searchParams.delete('options');
+  url.searchParams.delete('application_name');
   return {
-    connectionString: definition.url,
+    connectionString: url.href,
     connectionTimeoutMillis: 10_000,
     keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
     // ISO dates: windows and keys travel as text. Plain strings without escapes: what the lexer reads. The rest lets the server notice a client that is gone or asleep.
     options:
-      '-c datestyle=ISO -c intervalstyle=postgres -c standard_conforming_strings=on -c idle_in_transaction_session_timeout=60s -c client_connection_check_interval=2s',
+      `${theirs} -c datestyle=ISO -c intervalstyle=postgres -c standard_conforming_strings=on -c idle_in_transaction_session_timeout=60s -c client_connection_check_interval=2s -c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3`.trim(),
     ...(tls === undefined
       ? {}
       : {

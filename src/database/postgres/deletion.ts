@@ -18,7 +18,7 @@ export async function planDeletion(
       select tableoid, (ctid::text::point)[0]::bigint as page, count(*) as n
       from ${raw(quoteTable(table))} where batch_id = ${batchId} group by 1, 2),
     numbered as (
-      select tableoid, page, n, (sum(n) over (partition by tableoid order by page) - n) / ${rowsPerTransaction}::bigint as g
+      select tableoid, page, n, div(sum(n) over (partition by tableoid order by page) - n, ${rowsPerTransaction}::numeric) as g
       from pages)
     select tableoid::regclass::text as part, min(page) as page_from, max(page) + 1 as page_to, sum(n) as n
     from numbered group by tableoid, g order by tableoid, g`);

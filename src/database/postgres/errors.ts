@@ -8,6 +8,8 @@ interface ServerError extends Error {
   table?: string;
   column?: string;
   constraint?: string;
+  /** The server's function that reported it. */
+  routine?: string;
 }
 
 /** SQLSTATEs after which the same statement may work (PostgreSQL manual, appendix A). */
@@ -15,6 +17,7 @@ const TRANSIENT = new Set([
   '40001', // serialization_failure
   '40P01', // deadlock_detected
   '55P03', // lock_not_available
+  '25006', // read_only_sql_transaction: failed over, and this is still a standby
   '55006', // object_in_use
   '57014', // query_canceled: a time limit or a DBA; the deadline of the batch ends it in the end
   '53000',
@@ -42,16 +45,17 @@ const CONNECTION = new Set([
   'EAI_AGAIN',
 ]);
 const DISK_FULL_WAIT_SECONDS = 30;
+const SQLSTATE = /^[0-9A-Z]{5}$/;
 
 /** Sorts an error of `pg`, or of the network under it. */
 export function classify(error: unknown): ErrorFacts {
   const failure = (error instanceof Error ? error : new Error(String(error))) as ServerError;
-  const { code } = failure;
+  const code = typeof failure.code === 'string' ? failure.code : undefined;
   const message = [failure.message, failure.detail].filter(Boolean).join('. ');
   return {
     kind: kindOf(failure),
     code,
-    message: code && /^[0-9A-Z]{5}$/.test(code) ? `${message} (SQLSTATE ${code})` : message,
+    message: code && SQLSTATE.test(code) ? `${message} (SQLSTATE ${code})` : message,
     safeMessage: safeMessage(failure),
     retryAfterSeconds: code === '53100' ? DISK_FULL_WAIT_SECONDS : 0,
   };
@@ -61,7 +65,7 @@ function kindOf(failure: ServerError): ErrorFacts['kind'] {
   if (failure instanceof UnreachableError) return 'connection';
   if (failure instanceof TransactionLostError) return 'permanent';
   const { code } = failure;
-  if (code === undefined) {
+  if (typeof code !== 'string') {
     // pg's own words for a lost connection carry no code
     return /connection (terminated|ended|timeout)|terminating connection|not queryable|client was closed|socket hang up|timeout (expired|exceeded)/i.test(
       failure.message,
@@ -73,30 +77,46 @@ function kindOf(failure: ServerError): ErrorFacts['kind'] {
   return TRANSIENT.has(code) ? 'transient' : 'permanent';
 }
 
+/** Classes whose messages name objects and settings, never values of rows. */
+const OPEN_CLASSES = new Set(['08', '25', '28', '3D', '3F', '40', '42', '53', '54', '55', '57', '58']);
+
+/** What the commonest errors of the other classes are called; the rest go by their SQLSTATE. */
+const CALLED: Record<string, string> = {
+  '22001': 'value too long for its type',
+  '22003': 'number out of range',
+  '22007': 'invalid date or time',
+  '22008': 'date or time out of range',
+  '22012': 'division by zero',
+  '22021': 'character not in the encoding',
+  '22P02': 'invalid text for the type',
+  '22P05': 'character not in the encoding',
+  '23502': 'null value in a not-null column',
+  '23503': 'foreign key violated',
+  '23505': 'duplicate key',
+  '23514': 'check constraint violated',
+  '23P01': 'exclusion constraint violated',
+};
+
 /**
- * Values of rows stand in `detail` always and in `message` for data exceptions (22xxx: `invalid input syntax for type
- * integer: "abc"`) and for what users raise themselves (P0001). Names of objects are no secret.
+ * The message for Temporal's history: names of objects are no secret, values of rows are. PostgreSQL puts those into
+ * messages of classes 22 and 23, and users put them into what they raise themselves, under any code. Whether it was raised
+ * is told by the server's own routine name, whatever the language of its messages.
  */
 function safeMessage(failure: ServerError): string {
   const { code } = failure;
-  if (code === undefined || !/^[0-9A-Z]{5}$/.test(code)) return failure.message;
-  const open = code.startsWith('22') || code === 'P0001' || code.startsWith('23');
-  const text = open ? withoutValues(failure, code) : failure.message;
-  return `${text} (SQLSTATE ${code})`;
-}
-
-function withoutValues(failure: ServerError, code: string): string {
-  if (code === 'P0001') return 'the SQL raised an exception of its own; its text stands in the ledger';
+  if (typeof code !== 'string' || !SQLSTATE.test(code)) return failure.message;
+  const suffix = ` (SQLSTATE ${code})`;
+  if (failure.routine === 'exec_stmt_raise' || failure.routine === 'exec_stmt_assert') {
+    return `the SQL raised an exception of its own; its text stands in the ledger${suffix}`;
+  }
+  if (OPEN_CLASSES.has(code.slice(0, 2))) return `${failure.message}${suffix}`;
   const names = [
     failure.constraint && `constraint ${failure.constraint}`,
     failure.table && `table ${[failure.schema, failure.table].filter(Boolean).join('.')}`,
     failure.column && `column ${failure.column}`,
   ].filter(Boolean);
-  // "…: "value"" ends every message of class 22 that quotes one
-  const text = failure.message
-    .replace(/: ".*$/s, '')
-    .replace(/"[^"]*"/g, (quoted) => (code.startsWith('23') ? quoted : '"…"'));
-  return names.length > 0 && code.startsWith('22') ? `${text} (${names.join(', ')})` : text;
+  const called = CALLED[code] ?? 'an error whose text stands in the ledger';
+  return `${called}${names.length > 0 ? ` (${names.join(', ')})` : ''}${suffix}`;
 }
 
 /** A connection that could not be opened: which, why, and what to look at. Never holds the URL's password. */

@@ -47,9 +47,9 @@ export async function beginChunk(
 }
 
 /** Ends every connection that holds the gate; those that wait for it are left alone (they will read the new state). */
-export async function endGateHolders(database: Database, batchId: string): Promise<number> {
+export async function endGateHolders(session: Session, database: Database, batchId: string): Promise<number> {
   // A bigint advisory key stands in pg_locks as two halves, classid and objid, with objsubid 1.
-  const { rows } = await database.query<{ ended: number }>(sql`
+  const { rows } = await session.query<{ ended: number }>(sql`
     select count(*) filter (where pg_terminate_backend(l.pid))::int as ended
     from pg_locks l, (select ${raw(gateKey(database, batchId))} as k) g
     where l.locktype = 'advisory' and l.granted and l.objsubid = 1 and l.pid <> pg_backend_pid()

@@ -1,0 +1,477 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
+import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
+import { afterEach, describe, expect, test } from 'vitest';
+import { findTemporal } from '../../src/dev/temporal-binary.ts';
+import {
+  progressQuery,
+  sessionProgressQuery,
+  sessionWorkflowId,
+  TASK_QUEUE,
+  type SessionLoadResult,
+  type SessionResult,
+} from '../../src/workflows/messages.ts';
+import type { session } from '../../src/workflows/session.ts';
+import { servers } from '../servers.ts';
+import { itemFile } from './items.ts';
+import { ended, until, World, type WorldOptions } from './world.ts';
+
+/** A core load of its own: acq.<name> → core.<name>. It takes core.<name>'s `seconds`, and fails while `broken` says so. */
+const core = (name: string, yaml = ''): string => `
+kind: core
+connection: warehouse
+inputs: [ { table: acq.${name}, external: true } ]
+stages:
+  - name: rows
+    sql: |
+      insert into core.${name} (id, batch_id)
+      select i.id / (select 1 - broken from core.tempo where name = '${name}'), :batch_id
+      from {{ acq.${name} }} i, (select pg_sleep(seconds) from core.tempo where name = '${name}') pause
+outputs: [ core.${name} ]
+${yaml}`;
+
+interface ProjectOptions {
+  /** Core loads, with text added to their files. */
+  loads: Record<string, string>;
+  session: string;
+  files?: Record<string, string>;
+  source?: string;
+  warehouse?: string;
+}
+
+function PROJECT({ loads, session, files, source, warehouse }: ProjectOptions): WorldOptions {
+  const names = Object.keys(loads);
+  return {
+    files: {
+      'waybill.yaml': `
+name: test
+connections:
+  source: { url: "\${SOURCE_URL}" }
+  warehouse: { url: "\${WAREHOUSE_URL}", max_connections: 10 }
+sessions:
+  nightly: ${session}
+`,
+      ...Object.fromEntries(names.map((name) => [`loads/core/${name}.yaml`, core(name, loads[name])])),
+      ...files,
+    },
+    source: source ?? '',
+    warehouse: `
+      create schema acq; create schema core;
+      create table core.tempo (name text primary key, seconds float8 not null default 0, broken int not null default 0);
+      ${names
+        .map(
+          (name) => `create table acq.${name} (id bigint); insert into acq.${name} values (1), (2);
+                     create table core.${name} (id bigint, batch_id bigint not null); insert into core.tempo values ('${name}');`,
+        )
+        .join('\n')}
+      ${warehouse ?? ''}`,
+  };
+}
+
+type Handle = WorkflowHandle<typeof session>;
+
+type SessionEnd =
+  { ok: true; result: SessionResult } | { ok: false; type: string; message: string; loads: SessionLoadResult[] };
+
+async function sessionEnd(handle: Handle): Promise<SessionEnd> {
+  try {
+    return { ok: true, result: await handle.result() };
+  } catch (error) {
+    if (!(error instanceof WorkflowFailedError)) throw error;
+    const { cause } = error;
+    if (cause instanceof CancelledFailure) return { ok: false, type: 'Canceled', message: cause.message, loads: [] };
+    if (!(cause instanceof ApplicationFailure)) throw error;
+    const { loads } = (cause.details?.[0] ?? { loads: [] }) as { loads: SessionLoadResult[] };
+    return { ok: false, type: cause.type ?? '', message: cause.message, loads };
+  }
+}
+
+const byName = (loads: SessionLoadResult[]): Record<string, string> =>
+  Object.fromEntries(loads.map(({ load, status }) => [load, status]));
+
+describe.each(servers)('a session on $name', { timeout: 120_000 }, (server) => {
+  let world: World;
+  afterEach(() => world.close());
+
+  const start = (name = 'nightly'): Promise<Handle> =>
+    world.client.workflow.start<typeof session>('session', {
+      workflowId: sessionWorkflowId(name),
+      taskQueue: TASK_QUEUE,
+      args: [{ session: name }],
+    });
+  const run = async (): Promise<SessionEnd> => sessionEnd(await start());
+
+  const set = (name: string, change: string): Promise<unknown> =>
+    world.warehouse.query(`update core.tempo set ${change} where name = '${name}'`);
+
+  /** Which batches ran at the same time. */
+  const overlapping = (): Promise<{ one: string; other: string }[]> =>
+    world.rows(`select a.load_name as one, b.load_name as other from waybill.batch a join waybill.batch b
+                on a.load_name < b.load_name and a.started_at < b.finished_at and b.started_at < a.finished_at order by 1, 2`);
+
+  test('runs loads in the order of their tables, a whole warehouse from source to services', async () => {
+    world = await World.create(
+      server,
+      PROJECT({
+        loads: {},
+        // Named the wrong way round: the tables know better.
+        session: '{ loads: ["services.*", "core.*", "acquisition.*"] }',
+        source: 'create table item (id bigint not null); insert into item select generate_series(1, 300)',
+        files: {
+          'loads/acquisition/item.yaml': itemFile({}),
+          'loads/core/thing.yaml': `
+kind: core
+connection: warehouse
+inputs: [ acq.item ]
+stages: [ { name: rows, sql: "insert into core.thing (id, batch_id) select i.id, :batch_id from {{ acq.item }} i" } ]
+outputs: [ core.thing ]
+`,
+          'loads/services/count.yaml': `
+kind: services
+connection: warehouse
+consumes: [ core.thing ]
+stages: [ { name: rows, sql: "insert into core.counted (n, batch_id) select count(*), :batch_id from {{ core.thing }} t" } ]
+outputs: [ core.counted ]
+`,
+        },
+        warehouse: `create table acq.item (id bigint, batch_id bigint not null, ngdw_id bigserial);
+          create table core.thing (id bigint, batch_id bigint not null); create table core.counted (n bigint, batch_id bigint not null);`,
+      }),
+    );
+    await world.worker();
+    const first = await run();
+    expect(first).toMatchObject({ ok: true, result: { session: 'nightly', status: 'finished' } });
+    expect(
+      first.ok && first.result.loads.map(({ load, status, rowsWritten }) => ({ load, status, rowsWritten })),
+    ).toEqual([
+      { load: 'acquisition.item', status: 'finished', rowsWritten: 300 },
+      { load: 'core.thing', status: 'finished', rowsWritten: 300 },
+      { load: 'services.count', status: 'finished', rowsWritten: 1 },
+    ]);
+    expect(await world.rows('select load_name, requested_by from waybill.batch order by started_at')).toEqual(
+      ['acquisition.item', 'core.thing', 'services.count'].map((load_name) => ({
+        load_name,
+        requested_by: 'session nightly',
+      })),
+    );
+    expect(await overlapping()).toEqual([]);
+    const second = await run();
+    expect(second.ok && byName(second.result.loads)).toEqual({
+      'acquisition.item': 'nothing',
+      'core.thing': 'nothing',
+      'services.count': 'nothing',
+    });
+    expect(await world.rows('select n from core.counted')).toEqual([{ n: '300' }]);
+  });
+
+  test('runs side by side what does not depend on each other, and keeps `needs`', async () => {
+    world = await World.create(
+      server,
+      PROJECT({ loads: { a: '', b: '', c: 'needs: [core.a, core.b]' }, session: '{ loads: [core.*] }' }),
+    );
+    await world.worker();
+    await world.warehouse.query('update core.tempo set seconds = 1');
+    expect(await run()).toMatchObject({ ok: true });
+    expect(await overlapping()).toEqual([{ one: 'core.a', other: 'core.b' }]);
+    expect(
+      await world.value(`select (select started_at from waybill.batch where load_name = 'core.c')
+                              >= (select max(finished_at) from waybill.batch where load_name <> 'core.c')`),
+    ).toBe(true);
+  });
+
+  test('a failure skips what depends on it, and only that; the session fails and names it; the next one goes on', async () => {
+    world = await World.create(
+      server,
+      PROJECT({
+        loads: { a: '', b: 'needs: [core.a]', c: 'needs: [core.b]', d: '', e: 'needs: [core.d]' },
+        session: '{ loads: [core.*] }',
+      }),
+    );
+    await world.worker();
+    await set('a', 'broken = 1');
+    await set('d', 'seconds = 1');
+    const failed = await run();
+    expect(failed).toMatchObject({
+      ok: false,
+      type: 'LoadFailed',
+      message: 'core.a failed; 2 that need it skipped',
+    });
+    expect(!failed.ok && byName(failed.loads)).toEqual({
+      'core.a': 'failed',
+      'core.b': 'skipped',
+      'core.c': 'skipped',
+      'core.d': 'finished',
+      'core.e': 'finished',
+    });
+    expect(!failed.ok && failed.loads[0]!.error).toMatchObject({
+      type: 'Database',
+      message: 'chunk 1 of 1: division by zero (SQLSTATE 22012)',
+    });
+    expect(!failed.ok && failed.loads[2]!.error?.message).toBe('needs core.b');
+    await set('a', 'broken = 0');
+    const mended = await run();
+    expect(mended.ok && byName(mended.result.loads)).toEqual({
+      'core.a': 'finished',
+      'core.b': 'finished',
+      'core.c': 'finished',
+      'core.d': 'nothing',
+      'core.e': 'nothing',
+    });
+    for (const name of ['a', 'b', 'c', 'd', 'e']) {
+      expect(await world.value(`select array_agg(id order by id)::text from core.${name}`), name).toBe('{1,2}');
+    }
+  });
+
+  test('leaves disabled loads out, and takes only the loads that it names', async () => {
+    world = await World.create(
+      server,
+      PROJECT({
+        loads: { a: '', b: 'enabled: false', c: 'needs: [core.b]', d: '' },
+        session: '{ loads: [core.a, core.b, core.c] }',
+      }),
+    );
+    await world.worker();
+    const end = await run();
+    expect(end.ok && byName(end.result.loads)).toEqual({ 'core.a': 'finished', 'core.c': 'finished' });
+    expect(await world.states('core.d')).toEqual([]);
+    expect(await world.run('core.b')).toMatchObject({ ok: false, type: 'Refused', message: 'core.b is disabled' });
+  });
+
+  test('waits for a load that somebody else runs, and then runs it for what that run had not seen', async () => {
+    world = await World.create(
+      server,
+      PROJECT({ loads: { a: '', b: 'needs: [core.a]' }, session: '{ loads: [core.*] }' }),
+    );
+    await world.worker();
+    await set('a', 'seconds = 4');
+    const own = await world.start('core.a');
+    await until(
+      async () =>
+        (await world.value(`select count(*) from pg_stat_activity where query like '%pg_sleep%' and state = 'active'
+                                                and application_name like 'waybill % lane %' and datname = current_database()`)) !==
+        '0',
+      90,
+    );
+    await world.warehouse.query('insert into acq.a values (3)');
+    const handle = await start();
+    await until(async () => (await handle.query(sessionProgressQuery)).loads[0]?.status === 'running', 90);
+    expect(await world.states('core.b')).toEqual([]);
+    await set('a', 'seconds = 0');
+    expect(await ended(own)).toMatchObject({ ok: true, result: { rowsWritten: 2 } });
+    const end = await sessionEnd(handle);
+    expect(end).toMatchObject({
+      ok: true,
+      result: {
+        loads: [
+          { load: 'core.a', status: 'finished', rowsWritten: 1 },
+          { load: 'core.b', status: 'finished' },
+        ],
+      },
+    });
+    expect(await world.value('select array_agg(id order by id)::text from core.a')).toBe('{1,2,3}');
+  });
+
+  test('a cancelled session cancels its loads, which clean up, and starts no more', async () => {
+    world = await World.create(
+      server,
+      PROJECT({ loads: { a: '', b: '', c: 'needs: [core.a]' }, session: '{ loads: [core.*] }' }),
+    );
+    await world.worker();
+    await world.warehouse.query(`update core.tempo set seconds = 120 where name <> 'c'`);
+    const handle = await start();
+    await until(
+      async () =>
+        (await world.value(`select count(*) from pg_stat_activity where query like '%pg_sleep%' and state = 'active'
+                            and application_name like 'waybill % lane %' and datname = current_database()`)) === '2',
+      90,
+    );
+    expect((await handle.query(sessionProgressQuery)).loads).toMatchObject([
+      { load: 'core.a', status: 'running' },
+      { load: 'core.b', status: 'running' },
+      { load: 'core.c', status: 'waiting' },
+    ]);
+    await handle.cancel();
+    expect(await sessionEnd(handle)).toMatchObject({ ok: false, type: 'Canceled' });
+    expect(await world.rows('select load_name, state from waybill.batch order by 1')).toEqual([
+      { load_name: 'core.a', state: 'cancelled' },
+      { load_name: 'core.b', state: 'cancelled' },
+    ]);
+    expect(await world.value('select (select count(*) from core.a) + (select count(*) from core.b)')).toBe('0');
+    expect(await world.value('select count(*) from acq.a_processing')).toBe('2');
+    for (const name of ['a', 'b']) {
+      const { status } = await world.client.workflow.getHandle(`load/core.${name}`).describe();
+      expect(status.name).toBe('CANCELLED');
+    }
+    await world.warehouse.query('update core.tempo set seconds = 0');
+    expect(await run()).toMatchObject({ ok: true });
+  });
+
+  test('is known as session/<name>, refuses a second one beside it, and an unknown name', async () => {
+    world = await World.create(server, PROJECT({ loads: { a: '' }, session: '{ loads: [core.*] }' }));
+    await world.worker();
+    await set('a', 'seconds = 2');
+    const handle = await start();
+    expect(handle.workflowId).toBe('session/nightly');
+    await expect(start()).rejects.toThrow(/already started/);
+    expect(await sessionEnd(handle)).toMatchObject({ ok: true });
+    expect(await sessionEnd(await start('nigthly'))).toMatchObject({
+      ok: false,
+      type: 'Configuration',
+      message: 'there is no session nigthly',
+    });
+  });
+
+  test('shows itself in the Temporal UI: a table of its loads, and a summary on each of them', async () => {
+    world = await World.create(
+      server,
+      PROJECT({ loads: { a: '', b: 'needs: [core.a]' }, session: '{ loads: [core.*] }' }),
+    );
+    await world.worker();
+    await set('a', 'broken = 1');
+    await run();
+    const page = await details(world.client.workflow.getHandle('session/nightly'));
+    expect(page).toContain('**session nightly**');
+    expect(page).toContain('| core.a | failed: chunk 1 of 1: division by zero (SQLSTATE 22012) |');
+    expect(page).toContain('| core.b | skipped: needs core.a |');
+    const child = await world.client.workflow.getHandle('load/core.a').describe();
+    expect(await child.staticSummary()).toBe('load core.a of session nightly');
+  });
+});
+
+/** What the Temporal UI shows of a workflow under "User Metadata". */
+async function details(handle: WorkflowHandle): Promise<string> {
+  const metadata = await handle.query<{ currentDetails?: string }>('__temporal_workflow_metadata');
+  return metadata.currentDetails ?? '';
+}
+
+describe.each(servers)('the Temporal surface of a load, on $name', { timeout: 120_000 }, (server) => {
+  let world: World;
+  afterEach(() => world.close());
+
+  async function temporal(...args: string[]): Promise<string> {
+    const found = await findTemporal({ external: false });
+    if (found.kind !== 'binary') throw new Error('no temporal program');
+    const { stdout } = await promisify(execFile)(found.path, [
+      ...args,
+      '--address',
+      world.address,
+      '--namespace',
+      world.namespace,
+    ]);
+    return stdout;
+  }
+
+  const START = ['workflow', 'start', '--type', 'load', '--task-queue', 'waybill', '--workflow-id', 'load/core.flight'];
+
+  test('the plain `temporal` program starts a load, sees how it ends, and cancels one', async () => {
+    world = await World.create(server, PROJECT({ loads: { flight: '' }, session: '{ loads: [core.*] }' }));
+    await world.worker();
+    await temporal(...START, '--input', '{"load":"core.flight"}');
+    const result = await temporal('workflow', 'result', '--workflow-id', 'load/core.flight', '--output', 'json');
+    expect(JSON.parse(result)).toMatchObject({
+      status: 'COMPLETED',
+      result: { load: 'core.flight', status: 'finished', rowsWritten: 2 },
+    });
+    expect(await world.value('select array_agg(id order by id)::text from core.flight')).toBe('{1,2}');
+
+    await world.warehouse.query('insert into acq.flight values (3)');
+    await set('seconds = 120');
+    await temporal(...START, '--input', '{"load":"core.flight"}');
+    await until(async () => (await world.states('core.flight')).at(-1) === 'running', 90);
+    await expect(
+      temporal(...START, '--id-conflict-policy', 'Fail', '--input', '{"load":"core.flight"}'),
+    ).rejects.toThrow(/already/i);
+    await temporal('workflow', 'cancel', '--workflow-id', 'load/core.flight');
+    const handle = world.client.workflow.getHandle('load/core.flight');
+    await until(async () => (await handle.describe()).status.name !== 'RUNNING', 90);
+    expect((await handle.describe()).status.name).toBe('CANCELLED');
+    expect(await world.states('core.flight')).toEqual(['published', 'cancelled']);
+
+    await set('seconds = 0');
+    await temporal(...START, '--input', '{"load":"core.flight","requestedBy":"mary"}');
+    await until(async () => (await world.states('core.flight')).at(-1) === 'published', 90);
+    expect(await world.value('select requested_by from waybill.batch where batch_id = 3')).toBe('mary');
+  });
+
+  const set = (change: string): Promise<unknown> => world.warehouse.query(`update core.tempo set ${change}`);
+
+  test('the `temporal` program reads the progress of a load, and its cancel signal ends it as failed, of type Cancelled', async () => {
+    world = await World.create(server, PROJECT({ loads: { flight: '' }, session: '{ loads: [core.*] }' }));
+    await world.worker();
+    await set('seconds = 120');
+    await temporal(...START, '--input', '{"load":"core.flight"}');
+    const handle = world.client.workflow.getHandle('load/core.flight');
+    await until(async () => (await handle.query(progressQuery)).phase === 'rows', 90);
+    const query = await temporal(
+      'workflow',
+      'query',
+      '--workflow-id',
+      'load/core.flight',
+      '--type',
+      'progress',
+      '--output',
+      'json',
+    );
+    expect(JSON.parse(query)).toMatchObject({
+      queryResult: [
+        { load: 'core.flight', phase: 'rows', state: 'running', batch: { connection: 'warehouse', batchId: '1' } },
+      ],
+    });
+    await temporal(
+      'workflow',
+      'signal',
+      '--workflow-id',
+      'load/core.flight',
+      '--name',
+      'cancel',
+      '--input',
+      '{"requestedBy":"joe"}',
+    );
+    expect(await ended(handle as Awaited<ReturnType<World['start']>>)).toMatchObject({
+      ok: false,
+      type: 'Cancelled',
+      message: 'cancelled by joe',
+    });
+    expect(await world.states('core.flight')).toEqual(['cancelled']);
+  });
+
+  test('loads can be searched for by name, kind, state, batch and rows', async () => {
+    world = await World.create(server, PROJECT({ loads: { flight: '', other: '' }, session: '{ loads: [core.*] }' }));
+    await world.worker();
+    expect(await world.run('core.flight')).toMatchObject({ ok: true });
+    await world.warehouse.query(`update core.tempo set broken = 1 where name = 'other'`);
+    expect(await world.run('core.other')).toMatchObject({ ok: false });
+    const search = async (query: string): Promise<string[]> => {
+      const found: string[] = [];
+      for await (const { workflowId } of world.client.workflow.list({ query })) found.push(workflowId);
+      return found;
+    };
+    const flight = `WaybillLoad = 'core.flight' and WaybillKind = 'core' and WaybillState = 'published' and WaybillBatchId = 1 and WaybillRows = 2`;
+    await until(async () => (await search(flight)).length > 0, 90);
+    expect(await search(flight)).toEqual(['load/core.flight']);
+    await until(async () => (await search(`WaybillState = 'failed'`)).length > 0, 90);
+    expect(await search(`WaybillState = 'failed' and WaybillBatchId = 2`)).toEqual(['load/core.other']);
+    expect(await search('WaybillRows = 0')).toEqual([]);
+  });
+
+  test('the page of a load in the Temporal UI is a table of its stages, with why it failed', async () => {
+    world = await World.create(server, PROJECT({ loads: { flight: '' }, session: '{ loads: [core.*] }' }));
+    await world.worker();
+    await set('broken = 1');
+    const handle = await world.start('core.flight');
+    expect(await ended(handle)).toMatchObject({ ok: false });
+    const failed = await details(handle);
+    expect(failed).toContain('**core.flight** · batch 1');
+    expect(failed).toContain('(failed)');
+    expect(failed).toContain('**Database**: chunk 1 of 1: division by zero (SQLSTATE 22012)');
+    expect(failed).toContain('Next: ');
+    await set('broken = 0');
+    const again = await world.start('core.flight');
+    expect(await ended(again)).toMatchObject({ ok: true });
+    const page = await details(again);
+    expect(page).toMatch(/\|\s*\|\s*stage\s*\|\s*chunks\s*\|\s*rows\s*\|\s*lanes\s*\|/);
+    expect(page).toMatch(/\| ✔ \| rows \| 1 \/ 1 \| 2 \|/);
+    expect(page).toContain('(published)');
+  });
+});
