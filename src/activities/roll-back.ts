@@ -46,14 +46,14 @@ async function emptyOutputs(database: Database, tables: string[], batchId: strin
   let rows = 0;
   for (let left = tables; left.length > 0;) {
     const again: string[] = [];
-    let failure: unknown;
+    let failure: Error | undefined;
     for (const table of left) {
       try {
         const before = rows;
         rows += await emptyOutput(database, table, batchId, (n) => report({ table, rows: before + n }));
       } catch (error) {
         if (!mayPassLater(error, database)) throw error;
-        failure ??= error;
+        failure ??= error as Error;
         again.push(table);
       }
     }
@@ -80,7 +80,7 @@ async function emptyOutput(
     const groups = await planDeletion(database, table, batchId);
     if (groups.length === 0) return rows;
     const before = rows;
-    let failure: unknown;
+    let failure: Error | undefined;
     for (const group of groups) {
       try {
         rows += await database.transaction((session) =>
@@ -89,7 +89,7 @@ async function emptyOutput(
         progress(rows);
       } catch (error) {
         if (!mayPassLater(error, database)) throw error;
-        failure ??= error; // rows of a later group may refer to these
+        failure ??= error as Error; // rows of a later group may refer to these
       }
     }
     if (failure !== undefined && rows === before) throw failure;

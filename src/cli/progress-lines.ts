@@ -32,7 +32,7 @@ export class ProgressLines {
     if (head !== look.load) this.say(look.load, head, '');
     for (const row of this.rows.of(look)) {
       if (row.total === undefined) continue;
-      const words = row.running ? '' : 'done: ';
+      const words = row.done === row.total ? 'done: ' : '';
       this.say(`${look.load} ${row.name}`, `${look.load} · ${row.name}: ${words}`, numbers(row));
     }
   }

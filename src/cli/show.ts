@@ -33,7 +33,7 @@ function head({ connection, batch, view, inputs, outputs }: BatchDetails): strin
     ['state', `${statusWords(view)}${batch.errorClass !== null && view.error ? ` (${batch.errorClass})` : ''}`],
     ['started', `${formatTime(view.started_at)}${batch.requestedBy === null ? '' : ` by ${batch.requestedBy}`}`],
     ['took', formatBetween(view.started_at, view.finished_at)],
-    ['rows', `${formatCount(view.rows_written)} written, ${formatCount(view.rows_read)} read`],
+    ['rows', `${formatCount(view.rows_written)} written${readWords(view.rows_read)}`],
     ['redoes', batch.reprocessOf === null ? null : `batch ${batch.reprocessOf}`],
     ['window', windowWords(batch.windowFrom, batch.windowTo)],
     ['from', lineage(inputs)],
@@ -45,6 +45,8 @@ function head({ connection, batch, view, inputs, outputs }: BatchDetails): strin
     '\n',
   );
 }
+
+const readWords = (rows: number | null): string => (rows === null ? '' : `, ${formatCount(rows)} read`);
 
 function windowWords(from: string | null, to: string | null): string | null {
   if (from === null && to === null) return null;
@@ -116,10 +118,12 @@ function chunks({ troubledChunks, stages }: BatchDetails): string {
     .join('\n');
 }
 
-function events({ events }: BatchDetails): string {
+/** Who opened it also stands behind what came of that by itself: said once. */
+function events({ events, batch }: BatchDetails): string {
   return events
     .map(({ what, requestedBy, reason, happenedAt }) => {
-      const by = requestedBy === null ? '' : ` by ${requestedBy}`;
+      const again = requestedBy === batch.requestedBy && !['opened', 'cancel_requested'].includes(what);
+      const by = requestedBy === null || again ? '' : ` by ${requestedBy}`;
       return `${formatTime(happenedAt)}  ${what.replaceAll('_', ' ')}${by}${reason === null ? '' : ` (${reason})`}`;
     })
     .join('\n');

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
-import { NativeConnection, type NativeConnectionOptions, Runtime, Worker, DefaultLogger } from '@temporalio/worker';
+import { NativeConnection, type NativeConnectionOptions, Runtime, Worker, DefaultLogger, makeTelemetryFilterString } from '@temporalio/worker';
 import { Client, Connection } from '@temporalio/client';
+import type { Duration } from '@temporalio/common';
 import type { Logger } from 'pino';
 import { createActivities } from '../activities/activities.ts';
 import type { Engine } from '../activities/engine.ts';
@@ -24,6 +25,8 @@ export interface WorkerOptions {
   /** Milliseconds that an acquisition waits for transactions on its source. Default: 5 minutes. */
   settleLimitMs?: number;
   env?: NodeJS.ProcessEnv;
+  /** How long activities get to end by themselves after `stop`. Default 20 seconds. */
+  grace?: Duration;
 }
 
 export interface RunningWorker {
@@ -48,6 +51,10 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     runtimeInstalled = true;
     Runtime.install({
       shutdownSignals: [], // who started the worker hears signals: a cancelled run still needs it to roll back
+      // The native part's lines go the same way as ours, not past the log to standard error.
+      telemetryOptions: {
+        logging: { forward: {}, filter: makeTelemetryFilterString({ core: 'WARN', other: 'ERROR' }) },
+      },
       logger: new DefaultLogger('WARN', (entry) => log.warn({ temporal: entry.meta }, entry.message)),
     });
   }
@@ -88,7 +95,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     // A cancelled lane hears of it with its next heartbeat: the default of a minute is too late.
     maxHeartbeatThrottleInterval: '3 seconds',
     defaultHeartbeatThrottleInterval: '3 seconds',
-    shutdownGraceTime: GRACE,
+    shutdownGraceTime: options.grace ?? GRACE,
   });
   const done = worker.run().finally(async () => {
     await databases.close();
