@@ -9,6 +9,8 @@ const SOURCE_DOWN_SECONDS = 5;
 
 /** What is done for one chunk, inside the chunk's transaction. */
 export interface ChunkWork {
+  /** Gets what `run` needs from elsewhere, before the transaction begins. */
+  ready?(): Promise<void>;
   /** Runs it; how many rows it wrote, and read where that is known. Throws to have it rolled back. */
   run(session: Session, chunk: Chunk): Promise<{ rows: number; rowsRead: number | null }>;
   close(): Promise<void>;
@@ -45,6 +47,7 @@ export async function attemptChunk(session: Session, context: BatchContext, at: 
   const { database } = context;
   let chunk: Chunk | undefined;
   try {
+    await at.work.ready?.();
     const startedAt = new Date();
     const gate = await database.dialect.beginChunk(session, database, at);
     if (gate.state !== 'running') return await leave(session, { kind: 'fenced' });

@@ -20,11 +20,11 @@ export async function copyWork(engine: Engine, { database, batch }: BatchContext
   const key = await acquisitionKey(engine, definition);
   const table = database.dialect.quoteTable(target);
   const into = [...columns.map((column) => database.dialect.quoteName(column)), 'batch_id'];
-  const reader = new Reader(() => sourceDatabase.openSession(`waybill read ${batch.loadName}`));
+  const reader = new Reader(() => sourceDatabase.openSession(`waybill read ${batch.loadName}`, { reading: true }));
 
   return source.connection === database.connection
     ? { run: insertChunk, close: () => Promise.resolve() }
-    : { run: copyChunk, close: () => reader.close() };
+    : { ready: () => reader.ready(), run: copyChunk, close: () => reader.close() };
 
   async function copyChunk(session: Session, chunk: Chunk): Promise<Counts> {
     const select = selectOf(chunk);
@@ -73,6 +73,11 @@ class Reader {
   private session: Session | undefined;
 
   constructor(private readonly open: () => Promise<Session>) {}
+
+  /** Opens it beforehand: a chunk's transaction must not lie idle while a place on the source is waited for. */
+  async ready(): Promise<void> {
+    await ofSource(async () => (this.session ??= await this.open()));
+  }
 
   /** Runs `work` in a read-only transaction. */
   async use<T>(work: (session: Session) => Promise<T>): Promise<T> {

@@ -57,7 +57,7 @@ async function emptyOutputs(database: Database, tables: string[], batchId: strin
         again.push(table);
       }
     }
-    if (again.length === left.length) throw failure;
+    if (failure !== undefined && again.length === left.length) throw failure;
     left = again;
   }
   return rows;

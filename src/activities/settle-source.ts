@@ -35,7 +35,9 @@ export const settleSource =
         report({ waitingFor: open.slice(0, NAMED).map(nameOf) });
         if (Date.now() - started > most) throw stayedOpen(open, source.connection, most, at, batch.loadName);
         await Context.current().sleep(POLL_MS);
-        open = (await read()).filter((transaction) => keys.has(transaction.key));
+        const now = await read();
+        for (const transaction of now) if (transaction.prepared) keys.add(transaction.key); // it had another key before
+        open = now.filter((transaction) => keys.has(transaction.key));
       }
       return { waitedMs: Date.now() - started };
     } catch (error) {

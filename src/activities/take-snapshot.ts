@@ -3,7 +3,7 @@ import { recordEvent } from '../control/events.ts';
 import { passGate } from '../control/gate.ts';
 import { clearWanted, lockLanding, markWanted, unfinishedWriters } from '../control/landing.ts';
 import { readSnapshots, recordSnapshot, recordSnapshotLineage } from '../control/snapshots.ts';
-import type { Database, Holder, Session } from '../database/dialect.ts';
+import type { Database, Holder, LockResult, Session } from '../database/dialect.ts';
 import { processingName } from '../sql/processing-name.ts';
 import type { BatchReference } from '../workflows/messages.ts';
 import type { Engine } from './engine.ts';
@@ -22,7 +22,8 @@ export type SnapshotOutcome =
  * yields (0 of 5 at 0.7 s, always at 1.5 s: FACTS); short, because writers queue behind the wait.
  */
 const LOCK_WAIT_MS = 2_000;
-const PAUSE_BETWEEN_TRIES_MS = 500;
+/** Pauses between tries: as long as the last ones kept writers waiting, within these bounds. */
+const LEAST_PAUSE_MS = 20;
 const MOST_PAUSE_MS = 5_000;
 
 /** Renames the landing tables and puts empty twins in their places, all in one transaction, once. */
@@ -70,8 +71,9 @@ async function swapWhenLocked(
   inputs: string[],
 ): Promise<SnapshotOutcome> {
   let waitFirst: string | undefined;
-  for (let tries = 0; ; tries += 1) {
+  for (;;) {
     const session = await database.openSession(`waybill ${batch.batchId} snapshot`);
+    const began = Date.now();
     try {
       await session.begin();
       const outcome = await passGate(session, database, batch.batchId, ['running'], () =>
@@ -91,8 +93,9 @@ async function swapWhenLocked(
     } finally {
       await session.close();
     }
-    // Writers get the table between two tries; the longer it lasts the more seldom we come.
-    await new Promise((resolve) => setTimeout(resolve, Math.min(MOST_PAUSE_MS, PAUSE_BETWEEN_TRIES_MS * (tries + 1))));
+    // Never the same twice: two that take turns would meet each time.
+    const pause = Math.min(MOST_PAUSE_MS, Math.max(LEAST_PAUSE_MS, Date.now() - began)) * (1 + Math.random());
+    await new Promise((resolve) => setTimeout(resolve, pause));
   }
 }
 
@@ -122,7 +125,7 @@ async function swapOnce(
       })),
     };
   }
-  const locks = await database.dialect.lockForSnapshot(session, missing, waitFirst, LOCK_WAIT_MS);
+  const locks = await lockAll(session, database, missing, waitFirst);
   if (!locks.locked) return { kind: 'locked out', waitingFor: locks.waitingFor, holders: locks.holders };
   for (const table of missing) {
     const identity = await database.dialect.swap(session, database, table);
@@ -142,3 +145,21 @@ async function swapOnce(
 const describeHolder = (holder: Holder): string =>
   `connection ${holder.connectionId} (${[holder.user, holder.application].filter(Boolean).join(', ') || 'unknown'}), ` +
   `${holder.ageSeconds ?? '?'} s`;
+
+/**
+ * Tries again at once for as long as one wait may last. Writers that insert into several inputs without pause are out of the
+ * way of all of them for moments only: with a pause after each try they kept a snapshot of two tables off for minutes.
+ */
+async function lockAll(
+  session: Session,
+  database: Database,
+  tables: string[],
+  waitFirst: string | undefined,
+): Promise<LockResult> {
+  const until = Date.now() + LOCK_WAIT_MS;
+  let locks = await database.dialect.lockForSnapshot(session, tables, waitFirst, LOCK_WAIT_MS);
+  while (!locks.locked && Date.now() < until) {
+    locks = await database.dialect.lockForSnapshot(session, tables, locks.waitingFor, LOCK_WAIT_MS);
+  }
+  return locks;
+}

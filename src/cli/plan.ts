@@ -34,14 +34,16 @@ function page(plan: LoadPreview): string {
   return parts.join('\n\n');
 }
 
+const goesOn = ({ does }: LoadPreview): boolean => does === 'new batch' || does === 'redo';
+
 function head(plan: LoadPreview): string {
   const lines = [`${plan.load} (${plan.kind}, connection ${plan.connection})`, `  ${VERDICTS[plan.does]}`];
-  lines.push(...plan.because.map((sentence) => `  ${plan.does === 'nothing' ? 'because' : 'first'}: ${sentence}`));
+  lines.push(...plan.because.map((sentence) => `  ${goesOn(plan) ? 'first' : 'why'}: ${sentence}`));
   if (plan.redoes !== null) lines.push(`  redoes: batch ${plan.redoes}`);
   for (const { table, batch, rows } of plan.removes) {
     lines.push(`  removes: ${plural(rows, 'row')} of batch ${batch} from ${table}`);
   }
-  for (const { table, taken } of plan.snapshot) {
+  for (const { table, taken } of goesOn(plan) ? plan.snapshot : []) {
     lines.push(`  snapshot: ${table}${taken === 'before' ? ', which is there already' : ''}`);
   }
   lines.push(...plan.refusals.map((refusal) => `  refused: ${refusal}`));

@@ -55,10 +55,13 @@ function statusTable(rows: LoadStatusRow[], project: Project, name: string | und
   return [table, ...(remarks.length > 0 ? ['', ...remarks] : [])].join('\n');
 }
 
-function remarksOf({ view, workflowRuns }: LoadStatusRow): string[] {
+function remarksOf({ view, workflow }: LoadStatusRow): string[] {
   const at = `${view.load}, batch ${view.batch_id}`;
-  if (workflowRuns === false) {
-    return [`${at}: no workflow works on it any more. next: waybill run ${view.load}`];
+  if (workflow === 'ended') {
+    return [`${at}: its workflow has ended without finishing it\n  next: waybill run ${view.load} does it again`];
+  }
+  if (workflow === 'unknown') {
+    return [`${at}: Temporal does not know its workflow\n  next: waybill plan ${view.load} says what a start does`];
   }
   if (view.error === null) return [];
   const next = view.error.next === null ? '' : `\n  next: ${view.error.next}`;

@@ -12,8 +12,8 @@ import type { BatchView } from './views.ts';
 export interface LoadStatusRow {
   view: BatchView;
   connection: string;
-  /** Whether the load's workflow runs; undefined: not asked, or Temporal does not answer. */
-  workflowRuns: boolean | undefined;
+  /** Of a batch that is not over: what Temporal says of the load's workflow; undefined: not asked, or no answer. */
+  workflow: 'runs' | 'ended' | 'unknown' | undefined;
 }
 
 /** The newest batch of each load, of one load, or of a session's loads, by load name. Loads that never ran are left out. */
@@ -27,7 +27,7 @@ export async function readStatus(context: ClientContext, name?: string): Promise
       const batches = await readLatest(database, named?.kind === 'load' ? named.name : undefined);
       for (const batch of batches) {
         if (wanted && !wanted.has(batch.loadName)) continue;
-        rows.push({ view: await readBatchView(database, batch), connection, workflowRuns: undefined });
+        rows.push({ view: await readBatchView(database, batch), connection, workflow: undefined });
       }
     } catch (error) {
       throw databaseFailure(database, error);
@@ -50,7 +50,7 @@ async function askTemporal(context: ClientContext, rows: LoadStatusRow[]): Promi
     const client = await context.temporal();
     for (const row of open) {
       const run = await describeRun(context, client, loadWorkflowId(row.view.load));
-      row.workflowRuns = run?.status === 'RUNNING';
+      row.workflow = run === undefined ? 'unknown' : run.status === 'RUNNING' ? 'runs' : 'ended';
     }
   });
 }

@@ -97,7 +97,7 @@ function summarize(named: Named, error: unknown): ErrorSummary & FailureDetails 
       type: 'WorkflowLost',
       message: `Temporal no longer knows the workflow that ran ${named.name}: its history was lost`,
       where: at,
-      next: `look at waybill status, then start it again: waybill run ${named.name}`,
+      next: named.kind === 'load' ? `waybill plan ${named.name} says what a start does now` : 'see: waybill status',
     };
   }
   const cause = error instanceof WorkflowFailedError ? error.cause : error;

@@ -136,11 +136,13 @@ export class Waybill {
     return applied;
   }
 
-  /** The SQL that `migrate` would run on an empty database, by connection. No database is asked. */
+  /** The SQL that `migrate` would run on an empty database, by connection. No database is asked, so no URL is needed. */
   async migrationScripts(): Promise<Record<string, string>> {
     const scripts: Record<string, string> = {};
-    for (const connection of writtenConnections(this.project)) {
-      scripts[connection] = await migrationScript(this.context.databases.get(connection), this.project.name);
+    for (const name of writtenConnections(this.project)) {
+      const connection = this.project.connections[name]!;
+      const unconnected = new Databases({ [name]: { ...connection, url: connection.url || 'postgres://nowhere' } });
+      scripts[name] = await migrationScript(unconnected.get(name), this.project.name);
     }
     return scripts;
   }

@@ -104,6 +104,8 @@ export type CursorKind = 'time' | 'number';
 /** A transaction on a source server, known by a key that no later transaction gets. */
 export interface OpenTransaction extends Holder {
   key: string;
+  /** Prepared for two-phase commit: until then it was open under another key. */
+  prepared: boolean;
 }
 
 /** A set of rows that a roll back deletes in one transaction. */
@@ -141,9 +143,10 @@ export interface Database {
   transaction<T>(work: (session: Session) => Promise<T>): Promise<T>;
   /**
    * A connection of its own for users' SQL; waits for a free place. `purpose` becomes the application name, by which a
-   * DBA finds it ("waybill 114 flights lane 2").
+   * DBA finds it ("waybill 114 flights lane 2"). `reading`: for a lane that writes elsewhere; such lanes have places of
+   * their own, so that two loads which copy in opposite directions never wait for each other.
    */
-  openSession(purpose: string, options?: { statementTimeoutMs?: number }): Promise<Session>;
+  openSession(purpose: string, options?: { statementTimeoutMs?: number; reading?: boolean }): Promise<Session>;
   /** A connection beyond `max_connections`, for a fence: it must never wait for what it is to end. Close it soon. */
   openAside(purpose: string): Promise<Session>;
   close(): Promise<void>;

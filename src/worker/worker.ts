@@ -1,5 +1,12 @@
 import { hostname } from 'node:os';
-import { NativeConnection, type NativeConnectionOptions, Runtime, Worker, DefaultLogger, makeTelemetryFilterString } from '@temporalio/worker';
+import {
+  NativeConnection,
+  type NativeConnectionOptions,
+  Runtime,
+  Worker,
+  DefaultLogger,
+  makeTelemetryFilterString,
+} from '@temporalio/worker';
 import { Client, Connection } from '@temporalio/client';
 import type { Duration } from '@temporalio/common';
 import type { Logger } from 'pino';

@@ -81,7 +81,7 @@ describe.each(servers)('Waybill as a library on $name', (server) => {
     expect(status).toBe('failed');
     expect(error).toMatchObject({ type: 'Terminated' });
     expect(error?.next).toContain('waybill run core.order');
-    expect(await waybill.status()).toMatchObject([{ view: { status: 'running' }, workflowRuns: false }]);
+    expect(await waybill.status()).toMatchObject([{ view: { status: 'running' }, workflow: 'ended' }]);
     expect(await waybill.plan('core.order')).toMatchObject({
       does: 'redo',
       redoes: '1',

@@ -161,7 +161,12 @@ checks:
     await world.warehouse.query(`truncate core.orders; alter sequence core.tries restart minvalue -9 start -9;
                                  insert into acq.orders table kept.orders`);
     const failed = await world.run('core.order');
-    expect(!failed.ok && failed.message).toBe('chunk 1 of 1: try again (SQLSTATE 40001) (3 attempts)');
+    expect(!failed.ok && failed.message).toBe(
+      'chunk 1 of 1: the SQL raised an exception of its own; its text stands in the ledger (SQLSTATE 40001) (3 attempts)',
+    );
+    expect(await world.value(`select error from waybill.batch where state = 'failed'`)).toBe(
+      'stage orders, chunk 1 of 1: try again (SQLSTATE 40001) (3 attempts)',
+    );
   });
 
   test('refuses a start while the load runs, and runs once when two start at once', async () => {

@@ -22,7 +22,10 @@ export async function cursorValue(session: Session, column: ColumnFacts, written
   return rows[0]!.value;
 }
 
-/** See `Dialect.windowEnd`. A `timestamp` without zone is taken in the source role's own time zone, as its writers do. */
+/**
+ * See `Dialect.windowEnd`. A `timestamp` without zone is taken in the source role's own time zone, as its writers do, but
+ * always in its standard time: at the end of summer the clock goes back over times that a window has already covered.
+ */
 export async function windowEnd(
   session: Session,
   table: string,
@@ -64,12 +67,18 @@ async function timeEnd(
   const { rows } = await session.query<{ end: string }>(sql`
     select least((date_trunc('second', t) + extract(microseconds from t)::bigint % 1000000 / ${step}::bigint * ${step}::bigint
                   * interval '1 microsecond')::${type}, ${until}::${type})::text as ${raw('"end"')}
-    from (select (clock_timestamp() - ${lagMs / 1000}::float8 * interval '1 second')::${raw(zoned(column))} as t) now`);
+    from (select ${raw(zoned(column, lagMs))} as t) now`);
   return rows[0]?.end ?? null;
 }
 
-const zoned = (column: ColumnFacts): string =>
-  column.type.endsWith('with time zone') ? 'timestamptz' : 'timestamp without time zone';
+/** The clock less the lag, as the column's writers would write it. */
+function zoned(column: ColumnFacts, lagMs: number): string {
+  const clock = `(clock_timestamp() - ${Number(lagMs)} * interval '1 millisecond')`;
+  if (column.type.endsWith('with time zone')) return clock;
+  const ahead = (of: string): string => `(${of})::timestamp - (${of}) at time zone 'UTC'`;
+  const solstice = (month: number): string => `make_timestamptz(extract(year from now())::int, ${month}, 1, 0, 0, 0)`;
+  return `${clock} at time zone 'UTC' + least(${[clock, solstice(1), solstice(7)].map(ahead).join(', ')})`;
+}
 
 /**
  * Every transaction holds a lock on its virtual id until it ends, and everybody may see those: the same list that CREATE
@@ -79,12 +88,13 @@ const zoned = (column: ColumnFacts): string =>
 export async function openTransactions(session: Session): Promise<OpenTransaction[]> {
   const { rows } = await session.query<{
     key: string;
+    prepared: boolean;
     pid: number;
     user_name: string | null;
     application_name: string | null;
     age: number | null;
   }>(sql`
-    select l.virtualtransaction as key, l.pid, a.usename as user_name, a.application_name,
+    select l.virtualtransaction as key, false as prepared, l.pid, a.usename as user_name, a.application_name,
       extract(epoch from clock_timestamp() - a.xact_start)::int as age
     from pg_locks l join pg_stat_activity a on a.pid = l.pid
     where l.locktype = 'virtualxid' and l.granted and l.pid <> pg_backend_pid()
@@ -92,11 +102,12 @@ export async function openTransactions(session: Session): Promise<OpenTransactio
       and coalesce(a.backend_type, 'client backend') = 'client backend'
       and a.application_name not like 'waybill read %'
     union all
-    select 'prepared ' || p.gid, null, p.owner, 'prepared transaction ' || p.gid,
+    select 'prepared ' || p.gid, true, null, p.owner, 'prepared transaction ' || p.gid,
       extract(epoch from clock_timestamp() - p.prepared)::int
     from pg_prepared_xacts p where p.database = current_database()`);
   return rows.map((row) => ({
     key: row.key,
+    prepared: row.prepared,
     connectionId: String(row.pid ?? ''),
     user: row.user_name,
     application: row.application_name,

@@ -20,6 +20,7 @@ export class PostgresDatabase implements Database {
   readonly lanePlaces: number;
   private readonly control: pg.Pool;
   private readonly places: Places;
+  private readonly readingPlaces: Places;
   private readonly config: pg.ClientConfig;
 
   constructor(definition: ConnectionDefinition) {
@@ -27,6 +28,7 @@ export class PostgresDatabase implements Database {
     this.controlSchema = definition.controlSchema;
     this.lanePlaces = Math.max(1, definition.maxConnections - CONTROL_CONNECTIONS);
     this.places = new Places(this.lanePlaces);
+    this.readingPlaces = new Places(this.lanePlaces);
     this.config = clientConfig(definition);
     this.control = new pg.Pool({
       ...this.config,
@@ -69,8 +71,12 @@ export class PostgresDatabase implements Database {
     }
   }
 
-  async openSession(purpose: string, options: { statementTimeoutMs?: number } = {}): Promise<Session> {
-    await this.places.take();
+  async openSession(
+    purpose: string,
+    options: { statementTimeoutMs?: number; reading?: boolean } = {},
+  ): Promise<Session> {
+    const places = options.reading ? this.readingPlaces : this.places;
+    await places.take();
     const client = new pg.Client({ ...this.config, application_name: purpose.slice(0, 63) });
     client.on('error', () => undefined); // the statement in flight rejects; idle ones fail at their next use
     try {
@@ -79,12 +85,12 @@ export class PostgresDatabase implements Database {
         await client.query(`set statement_timeout = ${Math.max(1, Math.floor(options.statementTimeoutMs))}`);
       }
     } catch (error) {
-      this.places.give();
+      places.give();
       cut(client);
       throw connectionError(this.connection, error);
     }
     return new PostgresSession(client, String(processId(client)), async (broken) => {
-      this.places.give();
+      places.give();
       if (broken) cut(client);
       else await client.end().catch(() => undefined);
     });

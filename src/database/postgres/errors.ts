@@ -80,6 +80,9 @@ function kindOf(failure: ServerError): ErrorFacts['kind'] {
 /** Classes whose messages name objects and settings, never values of rows. */
 const OPEN_CLASSES = new Set(['08', '25', '28', '3D', '3F', '40', '42', '53', '54', '55', '57', '58']);
 
+/** Errors of the other classes whose message can do without a value: only then is it passed on. */
+const WITHOUT_VALUES = new Set(['22001', '22003', '22008', '22012']);
+
 /** What the commonest errors of the other classes are called; the rest go by their SQLSTATE. */
 const CALLED: Record<string, string> = {
   '22001': 'value too long for its type',
@@ -110,6 +113,8 @@ function safeMessage(failure: ServerError): string {
     return `the SQL raised an exception of its own; its text stands in the ledger${suffix}`;
   }
   if (OPEN_CLASSES.has(code.slice(0, 2))) return `${failure.message}${suffix}`;
+  // The server's own words say more (`value too long for type character varying(3)`) where they quote nothing.
+  if (WITHOUT_VALUES.has(code) && !/["'«»„“”‘’「」]/.test(failure.message)) return `${failure.message}${suffix}`;
   const names = [
     failure.constraint && `constraint ${failure.constraint}`,
     failure.table && `table ${[failure.schema, failure.table].filter(Boolean).join('.')}`,

@@ -3,35 +3,41 @@ import type { ColumnFacts } from '../dialect.ts';
 type Typed = Pick<ColumnFacts, 'type' | 'castType'>;
 
 const WHOLE = ['smallint', 'integer', 'bigint'];
-/** Decimal digits that a floating-point type holds of whole numbers exactly. */
-const FLOATS: Record<string, string[]> = { real: ['smallint'], 'double precision': ['smallint', 'integer', 'real'] };
-const STAMP = 'timestamp without time zone';
+const NUMBERS = [...WHOLE, 'numeric', 'real', 'double precision'];
+/** Numbers that a floating-point type holds exactly. */
+const FLOATS: Record<string, string[]> = {
+  real: ['smallint', 'real'],
+  'double precision': ['smallint', 'integer', 'real', 'double precision'],
+};
+const TIMESTAMP = /^timestamp/;
+const TIME = /^time\b/;
 const ZONED = 'timestamp with time zone';
 
 /**
- * How a server would change a value of `source` on its way into `target` without an error: rounding, a dropped time zone.
- * Undefined: it takes every value as it is, or refuses it aloud.
+ * How COPY would change a value of `source` on its way into `target` without an error: rounding, a dropped time zone.
+ * Undefined: the server takes every value as it is, or refuses it aloud (test/copy/narrowing.test.ts asks it).
  */
 export function narrowing(source: Typed, target: Typed): string | undefined {
   const [from, to] = [source.castType, target.castType];
-  if (to === 'numeric') return roundsDecimals(source, target);
-  const exact = FLOATS[to];
-  if (exact && from !== to && [...WHOLE, 'numeric', 'real', 'double precision'].includes(from) && !exact.includes(from))
-    return 'would be rounded';
-  if (from === ZONED && [STAMP, 'date', 'time without time zone'].includes(to)) return 'would lose its time zone';
-  if (from === 'time with time zone' && to === 'time without time zone') return 'would lose its time zone';
-  if ([STAMP, 'date'].includes(from) && to === ZONED) return 'has no time zone, and one would be guessed';
-  if (from === STAMP && to === 'date') return 'would lose its time of day';
-  if (from === STAMP && to === 'time without time zone') return 'would lose its date';
+  if (NUMBERS.includes(from)) {
+    if (/^(date|time|interval)/.test(to)) return 'would be taken for a date or a time';
+    if (to === 'numeric') return roundsDecimals(source, target);
+    return FLOATS[to]?.includes(from) === false ? 'would be rounded' : undefined;
+  }
+  if (TIMESTAMP.test(from) && TIME.test(to)) return 'would lose its date';
+  if (TIMESTAMP.test(from) && to === 'date') return 'would lose its time of day';
+  if (from.endsWith('with time zone') && to.endsWith('without time zone')) return 'would lose its time zone';
+  if (['timestamp without time zone', 'date'].includes(from) && to === ZONED)
+    return 'has no time zone, and one would be guessed';
+  if (from === 'time without time zone' && to === 'time with time zone')
+    return 'has no time zone, and one would be guessed';
   const digits = digitsOf(target);
-  if (digits < digitsOf(source)) return `would be rounded to ${digits} digits of a second`;
-  return undefined;
+  return digits < digitsOf(source) ? `would be rounded to ${digits} digits of a second` : undefined;
 }
 
 function roundsDecimals(source: Typed, target: Typed): string | undefined {
   const kept = scaleOf(target);
   if (kept === undefined || WHOLE.includes(source.castType)) return undefined;
-  if (!['numeric', 'real', 'double precision'].includes(source.castType)) return undefined;
   const given = scaleOf(source);
   return given !== undefined && given <= kept ? undefined : `would be rounded to ${kept} decimals`;
 }

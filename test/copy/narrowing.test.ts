@@ -1,0 +1,93 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { copyRows } from '../../src/copy/copy-rows.ts';
+import { agreesInBinary } from '../../src/database/postgres/copy.ts';
+import { narrowing } from '../../src/database/postgres/narrowing.ts';
+import { servers } from '../servers.ts';
+import { Ends } from './ends.ts';
+
+/** Types, each with values that a narrower one would have to change. */
+const SAMPLES: Record<string, string[]> = {
+  smallint: ['-32768', '7'],
+  integer: ['2147483647', '16777217'],
+  bigint: ['9223372036854775807', '9007199254740993'],
+  real: ['0.1', '3.4e38', '1e-40'],
+  'double precision': ['0.1', '1.2345678901234567', '5e-324', '1e300'],
+  numeric: ['0.1', '12345678901234567890.123456789012345678'],
+  'numeric(12,4)': ['0.1234', '-12345678.9999'],
+  'numeric(10,2)': ['0.12', '-12345678.99'],
+  'numeric(8)': ['1', '-12345678'],
+  text: ['plain'],
+  'character varying(5)': ['five5'],
+  boolean: ['true'],
+  date: ['2026-03-29', '0044-03-15 BC'],
+  'timestamp without time zone': ['2026-03-29 01:30:00.123456'],
+  'timestamp(3) without time zone': ['2026-03-29 01:30:00.123'],
+  'timestamp with time zone': ['2026-03-29 01:30:00.123456+02'],
+  'timestamp(0) with time zone': ['2026-03-29 01:30:01+02'],
+  'time without time zone': ['23:59:59.999999'],
+  'time(0) without time zone': ['23:59:59'],
+  'time with time zone': ['23:59:59.999999+03'],
+  interval: ['1 day 00:00:01.123456'],
+  'interval(2)': ['1 day 00:00:01.12'],
+};
+
+const typed = (type: string): { type: string; castType: string } => ({
+  type,
+  castType: type.replace(/\(\d+(,\d+)?\)/, ''),
+});
+
+describe.each(servers)('values on their way into another type, on $name', { timeout: 120_000 }, (server) => {
+  let ends: Ends;
+  beforeAll(async () => {
+    ends = await Ends.create(server);
+    await ends.sql('source', `set timezone = 'Asia/Tokyo'`);
+  });
+  afterAll(() => ends.close());
+
+  /** What COPY makes of the samples: `kept`, `changed`, or `refused` by the server, loudly. */
+  async function copied(from: string, into: string): Promise<'kept' | 'changed' | 'refused'> {
+    const values = SAMPLES[from]!.map((value) => `(null::int, '${value}'::${from})`).join(', ');
+    await ends.sql('target', 'drop table if exists t');
+    await ends.sql('target', `create table t (n int, v ${into})`);
+    const [source, target] = [await ends.begin('source'), await ends.begin('target')];
+    const format = agreesInBinary([{ source: typed(from).castType, target: typed(into).castType }]) ? 'binary' : 'text';
+    try {
+      await copyRows(source, target, {
+        select: `select * from (values ${values}) s(n, v)`,
+        table: 't',
+        columns: ['n', 'v'],
+        format,
+      });
+      await target.commit();
+    } catch {
+      return 'refused';
+    } finally {
+      source.destroy();
+      target.destroy();
+    }
+    const expected = SAMPLES[from]!.map((value) => `('${value}'::${from})`).join(', ');
+    // Back in its own type, by its text or by a cast, a value that was kept is the value that it was.
+    for (const back of [`t.v::text::${from}`, `t.v::${from}`]) {
+      const [found] = await ends
+        .sql(
+          'target',
+          `select (select count(*) from (values ${expected}) e(v) where not exists
+             (select 1 from t where (${back})::text = e.v::text)) as changed`,
+        )
+        .catch(() => []);
+      if (found?.['changed'] === '0') return 'kept';
+    }
+    return 'changed';
+  }
+
+  test.each(Object.keys(SAMPLES))('%s: what would be changed without a word is refused beforehand', async (from) => {
+    const wrong: string[] = [];
+    for (const into of Object.keys(SAMPLES)) {
+      const said = narrowing(typed(from), typed(into));
+      const happens = await copied(from, into);
+      if (happens === 'changed' && said === undefined) wrong.push(`${from} into ${into} changes values`);
+      if (from === into && said !== undefined) wrong.push(`${from} into itself: ${said}`);
+    }
+    expect(wrong).toEqual([]);
+  });
+});
