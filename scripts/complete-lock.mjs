@@ -3,7 +3,9 @@
  * platform (a mirror, as a rule) makes `npm install` write a lock that `npm ci` then refuses as incomplete. Run it after
  * each `npm install` that changed the lock: node scripts/complete-lock.mjs
  */
+import console from 'node:console';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { URL } from 'node:url';
 
 const FILE = new URL('../package-lock.json', import.meta.url);
 const OS = {

@@ -1,3 +1,4 @@
+import { Context } from '@temporalio/activity';
 import { getBatch, type Batch } from '../control/batch.ts';
 import { recordEvent } from '../control/events.ts';
 import { passGate } from '../control/gate.ts';
@@ -95,7 +96,7 @@ async function swapWhenLocked(
     }
     // Never the same twice: two that take turns would meet each time.
     const pause = Math.min(MOST_PAUSE_MS, Math.max(LEAST_PAUSE_MS, Date.now() - began)) * (1 + Math.random());
-    await new Promise((resolve) => setTimeout(resolve, pause));
+    await Context.current().sleep(pause); // ends at once when the worker stops
   }
 }
 

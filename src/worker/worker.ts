@@ -8,7 +8,6 @@ import {
   makeTelemetryFilterString,
 } from '@temporalio/worker';
 import { Client, Connection } from '@temporalio/client';
-import type { Duration } from '@temporalio/common';
 import type { Logger } from 'pino';
 import { createActivities } from '../activities/activities.ts';
 import type { Engine } from '../activities/engine.ts';
@@ -32,8 +31,8 @@ export interface WorkerOptions {
   /** Milliseconds that an acquisition waits for transactions on its source. Default: 5 minutes. */
   settleLimitMs?: number;
   env?: NodeJS.ProcessEnv;
-  /** How long activities get to end by themselves after `stop`. Default 20 seconds. */
-  grace?: Duration;
+  /** Milliseconds that activities get to end by themselves after `stop`. Default 20,000. */
+  graceMs?: number;
 }
 
 export interface RunningWorker {
@@ -45,7 +44,7 @@ export interface RunningWorker {
 }
 
 /** How long activities get to end by themselves after `stop`, before they are cancelled. */
-const GRACE = '20 seconds';
+const GRACE_MS = 20_000;
 
 let runtimeInstalled = false;
 
@@ -102,7 +101,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     // A cancelled lane hears of it with its next heartbeat: the default of a minute is too late.
     maxHeartbeatThrottleInterval: '3 seconds',
     defaultHeartbeatThrottleInterval: '3 seconds',
-    shutdownGraceTime: options.grace ?? GRACE,
+    shutdownGraceTime: options.graceMs ?? GRACE_MS,
   });
   const done = worker.run().finally(async () => {
     await databases.close();

@@ -27,6 +27,8 @@ export class StageLanes {
   private readonly slices = new Map<number, number>();
   private drained = false;
   private failure: Error | undefined;
+  /** That chunks failed, as the ledger has it; thrown when no lane says more. */
+  private unsaid: Error | undefined;
   /** Counts what happened, so that a wait misses nothing. */
   private changes = 0;
   /** Stop flags in the ledger: how many lanes may go on; undefined: none is set. */
@@ -60,7 +62,8 @@ export class StageLanes {
       if (this.failure !== undefined) throw this.failure;
     }
     await condition(() => this.running.size === 0 || this.failure !== undefined);
-    if (this.failure !== undefined) throw this.failure;
+    const failure = this.failure ?? this.unsaid;
+    if (failure !== undefined) throw failure;
   }
 
   /** Sets the stop flags, where they differ from what is wanted. */
@@ -118,8 +121,9 @@ export class StageLanes {
     } else if (result.end === 'fenced') {
       this.failure ??= failureOf({ type: FAILURE.fenced, message: 'the batch was fenced by somebody else', where });
     } else if (stage.failed > 0) {
-      // The lane that met the failure died before it could say so.
-      this.failure ??= failureOf({
+      // The lane that met the failure is about to say so, or died before it could.
+      this.drained = true;
+      this.unsaid ??= failureOf({
         type: FAILURE.database,
         message: `${stage.failed} of ${stage.planned ?? '?'} chunks failed`,
         where,

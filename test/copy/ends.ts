@@ -21,7 +21,7 @@ export class Ends {
     const open = async (n: 0 | 1, name: 'source' | 'target'): Promise<PostgresDatabase> =>
       new PostgresDatabase({
         name,
-        url: await through(fresh[n]!.url, name),
+        url: await through(fresh[n].url, name),
         scheme: 'postgres',
         maxConnections: 6,
         controlSchema: 'waybill',

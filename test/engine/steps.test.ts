@@ -76,7 +76,7 @@ after:
       DIARY(30, {
         sql: `insert into core.orders (id, customer, amount, batch_id)
               select o.id, o.customer, o.amount * 2, :batch_id from {{ acq.orders }} o;
-              ${write('chunk')} from (select 1 from {{ acq.orders }} o limit 1) once`,
+              ${write('chunk')} from {{ acq.orders }} o where o.id = 1`,
         yaml: `
 params: { word: "it's :batch_id", number: 41, half: 0.5, yes: true, nothing: null }
 before: |
@@ -120,7 +120,7 @@ checks: [ { name: mine, sql: "select count(*) from core.diary where batch_id = :
       DIARY(20, {
         sql: `insert into core.orders (id, customer, amount, batch_id)
               select o.id, o.customer, o.amount * 2, :batch_id from {{ acq.orders }} o;
-              ${write} from (select 1 from {{ acq.orders }} o limit 1) once`,
+              ${write} from {{ acq.orders }} o where o.id = 1`,
         yaml: `
 session_params: { app.who: "it's me", work_mem: 7MB, TimeZone: Asia/Tokyo }
 before: "${write.replaceAll('\n', ' ')}"

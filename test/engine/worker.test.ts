@@ -25,7 +25,7 @@ describe.each(servers)('what happens to workers and files on $name', { timeout: 
   test('a worker that is stopped in a chunk longer than its grace gives it up, and another does it', async () => {
     const orders = ORDERS(300, { rows: 100, byKey: true, sql: SLOW_SQL(8), lanes: 3 });
     world = await World.create(server, orders);
-    const first = await world.worker({ grace: '1 second' });
+    const first = await world.worker({ graceMs: 1000 });
     const handle = await world.start('core.order');
     await until(
       async () =>

@@ -78,8 +78,8 @@ export class World {
     const client = new Client({ connection: await Connection.connect({ address }), namespace });
     const env = { ...process.env, SOURCE_URL: source.url, WAREHOUSE_URL: warehouse.url };
     return new World(directory, env, clients[0]!, clients[1]!, client, address, namespace, [
-      warehouse.drop,
-      source.drop,
+      () => warehouse.drop(),
+      () => source.drop(),
     ]);
   }
 
@@ -128,7 +128,7 @@ export class World {
     );
     this.processes.push(child);
     await new Promise<void>((resolve, reject) => {
-      child.stdout!.on('data', (data: Buffer) => data.toString().includes('polling') && resolve());
+      child.stdout.on('data', (data: Buffer) => data.toString().includes('polling') && resolve());
       child.on('exit', (code) => reject(new Error(`the worker process ended with ${code}`)));
     });
     return child;

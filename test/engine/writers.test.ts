@@ -5,7 +5,7 @@ import pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { servers } from '../servers.ts';
-import { World } from './world.ts';
+import { ended, until, World } from './world.ts';
 
 vi.setConfig({ testTimeout: 300_000 });
 
@@ -90,6 +90,7 @@ async function startWriting(world: World): Promise<{ failed: () => unknown; stop
   const written: Record<string, number> = {};
   const writing = Object.entries(WRITERS).map(async ([name, { write }]) => {
     const client = new pg.Client({ connectionString: world.env['WAREHOUSE_URL'], application_name: `writer ${name}` });
+    client.on('error', () => undefined); // the write that was under way rejects
     await client.connect();
     written[name] = 0;
     try {
@@ -154,5 +155,29 @@ describe.each(servers)('writers without pause on $name', (server) => {
     // The sequences of the landing tables never stepped back.
     expect(await world.rows('select id from core.a group by id having count(*) > 1')).toEqual([]);
     expect(await world.rows('select k from core.b group by k having count(*) > 1')).toEqual([]);
+  });
+  test('a worker that is asked to stop while the snapshot waits for a lock does stop, and another one takes it', async () => {
+    world = await World.create(server, { files: FILES, warehouse: SCHEMA });
+    await world.warehouse.query(`insert into acq.a (writer, n) values ('before', 0); insert into acq.b (writer, n) values ('before', 0)`);
+    const writer = new pg.Client({ connectionString: world.env['WAREHOUSE_URL'] });
+    await writer.connect();
+    await writer.query(`begin; insert into acq.b (writer, n) values ('slow', 0)`);
+    const first = await world.worker();
+    const handle = await world.start('core.both');
+    const waits = `select count(*) > 0 from pg_stat_activity where application_name = 'waybill 1 snapshot'
+                   and datname = current_database() and wait_event_type = 'Lock'`;
+    await until(() => world.value(waits), 90);
+    await first.stop();
+    expect((await handle.describe()).status.name).toBe('RUNNING');
+    await world.worker();
+    await until(() => world.value(waits), 90);
+    await writer.query(`insert into acq.a (writer, n) values ('slow', 0); commit`);
+    await writer.end();
+    expect(await ended(handle)).toMatchObject({ ok: true, result: { rowsWritten: 4 } });
+    expect(await world.rows('select writer, n from core.a order by 1')).toEqual([
+      { writer: 'before', n: 0 },
+      { writer: 'slow', n: 0 },
+    ]);
+    expect(await world.rows('select * from acq.a union all select * from acq.b')).toEqual([]);
   });
 });

@@ -1,0 +1,400 @@
+/** What tables look like: which are refused, which names and keys work, and what `{{ table }}` shows of them. */
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { servers } from '../servers.ts';
+import { exists } from './breakable-orders.ts';
+import { expectWhole, ORDERS, World } from './orders.ts';
+import { ended, until } from './world.ts';
+
+vi.setConfig({ testTimeout: 180_000 });
+
+/** Landing tables that cannot become a snapshot: how each is made, and what is said. */
+const REFUSED: { made: string; sql: string; reason: RegExp }[] = [
+  { made: 'unlogged', sql: 'alter table acq.orders set unlogged', reason: /acq.orders is unlogged/ },
+  {
+    made: 'partitioned',
+    sql: `alter table acq.orders rename to part;
+          create table acq.orders (like acq.part) partition by range (id);
+          alter table acq.orders attach partition acq.part default`,
+    reason: /acq.orders is a partitioned table/,
+  },
+  {
+    made: 'one that another refers to',
+    sql: 'create table acq.items (order_id bigint references acq.orders)',
+    reason: /foreign key items_order_id_fkey of acq.items refers to acq.orders/,
+  },
+  {
+    made: 'a view',
+    sql: 'alter table acq.orders rename to real_orders; create view acq.orders as select * from acq.real_orders',
+    reason: /acq.orders is a view/,
+  },
+  { made: 'missing', sql: 'drop table acq.orders', reason: /table acq.orders does not exist/ },
+];
+
+describe.each(servers)('landing tables on $name', (server) => {
+  let world: World;
+  afterEach(() => world.close());
+
+  test.each(REFUSED)('$made: refused before anything is touched, with the reason', async ({ sql, reason }) => {
+    world = await World.create(server, ORDERS(40, { yaml: 'before: "insert into core.steps values (1)"' }));
+    await world.warehouse.query(`create table core.steps (n int); ${sql}`);
+    await world.worker();
+    const catalog = `select oid, relname, relkind, relpersistence from pg_class
+                     where relnamespace = 'acq'::regnamespace order by oid`;
+    const before = await world.rows(catalog);
+    const refused = await world.run('core.order');
+    expect(refused).toMatchObject({ ok: false, type: 'Refused' });
+    expect(!refused.ok && refused.message).toMatch(/^the snapshot cannot be taken: /);
+    expect(!refused.ok && refused.message).toMatch(reason);
+    expect(!refused.ok && refused.next).toBeTruthy();
+    expect(await world.rows(catalog)).toEqual(before);
+    expect(await world.value('select count(*) from core.steps')).toBe('0');
+    expect(await world.states('core.order')).toEqual([]);
+  });
+
+  test('with names that need quotes work from end to end: failure, roll back, redo', async () => {
+    world = await World.create(server, {
+      files: {
+        'loads/core/odd.yaml': `
+kind: core
+connection: warehouse
+inputs: [ { table: '"Acq Daily"."Orders; Land"', external: true }, { table: 'acq."Order"', external: true }, { table: acq.select, external: true } ]
+stages:
+  - name: orders
+    chunk: { input: '"Acq Daily"."Orders; Land"', rows: 50, key: "Order Id" }
+    sql: |
+      insert into "Core"."Done.Orders" ("Order Id", "per cent %", batch_id)
+      select o."Order Id", 100 / s."of", :batch_id from {{ "Acq Daily"."Orders; Land" }} o, core.switch s
+  - name: others
+    chunk: { input: 'acq."Order"', rows: 10 }
+    sql: insert into "Core"."Done.Orders" ("Order Id", batch_id) select -o.id, :batch_id from {{ acq."Order" }} o
+  - name: reserved
+    sql: insert into "Core"."Done.Orders" ("Order Id", batch_id) select 1000 + s.id, :batch_id from {{ acq.select }} s
+outputs: [ '"Core"."Done.Orders"' ]
+`,
+      },
+      warehouse: `
+        create schema "Acq Daily"; create schema acq; create schema "Core"; create schema core;
+        create table core.switch ("of" int); insert into core.switch values (0);
+        create table "Acq Daily"."Orders; Land" ("Order Id" bigserial primary key, "Who's" text);
+        insert into "Acq Daily"."Orders; Land" ("Who's") select 'x' from generate_series(1, 200);
+        create table acq."Order" (id int); insert into acq."Order" select generate_series(1, 30);
+        create table acq.select (id int); insert into acq.select values (1), (2);
+        create table "Core"."Done.Orders" ("Order Id" bigint, "per cent %" int, batch_id bigint);`,
+    });
+    await world.worker();
+    expect(await world.run('core.odd')).toMatchObject({ ok: false, type: 'Database' });
+    expect(await exists(world, '"Acq Daily"."Orders; Land_processing"')).toBe(true);
+    expect(await exists(world, 'acq."Order_processing"')).toBe(true);
+    expect(await exists(world, 'acq.select_processing')).toBe(true);
+    await world.warehouse.query('update core.switch set "of" = 2');
+    expect(await world.run('core.odd')).toMatchObject({ ok: true, result: { rowsWritten: 232 } });
+    expect(
+      await world.rows(`
+        with expected as (select g::bigint, 50, 2::bigint from generate_series(1, 200) g
+                          union all select -g, null, 2 from generate_series(1, 30) g
+                          union all values (1001, null::int, 2), (1002, null, 2)),
+             found as (table "Core"."Done.Orders")
+        (table expected except all table found) union all (table found except all table expected)`),
+    ).toEqual([]);
+    expect(await world.value(`select count(*) from pg_class where relname like '%processing%'`)).toBe('0');
+  });
+
+  test('that are empty beside one that is not: their stages are planned and empty, and the batch is published', async () => {
+    const orders = ORDERS(150);
+    world = await World.create(server, {
+      files: {
+        ...orders.files,
+        'loads/core/order.yaml': `
+kind: core
+connection: warehouse
+inputs: [ { table: acq.orders, external: true }, { table: acq.pages, external: true }, { table: acq.keys, external: true } ]
+stages:
+  - { name: pages, chunk: { input: acq.pages }, sql: "insert into core.orders select p.id, 'p', 0, :batch_id from {{ acq.pages }} p" }
+  - { name: keys, chunk: { input: acq.keys, key: id }, sql: "insert into core.orders select k.id, 'k', 0, :batch_id from {{ acq.keys }} k" }
+  - { name: orders, sql: order.sql, chunk: { input: acq.orders, rows: 100 } }
+  - { name: uncut, sql: "insert into core.orders select k.id, 'k', 0, :batch_id from {{ acq.keys }} k" }
+outputs: [ core.orders ]`,
+      },
+      warehouse: `${orders.warehouse} create table acq.pages (id bigint); create table acq.keys (id bigint);
+        insert into acq.pages values (1); delete from acq.pages;`, // a page without a row
+    });
+    await world.worker();
+    expect(await world.run('core.order')).toMatchObject({ ok: true, result: { rowsWritten: 150 } });
+    expect(await world.rows('select name, planned_chunks from waybill.stage order by n')).toMatchObject([
+      { name: 'pages', planned_chunks: 0 },
+      { name: 'keys', planned_chunks: 0 },
+      { name: 'orders' },
+      { name: 'uncut', planned_chunks: 1 },
+    ]);
+    await expectWhole(world);
+  });
+});
+
+/** Keys by which a stage is cut: columns, and the SQL of a table that has them, with a number \`v\` beside. */
+const KEYS: { key: string; columns: string; types: string; rows: string }[] = [
+  {
+    key: 'a text, with quotes, capitals, accents and an empty one',
+    columns: 'k',
+    types: 'k text',
+    rows: `select (array['', ' ', 'a', 'A', 'á', 'b''c', 'b"c', 'b\\c', '[1]', 'null', '$1', ':x', '{{ y }}', 'z' || chr(10) || 'z', '😀'])[1 + g % 15]
+             || case when g % 3 = 0 then g::text else '' end`,
+  },
+  { key: 'a text of a collation of its own', columns: 'k', types: 'k text collate "C"', rows: `select chr(33 + g % 90) || g % 7` },
+  {
+    key: 'a number that is skewed, and NULL at times',
+    columns: 'k',
+    types: 'k int',
+    rows: `select case when g % 10 = 0 then null when g % 10 < 9 then 42 else g end`,
+  },
+  { key: 'a time with a zone', columns: 'k', types: 'k timestamptz', rows: `select timestamptz '2026-03-29 00:00:00.000001+00' + g % 50 * interval '17 minutes'` },
+  { key: 'a floating number', columns: 'k', types: 'k float8', rows: `select case when g % 50 = 0 then 'NaN' else 1 / (g % 31 + 1)::float8 end` },
+  { key: 'a fixed number', columns: 'k', types: 'k numeric(20, 4)', rows: `select (g % 40)::numeric * 1234567890.0001` },
+  { key: 'a padded text', columns: 'k', types: 'k char(5)', rows: `select 'x' || g % 30` },
+  { key: 'a uuid', columns: 'k', types: 'k uuid', rows: `select md5((g % 30)::text)::uuid` },
+  { key: 'an enum', columns: 'k', types: 'k core.size', rows: `select (array['small', 'big', 'Huge'])[1 + g % 3]::core.size` },
+  {
+    key: 'two columns, either NULL at times',
+    columns: 'k, l',
+    types: 'k date, l text',
+    rows: `select case when g % 7 = 0 then null else date '2026-01-01' + g % 5 end, case when g % 11 = 0 then null else 'l' || g % 6 end`,
+  },
+];
+
+describe.each(servers)('a stage cut by key on $name', (server) => {
+  let world: World;
+  afterEach(() => world.close());
+
+  test.each(KEYS)('$key: every row once, all rows of one key in one chunk', async ({ columns, types, rows }) => {
+    const names = columns.split(', ');
+    world = await World.create(server, {
+      files: {
+        'loads/core/sum.yaml': `
+kind: core
+connection: warehouse
+inputs: [ { table: acq.items, external: true } ]
+lanes: 3
+stages:
+  - name: sums
+    chunk: { input: acq.items, rows: 37, key: [ ${columns} ] }
+    sql:
+      - insert into core.sums select ${columns}, count(*), sum(i.v), :batch_id from {{ acq.items }} i group by ${columns}
+      - insert into core.share select i.v, i.v * 1.0 / (select sum(a.v) from {{ acq.items | all }} a), :batch_id from {{ acq.items }} i
+outputs: [ core.sums, core.share ]
+`,
+      },
+      warehouse: `
+        create schema acq; create schema core;
+        create type core.size as enum ('small', 'big', 'Huge');
+        create table acq.items (${types}, v int);
+        insert into acq.items select r.*, g from generate_series(1, 1000) g, lateral (${rows}) r;
+        create table kept_items as table acq.items;
+        create table core.sums (${types}, n bigint, v bigint, batch_id bigint);
+        create table core.share (v int, share numeric, batch_id bigint);`,
+    });
+    await world.worker();
+    expect(await world.run('core.sum')).toMatchObject({ ok: true });
+    const differences = (expected: string, found: string) =>
+      world.rows(`with expected as (${expected}), found as (${found})
+                  (table expected except all table found) union all (table found except all table expected)`);
+    expect(
+      await differences(
+        `select ${columns}, count(*), sum(v)::bigint from kept_items group by ${columns}`,
+        `select ${columns}, n, v from core.sums`,
+      ),
+    ).toEqual([]);
+    // {{ t | all }} is the whole snapshot, in every chunk.
+    expect(
+      await differences(
+        'select v, v * 1.0 / (select sum(v) from kept_items) from kept_items',
+        'select v, share from core.share',
+      ),
+    ).toEqual([]);
+    expect(Number(await world.value('select planned_chunks from waybill.stage'))).toBeGreaterThan(names.includes('l') ? 5 : 2);
+    expect(await world.value('select rows_read from waybill.batch')).toBe('1000');
+  });
+});
+
+describe.each(servers)('outputs on $name', (server) => {
+  let world: World;
+  afterEach(() => world.close());
+
+  test.each(['core.orders, core.items', 'core.items, core.orders'])(
+    'that refer to each other are rolled back, whatever the order in which they are declared (%s)',
+    async (outputs) => {
+      const orders = ORDERS(500);
+      world = await World.create(server, {
+        files: {
+          ...orders.files,
+          'loads/core/order.yaml': `
+kind: core
+connection: warehouse
+inputs: [ { table: acq.orders, external: true } ]
+stages:
+  - { name: orders, sql: order.sql, chunk: { input: acq.orders, rows: 100 } }
+  - { name: items, chunk: { input: acq.orders, rows: 100 }, sql: "insert into core.items select o.id, o.id, nullif(o.id - 1, 0), :batch_id from {{ acq.orders }} o" }
+outputs: [ ${outputs} ]
+checks: [ { name: allowed, sql: select ok from core.switch, expect: 1 } ]`,
+        },
+        warehouse: `${orders.warehouse}
+          create table core.switch (ok int); insert into core.switch values (0);
+          alter table core.orders add primary key (id);
+          create table core.items (id bigint primary key, order_id bigint references core.orders,
+            previous bigint references core.items deferrable initially deferred, batch_id bigint);`,
+      });
+      await world.worker();
+      const failed = await world.run('core.order');
+      expect(failed).toMatchObject({ ok: false, type: 'CheckFailed', message: 'check failed: "allowed" found 0, expected 1' });
+      expect(await world.states('core.order')).toEqual(['failed']);
+      expect(await world.rows('select id from core.items union all select id from core.orders')).toEqual([]);
+      await world.warehouse.query('update core.switch set ok = 1');
+      expect(await world.run('core.order')).toMatchObject({ ok: true, result: { rowsWritten: 1000 } });
+      await expectWhole(world);
+      expect(await world.value('select count(*) from core.items where batch_id = 2 and order_id = id')).toBe('500');
+    },
+  );
+
+  test('whose rows somebody else refers to stop the roll back, which says so and is finished later', async () => {
+    world = await World.create(server, ORDERS(200, { yaml: 'checks: [ { name: no, sql: select ok from core.switch, expect: 1 } ]' }));
+    await world.warehouse.query(`
+      create table core.switch (ok int); insert into core.switch values (0);
+      alter table core.orders add primary key (id);
+      create table core.notes (order_id bigint references core.orders);
+      create function core.take_note() returns trigger language plpgsql as $$ begin
+        insert into core.notes values (new.id); return null; end $$;
+      create trigger take_note after insert on core.orders for each row when (new.id = 77) execute function core.take_note()`);
+    await world.worker();
+    const failed = await world.run('core.order');
+    expect(failed).toMatchObject({ ok: false, type: 'CheckFailed' });
+    expect(!failed.ok && failed.message).toMatch(/and the roll back is not finished: .*notes_order_id_fkey/);
+    expect(await world.states('core.order')).toEqual(['rolling_back']);
+    await world.warehouse.query('truncate core.notes; update core.switch set ok = 1');
+    expect(await world.run('core.order')).toMatchObject({ ok: true });
+    await expectWhole(world);
+    expect(await world.states('core.order')).toEqual(['failed', 'published']);
+  });
+
+  test('in braces: what was published before and this batch’s own rows', async () => {
+    world = await World.create(
+      server,
+      ORDERS(100, {
+        sql: `insert into core.orders (id, customer, amount, batch_id)
+              select o.id, o.customer, o.amount * 2, :batch_id from {{ acq.orders }} o`,
+        yaml: `checks:
+  - { name: own, sql: "insert_count" , expect: 1 }`.replace('"insert_count"', '"select case when (select count(*) from {{ core.orders }} o) = (select n from core.expected) then 1 else 0 end"'),
+      }),
+    );
+    // Rows of an earlier tool, with and without an id; and rows of a batch that is nobody's yet: not to be seen.
+    await world.warehouse.query(`insert into core.orders values (-1, 'old', 0, 5), (-2, 'older', 0, 6);
+      create table core.expected (n int); insert into core.expected values (102)`);
+    await world.worker();
+    expect(await world.run('core.order')).toMatchObject({ ok: true, result: { batch: { batchId: '7' } } });
+    await world.warehouse.query(`insert into acq.orders select g, 'late', 1 from generate_series(9001, 9010) g;
+      insert into core.orders values (-3, 'from the future', 0, 4000);
+      update core.expected set n = 112`);
+    expect(await world.run('core.order')).toMatchObject({ ok: true, result: { batch: { batchId: '8' } } });
+    await world.warehouse.query(`delete from core.orders where id < 0; insert into kept.orders select id, 'late', 1 from core.orders where id > 9000`);
+    await expectWhole(world);
+  });
+});
+
+/** `core.customer` fills core.customers, `core.order` reads it, twice; both wait for locks that a test holds. */
+const READERS = {
+  files: {
+    'loads/core/customer.yaml': `
+kind: core
+connection: warehouse
+inputs: [ { table: acq.customers, external: true } ]
+lanes: 1
+stages:
+  - name: customers
+    chunk: { input: acq.customers, rows: 10, key: id }
+    sql:
+      - select pg_advisory_xact_lock_shared(43) from {{ acq.customers }} c where c.id % 10 = 5
+      - insert into core.customers select c.id, c.city, :batch_id from {{ acq.customers }} c
+outputs: [ core.customers ]`,
+    'loads/core/order.yaml': `
+kind: core
+connection: warehouse
+inputs: [ { table: acq.orders, external: true } ]
+reads: [ core.customers ]
+stages:
+  - name: early
+    sql: insert into core.seen select 'early', c.id, c.batch_id, :batch_id from {{ core.customers }} c, {{ acq.orders }} o
+  - { name: wait, sql: "select pg_advisory_xact_lock_shared(42)" }
+  - name: late
+    chunk: { input: acq.orders, rows: 10, key: id }
+    sql: insert into core.seen select 'late', c.id, c.batch_id, :batch_id from {{ core.customers }} c, {{ acq.orders }} o
+outputs: [ core.seen ]`,
+  },
+  warehouse: `
+    create schema acq; create schema core;
+    create table acq.customers (id int, city text);
+    create table core.customers (id int, city text, batch_id bigint);
+    create table acq.orders (id int); insert into acq.orders values (1);
+    create table core.seen (stage text, customer int, customer_batch bigint, batch_id bigint);`,
+};
+
+describe.each(servers)('reads of another load’s output on $name', (server) => {
+  let world: World;
+  afterEach(() => world.close());
+
+  test('show what was published when the batch opened, though rows of an unfinished batch stand there and become published', async () => {
+    world = await World.create(server, READERS);
+    await world.warehouse.query(`
+      insert into core.customers values (-1, 'without an id', null), (-2, 'of an earlier tool', 900);
+      insert into acq.customers select g, 'old' from generate_series(1, 20) g`);
+    await world.worker();
+    expect(await world.run('core.customer')).toMatchObject({ ok: true, result: { batch: { batchId: '901' } } });
+    await world.warehouse.query(`insert into acq.customers select g, 'new' from generate_series(101, 120) g`);
+    // The second chunk waits; the first one's rows are committed, and belong to nobody yet.
+    await world.warehouse.query('select pg_advisory_lock(42)');
+    await world.source.query('select 1');
+    await world.warehouse.query('select pg_advisory_lock(43)');
+    const customers = await world.start('core.customer');
+    await until(async () => (await world.states('core.customer')).length === 2, 90);
+    await world.warehouse.query(`insert into core.customers values (102, 'new', 902)`); // as if a chunk were done
+    const orders = await world.start('core.order');
+    await until(async () => (await world.value(`select count(*) from core.seen where stage = 'early'`)) === '22', 90);
+    await world.warehouse.query('select pg_advisory_unlock(43)');
+    expect(await ended(customers)).toMatchObject({ ok: true, result: { rowsWritten: 20 } });
+    await world.warehouse.query('select pg_advisory_unlock(42)');
+    expect(await ended(orders)).toMatchObject({ ok: true, result: { rowsWritten: 44 } });
+    const visible = [
+      { customer_batch: '900', n: '1' },
+      { customer_batch: '901', n: '20' },
+      { customer_batch: null, n: '1' },
+    ];
+    const seen = (stage: string, batch: number) =>
+      world.rows(`select customer_batch, count(*) as n from core.seen where stage = $1 and batch_id = $2
+                  group by 1 order by 1 nulls last`, [stage, batch]);
+    expect(await seen('early', 903)).toEqual(visible);
+    expect(await seen('late', 903)).toEqual(visible);
+    expect(await world.rows('select producer_batch_id, producer_load, via from waybill.batch_input where batch_id = 903')).toEqual([
+      { producer_batch_id: '901', producer_load: 'core.customer', via: 'reads' },
+    ]);
+
+    await world.warehouse.query('insert into acq.orders values (2)');
+    expect(await world.run('core.order')).toMatchObject({ ok: true });
+    expect(await seen('late', 904)).toEqual([
+      { customer_batch: '900', n: '1' },
+      { customer_batch: '901', n: '20' },
+      { customer_batch: '902', n: '21' },
+      { customer_batch: null, n: '1' },
+    ]);
+  });
+
+  test('show rows of an earlier tool, although the load that goes on with them has never run here', async () => {
+    world = await World.create(server, READERS);
+    await world.warehouse.query(`insert into core.customers values (1, 'old', 7000), (2, 'older', null)`);
+    await world.worker();
+    expect(await world.run('core.order')).toMatchObject({ ok: true, result: { batch: { batchId: '7001' } } });
+    expect(
+      await world.rows('select stage, customer, customer_batch, batch_id from core.seen order by stage, customer'),
+    ).toEqual([
+      { stage: 'early', customer: 1, customer_batch: '7000', batch_id: '7001' },
+      { stage: 'early', customer: 2, customer_batch: null, batch_id: '7001' },
+      { stage: 'late', customer: 1, customer_batch: '7000', batch_id: '7001' },
+      { stage: 'late', customer: 2, customer_batch: null, batch_id: '7001' },
+    ]);
+  });
+});
