@@ -1,6 +1,6 @@
 /** `npm run bench`: what Waybill costs beyond bare SQL. `-- --help` says what it can; docs/benchmarks.md says how. */
 import { writeFile } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
+import { availableParallelism, loadavg } from 'node:os';
 import { ConfigurationError, EXIT } from '../src/errors.ts';
 import { SkippedError, type Bench, type Benchmark } from './benchmark.ts';
 import { acquisitionAgainstCopyPipe, oneLaneAgainstCopyPipe } from './cases/acquisition.ts';
@@ -35,7 +35,7 @@ async function runAll(options: BenchOptions): Promise<boolean> {
     say(machine(servers));
     for (const benchmark of CASES) {
       if (options.only.length > 0 && !options.only.includes(benchmark.name)) continue;
-      say(`${benchmark.name}: ${benchmark.what}`);
+      say(`${benchmark.name}: ${benchmark.what} (load average ${loadavg()[0]!.toFixed(1)})`);
       try {
         results.push(resultOf(benchmark, await benchmark.measure(bench)));
       } catch (error) {

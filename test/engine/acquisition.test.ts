@@ -277,10 +277,10 @@ describe.each(servers)('transactions on the source, on $name', { timeout: 120_00
   afterEach(() => world.close());
 
   const settling = (handle: Awaited<ReturnType<World['start']>>): Promise<true> =>
-    until(
+    until<true>(
       async () => (await handle.query(progressQuery)).phase === 'waiting for transactions on the source' || undefined,
       90,
-    ) as Promise<true>;
+    );
 
   test('a transaction that opened before the window and commits late is waited for, and none of its rows is missed', async () => {
     world = await World.create(server, ITEMS({ source: PLAIN_SOURCE(100), columns: COLUMNS }));

@@ -70,13 +70,14 @@ describe.each(servers)('a snapshot of another tool on $name', (server) => {
     world = await World.create(server, {
       files: {
         ...orders.files,
-        'loads/core/order.yaml': orders.files['loads/core/order.yaml']!
-          .replace('external: true }', 'external: true }, { table: acq.refunds, external: true }')
-          .replace(
-            'outputs: [ core.orders ]',
-            `  - { name: refunds, sql: "insert into core.refunds select r.id, :batch_id from {{ acq.refunds }} r" }
+        'loads/core/order.yaml': orders.files['loads/core/order.yaml']!.replace(
+          'external: true }',
+          'external: true }, { table: acq.refunds, external: true }',
+        ).replace(
+          'outputs: [ core.orders ]',
+          `  - { name: refunds, sql: "insert into core.refunds select r.id, :batch_id from {{ acq.refunds }} r" }
 outputs: [ core.orders, core.refunds ]`,
-          ),
+        ),
       },
       warehouse: `${orders.warehouse} ${CUT_OVER}
         create table core.switch (ok int); insert into core.switch values (0);
@@ -135,9 +136,15 @@ outputs: [ core.orders, core.refunds ]`,
   test('is not needed for --adopt to be harmless', async () => {
     world = await World.create(server, ORDERS(100));
     await world.worker();
-    expect(await world.run({ load: 'core.order', adopt: true })).toMatchObject({ ok: true, result: { rowsWritten: 100 } });
+    expect(await world.run({ load: 'core.order', adopt: true })).toMatchObject({
+      ok: true,
+      result: { rowsWritten: 100 },
+    });
     await expectWhole(world);
     expect(await world.rows('select adopted from waybill.snapshot')).toEqual([{ adopted: false }]);
-    expect(await world.run({ load: 'core.order', adopt: true })).toMatchObject({ ok: true, result: { status: 'nothing' } });
+    expect(await world.run({ load: 'core.order', adopt: true })).toMatchObject({
+      ok: true,
+      result: { status: 'nothing' },
+    });
   });
 });

@@ -141,18 +141,26 @@ describe.each(servers)('a held batch on $name', (server) => {
     expect(await world.run({ load: 'core.order', resume: true })).toMatchObject({ ok: true });
     await expectWhole(world);
     expect(await ranTwice(world)).toEqual([]);
-    expect(await world.rows('select actual, passed from waybill.check_result')).toEqual([{ actual: '1', passed: true }]);
+    expect(await world.rows('select actual, passed from waybill.check_result')).toEqual([
+      { actual: '1', passed: true },
+    ]);
   });
 
   test('because a step failed: goes on with that step', async () => {
-    const before = 'before: [ "insert into core.steps values (1)", "insert into core.steps select 2 / ok from core.switch" ]';
+    const before =
+      'before: [ "insert into core.steps values (1)", "insert into core.steps select 2 / ok from core.switch" ]';
     world = await World.create(server, BREAKABLE(200, { broken: 0, yaml: `${HOLD}\n${before}` }));
-    await world.warehouse.query('create table core.steps (n int); create table core.switch (ok int); insert into core.switch values (0)');
+    await world.warehouse.query(
+      'create table core.steps (n int); create table core.switch (ok int); insert into core.switch values (0)',
+    );
     await world.worker();
     expect(await world.run('core.order')).toMatchObject({ ok: false, type: 'Database' });
     expect(await world.states('core.order')).toEqual(['held']);
     await world.warehouse.query('update core.switch set ok = 1');
-    expect(await world.run({ load: 'core.order', resume: true })).toMatchObject({ ok: true, result: { batch: { batchId: '1' } } });
+    expect(await world.run({ load: 'core.order', resume: true })).toMatchObject({
+      ok: true,
+      result: { batch: { batchId: '1' } },
+    });
     expect(await world.rows('select n from core.steps')).toEqual([{ n: 1 }, { n: 2 }]);
     await expectWhole(world);
   });

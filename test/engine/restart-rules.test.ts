@@ -2,32 +2,15 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
-import pino from 'pino';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { createActivities } from '../../src/activities/activities.ts';
-import { loadProject } from '../../src/config/load-project.ts';
 import { forceReloadUpdate } from '../../src/workflows/messages.ts';
 import { servers } from '../servers.ts';
+import { activitiesOf, OPEN_ORDER } from './activities.ts';
 import { batches, BREAKABLE, done, exists, land, mend } from './breakable-orders.ts';
 import { expectWhole, ORDERS, SLOW_SQL, World } from './orders.ts';
 import { ended, until } from './world.ts';
 
 vi.setConfig({ testTimeout: 180_000 });
-
-/** The activities, called without a workflow around them. */
-async function activitiesOf(world: World): Promise<ReturnType<typeof createActivities>> {
-  const { databases } = await world.worker();
-  return createActivities({
-    databases,
-    loadProject: () => loadProject(world.directory, { env: world.env }),
-    client: world.client,
-    worker: 'the test',
-    stopping: () => false,
-    searchAttributes: () => Promise.resolve([]),
-    historyLimit: undefined,
-    log: pino({ level: 'silent' }),
-  });
-}
 
 /** Starts the load, and terminates its workflow when some chunks are done and some are not. */
 async function terminateHalfWay(world: World): Promise<void> {
@@ -191,7 +174,10 @@ describe.each(servers)('the next start on $name', (server) => {
 checks: [ { name: refunds, sql: "select count(*) from {{ acq.refunds }} r", expect: 0 } ]`;
       await world.write(
         'loads/core/order.yaml',
-        more.replace('outputs:', `  - { name: refunds, sql: "delete from core.orders where id in (select id from {{ acq.refunds }} r)" }\noutputs:`),
+        more.replace(
+          'outputs:',
+          `  - { name: refunds, sql: "delete from core.orders where id in (select id from {{ acq.refunds }} r)" }\noutputs:`,
+        ),
       );
       await mend(world);
       expect(await world.run('core.order')).toMatchObject({
@@ -241,7 +227,10 @@ checks: [ { name: refunds, sql: "select count(*) from {{ acq.refunds }} r", expe
       expect(!refused.ok && refused.next).toMatch(/waybill run core.order --force/);
       expect(await world.states('core.order')).toEqual(['failed']);
       expect(await world.value('select count(*) from acq.orders')).toBe('1');
-      expect(await world.run({ load: 'core.order', force: true })).toMatchObject({ ok: true, result: { rowsWritten: 2 } });
+      expect(await world.run({ load: 'core.order', force: true })).toMatchObject({
+        ok: true,
+        result: { rowsWritten: 2 },
+      });
       await expectWhole(world);
     });
 
@@ -274,13 +263,14 @@ checks: [ { name: refunds, sql: "select count(*) from {{ acq.refunds }} r", expe
           create table core.refunds (id bigint, amount numeric, batch_id bigint);`,
         files: {
           ...orders.files,
-          'loads/core/order.yaml': orders.files['loads/core/order.yaml']!
-            .replace('external: true }', `external: true }, ${refunds}`)
-            .replace(
-              'outputs: [ core.orders ]',
-              `  - { name: refunds, sql: "insert into core.refunds select r.id, r.amount, :batch_id from {{ acq.refunds }} r" }
+          'loads/core/order.yaml': orders.files['loads/core/order.yaml']!.replace(
+            'external: true }',
+            `external: true }, ${refunds}`,
+          ).replace(
+            'outputs: [ core.orders ]',
+            `  - { name: refunds, sql: "insert into core.refunds select r.id, r.amount, :batch_id from {{ acq.refunds }} r" }
 outputs: [ core.orders, core.refunds ]`,
-            ),
+          ),
         },
       });
       await world.worker();
@@ -306,7 +296,10 @@ outputs: [ core.orders, core.refunds ]`,
       const handle = await world.start('core.order');
       await until(async () => (await world.value('select count(*) from waybill.chunk')) === '4', 90);
       // Under one name Temporal itself refuses; a rename is the way past it.
-      await world.write('loads/core/sale.yaml', `${BREAKABLE(0).files['loads/core/order.yaml']!}renamed_from: core.order`);
+      await world.write(
+        'loads/core/sale.yaml',
+        `${BREAKABLE(0).files['loads/core/order.yaml']!}renamed_from: core.order`,
+      );
       await rm(join(world.directory, 'loads/core/order.yaml'));
       const refused = await world.run('core.sale');
       expect(refused).toMatchObject({
@@ -429,8 +422,10 @@ outputs: [ core.orders, core.refunds ]`,
     expect(await world.rows('select state, error_class, reason from waybill.batch')).toEqual([
       { state: 'failed', error_class: 'timeout', reason: 'timeout' },
     ]);
-    expect(await world.value(`select count(*) from pg_stat_activity where application_name like 'waybill % lane %'
-                              and datname = current_database()`)).toBe('0');
+    expect(
+      await world.value(`select count(*) from pg_stat_activity where application_name like 'waybill % lane %'
+                              and datname = current_database()`),
+    ).toBe('0');
     expect(await world.value('select count(*) from acq.orders_processing')).toBe('300');
     await world.write('loads/core/order.yaml', BREAKABLE(300).files['loads/core/order.yaml']!);
     await mend(world);
@@ -443,7 +438,10 @@ outputs: [ core.orders, core.refunds ]`,
     await world.worker();
     const handle = await world.start('core.order');
     for (const batch of [1, 2]) {
-      await until(async () => (await world.value(`select count(*) from waybill.chunk where batch_id = ${batch}`)) === '6', 90);
+      await until(
+        async () => (await world.value(`select count(*) from waybill.chunk where batch_id = ${batch}`)) === '6',
+        90,
+      );
       await handle.executeUpdate(forceReloadUpdate, { args: [{ requestedBy: 'joe', reason: `force ${batch}` }] });
     }
     await until(async () => (await world.states('core.order')).length === 3, 90);
@@ -462,31 +460,20 @@ outputs: [ core.orders, core.refunds ]`,
   test('opens one batch however often the same attempt of the same workflow asks', async () => {
     world = await World.create(server, ORDERS(20));
     const { openBatch } = await activitiesOf(world);
-    const request = {
-      load: 'core.order',
-      attempt: 1,
-      workflowId: 'load/core.order',
-      firstRunId: 'a run',
-      force: false,
-      resume: false,
-      adopt: false,
-      params: {},
-      requestedBy: undefined,
-    };
     // Both find no batch of theirs, and then wait to open one.
     await world.warehouse.query('begin; select * from waybill.project for update');
-    const both = Promise.all([openBatch(request), openBatch(request)]);
+    const both = Promise.all([openBatch(OPEN_ORDER), openBatch(OPEN_ORDER)]);
     await until(async () => (await world.value('select count(*) from pg_locks where not granted')) === '2', 90);
     await world.warehouse.query('commit');
     const [first, second] = await both;
     expect(first).toMatchObject({ kind: 'opened', batch: { batchId: '1' } });
     expect(second).toEqual(first);
-    expect(await openBatch(request)).toEqual(first);
+    expect(await openBatch(OPEN_ORDER)).toEqual(first);
     expect(await world.rows('select batch_id, last_batch_id from waybill.batch, waybill.project')).toEqual([
       { batch_id: '1', last_batch_id: '1' },
     ]);
     // The next attempt of the same workflow is another batch, and only once this one has ended.
-    expect(await openBatch({ ...request, attempt: 2 })).toMatchObject({ kind: 'redo', batch: { batchId: '1' } });
-    await expect(openBatch({ ...request, firstRunId: 'another run' })).rejects.toMatchObject({ type: 'Refused' });
+    expect(await openBatch({ ...OPEN_ORDER, attempt: 2 })).toMatchObject({ kind: 'redo', batch: { batchId: '1' } });
+    await expect(openBatch({ ...OPEN_ORDER, firstRunId: 'another run' })).rejects.toMatchObject({ type: 'Refused' });
   });
 });

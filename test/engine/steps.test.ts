@@ -19,8 +19,7 @@ function DIARY(n: number, options: OrdersOptions): WorldOptions {
   };
 }
 
-const note = (what: string): string =>
-  `"insert into core.diary (what, batch_id) select '${what}', :batch_id"`;
+const note = (what: string): string => `"insert into core.diary (what, batch_id) select '${what}', :batch_id"`;
 
 const diary = async (world: World): Promise<string[]> =>
   (await world.rows<{ what: string }>('select what from core.diary order by n')).map((row) => row.what);
@@ -76,7 +75,7 @@ after:
       DIARY(30, {
         sql: `insert into core.orders (id, customer, amount, batch_id)
               select o.id, o.customer, o.amount * 2, :batch_id from {{ acq.orders }} o;
-              ${write('chunk')} from {{ acq.orders }} o where o.id = 1`,
+              ${write('chunk')} from {{ acq.orders }} o where o.id in (1, 9001)`,
         yaml: `
 params: { word: "it's :batch_id", number: 41, half: 0.5, yes: true, nothing: null }
 before: |
@@ -171,7 +170,9 @@ checks: [ { name: me, sql: "select count(*) where current_setting('app.who') = '
   test('one that fails after the load leaves it published; the next start resumes there, and then goes on', async () => {
     world = await World.create(
       server,
-      DIARY(200, { yaml: `after: [ ${note('after 1')}, "insert into core.report select :batch_id", ${note('after 3')} ]` }),
+      DIARY(200, {
+        yaml: `after: [ ${note('after 1')}, "insert into core.report select :batch_id", ${note('after 3')} ]`,
+      }),
     );
     await world.worker();
     const failed = await world.run('core.order');
@@ -191,7 +192,10 @@ checks: [ { name: me, sql: "select count(*) where current_setting('app.who') = '
     expect(await world.states('core.order')).toEqual(['published']);
 
     await world.warehouse.query('create table core.report (batch_id bigint)');
-    expect(await world.run('core.order')).toMatchObject({ ok: true, result: { rowsWritten: 1, batch: { batchId: '2' } } });
+    expect(await world.run('core.order')).toMatchObject({
+      ok: true,
+      result: { rowsWritten: 1, batch: { batchId: '2' } },
+    });
     await expectWhole(world);
     expect(await world.rows('select what, batch_id from core.diary order by n')).toEqual([
       { what: 'after 1', batch_id: '1' },
@@ -199,7 +203,10 @@ checks: [ { name: me, sql: "select count(*) where current_setting('app.who') = '
       { what: 'after 1', batch_id: '2' },
       { what: 'after 3', batch_id: '2' },
     ]);
-    expect(await world.rows('select batch_id from core.report order by 1')).toEqual([{ batch_id: '1' }, { batch_id: '2' }]);
+    expect(await world.rows('select batch_id from core.report order by 1')).toEqual([
+      { batch_id: '1' },
+      { batch_id: '2' },
+    ]);
     expect(await steps(world)).toMatchObject([
       { batch_id: '1', n: 1, state: 'done', attempts: 1 },
       { batch_id: '1', n: 2, state: 'done', attempts: 3 },
@@ -216,16 +223,19 @@ checks: [ { name: me, sql: "select count(*) where current_setting('app.who') = '
       DIARY(100, { yaml: `after: [ "insert into core.report select :batch_id", ${note('after 2')} ]` }),
     );
     await world.worker();
-    expect(await world.run({ load: 'core.order', requestedBy: 'cron' })).toMatchObject({ ok: false, type: 'AfterFailed' });
+    expect(await world.run({ load: 'core.order', requestedBy: 'cron' })).toMatchObject({
+      ok: false,
+      type: 'AfterFailed',
+    });
     const forced = await world.run({ load: 'core.order', force: true, requestedBy: 'mary' });
     expect(forced).toMatchObject({ ok: true, result: { status: 'nothing' } });
     expect(await steps(world)).toEqual([
       { batch_id: '1', phase: 'after', n: 1, state: 'skipped', attempts: 1 },
       { batch_id: '1', phase: 'after', n: 2, state: 'skipped', attempts: 0 },
     ]);
-    expect(
-      await world.rows(`select requested_by, reason from waybill.event where what = 'after_skipped'`),
-    ).toEqual([{ requested_by: 'mary', reason: 'forced: 2 steps skipped' }]);
+    expect(await world.rows(`select requested_by, reason from waybill.event where what = 'after_skipped'`)).toEqual([
+      { requested_by: 'mary', reason: 'forced: 2 steps skipped' },
+    ]);
     expect(await world.states('core.order')).toEqual(['published']);
     expect(await diary(world)).toEqual([]);
     await expectWhole(world);
@@ -296,7 +306,9 @@ checks: [ { name: me, sql: "select count(*) where current_setting('app.who') = '
   test('a cancel ends the SQL of a step, and nothing of it stays', async () => {
     world = await World.create(
       server,
-      DIARY(50, { yaml: `before: [ ${note('before 1')}, "insert into core.diary (what) select 'x' from pg_sleep(120)" ]` }),
+      DIARY(50, {
+        yaml: `before: [ ${note('before 1')}, "insert into core.diary (what) select 'x' from pg_sleep(120)" ]`,
+      }),
     );
     await world.worker();
     const handle = await world.start('core.order');

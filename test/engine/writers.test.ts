@@ -33,7 +33,10 @@ create table core.b (k bigint, writer text, n int, batch_id bigint);
 create index on core.a (batch_id); create index on core.b (batch_id);`;
 
 /** Each writes row `n` of its own and resolves once it is committed. */
-const WRITERS: Record<string, { into: ('a' | 'b')[]; rows: number; write: (client: pg.Client, n: number) => Promise<unknown> }> = {
+const WRITERS: Record<
+  string,
+  { into: ('a' | 'b')[]; rows: number; write: (client: pg.Client, n: number) => Promise<unknown> }
+> = {
   plain: {
     into: ['a'],
     rows: 1,
@@ -84,7 +87,7 @@ const WRITERS: Record<string, { into: ('a' | 'b')[]; rows: number; write: (clien
 };
 
 /** Lets all writers write until `stop` is called, which answers how many times each did. */
-async function startWriting(world: World): Promise<{ failed: () => unknown; stop: () => Promise<Record<string, number>> }> {
+function startWriting(world: World): { failed: () => unknown; stop: () => Promise<Record<string, number>> } {
   let stopped = false;
   let failure: unknown;
   const written: Record<string, number> = {};
@@ -121,11 +124,14 @@ describe.each(servers)('writers without pause on $name', (server) => {
   test(`through ${LOADS} loads of two inputs: no row is lost, none comes twice, no writer fails, no transaction is split`, async () => {
     world = await World.create(server, { files: FILES, warehouse: SCHEMA });
     await world.worker();
-    const writers = await startWriting(world);
+    const writers = startWriting(world);
     let written: Record<string, number>;
     try {
       for (let load = 1; load <= LOADS; load += 1) {
-        expect(await world.run('core.both'), `load ${load}`).toMatchObject({ ok: true, result: { status: 'finished' } });
+        expect(await world.run('core.both'), `load ${load}`).toMatchObject({
+          ok: true,
+          result: { status: 'finished' },
+        });
         expect(writers.failed(), `a writer failed during load ${load}`).toBeUndefined();
       }
     } finally {
@@ -156,9 +162,12 @@ describe.each(servers)('writers without pause on $name', (server) => {
     expect(await world.rows('select id from core.a group by id having count(*) > 1')).toEqual([]);
     expect(await world.rows('select k from core.b group by k having count(*) > 1')).toEqual([]);
   });
+
   test('a worker that is asked to stop while the snapshot waits for a lock does stop, and another one takes it', async () => {
     world = await World.create(server, { files: FILES, warehouse: SCHEMA });
-    await world.warehouse.query(`insert into acq.a (writer, n) values ('before', 0); insert into acq.b (writer, n) values ('before', 0)`);
+    await world.warehouse.query(
+      `insert into acq.a (writer, n) values ('before', 0); insert into acq.b (writer, n) values ('before', 0)`,
+    );
     const writer = new pg.Client({ connectionString: world.env['WAREHOUSE_URL'] });
     await writer.connect();
     await writer.query(`begin; insert into acq.b (writer, n) values ('slow', 0)`);

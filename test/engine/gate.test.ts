@@ -1,0 +1,126 @@
+/** Every transaction that writes for a batch passes its gate: late ones, sleepers and zombies find it shut. */
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import type { Activities } from '../../src/activities/activities.ts';
+import { servers } from '../servers.ts';
+import { activitiesOf, asActivity, OPEN_ORDER } from './activities.ts';
+import { exists } from './breakable-orders.ts';
+import { expectWhole, ORDERS, World } from './orders.ts';
+import { until } from './world.ts';
+
+vi.setConfig({ testTimeout: 180_000 });
+
+const BATCH = { connection: 'warehouse', batchId: '1' };
+const LANE = { ...BATCH, stage: 1, lane: 1, sliceMs: 60_000 };
+
+/** A batch whose chunks are planned and not done. */
+async function planned(world: World): Promise<Activities> {
+  const activities = await activitiesOf(world);
+  expect(await activities.openBatch(OPEN_ORDER)).toMatchObject({ kind: 'opened', batch: { batchId: '1' } });
+  await asActivity(activities.takeSnapshot, BATCH);
+  expect(await activities.planStage({ ...BATCH, stage: 1 })).toMatchObject({ planned: 5, pending: 5 });
+  return activities;
+}
+
+const fence = (activities: Activities) =>
+  activities.fenceBatch({
+    ...BATCH,
+    to: 'rolling_back',
+    errorClass: 'test',
+    error: 'the test',
+    requestedBy: undefined,
+  });
+
+describe.each(servers)('the gate of a batch on $name', (server) => {
+  let world: World;
+  afterEach(() => world.close());
+
+  test('that was fenced lets no lane in, neither while it is rolled back nor after', async () => {
+    world = await World.create(server, ORDERS(500, { byKey: true }));
+    const activities = await planned(world);
+    expect(await fence(activities)).toMatchObject({ state: 'rolling_back' });
+    expect(await asActivity(activities.runLane, LANE)).toMatchObject({ end: 'fenced', chunks: 0, rows: 0 });
+    expect(await asActivity(activities.rollBack, BATCH)).toMatchObject({ state: 'failed' });
+    expect(await asActivity(activities.runLane, LANE)).toMatchObject({ end: 'fenced', chunks: 0, rows: 0 });
+    expect(await world.value('select count(*) from core.orders')).toBe('0');
+    expect(await world.value(`select bool_and(state = 'pending' and attempts = 0) from waybill.chunk`)).toBe(true);
+  });
+
+  test('lets no lane in that queued behind the fence, whatever isolation sessions have by default', async () => {
+    world = await World.create(server, ORDERS(500, { byKey: true }));
+    await world.warehouse.query(`do $$ begin execute format(
+      'alter database %I set default_transaction_isolation = ''repeatable read''', current_database()); end $$`);
+    const activities = await planned(world);
+    await world.warehouse.query(`begin isolation level read committed;
+                                 select pg_advisory_xact_lock(hashtextextended('waybill:1', 0))`);
+    const lane = asActivity(activities.runLane, LANE);
+    await until(async () => (await world.value(`select count(*) from pg_locks where not granted`)) === '1', 90);
+    await world.warehouse.query(`update waybill.batch set state = 'rolling_back'; commit`);
+    expect(await lane).toMatchObject({ end: 'fenced', chunks: 0 });
+    expect(await world.value('select count(*) from core.orders')).toBe('0');
+  });
+
+  test('that was fenced stops every other activity too', async () => {
+    world = await World.create(
+      server,
+      ORDERS(500, {
+        byKey: true,
+        yaml: 'before: "insert into core.steps values (1)"\nafter: "insert into core.steps values (2)"',
+      }),
+    );
+    await world.warehouse.query('create table core.steps (n int)');
+    const activities = await activitiesOf(world);
+    await activities.openBatch(OPEN_ORDER);
+    await fence(activities);
+    const fenced = { type: 'Fenced' };
+    await expect(asActivity(activities.runSteps, { ...BATCH, phase: 'before' as const })).rejects.toMatchObject(fenced);
+    await expect(asActivity(activities.takeSnapshot, BATCH)).rejects.toMatchObject(fenced);
+    await expect(activities.planStage({ ...BATCH, stage: 1 })).rejects.toMatchObject({ nonRetryable: true });
+    await expect(asActivity(activities.runChecks, BATCH)).rejects.toMatchObject({ nonRetryable: true });
+    await expect(activities.publish(BATCH)).rejects.toMatchObject(fenced);
+    await expect(asActivity(activities.dropSnapshot, BATCH)).rejects.toMatchObject(fenced);
+    await expect(asActivity(activities.runSteps, { ...BATCH, phase: 'after' as const })).rejects.toMatchObject(fenced);
+    expect(await world.states('core.order')).toEqual(['rolling_back']);
+    expect(await exists(world, 'acq.orders_processing')).toBe(false);
+    expect(await world.value('select count(*) from acq.orders')).toBe('500');
+    expect(await world.value('select count(*) from core.steps')).toBe('0');
+    expect(await world.value('select count(*) from waybill.chunk')).toBe('0');
+  });
+
+  test('that was published is not fenced, not rolled back, and takes no more rows', async () => {
+    world = await World.create(server, ORDERS(500, { byKey: true }));
+    const activities = await planned(world);
+    expect(await asActivity(activities.runLane, LANE)).toMatchObject({ end: 'drained', chunks: 5, rows: 500 });
+    await asActivity(activities.runChecks, BATCH);
+    expect(await activities.publish(BATCH)).toMatchObject({ rowsWritten: 500 });
+    expect(await fence(activities)).toMatchObject({ state: 'published' });
+    expect(await asActivity(activities.rollBack, BATCH)).toEqual({ state: 'published', rows: 0 });
+    await world.warehouse.query(`update waybill.chunk set state = 'pending' where n = 1`);
+    expect(await asActivity(activities.runLane, LANE)).toMatchObject({ end: 'fenced', chunks: 0 });
+    expect(await activities.publish(BATCH)).toMatchObject({ rowsWritten: 500 }); // a second attempt
+    await expectWhole(world);
+    expect(await world.states('core.order')).toEqual(['published']);
+  });
+
+  test('keeps its rows for itself: a second roll back of the same batch, as late as it may be, takes nothing from the next', async () => {
+    world = await World.create(server, ORDERS(500, { byKey: true }));
+    const activities = await planned(world);
+    await asActivity(activities.runLane, LANE);
+    await fence(activities);
+    const both = await Promise.all([asActivity(activities.rollBack, BATCH), asActivity(activities.rollBack, BATCH)]);
+    expect(both.map(({ state }) => state)).toEqual(['failed', 'failed']);
+    expect(await world.value('select count(*) from core.orders')).toBe('0');
+    expect(await world.run('core.order')).toMatchObject({ ok: true, result: { batch: { batchId: '2' } } });
+    expect(await asActivity(activities.rollBack, BATCH)).toEqual({ state: 'failed', rows: 0 });
+    // Nor does a drop that slept through all of that.
+    await expect(asActivity(activities.dropSnapshot, BATCH)).rejects.toMatchObject({ type: 'Fenced' });
+    await expectWhole(world);
+  });
+
+  test('lets one chunk happen once, though two lanes of one number run at once', async () => {
+    world = await World.create(server, ORDERS(500, { byKey: true }));
+    const activities = await planned(world);
+    const lanes = await Promise.all([1, 1, 1].map((lane) => asActivity(activities.runLane, { ...LANE, lane })));
+    expect(lanes.reduce((sum, { chunks }) => sum + chunks, 0)).toBe(5);
+    await expectWhole(world);
+  });
+});

@@ -1,0 +1,165 @@
+/** A load that says `renamed_from` goes on where its old name stopped. */
+import { rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { servers } from '../servers.ts';
+import { batches, BREAKABLE, land, mend } from './breakable-orders.ts';
+import { expectWhole, ORDERS, World } from './orders.ts';
+import { ended, until } from './world.ts';
+
+vi.setConfig({ testTimeout: 180_000 });
+
+/** Renames a load's file, and adds lines to it. */
+async function renameLoad(world: World, from: string, to: string, yaml: string): Promise<void> {
+  const file = (load: string): string => `loads/${load.replace('.', '/')}.yaml`;
+  await rename(join(world.directory, file(from)), join(world.directory, file(to)));
+  await world.write(file(to), `${yaml}\nrenamed_from: ${from}`);
+}
+
+/** Sums each batch of orders; what it consumes and is called is up to the test. */
+const TOTAL = (consumes: string, extra = ''): string => `
+kind: services
+connection: warehouse
+consumes: [ ${consumes} ]
+stages:
+  - name: totals
+    sql: insert into core.totals select o.batch_id, count(*), :batch_id from {{ core.orders }} o group by o.batch_id
+outputs: [ core.totals ]
+${extra}`;
+
+const TOTALS = 'create table core.totals (order_batch bigint, n bigint, batch_id bigint);';
+
+describe.each(servers)('a renamed load on $name', (server) => {
+  let world: World;
+  afterEach(() => world.close());
+
+  test('keeps its history, its snapshot and its last load', async () => {
+    const orders = BREAKABLE(300, {
+      yaml: `after: "insert into core.times (batch_id, last_load_at) values (:batch_id, :last_load_at)"`,
+    });
+    world = await World.create(server, orders);
+    await world.warehouse.query(
+      'create table core.times (batch_id bigint, last_load_at timestamptz); update core.settings set broken = 0',
+    );
+    await world.worker();
+    expect(await world.run('core.order')).toMatchObject({ ok: true });
+    await land(world, 9001);
+    await world.warehouse.query('update core.settings set broken = 9001');
+    expect(await world.run('core.order')).toMatchObject({ ok: false, type: 'Database' });
+    await renameLoad(world, 'core.order', 'core.sale', orders.files['loads/core/order.yaml']!);
+    await mend(world);
+    await land(world, 9002);
+    expect(await world.run('core.sale')).toMatchObject({ ok: true, result: { batch: { batchId: '3' } } });
+    expect(await world.run('core.sale')).toMatchObject({ ok: true, result: { batch: { batchId: '4' } } });
+    await expectWhole(world);
+    expect(await world.states('core.sale')).toEqual(['published', 'failed', 'published', 'published']);
+    expect(await world.states('core.order')).toEqual([]);
+    expect(await batches(world)).toMatchObject([{}, {}, { reprocess_of: '2' }, { reprocess_of: null }]);
+    expect(
+      await world.rows(`select t.batch_id, l.batch_id as last from core.times t
+                        left join waybill.batch l on date_trunc('milliseconds', l.started_at) = t.last_load_at order by 1`),
+    ).toEqual([
+      { batch_id: '1', last: null },
+      { batch_id: '3', last: '1' },
+      { batch_id: '4', last: '3' },
+    ]);
+    expect(await world.rows(`select load_name, reason from waybill.event where what = 'renamed'`)).toEqual([
+      { load_name: 'core.sale', reason: 'from core.order' },
+    ]);
+  });
+
+  test('resumes what was held under its old name', async () => {
+    const orders = BREAKABLE(300, { yaml: 'on_failure: hold' });
+    world = await World.create(server, orders);
+    await world.worker();
+    expect(await world.run('core.order')).toMatchObject({ ok: false, type: 'Database' });
+    await renameLoad(world, 'core.order', 'core.sale', orders.files['loads/core/order.yaml']!);
+    await mend(world);
+    expect(await world.run({ load: 'core.sale', resume: true })).toMatchObject({
+      ok: true,
+      result: { batch: { batchId: '1' } },
+    });
+    await expectWhole(world);
+    await land(world, 9001);
+    expect(await world.run('core.sale')).toMatchObject({ ok: true });
+    await expectWhole(world);
+    expect(await world.states('core.sale')).toEqual(['published', 'published']);
+  });
+
+  test('that consumes takes nothing twice; a producer that is renamed loses none of its batches', async () => {
+    const orders = ORDERS(100);
+    world = await World.create(server, {
+      files: { ...orders.files, 'loads/core/total.yaml': TOTAL('core.order') },
+      warehouse: `${orders.warehouse} ${TOTALS}`,
+    });
+    await world.worker();
+    expect(await world.run('core.order')).toMatchObject({ ok: true });
+    expect(await world.run('core.total')).toMatchObject({ ok: true });
+    await land(world, 9001);
+    expect(await world.run('core.order')).toMatchObject({ ok: true });
+
+    await renameLoad(world, 'core.total', 'core.sum', TOTAL('core.sale'));
+    await renameLoad(world, 'core.order', 'core.sale', orders.files['loads/core/order.yaml']!);
+    await land(world, 9002);
+    expect(await world.run('core.sale')).toMatchObject({ ok: true });
+    expect(await world.run('core.sum')).toMatchObject({ ok: true });
+    expect(await world.run('core.sum')).toMatchObject({ ok: true, result: { status: 'nothing' } });
+    expect(await world.rows('select order_batch, n, batch_id from core.totals order by 1')).toEqual([
+      { order_batch: '1', n: '100', batch_id: '2' },
+      { order_batch: '3', n: '1', batch_id: '5' },
+      { order_batch: '4', n: '1', batch_id: '5' },
+    ]);
+    await expectWhole(world);
+  });
+
+  test('while one of its consumers runs: that one goes on to see its rows', async () => {
+    const orders = ORDERS(100);
+    const waits = 'before: "select pg_advisory_xact_lock_shared(42)"';
+    world = await World.create(server, {
+      files: { ...orders.files, 'loads/core/total.yaml': TOTAL('core.order', waits) },
+      warehouse: `${orders.warehouse} ${TOTALS}`,
+    });
+    await world.worker();
+    expect(await world.run('core.order')).toMatchObject({ ok: true });
+    await world.warehouse.query('select pg_advisory_lock(42)');
+    const total = await world.start('core.total');
+    await until(async () => (await world.states('core.total')).length === 1, 90);
+    await renameLoad(world, 'core.order', 'core.sale', orders.files['loads/core/order.yaml']!);
+    await world.write('loads/core/total.yaml', TOTAL('core.sale', waits));
+    await land(world, 9001);
+    expect(await world.run('core.sale')).toMatchObject({ ok: true });
+    await world.warehouse.query('select pg_advisory_unlock(42)');
+    expect(await ended(total)).toMatchObject({ ok: true, result: { rowsWritten: 1 } });
+    expect(await world.run('core.total')).toMatchObject({ ok: true });
+    expect(await world.rows('select order_batch, n from core.totals order by 1')).toEqual([
+      { order_batch: '1', n: '100' },
+      { order_batch: '3', n: '1' },
+    ]);
+    await expectWhole(world);
+  });
+
+  test('that acquires reads no window twice', async () => {
+    const acquisition = `
+kind: acquisition
+connection: warehouse
+from: { connection: source, table: public.events, cursor: id }
+to: acq.events`;
+    world = await World.create(server, {
+      files: { 'loads/acquisition/event.yaml': acquisition },
+      source:
+        'create table events (id bigint primary key, what text); insert into events select g, g from generate_series(1, 500) g',
+      warehouse: `create schema acq;
+        create table acq.events (id bigint, what text, batch_id bigint, ngdw_id bigint generated always as identity)`,
+    });
+    await world.worker();
+    expect(await world.run('acquisition.event')).toMatchObject({ ok: true, result: { rowsWritten: 500 } });
+    await renameLoad(world, 'acquisition.event', 'acquisition.happening', acquisition);
+    expect(await world.run('acquisition.happening')).toMatchObject({ ok: true, result: { status: 'nothing' } });
+    await world.source.query('insert into events select g, g from generate_series(501, 510) g');
+    expect(await world.run('acquisition.happening')).toMatchObject({ ok: true, result: { rowsWritten: 10 } });
+    expect(
+      await world.rows(`with expected as (select g::bigint from generate_series(1, 510) g), found as (select id from acq.events)
+        (table expected except all table found) union all (table found except all table expected)`),
+    ).toEqual([]);
+  });
+});
