@@ -10,6 +10,7 @@ import { processingName } from '../sql/processing-name.ts';
 import { list, raw, sql } from '../database/sql.ts';
 import type { BatchReference } from '../workflows/messages.ts';
 import type { Work } from './find-work.ts';
+import { keptIn } from './kept-rows.ts';
 import type { OpenRequest } from './open-batch.ts';
 import type { SnapshotSurvey } from './survey-snapshot.ts';
 
@@ -102,7 +103,8 @@ async function insertParts(session: Session, database: Database, load: LoadDefin
       );
     }
   }
-  for (const output of load.outputs) {
+  const kept = keptIn(load, database.dialect).map((table) => ({ table, rollback: 'delete' }));
+  for (const output of [...load.outputs, ...kept]) {
     await session.query(sql`
       insert into ${database.ledger('batch_output')} (batch_id, table_name, rollback_form)
       values (${batchId}, ${output.table}, ${output.rollback})`);

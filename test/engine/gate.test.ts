@@ -106,8 +106,11 @@ describe.each(servers)('the gate of a batch on $name', (server) => {
     const activities = await planned(world);
     await asActivity(activities.runLane, LANE);
     await fence(activities);
-    const both = await Promise.all([asActivity(activities.rollBack, BATCH), asActivity(activities.rollBack, BATCH)]);
-    expect(both.map(({ state }) => state)).toEqual(['failed', 'failed']);
+    await world.warehouse.query(`begin; select pg_advisory_xact_lock(hashtextextended('waybill:1', 0))`);
+    const late = asActivity(activities.rollBack, BATCH);
+    await until(async () => (await world.value(`select count(*) from pg_locks where not granted`)) === '1', 90);
+    await world.warehouse.query(`delete from core.orders; update waybill.batch set state = 'failed'; commit`);
+    expect(await late).toEqual({ state: 'failed', rows: 0 });
     expect(await world.value('select count(*) from core.orders')).toBe('0');
     expect(await world.run('core.order')).toMatchObject({ ok: true, result: { batch: { batchId: '2' } } });
     expect(await asActivity(activities.rollBack, BATCH)).toEqual({ state: 'failed', rows: 0 });
@@ -122,5 +125,24 @@ describe.each(servers)('the gate of a batch on $name', (server) => {
     const lanes = await Promise.all([1, 1, 1].map((lane) => asActivity(activities.runLane, { ...LANE, lane })));
     expect(lanes.reduce((sum, { chunks }) => sum + chunks, 0)).toBe(5);
     await expectWhole(world);
+  });
+  test('holds rows and ledger together: what cannot be written into the ledger is not written at all', async () => {
+    world = await World.create(
+      server,
+      ORDERS(500, { byKey: true, lanes: 1, yaml: 'before: "insert into core.steps values (1)"' }),
+    );
+    await world.warehouse.query('create table core.steps (n int); create sequence core.tries');
+    await world.worker();
+    // The first attempt of the step, and of two chunks, fails in its last statement before COMMIT.
+    await world.warehouse.query(`
+      create function core.refuse() returns trigger language plpgsql as $$ begin
+        if nextval('core.tries') in (1, 3, 5) then raise exception using errcode = '40001', message = 'not now'; end if;
+        return new; end $$;
+      create trigger refuse before update on waybill.step for each row when (new.state = 'done') execute function core.refuse();
+      create trigger refuse before update on waybill.chunk for each row when (new.state = 'done') execute function core.refuse()`);
+    expect(await world.run('core.order')).toMatchObject({ ok: true, result: { rowsWritten: 500 } });
+    await expectWhole(world);
+    expect(await world.value('select count(*) from core.steps')).toBe('1');
+    expect(await world.value('select last_value from core.tries')).toBe('9');
   });
 });
