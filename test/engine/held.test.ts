@@ -100,7 +100,10 @@ describe.each(servers)('a held batch on $name', (server) => {
     expect(await world.states('core.order')).toEqual(['held']);
     await world.warehouse.query('update core.settings set broken = 0, pause = 60');
     const handle = await world.start({ load: 'core.order', resume: true });
-    await until(async () => (await world.states('core.order'))[0] === 'running', 90);
+    // The pause of a minute has begun, so the force comes while the lane is at it.
+    const pausing = `select count(*) > 0 from pg_stat_activity where datname = current_database() and state = 'active'
+                     and application_name like 'waybill % lane %' and wait_event = 'PgSleep'`;
+    await until(async () => await world.value(pausing), 90);
     await mend(world);
     expect(await handle.executeUpdate(forceReloadUpdate, { args: [{}] })).toMatchObject({ answer: 'accepted' });
     expect(await ended(handle)).toMatchObject({ ok: true, result: { batch: { batchId: '2' } } });
