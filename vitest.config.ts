@@ -8,9 +8,12 @@ export default defineConfig({
     pool: 'forks',
     // Each file has databases of its own, but the machine has two cores.
     maxWorkers: 2,
-    testTimeout: 60_000,
+    // Loads take seconds; a machine that does other things too takes many times as long.
+    testTimeout: 120_000,
     hookTimeout: 60_000,
     teardownTimeout: 30_000,
+    // In CI a test that failed is tried once more; the last lines of the run name it.
+    retry: process.env['CI'] ? 1 : 0,
     reporters: ['default', './test/reporter.ts'],
   },
 });

@@ -33,6 +33,10 @@ export default class ServerReporter implements Reporter {
     const nowhere = tests.filter((test) => !names.some((name) => runsOn(test, name)));
     lines.push(`On no database: ${inWords(count(nowhere))}`);
     for (const test of skipped) lines.push(`!!! SKIPPED: ${test.module.relativeModuleId} > ${test.fullName}`);
+    // A second try saves a run on a busy machine, but never in silence: look why the first one failed.
+    for (const test of tests.filter((one) => one.diagnostic()?.flaky)) {
+      lines.push(`!!! PASSED ONLY AT ITS SECOND TRY: ${test.module.relativeModuleId} > ${test.fullName}`);
+    }
     for (const { name, reason } of missing) lines.push(`!!! SKIPPED: every test on ${name}: ${reason}`);
     if (inCi() && (skipped.length > 0 || missing.length > 0)) {
       lines.push('!!! In CI a skip is a failure.');
