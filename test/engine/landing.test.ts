@@ -202,13 +202,13 @@ describe.each(servers)(
       expect(await world.run('core.all')).toMatchObject({ ok: true });
       await expectAll(['item']);
       // Every acquisition is whole in one snapshot, and lineage tells the same as the rows.
-    expect(
-      await world.rows(`select landed, array_agg(distinct batch_id) as taken_by from core.all_items
+      expect(
+        await world.rows(`select landed, array_agg(distinct batch_id) as taken_by from core.all_items
                         group by landed having count(distinct batch_id) > 1`),
-    ).toEqual([]);
-    expect(
-      await world.rows('select distinct batch_id, landed as producer_batch_id from core.all_items order by 1, 2'),
-    ).toEqual(await world.rows('select batch_id, producer_batch_id from waybill.batch_input order by 1, 2'));
-  });
+      ).toEqual([]);
+      expect(
+        await world.rows('select distinct batch_id, landed as producer_batch_id from core.all_items order by 1, 2'),
+      ).toEqual(await world.rows('select batch_id, producer_batch_id from waybill.batch_input order by 1, 2'));
+    });
   },
 );
