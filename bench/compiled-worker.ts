@@ -4,6 +4,7 @@ import { cp, mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { endWithUs } from '../src/dev/server-process.ts';
 import type { Servers } from './servers.ts';
 
 const run = promisify(execFile);
@@ -49,6 +50,7 @@ export function startCompiledWorker(
     stdio: 'ignore',
   });
   const ended = once(child, 'exit');
+  const watchdog = endWithUs(child.pid!, 'SIGTERM'); // also when somebody kills us
   return {
     peakMb: async () => {
       const status = await readFile(`/proc/${child.pid}/status`, 'utf8');
@@ -57,6 +59,7 @@ export function startCompiledWorker(
     stop: async () => {
       child.kill('SIGTERM');
       await ended;
+      watchdog.dismiss();
     },
   };
 }
