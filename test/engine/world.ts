@@ -47,7 +47,7 @@ export class World {
     readonly directory: string,
     readonly env: NodeJS.ProcessEnv,
     /** A connection of the test's own to the warehouse; bigints are text. */
-    readonly warehouse: pg.Client,
+    public warehouse: pg.Client,
     readonly source: pg.Client,
     readonly client: Client,
     readonly address: string,
@@ -91,6 +91,11 @@ export class World {
     await client.connect();
     this.others.push(client);
     return client;
+  }
+
+  /** The test's own connection to the warehouse, anew: its server was restarted. */
+  async reconnect(): Promise<void> {
+    this.warehouse = await this.another('warehouse');
   }
 
   /** Changes a file of the project. */

@@ -1,0 +1,148 @@
+/** A server between a worker and PostgreSQL that cuts a connection exactly at a COMMIT. */
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+
+/** `lost`: it never reached the server. `unanswered`: the server has committed, and its answer never arrives. */
+export type Cut = 'lost' | 'unanswered';
+
+/** Everything that the client said since its transaction began, as it was sent: statements and bound values. */
+type WantedTransaction = (said: string) => boolean;
+
+interface Order {
+  cut: Cut;
+  wanted: WantedTransaction;
+  done: () => void;
+}
+
+/** Frontend messages that carry a statement: Query and Parse. */
+const STATEMENTS = new Set(['Q', 'P']);
+
+export class CommitProxy {
+  private readonly sockets = new Set<Socket>();
+  private order: Order | undefined;
+  /** While the test looks, nobody gets anything through. */
+  private shut: Promise<void> | undefined;
+  private open: (() => void) | undefined;
+
+  private constructor(
+    private readonly server: Server,
+    /** The warehouse through this proxy. */
+    readonly url: string,
+  ) {}
+
+  static async create(url: string): Promise<CommitProxy> {
+    const to = new URL(url);
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const through = new URL(url);
+    through.hostname = '127.0.0.1';
+    through.port = String((server.address() as AddressInfo).port);
+    const proxy = new CommitProxy(server, through.href);
+    server.on('connection', (client) => void proxy.serve(client, Number(to.port), to.hostname));
+    return proxy;
+  }
+
+  /**
+   * Cuts the connection of the next transaction that is wanted, at its COMMIT. Resolves when that is done; from then on
+   * nothing passes, on any connection, until `resume`. Rejects when no such transaction came within a minute and a half.
+   */
+  async cutAtCommit(cut: Cut, wanted: WantedTransaction): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error(`no COMMIT came that was to be ${cut}`)), 90_000);
+      const done = (): void => {
+        clearTimeout(timer);
+        resolve();
+      };
+      this.order = { cut, wanted, done };
+    });
+  }
+
+  resume(): void {
+    this.open?.();
+  }
+
+  async close(): Promise<void> {
+    this.resume();
+    for (const socket of this.sockets) socket.destroy();
+    await new Promise((resolve) => this.server.close(resolve));
+  }
+
+  private async serve(client: Socket, port: number, host: string): Promise<void> {
+    this.sockets.add(client.on('error', () => undefined));
+    await this.shut;
+    const server = connect(port, host);
+    this.sockets.add(server.on('error', () => undefined));
+    const cut = (): void => [client, server].forEach((socket) => socket.destroy());
+    client.on('close', cut);
+    server.on('close', () => client.end());
+    const messages = new Messages();
+    let said = '';
+    let committing: Order | undefined;
+    inOrder(client, async (bytes) => {
+      for (const message of messages.read(bytes)) {
+        if (STATEMENTS.has(message[0] ?? '')) {
+          if (/^(Q....|P....[^\0]*\0)\s*begin\b/is.test(message)) said = '';
+          const { order } = this;
+          if (/\bcommit\s*;?\s*\0/i.test(message) && order?.wanted(said)) {
+            committing = order;
+            this.order = undefined;
+            this.hold();
+          }
+        }
+        said += message;
+      }
+      if (committing === undefined) await this.shut;
+      if (committing?.cut === 'lost') {
+        cut();
+        committing.done();
+      } else server.write(bytes);
+    });
+    inOrder(server, async (bytes) => {
+      if (committing !== undefined) {
+        if (!bytes.includes('COMMIT\0')) return; // answers to what came before it in the same breath
+        cut();
+        committing.done();
+        return;
+      }
+      await this.shut;
+      client.write(bytes);
+    });
+  }
+
+  private hold(): void {
+    this.shut = new Promise((resolve) => {
+      this.open = () => {
+        this.shut = undefined;
+        resolve();
+      };
+    });
+  }
+}
+
+/** Handles what arrives one piece after another, however long each takes. */
+function inOrder(socket: Socket, handle: (bytes: Buffer) => Promise<void>): void {
+  let turn = Promise.resolve();
+  socket.on('data', (bytes) => {
+    turn = turn.then(() => handle(bytes));
+  });
+}
+
+/** Cuts what a client sends into the protocol's messages. The first of a connection has no type. */
+class Messages {
+  private rest = Buffer.alloc(0);
+  private started = false;
+
+  /** Messages that are whole now, as latin-1 text: one type letter (none for the first), four bytes of length, the body. */
+  read(bytes: Buffer): string[] {
+    this.rest = Buffer.concat([this.rest, bytes]);
+    const messages: string[] = [];
+    for (;;) {
+      const type = this.started ? 1 : 0;
+      if (this.rest.length < type + 4) return messages;
+      const length = type + this.rest.readUInt32BE(type);
+      if (this.rest.length < length) return messages;
+      messages.push(this.rest.toString('latin1', 0, length));
+      this.rest = this.rest.subarray(length);
+      this.started = true;
+    }
+  }
+}

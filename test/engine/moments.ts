@@ -1,0 +1,142 @@
+/** Places in the middle of a batch's transactions where a test can hold it: the server sleeps there until it is ended. */
+import { ORDERS, type OrdersOptions } from './orders.ts';
+import { until, type World, type WorldOptions } from './world.ts';
+
+interface Moment {
+  /** The trigger that sleeps, and so where the transaction is: it has done what it does up to here, and has not committed. */
+  trigger: string;
+  /** As long as it has not committed, this is true for everybody else. */
+  before: string;
+}
+
+/** Every transaction of a load that goes well, in order: held just before what it is there for can be committed. */
+export const ON_THE_WAY = {
+  open: {
+    trigger: `after insert on waybill.event for each row when (new.what = 'opened')`,
+    before: 'not exists (select from waybill.batch)',
+  },
+  'a step before': {
+    trigger: `after update on waybill.step for each row when (new.state = 'done' and new.phase = 'before')`,
+    before: 'not exists (select from core.steps)',
+  },
+  snapshot: {
+    trigger: `after insert on waybill.event for each row when (new.what = 'snapshot')`,
+    before: `not exists (select from waybill.snapshot) and to_regclass('acq.orders_processing') is null`,
+  },
+  plan: {
+    trigger: 'after insert on waybill.chunk for each statement',
+    before: '(select planned_chunks is null from waybill.stage)',
+  },
+  'the statements of a chunk': {
+    trigger: 'after insert on core.orders for each statement',
+    before: 'not exists (select from core.orders)',
+  },
+  'the ledger row of a chunk': {
+    trigger: `after update on waybill.chunk for each row when (new.state = 'done' and new.n > 2)`,
+    before: `not exists (select from waybill.chunk where n > 2 and state = 'done')`,
+  },
+  'the begin of the checks': {
+    trigger: `after insert on waybill.event for each row when (new.what = 'checking')`,
+    before: `(select state = 'running' from waybill.batch)`,
+  },
+  publish: {
+    trigger: `after insert on waybill.event for each row when (new.what = 'published')`,
+    before: `(select state = 'checking' from waybill.batch)`,
+  },
+  'the drop of the snapshot': {
+    trigger: `after update on waybill.snapshot for each row when (new.dropped_at is not null)`,
+    before: `(select dropped_at is null from waybill.snapshot)`,
+  },
+  'a step after': {
+    trigger: `after update on waybill.step for each row when (new.state = 'done' and new.phase = 'after')`,
+    before: '(select count(*) = 1 from core.steps)',
+  },
+} as const satisfies Record<string, Moment>;
+
+/** What follows when a chunk has failed for good. */
+export const ON_THE_WAY_BACK = {
+  fence: {
+    trigger: `after update on waybill.batch for each row when (new.state = 'rolling_back' and old.state = 'running')`,
+    before: `(select state = 'running' from waybill.batch)`,
+  },
+  'the roll back of an output': {
+    trigger: 'after delete on core.orders for each statement',
+    before: `exists (select from core.orders) and (select state = 'rolling_back' from waybill.batch)`,
+  },
+  'the end of the roll back': {
+    trigger: `after update on waybill.batch for each row when (new.state = 'failed')`,
+    before: `not exists (select from core.orders) and (select state = 'rolling_back' from waybill.batch)`,
+  },
+} as const satisfies Record<string, Moment>;
+
+export type MomentName = keyof typeof ON_THE_WAY | keyof typeof ON_THE_WAY_BACK;
+
+const MOMENTS: Record<MomentName, Moment> = { ...ON_THE_WAY, ...ON_THE_WAY_BACK };
+
+/** Orders with a step before and one after; the chunk of the order `core.broken` fails for good. */
+export function HELD_ORDERS(n: number, options: OrdersOptions & { broken?: number } = {}): WorldOptions {
+  const { broken = 0, ...rest } = options;
+  const orders = ORDERS(n, {
+    byKey: true,
+    sql: `
+insert into core.orders (id, customer, amount, batch_id)
+select o.id, o.customer, o.amount * 2 / (case when o.id = (select id from core.broken) then 0 else 1 end), :batch_id
+from {{ acq.orders }} o`,
+    yaml: `before: "insert into core.steps values ('before')"\nafter: "insert into core.steps values ('after')"`,
+    ...rest,
+  });
+  return {
+    ...orders,
+    warehouse: `${orders.warehouse}
+      create table core.steps (phase text);
+      create table core.broken (id bigint);
+      insert into core.broken values (${broken});
+      create table core.hold (at text);
+      create function core.hold() returns trigger language plpgsql as $$ begin
+        if exists (select from core.hold where at = tg_argv[0]) then perform pg_sleep(600); end if;
+        return null; end $$;`,
+  };
+}
+
+/** To be called when the control tables are there. Until `holdAt` nothing sleeps. */
+export async function installMoments(world: World): Promise<void> {
+  const triggers = Object.entries(MOMENTS).map(
+    ([name, { trigger }]) => `create trigger "hold ${name}" ${trigger} execute function core.hold('${name}');`,
+  );
+  await world.warehouse.query(triggers.join('\n'));
+}
+
+/** From now on what comes to this moment sleeps there, and nothing else; undefined: nothing. */
+export async function holdAt(world: World, moment: MomentName | undefined): Promise<void> {
+  await world.warehouse.query('begin; delete from core.hold');
+  await world.warehouse.query('insert into core.hold select $1::text where $1 is not null', [moment ?? null]);
+  await world.warehouse.query('commit');
+}
+
+const SLEEPERS = `pg_stat_activity where wait_event = 'PgSleep' and datname = current_database()
+  and application_name like 'waybill%'`;
+
+/** Waits until it is asleep there; what the moment is before has not happened for anybody else. */
+export async function asleepAt(world: World, moment: MomentName): Promise<void> {
+  await until(async () => (await world.value(`select count(*) from ${SLEEPERS}`)) !== '0', 90);
+  if (await isBefore(world, moment)) return;
+  throw new Error(`something sleeps, but not before ${moment}`);
+}
+
+/** What the moment is before has not happened, for everybody who can see it. */
+export const isBefore = async (world: World, moment: MomentName): Promise<boolean> =>
+  (await world.value(`select ${MOMENTS[moment].before}`)) === true;
+
+/** Ends the connections that sleep, and waits until they are gone; how many. */
+export async function endSleepers(world: World): Promise<number> {
+  const ended = await world.rows<{ pid: number }>(`select pid, pg_terminate_backend(pid) from ${SLEEPERS}`);
+  const pids = ended.map(({ pid }) => pid);
+  await until(
+    async () => (await world.value('select count(*) from pg_stat_activity where pid = any($1)', [pids])) === '0',
+  );
+  return pids.length;
+}
+
+/** The steps ran once each. */
+export const steps = async (world: World): Promise<unknown> =>
+  world.value('select array_agg(phase order by phase) from core.steps');
