@@ -62,7 +62,7 @@ async function runStep(
       const row = await lockStep(session, database, step);
       if (row?.state === 'done' || row?.state === 'skipped') return false;
       let rows = 0;
-      for (const statement of parseStatements(source, database.dialect.sql)) {
+      for (const statement of parseStatements(source, database.dialect.sql, 'step')) {
         rows += (await session.run(renderForBatch(statement, values, database.dialect))).rowCount;
       }
       await markStepDone(session, database, step, { rows, startedAt });

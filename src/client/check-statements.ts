@@ -5,10 +5,10 @@ import type { ColumnFacts, Database } from '../database/dialect.ts';
 import { renderForBatch, type BatchValues, type Cut } from '../sql/batch-sql.ts';
 import type { RenderedStatement } from '../sql/render.ts';
 import { renderedPosition } from '../sql/rendered-position.ts';
-import { parseStatements, type Statement } from '../sql/statement.ts';
+import { parseStatements, type SqlPlace, type Statement } from '../sql/statement.ts';
 
 /** Statements that a server can parse and plan without running them. All others only show when they run. */
-const PLANNABLE = new Set(['select', 'insert', 'update', 'delete', 'merge', 'values', 'with', 'table']);
+const PLANNABLE = new Set(['select', 'insert', 'replace', 'update', 'delete', 'merge', 'values', 'with', 'table']);
 /** After one of these, a later statement may name what does not exist yet. */
 const MAKES = new Set(['create', 'alter', 'drop']);
 
@@ -37,9 +37,9 @@ async function checkLoad(load: LoadDefinition, database: Database): Promise<Stat
   // Unqualified names would be looked up elsewhere than at run time.
   const elsewhere = load.sessionParams['search_path'] !== undefined;
   let made = elsewhere;
-  for (const { source, stage } of sourcesOf(load)) {
+  for (const { source, stage, place } of sourcesOf(load)) {
     const cut = stage && (await dummyCut(database, stage));
-    for (const statement of parseStatements(source, database.dialect.sql)) {
+    for (const statement of parseStatements(source, database.dialect.sql, place)) {
       if (!PLANNABLE.has(statement.verb)) {
         made ||= MAKES.has(statement.verb);
         result.unchecked += 1;
@@ -58,12 +58,12 @@ async function checkLoad(load: LoadDefinition, database: Database): Promise<Stat
   return result;
 }
 
-function sourcesOf(load: LoadDefinition): { source: SqlSource; stage?: StageDefinition }[] {
+function sourcesOf(load: LoadDefinition): { source: SqlSource; place: SqlPlace; stage?: StageDefinition }[] {
   return [
-    ...load.before.map((source) => ({ source })),
-    ...load.stages.flatMap((stage) => stage.sql.map((source) => ({ source, stage }))),
-    ...load.checks.map(({ sql }) => ({ source: sql })),
-    ...load.after.map((source) => ({ source })),
+    ...load.before.map((source) => ({ source, place: 'step' as const })),
+    ...load.stages.flatMap((stage) => stage.sql.map((source) => ({ source, place: 'batch' as const, stage }))),
+    ...load.checks.map(({ sql }) => ({ source: sql, place: 'batch' as const })),
+    ...load.after.map((source) => ({ source, place: 'step' as const })),
   ];
 }
 

@@ -2,7 +2,7 @@ import type { LoadDefinition, LoadKind, SqlSource, StageDefinition } from '../co
 import type { ProducerBatch } from '../control/consumption.ts';
 import type { Database } from '../database/dialect.ts';
 import { renderForBatch, type BatchValues, type Cut } from '../sql/batch-sql.ts';
-import { parseStatements } from '../sql/statement.ts';
+import { parseStatements, type SqlPlace } from '../sql/statement.ts';
 import type { ClientContext } from './context.ts';
 import { databaseFailure, ledgerOf } from './ledger.ts';
 import { previewCut } from './preview-cut.ts';
@@ -64,7 +64,8 @@ async function preview(context: ClientContext, database: Database, load: LoadDef
   const start = await previewStart(context, database, load);
   const values = previewValues(load, start);
   const sqlOf = (source: SqlSource, stage?: StageDefinition, cut?: Cut): StatementPreview[] =>
-    statements(database, values, source, stage, cut);
+    statements(database, values, source, 'batch', stage, cut);
+  const stepOf = (source: SqlSource): StatementPreview[] => statements(database, values, source, 'step');
   const stages: StagePreview[] = [];
   for (const stage of load.from ? [copyStage(load)] : load.stages) {
     const { cut, chunks, words } = await previewCut(context, database, { load, stage, start, values });
@@ -89,12 +90,12 @@ async function preview(context: ClientContext, database: Database, load: LoadDef
     window: windowOf(load, start),
     consumes: start.work?.consumes ?? [],
     stages,
-    before: load.before.flatMap((source) => sqlOf(source)),
+    before: load.before.flatMap(stepOf),
     checks: load.checks.map((check) => ({
       ...sqlOf(check.sql)[0]!,
       ...{ name: check.name, expect: check.expect.text, severity: check.severity },
     })),
-    after: load.after.flatMap((source) => sqlOf(source)),
+    after: load.after.flatMap(stepOf),
     locks: locksOf(load, start.inherited),
     removes: start.takesBack ? await removals(database, load, start.takesBack.batchId) : [],
   };
@@ -125,10 +126,11 @@ function statements(
   { dialect }: Database,
   values: BatchValues,
   source: SqlSource,
+  place: SqlPlace,
   stage?: StageDefinition,
   cut?: Cut,
 ): StatementPreview[] {
-  return parseStatements(source, dialect.sql).map((statement) => {
+  return parseStatements(source, dialect.sql, place).map((statement) => {
     const rendered = renderForBatch(statement, values, dialect, stage, cut);
     return {
       where: `${statement.file}:${statement.line}:${statement.column}`,

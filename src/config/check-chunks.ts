@@ -1,4 +1,4 @@
-import { groupingConstructs, mentionsTable } from '../sql/lint.ts';
+import { groupingConstructs, insertsOnce, mentionsTable } from '../sql/lint.ts';
 import { nearest } from '../sql/names.ts';
 import type { Statement } from '../sql/statement.ts';
 import { hasUnknownBrace } from './check-braces.ts';
@@ -64,7 +64,11 @@ function cutTwice(statement: Statement, input: string): Problem[] {
     );
 }
 
-const CONSTRUCT_NAMES: Record<string, string> = { aggregate: 'an aggregate', 'window function': 'a window function' };
+const CONSTRUCT_NAMES: Record<string, string> = {
+  aggregate: 'an aggregate',
+  'window function': 'a window function',
+  'variable assignment': 'an assignment to a variable',
+};
 
 function groupsParts(statement: Statement, input: string): Problem[] {
   const found = cutsOf(statement, input).flatMap((brace) => groupingConstructs(statement, brace));
@@ -77,9 +81,9 @@ function groupsParts(statement: Statement, input: string): Problem[] {
   );
 }
 
-/** An insert that the cut does not reach inserts the same rows for each chunk. `on conflict` may be meant to stop that. */
+/** An insert that the cut does not reach inserts the same rows for each chunk. `on conflict` and its like may be meant to stop that. */
 function insertsPerChunk({ definition }: ParsedLoad, statement: Statement, input: string): Problem[] {
-  if (cutsOf(statement, input).length > 0 || /\bon\s+conflict\b/i.test(statement.text)) return [];
+  if (cutsOf(statement, input).length > 0 || insertsOnce(statement)) return [];
   const inserts = definition.outputs.some(({ table }) => mentionsTable(statement, table).some((m) => m.asInsertTarget));
   if (!inserts) return [];
   const message = `this insert does not use \`{{ ${input} }}\`: it would insert the same rows once per chunk`;

@@ -65,7 +65,7 @@ function unreadConsumed(load: ParsedLoad, project: ProjectLoads): Problem[] {
 function bareConsumed({ definition }: ParsedLoad, statements: Statement[], project: ProjectLoads): Problem[] {
   const tables = new Set([...consumedTables(definition, project).keys(), ...definition.reads]);
   return statements
-    .filter(({ verb }) => ['select', 'with', 'insert', 'update', 'delete', 'merge'].includes(verb))
+    .filter(({ verb }) => ['select', 'with', 'insert', 'replace', 'update', 'delete', 'merge'].includes(verb))
     .flatMap((statement) =>
       [...tables].flatMap((table) =>
         mentionsTable(statement, table)

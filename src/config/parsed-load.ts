@@ -1,6 +1,6 @@
 import { SqlError } from '../sql/sql-error.ts';
 import { parseStatements } from '../sql/statement.ts';
-import type { Statement } from '../sql/statement.ts';
+import type { SqlPlace, Statement } from '../sql/statement.ts';
 import type { LoadDefinition, SqlSource, StageDefinition } from './definition.ts';
 import { sqlDialect } from './load-definition.ts';
 import type { Problem } from './problem.ts';
@@ -28,7 +28,8 @@ export interface ParsedLoad {
 /** Reads the SQL of a load. What cannot be read, or may not be sent, goes to `problems` with its place in the SQL. */
 export function parseLoad(definition: LoadDefinition, yaml: YamlFile, problems: Problem[]): ParsedLoad {
   const before = problems.length;
-  const parse = (source: SqlSource): Statement[] => statementsOf(source, problems);
+  const parse = (source: SqlSource): Statement[] => statementsOf(source, 'batch', problems);
+  const parseStep = (source: SqlSource): Statement[] => statementsOf(source, 'step', problems);
   const stages = definition.stages.map((stage, index) => ({ ...stage, index, statements: stage.sql.flatMap(parse) }));
   const checks = definition.checks.flatMap(({ sql }) => {
     const statements = parse(sql);
@@ -42,19 +43,19 @@ export function parseLoad(definition: LoadDefinition, yaml: YamlFile, problems: 
   return {
     definition,
     yaml,
-    before: definition.before.flatMap(parse),
+    before: definition.before.flatMap(parseStep),
     stages,
     checks,
-    after: definition.after.flatMap(parse),
+    after: definition.after.flatMap(parseStep),
     incomplete: problems.length > before,
   };
 }
 
 const QUERY_VERBS = ['select', 'with', 'values', 'table', 'show'];
 
-function statementsOf(source: SqlSource, problems: Problem[]): Statement[] {
+function statementsOf(source: SqlSource, place: SqlPlace, problems: Problem[]): Statement[] {
   try {
-    const statements = parseStatements(source, sqlDialect());
+    const statements = parseStatements(source, sqlDialect(), place);
     if (statements.length === 0) problems.push(problemAt(source, 'there is no SQL statement here'));
     return statements;
   } catch (error) {

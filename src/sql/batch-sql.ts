@@ -50,9 +50,9 @@ function renderParameter(use: ParameterUse, bind: Bind, batch: BatchValues, dial
     case 'batch_id':
       return bind(batch.batchId, dialect.castOf('batch id'));
     case 'load_at':
-      return bind(batch.loadAt, dialect.castOf('time'));
+      return bind(dialect.sql.instant(batch.loadAt), dialect.castOf('time'));
     case 'last_load_at':
-      return bind(batch.lastLoadAt, dialect.castOf('time'));
+      return bind(batch.lastLoadAt && dialect.sql.instant(batch.lastLoadAt), dialect.castOf('time'));
     case 'from':
     case 'to':
       return renderBound(use.name, bind, cut);

@@ -6,7 +6,8 @@ import { isCode, type Token, type TokenKind } from './token.ts';
  */
 export function codeText(tokens: Iterable<Token>): string {
   const pieces: string[] = [];
-  for (const token of tokens) if (isCode(token)) pieces.push(EMPTIED[token.kind] ?? (token.value || token.text));
+  for (const token of tokens)
+    if (isCode(token)) pieces.push(EMPTIED[token.kind] ?? (token.keyword || token.value || token.text));
   return pieces.join(' ');
 }
 

@@ -18,6 +18,8 @@ export interface Refusal {
   why: string;
   /** What to do instead, a sentence. */
   next: string;
+  /** The statement commits by itself whatever stands before it: a step may hold it, and then runs at least once. */
+  commitsByItself?: true;
 }
 
 /** A statement whose body holds semicolons of its own. `statement` is tested as in `Refusal`. */
@@ -27,6 +29,27 @@ export interface CompoundForm {
   opens: readonly string[];
   nests: readonly string[];
   closes: string;
+  /** Words of blocks that are not counted: right after the closing word they say that it closed one of those (`end if`). */
+  uncounted?: readonly string[];
+}
+
+/** Comments whose content servers run as SQL: some of them everywhere, some on certain versions only. */
+export interface ExecutedComments {
+  /** Matches what opens one, its version too; sticky. Each closes with the next `*` + `/` in code. */
+  opens: RegExp;
+  /** Matches those of these openers that every server of the family obeys. */
+  everywhere: RegExp;
+}
+
+/** The server's own command-line program: what it takes for itself is no SQL. */
+export interface ClientProgram {
+  name: string;
+  /** Its commands, wherever they stand; sticky. */
+  commands: RegExp;
+  /** Its commands where a statement starts, and what to do instead, a sentence; sticky. */
+  opening?: { commands: RegExp; next: string };
+  /** It puts its own variables in for `:'x'` and `:"x"`. */
+  variables: boolean;
 }
 
 /** How one server reads and takes SQL: facts only, so that lexer, splitting, rendering and lint ask and never guess. */
@@ -41,18 +64,22 @@ export interface SqlDialect {
   lineComment: RegExp;
   /** Block comments inside block comments count. */
   nestedComments: boolean;
+  executedComments?: ExecutedComments;
   /** White space; sticky. */
   space: RegExp;
   /** An unquoted name; sticky. */
   word: RegExp;
+  /** An unquoted name that versions of the server read differently; sticky. */
+  contestedWord?: RegExp;
   /** A numeric literal; sticky. */
   number: RegExp;
+  /** A variable with its sign (`@x`, `@@session.x`); sticky. */
+  variable?: RegExp;
   /** A run of operator characters; sticky. The lexer cuts it where a comment starts. */
   operator: RegExp;
   /** Positional parameters, which belong to the renderer; sticky. */
   positional?: RegExp;
-  /** Commands of the server's own command-line program (`\copy`), never SQL; sticky. */
-  clientCommand?: { opens: RegExp; program: string };
+  clientProgram: ClientProgram;
   /** `[1:2]` is an array slice. */
   slices: boolean;
   /** Functions whose arguments are written `key : value`. */
@@ -64,23 +91,41 @@ export interface SqlDialect {
   quoteName(name: string): string;
   /** Unquoted text that stands for exactly itself. */
   plainName: RegExp;
-  /** Words that must be quoted to be a name on their own (after a dot they need not). */
+  /** Words, in lower case, that must be quoted to be a name on their own (after a dot they need not). */
   reservedWords: ReadonlySet<string>;
-  /** The server silently cuts names that are longer. */
-  maxNameBytes: number;
+  /** Two names that fold to one text may be one name on some server of the family, by a setting that only it knows. */
+  foldName(name: string): string;
+  /** How a person writes a table's name, a sentence; and why it has no third part, half of one. */
+  nameForm: string;
+  noThirdPart: string;
+  /** The longest name that the server keeps whole; it cuts longer ones silently, or refuses them late. */
+  longestName: { size: number; unit: 'bytes' | 'characters' };
   /** Where an unqualified table name is looked up unless someone changed it. */
   defaultSchema?: string;
   /** Functions that make one row of many. */
   aggregates: ReadonlySet<string>;
+  /** The schema in which built-in functions can be named. */
+  catalogSchema?: string;
+
+  /** Words after which a table's name stands, in any statement. */
+  wordsBeforeTable: readonly string[];
+  /** Words that insert rows. */
+  insertWords: readonly string[];
+  /** Words that may stand between a verb and the table that it writes to, besides `into` and `from`: `update only t`. */
+  writeModifiers: readonly string[];
 
   /** The n-th bound value, n from 1. */
   placeholder(n: number): string;
-  /** One placeholder may stand at several places of a statement. */
+  /** Placeholders name their value: one may stand at several places, in any order. If not, the n-th takes the n-th value. */
   placeholdersRepeat: boolean;
   cast(expression: string, type: string): string;
+  /** An instant (ISO text in UTC) as a bound value, for a session whose time zone is UTC. */
+  instant(iso: string): string;
   /** Statements that may hold bound values. Tested as in `Refusal`. */
   bindsValues: RegExp;
   refusals: readonly Refusal[];
+  /** Inserts that leave alone, or overwrite, rows that are there already. Tested as in `Refusal`. */
+  insertsOnce: RegExp;
   compounds: readonly CompoundForm[];
   /** Statements in which `;` may stand inside parentheses. Tested as in `Refusal`. */
   parenthesizedLists?: RegExp;

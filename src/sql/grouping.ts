@@ -1,5 +1,4 @@
 import type { SqlDialect } from './dialect.ts';
-import { postgresSql } from './postgres.ts';
 import { isSetOperator, queryBlocks, type BlockedCode, type QueryBlock } from './query-blocks.ts';
 import type { Position } from './sql-error.ts';
 import type { BraceUse, Statement } from './statement.ts';
@@ -8,28 +7,34 @@ import { isMark, isWord, type Token } from './token.ts';
 /** Something whose result over a part of the rows differs from its part of the result over all rows. */
 export interface GroupingConstruct extends Position {
   what:
-    'group by' | 'having' | 'distinct' | 'aggregate' | 'window function' | 'limit' | 'union' | 'intersect' | 'except';
+    | 'group by'
+    | 'having'
+    | 'distinct'
+    | 'aggregate'
+    | 'window function'
+    | 'variable assignment'
+    | 'limit'
+    | 'union'
+    | 'intersect'
+    | 'except';
 }
 
 /**
- * Finds what would silently be wrong over a cut: grouping, `distinct`, aggregates, window functions, limits, and set
- * operations that drop duplicates. (`is [not] distinct from` and `union all` are none.)
+ * Finds what would silently be wrong over a cut: grouping, `distinct`, aggregates, window functions, variables that
+ * carry something from row to row (`@n := @n + 1`), limits, and set operations that drop duplicates. (`is [not] distinct
+ * from` and `union all` are none.)
  *
  * With `over`, only constructs that the rows of that brace can reach: those of the query that reads it, of the queries
  * around, and of those that read it through a `with` name. An aggregate over another table in a subquery beside the
  * brace is left out. Without `over`: all. Aggregates that users created are not known.
  */
-export function groupingConstructs(
-  statement: Statement,
-  over?: BraceUse,
-  dialect: SqlDialect = postgresSql,
-): GroupingConstruct[] {
+export function groupingConstructs(statement: Statement, over?: BraceUse): GroupingConstruct[] {
   const blocked = queryBlocks(statement);
   const reached = over === undefined ? new Set(blocked.blocks) : reachedBy(over, blocked);
   const groups = new Set([...reached].map(({ group }) => group));
   const found: GroupingConstruct[] = [];
   for (const [i, { line, column }] of blocked.code.entries()) {
-    const what = constructAt(blocked.code, i, dialect);
+    const what = constructAt(blocked.code, i, statement.dialect);
     if (what === undefined) continue;
     const block = blocked.blockOf[i]!;
     if (WORKS_ON_WHOLE_UNION.has(what) ? groups.has(block.group) : reached.has(block))
@@ -42,18 +47,21 @@ const WORKS_ON_WHOLE_UNION: ReadonlySet<GroupingConstruct['what']> = new Set(['l
 
 function constructAt(code: Token[], at: number, dialect: SqlDialect): GroupingConstruct['what'] | undefined {
   const [token, before, after] = [code[at]!, code[at - 1], code[at + 1]];
+  if (token.kind === 'variable') return isMark(after, ':=') ? 'variable assignment' : undefined;
   if (token.kind !== 'word' || isMark(before, '.')) return aggregateAt(code, at, dialect);
   // A label: `select 1 as limit`.
   if (isWord(before, 'as')) return undefined;
   if (isSetOperator(token, before)) {
-    if (token.value === 'union') return isWord(after, 'all') ? undefined : 'union';
-    return token.value as 'intersect' | 'except';
+    if (token.keyword === 'union') return isWord(after, 'all') ? undefined : 'union';
+    return token.keyword as 'intersect' | 'except';
   }
-  switch (token.value) {
+  switch (token.keyword) {
     case 'group':
       return isWord(after, 'by') ? 'group by' : undefined;
     case 'having':
       return 'having';
+    case 'distinctrow':
+      return dialect.reservedWords.has('distinctrow') ? 'distinct' : undefined;
     case 'distinct':
       return isWord(after, 'from') ? undefined : 'distinct';
     case 'over':
@@ -73,8 +81,9 @@ function constructAt(code: Token[], at: number, dialect: SqlDialect): GroupingCo
 function aggregateAt(code: Token[], at: number, dialect: SqlDialect): 'aggregate' | undefined {
   const [token, before] = [code[at]!, code[at - 1]];
   if (token.kind !== 'word' && token.kind !== 'quoted') return undefined;
-  if (!dialect.aggregates.has(token.value) || !isMark(code[at + 1], '(') || isWord(before, 'into')) return undefined;
-  if (isMark(before, '.') && !isWord(code[at - 2], 'pg_catalog')) return undefined;
+  const name = token.keyword || token.value;
+  if (!dialect.aggregates.has(name) || !isMark(code[at + 1], '(') || isWord(before, 'into')) return undefined;
+  if (isMark(before, '.') && (!dialect.catalogSchema || !isWord(code[at - 2], dialect.catalogSchema))) return undefined;
   let end = afterParentheses(code, at + 1);
   if (isWord(code[end], 'within')) end = afterParentheses(code, end + 2);
   if (isWord(code[end], 'filter')) end = afterParentheses(code, end + 1);

@@ -1,17 +1,18 @@
+import { codeText } from './code-text.ts';
 import type { SqlDialect } from './dialect.ts';
 import { parseTableName, type TableName } from './names.ts';
-import { postgresSql } from './postgres.ts';
 import { withNames } from './query-blocks.ts';
 import type { Position } from './sql-error.ts';
 import type { Statement } from './statement.ts';
 import { tablePositions } from './table-positions.ts';
-import { isCode, isMark, isWord, type Token } from './token.ts';
+import { isCode, isMark, type Token } from './token.ts';
+import { isInsertTarget } from './write-target.ts';
 
 export { groupingConstructs } from './grouping.ts';
 
 /** A table's plain name in a statement: rows that no brace cuts to the batch's business. */
 export interface TableMention extends Position {
-  /** In `insert into <table>`. */
+  /** Rows are inserted into it. */
   asInsertTarget: boolean;
 }
 
@@ -21,12 +22,13 @@ export interface TableMention extends Position {
  *
  * `schema.name` counts wherever it stands. A bare name counts only for a table without schema or of the default schema,
  * only where a table's name may stand, and not when a `with` clause defines it. What `search_path` may make of a bare name
- * is not followed.
+ * is not followed. Where the server's settings decide whether case counts in names, names that differ in case only are one.
  */
-export function mentionsTable(statement: Statement, table: string, dialect: SqlDialect = postgresSql): TableMention[] {
+export function mentionsTable(statement: Statement, table: string): TableMention[] {
+  const { dialect } = statement;
   const code = statement.tokens.filter(isCode);
   const wanted = parseTableName(table, dialect);
-  const positions = tablePositions(code);
+  const positions = tablePositions(code, dialect);
   const defined = withNames(code);
   const mentions: TableMention[] = [];
   for (let i = 0; i < code.length; i++) {
@@ -38,12 +40,17 @@ export function mentionsTable(statement: Statement, table: string, dialect: SqlD
         ? isBareNameOf(wanted, names[0]!, dialect) && positions[i] && !defined.has(names[0]!)
         : isQualifiedNameOf(wanted, names, positions[i] === true, dialect);
     if (counts) {
-      const asInsertTarget = isWord(code[i - 1], 'into') && isWord(code[i - 2], 'insert');
-      mentions.push({ line: code[i]!.line, column: code[i]!.column, asInsertTarget });
+      const { line, column } = code[i]!;
+      mentions.push({ line, column, asInsertTarget: isInsertTarget(code, i, dialect) });
     }
     i += chain.length * 2 - 2;
   }
   return mentions;
+}
+
+/** Whether a second run of the statement may be meant to insert nothing twice: `on conflict`, `insert ignore` … */
+export function insertsOnce({ tokens, dialect }: Statement): boolean {
+  return dialect.insertsOnce.test(codeText(tokens));
 }
 
 /** The names of `a.b.c` that starts at `at`; none when no name starts there. */
@@ -61,12 +68,17 @@ function isName(token: Token | undefined): token is Token {
 }
 
 function isBareNameOf(wanted: TableName, name: string, dialect: SqlDialect): boolean {
-  return wanted.name === name && (wanted.schema ?? dialect.defaultSchema) === dialect.defaultSchema;
+  return (
+    dialect.foldName(wanted.name) === dialect.foldName(name) &&
+    (wanted.schema ?? dialect.defaultSchema) === dialect.defaultSchema
+  );
 }
 
 /** `schema.table` anywhere; `database.schema.table` where a table stands (elsewhere it is a column of another table). */
 function isQualifiedNameOf(wanted: TableName, names: string[], atTable: boolean, dialect: SqlDialect): boolean {
   if (names.length > 3 || (names.length === 3 && !atTable)) return false;
-  const [schema, name] = names.slice(-2);
-  return name === wanted.name && schema === (wanted.schema ?? dialect.defaultSchema);
+  const [schema, name] = names.slice(-2).map((part) => dialect.foldName(part));
+  return (
+    name === dialect.foldName(wanted.name) && schema === dialect.foldName(wanted.schema ?? dialect.defaultSchema ?? '')
+  );
 }

@@ -1,7 +1,6 @@
 import { distance } from 'fastest-levenshtein';
 import { ConfigurationError } from '../errors.ts';
 import type { SqlDialect } from './dialect.ts';
-import { postgresSql } from './postgres.ts';
 import { endOfQuoted, matchLength, quoteAt } from './scan-quoted.ts';
 
 /** A table's name as the server stores it: case folded, quotes gone. */
@@ -10,45 +9,44 @@ export interface TableName {
   name: string;
 }
 
-const FORM = 'Write table or schema.table; a name with capitals, spaces or dots stands in double quotes.';
-
 /**
- * Reads `table`, `schema.table`, `"A".b` …; unquoted parts are folded as the server folds them.
- * Throws `ConfigurationError` for anything else, and for a part that the server would silently cut.
+ * Reads `table`, `schema.table`, quoted parts too; unquoted ones are folded as the server folds them.
+ * Throws `ConfigurationError` for anything else, and for a part that is too long for the server.
  */
-export function parseTableName(text: string, dialect: SqlDialect = postgresSql): TableName {
+export function parseTableName(text: string, dialect: SqlDialect): TableName {
   const parts: string[] = [];
   let at = skipSpace(text, 0, dialect);
   for (;;) {
     const end = endOfName(text, at, dialect);
     const part = end === undefined ? '' : dialect.nameOf(text.slice(at, end));
-    if (end === undefined || part === '') throw notAName(text, parts.length > 0);
-    if (Buffer.byteLength(part) > dialect.maxNameBytes) {
-      const message = `the name "${part}" is longer than ${dialect.maxNameBytes} bytes, where ${dialect.title} cuts names`;
+    if (end === undefined || part === '') throw notAName(text, parts.length > 0, dialect);
+    const { size, unit } = dialect.longestName;
+    if ((unit === 'bytes' ? Buffer.byteLength(part) : [...part].length) > size) {
+      const message = `the name "${part}" is longer than ${size} ${unit}, the most that ${dialect.title} keeps`;
       throw new ConfigurationError(message, { next: 'Write the name that the table really has.' });
     }
     parts.push(part);
     at = skipSpace(text, end, dialect);
     if (at === text.length) break;
-    if (text[at] !== '.') throw notAName(text, false);
+    if (text[at] !== '.') throw notAName(text, false, dialect);
     at = skipSpace(text, at + 1, dialect);
   }
   if (parts.length > 2) {
-    const message = `"${text.trim()}" has ${parts.length} parts; a connection reaches one database only`;
-    throw new ConfigurationError(message, { next: FORM });
+    const message = `"${text.trim()}" has ${parts.length} parts; ${dialect.noThirdPart}`;
+    throw new ConfigurationError(message, { next: dialect.nameForm });
   }
   return parts.length === 2 ? { schema: parts[0], name: parts[1]! } : { schema: undefined, name: parts[0]! };
 }
 
 /** The one way to write a table's name: `schema.name`, in quotes only where the server needs them. */
-export function normalizeTableName(text: string, dialect: SqlDialect = postgresSql): string {
+export function normalizeTableName(text: string, dialect: SqlDialect): string {
   return formatTableName(parseTableName(text, dialect), dialect);
 }
 
 /** `parseTableName` backwards. The text can stand in SQL as a table's name. */
-export function formatTableName(table: TableName, dialect: SqlDialect = postgresSql): string {
+export function formatTableName(table: TableName, dialect: SqlDialect): string {
   const quoted = (part: string, mayBeReserved: boolean) =>
-    dialect.plainName.test(part) && (mayBeReserved || !dialect.reservedWords.has(part))
+    dialect.plainName.test(part) && (mayBeReserved || !dialect.reservedWords.has(part.toLowerCase()))
       ? part
       : dialect.quoteName(part);
   if (table.schema === undefined) return quoted(table.name, false);
@@ -83,7 +81,7 @@ function skipSpace(text: string, at: number, dialect: SqlDialect): number {
   return at + matchLength(dialect.space, text, at);
 }
 
-function notAName(text: string, afterDot: boolean): ConfigurationError {
+function notAName(text: string, afterDot: boolean, dialect: SqlDialect): ConfigurationError {
   const shown = text.trim() === '' ? 'a table name is missing' : `"${text.trim()}" is not the name of a table`;
-  return new ConfigurationError(afterDot ? `${shown} (after the dot)` : shown, { next: FORM });
+  return new ConfigurationError(afterDot ? `${shown} (after the dot)` : shown, { next: dialect.nameForm });
 }

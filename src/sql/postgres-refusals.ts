@@ -1,7 +1,5 @@
 import type { Refusal } from './dialect.ts';
-
-const ONE_TRANSACTION = 'Leave it out: the engine opens, fences and commits the transaction together with its ledger.';
-const OWN_CONNECTION = 'Run it outside of Waybill, on a connection of its own.';
+import { ONE_TRANSACTION, OWN_CONNECTION } from './refusal-remedies.ts';
 
 /** What PostgreSQL would take, or refuse too late, and the engine must not send. First match wins. */
 export const postgresRefusals: readonly Refusal[] = [

@@ -1,6 +1,7 @@
 import type { SqlDialect } from './dialect.ts';
 import { postgresRefusals } from './postgres-refusals.ts';
 import { POSTGRES_AGGREGATES, POSTGRES_RESERVED_WORDS } from './postgres-words.ts';
+import { lowerCase } from './token.ts';
 
 /** White space with a line break, `--` comments allowed: what may stand between two pieces of one literal (scan.l). */
 const CONTINUATION = /(?:[ \t\f\v]|--[^\n\r]*)*[\n\r](?:[ \t\n\r\f\v]|--[^\n\r]*[\n\r])*'/y;
@@ -8,7 +9,7 @@ const CONTINUATION = /(?:[ \t\f\v]|--[^\n\r]*)*[\n\r](?:[ \t\n\r\f\v]|--[^\n\r]*
 function nameOf(text: string): string {
   if (text.startsWith('"')) return text.slice(1, -1).replaceAll('""', '"');
   if (/^u&"/i.test(text)) return unescapeUnicode(text.slice(3, -1).replaceAll('""', '"'));
-  return text.replace(/[A-Z]+/g, (capitals) => capitals.toLowerCase());
+  return lowerCase(text);
 }
 
 /** `U&"d\0061t"`: with the default escape character; `UESCAPE` is not followed. */
@@ -39,7 +40,7 @@ export const postgresSql: SqlDialect = {
     /0x(?:_?[0-9a-f])+|0o(?:_?[0-7])+|0b(?:_?[01])+|(?:\d(?:_?\d)*(?:\.(?!\.)(?:\d(?:_?\d)*)?)?|\.\d(?:_?\d)*)(?:e[+-]?\d(?:_?\d)*)?/iy,
   operator: /[~!@#^&|`?+\-*/%<>=]+/y,
   positional: /\$\d+/y,
-  clientCommand: { opens: /\\\S*/y, program: 'psql' },
+  clientProgram: { name: 'psql', commands: /\\\S*/y, variables: true },
   slices: true,
   pairFunctions: new Set(['json_object', 'json_objectagg']),
 
@@ -47,16 +48,25 @@ export const postgresSql: SqlDialect = {
   quoteName: (name) => `"${name.replaceAll('"', '""')}"`,
   plainName: /^[a-z_][a-z0-9_$]*$/,
   reservedWords: POSTGRES_RESERVED_WORDS,
-  maxNameBytes: 63,
+  foldName: (name) => name,
+  nameForm: 'Write table or schema.table; a name with capitals, spaces or dots stands in double quotes.',
+  noThirdPart: 'a connection reaches one database only',
+  longestName: { size: 63, unit: 'bytes' },
   defaultSchema: 'public',
   aggregates: POSTGRES_AGGREGATES,
+  catalogSchema: 'pg_catalog',
+  wordsBeforeTable: ['join', 'into', 'update', 'table', 'using', 'truncate', 'lock', 'copy', 'analyze', 'references'],
+  insertWords: ['insert'],
+  writeModifiers: ['only'],
 
   placeholder: (n) => `$${n}`,
   placeholdersRepeat: true,
   cast: (expression, type) => `${expression}::${type}`,
+  instant: (iso) => iso,
   bindsValues:
     /^(?:\( )*(?:select|insert|update|delete|merge|with|values|table|explain|call|declare|create (?:(?:global |local )?temp(?:orary)? |unlogged )?table .* as (?:\( )*(?:select|with|values|table)\b)/,
   refusals: postgresRefusals,
+  insertsOnce: /\bon conflict\b/,
   compounds: [
     {
       statement: /^create (?:or replace )?(?:function|procedure) /,

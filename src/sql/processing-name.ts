@@ -1,4 +1,5 @@
 /** `acq.flight` → `acq.flight_processing`: what a landing table is called while a batch reads it. Quoted names keep their quotes. */
 export function processingName(table: string): string {
-  return table.endsWith('"') ? `${table.slice(0, -1)}_processing"` : `${table}_processing`;
+  const quote = /["`]$/.exec(table)?.[0] ?? ''; // a canonical name: only a quote can end in one
+  return `${table.slice(0, table.length - quote.length)}_processing${quote}`;
 }

@@ -6,9 +6,9 @@ export interface QueryBlock {
   parent: QueryBlock | undefined;
   /** The arms of one `union` share a group; `union` and `limit` work on it as a whole. */
   group: number;
-  /** The name that a `with` clause gives it, if it stands in one. */
+  /** The name that a `with` clause gives it, if it stands in one; folded. */
   withName: string | undefined;
-  /** Names read directly in it. */
+  /** Names read directly in it; folded. */
   names: Set<string>;
 }
 
@@ -24,12 +24,13 @@ const SET_OPERATORS = ['union', 'intersect', 'except'];
 
 /** Divides a statement into its query blocks. Parentheses that hold no query (arguments, joins) open none. */
 export function queryBlocks(statement: Statement): BlockedCode {
+  const { dialect } = statement;
   const code = statement.tokens.filter(isCode);
   const blocks: QueryBlock[] = [];
   const blockOf: QueryBlock[] = [];
   let groups = 0;
   const open = (parent: QueryBlock | undefined, group: number, withName?: string) => {
-    const block = { parent, group, withName, names: new Set<string>() };
+    const block = { parent, group, withName: withName && dialect.foldName(withName), names: new Set<string>() };
     blocks.push(block);
     return block;
   };
@@ -39,7 +40,7 @@ export function queryBlocks(statement: Statement): BlockedCode {
     if (isMark(token, ')')) current = outer.pop() ?? current;
     if (isSetOperator(token, code[i - 1])) current = open(current.parent, current.group, current.withName);
     blockOf.push(current);
-    if (token.kind === 'word' || token.kind === 'quoted') current.names.add(token.value);
+    if (token.kind === 'word' || token.kind === 'quoted') current.names.add(dialect.foldName(token.value));
     if (!isMark(token, '(')) continue;
     outer.push(current);
     if (holdsQuery(code, i)) current = open(current, groups++, withNameBefore(code, i));

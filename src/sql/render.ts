@@ -23,7 +23,8 @@ export interface Replacement {
 
 /**
  * Adds a bound value and gives its placeholder: `$3`, or `$3::bigint` with a cast. Without a cast each call adds a value,
- * because the server deduces one type for each placeholder; with one, equal values share a placeholder.
+ * because the server deduces one type for each placeholder; with one, equal values share a placeholder where the dialect's
+ * placeholders name their value. Where they do not (`?`), placeholders are to stand in the text in the order of the calls.
  */
 export type Bind = (value: unknown, cast?: string) => string;
 

@@ -9,8 +9,8 @@ const CLOSING: Record<string, string> = { '(': ')', '[': ']' };
 
 /**
  * Groups the tokens of a source into statements, without their `;`. Statements that hold no code are left out. A `;` inside
- * a routine's `begin atomic … end`, or in the parentheses of a rule, separates nothing. Throws `SqlError` as `lex` does,
- * and for a bracket that is open where the statement ends.
+ * a routine's `begin … end`, or in the parentheses of a rule, separates nothing. Throws `SqlError` as `lex` does, and for a
+ * bracket or a body that is open where the statement ends.
  */
 export function* splitTokens(source: SqlSource, dialect: SqlDialect): Generator<Token[], void, undefined> {
   let current = new StatementTokens(source.file, dialect);
@@ -32,6 +32,8 @@ class StatementTokens {
   readonly #file: string;
   readonly #dialect: SqlDialect;
   #compound: CompoundForm | undefined;
+  /** The word that opened the body. */
+  #body: Token | undefined;
   #depth = 0;
 
   constructor(file: string, dialect: SqlDialect) {
@@ -58,11 +60,13 @@ class StatementTokens {
     const open = this.#brackets.at(-1);
     if (open !== undefined) {
       const next = `Close it with ${CLOSING[open.text]}.`;
-      throw new SqlError(
-        `this ${open.text} is still open where the statement ends`,
-        { file: this.#file, ...open },
-        next,
-      );
+      const message = `this ${open.text} is still open where the statement ends`;
+      throw new SqlError(message, { file: this.#file, ...open }, next);
+    }
+    if (this.#depth > 0 && this.#body !== undefined) {
+      const { closes } = this.#compound!;
+      const message = `the body that opens here is never closed`;
+      throw new SqlError(message, { file: this.#file, ...this.#body }, `Close it with ${closes}.`);
     }
     if (this.#code.length > 0) yield this.#tokens;
   }
@@ -80,11 +84,18 @@ class StatementTokens {
   #followBody(word: Token): void {
     const before = this.#code.at(-2);
     if (isMark(before, '.') || isWord(before, 'as')) return;
-    if (this.#depth === 0) {
-      this.#compound ??= this.#opened();
-      if (this.#compound !== undefined) this.#depth = 1;
-    } else if (isWord(word, this.#compound!.closes)) this.#depth--;
-    else if (isWord(word, ...this.#compound!.nests)) this.#depth++;
+    if (this.#compound === undefined) {
+      this.#compound = this.#opened();
+      if (this.#compound === undefined) return;
+      this.#body = word;
+      this.#depth = 1;
+      return;
+    }
+    const { nests, closes, uncounted = [] } = this.#compound;
+    const closing = isWord(before, closes);
+    if (closing && isWord(word, ...uncounted)) this.#depth++;
+    else if (this.#depth > 0 && isWord(word, closes)) this.#depth--;
+    else if (this.#depth > 0 && isWord(word, ...nests) && !closing) this.#depth++;
   }
 
   #opened(): CompoundForm | undefined {

@@ -1,6 +1,6 @@
 import type { SqlSource } from '../config/definition.ts';
 import type { SqlDialect } from './dialect.ts';
-import { refuse } from './refuse.ts';
+import { findRefusal, refuse } from './refuse.ts';
 import { splitTokens } from './split.ts';
 import { isCode, isMark, type Token } from './token.ts';
 
@@ -40,25 +40,32 @@ export interface Statement {
   braces: BraceUse[];
   /** First keyword, lower-case, opening parentheses skipped: insert, with, select, create …; '' when there is none. */
   verb: string;
+  /** How it was read. */
+  dialect: SqlDialect;
+  /** It commits what stands before it in the transaction, and itself: only a step holds such a statement. */
+  commitsByItself: boolean;
 }
+
+/** Where SQL stands: in what a batch does in transactions of its own (stages, checks), or in a `before` or `after` step. */
+export type SqlPlace = 'batch' | 'step';
 
 /**
  * Reads a source's statements. Splits on `;`, ignores empty statements. Throws `SqlError` (file:line:column and a remedy)
- * for text that does not lex, and for statements that the engine must not send. Whether the parameters' names are known
- * is asked by `checkParameters`.
+ * for text that does not lex, and for statements that the engine must not send: in a `step` those may stand that commit by
+ * themselves. Whether the parameters' names are known is asked by `checkParameters`.
  */
-export function parseStatements(source: SqlSource, dialect: SqlDialect): Statement[] {
+export function parseStatements(source: SqlSource, dialect: SqlDialect, place: SqlPlace = 'batch'): Statement[] {
   const statements: Statement[] = [];
   // One at a time: a refused COPY is reported before its data would be read as SQL.
   for (const tokens of splitTokens(source, dialect)) {
-    const statement = assemble(source.file, tokens);
-    refuse(statement, dialect);
+    const statement = assemble(source.file, tokens, dialect);
+    refuse(statement, place);
     statements.push(statement);
   }
   return statements;
 }
 
-function assemble(file: string, all: Token[]): Statement {
+function assemble(file: string, all: Token[], dialect: SqlDialect): Statement {
   const tokens = withoutOuterSpace(all);
   const base = tokens[0]!.start;
   for (const token of tokens) {
@@ -78,7 +85,9 @@ function assemble(file: string, all: Token[]): Statement {
     braces: code
       .filter(({ kind }) => kind === 'brace')
       .map((token) => ({ table: token.value, all: token.all, ...span(token) })),
-    verb: verb?.kind === 'word' ? verb.value : '',
+    verb: verb?.keyword ?? '',
+    dialect,
+    commitsByItself: findRefusal(tokens, dialect)?.commitsByItself === true,
   };
 }
 

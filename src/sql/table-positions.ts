@@ -1,23 +1,10 @@
+import type { SqlDialect } from './dialect.ts';
 import { holdsQuery } from './query-blocks.ts';
 import { isMark, isWord, type Token } from './token.ts';
 
-/** Words after which a table's name stands, in any statement. */
-const BEFORE_TABLE = [
-  'join',
-  'into',
-  'update',
-  'only',
-  'table',
-  'using',
-  'truncate',
-  'lock',
-  'copy',
-  'analyze',
-  'references',
-];
 /** Words that end a list of tables, so that a comma after them separates something else. */
 const AFTER_TABLES = `where group having window order limit offset fetch for union intersect except set returning select
-  values when do`.split(/\s+/);
+  values when do duplicate`.split(/\s+/);
 
 interface Level {
   query: boolean;
@@ -28,7 +15,7 @@ interface Level {
  * Tells for each code token whether a table's name may stand there: after from, join, into …, and after a comma between
  * tables. `extract(year from x)` and `is distinct from x` name no table.
  */
-export function tablePositions(code: Token[]): boolean[] {
+export function tablePositions(code: Token[], dialect: SqlDialect): boolean[] {
   const levels: Level[] = [{ query: true, inTables: false }];
   const positions: boolean[] = [];
   let next = false;
@@ -47,8 +34,10 @@ export function tablePositions(code: Token[]): boolean[] {
     else if (isWord(token, 'from')) {
       next = level.query && !isWord(code[i - 1], 'distinct');
       level.inTables ||= next;
-    } else if (isWord(token, ...BEFORE_TABLE)) {
-      next = !isMark(code[i - 1], '.');
+    } else if (isWord(token, ...dialect.insertWords)) {
+      next = !isMark(code[i + 1], '('); // insert(…) and replace(…) are functions
+    } else if (isWord(token, ...dialect.wordsBeforeTable, ...dialect.writeModifiers)) {
+      next = !isMark(code[i - 1], '.') && !isWord(code[i - 1], 'for', 'key'); // not: for update, on duplicate key update
       level.inTables ||= next && !isWord(token, 'into');
     } else if (isWord(token, 'lateral')) next = here;
     else if (isWord(token, ...AFTER_TABLES)) level.inTables = false;

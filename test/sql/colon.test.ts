@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { parseOne } from './parse.ts';
+import { dialects, parseOne } from './parse.ts';
 
 const cases: [string, string, string[]][] = [
   ['a slice of numbers', 'select x[1:2]', []],
@@ -33,3 +33,18 @@ describe('a colon', () => {
     expect(parseOne(text).parameters.map(({ name }) => name)).toEqual(parameters);
   });
 });
+
+const everywhere: [string, string, string[]][] = [
+  ['arguments of a call', 'select f(a, :b)', ['b']],
+  ['a case', 'select case when :a then :b else :c end', ['a', 'b', 'c']],
+  ['an operator on its left', 'select a<:b, a=:c, a-:d', ['b', 'c', 'd']],
+  ['an assignment', 'select x := :a', ['a']],
+  ['a limit', 'select a from t limit:n', ['n']],
+  ['a lone colon', 'select a : b', []],
+];
+test.each(dialects.flatMap((dialect) => everywhere.map((each) => [dialect.title, ...each, dialect] as const)))(
+  'to %s a colon is read rightly in %s',
+  (_title, _what, text, parameters, dialect) => {
+    expect(parseOne(text, dialect).parameters.map(({ name }) => name)).toEqual(parameters);
+  },
+);

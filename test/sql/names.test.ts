@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { formatTableName, nearest, normalizeTableName, parseTableName } from '../../src/sql/names.ts';
+import { postgresSql } from '../../src/sql/postgres.ts';
 
 describe('table names', () => {
   const read: [string, string | undefined, string, string][] = [
@@ -17,8 +18,8 @@ describe('table names', () => {
     ['U&"d\\0061ta"', undefined, 'data', 'data'],
   ];
   test.each(read)('%s is read and written in one way', (text, schema, name, canonical) => {
-    expect(parseTableName(text)).toEqual({ schema, name });
-    expect(normalizeTableName(text)).toBe(canonical);
+    expect(parseTableName(text, postgresSql)).toEqual({ schema, name });
+    expect(normalizeTableName(text, postgresSql)).toBe(canonical);
   });
 
   const nonsense = [
@@ -39,7 +40,7 @@ describe('table names', () => {
     'ä'.repeat(32),
   ];
   test.each(nonsense)('%j is refused', (text) => {
-    expect(() => parseTableName(text)).toThrow(expect.objectContaining({ name: 'ConfigurationError' }));
+    expect(() => parseTableName(text, postgresSql)).toThrow(expect.objectContaining({ name: 'ConfigurationError' }));
   });
 
   test('any name survives being written and read', () => {
@@ -50,7 +51,7 @@ describe('table names', () => {
     });
     fc.assert(
       fc.property(fc.option(part, { nil: undefined }), part, (schema, name) => {
-        expect(parseTableName(formatTableName({ schema, name }))).toEqual({ schema, name });
+        expect(parseTableName(formatTableName({ schema, name }, postgresSql), postgresSql)).toEqual({ schema, name });
       }),
     );
   });

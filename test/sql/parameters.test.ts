@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
 import { checkParameters } from '../../src/sql/parameters.ts';
-import { parseOne } from './parse.ts';
+import { dialects, parseOne } from './parse.ts';
 
 const KNOWN = ['batch_id', 'load_at', 'from', 'to', 'params.region'];
 
-test('known parameters pass', () => {
-  expect(() => checkParameters(parseOne('select :batch_id, :params.region, :from'), KNOWN)).not.toThrow();
+test.each(dialects)('known parameters pass in the SQL of $title', (dialect) => {
+  expect(() => checkParameters(parseOne('select :batch_id, :params.region, :from', dialect), KNOWN)).not.toThrow();
 });
 
 const unknown: [string, string][] = [

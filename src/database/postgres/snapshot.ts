@@ -1,5 +1,6 @@
 /** The dialect's snapshot methods, over the steps in snapshot/. */
 import { formatTableName, parseTableName } from '../../sql/names.ts';
+import { postgresSql } from '../../sql/postgres.ts';
 import type { Database, LockResult, Session, TableIdentity } from '../dialect.ts';
 import { processingName } from '../../sql/processing-name.ts';
 import type { PostgresSession } from './session.ts';
@@ -12,7 +13,7 @@ const clientOf = (session: Session): PostgresSession['client'] => (session as Po
 
 /** A table with its schema; unqualified names live in `public`. */
 function qualified(table: string): { schema: string; name: string } {
-  const { schema, name } = parseTableName(table);
+  const { schema, name } = parseTableName(table, postgresSql);
   return { schema: schema ?? 'public', name };
 }
 
@@ -33,7 +34,7 @@ export async function lockForSnapshot(
   if (result.locked) return result;
   return {
     locked: false,
-    waitingFor: formatTableName(result.waitingFor), // a table, or a view or sequence that goes with it
+    waitingFor: formatTableName(result.waitingFor, postgresSql), // a table, or a view or sequence that goes with it
     holders: result.holders.map((holder) => ({
       connectionId: String(holder.pid),
       user: holder.user,
@@ -44,7 +45,7 @@ export async function lockForSnapshot(
 }
 
 export async function swap(session: Session, database: Database, table: string): Promise<TableIdentity> {
-  const processing = parseTableName(processingName(table));
+  const processing = parseTableName(processingName(table), postgresSql);
   const { oid, filenode } = await swapTable(clientOf(session), qualified(table), {
     processingName: processing.name,
     controlSchema: database.controlSchema,
