@@ -1,7 +1,12 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { startPostgres } from '../src/dev/postgres-server.ts';
 import { systemPostgres15 } from '../src/dev/postgres-binaries.ts';
 import { startTemporal } from '../src/dev/temporal-server.ts';
+import { bundle } from '../src/worker/workflow-bundle.ts';
 
 /** A real PostgreSQL that the tests run against. */
 export interface TestServer {
@@ -22,6 +27,10 @@ declare module 'vitest' {
     postgresServers: TestServer[];
     missingServers: MissingServer[];
     temporal: { address: string; uiUrl: string };
+    /** File with the bundled workflows: bundled once for the whole run. */
+    workflowBundle: string;
+    /** Decides which crash points a run takes; `all`: every one (npm run test:all). */
+    seed: { value: string; all: boolean };
   }
 }
 
@@ -41,16 +50,23 @@ const SETTINGS = {
 /** One Temporal and one of each PostgreSQL for the whole run. They end with it, even when it is killed. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const has15 = systemPostgres15() !== undefined;
+  const directory = await mkdtemp(join(tmpdir(), 'waybill-test-bundle-'));
+  const workflowBundle = join(directory, 'workflows.js');
   const [temporal, postgres18, postgres15] = await Promise.all([
     startTemporal({ external: false, onProgress: (message) => console.log(message) }),
     startPostgres({ version: 'embedded', settings: SETTINGS }),
     has15 ? startPostgres({ version: '15', settings: SETTINGS }) : undefined,
+    bundle().then(({ code }) => writeFile(workflowBundle, code)),
   ]);
   const missing: MissingServer[] = [];
   if (postgres15 === undefined) {
     missing.push({ name: 'PostgreSQL 15', reason: 'not installed (Debian: apt-get install postgresql-15)' });
   }
   project.provide('temporal', { address: temporal.address, uiUrl: temporal.uiUrl ?? '' });
+  project.provide('workflowBundle', workflowBundle);
+  const seed = process.env['WAYBILL_TEST_SEED'] ?? randomBytes(4).toString('hex');
+  console.log(`Crash points by seed: WAYBILL_TEST_SEED=${seed}`);
+  project.provide('seed', { value: seed, all: process.env['WAYBILL_TEST_LONG'] === '1' });
   project.provide('postgresServers', [
     { name: 'PostgreSQL 18', url: postgres18.url() },
     ...(postgres15 === undefined ? [] : [{ name: 'PostgreSQL 15', url: postgres15.url() }]),
@@ -58,5 +74,6 @@ export default async function setup(project: TestProject): Promise<() => Promise
   project.provide('missingServers', missing);
   return async () => {
     await Promise.all([temporal.stop(), postgres18.stop(), postgres15?.stop()]);
+    await rm(directory, { recursive: true, force: true });
   };
 }

@@ -35,6 +35,11 @@ export function temporalAddress(): string {
   return inject('temporal').address;
 }
 
+/** The file that has the run's bundled workflows. */
+export function bundledWorkflows(): string {
+  return inject('workflowBundle');
+}
+
 /** The Web UI of the run's Temporal. */
 export function temporalUi(): string {
   return inject('temporal').uiUrl;

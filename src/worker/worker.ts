@@ -6,6 +6,7 @@ import {
   Worker,
   DefaultLogger,
   makeTelemetryFilterString,
+  type WorkflowBundleOption,
 } from '@temporalio/worker';
 import { Client, Connection } from '@temporalio/client';
 import type { Logger } from 'pino';
@@ -33,6 +34,8 @@ export interface WorkerOptions {
   env?: NodeJS.ProcessEnv;
   /** Milliseconds that activities get to end by themselves after `stop`. Default 20,000. */
   graceMs?: number;
+  /** The workflows, bundled before. Default: those that the build made, else bundled once a process. */
+  bundle?: WorkflowBundleOption;
 }
 
 export interface RunningWorker {
@@ -95,7 +98,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     connection,
     namespace: target.namespace,
     taskQueue: project.taskQueue,
-    workflowBundle: await workflowBundle(),
+    workflowBundle: options.bundle ?? (await workflowBundle()),
     activities: createActivities(engine),
     interceptors: { activity: [(context) => ({ inbound: new HeartbeatInterceptor(context) })] },
     // A cancelled lane hears of it with its next heartbeat: the default of a minute is too late.

@@ -86,6 +86,6 @@ async function snapshot(batch: OpenedBatch, progress: Progress): Promise<void> {
     if (dead.length > 0) continue;
     progress.phase(`waiting for ${outcome.on.map((writer) => writer.load).join(', ')}`);
     await waitBeforeLook(waits);
-    if (historyIsFull(batch)) throw new HistoryFull();
+    if (historyIsFull(batch, waits > 0)) throw new HistoryFull();
   }
 }

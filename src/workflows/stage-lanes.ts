@@ -16,9 +16,10 @@ export class HistoryFull extends Error {
   override readonly name = 'HistoryFull';
 }
 
-export function historyIsFull(batch: { historyLimit: number | null }): boolean {
+/** `worked`: this run has got something done; before that a limit that is set too low must not end it, or none ever would. */
+export function historyIsFull(batch: { historyLimit: number | null }, worked: boolean): boolean {
   const { historyLength, continueAsNewSuggested } = workflowInfo();
-  return continueAsNewSuggested || (batch.historyLimit !== null && historyLength >= batch.historyLimit);
+  return continueAsNewSuggested || (worked && batch.historyLimit !== null && historyLength >= batch.historyLimit);
 }
 
 /** Runs a stage's lanes until the ledger has no pending chunk: the barrier between two stages. */
@@ -26,6 +27,8 @@ export class StageLanes {
   private readonly running = new Set<number>();
   private readonly slices = new Map<number, number>();
   private drained = false;
+  /** A lane of this run has come back. */
+  private worked = false;
   private failure: Error | undefined;
   /** That chunks failed, as the ledger has it; thrown when no lane says more. */
   private unsaid: Error | undefined;
@@ -51,7 +54,7 @@ export class StageLanes {
   async run(): Promise<void> {
     while (!this.drained) {
       const seen = this.changes + this.steering.changes;
-      const full = historyIsFull(this.batch);
+      const full = historyIsFull(this.batch, this.worked);
       const want = full || this.steering.paused ? 0 : (this.steering.lanes ?? this.stage.lanes);
       this.want = want;
       await this.keep(want);
@@ -105,6 +108,7 @@ export class StageLanes {
   }
 
   private ended(lane: number, result: LaneResult): void {
+    this.worked = true;
     const { stage } = result;
     const shown = this.progress.view.stages[this.stage.n - 1]!;
     // Lanes may answer in another order than they counted.

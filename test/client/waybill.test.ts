@@ -66,6 +66,7 @@ describe.each(servers)('Waybill as a library on $name', (server) => {
 
     await world.warehouse.query('update core.settings set broken = 250, pause = 0');
     const failed = await (await waybill.run('core.order')).result();
+    expect(failed).toMatchObject({ status: 'failed', loads: [{ batch_id: '2', state: 'failed' }] });
     expect(failed.error).toBeInstanceOf(RunFailedError);
     expect(failed.error).toMatchObject({ type: 'Database', exitCode: 1 });
   });

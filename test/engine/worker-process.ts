@@ -1,9 +1,15 @@
 /** A worker as a process of its own, for tests that kill or freeze it. */
 import pino from 'pino';
 import { startWorker } from '../../src/worker/worker.ts';
+import { watchStatements } from '../crash/points.ts';
+
+watchStatements();
+const limit = process.env['WAYBILL_TEST_HISTORY_LIMIT'];
 
 const worker = await startWorker({
   project: process.env['WAYBILL_TEST_PROJECT']!,
+  bundle: { codePath: process.env['WAYBILL_TEST_BUNDLE']! },
+  ...(limit === undefined ? {} : { historyLimit: Number(limit) }),
   log: pino({ level: process.env['WAYBILL_TEST_LOG'] ?? 'silent' }, pino.destination(2)),
 });
 console.log('polling');

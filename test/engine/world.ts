@@ -6,6 +6,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection, WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
@@ -14,7 +15,7 @@ import pino from 'pino';
 import { startWorker, type RunningWorker, type WorkerOptions } from '../../src/worker/worker.ts';
 import { loadWorkflowId, TASK_QUEUE, type LoadInput, type LoadResult } from '../../src/workflows/messages.ts';
 import type { load } from '../../src/workflows/load.ts';
-import { freshDatabase, freshNamespace, temporalAddress, type TestServer } from '../servers.ts';
+import { bundledWorkflows, freshDatabase, freshNamespace, temporalAddress, type TestServer } from '../servers.ts';
 
 export interface WorldOptions {
   /** Files of the project, by path. `waybill.yaml` has a default with connections `source` and `warehouse`. */
@@ -110,6 +111,7 @@ export class World {
       log: pino({ level: process.env['WAYBILL_TEST_LOG'] ?? 'silent' }),
       temporal: { address: this.address, namespace: this.namespace, connection: { address: this.address } },
       env: this.env,
+      bundle: { codePath: bundledWorkflows() },
       ...options,
     });
     this.workers.push(worker);
@@ -117,7 +119,17 @@ export class World {
   }
 
   /** A worker in a process of its own, which can be killed or frozen. Resolves once it polls. */
-  async workerProcess(): Promise<ChildProcess> {
+  async workerProcess(env: NodeJS.ProcessEnv = {}): Promise<ChildProcess> {
+    const child = this.spawnWorker(env);
+    await new Promise<void>((resolve, reject) => {
+      child.stdout.on('data', (data: Buffer) => data.toString().includes('polling') && resolve());
+      child.on('exit', (code) => reject(new Error(`the worker process ended with ${code}`)));
+    });
+    return child;
+  }
+
+  /** The same, not waited for: it may die before it polls. `env`: where it dies (crash/points.ts). */
+  spawnWorker(env: NodeJS.ProcessEnv = {}): ChildProcess & { stdout: Readable } {
     const child = spawn(
       process.execPath,
       ['--import', 'tsx', fileURLToPath(new URL('./worker-process.ts', import.meta.url))],
@@ -125,17 +137,15 @@ export class World {
         env: {
           ...this.env,
           WAYBILL_TEST_PROJECT: this.directory,
+          WAYBILL_TEST_BUNDLE: bundledWorkflows(),
           TEMPORAL_ADDRESS: this.address,
           TEMPORAL_NAMESPACE: this.namespace,
+          ...env,
         },
         stdio: ['ignore', 'pipe', 'inherit'],
       },
     );
     this.processes.push(child);
-    await new Promise<void>((resolve, reject) => {
-      child.stdout.on('data', (data: Buffer) => data.toString().includes('polling') && resolve());
-      child.on('exit', (code) => reject(new Error(`the worker process ended with ${code}`)));
-    });
     return child;
   }
 

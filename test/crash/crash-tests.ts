@@ -1,0 +1,137 @@
+/** "A worker is killed at this point, and nothing is lost": one test a point, for a sample of them or for all. */
+import { createHash } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ChildProcess } from 'node:child_process';
+import { describe, expect, inject, test } from 'vitest';
+import { servers, type TestServer } from '../servers.ts';
+import { ended, World } from '../engine/world.ts';
+import { stateOf, statesAt } from './phase.ts';
+import { pointName, type Point } from './points.ts';
+import { comesPerhaps, pointsOf } from './recording.ts';
+import type { Scenario } from './scenarios.ts';
+
+/** Points a scenario and server, unless all are wanted. */
+const SAMPLE = 3;
+/** A dead worker is noticed after 10 s of silence, and the machine may be busy. */
+const TIMEOUT_MS = 180_000;
+/** Starts until nothing is left to do: finish a roll back, redo, find nothing. */
+const MOST_STARTS = 5;
+
+const seed = inject('seed');
+
+/** Who heals: the workflow's own retry on another worker, or the next start after the workflow is gone. */
+type Healer = 'the retry' | 'the next start';
+
+/** Registers the scenario's tests on every server. */
+export async function crashTests(scenario: Scenario): Promise<void> {
+  for (const server of servers) {
+    const points = pick(await record(server, scenario), server);
+    describe(`a worker is killed in ${scenario.title} on ${server.name}`, () => {
+      test.for(points)('%s', { timeout: TIMEOUT_MS }, async ([, point, healer]) => {
+        const world = await World.create(server, scenario.world);
+        try {
+          await killAndHeal(world, scenario, point, healer);
+        } finally {
+          await world.close();
+        }
+      });
+    });
+  }
+}
+
+type Case = [title: string, point: Point, healer: Healer];
+
+/** All points; or, for every run another, a sample that the seed decides. Each point gets one of the two healers. */
+function pick(points: Point[], server: TestServer): Case[] {
+  const hash = (text: string): string =>
+    createHash('sha256').update(`${seed.value} ${server.name} ${text}`).digest('hex');
+  const wanted = process.env['WAYBILL_CRASH_POINT'];
+  return points
+    .map((point): Case => {
+      const healer =
+        Number.parseInt(hash(`healer ${pointName(point)}`).slice(0, 8), 16) % 2 === 0 ? 'the retry' : 'the next start';
+      return [`${pointName(point)}: ${healer} heals it`, point, healer];
+    })
+    .filter(([title]) => wanted === undefined || title.includes(wanted))
+    .sort(([a], [b]) => (hash(a) < hash(b) ? -1 : 1))
+    .slice(0, seed.all || wanted !== undefined ? points.length : SAMPLE);
+}
+
+/** Runs the scenario once without a kill; its statements are the points. */
+async function record(server: TestServer, scenario: Scenario): Promise<Point[]> {
+  const directory = await mkdtemp(join(tmpdir(), 'waybill-recording-'));
+  const world = await World.create(server, scenario.world);
+  try {
+    await prepare(world, scenario);
+    const file = join(directory, 'statements');
+    world.spawnWorker({ ...scenario.env, WAYBILL_RECORD_TO: file });
+    await ended(await world.start(scenario.start));
+    const points = await pointsOf(file, scenario.activities);
+    for (const activity of scenario.activities) {
+      if (!points.some((point) => point.activity === activity))
+        throw new Error(`${scenario.title} never ran ${activity}`);
+    }
+    return points;
+  } finally {
+    await world.close();
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+async function prepare(world: World, scenario: Scenario): Promise<void> {
+  if (!scenario.prepare) return;
+  const worker = await world.worker();
+  await scenario.prepare(world);
+  await worker.stop();
+}
+
+async function killAndHeal(world: World, scenario: Scenario, point: Point, healer: Healer): Promise<void> {
+  const { load } = scenario.start;
+  await prepare(world, scenario);
+  const victim = world.spawnWorker({ ...scenario.env, WAYBILL_CRASH_AT: pointName(point) });
+  const died = exitOf(victim);
+  const handle = await world.start(scenario.start);
+  const end = ended(handle);
+  const killed = (await Promise.race([died, end.then(() => undefined)])) === 'SIGKILL';
+  if (killed) expect(statesAt(point, scenario)).toContain(await stateOf(world, load));
+  else {
+    victim.kill('SIGKILL');
+    expect(comesPerhaps(point), `the run never came to: ${pointName(point)}`).toBe(true);
+  }
+  if (killed && healer === 'the next start') await handle.terminate('the test');
+  await world.worker();
+  await end;
+  await scenario.mend?.(world);
+  await startUntilDone(world, load);
+  await scenario.expectRight(world);
+  await expectNothingLeft(world);
+}
+
+const exitOf = (child: ChildProcess): Promise<NodeJS.Signals | null> =>
+  new Promise((resolve) => child.once('exit', (_, signal) => resolve(signal)));
+
+/** Plain starts, as a schedule makes them: none of them may need a person. */
+async function startUntilDone(world: World, load: string): Promise<void> {
+  for (let starts = 0; starts < MOST_STARTS; starts += 1) {
+    const end = await world.run(load);
+    expect(end).toMatchObject({ ok: true });
+    if (end.ok && end.result.status === 'nothing') return;
+  }
+  throw new Error(`${load} still finds work after ${MOST_STARTS} starts`);
+}
+
+/** No snapshot, no unfinished batch, no half-done stage of a published batch. */
+async function expectNothingLeft(world: World): Promise<void> {
+  expect(await world.rows(`select relname from pg_class where relname like '%processing%'`)).toEqual([]);
+  expect(
+    await world.rows(
+      `select batch_id, state from waybill.batch where state not in ('published', 'failed', 'cancelled')`,
+    ),
+  ).toEqual([]);
+  expect(
+    await world.rows(`select c.batch_id, c.n from waybill.chunk c join waybill.batch b using (batch_id)
+                      where b.state = 'published' and c.state <> 'done'`),
+  ).toEqual([]);
+}

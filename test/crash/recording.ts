@@ -1,0 +1,33 @@
+/** The points of a scenario, from a run of it in which nothing is killed. */
+import { readFile } from 'node:fs/promises';
+import type { Moment, Point, StatementName } from './points.ts';
+
+/** A lane does the same for each chunk: it is killed at the first and the second. */
+const TIMES_IN_LANES = 2;
+
+/**
+ * Statements that a run sends or not, as the moment has it: they wait for somebody, or look again. A kill at one that did
+ * not come this time is no kill; the run must end well all the same.
+ */
+const PERHAPS: RegExp[] = [
+  /select min\(n\)/, // a lane that finds nothing to claim asks whether anything is pending
+  /pg_terminate_backend/, // a fence ends those in its way
+];
+
+export const comesPerhaps = ({ text }: Point): boolean => PERHAPS.some((known) => known.test(text));
+
+type Recorded = StatementName & { n: number };
+
+/** All points at statements of these activities, in the order in which the recorded run came to them. */
+export async function pointsOf(recording: string, activities: readonly string[]): Promise<Point[]> {
+  const lines = (await readFile(recording, 'utf8')).split('\n').filter((line) => line !== '');
+  return lines
+    .map((line) => JSON.parse(line) as Recorded)
+    .filter(({ activity }) => activities.includes(activity))
+    .flatMap((statement) => momentsOf(statement).map((moment): Point => ({ ...statement, moment })));
+}
+
+function momentsOf({ activity, writes, n }: Recorded): Moment[] {
+  if (!writes) return n === 1 ? ['before'] : [];
+  return activity === 'runLane' && n > TIMES_IN_LANES ? [] : ['before', 'sent', 'after'];
+}

@@ -1,0 +1,257 @@
+/** What is under way when a worker is killed: between them these runs send every statement of the engine. */
+import { expect } from 'vitest';
+import type { BatchState, LoadInput } from '../../src/workflows/messages.ts';
+import { COLUMNS, expectAcquired, ITEM, ITEMS, PLAIN_SOURCE } from '../engine/items.ts';
+import { expectWhole, ORDERS, SLOW_SQL } from '../engine/orders.ts';
+import type { World, WorldOptions } from '../engine/world.ts';
+
+export interface Scenario {
+  /** As the end of a sentence: "a worker is killed in …". */
+  title: string;
+  world: WorldOptions;
+  /** Start of the run in which the worker is killed. */
+  start: LoadInput;
+  /** Activities whose statements are points of this scenario. */
+  activities: readonly string[];
+  /** State of the load's newest batch before that run; `none`: there is none. */
+  before: BatchState | 'none';
+  /** What has happened before, with a worker at hand. */
+  prepare?(world: World): Promise<void>;
+  /** Environment of the worker that is killed. */
+  env?: NodeJS.ProcessEnv;
+  /** Takes away what makes the run fail on purpose, before the starts that follow. */
+  mend?(world: World): Promise<void>;
+  /** After enough starts every table holds what plain SQL gives. */
+  expectRight(world: World): Promise<void>;
+}
+
+/** A log that no roll back empties: steps must leave one line a batch. */
+const STEPS = `
+before: "insert into core.log values ('before', :batch_id)"
+after: [ "insert into core.log values ('after 1', :batch_id)", "insert into core.log values ('after 2', :batch_id)" ]`;
+const LOG = 'create table core.log (step text, batch_id bigint);';
+
+/** Steps of a published batch ran once each, others at most once. */
+async function expectStepsOnce(world: World): Promise<void> {
+  const rows = await world.rows<{ step: string; batch_id: string; n: string; state: string }>(`
+    select l.step, l.batch_id, count(*) as n, b.state from core.log l join waybill.batch b using (batch_id)
+    group by l.step, l.batch_id, b.state order by 2, 1`);
+  for (const row of rows) expect(row).toMatchObject({ n: '1' });
+  const published = rows.filter(({ state }) => state === 'published').map(({ step }) => step);
+  const batches = await world.states('core.order');
+  const times = batches.filter((state) => state === 'published').length;
+  const expected = Array.from({ length: times }, () => ['after 1', 'after 2', 'before']).flat();
+  expect(published).toEqual(expected);
+}
+
+/** Two landing tables, steps, two stages (pages and keys), a check. */
+const wholeLoad = (): WorldOptions => {
+  const orders = ORDERS(250, { lanes: 1 });
+  return {
+    ...orders,
+    files: {
+      'loads/core/order.yaml': `
+kind: core
+connection: warehouse
+inputs: [ { table: acq.orders, external: true }, { table: acq.customer, external: true } ]
+lanes: 1
+stages:
+  - { name: customers, sql: customer.sql }
+  - { name: orders, sql: order.sql, chunk: { input: acq.orders, rows: 100, key: id } }
+outputs: [ core.orders, core.customer ]
+checks: [ { name: all have an amount, sql: "select count(*) from core.orders where batch_id = :batch_id and amount is null", expect: 0 } ]
+${STEPS}`,
+      'loads/core/order.sql': orders.files['loads/core/order.sql']!,
+      'loads/core/customer.sql': `insert into core.customer (name, batch_id) select c.name, :batch_id from {{ acq.customer }} c`,
+    },
+    warehouse: `${orders.warehouse} ${LOG}
+      create table acq.customer (name text primary key, note text default 'none');
+      create table core.customer (name text, batch_id bigint not null);
+      insert into acq.customer select 'customer ' || g from generate_series(0, 96) g;
+      create table kept.customer as table acq.customer;`,
+  };
+};
+
+async function expectWholeLoad(world: World): Promise<void> {
+  await expectWhole(world);
+  expect(await world.value('select count(*) from core.customer')).toBe('97');
+  expect(
+    await world.value('select count(*) from (select name from kept.customer except select name from core.customer) m'),
+  ).toBe('0');
+  expect(await world.value('select count(*) from acq.orders')).toBe('0');
+  await expectStepsOnce(world);
+}
+
+const CORE = 'core.order';
+const SETTINGS = 'create table core.settings (broken int); insert into core.settings values (1);';
+const mend = (world: World) => world.warehouse.query('update core.settings set broken = 0').then(() => undefined);
+/** The check fails until the setting is mended. */
+const FAILING_CHECK = `checks: [ { name: nothing is broken, sql: "select broken from core.settings", expect: 0 } ]`;
+
+/** The chunk that holds order 150 fails for good until the setting is mended. */
+const FAILING_SQL = `
+insert into core.orders (id, customer, amount, batch_id)
+select o.id, o.customer, o.amount * 2 / (case when o.id = 150 then 1 - (select broken from core.settings) else 1 end), :batch_id
+from {{ acq.orders }} o`;
+
+/** Its first try of every chunk is told to come again: the sequence counts across roll backs. */
+const COMING_AGAIN_SQL = `
+select core.come_again(:batch_id);
+insert into core.orders (id, customer, amount, batch_id)
+select o.id, o.customer, o.amount * 2, :batch_id from {{ acq.orders }} o`;
+const COME_AGAIN = `
+  create sequence core.tries;
+  create function core.come_again(bigint) returns void language plpgsql as $$
+  begin
+    if nextval('core.tries') % 2 = 1 then raise 'come again' using errcode = 'serialization_failure'; end if;
+  end $$;`;
+
+const broken = (yaml: string, sql?: string): WorldOptions => {
+  const orders = ORDERS(250, { lanes: 1, byKey: true, yaml, ...(sql === undefined ? {} : { sql }) });
+  return { ...orders, warehouse: `${orders.warehouse} ${SETTINGS}` };
+};
+
+const runsBadly =
+  (load: string) =>
+  async (world: World): Promise<void> => {
+    expect(await world.run(load)).toMatchObject({ ok: false });
+  };
+
+export const CORE_LOAD: Scenario = {
+  title: 'a core load',
+  world: wholeLoad(),
+  start: { load: CORE },
+  activities: [
+    ...['start', 'openBatch', 'runSteps', 'takeSnapshot', 'planStage', 'runLane', 'runChecks', 'publish'],
+    'dropSnapshot',
+  ],
+  before: 'none',
+  expectRight: expectWholeLoad,
+};
+
+export const ROLL_BACK: Scenario = {
+  title: 'a roll back',
+  world: broken(FAILING_CHECK),
+  start: { load: CORE },
+  activities: ['fenceBatch', 'rollBack'],
+  before: 'none',
+  mend,
+  expectRight: expectWhole,
+};
+
+export const REDO: Scenario = {
+  title: 'the redo of a failed batch',
+  world: broken(FAILING_CHECK),
+  start: { load: CORE },
+  activities: ['openBatch', 'takeSnapshot', 'publish', 'dropSnapshot'],
+  before: 'failed',
+  prepare: async (world) => {
+    await runsBadly(CORE)(world);
+    await mend(world);
+  },
+  expectRight: expectWhole,
+};
+
+export const FAILED_CHUNKS: Scenario = {
+  title: 'chunks that fail and are tried again',
+  world: (() => {
+    const orders = ORDERS(250, { lanes: 1, byKey: true, sql: COMING_AGAIN_SQL });
+    return { ...orders, warehouse: `${orders.warehouse} ${COME_AGAIN}` };
+  })(),
+  start: { load: CORE },
+  activities: ['runLane'],
+  before: 'none',
+  expectRight: expectWhole,
+};
+
+export const HOLD: Scenario = {
+  title: 'a batch that is held',
+  world: broken('on_failure: hold', FAILING_SQL),
+  start: { load: CORE },
+  activities: ['fenceBatch'],
+  before: 'none',
+  mend,
+  expectRight: expectWhole,
+};
+
+export const RESUME: Scenario = {
+  title: 'a held batch that is resumed',
+  world: broken('on_failure: hold', FAILING_SQL),
+  start: { load: CORE, resume: true },
+  activities: ['openBatch', 'takeSnapshot', 'planStage', 'runLane', 'publish'],
+  before: 'held',
+  prepare: async (world) => {
+    await runsBadly(CORE)(world);
+    await mend(world);
+  },
+  expectRight: expectWhole,
+};
+
+export const CONTINUED: Scenario = {
+  title: 'a load that continues as new',
+  // Longer than a lane's first slice of five seconds.
+  world: ORDERS(3000, { lanes: 2, byKey: true, sql: SLOW_SQL(0.4) }),
+  start: { load: CORE },
+  activities: ['steerLanes', 'describeBatch'],
+  env: { WAYBILL_TEST_HISTORY_LIMIT: '25' },
+  before: 'none',
+  expectRight: expectWhole,
+};
+
+export const ACQUISITION: Scenario = {
+  title: 'an acquisition',
+  world: ITEMS({ source: PLAIN_SOURCE(250), columns: COLUMNS, yaml: 'lanes: 1' }),
+  start: { load: ITEM },
+  activities: ['openBatch', 'settleSource', 'planStage', 'runLane', 'runChecks', 'publish'],
+  before: 'none',
+  expectRight: (world) => expectAcquired(world),
+};
+
+export const SERVICES: Scenario = {
+  title: 'a services load',
+  world: (() => {
+    const orders = ORDERS(120, { lanes: 1 });
+    return {
+      files: {
+        ...orders.files,
+        'loads/services/total.yaml': `
+kind: services
+connection: warehouse
+consumes: [ core.order ]
+lanes: 1
+stages:
+  - name: totals
+    sql: "insert into services.total select o.customer, sum(o.amount), :batch_id from {{ core.orders }} o group by o.customer"
+outputs: [ services.total ]`,
+      },
+      warehouse: `${orders.warehouse} create schema services;
+        create table services.total (customer text, amount numeric, batch_id bigint not null);`,
+    };
+  })(),
+  start: { load: 'services.total' },
+  activities: ['openBatch', 'planStage', 'runLane', 'runChecks', 'publish'],
+  before: 'none',
+  prepare: async (world) => {
+    expect(await world.run(CORE)).toMatchObject({ ok: true });
+  },
+  expectRight: async (world) => {
+    const wrong = await world.value(`
+      with expected as (select customer, sum(amount * 2) as amount from kept.orders group by customer),
+           found as (select customer, amount from services.total)
+      select count(*) from ((table expected except all table found) union all (table found except all table expected)) d`);
+    expect(wrong).toBe('0');
+  },
+};
+
+/** Every scenario, in the order of a load's life. */
+export const SCENARIOS: readonly Scenario[] = [
+  CORE_LOAD,
+  FAILED_CHUNKS,
+  ROLL_BACK,
+  REDO,
+  HOLD,
+  RESUME,
+  CONTINUED,
+  ACQUISITION,
+  SERVICES,
+];
