@@ -9,6 +9,19 @@ export interface Fragment {
   value?: string;
 }
 
+/** How SQL of one dialect is made up. */
+export interface Fragments {
+  /** Expressions of type text that hold noise. */
+  literal: fc.Arbitrary<Fragment>;
+  /** White space and comments that hold noise. */
+  gap: fc.Arbitrary<Fragment>;
+  /** Code that looks a little like a parameter and is none. */
+  code: fc.Arbitrary<Fragment>;
+  /** A parameter; its value is its own name in angle brackets (see `parse.ts`). */
+  parameter: fc.Arbitrary<Fragment>;
+  brace: fc.Arbitrary<Fragment>;
+}
+
 /** Looks like parameters, braces, separators and the starts and ends of everything; inside a fragment it is plain text. */
 export const noise = fc
   .array(
@@ -37,20 +50,24 @@ export const noise = fc
       "E'",
       ' ',
       '::',
+      '`',
+      '?',
+      '#',
+      '@x',
+      '!',
     ),
     { maxLength: 6 },
   )
   .map((pieces) => pieces.join(''));
 
-const withoutBlockMarks = (text: string) => text.replaceAll(/[/*]/g, '.');
-const double = (text: string, quote: string) => text.replaceAll(quote, quote + quote);
-const escape = (text: string) =>
+export const withoutBlockMarks = (text: string) => text.replaceAll(/[/*]/g, '.');
+export const double = (text: string, quote: string) => text.replaceAll(quote, quote + quote);
+export const escape = (text: string) =>
   text.replaceAll('\\', '\\\\').replaceAll("'", "\\'").replaceAll('\n', '\\n').replaceAll('\r', '\\r');
 
-const plain = (text: string, value?: string): Fragment => ({ text, parameters: [], braces: [], value });
+export const plain = (text: string, value?: string): Fragment => ({ text, parameters: [], braces: [], value });
 
-/** Expressions of type text that hold noise. */
-export const literal: fc.Arbitrary<Fragment> = fc.oneof(
+const literal: fc.Arbitrary<Fragment> = fc.oneof(
   noise.map((text) => plain(`'${double(text, "'")}'`, text)),
   noise.map((text) => plain(`E'${escape(text)}'`, text)),
   fc.tuple(noise, noise).map(([a, b]) => plain(`e'${escape(a)}' -- it's :x\n '${escape(b)}'`, a + b)),
@@ -59,8 +76,7 @@ export const literal: fc.Arbitrary<Fragment> = fc.oneof(
   noise.map((text) => plain(`$é_1$${text}$é_1$`, text)),
 );
 
-/** White space and comments that hold noise. */
-export const gap: fc.Arbitrary<Fragment> = fc.oneof(
+const gap: fc.Arbitrary<Fragment> = fc.oneof(
   fc.constantFrom(' ', '\n', '\t', '\r\n').map((text) => plain(text)),
   noise.map((text) => plain(` --${text.replaceAll(/[\n\r]/g, ' ')}\n`)),
   noise.map((text) => plain(`/*${withoutBlockMarks(text)}*/`)),
@@ -69,7 +85,6 @@ export const gap: fc.Arbitrary<Fragment> = fc.oneof(
 
 const name = fc.constantFrom('batch_id', 'from', 'params.region', 'x1');
 
-/** A parameter; its value is its own name in angle brackets (see `parse.ts`). */
 export const parameter: fc.Arbitrary<Fragment> = name.map((text) => ({
   text: `:${text}`,
   parameters: [text],
@@ -77,20 +92,19 @@ export const parameter: fc.Arbitrary<Fragment> = name.map((text) => ({
   value: `<${text}>`,
 }));
 
-export const brace: fc.Arbitrary<Fragment> = fc.constantFrom('{{t}}', '{{ t | all }}', '{{\n"t" }}').map((text) => ({
-  text,
-  parameters: [],
-  braces: ['t'],
-}));
+export const readsT = (text: string): Fragment => ({ text, parameters: [], braces: ['t'] });
 
-/** Code that looks a little like a parameter and is none. */
-export const code: fc.Arbitrary<Fragment> = fc.oneof(
+const brace = fc.constantFrom('{{t}}', '{{ t | all }}', '{{\n"t" }}').map(readsT);
+
+const code: fc.Arbitrary<Fragment> = fc.oneof(
   fc
     .constantFrom('a::int', 'x[1:2]', 'x[a:b]', 'f(a := 1)', 'a ?| b', '1e-5', 'a @> b', 'a$b$', 'a : b')
     .map((text) => plain(text)),
   noise.map((text) => plain(`"${double(text, '"')}x"`)),
   noise.map((text) => plain(`u&"${double(text, '"').replaceAll('\\', '\\\\')}x"`)),
 );
+
+export const postgresFragments: Fragments = { literal, gap, code, parameter, brace };
 
 /** Fragments in a row, gaps and commas between them: without a comma, literals in successive lines would be one literal. */
 export function joined(pieces: Fragment[], gaps: Fragment[]): Fragment {

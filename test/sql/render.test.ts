@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest';
+import { mysqlSql } from '../../src/sql/mysql.ts';
 import { postgresSql } from '../../src/sql/postgres.ts';
 import { renderStatement } from '../../src/sql/render.ts';
 import { renderedPosition } from '../../src/sql/rendered-position.ts';
 import { parse, parseOne, render } from './parse.ts';
 
-describe('rendering', () => {
+describe('rendering for PostgreSQL', () => {
   test('puts placeholders for parameters and rows for braces, and leaves the rest as written', () => {
     const text = "insert into c /* :b */ select :b, ':b', a::text\n from {{ acq.flight }} f -- {{ x }}";
     expect(render(text)).toMatchObject({
@@ -72,6 +73,55 @@ describe('rendering', () => {
       text: 'select $1 from (select * from t where k < $2::bigint) t where x = $3',
       values: ['a', 7, 'b'],
     });
+  });
+});
+
+describe('rendering for MySQL', () => {
+  test('puts a placeholder for each use, with its value in the order of the text', () => {
+    const text = "insert into c /* :b ? */ select :b, ':b', :c\n from {{ acq.flight }} f where a = :b # ?";
+    expect(render(text, undefined, mysqlSql)).toMatchObject({
+      text: "insert into c /* :b ? */ select ?, ':b', ?\n from (rows of acq.flight) f where a = ? # ?",
+      values: ['<b>', '<c>', '<b>'],
+    });
+  });
+
+  test('binds each use again, though a cast makes them one value', () => {
+    expect(render('select :b, :c, :b', 'signed', mysqlSql)).toMatchObject({
+      text: 'select cast(? as signed), cast(? as signed), cast(? as signed)',
+      values: ['<b>', '<c>', '<b>'],
+    });
+  });
+
+  test('lets a brace bind values between those of parameters', () => {
+    const statement = parseOne('select :a from {{ t }} t where x = :b', mysqlSql);
+    const rendered = renderStatement(
+      statement,
+      {
+        parameter: ({ name }, bind) => bind(name),
+        brace: ({ table }, bind) =>
+          `(select * from ${table} where (k > ${bind(7)} or (k = ${bind(7)} and l > ${bind(8)})))`,
+      },
+      mysqlSql,
+    );
+    expect(rendered).toMatchObject({
+      text: 'select ? from (select * from t where (k > ? or (k = ? and l > ?))) t where x = ?',
+      values: ['a', 7, 7, 8, 'b'],
+    });
+  });
+
+  const glue: [string, string][] = [
+    ['select 1 limit:n', 'select 1 limit?'],
+    ['select 1from{{ t }}f', 'select 1from(rows of t)f'],
+    ['select a--:n', 'select a--?'],
+    ["select :n'a'", "select ?'a'"],
+  ];
+  test.each(glue)('leaves placeholders where they cannot grow together: %s', (text, expected) => {
+    expect(render(text, undefined, mysqlSql).text).toBe(expected);
+  });
+
+  test('writes instants for a session in UTC', () => {
+    expect(mysqlSql.instant('2024-03-31T01:30:00.123456Z')).toBe('2024-03-31 01:30:00.123456');
+    expect(postgresSql.instant('2024-03-31T01:30:00.123456Z')).toBe('2024-03-31T01:30:00.123456Z');
   });
 });
 

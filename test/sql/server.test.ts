@@ -5,8 +5,10 @@ import { postgresSql } from '../../src/sql/postgres.ts';
 import { lex } from '../../src/sql/lexer.ts';
 import { SqlError } from '../../src/sql/sql-error.ts';
 import { freshDatabase, servers, type FreshDatabase } from '../servers.ts';
-import { gap, literal, parameter } from './fragments.ts';
+import { postgresFragments } from './fragments.ts';
 import { parseOne, render, source } from './parse.ts';
+
+const { gap, literal, parameter } = postgresFragments;
 
 describe.each(servers)('the lexer beside $name', (server) => {
   let database: FreshDatabase;
