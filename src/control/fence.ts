@@ -21,7 +21,7 @@ export async function fence(
   try {
     await queue.begin();
     const shut = changeStateIn(queue, database, batchId, to, change);
-    await endHoldersUntil(shut, database, batchId);
+    await endHoldersUntil(shut, database, batchId, queue.connectionId);
     const state = await shut;
     await queue.commit();
     return state;
@@ -33,8 +33,13 @@ export async function fence(
   }
 }
 
-/** Ends holders of the gate, again and again, until the fence is in. */
-async function endHoldersUntil(shut: Promise<unknown>, database: Database, batchId: string): Promise<void> {
+/** Ends holders of the gate, again and again, until the fence is in: it is a holder itself then, and stays. */
+async function endHoldersUntil(
+  shut: Promise<unknown>,
+  database: Database,
+  batchId: string,
+  fenceConnection: string,
+): Promise<void> {
   let waiting = true;
   const settled = shut.then(
     () => (waiting = false),
@@ -47,7 +52,7 @@ async function endHoldersUntil(shut: Promise<unknown>, database: Database, batch
   while (waiting) {
     try {
       ender ??= await database.openAside(`waybill ${batchId} fence`);
-      await database.dialect.endGateHolders(ender, database, batchId);
+      await database.dialect.endGateHolders(ender, database, batchId, fenceConnection);
     } catch {
       ender?.destroy(); // too many connections, or a restart: the fence keeps its place, and we try again
       ender = undefined;

@@ -143,8 +143,9 @@ export interface Database {
   transaction<T>(work: (session: Session) => Promise<T>): Promise<T>;
   /**
    * A connection of its own for users' SQL; waits for a free place. `purpose` becomes the application name, by which a
-   * DBA finds it ("waybill 114 flights lane 2"). `reading`: for a lane that writes elsewhere; such lanes have places of
-   * their own, so that two loads which copy in opposite directions never wait for each other.
+   * DBA finds it ("waybill 114 flights lane 2"). A statement may take `statementTimeoutMs`, or as long as it needs,
+   * whatever the role's limit is. `reading`: for a lane that writes elsewhere, within the limits of that server; such lanes
+   * have places of their own, so that two loads which copy in opposite directions never wait for each other.
    */
   openSession(purpose: string, options?: { statementTimeoutMs?: number; reading?: boolean }): Promise<Session>;
   /** A connection beyond `max_connections`, for a fence: it must never wait for what it is to end. Close it soon. */
@@ -181,8 +182,8 @@ export interface Dialect {
     database: Database,
     at: { batchId: string; stage: number; lane: number },
   ): Promise<{ state: string | undefined; stop: boolean }>;
-  /** Ends the connections that stand in the gate of this batch; how many. */
-  endGateHolders(session: Session, database: Database, batchId: string): Promise<number>;
+  /** Ends the connections that stand in the gate of this batch, but for this session and one more; how many. */
+  endGateHolders(session: Session, database: Database, batchId: string, exceptConnection: string): Promise<number>;
   endConnection(database: Database, connectionId: string): Promise<void>;
 
   describeTable(database: Database, table: string): Promise<TableFacts | undefined>;

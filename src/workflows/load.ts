@@ -69,8 +69,9 @@ function refuseBadInput(input: unknown): void {
   });
 }
 
+/** A cancel that came too late changes nothing: not what is done, and not what is said of it. */
 async function finish(result: LoadResult): Promise<LoadResult> {
-  await condition(allHandlersFinished);
+  await CancellationScope.nonCancellable(() => condition(allHandlersFinished));
   return result;
 }
 

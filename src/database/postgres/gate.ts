@@ -46,13 +46,18 @@ export async function beginChunk(
   return { state: row?.state, stop: row?.stop ?? false };
 }
 
-/** Ends every connection that holds the gate; those that wait for it are left alone (they will read the new state). */
-export async function endGateHolders(session: Session, database: Database, batchId: string): Promise<number> {
+/** Ends the connections that hold the gate; those that wait for it are left alone (they will read the new state). */
+export async function endGateHolders(
+  session: Session,
+  database: Database,
+  batchId: string,
+  exceptConnection: string,
+): Promise<number> {
   // A bigint advisory key stands in pg_locks as two halves, classid and objid, with objsubid 1.
   const { rows } = await session.query<{ ended: number }>(sql`
     select count(*) filter (where pg_terminate_backend(l.pid))::int as ended
     from pg_locks l, (select ${raw(gateKey(database, batchId))} as k) g
-    where l.locktype = 'advisory' and l.granted and l.objsubid = 1 and l.pid <> pg_backend_pid()
+    where l.locktype = 'advisory' and l.granted and l.objsubid = 1 and l.pid not in (pg_backend_pid(), ${exceptConnection}::int)
       and l.database = (select oid from pg_database where datname = current_database())
       and l.classid::bigint = (g.k >> 32) & 4294967295 and l.objid::bigint = g.k & 4294967295`);
   return rows[0]?.ended ?? 0;
