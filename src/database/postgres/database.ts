@@ -12,6 +12,12 @@ import { PostgresSession } from './session.ts';
 /** Connections kept open for our own statements, fences among them: they work when lanes hold all others. */
 const CONTROL_CONNECTIONS = 2;
 
+/**
+ * For our own statements: a fence or a publish waits as long as it must, and a role's limits are not for them. A fence that
+ * gives up its place in the queue may never get in (FACTS).
+ */
+const OURS = { statement_timeout: '0', lock_timeout: '0' };
+
 /** Opens nothing yet: the first statement does. */
 export class PostgresDatabase implements Database {
   readonly dialect = postgresDialect;
@@ -31,7 +37,7 @@ export class PostgresDatabase implements Database {
     this.readingPlaces = new Places(this.lanePlaces);
     this.config = clientConfig(definition);
     this.control = new pg.Pool({
-      ...this.config,
+      ...this.settled(OURS),
       application_name: 'waybill control',
       max: CONTROL_CONNECTIONS,
       idleTimeoutMillis: 0, // reserved means: already open
@@ -77,13 +83,12 @@ export class PostgresDatabase implements Database {
   ): Promise<Session> {
     const places = options.reading ? this.readingPlaces : this.places;
     await places.take();
-    const client = new pg.Client({ ...this.config, application_name: purpose.slice(0, 63) });
+    const statementTimeout = Math.floor(options.statementTimeoutMs ?? 0);
+    const config = options.reading ? this.config : this.settled({ statement_timeout: String(statementTimeout) });
+    const client = new pg.Client({ ...config, application_name: purpose.slice(0, 63) });
     client.on('error', () => undefined); // the statement in flight rejects; idle ones fail at their next use
     try {
       await client.connect();
-      if (options.statementTimeoutMs !== undefined) {
-        await client.query(`set statement_timeout = ${Math.max(1, Math.floor(options.statementTimeoutMs))}`);
-      }
     } catch (error) {
       places.give();
       cut(client);
@@ -97,7 +102,7 @@ export class PostgresDatabase implements Database {
   }
 
   async openAside(purpose: string): Promise<Session> {
-    const client = new pg.Client({ ...this.config, application_name: purpose });
+    const client = new pg.Client({ ...this.settled(OURS), application_name: purpose });
     client.on('error', () => undefined);
     try {
       await client.connect();
@@ -113,6 +118,12 @@ export class PostgresDatabase implements Database {
 
   async close(): Promise<void> {
     await this.control.end();
+  }
+
+  /** How to connect, with settings that hold from the first statement on, whatever role and database have by default. */
+  private settled(settings: Record<string, string>): pg.ClientConfig {
+    const more = Object.entries(settings).map(([name, value]) => ` -c ${name}=${value}`);
+    return { ...this.config, options: `${this.config.options ?? ''}${more.join('')}` };
   }
 
   /** A reserved connection; used by our own statements only, so it can be handed on. */
@@ -148,9 +159,9 @@ function clientConfig(definition: ConnectionDefinition): pg.ClientConfig {
     connectionTimeoutMillis: 10_000,
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
-    // ISO dates: windows and keys travel as text. Plain strings without escapes: what the lexer reads. The rest lets the server notice a client that is gone or asleep.
+    // READ COMMITTED for what runs outside a transaction, too: the others say it. ISO dates: windows and keys travel as text. Plain strings without escapes: what the lexer reads. The rest lets the server notice a client that is gone or asleep.
     options:
-      `${theirs} -c datestyle=ISO -c intervalstyle=postgres -c standard_conforming_strings=on -c idle_in_transaction_session_timeout=60s -c client_connection_check_interval=2s -c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3`.trim(),
+      `${theirs} -c default_transaction_isolation=read\\ committed -c datestyle=ISO -c intervalstyle=postgres -c standard_conforming_strings=on -c idle_in_transaction_session_timeout=60s -c client_connection_check_interval=2s -c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3`.trim(),
     ...(tls === undefined
       ? {}
       : {
