@@ -29,7 +29,11 @@ export async function copyWork(engine: Engine, { database, batch }: BatchContext
   async function copyChunk(session: Session, chunk: Chunk): Promise<Counts> {
     const select = selectOf(chunk);
     return reader.use(async (from) => {
-      const { read, written } = await copyRows(from, session, { select, table, columns: into, format });
+      const { read, written } = await copyRows(
+        { dialect: sourceDatabase.dialect, session: from },
+        { dialect: database.dialect, session },
+        { select, table, columns: into, format },
+      );
       if (read !== written) throw new WaybillError(`the source sent ${read} rows, ${written} were written`);
       return { rows: written, rowsRead: read };
     });

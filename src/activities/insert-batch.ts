@@ -86,7 +86,7 @@ async function insertRow(
       ${request.attempt}, ${request.workflowId}, ${request.force}, ${hashOf(definition)}, ${definition},
       ${JSON.stringify({ ...load.params, ...request.params })}, ${JSON.stringify(unfinished.map((row) => row.batch_id))},
       ${work.window?.from ?? null}, ${work.window?.to ?? null}, ${request.workflowId}, ${request.firstRunId},
-      now() + ${load.maxRuntimeMs / 1000}::float8 * interval '1 second', ${request.requestedBy ?? null})`);
+      ${database.dialect.words.secondsFromNow(load.maxRuntimeMs / 1000)}, ${request.requestedBy ?? null})`);
 }
 
 async function insertParts(session: Session, database: Database, load: LoadDefinition, batchId: string): Promise<void> {

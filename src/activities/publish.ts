@@ -35,15 +35,15 @@ export const publish =
         }),
       );
       if (state !== 'published') throw new FencedError(at.batchId, state, ['checking']);
-      const { rows } = await database.query<{ rows_read: string | null; rows_written: string; chunks: number }>(sql`
+      const { rows } = await database.query<{ rows_read: string | null; rows_written: string; chunks: string }>(sql`
         select rows_read, rows_written,
-          (select count(*)::int from ${database.ledger('chunk')} c where c.batch_id = b.batch_id) as chunks
+          (select count(*) from ${database.ledger('chunk')} c where c.batch_id = b.batch_id) as chunks
         from ${database.ledger('batch')} b where batch_id = ${at.batchId}`);
       const totals = rows[0]!;
       return {
         rowsRead: totals.rows_read === null ? null : Number(totals.rows_read),
         rowsWritten: Number(totals.rows_written),
-        chunks: totals.chunks,
+        chunks: Number(totals.chunks),
       };
     } catch (error) {
       throw toFailure(error, database, `batch ${at.batchId}, publish`);
@@ -71,18 +71,16 @@ async function proveProducers(session: Session, database: Database, batch: Batch
 /** Publish and retract of one output never overlap, whichever loads they belong to. */
 async function lockOutputs(session: Session, database: Database, batch: Batch): Promise<void> {
   for (const { table } of [...batch.definition.outputs].sort((a, b) => (a.table < b.table ? -1 : 1))) {
-    await session.query(
-      sql`select pg_advisory_xact_lock(hashtextextended(${`${database.controlSchema}:output:${table}`}, 0))`,
-    );
+    await database.dialect.lockOutput(session, database, table);
   }
 }
 
 async function proveStages(session: Session, database: Database, batch: Batch): Promise<void> {
-  const { rows } = await session.query<{ name: string; planned: number | null; done: number }>(sql`
-    select s.name, s.planned_chunks as planned, (count(c.n) filter (where c.state = 'done'))::int as done
+  const { rows } = await session.query<{ name: string; planned: number | null; done: string }>(sql`
+    select s.name, s.planned_chunks as planned, sum(case when c.state = 'done' then 1 else 0 end) as done
     from ${database.ledger('stage')} s left join ${database.ledger('chunk')} c on c.batch_id = s.batch_id and c.stage = s.n
     where s.batch_id = ${batch.batchId} group by s.n, s.name, s.planned_chunks order by s.n`);
-  const open = rows.find((row) => row.planned !== row.done);
+  const open = rows.find((row) => row.planned !== Number(row.done));
   if (!open) return;
   throw permanent(FAILURE.loadFailed, `stage ${open.name} has ${open.done} of ${open.planned ?? '?'} chunks done`, {
     where: `load ${batch.loadName}, batch ${batch.batchId}`,

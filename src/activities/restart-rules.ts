@@ -86,7 +86,7 @@ async function resume(database: Database, batch: Batch, request: OpenRequest): P
     await session.query(sql`
       update ${database.ledger('batch')}
       set workflow_id = ${request.workflowId}, first_run_id = ${request.firstRunId}, attempt = ${request.attempt},
-          error = null, error_class = null, deadline_at = now() + ${runtimeMs / 1000}::float8 * interval '1 second'
+          error = null, error_class = null, deadline_at = ${database.dialect.words.secondsFromNow(runtimeMs / 1000)}
       where batch_id = ${batch.batchId}`);
     await reopenFailed(session, database, batch.batchId);
     await releaseLanes(session, database, batch.batchId);

@@ -23,6 +23,7 @@ export const runChecks =
   (engine: Engine) =>
   async (at: BatchReference): Promise<ChecksOutcome> => {
     const database = engine.databases.get(at.connection);
+    const { words } = database.dialect;
     try {
       const context = await loadContext(engine, at);
       await proveStagesDone(context);
@@ -34,10 +35,11 @@ export const runChecks =
         const passed = matches(actual, check.expect);
         await inGate(database, at.batchId, ['checking'], (session) =>
           session.query(sql`
-            insert into ${database.ledger('check_result')} (batch_id, n, name, severity, expected, actual, passed)
-            values (${at.batchId}, ${i + 1}, ${check.name}, ${check.severity}, ${check.expect.text}, ${actual}, ${passed})
-            on conflict (batch_id, n) do update
-            set actual = excluded.actual, passed = excluded.passed, checked_at = now()`),
+            insert into ${database.ledger('check_result')}
+              (batch_id, n, name, severity, expected, actual, passed, checked_at)
+            values (${at.batchId}, ${i + 1}, ${check.name}, ${check.severity}, ${check.expect.text}, ${actual}, ${passed},
+              ${words.now})
+            ${words.onDuplicate(['batch_id', 'n'], ['actual', 'passed', 'checked_at'])}`),
         );
         if (passed) outcome.passed += 1;
         else {

@@ -29,8 +29,8 @@ export async function writePlan(
 ): Promise<boolean> {
   const { rowCount } = await session.query(sql`
     update ${database.ledger('stage')}
-    set planned_chunks = ${ranges.length}, method = ${method}, started_at = now(),
-        finished_at = case when ${ranges.length === 0} then now() end
+    set planned_chunks = ${ranges.length}, method = ${method}, started_at = ${database.dialect.words.now},
+        finished_at = case when ${ranges.length === 0} then ${database.dialect.words.now} end
     where batch_id = ${at.batchId} and n = ${at.stage} and planned_chunks is null`);
   if (rowCount === 0) return false;
   for (let start = 0; start < ranges.length; start += CHUNKS_A_STATEMENT) {
@@ -67,7 +67,7 @@ export async function claimChunk(
     sql`
     select n, range_from, range_to, attempts from ${database.ledger('chunk')}
     where batch_id = ${at.batchId} and stage = ${at.stage} and state = 'pending' and n >= ${at.lowWater}
-      and not_before <= now()
+      and not_before <= ${database.dialect.words.now}
     order by n limit 1 for update skip locked`,
   );
   const row = rows[0];
@@ -84,7 +84,7 @@ export async function markDone(
   const { rowCount } = await session.query(sql`
     update ${database.ledger('chunk')}
     set state = 'done', row_count = ${facts.rows}, rows_read = ${facts.rowsRead}, worker = ${facts.worker},
-        started_at = ${facts.startedAt}, finished_at = clock_timestamp(), error = null
+        started_at = ${facts.startedAt}, finished_at = ${database.dialect.words.clock}, error = null
     where batch_id = ${at.batchId} and stage = ${at.stage} and n = ${at.n} and state = 'pending'`);
   if (rowCount !== 1) throw new Error(`chunk ${at.n} of batch ${at.batchId} was not pending when it was done`);
 }
@@ -98,8 +98,8 @@ export async function markAttempt(
 ): Promise<void> {
   await session.query(sql`
     update ${database.ledger('chunk')}
-    set attempts = attempts + ${facts.counts === false ? 0 : 1}::int, error = ${facts.error}, worker = ${facts.worker},
-        not_before = now() + ${facts.waitSeconds}::float8 * interval '1 second',
+    set attempts = attempts + ${raw(facts.counts === false ? '0' : '1')}, error = ${facts.error}, worker = ${facts.worker},
+        not_before = ${database.dialect.words.secondsFromNow(facts.waitSeconds)},
         state = case when ${facts.failed} then 'failed' else state end
     where batch_id = ${at.batchId} and stage = ${at.stage} and n = ${at.n} and state = 'pending'`);
 }
@@ -118,8 +118,8 @@ export async function countChunks(
     n: string;
   }>(
     sql`
-    select s.planned_chunks as planned, count(*) filter (where c.state = 'pending') as pending,
-      count(*) filter (where c.state = 'done') as done, count(*) filter (where c.state = 'failed') as failed,
+    select s.planned_chunks as planned, sum(case when c.state = 'pending' then 1 else 0 end) as pending,
+      sum(case when c.state = 'done' then 1 else 0 end) as done, sum(case when c.state = 'failed' then 1 else 0 end) as failed,
       coalesce(sum(c.row_count), 0) as n
     from ${database.ledger('stage')} s left join ${database.ledger('chunk')} c on c.batch_id = s.batch_id and c.stage = s.n
     where s.batch_id = ${at.batchId} and s.n = ${at.stage} group by s.planned_chunks`,
@@ -162,7 +162,7 @@ export async function firstFailure(
     to: string | null;
     error: string;
   }>(sql`
-    select s.name as stage, c.n, s.planned_chunks as planned, c.range_from as ${raw('"from"')}, c.range_to as ${raw('"to"')}, c.error
+    select s.name as stage, c.n, s.planned_chunks as planned, c.range_from as ${raw(database.dialect.quoteName('from'))}, c.range_to as ${raw(database.dialect.quoteName('to'))}, c.error
     from ${database.ledger('chunk')} c join ${database.ledger('stage')} s on s.batch_id = c.batch_id and s.n = c.stage
     where c.batch_id = ${batchId} and c.state = 'failed' order by c.stage, c.n limit 1`);
   return rows[0];
@@ -171,7 +171,7 @@ export async function firstFailure(
 /** Failed chunks become pending again, with all their attempts: a held batch is resumed. */
 export async function reopenFailed(session: Session, database: Database, batchId: string): Promise<void> {
   await session.query(sql`
-    update ${database.ledger('chunk')} set state = 'pending', attempts = 0, not_before = now()
+    update ${database.ledger('chunk')} set state = 'pending', attempts = 0, not_before = ${database.dialect.words.now}
     where batch_id = ${batchId} and state <> 'done'`);
   await session.query(sql`
     update ${database.ledger('step')} set state = 'pending', attempts = 0 where batch_id = ${batchId} and state = 'failed'`);

@@ -84,7 +84,7 @@ export async function changeStateIn(
   const finished = ['published', 'failed', 'cancelled', 'retracted'].includes(to);
   await session.query(sql`
     update ${database.ledger('batch')} set state = ${to},
-      finished_at = case when ${finished} then now() else finished_at end,
+      finished_at = case when ${finished} then ${database.dialect.words.now} else finished_at end,
       error_class = coalesce(${change.errorClass ?? null}, error_class), error = coalesce(${change.error ?? null}, error),
       reason = coalesce(${change.reason ?? null}, reason)
     where batch_id = ${batchId} and state = ${state}`);

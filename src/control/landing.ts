@@ -19,7 +19,7 @@ export async function markWanted(database: Database, tables: string[], batchId: 
     for (const table of [...tables].sort()) {
       await session.query(sql`
         insert into ${database.ledger('landing')} (table_name, wanted_by) values (${table}, ${batchId})
-        on conflict (table_name) do update set wanted_by = excluded.wanted_by`);
+        ${database.dialect.words.onDuplicate(['table_name'], ['wanted_by'])}`);
     }
   });
 }
@@ -36,7 +36,8 @@ export async function clearWanted(session: Session, database: Database, batchId:
 export async function lockLanding(session: Session, database: Database, tables: string[]): Promise<void> {
   for (const table of [...tables].sort()) {
     await session.query(sql`
-      insert into ${database.ledger('landing')} (table_name) values (${table}) on conflict (table_name) do nothing`);
+      insert into ${database.ledger('landing')} (table_name) values (${table})
+      ${database.dialect.words.onDuplicate(['table_name'], [])}`);
     await session.query(sql`
       select table_name from ${database.ledger('landing')} where table_name = ${table} for update`);
   }

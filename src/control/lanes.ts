@@ -16,9 +16,8 @@ export async function recordLane(
 ): Promise<void> {
   await database.query(sql`
     insert into ${database.ledger('lane')} (batch_id, stage, n, connection_id, worker, started_at)
-    values (${at.batchId}, ${at.stage}, ${at.lane}, ${facts.connectionId}, ${facts.worker}, now())
-    on conflict (batch_id, stage, n) do update
-    set connection_id = excluded.connection_id, worker = excluded.worker, started_at = excluded.started_at`);
+    values (${at.batchId}, ${at.stage}, ${at.lane}, ${facts.connectionId}, ${facts.worker}, ${database.dialect.words.now})
+    ${database.dialect.words.onDuplicate(['batch_id', 'stage', 'n'], ['connection_id', 'worker', 'started_at'])}`);
 }
 
 export async function clearLane(database: Database, at: LaneKey): Promise<void> {
@@ -39,8 +38,12 @@ export async function steerLanes(
   keep: number,
   most: number,
 ): Promise<void> {
-  await database.query(sql`
-    insert into ${database.ledger('lane')} (batch_id, stage, n, stop_asked)
-    select ${at.batchId}::bigint, ${at.stage}::int, g, g > ${keep}::int from generate_series(1, ${most}::int) g
-    on conflict (batch_id, stage, n) do update set stop_asked = excluded.stop_asked`);
+  await database.transaction(async (session) => {
+    for (let lane = 1; lane <= most; lane += 1) {
+      await session.query(sql`
+        insert into ${database.ledger('lane')} (batch_id, stage, n, stop_asked)
+        values (${at.batchId}, ${at.stage}, ${lane}, ${lane > keep})
+        ${database.dialect.words.onDuplicate(['batch_id', 'stage', 'n'], ['stop_asked'])}`);
+    }
+  });
 }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile, readdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { Database, Session } from '../database/dialect.ts';
-import { raw, sql } from '../database/sql.ts';
+import { sql } from '../database/sql.ts';
 import { ConfigurationError } from '../errors.ts';
 import { claimProject, requireProject } from './project.ts';
 
@@ -31,12 +31,6 @@ async function readMigrations(database: Database): Promise<Migration[]> {
   );
 }
 
-const schemaOf = (database: Database): string => database.ledger('x').text.replace(/\.[^.]*$/, '');
-
-const MIGRATION_TABLE =
-  'create table if not exists migration (version int primary key, name text not null, checksum text not null, ' +
-  'applied_at timestamptz not null default now())';
-
 /**
  * Brings the control tables of a connection up to this version: all or nothing, in one transaction, whoever else does the
  * same. Returns the names of the files that were applied. Throws `ConfigurationError` where the role may not create
@@ -49,7 +43,7 @@ export async function migrate(database: Database, project: string): Promise<stri
     await requireProject(database, project);
     return applied;
   } catch (error) {
-    if (database.dialect.classify(error).code !== '42501') throw error;
+    if (database.dialect.classify(error).because !== 'forbidden') throw error;
     throw new ConfigurationError(`the role of connection ${database.connection} may not create the control tables`, {
       where: `connection ${database.connection}, schema ${database.controlSchema}`,
       next: 'let a DBA run the SQL of `waybill migrate --print`, or grant the role CREATE on the database',
@@ -64,49 +58,34 @@ async function applyMissing(
   migrations: Migration[],
   project: string,
 ): Promise<string[]> {
-  // One migration at a time on a server, by a key that no batch has.
-  await session.query(sql`select pg_advisory_xact_lock(hashtextextended(${`migrate:${database.controlSchema}`}, 0))`);
-  const { rows: found } = await session.query(
-    sql`select 1 from pg_namespace where nspname = ${database.controlSchema}`,
-  );
-  if (found.length === 0) await session.query(sql`create schema ${raw(schemaOf(database))}`);
-  await session.query(sql`set local search_path = ${raw(schemaOf(database))}`);
-  const { rows: there } = await session.query<{ oid: number | null }>(sql`select to_regclass('migration') as oid`);
-  if (!there[0]?.oid) await session.query({ strings: [MIGRATION_TABLE], values: [] });
+  await database.dialect.migration.open(session, database);
   const { rows } = await session.query<{ version: number; checksum: string }>(
     sql`select version, checksum from migration`,
   );
   const known = new Map(rows.map((row) => [row.version, row.checksum]));
-  const newest = Math.max(0, ...migrations.map((migration) => migration.version));
+  const newest = Math.max(0, ...migrations.map(({ version }) => version));
   if ([...known.keys()].some((version) => version > newest)) {
     throw new ConfigurationError(`the control tables on ${database.connection} were made by a newer Waybill`, {
       where: `connection ${database.connection}, schema ${database.controlSchema}`,
       next: 'use the newer version everywhere; control tables are never taken back',
     });
   }
-  const missing = migrations.filter((migration) => !known.has(migration.version));
-  for (const migration of missing) {
-    await session.query({ strings: [migration.text], values: [] });
-    await session.query(sql`
-      insert into migration (version, name, checksum) values (${migration.version}, ${migration.name}, ${migration.checksum})`);
+  const missing = migrations.filter(({ version }) => !known.has(version));
+  for (const { version, name, checksum, text } of missing) {
+    await session.query({ strings: [text], values: [] });
+    await session.query(sql`insert into migration (version, name, checksum) values (${version}, ${name}, ${checksum})`);
   }
   await claimProject(session, database, project);
-  return missing.map((migration) => migration.name);
+  return missing.map(({ name }) => name);
 }
 
 /** The SQL of all migrations as `migrate` would run it on an empty database, for a DBA to read or run. */
 export async function migrationScript(database: Database, project: string): Promise<string> {
-  const schema = schemaOf(database);
-  const parts = [
-    'begin;',
-    `create schema if not exists ${schema};`,
-    `set local search_path = ${schema};`,
-    `${MIGRATION_TABLE};`,
-  ];
+  const statements: string[] = [];
   for (const { version, name, checksum, text } of await readMigrations(database)) {
-    parts.push(`-- ${name}`, text);
-    parts.push(`insert into migration (version, name, checksum) values (${version}, '${name}', '${checksum}');`);
+    statements.push(`-- ${name}\n${text.replace(/;\s*$/, '')}`);
+    statements.push(`insert into migration (version, name, checksum) values (${version}, '${name}', '${checksum}')`);
   }
-  parts.push(`insert into project (name) values ('${project.replaceAll("'", "''")}');`, 'commit;');
-  return `${parts.join('\n')}\n`;
+  statements.push(`insert into project (name) values (${database.dialect.quoteText(project)})`);
+  return database.dialect.migration.script(database, statements);
 }

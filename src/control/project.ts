@@ -11,7 +11,7 @@ export async function requireProject(database: Database, project: string): Promi
     const { rows } = await database.query<{ name: string }>(sql`select name from ${database.ledger('project')}`);
     owner = rows[0]?.name;
   } catch (error) {
-    if (!['42P01', '3F000'].includes(database.dialect.classify(error).code ?? '')) throw error;
+    if (database.dialect.classify(error).because !== 'missing') throw error;
     throw new ConfigurationError(`the control tables are missing on ${database.connection}`, {
       where,
       next: 'run `waybill migrate`',
@@ -29,7 +29,8 @@ export async function requireProject(database: Database, project: string): Promi
 /** The first project that asks owns the control tables. */
 export async function claimProject(session: Session, database: Database, project: string): Promise<void> {
   await session.query(sql`
-    insert into ${database.ledger('project')} (name) values (${project}) on conflict do nothing`);
+    insert into ${database.ledger('project')} (name) values (${project})
+    ${database.dialect.words.onDuplicate(['singleton'], [])}`);
 }
 
 /** The newest batch id of the connection; 0 before the first. */
@@ -45,8 +46,11 @@ export async function lastBatchId(database: Database): Promise<string> {
  * one after another, and one that fails burns no id.
  */
 export async function nextBatchId(session: Session, database: Database, floor: string): Promise<string> {
-  const { rows } = await session.query<{ last_batch_id: string }>(sql`
-    update ${database.ledger('project')} set last_batch_id = greatest(last_batch_id, ${floor}::bigint) + 1
-    returning last_batch_id`);
-  return rows[0]!.last_batch_id;
+  const { rows } = await session.query<{ last_batch_id: string }>(
+    sql`select last_batch_id from ${database.ledger('project')} for update`,
+  );
+  const last = BigInt(rows[0]!.last_batch_id);
+  const next = String((last > BigInt(floor) ? last : BigInt(floor)) + 1n);
+  await session.query(sql`update ${database.ledger('project')} set last_batch_id = ${next}`);
+  return next;
 }

@@ -1,6 +1,6 @@
 /** What `status`, `show` and the progress bar read: nothing here locks or changes anything. */
 import type { Database } from '../database/dialect.ts';
-import { raw, sql } from '../database/sql.ts';
+import { part, raw, sql } from '../database/sql.ts';
 import type { Batch } from './batch.ts';
 import { BATCH_COLUMNS, batchOf } from './batch.ts';
 
@@ -39,14 +39,14 @@ export async function readStages(database: Database, batchId: string): Promise<S
     n: number;
     name: string;
     total: number | null;
-    done: number;
-    failed: number;
+    done: string;
+    failed: string;
     written: string;
     started_at: Date | null;
     finished_at: Date | null;
   }>(sql`
-    select s.n, s.name, s.planned_chunks as total, (count(c.n) filter (where c.state = 'done'))::int as done,
-      (count(c.n) filter (where c.state = 'failed'))::int as failed, coalesce(sum(c.row_count), 0) as written,
+    select s.n, s.name, s.planned_chunks as total, sum(case when c.state = 'done' then 1 else 0 end) as done,
+      sum(case when c.state = 'failed' then 1 else 0 end) as failed, coalesce(sum(c.row_count), 0) as written,
       coalesce(min(c.started_at), s.started_at) as started_at, max(c.finished_at) as finished_at
     from ${database.ledger('stage')} s left join ${database.ledger('chunk')} c on c.batch_id = s.batch_id and c.stage = s.n
     where s.batch_id = ${batchId} group by s.n, s.name, s.planned_chunks, s.started_at order by s.n`);
@@ -54,8 +54,8 @@ export async function readStages(database: Database, batchId: string): Promise<S
     n: row.n,
     name: row.name,
     total: row.total,
-    done: row.done,
-    failed: row.failed,
+    done: Number(row.done),
+    failed: Number(row.failed),
     rows: Number(row.written),
     startedAt: row.started_at,
     finishedAt: row.finished_at,
@@ -67,7 +67,7 @@ export async function readLatest(database: Database, load?: string): Promise<Bat
   const { rows } = await database.query(sql`
     select ${BATCH_COLUMNS} from ${database.ledger('batch')} b
     where batch_id = (select max(batch_id) from ${database.ledger('batch')} l where l.load_name = b.load_name)
-      and (${load ?? null}::text is null or load_name = ${load ?? null}) order by load_name`);
+      ${load === undefined ? raw('') : part`and load_name = ${load}`} order by load_name`);
   return rows.map(batchOf);
 }
 
@@ -112,7 +112,7 @@ export async function readTroubledChunks(database: Database, batchId: string, mo
   }>(sql`
     select stage, n, state, attempts, range_from, range_to, row_count, worker, error from ${database.ledger('chunk')}
     where batch_id = ${batchId} and (attempts > 0 or state = 'failed')
-    order by (state = 'failed') desc, attempts desc, stage, n limit ${most}::int`);
+    order by (state = 'failed') desc, attempts desc, stage, n limit ${raw(String(Math.floor(most)))}`);
   return rows.map((row) => ({
     stage: row.stage,
     n: row.n,

@@ -48,7 +48,7 @@ export async function recordSnapshot(
 
 export async function markDropped(session: Session, database: Database, batchId: string, table: string): Promise<void> {
   await session.query(sql`
-    update ${database.ledger('snapshot')} set dropped_at = now()
+    update ${database.ledger('snapshot')} set dropped_at = ${database.dialect.words.now}
     where batch_id = ${batchId} and table_name = ${table} and dropped_at is null`);
 }
 
@@ -64,9 +64,10 @@ export async function recordSnapshotLineage(
 ): Promise<void> {
   await session.query(sql`
     insert into ${database.ledger('batch_input')} (batch_id, producer_batch_id, producer_load, via)
-    select distinct ${batchId}::bigint, p.batch_id, p.load_name, 'snapshot'
-    from ${database.ledger('batch')} p join ${database.ledger('batch_output')} o on o.batch_id = p.batch_id
-    where p.kind = 'acquisition' and p.state = 'published'
+    select distinct own.batch_id, p.batch_id, p.load_name, 'snapshot'
+    from ${database.ledger('batch')} own, ${database.ledger('batch')} p
+    join ${database.ledger('batch_output')} o on o.batch_id = p.batch_id
+    where own.batch_id = ${batchId} and p.kind = 'acquisition' and p.state = 'published'
       and o.table_name in ${list(tables)}
       and not exists (select 1 from ${database.ledger('batch_input')} i
                       where i.producer_batch_id = p.batch_id and i.via = 'snapshot')`);
@@ -81,7 +82,10 @@ export async function inheritLineage(
 ): Promise<void> {
   await session.query(sql`
     insert into ${database.ledger('batch_input')} (batch_id, producer_batch_id, producer_load, via)
-    select ${batchId}::bigint, producer_batch_id, producer_load, via from ${database.ledger('batch_input')}
-    where batch_id = ${from} and via = 'snapshot'
-    on conflict do nothing`);
+    select own.batch_id, i.producer_batch_id, i.producer_load, i.via
+    from ${database.ledger('batch')} own, ${database.ledger('batch_input')} i
+    where own.batch_id = ${batchId} and i.batch_id = ${from} and i.via = 'snapshot'
+      and not exists (select 1 from ${database.ledger('batch_input')} known
+                      where known.batch_id = own.batch_id and known.producer_batch_id = i.producer_batch_id
+                        and known.via = i.via)`);
 }

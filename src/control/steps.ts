@@ -30,7 +30,7 @@ export async function markStepDone(
 ): Promise<void> {
   await session.query(sql`
     update ${database.ledger('step')} set state = 'done', row_count = ${facts.rows}, attempts = attempts + 1,
-      started_at = ${facts.startedAt}, finished_at = clock_timestamp(), error = null
+      started_at = ${facts.startedAt}, finished_at = ${database.dialect.words.clock}, error = null
     where batch_id = ${at.batchId} and phase = ${at.phase} and n = ${at.n}`);
 }
 

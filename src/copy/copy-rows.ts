@@ -1,7 +1,4 @@
-import type { Session } from '../database/dialect.ts';
-import type { CopyIn } from '../database/postgres/copy-in.ts';
-import type { CopyOut } from '../database/postgres/copy-out.ts';
-import { openCopyIn, openCopyOut, type CopyFormat } from '../database/postgres/copy.ts';
+import type { CopyFormat, CopyInStream, CopyOutStream, Dialect, Session } from '../database/dialect.ts';
 
 /** The source failed, not the target: whose error it was decides what is rolled back and retried. */
 export class SourceError extends Error {
@@ -9,6 +6,12 @@ export class SourceError extends Error {
   constructor(override readonly cause: unknown) {
     super(cause instanceof Error ? cause.message : String(cause), { cause });
   }
+}
+
+/** One end of a copy: a session, and how its server speaks. */
+export interface CopyEnd {
+  dialect: Dialect;
+  session: Session;
 }
 
 export interface CopyRequest {
@@ -29,21 +32,22 @@ export interface CopyRequest {
  * its session whole. When the target failed first, its error is thrown and the source's session is cut.
  */
 export function copyRows(
-  source: Session,
-  target: Session,
+  source: CopyEnd,
+  target: CopyEnd,
   request: CopyRequest,
 ): Promise<{ read: number; written: number }> {
   return new Promise((resolve, reject) => {
-    let out: CopyOut | undefined;
+    let out: CopyOutStream | undefined;
     let read: number | undefined;
     let sourceFailure: SourceError | undefined;
-    const into: CopyIn = openCopyIn(target, request.table, request.columns, request.format, {
+    const { table, columns, format } = request;
+    const into: CopyInStream = target.dialect.openCopyIn(target.session, table, columns, format, {
       // Only now: a target that refuses leaves the source untouched.
-      ready: () => (out = openCopyOut(source, request.select, request.format, reading)),
+      ready: () => (out = source.dialect.openCopyOut(source.session, request.select, format, reading)),
       done: (written) => resolve({ read: read ?? 0, written }),
       failed: (error) => {
         if (out && read === undefined && !sourceFailure) {
-          source.destroy(); // it would go on sending
+          source.session.destroy(); // it would go on sending
           into.complete(out.missing);
         }
         reject(sourceFailure ?? (error as Error));

@@ -1,6 +1,4 @@
-import type { ColumnFacts, Database, TableFacts } from '../database/dialect.ts';
-import { agreesInBinary, type CopyFormat } from '../database/postgres/copy.ts';
-import { narrowing } from '../database/postgres/narrowing.ts';
+import type { ColumnFacts, CopyFormat, Database, Dialect, TableFacts } from '../database/dialect.ts';
 import { ConfigurationError } from '../errors.ts';
 import { nearest } from '../sql/names.ts';
 
@@ -18,13 +16,14 @@ export async function landingColumns(
   targetTable: string,
   file: string,
 ): Promise<{ columns: string[]; format: CopyFormat }> {
+  const { dialect } = targetDatabase;
   const source = await describe(sourceDatabase, sourceTable, file);
   const target = await describe(targetDatabase, targetTable, file);
   const pairs: { name: string; source: string; target: string }[] = [];
   const problems: string[] = [];
   for (const column of source.columns) {
     const into = target.columns.find(({ name }) => name === column.name);
-    const problem = misfit(column, into, source, target);
+    const problem = misfit(dialect, column, into, source, target);
     if (problem !== undefined) problems.push(problem);
     // What both compute is computed again from the same values.
     else if (into && !into.generated) pairs.push({ name: into.name, source: column.castType, target: into.castType });
@@ -36,11 +35,12 @@ export async function landingColumns(
       next: `change ${targetTable}, or read a view of ${sourceTable} that has its columns`,
     });
   }
-  return { columns: pairs.map(({ name }) => name), format: agreesInBinary(pairs) ? 'binary' : 'text' };
+  return { columns: pairs.map(({ name }) => name), format: dialect.agreesInBinary(pairs) ? 'binary' : 'text' };
 }
 
 /** Why a column of the source cannot travel; undefined: it can. */
 function misfit(
+  dialect: Dialect,
   column: ColumnFacts,
   into: ColumnFacts | undefined,
   source: TableFacts,
@@ -55,7 +55,7 @@ function misfit(
   }
   if (into.generated && !column.generated)
     return `${target.table}.${into.name} is generated: the source's value would be lost`;
-  const change = narrowing(column, into);
+  const change = dialect.narrowing(column, into);
   return change && `${column.name}, ${column.type}, ${change} in ${target.table}, where it is ${into.type}`;
 }
 

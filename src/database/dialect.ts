@@ -7,6 +7,72 @@ import type { SqlDialect } from '../sql/dialect.ts';
 import type { Rendered } from '../sql/render.ts';
 import type { RawSql, SqlStatement } from './sql.ts';
 
+/** How the ledger's own statements say what servers say differently. */
+export interface LedgerWords {
+  /** When this transaction began (or the statement, where that is all that the server knows), to the microsecond. */
+  now: RawSql;
+  /** The clock, which goes on within a transaction. */
+  clock: RawSql;
+  /** `now`, and so many seconds later. */
+  secondsFromNow(seconds: number): RawSql;
+  /** Ends an INSERT whose row may be there already, by its unique `key`: these columns are overwritten; none: it stays. */
+  onDuplicate(key: readonly string[], overwrite: readonly string[]): RawSql;
+}
+
+/** How control tables are made. */
+export interface MigrationWords {
+  /**
+   * Within a transaction: one migration at a time on a server; makes the control schema and its table `migration` unless
+   * they are there, and makes the schema the place where unqualified names of this transaction are made and found.
+   */
+  open(session: Session, database: Database): Promise<void>;
+  /** The statements as a script for a DBA, after all that `open` does, in one transaction. */
+  script(database: Database, statements: readonly string[]): string;
+}
+
+/** How rows travel: `binary` only where the types of both ends agree. */
+export type CopyFormat = 'binary' | 'text';
+
+export interface CopyOutListener {
+  /** Rows as the server framed them; the last row may be cut, the next call goes on with it. */
+  data(frames: Buffer): void;
+  /** Everything was sent, as many rows as the server counted. */
+  done(rows: number): void;
+  /** The server's error, or that the connection is gone. Called once, and nothing after it. */
+  failed(error: unknown): void;
+}
+
+/** Rows on their way out of a server. */
+export interface CopyOutStream {
+  /** Bytes of the last row that were not handed on, because they have not come. */
+  readonly missing: number;
+  pause(): void;
+  resume(): void;
+}
+
+export interface CopyInListener {
+  /** The server takes data. */
+  ready(): void;
+  /** After `finish`: everything is in, as many rows as the server counted. */
+  done(rows: number): void;
+  /** The server's error, or that the connection is gone. Called once, and nothing after it. */
+  failed(error: unknown): void;
+}
+
+/** Rows on their way into a server. */
+export interface CopyInStream {
+  /** False: enough is waiting; `drained` is called when it has gone. */
+  write(frames: Buffer, drained: () => void): boolean;
+  finish(): void;
+  /**
+   * Has the server give up; it answers with an error. `reason` goes into its log: no values of rows. `missing`: bytes that
+   * the last row still lacks; without them the server would take what we say next for the rest of that row.
+   */
+  abandon(reason: string, missing: number): void;
+  /** Ends a row that was cut, also after the server has refused it: what is sent next begins a new one. */
+  complete(missing: number): void;
+}
+
 /** Rows, and how many the statement touched. */
 export interface QueryResult<Row> {
   rows: Row[];
@@ -47,6 +113,8 @@ export interface ErrorFacts {
   kind: 'transient' | 'permanent' | 'connection';
   /** SQLSTATE or error number, if the server gave one. */
   code: string | undefined;
+  /** `missing`: a table or schema that it names is not there; `forbidden`: the role may not do this. */
+  because?: 'missing' | 'forbidden';
   /** The whole message, for the ledger in the warehouse itself; it can hold values of rows. */
   message: string;
   /** The message without values of rows, for Temporal's history and logs. */
@@ -157,6 +225,8 @@ export interface Dialect {
   readonly name: 'postgres';
   /** The lexer's facts. */
   readonly sql: SqlDialect;
+  readonly words: LedgerWords;
+  readonly migration: MigrationWords;
   /** A table's canonical name (`acq.flight`), quoted for a statement. */
   quoteTable(table: string): string;
   quoteName(name: string): string;
@@ -185,6 +255,8 @@ export interface Dialect {
   /** Ends the connections that stand in the gate of this batch, but for this session and one more; how many. */
   endGateHolders(session: Session, database: Database, batchId: string, exceptConnection: string): Promise<number>;
   endConnection(database: Database, connectionId: string): Promise<void>;
+  /** Until the transaction ends, nobody else publishes or retracts rows of this output. */
+  lockOutput(session: Session, database: Database, table: string): Promise<void>;
 
   describeTable(database: Database, table: string): Promise<TableFacts | undefined>;
   listTables(database: Database): Promise<string[]>;
@@ -234,6 +306,24 @@ export interface Dialect {
     window: { from: string | null; to: string | null },
     bind: (value: unknown, cast?: string) => string,
   ): string;
+
+  /** Starts to read rows out; `select` is a whole statement whose values are literals. */
+  openCopyOut(session: Session, select: string, format: CopyFormat, listener: CopyOutListener): CopyOutStream;
+  /** Starts to write rows in. Table and columns are quoted. */
+  openCopyIn(
+    session: Session,
+    table: string,
+    columns: string[],
+    format: CopyFormat,
+    listener: CopyInListener,
+  ): CopyInStream;
+  /** Whether rows of these columns, out of another server of this kind, can travel in binary. */
+  agreesInBinary(pairs: { source: string; target: string }[]): boolean;
+  /** How a copy would change values of `source` in `target` without an error, to end "…, in acq.flight"; undefined: never. */
+  narrowing(
+    source: Pick<ColumnFacts, 'type' | 'castType'>,
+    target: Pick<ColumnFacts, 'type' | 'castType'>,
+  ): string | undefined;
 
   /** Why a landing table cannot be renamed away and replaced by a twin; empty: it can. */
   snapshotRefusals(session: Session, table: string): Promise<{ reason: string; next: string }[]>;

@@ -13,6 +13,17 @@ export class SqlList {
   constructor(readonly values: readonly unknown[]) {}
 }
 
+/** A piece of a statement with values of its own: a condition that is not always there. */
+class SqlPart implements SqlStatement {
+  constructor(
+    readonly strings: readonly string[],
+    readonly values: readonly unknown[],
+  ) {}
+}
+
+/** Tag of such a piece: sql`select … where x ${only === undefined ? raw('') : part`and y = ${only}`}`. */
+export const part = (strings: TemplateStringsArray, ...values: unknown[]): SqlPart => new SqlPart(strings, values);
+
 /** `in ${list(values)}`; an empty list matches nothing. */
 export const list = (values: readonly unknown[]): SqlList => new SqlList(values);
 
@@ -36,14 +47,14 @@ export function renderSql(
   placeholder: (n: number) => string,
 ): { text: string; values: unknown[] } {
   const bound: unknown[] = [];
-  let text = statement.strings[0] ?? '';
-  statement.values.forEach((value, i) => {
-    if (value instanceof RawSql) text += value.text;
-    else if (value instanceof SqlList) {
-      text +=
-        value.values.length === 0 ? '(null)' : `(${value.values.map((v) => placeholder(bound.push(v))).join(', ')})`;
-    } else text += placeholder(bound.push(value));
-    text += statement.strings[i + 1] ?? '';
-  });
-  return { text, values: bound };
+  const bind = (value: unknown): string => placeholder(bound.push(value));
+  const render = ({ strings, values }: SqlStatement): string =>
+    strings.map((text, i) => (i < values.length ? text + renderValue(values[i]) : text)).join('');
+  const renderValue = (value: unknown): string => {
+    if (value instanceof RawSql) return value.text;
+    if (value instanceof SqlPart) return render(value);
+    if (!(value instanceof SqlList)) return bind(value);
+    return value.values.length === 0 ? '(null)' : `(${value.values.map(bind).join(', ')})`;
+  };
+  return { text: render(statement), values: bound };
 }

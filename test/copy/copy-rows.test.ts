@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { copyRows, SourceError } from '../../src/copy/copy-rows.ts';
-import type { CopyFormat } from '../../src/database/postgres/copy.ts';
-import type { Session } from '../../src/database/dialect.ts';
+import type { CopyFormat, Session } from '../../src/database/dialect.ts';
+import { postgresDialect } from '../../src/database/postgres/dialect.ts';
 import { servers } from '../servers.ts';
 import { Ends } from './ends.ts';
 import { Proxy } from './proxy.ts';
@@ -32,7 +32,11 @@ describe.each(servers)('copying rows on $name', { timeout: 90_000 }, (server) =>
       table = 't',
     }: { format?: CopyFormat; select?: string; table?: string } = {},
   ): Promise<{ read: number; written: number }> =>
-    copyRows(source, target, { select, table, columns: ['id', 'a', 'b', 'c'], format });
+    copyRows(
+      { dialect: postgresDialect, session: source },
+      { dialect: postgresDialect, session: target },
+      { select, table, columns: ['id', 'a', 'b', 'c'], format },
+    );
 
   const SOME = `select g, 'row ' || g || repeat('x', g % 50), g % 7, g / 3.0 from generate_series(1, 20000) g`;
 

@@ -52,12 +52,17 @@ describe.each(servers)('values on their way into another type, on $name', { time
     const [source, target] = [await ends.begin('source'), await ends.begin('target')];
     const format = agreesInBinary([{ source: typed(from).castType, target: typed(into).castType }]) ? 'binary' : 'text';
     try {
-      await copyRows(source, target, {
-        select: `select * from (values ${values}) s(n, v)`,
-        table: 't',
-        columns: ['n', 'v'],
-        format,
-      });
+      const { dialect } = ends.target;
+      await copyRows(
+        { dialect, session: source },
+        { dialect, session: target },
+        {
+          select: `select * from (values ${values}) s(n, v)`,
+          table: 't',
+          columns: ['n', 'v'],
+          format,
+        },
+      );
       await target.commit();
     } catch {
       return 'refused';

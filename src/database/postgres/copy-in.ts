@@ -1,20 +1,12 @@
 import type { Submittable } from 'pg';
+import type { CopyInListener, CopyInStream } from '../dialect.ts';
 import { rowsOf, type CopyConnection } from './copy-connection.ts';
 
 /** Bytes that may wait for the socket before the sender is asked to pause. */
 const HIGH_WATER = 512 * 1024;
 
-export interface CopyInListener {
-  /** The server takes data. */
-  ready(): void;
-  /** After `finish`: everything is in, as many rows as the server counted. */
-  done(rows: number): void;
-  /** The server's error, or that the connection is gone. Called once, and nothing after it. */
-  failed(error: unknown): void;
-}
-
 /** A COPY … FROM STDIN that takes whole messages of the protocol, framed as the other server framed them. */
-export class CopyIn implements Submittable {
+export class CopyIn implements CopyInStream, Submittable {
   private connection: CopyConnection | undefined;
   private stream: CopyConnection['stream'] | undefined;
   private rows = 0;
@@ -24,7 +16,6 @@ export class CopyIn implements Submittable {
     private readonly listener: CopyInListener,
   ) {}
 
-  /** False: enough is waiting; `drained` is called when it has gone. */
   write(frames: Buffer, drained: () => void): boolean {
     if (!this.connection) return true; // it failed; the sender will hear of it
     const { stream } = this.connection;
@@ -38,16 +29,11 @@ export class CopyIn implements Submittable {
     this.connection?.endCopyFrom();
   }
 
-  /**
-   * Has the server give up; it answers with an error. `reason` goes into its log: no values of rows. `missing`: bytes that
-   * the last message still lacks; without them the server would take what we say next for the rest of that message.
-   */
   abandon(reason: string, missing: number): void {
     this.complete(missing);
     this.connection?.sendCopyFail(reason);
   }
 
-  /** Ends a message that was cut, also after the server has refused it: what is sent next begins a new one. */
   complete(missing: number): void {
     if (missing > 0) this.stream?.write(Buffer.alloc(missing));
   }

@@ -1,14 +1,6 @@
 import type { Submittable } from 'pg';
+import type { CopyOutListener, CopyOutStream } from '../dialect.ts';
 import { rowsOf, type CopyConnection } from './copy-connection.ts';
-
-export interface CopyOutListener {
-  /** CopyData messages as they came, headers included; the last one may be cut, the next call goes on with it. */
-  data(frames: Buffer): void;
-  /** Everything was sent, as many rows as the server counted. */
-  done(rows: number): void;
-  /** The server's error, or that the connection is gone. Called once, and nothing after it. */
-  failed(error: unknown): void;
-}
 
 const COPY_DATA = 0x64; // d
 const ERROR = 0x45; // E
@@ -23,7 +15,7 @@ type Parse = (bytes: Buffer) => void;
  * directions, so the bytes of the socket are handed on as they are; only the headers are looked at, to see where the rows
  * end. All other messages go to `pg`. (`pg-copy-streams` takes every message apart and frames it anew.)
  */
-export class CopyOut implements Submittable {
+export class CopyOut implements CopyOutStream, Submittable {
   private connection: CopyConnection | undefined;
   /** `pg`'s own listener, which gets every message but CopyData. */
   private parse: Parse | undefined;
@@ -39,7 +31,6 @@ export class CopyOut implements Submittable {
     private readonly listener: CopyOutListener,
   ) {}
 
-  /** Bytes of the last CopyData message that were not handed on, because they have not come. */
   get missing(): number {
     return this.ours ? this.left : 0;
   }

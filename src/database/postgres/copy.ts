@@ -1,9 +1,7 @@
-import type { Session } from '../dialect.ts';
-import { CopyIn, type CopyInListener } from './copy-in.ts';
-import { CopyOut, type CopyOutListener } from './copy-out.ts';
+import type { CopyFormat, CopyInListener, CopyOutListener, Session } from '../dialect.ts';
+import { CopyIn } from './copy-in.ts';
+import { CopyOut } from './copy-out.ts';
 import type { PostgresSession } from './session.ts';
-
-export type CopyFormat = 'binary' | 'text';
 
 /** Starts a COPY … TO STDOUT on this session. `select` holds no placeholders. */
 export function openCopyOut(session: Session, select: string, format: CopyFormat, listener: CopyOutListener): CopyOut {

@@ -4,7 +4,10 @@ import { planKeys, planPages, rangeCondition } from './chunk-ranges.ts';
 import { cursorKind, cursorValue, openTransactions, windowCondition, windowEnd } from './cursor.ts';
 import { deleteGroup, planDeletion } from './deletion.ts';
 import { classify } from './errors.ts';
+import { agreesInBinary, openCopyIn, openCopyOut } from './copy.ts';
 import { beginChunk, endConnection, endGateHolders, enterGate } from './gate.ts';
+import { lockOutput, migration, words } from './ledger.ts';
+import { narrowing } from './narrowing.ts';
 import { quoteName, quoteTable, quoteText } from './names.ts';
 import { dropSnapshot, lockForSnapshot, snapshotRefusals, swap } from './snapshot.ts';
 import { checkStatement, describeTable, hasRows, listTables, tableIdentity } from './tables.ts';
@@ -21,6 +24,8 @@ const CASTS = {
 export const postgresDialect: Dialect = {
   name: 'postgres',
   sql: postgresSql,
+  words,
+  migration,
   quoteTable,
   quoteName,
   quoteText,
@@ -31,6 +36,7 @@ export const postgresDialect: Dialect = {
   beginChunk,
   endGateHolders,
   endConnection,
+  lockOutput,
   describeTable,
   listTables,
   tableIdentity,
@@ -44,6 +50,10 @@ export const postgresDialect: Dialect = {
   windowEnd,
   openTransactions,
   windowCondition,
+  openCopyOut,
+  openCopyIn,
+  agreesInBinary,
+  narrowing,
   snapshotRefusals,
   lockForSnapshot,
   swap,

@@ -44,6 +44,8 @@ const CONNECTION = new Set([
   'ENOTFOUND',
   'EAI_AGAIN',
 ]);
+/** undefined_table, invalid_schema_name; insufficient_privilege. */
+const BECAUSE: Record<string, ErrorFacts['because']> = { '42P01': 'missing', '3F000': 'missing', '42501': 'forbidden' };
 const DISK_FULL_WAIT_SECONDS = 30;
 const SQLSTATE = /^[0-9A-Z]{5}$/;
 
@@ -52,9 +54,11 @@ export function classify(error: unknown): ErrorFacts {
   const failure = (error instanceof Error ? error : new Error(String(error))) as ServerError;
   const code = typeof failure.code === 'string' ? failure.code : undefined;
   const message = [failure.message, failure.detail].filter(Boolean).join('. ');
+  const because = BECAUSE[code ?? ''];
   return {
     kind: kindOf(failure),
     code,
+    ...(because && { because }),
     message: code && SQLSTATE.test(code) ? `${message} (SQLSTATE ${code})` : message,
     safeMessage: safeMessage(failure),
     retryAfterSeconds: code === '53100' ? DISK_FULL_WAIT_SECONDS : 0,

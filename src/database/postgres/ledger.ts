@@ -1,0 +1,52 @@
+/** What is PostgreSQL's own in the ledger's statements, and how its tables are made. */
+import type { Database, LedgerWords, MigrationWords, Session } from '../dialect.ts';
+import { raw, sql } from '../sql.ts';
+import { quoteName } from './names.ts';
+
+export const words: LedgerWords = {
+  now: raw('now()'),
+  clock: raw('clock_timestamp()'),
+  secondsFromNow: (seconds) => raw(`now() + interval '${seconds} seconds'`),
+  onDuplicate: (key, overwrite) =>
+    raw(
+      `on conflict (${key.join(', ')}) do ` +
+        (overwrite.length === 0
+          ? 'nothing'
+          : `update set ${overwrite.map((column) => `${column} = excluded.${column}`).join(', ')}`),
+    ),
+};
+
+const TABLE =
+  'create table if not exists migration (version int primary key, name text not null, checksum text not null, ' +
+  'applied_at timestamptz not null default now())';
+
+const setPath = (schema: string): string => `set local search_path = ${quoteName(schema)}`;
+
+export const migration: MigrationWords = {
+  async open(session, { controlSchema }) {
+    // By a key that no batch has.
+    await session.query(sql`select pg_advisory_xact_lock(hashtextextended(${`migrate:${controlSchema}`}, 0))`);
+    // Asked first: "if not exists" needs the right to create them all the same, and a DBA may have run the script.
+    const { rows } = await session.query(sql`select 1 from pg_namespace where nspname = ${controlSchema}`);
+    if (rows.length === 0) await session.query(sql`create schema ${raw(quoteName(controlSchema))}`);
+    await session.query(sql`${raw(setPath(controlSchema))}`);
+    const { rows: there } = await session.query<{ oid: number | null }>(sql`select to_regclass('migration') as oid`);
+    if (!there[0]?.oid) await session.query(sql`${raw(TABLE)}`);
+  },
+  script: ({ controlSchema }, statements) =>
+    [
+      'begin',
+      `create schema if not exists ${quoteName(controlSchema)}`,
+      setPath(controlSchema),
+      TABLE,
+      ...statements,
+      'commit',
+    ]
+      .map((statement) => `${statement};\n`)
+      .join(''),
+};
+
+/** Publish and retract of one output never overlap, whichever loads they belong to. */
+export async function lockOutput(session: Session, { controlSchema }: Database, table: string): Promise<void> {
+  await session.query(sql`select pg_advisory_xact_lock(hashtextextended(${`${controlSchema}:output:${table}`}, 0))`);
+}
