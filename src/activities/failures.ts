@@ -6,7 +6,7 @@ import { ConfigurationError, UnreachableError, WaybillError } from '../errors.ts
 import { FAILURE, type ErrorSummary } from '../workflows/messages.ts';
 
 /** Carried in an `ApplicationFailure`'s details. */
-export type FailureDetails = Pick<ErrorSummary, 'where' | 'next'>;
+export type FailureDetails = Pick<ErrorSummary, 'where' | 'next' | 'workflowId'>;
 
 /** A failure that no retry will mend. */
 export function permanent(

@@ -4,9 +4,9 @@ import { changeStateIn } from '../control/gate.ts';
 import { releaseLanes } from '../control/lanes.ts';
 import type { Database } from '../database/dialect.ts';
 import { sql } from '../database/sql.ts';
-import type { BatchReference } from '../workflows/messages.ts';
+import { FAILURE, type BatchReference } from '../workflows/messages.ts';
 import type { Engine } from './engine.ts';
-import { refused } from './failures.ts';
+import { permanent, refused } from './failures.ts';
 import type { OpenRequest } from './open-batch.ts';
 import { workflowLiveness } from './workflow-liveness.ts';
 
@@ -53,10 +53,7 @@ export async function decideUnfinished(
   const liveness = await workflowLiveness(engine.client, batch.workflowId, batch.firstRunId);
   if (liveness === 'closed') return redo('its workflow ended without finishing it', 'interrupted');
   if (liveness === 'running') {
-    throw refused(`batch ${batch.batchId} is still run by workflow ${batch.workflowId}`, {
-      where,
-      next: `wait for it, or cancel it: waybill cancel ${batch.loadName}`,
-    });
+    throw stillRun(batch, where);
   }
   if (request.force) return redo('forced: its workflow is not known to this Temporal server', 'forced');
   if (batch.deadlineAt.getTime() < Date.now()) {
@@ -72,6 +69,16 @@ export async function decideUnfinished(
         `If you know that nothing runs it: waybill run ${batch.loadName} --force`,
     },
   );
+}
+
+/** Temporal itself refuses a second workflow of one id, so this one has another: that of the load's name before. */
+function stillRun(batch: Batch, where: string): Error {
+  const workflowId = batch.workflowId!;
+  return permanent(FAILURE.alreadyRunning, `batch ${batch.batchId} is still run by workflow ${workflowId}`, {
+    where,
+    next: `wait for it, or cancel it: temporal workflow cancel --workflow-id ${workflowId}`,
+    workflowId,
+  });
 }
 
 /** `held → running`, under this workflow; failed chunks and steps get their attempts back, and the clock starts anew. */

@@ -28,6 +28,8 @@ export function errorOf({ type, message, where, next }: ErrorSummary, cause?: un
   switch (type) {
     case FAILURE.cancelled:
       return new CancelledError(message, parts);
+    case FAILURE.alreadyRunning:
+      return new AlreadyRunningError(message, parts);
     case FAILURE.configuration:
       return new ConfigurationError(message, parts);
     case FAILURE.unreachable:
@@ -52,7 +54,7 @@ function typeOf(error: unknown): string {
   if (error instanceof WaybillError && 'type' in error) return String(error.type);
   if (error instanceof ConfigurationError) return FAILURE.configuration;
   if (error instanceof CancelledError) return FAILURE.cancelled;
-  if (error instanceof AlreadyRunningError) return 'AlreadyRunning';
+  if (error instanceof AlreadyRunningError) return FAILURE.alreadyRunning;
   if (error instanceof UnreachableError) return FAILURE.unreachable;
   if (error instanceof WaybillError) return FAILURE.loadFailed;
   return error instanceof Error ? error.name : 'Error';

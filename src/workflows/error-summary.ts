@@ -7,7 +7,7 @@ export function summarize(error: unknown): ErrorSummary {
     return summarize(error.cause);
   }
   if (error instanceof ApplicationFailure) {
-    const details = (error.details?.[0] ?? {}) as { where?: string; next?: string };
+    const details = (error.details?.[0] ?? {}) as Pick<ErrorSummary, 'where' | 'next' | 'workflowId'>;
     return { type: error.type ?? 'Error', message: error.message, ...details };
   }
   if (error instanceof TimeoutFailure) return { type: 'Timeout', message: 'no worker answered in time' };
@@ -16,8 +16,8 @@ export function summarize(error: unknown): ErrorSummary {
 
 /** A failure that ends the workflow (a plain Error would only fail its task, for ever). */
 export function failureOf(summary: ErrorSummary, extra: Record<string, unknown> = {}): ApplicationFailure {
-  const { type, message, where, next } = summary;
-  return ApplicationFailure.create({ type, message, nonRetryable: true, details: [{ where, next, ...extra }] });
+  const { type, message, ...said } = summary;
+  return ApplicationFailure.create({ type, message, nonRetryable: true, details: [{ ...said, ...extra }] });
 }
 
 /** `batch.error_class` for an error that failed a batch. */

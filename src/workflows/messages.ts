@@ -54,6 +54,8 @@ export interface ErrorSummary {
   message: string;
   where?: string;
   next?: string;
+  /** Of `AlreadyRunning`: the workflow that runs it. */
+  workflowId?: string;
 }
 
 /** Result of the workflow `load`. */
@@ -168,6 +170,8 @@ export const FAILURE = {
   loadFailed: 'LoadFailed',
   /** Refused before anything was touched; the message says what to do. */
   refused: 'Refused',
+  /** Its batch is run by another workflow, which is alive: nothing was touched. */
+  alreadyRunning: 'AlreadyRunning',
   /** The project's files are wrong, or do not know this load. */
   configuration: 'Configuration',
   /** A check of severity `error` failed; the batch was rolled back (or is held). */

@@ -106,10 +106,18 @@ async function runLoad(name: string, input: SessionInput): Promise<LoadResult> {
         staticSummary: `load ${name} of session ${input.session}`,
       });
     } catch (error) {
-      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-      await activities(`somebody else runs ${name}`).awaitLoad(loadWorkflowId(name));
+      const running = runningElsewhere(name, error);
+      if (running === undefined) throw error;
+      await activities(`somebody else runs ${name}`).awaitLoad(running);
     }
   }
+}
+
+/** The workflow that runs this load already, under this name or (renamed meanwhile) the one before. */
+function runningElsewhere(name: string, error: unknown): string | undefined {
+  if (error instanceof WorkflowExecutionAlreadyStartedError) return loadWorkflowId(name);
+  const { type, workflowId } = summarize(error);
+  return type === FAILURE.alreadyRunning ? workflowId : undefined;
 }
 
 function resultOf(name: string, result: LoadResult): SessionLoadResult {

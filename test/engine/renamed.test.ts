@@ -2,6 +2,8 @@
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { sessionWorkflowId, TASK_QUEUE } from '../../src/workflows/messages.ts';
+import type { session } from '../../src/workflows/session.ts';
 import { servers } from '../servers.ts';
 import { batches, BREAKABLE, land, mend } from './breakable-orders.ts';
 import { expectWhole, ORDERS, World } from './orders.ts';
@@ -66,6 +68,42 @@ describe.each(servers)('a renamed load on $name', (server) => {
     expect(await world.rows(`select load_name, reason from waybill.event where what = 'renamed'`)).toEqual([
       { load_name: 'core.sale', reason: 'from core.order' },
     ]);
+  });
+
+  test('that still runs under its old name is waited for by a session, and then runs for what came since', async () => {
+    const orders = BREAKABLE(300, { broken: 0, pause: 30 });
+    world = await World.create(server, {
+      ...orders,
+      files: {
+        ...orders.files,
+        'waybill.yaml': `name: test
+connections: { warehouse: { url: "\${WAREHOUSE_URL}", max_connections: 10 } }
+sessions: { nightly: { loads: [ core.* ] } }`,
+      },
+    });
+    await world.worker();
+    const old = await world.start('core.order');
+    await until(async () => (await world.value('select count(*) from waybill.chunk')) === '3', 90);
+    await renameLoad(world, 'core.order', 'core.sale', orders.files['loads/core/order.yaml']!);
+    const nightly = await world.client.workflow.start<typeof session>('session', {
+      workflowId: sessionWorkflowId('nightly'),
+      taskQueue: TASK_QUEUE,
+      args: [{ session: 'nightly' }],
+    });
+    const waits = async () =>
+      (await nightly.describe()).raw.pendingActivities?.some(({ activityType }) => activityType?.name === 'awaitLoad');
+    await until(waits, 90);
+    await land(world, 9001);
+    await mend(world);
+    await world.warehouse.query(`select pg_terminate_backend(pid) from pg_stat_activity
+                                 where application_name like 'waybill 1 % lane %' and datname = current_database()`);
+    expect(await ended(old)).toMatchObject({ ok: true, result: { batch: { batchId: '1' } } });
+    expect(await nightly.result()).toMatchObject({
+      status: 'finished',
+      loads: [{ load: 'core.sale', status: 'finished', batch: { batchId: '2' } }],
+    });
+    await expectWhole(world);
+    expect(await world.states('core.sale')).toEqual(['published', 'published']);
   });
 
   test('resumes what was held under its old name', async () => {

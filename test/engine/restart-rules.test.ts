@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { forceReloadUpdate } from '../../src/workflows/messages.ts';
+import { document, waybill } from '../cli/command-line.ts';
 import { servers } from '../servers.ts';
 import { activitiesOf, OPEN_ORDER } from './activities.ts';
 import { batches, BREAKABLE, done, exists, land, mend } from './breakable-orders.ts';
@@ -290,7 +291,7 @@ outputs: [ core.orders, core.refunds ]`,
   });
 
   describe('finds an unfinished batch', () => {
-    test('whose workflow is alive: refused, naming both', async () => {
+    test('whose workflow is alive: ends with 4, naming both, and touches nothing', async () => {
       world = await World.create(server, BREAKABLE(400, { broken: 0, pause: 30 }));
       await world.worker();
       const handle = await world.start('core.order');
@@ -301,13 +302,21 @@ outputs: [ core.orders, core.refunds ]`,
         `${BREAKABLE(0).files['loads/core/order.yaml']!}renamed_from: core.order`,
       );
       await rm(join(world.directory, 'loads/core/order.yaml'));
-      const refused = await world.run('core.sale');
-      expect(refused).toMatchObject({
-        ok: false,
-        type: 'Refused',
-        message: 'batch 1 is still run by workflow load/core.order',
-      });
-      expect(await world.run({ load: 'core.sale', force: true })).toMatchObject({ ok: false, type: 'Refused' });
+      for (const flags of [[], ['--force']]) {
+        const refused = await waybill(world, 'run', 'core.sale', '--json', ...flags);
+        expect(refused.exitCode).toBe(4);
+        expect(document(refused)).toMatchObject({
+          load: 'core.sale',
+          status: 'error',
+          batch_id: null,
+          error: {
+            type: 'AlreadyRunning',
+            message: 'batch 1 is still run by workflow load/core.order',
+            where: 'load core.order, batch 1',
+            next: 'wait for it, or cancel it: temporal workflow cancel --workflow-id load/core.order',
+          },
+        });
+      }
       expect(await world.rows('select load_name, state from waybill.batch')).toEqual([
         { load_name: 'core.order', state: 'running' },
       ]);
