@@ -1,6 +1,7 @@
 import { Context } from '@temporalio/activity';
 import { getBatch } from '../control/batch.ts';
 import { withSource } from '../control/source.ts';
+import { describeHolder } from '../database/describe-holder.ts';
 import type { OpenTransaction } from '../database/dialect.ts';
 import { FAILURE, type BatchReference } from '../workflows/messages.ts';
 import type { Engine } from './engine.ts';
@@ -65,8 +66,4 @@ function stayedOpen(
   );
 }
 
-function nameOf(transaction: OpenTransaction): string {
-  const who = [transaction.user, transaction.application].filter(Boolean).join(', ') || 'unknown';
-  const where = transaction.connectionId === '' ? '' : `connection ${transaction.connectionId} `;
-  return `${where}(${who}, open ${transaction.ageSeconds ?? '?'} s)`;
-}
+const nameOf = (transaction: OpenTransaction): string => describeHolder(transaction, 'open');

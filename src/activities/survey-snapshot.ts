@@ -70,7 +70,7 @@ export async function refuseUncarried(database: Database, tables: string[]): Pro
   }
 }
 
-/** Pages of a partitioned table or a view cannot be cut: it would look empty, and would be dropped unread. */
+/** It must be readable as a whole, stay as it is, and be dropped at last; a partitioned one would be dropped unread. */
 async function refuseUnadoptable(
   database: Database,
   load: LoadDefinition,
@@ -78,11 +78,12 @@ async function refuseUnadoptable(
   processing: string,
 ): Promise<void> {
   const where = `load ${load.name}, input ${table}`;
-  const found = await database.dialect.describeTable(database, processing);
-  if (found && found.kind !== 'table') {
-    throw refused(`${processing} is a ${found.kind}, which cannot be adopted as a snapshot`, {
+  const refusals = await database.transaction((session) => database.dialect.adoptionRefusals(session, processing));
+  if (refusals.length > 0) {
+    const instead = `or put its rows into an ordinary table of that name, or back into ${table}`;
+    throw refused(`${processing} cannot be adopted as a snapshot: ${refusals.map(({ reason }) => reason).join('; ')}`, {
       where,
-      next: `put its rows into an ordinary table of that name, or back into ${table}`,
+      next: [...new Set(refusals.map(({ next }) => next)), instead].join(' '),
     });
   }
   if (await database.dialect.describeTable(database, table)) return;

@@ -4,6 +4,7 @@ import { recordEvent } from '../control/events.ts';
 import { passGate } from '../control/gate.ts';
 import { clearWanted, lockLanding, markWanted, unfinishedWriters } from '../control/landing.ts';
 import { readSnapshots, recordSnapshot, recordSnapshotLineage } from '../control/snapshots.ts';
+import { describeHolder } from '../database/describe-holder.ts';
 import type { Database, Holder, LockResult, Session } from '../database/dialect.ts';
 import { processingName } from '../sql/processing-name.ts';
 import type { BatchReference } from '../workflows/messages.ts';
@@ -87,7 +88,7 @@ async function swapWhenLocked(
       await session.rollback();
       if (outcome.kind === 'waiting') return { kind: 'waiting', on: outcome.on };
       waitFirst = outcome.waitingFor;
-      report({ waitingFor: outcome.waitingFor, heldBy: outcome.holders.map(describeHolder) });
+      report({ waitingFor: outcome.waitingFor, heldBy: outcome.holders.map((holder) => describeHolder(holder)) });
     } catch (error) {
       await session.rollback();
       throw error;
@@ -142,10 +143,6 @@ async function swapOnce(
   await recordEvent(session, database, batch.batchId, 'snapshot', { reason: missing.join(', ') });
   return { kind: 'taken', tables: missing };
 }
-
-const describeHolder = (holder: Holder): string =>
-  `connection ${holder.connectionId} (${[holder.user, holder.application].filter(Boolean).join(', ') || 'unknown'}), ` +
-  `${holder.ageSeconds ?? '?'} s`;
 
 /**
  * Tries again at once for as long as one wait may last. Writers that insert into several inputs without pause are out of the

@@ -336,6 +336,13 @@ export interface Dialect {
   ): Promise<LockResult>;
   /** Renames `table` to its `_processing` name and puts an empty twin in its place, within the session's transaction. */
   swap(session: Session, database: Database, table: string): Promise<TableIdentity>;
+  /** Why a table that another tool renamed to `_processing` cannot serve as a snapshot; empty: it can, or is not there. */
+  adoptionRefusals(session: Session, processing: string): Promise<{ reason: string; next: string }[]>;
+  /**
+   * Makes the `_processing` table of `table` read-only, within the session's transaction, once whoever writes to it has
+   * ended. Waits `waitMs` for that, then throws an error that is transient and names them.
+   */
+  adoptSnapshot(session: Session, database: Database, table: string, waitMs: number): Promise<TableIdentity>;
   dropSnapshot(session: Session, processing: string, relationId: string): Promise<'dropped' | 'gone' | 'other'>;
 
   /** What a roll back has to delete from this output, cut into transactions of bounded size. */

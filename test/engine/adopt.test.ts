@@ -1,8 +1,10 @@
 /** Cut-over: another tool left its unfinished snapshot behind. */
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { servers } from '../servers.ts';
+import { activitiesOf, OPEN_ORDER } from './activities.ts';
 import { batches, BREAKABLE, exists, land, mend } from './breakable-orders.ts';
 import { expectWhole, ORDERS, World } from './orders.ts';
+import { ended, until } from './world.ts';
 
 vi.setConfig({ testTimeout: 180_000 });
 
@@ -10,6 +12,48 @@ vi.setConfig({ testTimeout: 180_000 });
 const CUT_OVER = `
   alter table acq.orders rename to orders_processing;
   create table acq.orders (like acq.orders_processing including all);`;
+
+/** Tables that could not serve as a snapshot: what is done to them, and what is said. */
+const UNADOPTABLE: { made: string; sql: string; reason: RegExp; next: RegExp }[] = [
+  {
+    made: 'one that is unlogged',
+    sql: 'alter table acq.orders_processing set unlogged',
+    reason: /acq.orders_processing is unlogged/,
+    next: /set logged/,
+  },
+  {
+    made: 'one with row level security',
+    sql: 'alter table acq.orders_processing enable row level security',
+    reason: /acq.orders_processing has row level security/,
+    next: /disable row level security/,
+  },
+  {
+    made: 'one that others inherit from',
+    sql: 'create table acq.more () inherits (acq.orders_processing)',
+    reason: /acq.more inherits from acq.orders_processing/,
+    next: /no inherit/,
+  },
+  {
+    made: 'one that another table changes through a foreign key',
+    sql: `create table core.customers (name text primary key); insert into core.customers select distinct customer from acq.orders_processing;
+          alter table acq.orders_processing add foreign key (customer) references core.customers on delete cascade`,
+    reason: /foreign key orders_processing_customer_fkey of acq.orders_processing changes rows/,
+    next: /on delete no action/,
+  },
+  {
+    made: 'one that a view still reads',
+    sql: 'create view core.peek as select id from acq.orders_processing',
+    reason: /view core.peek depends on table acq.orders_processing/,
+    next: /use the landing table/,
+  },
+  {
+    made: 'one whose sequence the landing table still uses',
+    sql: `create sequence acq.orders_id_seq owned by acq.orders_processing.id;
+          alter table acq.orders alter id set default nextval('acq.orders_id_seq')`,
+    reason: /default value for column id of table acq.orders depends on sequence acq.orders_id_seq/,
+    next: /alter sequence acq.orders_id_seq owned by/,
+  },
+];
 
 describe.each(servers)('a snapshot of another tool on $name', (server) => {
   let world: World;
@@ -110,14 +154,14 @@ outputs: [ core.orders, core.refunds ]`,
     expect(await adopt()).toMatchObject({
       ok: false,
       type: 'Refused',
-      message: 'acq.orders_processing is a partitioned table, which cannot be adopted as a snapshot',
+      message: 'acq.orders_processing cannot be adopted as a snapshot: acq.orders_processing is a partitioned table',
     });
     await world.warehouse.query(`drop table acq.orders_processing;
                                  create view acq.orders_processing as select * from kept.orders`);
     expect(await adopt()).toMatchObject({
       ok: false,
       type: 'Refused',
-      message: 'acq.orders_processing is a view, which cannot be adopted as a snapshot',
+      message: 'acq.orders_processing cannot be adopted as a snapshot: acq.orders_processing is a view',
     });
     await world.warehouse.query(`drop view acq.orders_processing;
                                  alter table acq.orders rename to orders_processing`);
@@ -131,6 +175,70 @@ outputs: [ core.orders, core.refunds ]`,
     await world.warehouse.query('create table acq.orders (like acq.orders_processing including all)');
     expect(await adopt()).toMatchObject({ ok: true, result: { rowsWritten: 100 } });
     await expectWhole(world);
+  });
+
+  test.each(UNADOPTABLE)('$made: refused, with the reason, and nothing is touched', async ({ sql, reason, next }) => {
+    world = await World.create(server, ORDERS(100));
+    await world.warehouse.query(`${CUT_OVER} ${sql}`);
+    await world.worker();
+    const refused = await world.run({ load: 'core.order', adopt: true });
+    expect(refused).toMatchObject({ ok: false, type: 'Refused', where: 'load core.order, input acq.orders' });
+    expect(!refused.ok && refused.message).toMatch(/^acq.orders_processing cannot be adopted as a snapshot: /);
+    expect(!refused.ok && refused.message).toMatch(reason);
+    expect(!refused.ok && refused.next).toMatch(next);
+    expect(await world.states('core.order')).toEqual([]);
+    expect(
+      await world.value(`select count(*) from pg_trigger where tgrelid = 'acq.orders_processing'::regclass
+                         and not tgisinternal`),
+    ).toBe('0');
+  });
+
+  test('stays as it is once adopted: whoever writes to it is waited for, and whoever comes later is refused', async () => {
+    world = await World.create(server, BREAKABLE(300, { broken: 0, pause: 30 }));
+    await world.warehouse.query(CUT_OVER);
+    const writer = await world.another('warehouse', 'the old tool');
+    const late = `(9001, 'late', 1)`;
+    await writer.query(`begin; insert into acq.orders_processing values ${late}`);
+    await world.worker();
+    const handle = await world.start({ load: 'core.order', adopt: true });
+    const waits = `select count(*) > 0 from pg_locks where relation = 'acq.orders_processing'::regclass and not granted`;
+    await until(() => world.value(waits), 90);
+    expect(await world.states('core.order')).toEqual([]);
+    await writer.query('commit');
+    await world.warehouse.query(`insert into kept.orders values ${late}`);
+    await until(async () => (await world.value('select count(*) from waybill.chunk')) === '4', 90);
+    for (const write of [
+      `insert into acq.orders_processing values (9002, 'later', 1)`,
+      'delete from acq.orders_processing',
+      'truncate acq.orders_processing',
+      'set session_replication_role = replica; update acq.orders_processing set id = -id',
+    ]) {
+      await expect(writer.query(write)).rejects.toThrow(/of acq.orders_processing is refused/);
+    }
+    await mend(world);
+    await world.warehouse.query(`select pg_terminate_backend(pid) from pg_stat_activity
+                                 where application_name like 'waybill % lane %' and datname = current_database()`);
+    expect(await ended(handle)).toMatchObject({ ok: true, result: { rowsWritten: 305 } });
+    await expectWhole(world);
+    expect(await exists(world, 'acq.orders_processing')).toBe(false);
+  });
+
+  test('whose writer does not end is not adopted: the load says who that is, and opens no batch', async () => {
+    world = await World.create(server, ORDERS(100));
+    await world.warehouse.query(CUT_OVER);
+    const writer = await world.another('warehouse', 'the old tool');
+    await writer.query(`begin; insert into acq.orders_processing values (9001, 'late', 1)`);
+    const { openBatch } = await activitiesOf(world);
+    await expect(openBatch({ ...OPEN_ORDER, adopt: true })).rejects.toMatchObject({
+      type: 'Database',
+      nonRetryable: false,
+      message: expect.stringMatching(
+        /^acq.orders_processing is in use by connection \d+ \(\w+, the old tool, query \d+ s\)$/,
+      ) as string,
+    });
+    expect(await world.states('core.order')).toEqual([]);
+    await writer.query('rollback');
+    expect(await openBatch({ ...OPEN_ORDER, adopt: true })).toMatchObject({ kind: 'opened', batch: { batchId: '1' } });
   });
 
   test('is not needed for --adopt to be harmless', async () => {

@@ -9,7 +9,7 @@ import { beginChunk, endConnection, endGateHolders, enterGate } from './gate.ts'
 import { lockOutput, migration, words } from './ledger.ts';
 import { narrowing } from './narrowing.ts';
 import { quoteName, quoteTable, quoteText } from './names.ts';
-import { dropSnapshot, lockForSnapshot, snapshotRefusals, swap } from './snapshot.ts';
+import { adoptionRefusals, adoptSnapshot, dropSnapshot, lockForSnapshot, snapshotRefusals, swap } from './snapshot.ts';
 import { checkStatement, describeTable, hasRows, listTables, tableIdentity } from './tables.ts';
 
 const CASTS = {
@@ -57,6 +57,8 @@ export const postgresDialect: Dialect = {
   snapshotRefusals,
   lockForSnapshot,
   swap,
+  adoptionRefusals,
+  adoptSnapshot,
   dropSnapshot,
   planDeletion,
   deleteGroup,

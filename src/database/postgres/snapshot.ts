@@ -4,10 +4,12 @@ import { postgresSql } from '../../sql/postgres.ts';
 import type { Database, LockResult, Session, TableIdentity } from '../dialect.ts';
 import { processingName } from '../../sql/processing-name.ts';
 import type { PostgresSession } from './session.ts';
+import { adoptionRefusals as adoptionRefusalsOf, adoptSnapshot as adoptTable } from './snapshot/adopt.ts';
 import { dropSnapshot as dropTable } from './snapshot/drop.ts';
 import { lockTables } from './snapshot/lock-tables.ts';
 import { snapshotRefusals as refusalsOf } from './snapshot/refusals.ts';
 import { swapTable } from './snapshot/swap.ts';
+import { holderOf } from './snapshot/table-busy-error.ts';
 
 const clientOf = (session: Session): PostgresSession['client'] => (session as PostgresSession).client;
 
@@ -35,12 +37,7 @@ export async function lockForSnapshot(
   return {
     locked: false,
     waitingFor: formatTableName(result.waitingFor, postgresSql), // a table, or a view or sequence that goes with it
-    holders: result.holders.map((holder) => ({
-      connectionId: String(holder.pid),
-      user: holder.user,
-      application: holder.application,
-      ageSeconds: holder.queryAgeSeconds,
-    })),
+    holders: result.holders.map(holderOf),
   };
 }
 
@@ -49,6 +46,26 @@ export async function swap(session: Session, database: Database, table: string):
   const { oid, filenode } = await swapTable(clientOf(session), qualified(table), {
     processingName: processing.name,
     controlSchema: database.controlSchema,
+  });
+  return { relationId: oid, storageId: filenode };
+}
+
+export async function adoptionRefusals(
+  session: Session,
+  processing: string,
+): Promise<{ reason: string; next: string }[]> {
+  return adoptionRefusalsOf(clientOf(session), qualified(processing));
+}
+
+export async function adoptSnapshot(
+  session: Session,
+  database: Database,
+  table: string,
+  waitMs: number,
+): Promise<TableIdentity> {
+  const { oid, filenode } = await adoptTable(clientOf(session), qualified(processingName(table)), qualified(table), {
+    controlSchema: database.controlSchema,
+    lockTimeoutMs: waitMs,
   });
   return { relationId: oid, storageId: filenode };
 }

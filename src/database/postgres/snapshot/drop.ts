@@ -1,26 +1,9 @@
 import { DatabaseError, escapeIdentifier, type ClientBase } from 'pg';
 import { LoadFailedError } from '../../../errors.ts';
 import { tableIdentity } from './identity.ts';
-import type { LockHolder } from './lock-holders.ts';
 import { lockTables, type LockResult } from './lock-tables.ts';
+import { TableBusyError } from './table-busy-error.ts';
 import type { TableName } from './table-name.ts';
-
-/** A lock that was not to be had in time. `code` is that of PostgreSQL, so whoever sorts errors sees: try again. */
-export class TableBusyError extends LoadFailedError {
-  readonly code = '55P03';
-
-  constructor(
-    readonly table: TableName,
-    readonly holders: LockHolder[],
-  ) {
-    const who = holders.map(
-      (h) => `pid ${h.pid} (${h.user ?? 'unknown user'}, ${h.application ?? 'unknown application'})`,
-    );
-    super(`${table.schema}.${table.name} is in use${who.length > 0 ? ` by ${who.join(', ')}` : ''}`, {
-      next: 'Wait for that session, or end it.',
-    });
-  }
-}
 
 /** Each attempt waits for another relation where a foreign key makes it several; one is enough without. */
 const ATTEMPTS = 5;

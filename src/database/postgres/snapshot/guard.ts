@@ -20,7 +20,7 @@ $function$`;
 export function guardStatements(snapshot: TableName, original: string, controlSchema: string): string[] {
   const target = `${escapeIdentifier(snapshot.schema)}.${escapeIdentifier(snapshot.name)}`;
   return [
-    `create trigger ${GUARD_TRIGGER} before insert or update or delete or truncate on ${target}
+    `create or replace trigger ${GUARD_TRIGGER} before insert or update or delete or truncate on ${target}
 for each statement execute function ${escapeIdentifier(controlSchema)}.refuse_snapshot_write(${escapeLiteral(original)})`,
     `alter table ${target} enable always trigger ${GUARD_TRIGGER}`,
   ];

@@ -28,7 +28,10 @@ where l.locktype = 'relation' and l.database = (select oid from pg_database wher
 order by 4 desc nulls last, 1`;
 
 /** Who holds the relation against this lock, the longest first (or, when nobody does, who stands in line before us). */
-export async function lockHolders(client: ClientBase, lock: PlannedLock): Promise<LockHolder[]> {
+export async function lockHolders(
+  client: ClientBase,
+  lock: Pick<PlannedLock, 'oid' | 'conflicts'>,
+): Promise<LockHolder[]> {
   const { rows } = await client.query<LockHolder>(HOLDERS, [lock.oid, lock.conflicts]);
   return rows;
 }

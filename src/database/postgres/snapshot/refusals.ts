@@ -1,6 +1,6 @@
 import type { ClientBase } from 'pg';
 import { DEPENDENT_REFUSALS } from './refuse/dependents.ts';
-import { KIND_REFUSALS } from './refuse/kind.ts';
+import { KIND_REFUSALS, SNAPSHOT_REFUSAL } from './refuse/kind.ts';
 import { NAME_REFUSALS } from './refuse/names.ts';
 import { PERMISSION_REFUSALS } from './refuse/permissions.ts';
 import { PROPERTY_REFUSALS } from './refuse/properties.ts';
@@ -14,6 +14,7 @@ where n.nspname = $1 and c.relname = $2`;
 
 const REFUSALS = refusalQuery([
   ...KIND_REFUSALS,
+  SNAPSHOT_REFUSAL,
   ...NAME_REFUSALS,
   ...PROPERTY_REFUSALS,
   ...DEPENDENT_REFUSALS,

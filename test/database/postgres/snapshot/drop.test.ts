@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { dropSnapshot, TableBusyError } from '../../../../src/database/postgres/snapshot/drop.ts';
+import { dropSnapshot } from '../../../../src/database/postgres/snapshot/drop.ts';
 import { tableIdentity } from '../../../../src/database/postgres/snapshot/identity.ts';
+import { TableBusyError } from '../../../../src/database/postgres/snapshot/table-busy-error.ts';
 import { servers } from '../../../servers.ts';
 import { FLIGHT, inTransaction, Scene, SNAPSHOT } from './scene.ts';
 
@@ -101,7 +102,9 @@ describe.each(servers)('a snapshot on $name', (server) => {
       (caught: unknown) => caught,
     );
     expect(error).toBeInstanceOf(TableBusyError);
-    expect((error as Error).message).toMatch(/^acq\.flight_processing is in use by pid \d+ \(postgres, an analyst\)$/);
+    expect((error as Error).message).toMatch(
+      /^acq\.flight_processing is in use by connection \d+ \(postgres, an analyst, query \d+ s\)$/,
+    );
     await reader.query('commit');
     expect(await dropSnapshot(scene.client, SNAPSHOT, oid)).toBe('dropped');
     await scene.client.query('commit');

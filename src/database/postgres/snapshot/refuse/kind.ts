@@ -35,7 +35,9 @@ select format('%s is fed by logical replication (subscription %s)', target,
     coalesce((select string_agg(s.subname, ', ') from pg_subscription s where s.oid = r.srsubid), r.srsubid::text)),
   'After a swap the apply worker skips rows silently: replicate into another table and acquire from there.'
 from t join pg_subscription_rel r on r.srrelid = t.oid`,
-  `
-select format('%s is itself a snapshot: it has the trigger that refuses writes', target), 'Name the landing table, not its snapshot.'
-from t where exists (select from pg_trigger where tgrelid = t.oid and tgname = 'waybill_refuse_write')`,
 ];
+
+/** A landing table of its own name would be a snapshot of a snapshot. */
+export const SNAPSHOT_REFUSAL = `
+select format('%s is itself a snapshot: it has the trigger that refuses writes', target), 'Name the landing table, not its snapshot.'
+from t where exists (select from pg_trigger where tgrelid = t.oid and tgname = 'waybill_refuse_write')`;

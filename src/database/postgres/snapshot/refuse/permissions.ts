@@ -7,11 +7,14 @@
 const mayBecome = (role: string) =>
   `pg_has_role(${role}, case when current_setting('server_version_num')::int >= 160000 then 'SET' else 'MEMBER' end)`;
 
-export const PERMISSION_REFUSALS = [
-  `
+/** Whoever renames, guards or drops a table must own it. */
+export const OWNER_REFUSAL = `
 select format('role %I is not the owner of %s, nor a member of its owner %I', current_user, target, pg_get_userbyid(relowner)),
   format('Connect as %I, or: grant %I to %I.', pg_get_userbyid(relowner), pg_get_userbyid(relowner), current_user)
-from t where not pg_has_role(relowner, 'USAGE')`,
+from t where not pg_has_role(relowner, 'USAGE')`;
+
+export const PERMISSION_REFUSALS = [
+  OWNER_REFUSAL,
   `
 select format('role %I cannot give a new table to %I, the owner of %s', current_user, pg_get_userbyid(relowner), target),
   format('Grant %I to %I (with set), and create on schema %I to %I.', pg_get_userbyid(relowner), current_user, nspname, pg_get_userbyid(relowner))

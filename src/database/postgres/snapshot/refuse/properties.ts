@@ -1,5 +1,5 @@
-/** Properties of the table itself that cannot be given to another one, or not without changing what they mean. */
-export const PROPERTY_REFUSALS = [
+/** Foreign keys through which another table changes this one. */
+export const CASCADE_REFUSALS = [
   // The snapshot is frozen, so the delete or update in the other table would fail.
   `
 select format('foreign key %I of %s changes rows when %s changes (on %s)', f.conname, target, f.confrelid::regclass,
@@ -7,6 +7,11 @@ select format('foreign key %I of %s changes rows when %s changes (on %s)', f.con
   'Declare it on delete no action, on update no action: nothing may change the rows of a snapshot.'
 from t join pg_constraint f on f.conrelid = t.oid and f.contype = 'f'
 where f.confdeltype not in ('a', 'r') or f.confupdtype not in ('a', 'r')`,
+];
+
+/** Properties of the table itself that cannot be given to another one, or not without changing what they mean. */
+export const PROPERTY_REFUSALS = [
+  ...CASCADE_REFUSALS,
   `
 select format('the triggers of foreign key %I of %s are not in their normal state', f.conname, target),
   'Enable them (alter table … enable trigger all).'
