@@ -1,10 +1,29 @@
+import { Context } from '@temporalio/activity';
 import { recordEvent } from '../control/events.ts';
 import { passGate } from '../control/gate.ts';
-import { markDropped, readSnapshots } from '../control/snapshots.ts';
-import type { Database, Session } from '../database/dialect.ts';
+import { markDropped, readSnapshots, type SnapshotRecord } from '../control/snapshots.ts';
+import { describeHolder } from '../database/describe-holder.ts';
+import type { Database, DropResult, Session } from '../database/dialect.ts';
 import type { BatchReference } from '../workflows/messages.ts';
 import type { Engine } from './engine.ts';
 import { toFailure } from './failures.ts';
+import { report } from './heartbeat.ts';
+
+/** A snapshot that somebody still reads. */
+export interface UndroppedSnapshot {
+  processing: string;
+  /** In words, the oldest first; empty: they ended as we looked. */
+  heldBy: string[];
+}
+
+/**
+ * Longest wait for readers of a published batch's snapshot. Nothing is lost while it stands, but `after` steps and the loads
+ * that need this one wait too; so a session somebody forgot must not hold up the night. The next start drops it first.
+ */
+const MOST_WAIT_MS = 300_000;
+/** Pauses between tries: as long as the last one kept others waiting, within these bounds. */
+const LEAST_PAUSE_MS = 100;
+const MOST_PAUSE_MS = 5_000;
 
 /**
  * Drops the snapshot of a published batch. State, identity and drop share one transaction: a drop that slept through the
@@ -13,17 +32,21 @@ import { toFailure } from './failures.ts';
  */
 export const dropSnapshot =
   (engine: Engine) =>
-  async (at: BatchReference): Promise<{ dropped: string[] }> => {
+  async (at: BatchReference): Promise<{ dropped: string[]; left: UndroppedSnapshot[] }> => {
     const database = engine.databases.get(at.connection);
+    const until = Date.now() + (engine.dropLimitMs ?? MOST_WAIT_MS);
     try {
       const session = await database.openSession(`waybill ${at.batchId} drop of the snapshot`);
       try {
-        await session.begin();
-        const dropped = await passGate(session, database, at.batchId, ['published'], () =>
-          dropAll(session, database, at.batchId),
-        );
-        await session.commit();
-        return { dropped };
+        const records = await readSnapshots(database, database, at.batchId);
+        const dropped: string[] = [];
+        const left: UndroppedSnapshot[] = [];
+        for (const record of records.filter((one) => !one.dropped)) {
+          const result = await dropWhenFree(session, database, record, until);
+          if (result.kind === 'busy') left.push({ processing: record.processing, heldBy: heldBy(result) });
+          else if (result.kind === 'dropped') dropped.push(record.processing);
+        }
+        return { dropped, left };
       } finally {
         await session.rollback();
         await session.close();
@@ -33,14 +56,38 @@ export const dropSnapshot =
     }
   };
 
-async function dropAll(session: Session, database: Database, batchId: string): Promise<string[]> {
-  const names: string[] = [];
-  for (const record of await readSnapshots(session, database, batchId)) {
-    if (record.dropped) continue;
-    const outcome = await database.dialect.dropSnapshot(session, record.processing, record.relationId);
-    if (outcome === 'dropped') names.push(record.processing);
-    await markDropped(session, database, batchId, record.table);
+/** Again and again, at least once, and holding nothing in between. */
+async function dropWhenFree(
+  session: Session,
+  database: Database,
+  record: SnapshotRecord,
+  until: number,
+): Promise<DropResult> {
+  for (;;) {
+    const began = Date.now();
+    const result = await dropOnce(session, database, record);
+    if (result.kind !== 'busy' || Date.now() >= until) return result;
+    report({ waitingFor: record.processing, heldBy: heldBy(result) });
+    const pause = Math.min(MOST_PAUSE_MS, Math.max(LEAST_PAUSE_MS, Date.now() - began));
+    await Context.current().sleep(Math.min(pause, Math.max(0, until - Date.now()))); // ends when the worker stops
   }
-  if (names.length > 0) await recordEvent(session, database, batchId, 'snapshot_dropped', { reason: names.join(', ') });
-  return names;
 }
+
+async function dropOnce(session: Session, database: Database, record: SnapshotRecord): Promise<DropResult> {
+  await session.begin();
+  const result = await passGate(session, database, record.batchId, ['published'], async () => {
+    const drop = await database.dialect.dropSnapshot(session, record.processing, record.relationId);
+    if (drop.kind === 'busy') return drop;
+    await markDropped(session, database, record.batchId, record.table);
+    if (drop.kind === 'dropped') {
+      await recordEvent(session, database, record.batchId, 'snapshot_dropped', { reason: record.processing });
+    }
+    return drop;
+  });
+  if (result.kind === 'busy') await session.rollback();
+  else await session.commit();
+  return result;
+}
+
+const heldBy = (busy: Extract<DropResult, { kind: 'busy' }>): string[] =>
+  busy.holders.map((holder) => describeHolder(holder));

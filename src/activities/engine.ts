@@ -22,5 +22,7 @@ export interface Engine {
   historyLimit: number | undefined;
   /** Milliseconds that an acquisition waits for transactions on its source. Default: 5 minutes. */
   settleLimitMs?: number | undefined;
+  /** Milliseconds that the drop of a published batch's snapshot waits for its readers. Default: 5 minutes. */
+  dropLimitMs?: number | undefined;
   log: Logger;
 }

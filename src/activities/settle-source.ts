@@ -33,7 +33,7 @@ export const settleSource =
       let open = await read();
       const keys = new Set(open.map((transaction) => transaction.key));
       while (open.length > 0) {
-        report({ waitingFor: open.slice(0, NAMED).map(nameOf) });
+        report({ waitingFor: `transactions on ${source.connection}`, heldBy: open.slice(0, NAMED).map(nameOf) });
         if (Date.now() - started > most) throw stayedOpen(open, source.connection, most, at, batch.loadName);
         await Context.current().sleep(POLL_MS);
         const now = await read();

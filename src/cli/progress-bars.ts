@@ -2,7 +2,7 @@ import { MultiBar, type SingleBar } from 'cli-progress';
 import type { LoadLook } from '../client/follow-run.ts';
 import { formatCount, formatDuration } from './format.ts';
 import type { Output } from './io.ts';
-import { headline, ProgressRows, type StageRow } from './progress-rows.ts';
+import { headline, ProgressRows, waitingLine, type StageRow } from './progress-rows.ts';
 
 const BAR_WIDTH = 24;
 /** Lines that the terminal keeps for other things: the prompt, a message. */
@@ -46,7 +46,12 @@ export class ProgressBars {
   private linesOf(look: LoadLook, alone: boolean): string[] {
     const stages = look.status === 'running' || alone ? this.rows.of(look) : [];
     const width = Math.max(0, ...stages.map(({ name }) => name.length));
-    return [headline(look), ...stages.map((row) => stageLine(row, width))];
+    const waiting = waitingLine(look);
+    return [
+      headline(look),
+      ...(waiting === undefined ? [] : [`  ${waiting}`]),
+      ...stages.map((row) => stageLine(row, width)),
+    ];
   }
 
   private draw(texts: string[]): void {

@@ -1,4 +1,5 @@
 import type { LoadLook } from '../client/follow-run.ts';
+import { waitingWords } from '../client/waiting.ts';
 
 /** A stage as it is shown: counts, speed, and what is left. */
 export interface StageRow {
@@ -72,7 +73,7 @@ function overall(stage: LoadLook['stages'][number]): number | undefined {
   return seconds > 0 ? stage.rows / seconds : undefined;
 }
 
-/** `core.flight · batch 114 · flights`: where a load is, in a few words. */
+/** `core.flight · batch 114 · flights`: where a load is, in a few words. For whom it waits stands in `waitingLine`. */
 export function headline(look: LoadLook): string {
   const parts = [look.load];
   if (look.batch) parts.push(`batch ${look.batch.batchId}`);
@@ -83,5 +84,9 @@ export function headline(look: LoadLook): string {
   if (error !== undefined) parts.push(error.split('\n')[0]!);
   return parts.join(' · ');
 }
+
+/** `waits for acq.flight, in use by connection 4711 (mary, psql, query 340 s)`; undefined: it does not wait. */
+export const waitingLine = (look: LoadLook): string | undefined =>
+  look.status === 'running' && look.waiting ? waitingWords(look.waiting) : undefined;
 
 const END_WORDS: Partial<Record<LoadLook['status'], string>> = { finished: 'published', nothing: 'nothing to do' };

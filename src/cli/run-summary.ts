@@ -39,6 +39,7 @@ export function statusWords({ status, state }: BatchView): string {
 function remarksOf(view: BatchView, kind: RunEnd['kind']): string[] {
   const remarks = (view.warnings ?? []).map((warning) => `warning, ${view.load}: check ${warning}`);
   if (view.reason !== undefined) remarks.push(`${view.load}: ${view.reason}`);
+  if (view.waiting !== undefined) remarks.push(`${view.load}: ${view.waiting}`);
   if (kind === 'session' && view.error !== null) {
     remarks.push(`${view.load}: ${view.error.message}`);
     if (view.error.next !== null && view.status !== 'skipped') remarks.push(`  next: ${view.error.next}`);

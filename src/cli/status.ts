@@ -63,6 +63,10 @@ function remarksOf({ view, workflow }: LoadStatusRow): string[] {
   if (workflow === 'unknown') {
     return [`${at}: Temporal does not know its workflow\n  next: waybill plan ${view.load} says what a start does`];
   }
+  if (view.waiting !== undefined) {
+    const next = view.state === 'published' ? `\n  next: the next start drops it first; nothing is lost meanwhile` : '';
+    return [`${at}: ${view.waiting}${next}`];
+  }
   if (view.error === null) return [];
   const next = view.error.next === null ? '' : `\n  next: ${view.error.next}`;
   return [`${at}: ${view.error.message.split('\n')[0]}${next}`];

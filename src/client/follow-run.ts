@@ -21,6 +21,7 @@ import type { Named } from './names.ts';
 import { endedBadly, endedWell, type RunEnd } from './run-end.ts';
 import { pollingWorkers } from './workers.ts';
 import type { BatchView } from './views.ts';
+import type { Waiting } from './waiting.ts';
 import { describeRun, type StartedRun } from './start-run.ts';
 
 /** One load of a run at this moment. */
@@ -31,6 +32,8 @@ export interface LoadLook {
   /** What its workflow does now, in words; undefined: it has not said. */
   phase: string | undefined;
   paused: boolean;
+  /** For whom it waits. */
+  waiting: Waiting | undefined;
   batch: (Pick<Batch, 'batchId' | 'state'> & { startedAt?: Date }) | undefined;
   stages: StageReading[];
   error: string | undefined;
@@ -46,7 +49,10 @@ const ASK_EVERY_MS = 1_000;
 export class RunFollower {
   private readonly handle: WorkflowHandle;
   private readonly asked = new Map<string, { at: number; answer: unknown; busy: boolean }>();
-  private readonly children = new Map<string, { at: number; firstRunId: string | undefined }>();
+  private readonly runs = new Map<
+    string,
+    { at: number; firstRunId: string | undefined; waiting: Waiting | undefined }
+  >();
 
   constructor(
     private readonly context: ClientContext,
@@ -79,7 +85,9 @@ export class RunFollower {
   async look(): Promise<LoadLook[]> {
     if (this.named.kind === 'load') {
       const progress = this.ask<LoadProgress>(this.named.workflowId, this.run.firstRunId, progressQuery.name);
-      return [await this.lookAtLoad(this.named.name, 'running', this.run.firstRunId, progress)];
+      const look = await this.lookAtLoad(this.named.name, 'running', this.run.firstRunId, progress);
+      const { firstRunId, waiting } = await this.newestRun(this.named.name, true);
+      return [{ ...look, waiting: firstRunId === this.run.firstRunId ? waiting : undefined }];
     }
     const session = this.ask<SessionProgress>(this.named.workflowId, this.run.firstRunId, sessionProgressQuery.name);
     // Before it has read its plan, a session answers with no loads at all.
@@ -95,7 +103,7 @@ export class RunFollower {
     return looks.map((look) => {
       const view = end.loads.find(({ load }) => load === look.load);
       const batch = view?.batch_id && view.state ? { batchId: view.batch_id, state: view.state } : undefined;
-      return { ...look, status: endStatus(view) ?? look.status, batch: look.batch ?? batch };
+      return { ...look, status: endStatus(view) ?? look.status, waiting: undefined, batch: look.batch ?? batch };
     });
   }
 
@@ -115,14 +123,14 @@ export class RunFollower {
     if (status === 'waiting' || status === 'nothing' || status === 'skipped') {
       return { ...nothingYet(load, status), error: result.error?.message };
     }
-    const firstRunId = await this.childRun(load, status === 'running');
+    const { firstRunId, waiting } = await this.newestRun(load, status === 'running');
     const id = loadWorkflowId(load);
     const progress =
       status === 'running' && firstRunId !== undefined
         ? this.ask<LoadProgress>(id, firstRunId, progressQuery.name)
         : undefined;
     const look = await this.lookAtLoad(load, status, firstRunId, progress, batch);
-    return { ...look, error: result.error?.message ?? look.error };
+    return { ...look, waiting, error: result.error?.message ?? look.error };
   }
 
   private async lookAtLoad(
@@ -169,12 +177,17 @@ export class RunFollower {
     return known.answer as T | undefined;
   }
 
-  private async childRun(load: string, running: boolean): Promise<string | undefined> {
-    const known = this.children.get(load);
-    if (known && (!running || Date.now() - known.at < ASK_EVERY_MS)) return known.firstRunId;
+  /** The newest run of a load's workflow, and for whom it waits; asked again when it may have changed. */
+  private async newestRun(
+    load: string,
+    running: boolean,
+  ): Promise<{ firstRunId: string | undefined; waiting: Waiting | undefined }> {
+    const known = this.runs.get(load);
+    if (known && (!running || Date.now() - known.at < ASK_EVERY_MS)) return known;
     const run = await ifReachable(() => describeRun(this.context, this.client, loadWorkflowId(load)));
-    this.children.set(load, { at: Date.now(), firstRunId: run?.firstRunId });
-    return run?.firstRunId;
+    const now = { at: Date.now(), firstRunId: run?.firstRunId, waiting: run?.waiting };
+    this.runs.set(load, now);
+    return now;
   }
 
   /** A session that was cancelled ends without a list of its loads: its workflow still answers for them. */
@@ -203,6 +216,7 @@ const nothingYet = (load: string, status: SessionLoadResult['status']): LoadLook
   status,
   phase: undefined,
   paused: false,
+  waiting: undefined,
   batch: undefined,
   stages: [],
   error: undefined,

@@ -4,6 +4,7 @@ import type { LoadLook } from './follow-run.ts';
 import type { Named } from './names.ts';
 import { viewWithoutBatch } from './batch-view.ts';
 import type { BatchView, LoadStatus, SessionView } from './views.ts';
+import { waitingWords } from './waiting.ts';
 
 /** A run that has not ended, as the document that its end would have. */
 export function lookView(project: Project, named: Named, looks: LoadLook[]): BatchView | SessionView {
@@ -14,6 +15,7 @@ export function lookView(project: Project, named: Named, looks: LoadLook[]): Bat
 function viewOf(look: LoadLook, kind: LoadKind): BatchView {
   const words: Partial<Record<LoadLook['status'], LoadStatus>> = { failed: 'error', cancelled: 'error' };
   const view = viewWithoutBatch({ name: look.load, kind }, words[look.status] ?? (look.status as LoadStatus));
+  if (look.waiting) view.waiting = waitingWords(look.waiting);
   if (!look.batch) return view;
   const sum = (of: (stage: LoadLook['stages'][number]) => number): number =>
     look.stages.reduce((total, stage) => total + of(stage), 0);

@@ -1,5 +1,7 @@
+import { readLatest, readUndropped } from '../control/reading.ts';
 import { isUnfinished } from '../control/states.ts';
-import { readLatest } from '../control/reading.ts';
+import { describeHolder } from '../database/describe-holder.ts';
+import type { Database } from '../database/dialect.ts';
 import { loadWorkflowId } from '../workflows/messages.ts';
 import { readBatchView } from './batch-view.ts';
 import { writtenConnections, type ClientContext } from './context.ts';
@@ -7,6 +9,7 @@ import { databaseFailure, ifReachable, ledgerOf } from './ledger.ts';
 import { findName } from './names.ts';
 import { describeRun } from './start-run.ts';
 import type { BatchView } from './views.ts';
+import { waitingWords } from './waiting.ts';
 
 /** The newest batch of a load, and what Temporal says of a batch that is not over. */
 export interface LoadStatusRow {
@@ -29,12 +32,24 @@ export async function readStatus(context: ClientContext, name?: string): Promise
         if (wanted && !wanted.has(batch.loadName)) continue;
         rows.push({ view: await readBatchView(database, batch), connection, workflow: undefined });
       }
+      await noteUndropped(database, rows);
     } catch (error) {
       throw databaseFailure(database, error);
     }
   }
   await askTemporal(context, rows);
   return rows.sort((a, b) => (a.view.load < b.view.load ? -1 : 1));
+}
+
+/** Published batches whose snapshot still stands, and whoever uses it at this moment. */
+async function noteUndropped(database: Database, rows: LoadStatusRow[]): Promise<void> {
+  for (const { batchId, processing } of await readUndropped(database)) {
+    const row = rows.find(({ view, connection }) => connection === database.connection && view.batch_id === batchId);
+    if (!row) continue;
+    const holders = await database.transaction((session) => database.dialect.tableHolders(session, processing));
+    const heldBy = holders.map((holder) => describeHolder(holder));
+    row.view.waiting = `${processing} is not dropped yet${heldBy.length === 0 ? '' : `, in use by ${heldBy.join(', ')}`}`;
+  }
 }
 
 function connectionsOf(context: ClientContext, wanted: Set<string> | undefined): string[] {
@@ -51,6 +66,7 @@ async function askTemporal(context: ClientContext, rows: LoadStatusRow[]): Promi
     for (const row of open) {
       const run = await describeRun(context, client, loadWorkflowId(row.view.load));
       row.workflow = run === undefined ? 'unknown' : run.status === 'RUNNING' ? 'runs' : 'ended';
+      if (run?.status === 'RUNNING' && run.waiting) row.view.waiting = waitingWords(run.waiting);
     }
   });
 }

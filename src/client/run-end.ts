@@ -135,6 +135,7 @@ async function loadView(
     error?: ErrorSummary | undefined;
     rowsWritten?: number | undefined;
     reason?: string | undefined;
+    left?: string | undefined;
   },
 ): Promise<BatchView> {
   const error = end.error && viewOfSummary(end.error);
@@ -144,7 +145,8 @@ async function loadView(
       const database = context.databases.get(reference?.connection ?? load.connection);
       const batch = await batchOfRun(database, firstRunId ?? '', reference);
       if (batch === undefined) return undefined;
-      const read = await readWarnedView(database, batch);
+      const warned = await readWarnedView(database, batch);
+      const read = end.left === undefined ? warned : { ...warned, waiting: end.left };
       return error === undefined ? read : { ...read, error: mergeErrors(error, read.error, nextStep(batch)) };
     });
     if (view) return view;

@@ -6,6 +6,7 @@ import { forceReloadUpdate, type LoadInput, type SessionInput, type SteerResult 
 import type { ClientContext } from './context.ts';
 import { temporalFailure } from './connect.ts';
 import type { Named } from './names.ts';
+import { waitingOf, type Waiting } from './waiting.ts';
 import { requireWorker } from './workers.ts';
 
 export interface RunOptions {
@@ -120,10 +121,19 @@ export async function describeRun(
   client: Client,
   workflowId: string,
 ): Promise<
-  { status: string; runId: string; firstRunId: string; startedAt: Date; parentId: string | undefined } | undefined
+  | {
+      status: string;
+      runId: string;
+      firstRunId: string;
+      startedAt: Date;
+      parentId: string | undefined;
+      waiting: Waiting | undefined;
+    }
+  | undefined
 > {
   try {
-    const { status, runId, startTime, raw, parentExecution } = await client.workflow.getHandle(workflowId).describe();
+    const description = await client.workflow.getHandle(workflowId).describe();
+    const { status, runId, startTime, raw, parentExecution } = description;
     const firstRunId = raw.workflowExecutionInfo?.firstRunId || runId;
     return {
       status: status.name,
@@ -131,6 +141,7 @@ export async function describeRun(
       firstRunId,
       startedAt: startTime,
       parentId: parentExecution?.workflowId ?? undefined,
+      waiting: waitingOf(description),
     };
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return undefined;

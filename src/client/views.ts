@@ -37,6 +37,8 @@ export interface BatchView {
   reason?: string;
   /** Checks of severity `warn` that failed. */
   warnings?: string[];
+  /** For whom it waits; or who keeps the snapshot of a published batch from being dropped. In words. */
+  waiting?: string;
 }
 
 export interface SessionView {

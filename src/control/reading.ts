@@ -71,6 +71,15 @@ export async function readLatest(database: Database, load?: string): Promise<Bat
   return rows.map(batchOf);
 }
 
+/** Snapshots that still stand though their batch is published: a crash before the drop, or somebody reads them. */
+export async function readUndropped(database: Database): Promise<{ batchId: string; processing: string }[]> {
+  const { rows } = await database.query<{ batch_id: string; processing_name: string }>(sql`
+    select s.batch_id, s.processing_name from ${database.ledger('snapshot')} s
+    join ${database.ledger('batch')} b on b.batch_id = s.batch_id
+    where b.state = 'published' and s.dropped_at is null order by s.batch_id, s.table_name`);
+  return rows.map((row) => ({ batchId: row.batch_id, processing: row.processing_name }));
+}
+
 export interface CheckReading {
   name: string;
   severity: string;

@@ -195,6 +195,9 @@ export interface Holder {
 
 export type LockResult = { locked: true } | { locked: false; waitingFor: string; holders: Holder[] };
 
+/** `gone`: no table has the name; `other`: another one has it now, which stays; `busy`: somebody uses it. */
+export type DropResult = { kind: 'dropped' | 'gone' | 'other' } | { kind: 'busy'; holders: Holder[] };
+
 /** A database of one connection of the project, as one worker or command sees it. */
 export interface Database {
   /** The connection's name in waybill.yaml. */
@@ -343,7 +346,10 @@ export interface Dialect {
    * ended. Waits `waitMs` for that, then throws an error that is transient and names them.
    */
   adoptSnapshot(session: Session, database: Database, table: string, waitMs: number): Promise<TableIdentity>;
-  dropSnapshot(session: Session, processing: string, relationId: string): Promise<'dropped' | 'gone' | 'other'>;
+  /** Drops it if it is still this table, within the session's transaction, which goes on whatever the answer is. */
+  dropSnapshot(session: Session, processing: string, relationId: string): Promise<DropResult>;
+  /** Who holds a lock on this table now, the oldest first. */
+  tableHolders(session: Session, table: string): Promise<Holder[]>;
 
   /** What a roll back has to delete from this output, cut into transactions of bounded size. */
   planDeletion(session: Session, table: string, batchId: string, rowsPerTransaction: number): Promise<DeletionGroup[]>;

@@ -31,6 +31,8 @@ export interface WorkerOptions {
   historyLimit?: number;
   /** Milliseconds that an acquisition waits for transactions on its source. Default: 5 minutes. */
   settleLimitMs?: number;
+  /** Milliseconds that the drop of a published snapshot waits for its readers. Default: 5 minutes. */
+  dropLimitMs?: number;
   env?: NodeJS.ProcessEnv;
   /** Milliseconds that activities get to end by themselves after `stop`. Default 20,000. */
   graceMs?: number;
@@ -92,6 +94,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     searchAttributes: searchAttributes(client, target.namespace, log),
     historyLimit: options.historyLimit,
     settleLimitMs: options.settleLimitMs,
+    dropLimitMs: options.dropLimitMs,
     log,
   };
   const worker = await Worker.create({

@@ -1,3 +1,4 @@
+import type { UndroppedSnapshot } from '../activities/drop-snapshot.ts';
 import type { OpenedBatch } from '../activities/opened-batch.ts';
 import type { Published } from '../activities/publish.ts';
 import { activities } from './activity-proxies.ts';
@@ -15,8 +16,7 @@ export async function conclude(
 ): Promise<LoadResult> {
   progress.state('published');
   progress.rows(published.rowsWritten);
-  progress.phase('finishing');
-  await finishPublished(batch, batch.snapshot, batch.after.length > 0, input.load);
+  const left = await finishPublished(batch, batch.snapshot, batch.after.length > 0, input.load, progress);
   progress.phase('done');
   return {
     load: input.load,
@@ -25,17 +25,33 @@ export async function conclude(
     rowsWritten: published.rowsWritten,
     chunks: published.chunks,
     warnings,
+    ...(left === undefined ? {} : { left: `${left}. The next start drops it first` }),
   };
 }
 
-/** Drops the snapshot and runs `after`. Fails as published all the same; the next start resumes it. */
-export async function finishPublished(at: BatchReference, drop: boolean, after: boolean, name: string): Promise<void> {
+/**
+ * Drops the snapshot and runs `after`. Fails as published all the same; the next start resumes it. Returns what could not be
+ * dropped because somebody still reads it, in words.
+ */
+export async function finishPublished(
+  at: BatchReference,
+  drop: boolean,
+  after: boolean,
+  name: string,
+  progress: Progress,
+): Promise<string | undefined> {
   const { connection, batchId } = at;
   try {
-    if (drop) await activities('the snapshot has been published').dropSnapshot({ connection, batchId });
+    let left: string | undefined;
+    if (drop) {
+      progress.phase('dropping the snapshot');
+      left = inWords(await activities('the snapshot has been published').dropSnapshot({ connection, batchId }));
+    }
     if (after) {
+      progress.phase('after');
       await activities('after').runSteps({ connection, batchId, phase: 'after' });
     }
+    return left;
   } catch (error) {
     const summary = summarize(error);
     throw failureOf(
@@ -48,4 +64,11 @@ export async function finishPublished(at: BatchReference, drop: boolean, after: 
       { batch: { connection, batchId } },
     );
   }
+}
+
+function inWords({ left }: { left: UndroppedSnapshot[] }): string | undefined {
+  if (left.length === 0) return undefined;
+  return left
+    .map(({ processing, heldBy }) => `${processing} is still in use by ${heldBy.join(', ') || 'somebody'}`)
+    .join('; ');
 }

@@ -70,6 +70,8 @@ export interface LoadResult {
   reason?: string;
   /** Checks of severity `warn` that failed. */
   warnings: string[];
+  /** Published, but somebody still reads its snapshot, which the next start drops: who, in words. */
+  left?: string;
 }
 
 export interface StageProgress {
@@ -120,6 +122,8 @@ export interface SessionLoadResult {
   status: 'finished' | 'nothing' | 'failed' | 'cancelled' | 'skipped' | 'running' | 'waiting';
   batch?: BatchReference;
   rowsWritten?: number;
+  /** As in `LoadResult`. */
+  left?: string;
   error?: ErrorSummary;
 }
 

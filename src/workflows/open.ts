@@ -1,4 +1,5 @@
 import { CancellationScope, workflowInfo } from '@temporalio/workflow';
+import type { OpenOutcome } from '../activities/open-batch.ts';
 import type { OpenedBatch } from '../activities/opened-batch.ts';
 import { activities, ASKING } from './activity-proxies.ts';
 import { finishPublished } from './conclude.ts';
@@ -48,8 +49,7 @@ export async function open(
         await CancellationScope.nonCancellable(() => takeDown(outcome.batch, outcome.errorClass, outcome.why, input));
         break;
       case 'finish':
-        progress.phase(`finishing batch ${outcome.batch.batchId}`);
-        await CancellationScope.nonCancellable(() => finishPublished(outcome.batch, true, outcome.after, input.load));
+        await CancellationScope.nonCancellable(() => finishBefore(outcome, input, progress));
         break;
       case 'wait':
         progress.phase(`waiting for ${outcome.load} to take its snapshot`);
@@ -61,4 +61,20 @@ export async function open(
         break;
     }
   }
+}
+
+/** A published batch stands in the way of the next one while somebody reads its snapshot: its name is not free. */
+async function finishBefore(
+  { batch, after }: Extract<OpenOutcome, { kind: 'finish' }>,
+  input: LoadInput,
+  progress: Progress,
+): Promise<void> {
+  const left = await finishPublished(batch, true, after, input.load, progress);
+  if (left === undefined) return;
+  throw failureOf({
+    type: FAILURE.refused,
+    message: `the snapshot of batch ${batch.batchId}, which is published, cannot be dropped: ${left}`,
+    where: `load ${input.load}, batch ${batch.batchId}`,
+    next: 'end that session, or wait for it, and start the load again; nothing is lost meanwhile',
+  });
 }

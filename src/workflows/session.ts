@@ -126,6 +126,7 @@ function resultOf(name: string, result: LoadResult): SessionLoadResult {
     status: result.status,
     rowsWritten: result.rowsWritten,
     ...(result.batch ? { batch: result.batch } : {}),
+    ...(result.left === undefined ? {} : { left: result.left }),
   };
 }
 

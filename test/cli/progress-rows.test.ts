@@ -7,6 +7,7 @@ const look = (done: number, rows: number, more: Partial<LoadLook> = {}): LoadLoo
   status: 'running',
   phase: 'flights',
   paused: false,
+  waiting: undefined,
   batch: { batchId: '114', state: 'running' },
   stages: [{ n: 1, name: 'flights', total: 60, done, failed: 0, rows, startedAt: null, finishedAt: null }],
   error: undefined,

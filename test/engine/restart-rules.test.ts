@@ -3,8 +3,9 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { forceReloadUpdate } from '../../src/workflows/messages.ts';
-import { document, waybill } from '../cli/command-line.ts';
+import type { BatchView } from '../../src/client/views.ts';
+import { forceReloadUpdate, progressQuery } from '../../src/workflows/messages.ts';
+import { document, spawnWaybill, waybill } from '../cli/command-line.ts';
 import { servers } from '../servers.ts';
 import { activitiesOf, OPEN_ORDER } from './activities.ts';
 import { batches, BREAKABLE, done, exists, land, mend } from './breakable-orders.ts';
@@ -114,24 +115,71 @@ describe.each(servers)('the next start on $name', (server) => {
       await expectWhole(world);
     });
 
-    test('waits for whoever reads the snapshot, then drops it', async () => {
-      world = await World.create(server, ORDERS(200, { sql: SLOW_SQL(0.3) }));
-      const reader = new pg.Client({ connectionString: world.env['WAREHOUSE_URL'] });
-      reader.on('error', () => undefined);
-      await reader.connect();
-      await world.worker();
+    /** A load whose snapshot an analyst reads; resolves once it is published. */
+    async function published(yaml = ''): Promise<{ handle: Awaited<ReturnType<World['start']>>; reader: pg.Client }> {
+      const reader = await world.another('warehouse', 'an analyst');
+      await world.write('loads/core/order.yaml', `${ORDERS(0).files['loads/core/order.yaml']!}${yaml}`);
       const handle = await world.start('core.order');
       await until(() => exists(world, 'acq.orders_processing'), 90);
       await reader.query('begin; select count(*) from acq.orders_processing');
       await until(async () => (await world.states('core.order'))[0] === 'published', 90);
-      // Longer than all the tries of one attempt of the drop.
-      await new Promise((resolve) => setTimeout(resolve, 13_000));
+      return { handle, reader };
+    }
+
+    const READER =
+      /^acq.orders_processing is not dropped yet, in use by connection \d+ \(\w+, an analyst, query \d+ s\)$/;
+
+    test('waits for whoever reads the snapshot, says who that is, and then drops it', async () => {
+      world = await World.create(server, ORDERS(200, { sql: SLOW_SQL(0.3) }));
+      await world.worker();
+      const { handle, reader } = await published();
+      const followed = spawnWaybill(world, ['run', 'core.order', '--attach']);
+      await until(async () => (await handle.query(progressQuery)).phase === 'dropping the snapshot', 90);
+      const [view] = document(await waybill(world, 'status', '--json')) as BatchView[];
+      expect(view).toMatchObject({ state: 'published', waiting: expect.stringMatching(READER) as string });
+      expect((await waybill(world, 'status')).stdout).toMatch(/next: the next start drops it first/);
+      await until(
+        () =>
+          Promise.resolve(
+            /core.order · waits for acq.orders_processing, in use by connection \d+ \(\w+, an analyst, query \d+ s\)/.test(
+              followed.said(),
+            ),
+          ),
+        90,
+      );
       expect((await handle.describe()).status.name).toBe('RUNNING');
       await reader.query('commit');
-      await reader.end();
       expect(await ended(handle)).toMatchObject({ ok: true, result: { status: 'finished' } });
+      expect((await followed.answer).exitCode).toBe(0);
       expect(await exists(world, 'acq.orders_processing')).toBe(false);
+      expect(document(await waybill(world, 'status', '--json'))).not.toHaveProperty('0.waiting');
       await expectWhole(world);
+    });
+
+    test('does not wait for ever: `after` runs, the load ends, and the next start drops it first', async () => {
+      world = await World.create(server, ORDERS(200, { sql: SLOW_SQL(0.3) }));
+      await world.warehouse.query('create table core.finished (batch_id bigint)');
+      await world.worker({ dropLimitMs: 500 });
+      const { handle, reader } = await published('after: "insert into core.finished values (:batch_id)"');
+      const first = await ended(handle);
+      expect(first).toMatchObject({ ok: true, result: { status: 'finished', batch: { batchId: '1' } } });
+      expect(first.ok && first.result.left).toMatch(
+        /^acq.orders_processing is still in use by connection \d+ \(\w+, an analyst, query \d+ s\). The next start drops it first$/,
+      );
+      expect(await world.rows('select batch_id from core.finished')).toEqual([{ batch_id: '1' }]);
+      await expectWhole(world);
+
+      await land(world, 9001);
+      const refused = await world.run('core.order');
+      expect(refused).toMatchObject({ ok: false, type: 'Refused', where: 'load core.order, batch 1' });
+      expect(!refused.ok && refused.message).toMatch(
+        /^the snapshot of batch 1, which is published, cannot be dropped: acq.orders_processing is still in use by .*an analyst/,
+      );
+      expect(await world.states('core.order')).toEqual(['published']);
+      await reader.query('commit');
+      expect(await world.run('core.order')).toMatchObject({ ok: true, result: { rowsWritten: 1 } });
+      await expectWhole(world);
+      expect(await exists(world, 'acq.orders_processing')).toBe(false);
     });
   });
 

@@ -4,6 +4,9 @@ import { pipeline } from 'node:stream/promises';
 import pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import type { BatchView } from '../../src/client/views.ts';
+import { progressQuery } from '../../src/workflows/messages.ts';
+import { document, waybill } from '../cli/command-line.ts';
 import { servers } from '../servers.ts';
 import { ended, until, World } from './world.ts';
 
@@ -117,6 +120,47 @@ function startWriting(world: World): { failed: () => unknown; stop: () => Promis
   };
 }
 
+/** Every row of every writer stands in the core tables, as often as it was written. */
+async function expectWritten(world: World, written: Record<string, number>, least: number): Promise<void> {
+  for (const [name, { into, rows }] of Object.entries(WRITERS)) {
+    expect(written[name], `${name} wrote`).toBeGreaterThan(least);
+    for (const table of into) {
+      const differences = await world.rows(
+        `with expected as (select n from generate_series(0, $2::int - 1) n, generate_series(1, $3::int) copies),
+              found as (select n from core.${table} where writer = $1)
+         (table expected except all table found) union all (table found except all table expected)`,
+        [name, written[name], rows],
+      );
+      expect(differences, `${name} into ${table}, lost or doubled`).toEqual([]);
+    }
+  }
+}
+
+/** How long one attempt at a lock may wait (src/activities/take-snapshot.ts, docs/snapshot.md). */
+const LOCK_WAIT_S = 2;
+
+/** Watches how long writers wait for a lock that is not granted: the server's own clock, looked at all the time. */
+async function longestInLine(world: World): Promise<{ longest: () => number; waits: () => number; stop: () => void }> {
+  const watcher = await world.another('warehouse', 'watcher');
+  let [longest, waits, inLine, stopped] = [0, 0, false, false];
+  const look = async (): Promise<void> => {
+    while (!stopped) {
+      const { rows } = await watcher.query<{ seconds: number | null }>(`
+        select max(extract(epoch from clock_timestamp() - l.waitstart))::float8 as seconds
+        from pg_locks l join pg_stat_activity a on a.pid = l.pid
+        where not l.granted and l.locktype = 'relation' and a.application_name like 'writer %'
+          and a.datname = current_database()`);
+      const seconds = rows[0]?.seconds ?? 0;
+      if (seconds > 0.3 && !inLine) waits += 1;
+      inLine = seconds > 0.3;
+      longest = Math.max(longest, seconds);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  };
+  look().catch(() => undefined); // the world is closed under it
+  return { longest: () => longest, waits: () => waits, stop: () => (stopped = true) };
+}
+
 describe.each(servers)('writers without pause on $name', (server) => {
   let world: World;
   afterEach(() => world.close());
@@ -142,18 +186,7 @@ describe.each(servers)('writers without pause on $name', (server) => {
     expect(await world.states('core.both')).toEqual(Array(LOADS + 1).fill('published'));
     expect(await world.rows('select * from acq.a union all select * from acq.b')).toEqual([]);
 
-    for (const [name, { into, rows }] of Object.entries(WRITERS)) {
-      expect(written[name], `${name} wrote`).toBeGreaterThan(LOADS);
-      for (const table of into) {
-        const differences = await world.rows(
-          `with expected as (select n from generate_series(0, $2::int - 1) n, generate_series(1, $3::int) copies),
-                found as (select n from core.${table} where writer = $1)
-           (table expected except all table found) union all (table found except all table expected)`,
-          [name, written[name], rows],
-        );
-        expect(differences, `${name} into ${table}, lost or doubled`).toEqual([]);
-      }
-    }
+    await expectWritten(world, written, LOADS);
     // One transaction's rows are one batch's rows, also when it wrote into both inputs.
     const split = `select writer, n from (select writer, n, batch_id from core.a union select writer, n, batch_id from core.b) w
                    group by writer, n having count(*) > 1`;
@@ -161,6 +194,39 @@ describe.each(servers)('writers without pause on $name', (server) => {
     // The sequences of the landing tables never stepped back.
     expect(await world.rows('select id from core.a group by id having count(*) > 1')).toEqual([]);
     expect(await world.rows('select k from core.b group by k having count(*) > 1')).toEqual([]);
+  });
+
+  test('a long reader of an input: the load waits and says for whom, and no writer stands in line longer than the setting', async () => {
+    world = await World.create(server, { files: FILES, warehouse: SCHEMA });
+    await world.worker();
+    const reader = await world.another('warehouse', 'a long report');
+    await reader.query(`begin; select count(*) from acq.a`);
+    const writers = startWriting(world);
+    const line = await longestInLine(world);
+    let written: Record<string, number>;
+    try {
+      const handle = await world.start('core.both');
+      const waits = async () => {
+        const [view] = document(await waybill(world, 'status', '--json')) as BatchView[];
+        return view?.waiting;
+      };
+      expect(await until(waits, 90)).toMatch(
+        /^waits for acq.a, in use by connection \d+ \(\w+, a long report, query \d+ s\)/,
+      );
+      expect((await handle.query(progressQuery)).phase).toBe('snapshot');
+      await until(() => Promise.resolve(line.waits() > 3), 90);
+      expect(await world.value(`select to_regclass('acq.a_processing')`)).toBeNull();
+      expect(line.longest(), 'seconds that a writer stood in line').toBeGreaterThan(0.5);
+      expect(line.longest(), 'seconds that a writer stood in line').toBeLessThan(LOCK_WAIT_S + 1);
+      await reader.query('commit');
+      expect(await ended(handle)).toMatchObject({ ok: true, result: { status: 'finished' } });
+    } finally {
+      line.stop();
+      written = await writers.stop();
+    }
+    expect(writers.failed()).toBeUndefined();
+    expect(await world.run('core.both')).toMatchObject({ ok: true });
+    await expectWritten(world, written, 3);
   });
 
   test('a worker that is asked to stop while the snapshot waits for a lock does stop, and another one takes it', async () => {

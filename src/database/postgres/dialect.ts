@@ -9,7 +9,15 @@ import { beginChunk, endConnection, endGateHolders, enterGate } from './gate.ts'
 import { lockOutput, migration, words } from './ledger.ts';
 import { narrowing } from './narrowing.ts';
 import { quoteName, quoteTable, quoteText } from './names.ts';
-import { adoptionRefusals, adoptSnapshot, dropSnapshot, lockForSnapshot, snapshotRefusals, swap } from './snapshot.ts';
+import {
+  adoptionRefusals,
+  adoptSnapshot,
+  dropSnapshot,
+  lockForSnapshot,
+  snapshotRefusals,
+  swap,
+  tableHolders,
+} from './snapshot.ts';
 import { checkStatement, describeTable, hasRows, listTables, tableIdentity } from './tables.ts';
 
 const CASTS = {
@@ -60,6 +68,7 @@ export const postgresDialect: Dialect = {
   adoptionRefusals,
   adoptSnapshot,
   dropSnapshot,
+  tableHolders,
   planDeletion,
   deleteGroup,
 };

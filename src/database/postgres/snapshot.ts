@@ -1,15 +1,16 @@
 /** The dialect's snapshot methods, over the steps in snapshot/. */
 import { formatTableName, parseTableName } from '../../sql/names.ts';
 import { postgresSql } from '../../sql/postgres.ts';
-import type { Database, LockResult, Session, TableIdentity } from '../dialect.ts';
+import type { Database, DropResult, Holder, LockResult, Session, TableIdentity } from '../dialect.ts';
 import { processingName } from '../../sql/processing-name.ts';
 import type { PostgresSession } from './session.ts';
 import { adoptionRefusals as adoptionRefusalsOf, adoptSnapshot as adoptTable } from './snapshot/adopt.ts';
 import { dropSnapshot as dropTable } from './snapshot/drop.ts';
+import { holdersOf } from './snapshot/lock-holders.ts';
 import { lockTables } from './snapshot/lock-tables.ts';
 import { snapshotRefusals as refusalsOf } from './snapshot/refusals.ts';
 import { swapTable } from './snapshot/swap.ts';
-import { holderOf } from './snapshot/table-busy-error.ts';
+import { holderOf, TableBusyError } from './snapshot/table-busy-error.ts';
 
 const clientOf = (session: Session): PostgresSession['client'] => (session as PostgresSession).client;
 
@@ -70,10 +71,15 @@ export async function adoptSnapshot(
   return { relationId: oid, storageId: filenode };
 }
 
-export async function dropSnapshot(
-  session: Session,
-  processing: string,
-  relationId: string,
-): Promise<'dropped' | 'gone' | 'other'> {
-  return dropTable(clientOf(session), qualified(processing), relationId);
+export async function dropSnapshot(session: Session, processing: string, relationId: string): Promise<DropResult> {
+  try {
+    return { kind: await dropTable(clientOf(session), qualified(processing), relationId) };
+  } catch (error) {
+    if (error instanceof TableBusyError) return { kind: 'busy', holders: error.holders.map(holderOf) };
+    throw error;
+  }
+}
+
+export async function tableHolders(session: Session, table: string): Promise<Holder[]> {
+  return (await holdersOf(clientOf(session), qualified(table))).map(holderOf);
 }

@@ -1,5 +1,7 @@
 import type { ClientBase } from 'pg';
+import { tableIdentity } from './identity.ts';
 import type { PlannedLock } from './lock-plan.ts';
+import type { TableName } from './table-name.ts';
 
 /** A session that keeps a lock from us. */
 export interface LockHolder {
@@ -34,4 +36,21 @@ export async function lockHolders(
 ): Promise<LockHolder[]> {
   const { rows } = await client.query<LockHolder>(HOLDERS, [lock.oid, lock.conflicts]);
   return rows;
+}
+
+const EVERY_MODE = [
+  'AccessShareLock',
+  'RowShareLock',
+  'RowExclusiveLock',
+  'ShareUpdateExclusiveLock',
+  'ShareLock',
+  'ShareRowExclusiveLock',
+  'ExclusiveLock',
+  'AccessExclusiveLock',
+];
+
+/** Who holds a lock of any kind on the table, the longest first; nobody when there is no such table. */
+export async function holdersOf(client: ClientBase, table: TableName): Promise<LockHolder[]> {
+  const identity = await tableIdentity(client, table);
+  return identity ? lockHolders(client, { oid: identity.oid, conflicts: EVERY_MODE }) : [];
 }

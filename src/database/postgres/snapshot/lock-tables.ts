@@ -8,8 +8,8 @@ import { takeLocks } from './take-locks.ts';
 
 export interface LockOptions {
   /**
-   * How long to wait for the one relation that is waited for. Longer than the server's `deadlock_timeout` (default 1 s), or
-   * autovacuum never yields; writers of that relation stand in line behind us for so long at most.
+   * How long to wait for the one relation that is waited for; at least one and a half of the server's `deadlock_timeout`
+   * (default 1 s), or autovacuum never yields. Writers of that relation stand in line behind us for so long at most.
    */
   lockTimeoutMs: number;
   /** The `waitingFor` of the attempt before: waited for first. Default: a view of a table, else the first table. */

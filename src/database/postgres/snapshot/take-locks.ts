@@ -15,6 +15,13 @@ const PATIENCE_EACH_MS = 50;
 const PATIENCE_MS = 150;
 
 /*
+ * An autovacuum in our way yields when we have waited for deadlock_timeout, and not before: with less than that we would
+ * never get past it (FACTS.md). Where the server's is long, we wait longer, but not so long that writers queue up.
+ */
+const MOST_YIELD_MS = 10_000;
+const YIELD_MS = `least(${MOST_YIELD_MS}, (extract(epoch from current_setting('deadlock_timeout')::interval) * 1500)::int)`;
+
+/*
  * In the server and in one statement: every round trip between two locks is time in which somebody takes the second and
  * stands in line for the first. What is not to be had is named by its OID in the error's detail.
  */
@@ -29,7 +36,7 @@ begin
     ) with ordinality as l(oid, statement, conflicts, position) order by position
   loop
     if deadline is null then
-      perform set_config('lock_timeout', '${firstWaitMs ?? 0}ms', true);
+      perform set_config('lock_timeout', greatest(${firstWaitMs ?? 0}, ${YIELD_MS}) || 'ms', true);
     else
       -- Does a session that is in our way wait for another (for us, perhaps)? Then waiting for it could be a deadlock.
       if clock_timestamp() > deadline or exists (

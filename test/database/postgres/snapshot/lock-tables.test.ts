@@ -184,7 +184,7 @@ describe.each(servers)('locking tables on $name', (server) => {
     await scene.client.query('begin');
     expect(busy(await lockTables(scene.client, [FLIGHT], { lockTimeoutMs: 300 })).holders).toHaveLength(1);
     const locked = lockPatiently({ lockTimeoutMs: 300 }, [FLIGHT]);
-    await sleep(700);
+    await sleep(1200); // each try takes 750 ms: longer than the server's deadlock_timeout of 500 ms
     await writer.query('commit');
     expect((await locked).attempts).toBeGreaterThan(1);
     await scene.client.query('rollback');
