@@ -38,7 +38,11 @@ export const dropSnapshot =
     try {
       const session = await database.openSession(`waybill ${at.batchId} drop of the snapshot`);
       try {
-        const records = await readSnapshots(database, database, at.batchId);
+        await session.begin();
+        const records = await passGate(session, database, at.batchId, ['published'], () =>
+          readSnapshots(session, database, at.batchId),
+        );
+        await session.commit();
         const dropped: string[] = [];
         const left: UndroppedSnapshot[] = [];
         for (const record of records.filter((one) => !one.dropped)) {
