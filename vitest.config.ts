@@ -8,6 +8,8 @@ export default defineConfig({
     pool: 'forks',
     // Each file has databases of its own, but the machine has two cores.
     maxWorkers: 2,
+    // For the files whose tests run side by side.
+    maxConcurrency: 3,
     // Loads take seconds; a machine that does other things too takes many times as long.
     testTimeout: 120_000,
     hookTimeout: 60_000,

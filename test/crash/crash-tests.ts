@@ -28,7 +28,8 @@ type Healer = 'the retry' | 'the next start';
 export async function crashTests(scenario: Scenario): Promise<void> {
   for (const server of servers) {
     const points = pick(await record(server, scenario), server);
-    describe(`a worker is killed in ${scenario.title} on ${server.name}`, () => {
+    // Side by side: half of the time a test waits for the dead worker's heartbeat to be missed.
+    describe.concurrent(`a worker is killed in ${scenario.title} on ${server.name}`, () => {
       test.for(points)('%s', { timeout: TIMEOUT_MS }, async ([, point, healer]) => {
         const world = await World.create(server, scenario.world);
         try {
