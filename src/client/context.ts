@@ -12,8 +12,3 @@ export interface ClientContext {
   temporal(): Promise<Client>;
   env: NodeJS.ProcessEnv;
 }
-
-/** Connections that loads write to, in name order: those hold control tables. */
-export function writtenConnections(project: Pick<LoadedProject, 'loads'>): string[] {
-  return [...new Set(Object.values(project.loads).map((load) => load.connection))].sort();
-}

@@ -4,7 +4,8 @@ import { requireProject } from '../control/project.ts';
 import type { Database } from '../database/dialect.ts';
 import { ConfigurationError, UnreachableError, WaybillError } from '../errors.ts';
 import type { BatchReference } from '../workflows/messages.ts';
-import { writtenConnections, type ClientContext } from './context.ts';
+import { writtenConnections } from '../config/written-connections.ts';
+import type { ClientContext } from './context.ts';
 
 /** A database whose control tables are there and belong to this project; throws what a person can act on. */
 export async function ledgerOf(context: ClientContext, connection: string): Promise<Database> {

@@ -15,6 +15,7 @@ import type { Engine } from '../activities/engine.ts';
 import { HeartbeatInterceptor } from '../activities/heartbeat.ts';
 import { temporalTarget, temporalUnreachable, type TemporalTarget } from '../client/connect.ts';
 import { loadProject } from '../config/load-project.ts';
+import { writtenConnections } from '../config/written-connections.ts';
 import { migrate } from '../control/migrate.ts';
 import { Databases } from '../database/databases.ts';
 import { searchAttributes } from './search-attributes.ts';
@@ -124,11 +125,6 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       await done;
     },
   };
-}
-
-/** Connections that loads write to: those hold control tables. */
-export function writtenConnections(project: { loads: Record<string, { connection: string }> }): string[] {
-  return [...new Set(Object.values(project.loads).map((load) => load.connection))].sort();
 }
 
 async function migrateAll(databases: Databases, names: string[], project: string, log: Logger): Promise<void> {
