@@ -56,7 +56,7 @@ export async function insertBatch(
     await recordInputs(session, database, batchId, findings.work.consumes, 'consumes');
     const read = new Set(load.reads.map((table) => load.producers[table]).filter((name) => name !== undefined));
     await recordInputs(session, database, batchId, await newestPublished(session, database, [...read]), 'reads');
-    await takeOver(session, database, batchId, findings, adopted);
+    await takeOver(session, database, batchId, request, findings, adopted);
     await recordEvent(session, database, batchId, 'opened', {
       requestedBy: request.requestedBy,
       reason: findings.latest && redone(findings.latest) ? `redoes batch ${findings.latest.batchId}` : undefined,
@@ -139,6 +139,7 @@ async function takeOver(
   session: Session,
   database: Database,
   batchId: string,
+  { requestedBy }: OpenRequest,
   { latest, snapshot }: Findings,
   adopted: AdoptedTable[],
 ): Promise<void> {
@@ -148,7 +149,7 @@ async function takeOver(
   if (latest && snapshot.inherited.length > 0) await inheritLineage(session, database, batchId, latest.batchId);
   for (const table of adopted) {
     await recordSnapshot(session, database, batchId, { ...table, adopted: true });
-    await recordEvent(session, database, batchId, 'adopted', { reason: table.processing });
+    await recordEvent(session, database, batchId, 'adopted', { requestedBy, reason: table.processing });
   }
 }
 
