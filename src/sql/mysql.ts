@@ -29,8 +29,7 @@ export function mysqlDialect(title: string, reading: MysqlReading = {}): SqlDial
   return {
     title,
     quotes: [
-      { kind: 'string', opens: /[nN]?'/y, closes: "'", backslashEscapes },
-      { kind: 'string', opens: /[xXbB]'/y, closes: "'", backslashEscapes: false },
+      { kind: 'string', opens: /'|(?<!\.)[nN]'/y, closes: "'", backslashEscapes },
       { kind: 'quoted', opens: /`/y, closes: '`', backslashEscapes: false },
       inDoubleQuotes,
     ],
@@ -43,9 +42,10 @@ export function mysqlDialect(title: string, reading: MysqlReading = {}): SqlDial
     word: /[\w$\u0080-\uffff]+/y,
     // MySQL 9 opens a text with `$tag$`, as PostgreSQL does; to MySQL 8 and MariaDB it is a name.
     contestedWord: /\$/y,
-    // After a dot that a name stands directly before, digits are a name: `flights.2024`. Elsewhere `1e5` is a number, `1e` a name.
+    // After a dot that a name stands directly before, digits are a name: `flights.2024`. Elsewhere `1e5` is a number, `1e` a
+    // name. In x'1F' no quote is written twice and no backslash escapes, so it is no string either.
     number:
-      /(?<![\w$\u0080-\uffff]\.)(?:0x[\da-fA-F]+(?![\w$\u0080-\uffff])|0b[01]+(?![\w$\u0080-\uffff])|(?:\d+\.\d*|(?<![\w$\u0080-\uffff])\.\d+)(?:[eE][+-]?\d+)?|\d+[eE][+-]?\d+|\d+(?![\w$\u0080-\uffff]))/y,
+      /(?<![\w$\u0080-\uffff]\.)(?:0x[\da-fA-F]+(?![\w$\u0080-\uffff])|0b[01]+(?![\w$\u0080-\uffff])|(?:\d+\.\d*|(?<![\w$\u0080-\uffff])\.\d+)(?:[eE][+-]?\d+)?|\d+[eE][+-]?\d+|\d+(?![\w$\u0080-\uffff])|(?<!\.)(?:[xX]'[\da-fA-F]*'|[bB]'[01]*'))/y,
     variable: /@@[\w$\u0080-\uffff]+(?:\.[\w$\u0080-\uffff]+)*|@[\w$.\u0080-\uffff]+/y,
     operator: /->>?|<=>|<<|>>|<=|>=|<>|!=|&&|\|\||[~!^&|+\-*/%<>=]/y,
     positional: /\?/y,
