@@ -7,6 +7,7 @@ import { startPostgres } from '../src/dev/postgres-server.ts';
 import { systemPostgres15 } from '../src/dev/postgres-binaries.ts';
 import { startTemporal } from '../src/dev/temporal-server.ts';
 import { bundle } from '../src/worker/workflow-bundle.ts';
+import { compileWorkerProcess } from './compile-worker.ts';
 
 /** A real PostgreSQL that the tests run against. */
 export interface TestServer {
@@ -29,6 +30,8 @@ declare module 'vitest' {
     temporal: { address: string; uiUrl: string };
     /** File with the bundled workflows: bundled once for the whole run. */
     workflowBundle: string;
+    /** File with the compiled worker process, which tests kill and freeze. */
+    workerProcess: string;
     /** Decides which crash points a run takes; `all`: every one (npm run test:all). */
     seed: { value: string; all: boolean };
   }
@@ -52,10 +55,11 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const has15 = systemPostgres15() !== undefined;
   const directory = await mkdtemp(join(tmpdir(), 'waybill-test-bundle-'));
   const workflowBundle = join(directory, 'workflows.js');
-  const [temporal, postgres18, postgres15] = await Promise.all([
+  const [temporal, postgres18, postgres15, workerProcess] = await Promise.all([
     startTemporal({ external: false, onProgress: (message) => console.log(message) }),
     startPostgres({ version: 'embedded', settings: SETTINGS }),
     has15 ? startPostgres({ version: '15', settings: SETTINGS }) : undefined,
+    compileWorkerProcess(),
     bundle().then(({ code }) => writeFile(workflowBundle, code)),
   ]);
   const missing: MissingServer[] = [];
@@ -64,6 +68,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   }
   project.provide('temporal', { address: temporal.address, uiUrl: temporal.uiUrl ?? '' });
   project.provide('workflowBundle', workflowBundle);
+  project.provide('workerProcess', workerProcess.path);
   const seed = process.env['WAYBILL_TEST_SEED'] ?? randomBytes(4).toString('hex');
   console.log(`Crash points by seed: WAYBILL_TEST_SEED=${seed}`);
   project.provide('seed', { value: seed, all: process.env['WAYBILL_TEST_LONG'] === '1' });
@@ -73,7 +78,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   ]);
   project.provide('missingServers', missing);
   return async () => {
-    await Promise.all([temporal.stop(), postgres18.stop(), postgres15?.stop()]);
+    await Promise.all([temporal.stop(), postgres18.stop(), postgres15?.stop(), workerProcess.remove()]);
     await rm(directory, { recursive: true, force: true });
   };
 }

@@ -40,6 +40,11 @@ export function bundledWorkflows(): string {
   return inject('workflowBundle');
 }
 
+/** The file that has the run's worker process. */
+export function workerProcess(): string {
+  return inject('workerProcess');
+}
+
 /** The Web UI of the run's Temporal. */
 export function temporalUi(): string {
   return inject('temporal').uiUrl;

@@ -7,7 +7,6 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { fileURLToPath } from 'node:url';
 import { Client, Connection, WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import pg from 'pg';
@@ -15,7 +14,14 @@ import pino from 'pino';
 import { startWorker, type RunningWorker, type WorkerOptions } from '../../src/worker/worker.ts';
 import { loadWorkflowId, TASK_QUEUE, type LoadInput, type LoadResult } from '../../src/workflows/messages.ts';
 import type { load } from '../../src/workflows/load.ts';
-import { bundledWorkflows, freshDatabase, freshNamespace, temporalAddress, type TestServer } from '../servers.ts';
+import {
+  bundledWorkflows,
+  freshDatabase,
+  freshNamespace,
+  temporalAddress,
+  workerProcess,
+  type TestServer,
+} from '../servers.ts';
 
 export interface WorldOptions {
   /** Files of the project, by path. `waybill.yaml` has a default with connections `source` and `warehouse`. */
@@ -130,21 +136,17 @@ export class World {
 
   /** The same, not waited for: it may die before it polls. `env`: where it dies (crash/points.ts). */
   spawnWorker(env: NodeJS.ProcessEnv = {}): ChildProcess & { stdout: Readable } {
-    const child = spawn(
-      process.execPath,
-      ['--import', 'tsx', fileURLToPath(new URL('./worker-process.ts', import.meta.url))],
-      {
-        env: {
-          ...this.env,
-          WAYBILL_TEST_PROJECT: this.directory,
-          WAYBILL_TEST_BUNDLE: bundledWorkflows(),
-          TEMPORAL_ADDRESS: this.address,
-          TEMPORAL_NAMESPACE: this.namespace,
-          ...env,
-        },
-        stdio: ['ignore', 'pipe', 'inherit'],
+    const child = spawn(process.execPath, [workerProcess()], {
+      env: {
+        ...this.env,
+        WAYBILL_TEST_PROJECT: this.directory,
+        WAYBILL_TEST_BUNDLE: bundledWorkflows(),
+        TEMPORAL_ADDRESS: this.address,
+        TEMPORAL_NAMESPACE: this.namespace,
+        ...env,
       },
-    );
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     this.processes.push(child);
     return child;
   }
