@@ -1,15 +1,8 @@
-import { configDefaults, defineConfig } from 'vitest/config';
-
-/** Tests beside servers that nobody starts yet: they run where a URL says that one is there. */
-const withoutServers =
-  process.env['WAYBILL_TEST_MYSQL_URL'] || process.env['WAYBILL_TEST_MARIADB_URL']
-    ? []
-    : ['test/sql/mysql-server.test.ts'];
+import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: [...configDefaults.exclude, ...withoutServers],
     globalSetup: ['test/global-setup.ts'],
     // The Temporal worker's native parts do not like worker threads.
     pool: 'forks',

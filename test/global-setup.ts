@@ -8,6 +8,7 @@ import { systemPostgres15 } from '../src/dev/postgres-binaries.ts';
 import { startTemporal } from '../src/dev/temporal-server.ts';
 import { bundle } from '../src/worker/workflow-bundle.ts';
 import { compileWorkerProcess } from './compile-worker.ts';
+import { offerMysql, type MysqlTestServer } from './mysql-on-demand.ts';
 
 /** A real PostgreSQL that the tests run against. */
 export interface TestServer {
@@ -27,6 +28,10 @@ declare module 'vitest' {
   interface ProvidedContext {
     postgresServers: TestServer[];
     missingServers: MissingServer[];
+    /** Filled when a test file asks for them at `mysqlOnDemand`: see mysql-servers.ts. */
+    mysqlServers: MysqlTestServer[];
+    missingMysqlServers: MissingServer[];
+    mysqlOnDemand: string;
     temporal: { address: string; uiUrl: string };
     /** File with the bundled workflows: bundled once for the whole run. */
     workflowBundle: string;
@@ -50,16 +55,20 @@ const SETTINGS = {
   deadlock_timeout: '500ms',
 };
 
-/** One Temporal and one of each PostgreSQL for the whole run. They end with it, even when it is killed. */
+/**
+ * One Temporal and one of each PostgreSQL for the whole run, and MySQL and MariaDB once a test asks for them. They end with
+ * it, even when it is killed.
+ */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const has15 = systemPostgres15() !== undefined;
   const directory = await mkdtemp(join(tmpdir(), 'waybill-test-bundle-'));
   const workflowBundle = join(directory, 'workflows.js');
-  const [temporal, postgres18, postgres15, workerProcess] = await Promise.all([
+  const [temporal, postgres18, postgres15, workerProcess, mysql] = await Promise.all([
     startTemporal({ external: false, onProgress: (message) => console.log(message) }),
     startPostgres({ version: 'embedded', settings: SETTINGS }),
     has15 ? startPostgres({ version: '15', settings: SETTINGS }) : undefined,
     compileWorkerProcess(),
+    offerMysql(project),
     bundle().then(({ code }) => writeFile(workflowBundle, code)),
   ]);
   const missing: MissingServer[] = [];
@@ -78,7 +87,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   ]);
   project.provide('missingServers', missing);
   return async () => {
-    await Promise.all([temporal.stop(), postgres18.stop(), postgres15?.stop(), workerProcess.remove()]);
+    await Promise.all([temporal.stop(), postgres18.stop(), postgres15?.stop(), mysql.stop(), workerProcess.remove()]);
     await rm(directory, { recursive: true, force: true });
   };
 }

@@ -19,8 +19,8 @@ export default class ServerReporter implements Reporter {
 
   onTestRunEnd(modules: readonly TestModule[], unhandledErrors: readonly unknown[]): void {
     const context = this.vitest?.getRootProject().getProvidedContext();
-    const running = context?.postgresServers ?? [];
-    const missing = context?.missingServers ?? [];
+    const running = [...(context?.postgresServers ?? []), ...(context?.mysqlServers ?? [])];
+    const missing = [...(context?.missingServers ?? []), ...(context?.missingMysqlServers ?? [])];
     const tests = modules.flatMap((module) => [...module.children.allTests()]);
     // A file that does not load has no tests to fail: it counts as one that did.
     const broken = modules.filter((module) => module.errors().length > 0).length + unhandledErrors.length;

@@ -16,7 +16,7 @@ afterEach(() => rm(folder, { recursive: true }));
 /** Runs vitest itself, with our reporter, over one file of tests. */
 async function run(
   tests: string,
-  { ci = false, missing = false } = {},
+  { ci = false, missing = false, onDemand = false } = {},
 ): Promise<{ status: number | null; lines: string[] }> {
   await writeFile(join(folder, 'some.test.js'), tests);
   await writeFile(
@@ -24,6 +24,9 @@ async function run(
     `export default (project) => {
       project.provide('postgresServers', [{ name: 'PostgreSQL 18', url: '' }]);
       project.provide('missingServers', ${missing ? "[{ name: 'PostgreSQL 15', reason: 'not installed' }]" : '[]'});
+      // As where a test has asked for them.
+      project.provide('mysqlServers', ${onDemand ? "[{ name: 'MariaDB 10.11', url: '' }]" : '[]'});
+      project.provide('missingMysqlServers', ${onDemand ? "[{ name: 'MySQL', reason: 'nor to be had' }]" : '[]'});
     };`,
   );
   await writeFile(
@@ -77,6 +80,15 @@ describe('the last lines of a test run', () => {
     expect(local.status).toBe(0);
     expect(local.lines).toContain('!!! SKIPPED: every test on PostgreSQL 15: not installed');
     expect((await run(GOOD, { ci: true, missing: true })).status).toBe(1);
+  });
+
+  it('name the servers that a test asked for, there or not', async () => {
+    const tests = `${GOOD} it('reads on MariaDB 10.11', () => {});`;
+    const local = await run(tests, { onDemand: true });
+    expect(local.status).toBe(0);
+    expect(local.lines).toContain('On MariaDB 10.11: 1 passed, 0 failed, 0 skipped');
+    expect(local.lines).toContain('!!! SKIPPED: every test on MySQL: nor to be had');
+    expect((await run(tests, { ci: true, onDemand: true })).status).toBe(1);
   });
 
   it('count a failure, and a file that does not load', async () => {
