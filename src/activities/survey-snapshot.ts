@@ -33,9 +33,14 @@ export async function surveySnapshot(
     const record = records.find((candidate) => candidate.table === table);
     const processing = processingName(table);
     const found = await database.transaction((session) => database.dialect.tableIdentity(session, processing));
-    // The new batch plans anew, so a rewrite since then does no harm: it takes the file as it is now.
-    if (record && found?.relationId === record.relationId) inherited.push({ ...record, storageId: found.storageId });
-    else if (record && !request.force) throw snapshotGone(load, latest, record, found !== undefined);
+    if (record && found?.relationId === record.relationId) {
+      const rewritten = found.storageId !== record.storageId;
+      if (rewritten && !request.force && !(await database.dialect.hasRows(database, processing))) {
+        throw snapshotEmptied(load, record);
+      }
+      // The new batch plans anew, so any other rewrite does no harm: it takes the file as it is now.
+      inherited.push({ ...record, storageId: found.storageId });
+    } else if (record && !request.force) throw snapshotGone(load, latest, record, found !== undefined);
     else if (found && !record) {
       if (!request.adopt) throw unknownSnapshot(load, table, processing);
       await refuseUnadoptable(database, load, table, processing);
@@ -114,6 +119,20 @@ function snapshotGone(load: LoadDefinition, latest: Batch | undefined, record: S
     {
       where: `load ${load.name}, batch ${latest?.batchId}`,
       next: `somebody dropped or renamed it: put it back, or accept that its rows are lost with waybill run ${load.name} --force`,
+    },
+  );
+}
+
+/** TRUNCATE, past the trigger that refuses it. A VACUUM FULL of one that was always empty looks the same: a person knows. */
+function snapshotEmptied(load: LoadDefinition, record: SnapshotRecord): Error {
+  return refused(
+    `${record.processing}, the snapshot of batch ${record.batchId}, was rewritten since, and holds no row: ` +
+      `it looks as if somebody had emptied it`,
+    {
+      where: `load ${load.name}, batch ${record.batchId}`,
+      next:
+        `put its rows back, or accept that it is empty (it may have been from the start) ` +
+        `with waybill run ${load.name} --force`,
     },
   );
 }

@@ -17,9 +17,6 @@ export async function planPages(session: Session, table: string, rows: number): 
     select pg_relation_size(${quoteTable(table)}::regclass) / current_setting('block_size')::bigint as pages`);
   const pages = Number(size[0]?.pages ?? 0);
   if (pages === 0) return [];
-  const { rows: found } = await session.query<{ found: boolean }>(sql`select exists (select 1 from ${name}) as found`);
-  if (!found[0]?.found) return [];
-
   const spots = Math.min(SAMPLE_SPOTS, Math.ceil(pages / SPOT_PAGES));
   let sampled = 0;
   let looked = 0;
@@ -30,6 +27,12 @@ export async function planPages(session: Session, table: string, rows: number): 
       select count(*) as n from ${name} where ctid >= ${tid(start)}::tid and ctid < ${tid(end)}::tid`);
     sampled += Number(count[0]?.n ?? 0);
     looked += end - start;
+  }
+  if (sampled === 0) {
+    const { rows: found } = await session.query<{ found: boolean }>(
+      sql`select exists (select 1 from ${name}) as found`,
+    );
+    if (!found[0]?.found) return [];
   }
   const rowsPerPage = Math.max(sampled / looked, 0.01);
   const step = Math.max(1, Math.round(rows / rowsPerPage));

@@ -21,10 +21,12 @@ export async function describeTable(database: Database, table: string): Promise<
   }>(sql`
     select c.oid, c.relkind as kind,
       (select coalesce(json_agg(json_build_object(
-          'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'castType', format_type(a.atttypid, -1),
+          'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'castType', case when y.typnamespace = 'pg_catalog'::regnamespace then format_type(a.atttypid, -1)
+            else format('%I.%I', y.typnamespace::regnamespace::name, y.typname) end,
           'nullable', not a.attnotnull, 'hasDefault', a.atthasdef or a.attidentity <> '',
           'generated', a.attgenerated <> '') order by a.attnum), '[]')
-       from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped)::text as columns,
+       from pg_attribute a join pg_type y on y.oid = a.atttypid
+       where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped)::text as columns,
       (select coalesce(json_agg(json_build_object(
           'name', ic.relname, 'unique', i.indisunique, 'primary', i.indisprimary,
           'columns', (select coalesce(json_agg(a.attname order by k.ord), '[]')
