@@ -1,12 +1,10 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import path from 'node:path';
-import { parse } from 'yaml';
-import type { TemporalTarget } from '../client/connect.ts';
-import { temporalTarget } from '../client/connect.ts';
-import { startPostgres, type PostgresServer } from '../dev/postgres-server.ts';
+import { temporalTarget, type TemporalTarget } from '../client/temporal-target.ts';
+import type { PostgresServer } from '../dev/postgres-server.ts';
 import { startTemporal, type TemporalServer } from '../dev/temporal-server.ts';
-import { createDatabase } from './dev-database.ts';
+import { startDevDatabases, unsetUrls } from './dev-databases.ts';
 
 /** What `waybill dev` has started, or found. */
 export interface DevServers {
@@ -30,39 +28,29 @@ export interface DevServerOptions {
 
 /** Starts a Temporal server, unless one is configured, and a PostgreSQL for the connections that have no URL. */
 export async function startDevServers({ folder, env, keepData, say }: DevServerOptions): Promise<DevServers> {
-  const missing = await missingUrls(folder, env);
+  const unset = await unsetUrls(folder, env);
   const kept = path.join(folder, '.waybill', 'dev');
   if (keepData) await mkdir(kept, { recursive: true });
   // Side by side, but neither may be left running when the other does not start.
-  const [temporal, postgres] = await Promise.allSettled([
+  const [temporal, databases] = await Promise.allSettled([
     startDevTemporal(keepData ? path.join(kept, 'temporal.db') : undefined, say),
-    missing.size === 0
-      ? undefined
-      : startPostgres(keepData ? { dataDirectory: path.join(kept, 'postgres'), persistent: true } : {}),
+    unset.length === 0 ? undefined : startDevDatabases(unset, keepData ? path.join(kept, 'postgres') : undefined),
   ]);
   const stop = async (): Promise<void> => {
     if (temporal.status === 'fulfilled') await temporal.value.stop();
-    if (postgres.status === 'fulfilled') await postgres.value?.stop();
+    if (databases.status === 'fulfilled') await databases.value?.server.stop();
   };
-  try {
-    if (temporal.status === 'rejected') throw temporal.reason;
-    if (postgres.status === 'rejected') throw postgres.reason;
-    const variables: Record<string, string> = {};
-    for (const [variable, connection] of missing) {
-      await createDatabase(postgres.value!.url(), connection);
-      variables[variable] = postgres.value!.url(connection);
-    }
+  if (temporal.status === 'fulfilled' && databases.status === 'fulfilled') {
     return {
       temporal: temporal.value,
       target: targetOf(temporal.value, env),
-      postgres: postgres.value,
-      variables,
+      postgres: databases.value?.server,
+      variables: databases.value?.variables ?? {},
       stop,
     };
-  } catch (error) {
-    await stop();
-    throw error;
   }
+  await stop();
+  throw temporal.status === 'rejected' ? temporal.reason : (databases as PromiseRejectedResult).reason;
 }
 
 /** On Temporal's usual ports if they are free: then other terminals find it without being told. */
@@ -80,30 +68,6 @@ async function startDevTemporal(dbFilename: string | undefined, say: (text: stri
 
 function targetOf({ external, address, namespace }: TemporalServer, env: NodeJS.ProcessEnv): TemporalTarget {
   return external ? temporalTarget(env) : { connection: { address }, address, namespace };
-}
-
-/** Variables that stand alone as a connection's URL and are not set → the connection's name. */
-async function missingUrls(folder: string, env: NodeJS.ProcessEnv): Promise<Map<string, string>> {
-  const text = await readFile(path.join(folder, 'waybill.yaml'), 'utf8');
-  const missing = new Map<string, string>();
-  for (const [connection, url] of urlsOf(text)) {
-    const [, variable] = /^\$\{([A-Za-z_]\w*)\}$/.exec(url.trim()) ?? [];
-    if (variable !== undefined && (env[variable] ?? '') === '' && !missing.has(variable))
-      missing.set(variable, connection);
-  }
-  return missing;
-}
-
-/** Of a file that may be wrong: what is wrong in it is said when the project is loaded. */
-function urlsOf(text: string): [string, string][] {
-  try {
-    const { connections } = parse(text) as { connections?: Record<string, { url?: unknown } | null> };
-    return Object.entries(connections ?? {}).flatMap(([name, connection]): [string, string][] =>
-      typeof connection?.url === 'string' ? [[name, connection.url]] : [],
-    );
-  } catch {
-    return [];
-  }
 }
 
 async function isFree(port: number): Promise<boolean> {

@@ -2,9 +2,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { CancelledError, EXIT } from '../errors.ts';
+import { findName } from '../client/names.ts';
 import { loadProject } from '../config/load-project.ts';
 import { Cli, type AddCommand } from './cli.ts';
-import { startDevServers, type DevServers } from './dev-servers.ts';
+import type { DevServers } from './dev-servers.ts';
 import { createLog } from './log.ts';
 import { followToEnd } from './run.ts';
 import { historyLimit } from './worker.ts';
@@ -25,16 +26,18 @@ export const addDev: AddCommand = (program, cli, done) => {
 
 async function dev(cli: Cli, { run, keepData = false }: DevFlags): Promise<number> {
   const { projectFolder: folder, io } = cli;
-  // What is wrong in the files is said before anything is started.
-  await loadProject(folder, { env: io.env, allowMissingEnvironment: true });
+  // What is wrong in the files, or with the name, is said before anything is started.
+  const project = await loadProject(folder, { env: io.env, allowMissingEnvironment: true });
+  if (run !== undefined) findName(project, run);
   const interrupt = new Interrupt(cli);
+  const { startDevServers } = await import('./dev-servers.ts'); // it knows Temporal's client, which takes its time to load
   const servers = await startDevServers({ folder, env: io.env, keepData, say: (text) => cli.note(text) });
   const env: NodeJS.ProcessEnv = {
     ...io.env,
     ...servers.variables,
     TEMPORAL_ADDRESS: servers.target.address,
     TEMPORAL_NAMESPACE: servers.target.namespace,
-    ...(servers.temporal.uiUrl !== undefined && { WAYBILL_UI: servers.temporal.uiUrl }),
+    ...(servers.temporal.uiUrl !== undefined && { WAYBILL_UI: run === undefined ? servers.temporal.uiUrl : '' }),
   };
   const inside = new Cli({ ...io, env });
   inside.options = { ...cli.options, project: folder };
@@ -76,6 +79,8 @@ async function runOnce(cli: Cli, servers: DevServers, interrupt: Interrupt, name
   const worker = await startDevWorker(cli, servers, true);
   try {
     interrupt.check();
+    // At the end it would be a link to a server that is gone.
+    if (servers.temporal.uiUrl !== undefined) cli.note(`Temporal UI, as long as it runs: ${servers.temporal.uiUrl}`);
     return await cli.withWaybill(
       async (waybill) => {
         const follower = await waybill.run(name);

@@ -5,6 +5,7 @@ import { EXIT, WaybillError } from '../errors.ts';
 import { addCancel } from './cancel.ts';
 import { Cli, type AddCommand, type GlobalOptions } from './cli.ts';
 import { addDev } from './dev.ts';
+import { addInit } from './init.ts';
 import type { Io } from './io.ts';
 import { addLanes } from './lanes.ts';
 import { addLaterCommands } from './later.ts';
@@ -21,6 +22,7 @@ import { addWorker } from './worker.ts';
 
 /** In the order of `waybill --help`: what a newcomer needs first. */
 const COMMANDS: AddCommand[] = [
+  addInit,
   addValidate,
   addPlan,
   addDev,

@@ -1,5 +1,5 @@
 import type { RunFollower } from '../client/follow-run.ts';
-import type { TemporalTarget } from '../client/connect.ts';
+import type { TemporalTarget } from '../client/temporal-target.ts';
 
 /** Address of a run's page in the Temporal UI; undefined: nobody said where the UI is (`WAYBILL_UI`). */
 export function runPage(env: NodeJS.ProcessEnv, target: TemporalTarget, { run }: RunFollower): string | undefined {

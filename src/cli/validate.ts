@@ -2,7 +2,8 @@ import { formatProblem, type Problem } from '../config/problem.ts';
 import type { Validation } from '../client/validate-project.ts';
 import { EXIT } from '../errors.ts';
 import { plural } from './format.ts';
-import type { AddCommand } from './cli.ts';
+import type { AddCommand, Cli } from './cli.ts';
+import { startDevDatabases, unsetUrls, type UnsetUrl } from './dev-databases.ts';
 
 export const addValidate: AddCommand = (program, cli, done) => {
   program
@@ -10,14 +11,37 @@ export const addValidate: AddCommand = (program, cli, done) => {
     .description('check the files, then tables, columns and SQL against the databases; nothing is changed')
     .option('--files-only', 'ask no database; variables of connection URLs need not be set')
     .action(async ({ filesOnly = false }: { filesOnly?: boolean }) => {
-      const validation = await cli.withWaybill((waybill) => waybill.validate({ filesOnly }), {
-        allowMissingEnvironment: filesOnly,
-      });
+      const validation = filesOnly ? await validateFiles(cli) : await validateDatabases(cli);
       cli.document({ ...validation, warnings: validation.warnings.map(warningDocument) });
       cli.say(summary(validation));
       done(EXIT.done);
     });
 };
+
+const validateFiles = (cli: Cli): Promise<Validation> =>
+  cli.withWaybill((waybill) => waybill.validate({ filesOnly: true }), { allowMissingEnvironment: true });
+
+/** Where a connection's URL is not set, a database that the project's `schema/` makes stands in, and it is said so. */
+async function validateDatabases(cli: Cli): Promise<Validation> {
+  const unset = await unsetUrls(cli.projectFolder, cli.io.env);
+  if (unset.length === 0 || unset.some(({ schema }) => schema === undefined)) {
+    return cli.withWaybill((waybill) => waybill.validate());
+  }
+  await validateFiles(cli); // what is wrong in the files is said before anything is started
+  const { server, variables } = await startDevDatabases(unset);
+  try {
+    const env = { ...cli.io.env, ...variables };
+    const validation = await cli.withWaybill((waybill) => waybill.validate(), { env });
+    return { ...validation, warnings: [...unset.map(standIn), ...validation.warnings] };
+  } finally {
+    await server.stop();
+  }
+}
+
+function standIn({ connection, variable, place, schema }: UnsetUrl): Problem {
+  const message = `${variable} is not set: a database made by ${schema?.file} was asked in place of \`${connection}\``;
+  return { ...place, message, next: 'Set it to check against the real one.', severity: 'warn' };
+}
 
 function summary({ loads, sessions, connections, tables, statements, warnings }: Validation): string {
   const lines = warnings.map(

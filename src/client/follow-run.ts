@@ -166,13 +166,18 @@ export class RunFollower {
     this.asked.set(key, known);
     if (!known.busy && Date.now() - known.at >= ASK_EVERY_MS) {
       known.busy = true;
-      this.client
+      const { background } = this.context;
+      const question: Promise<unknown> = this.client
         .withDeadline(Date.now() + QUERY_MS, () => this.handleOf(workflowId, firstRunId).query(query))
         .then(
           (answer) => (known.answer = answer),
           () => undefined, // no worker, or it has just ended: the ledger says what there is
         )
-        .finally(() => Object.assign(known, { busy: false, at: Date.now() }));
+        .finally(() => {
+          Object.assign(known, { busy: false, at: Date.now() });
+          background.delete(question);
+        });
+      background.add(question);
     }
     return known.answer as T | undefined;
   }

@@ -9,7 +9,7 @@ export type { LoadPreview } from './preview-load.ts';
 export type { Validation } from './validate-project.ts';
 export type { BatchView, ErrorView, FailureView, LoadStatus, SessionView } from './views.ts';
 export { errorView, RunFailedError } from './error-view.ts';
-export { temporalTarget, type TemporalTarget } from './connect.ts';
+export { temporalTarget, type TemporalTarget } from './temporal-target.ts';
 export { ProjectError, type Problem } from '../config/problem.ts';
 export {
   AlreadyRunningError,

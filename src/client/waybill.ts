@@ -3,17 +3,17 @@ import { loadProject, type LoadedProject } from '../config/load-project.ts';
 import { migrate, migrationScript } from '../control/migrate.ts';
 import { Databases } from '../database/databases.ts';
 import type { SteerResult } from '../workflows/messages.ts';
-import { connectTemporal, temporalTarget, type TemporalTarget } from './connect.ts';
+import { temporalTarget, type TemporalTarget } from './temporal-target.ts';
 import { writtenConnections } from '../config/written-connections.ts';
 import type { ClientContext } from './context.ts';
-import { RunFollower } from './follow-run.ts';
+import type { RunFollower } from './follow-run.ts';
 import { databaseFailure, findWrittenBatch } from './ledger.ts';
 import { findLoad, findName } from './names.ts';
-import { previewLoad, type LoadPreview } from './preview-load.ts';
-import { readStatus, type LoadStatusRow } from './read-status.ts';
+import type { LoadPreview } from './preview-load.ts';
+import type { LoadStatusRow } from './read-status.ts';
 import { readBatchDetails, type BatchDetails } from './show-batch.ts';
-import { describeRun, startRun, type RunOptions } from './start-run.ts';
-import { cancelRun, steer } from './steer.ts';
+import type { RunOptions } from './start-run.ts';
+import type { Steering } from './steer.ts';
 import { validateFiles, validateProject, type Validation } from './validate-project.ts';
 import { LoadFailedError } from '../errors.ts';
 
@@ -31,6 +31,9 @@ export interface OpenOptions {
 /**
  * A project and its verbs, the same as on the command line. Nothing is connected before it is needed; `close` when done.
  * Methods throw the classes of `errors.ts`.
+ *
+ * What talks to Temporal is imported where it is used: its client takes as long to load as all else together, and `validate` or
+ * a wrong name do without.
  */
 export class Waybill {
   private client: Promise<Client> | undefined;
@@ -47,6 +50,7 @@ export class Waybill {
       target,
       env,
       temporal: () => (this.client ??= this.connect()),
+      background: new Set(),
     };
   }
 
@@ -69,6 +73,7 @@ export class Waybill {
    */
   async run(name: string, options: RunOptions = {}): Promise<RunFollower> {
     const named = findName(this.project, name);
+    const [{ startRun }, { RunFollower }] = await Promise.all([import('./start-run.ts'), import('./follow-run.ts')]);
     const started = await startRun(this.context, named, options);
     return new RunFollower(this.context, await this.context.temporal(), named, started);
   }
@@ -76,6 +81,7 @@ export class Waybill {
   /** Follows the newest run of a load or session, which may have ended. */
   async follow(name: string): Promise<RunFollower> {
     const named = findName(this.project, name);
+    const [{ describeRun }, { RunFollower }] = await Promise.all([import('./start-run.ts'), import('./follow-run.ts')]);
     const client = await this.context.temporal();
     const run = await describeRun(this.context, client, named.workflowId);
     if (!run) throw new LoadFailedError(`Temporal knows no run of ${name}`, { where: `workflow ${named.workflowId}` });
@@ -84,7 +90,8 @@ export class Waybill {
   }
 
   /** The newest batch of every load, of one load, or of a session's loads. */
-  status(name?: string): Promise<LoadStatusRow[]> {
+  async status(name?: string): Promise<LoadStatusRow[]> {
+    const { readStatus } = await import('./read-status.ts');
     return readStatus(this.context, name);
   }
 
@@ -95,26 +102,28 @@ export class Waybill {
   }
 
   /** Asks a load or session to end; the follower sees it roll back. Throws `LoadFailedError` when it does not run. */
-  cancel(name: string, by: { requestedBy?: string; reason?: string } = {}): Promise<RunFollower> {
+  async cancel(name: string, by: { requestedBy?: string; reason?: string } = {}): Promise<RunFollower> {
+    const { cancelRun } = await import('./steer.ts');
     return cancelRun(this.context, name, by);
   }
 
   /** Lanes stop after the chunk that they are at, until `resume`. */
   pause(name: string): Promise<SteerResult> {
-    return steer(this.context, name, { update: 'pause' });
+    return this.steer(name, { update: 'pause' });
   }
 
   resume(name: string): Promise<SteerResult> {
-    return steer(this.context, name, { update: 'resume' });
+    return this.steer(name, { update: 'resume' });
   }
 
   /** Changes how many chunks of a stage run at once, from now on and for this run only. */
   lanes(name: string, lanes: number): Promise<SteerResult> {
-    return steer(this.context, name, { update: 'setLanes', lanes });
+    return this.steer(name, { update: 'setLanes', lanes });
   }
 
   /** What a start would do now; nothing is touched. */
-  plan(load: string): Promise<LoadPreview> {
+  async plan(load: string): Promise<LoadPreview> {
+    const { previewLoad } = await import('./preview-load.ts');
     return previewLoad(this.context, findLoad(this.project, load));
   }
 
@@ -152,11 +161,17 @@ export class Waybill {
   async close(): Promise<void> {
     await this.context.databases.close();
     const client = await this.client?.catch(() => undefined);
+    await Promise.allSettled(this.context.background);
     await client?.connection.close();
   }
 
+  private async steer(name: string, steering: Steering): Promise<SteerResult> {
+    const { steer } = await import('./steer.ts');
+    return steer(this.context, name, steering);
+  }
+
   private connect(): Promise<Client> {
-    const connecting = connectTemporal(this.context.target);
+    const connecting = import('./connect.ts').then(({ connectTemporal }) => connectTemporal(this.context.target));
     connecting.catch(() => (this.client = undefined)); // asked again next time
     return connecting;
   }

@@ -53,21 +53,32 @@ export interface Spawned {
   answer: Promise<Answer>;
 }
 
-/** Starts a command as a process of its own. */
+/** Starts a command as a process of its own, in the world's project. */
 export function spawnWaybill(world: World, argv: string[], env: NodeJS.ProcessEnv = environment(world)): Spawned {
-  const child = spawn(process.execPath, ['--import', 'tsx', MAIN, '--project', world.directory, ...argv], {
-    env,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  world.processes.push(child);
+  const spawned = spawnCli(['--import', 'tsx', MAIN], ['--project', world.directory, ...argv], { env });
+  world.processes.push(spawned.child);
+  return spawned;
+}
+
+/** Starts the command line as a process: `program` is what node is given, from source or compiled (compiled.ts). */
+export function spawnCli(
+  program: string[],
+  argv: string[],
+  { env, cwd }: { env: NodeJS.ProcessEnv; cwd?: string },
+): Spawned {
+  const child = spawn(process.execPath, [...program, ...argv], { env, cwd, stdio: ['ignore', 'pipe', 'pipe'] });
   const [stdout, stderr] = [new Collected(), new Collected()];
   child.stdout.pipe(stdout);
   child.stderr.pipe(stderr);
-  const answer = new Promise<Answer>((resolve) =>
+  const answer = new Promise<Answer>((resolve, reject) =>
     child.on('close', (code) => {
       const said = { exitCode: code ?? -1, stdout: stdout.text, stderr: stderr.text };
-      expectDecent(said, env);
-      resolve(said);
+      try {
+        expectDecent(said, env);
+        resolve(said);
+      } catch (error) {
+        reject(error instanceof Error ? error : new Error(String(error)));
+      }
     }),
   );
   return { child, answer, said: () => stdout.text + stderr.text };

@@ -1,11 +1,9 @@
-import { existsSync } from 'node:fs';
-import { connect } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { batches, BREAKABLE, done } from '../engine/breakable-orders.ts';
 import { ORDERS, World } from '../engine/orders.ts';
 import { until } from '../engine/world.ts';
 import { servers } from '../servers.ts';
-import { document, environment, spawnWaybill, waybill } from './command-line.ts';
+import { document, spawnWaybill, waybill } from './command-line.ts';
 
 // Signals and processes do not depend on the version of the database: one server is enough.
 describe.each(servers.slice(0, 1))('the command line as a process of its own on $name', (server) => {
@@ -61,61 +59,4 @@ describe.each(servers.slice(0, 1))('the command line as a process of its own on 
     await answer;
     expect((await waybill(world, 'run', 'core.order')).exitCode).toBe(5);
   });
-
-  test('dev --run starts what is missing, runs, stops it all, and ends as the run ends', async () => {
-    world = await World.create(
-      server,
-      ORDERS(500, {
-        byKey: true,
-        sql: 'insert into core.orders select id, customer, 1 / (id - 7), :batch_id from {{ acq.orders }} o',
-      }),
-    );
-    const { answer } = spawnWaybill(
-      world,
-      ['dev', '--run', 'core.order', '--json'],
-      withoutTemporal(world, 'SOURCE_URL'),
-    );
-    const ended = await answer;
-    expect(ended.exitCode).toBe(1);
-    expect(document(ended)).toMatchObject({ state: 'failed', error: { type: 'Database' } });
-  });
-
-  test('dev prints addresses without passwords, and leaves nothing behind at SIGTERM', async () => {
-    world = await World.create(server, ORDERS(1));
-    const env = withoutTemporal(world, 'WAREHOUSE_URL');
-    const { child, answer, said } = spawnWaybill(world, ['dev', '--json'], env);
-    await until(() => Promise.resolve(said().includes('environment_file')));
-    const { temporal, databases, environment_file } = JSON.parse(
-      said()
-        .split('\n')
-        .find((line) => line.startsWith('{"temporal":{"address"'))!,
-    ) as { temporal: { address: string }; databases: Record<string, string>; environment_file: string };
-    const port = Number(new URL(databases['WAREHOUSE_URL']!).port);
-    expect(databases['WAREHOUSE_URL']).toBe(`postgres://postgres@127.0.0.1:${port}/warehouse`);
-    expect(await listens(port)).toBe(true);
-    expect(existsSync(environment_file)).toBe(true);
-    child.kill('SIGTERM');
-    expect((await answer).exitCode).toBe(0);
-    expect(await listens(port)).toBe(false);
-    expect(await listens(Number(temporal.address.split(':').at(-1)))).toBe(false);
-    expect(existsSync(environment_file)).toBe(false);
-  });
 });
-
-/** An environment in which nobody has said where Temporal and this database are. */
-function withoutTemporal(world: World, url: string): NodeJS.ProcessEnv {
-  const env = environment(world);
-  for (const name of ['TEMPORAL_ADDRESS', 'TEMPORAL_NAMESPACE', 'WAYBILL_UI', url]) delete env[name];
-  return env;
-}
-
-function listens(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
-  });
-}

@@ -1,0 +1,38 @@
+import path from 'node:path';
+import { EXIT } from '../errors.ts';
+import type { AddCommand } from './cli.ts';
+import { scaffold } from './scaffold.ts';
+import { UsageError } from './usage-error.ts';
+
+export const addInit: AddCommand = (program, cli, done) => {
+  program
+    .command('init')
+    .description('write a small project that works: loads of all three kinds, tables, sample rows')
+    .argument('[dir]', 'the folder of the new project (default: this one)')
+    .action(async (dir: string | undefined) => {
+      const { project } = cli.options;
+      if (dir !== undefined && project !== undefined) {
+        throw new UsageError(`the folder is given twice: ${dir}, and --project ${project}`, {
+          next: 'give one of them',
+        });
+      }
+      const { cwd } = cli.io;
+      const folder = path.resolve(cwd, dir ?? project ?? '.');
+      const files = await scaffold(folder);
+      cli.document({ directory: folder, files });
+      cli.say(madeProject(folder, path.relative(cwd, folder), files));
+      done(EXIT.done);
+    });
+};
+
+function madeProject(folder: string, from: string, files: string[]): string {
+  const go = from === '' ? [] : [`  cd ${from.startsWith('..') ? folder : from}`];
+  return [
+    `A new project is in ${folder}:`,
+    ...files.map((file) => `  ${file}`),
+    'It needs no database of yours yet:',
+    ...go,
+    '  waybill validate            # files, tables, columns, SQL',
+    '  waybill dev --run nightly   # starts everything, loads the sample rows, stops everything',
+  ].join('\n');
+}

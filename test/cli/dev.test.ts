@@ -1,0 +1,263 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { batches, BREAKABLE, done } from '../engine/breakable-orders.ts';
+import { ORDERS, World } from '../engine/orders.ts';
+import { until } from '../engine/world.ts';
+import { servers } from '../servers.ts';
+import { document, waybill } from './command-line.ts';
+import { compileCli, type CompiledCli } from './compiled.ts';
+import { FreshMachine } from './fresh-machine.ts';
+
+let cli: CompiledCli;
+let machine: FreshMachine;
+beforeAll(async () => (cli = await compileCli()));
+afterAll(() => cli.remove());
+beforeEach(async () => (machine = await FreshMachine.create(cli.main)));
+afterEach(() => machine.remove());
+
+const RUN = ['dev', '--run', 'nightly', '--json'];
+
+interface SessionDocument {
+  session: string;
+  status: string;
+  loads: { load: string; status: string; rows_written: number | null }[];
+}
+
+const loadsOf = (answer: { stdout: string }): unknown[] =>
+  (document(answer as never) as SessionDocument).loads.map(({ load, status, rows_written }) => [
+    load,
+    status,
+    rows_written,
+  ]);
+
+describe('a new project on a fresh machine', () => {
+  test('validates against databases made by its schema files, runs its session, and leaves nothing behind', async () => {
+    expect(await machine.waybill(['init'])).toMatchObject({ exitCode: 0 });
+
+    const validated = await machine.waybill(['validate']);
+    expect(validated).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(validated.stdout).toBe(
+      'warning: waybill.yaml:7:10: SOURCE_URL is not set: a database made by schema/source.sql was asked in place of `source`\n' +
+        '  Set it to check against the real one.\n' +
+        'warning: waybill.yaml:9:10: WAREHOUSE_URL is not set: a database made by schema/warehouse.sql was asked in place of `warehouse`\n' +
+        '  Set it to check against the real one.\n' +
+        'Files: 3 loads and 1 session are right.\n' +
+        'Databases (source, warehouse): 4 tables and 5 SQL statements are right.\n',
+    );
+    await machine.expectNothingLeft();
+
+    const ran = await machine.waybill(RUN);
+    expect(ran.exitCode).toBe(0);
+    expect(loadsOf(ran)).toEqual([
+      ['acquisition.sale', 'finished', 2000],
+      ['core.sale', 'finished', 2000],
+      ['services.sales_by_day', 'finished', 116],
+    ]);
+    await machine.expectNothingLeft();
+  });
+
+  test('finds what the SQL has wrong, without a database of anybody', async () => {
+    await machine.waybill(['init']);
+    const file = join(machine.home, 'loads/services/sales_by_day.sql');
+    await writeFile(file, (await readFile(file, 'utf8')).replace('sum(s.quantity)', 'sum(s.quantty)'));
+    const answer = await machine.waybill(['validate', '--json']);
+    expect(answer.exitCode).toBe(2);
+    expect(document(answer)).toMatchObject({
+      error: { message: 'column s.quantty does not exist', where: 'loads/services/sales_by_day.sql:4:45' },
+    });
+    await machine.expectNothingLeft();
+  });
+});
+
+describe('waybill dev with something wrong', () => {
+  const init = async (): Promise<void> => void (await machine.waybill(['init']));
+  const edit = async (file: string, from: string, to: string): Promise<void> => {
+    const at = join(machine.home, file);
+    const text = await readFile(at, 'utf8');
+    expect(text).toContain(from);
+    await writeFile(at, text.replace(from, to));
+  };
+
+  test('in a name ends with 2 before anything is started', async () => {
+    await init();
+    const answer = await machine.waybill(['dev', '--run', 'nightli', '--keep-data']);
+    expect(answer).toMatchObject({ exitCode: 2, stdout: '' });
+    expect(answer.stderr).toContain('there is no load or session nightli');
+    expect(answer.stderr).toContain('did you mean nightly?');
+    await machine.expectNothingLeft();
+    await expect(readFile(join(machine.home, '.waybill/dev/postgres/password'))).rejects.toThrow('ENOENT');
+  });
+
+  test('in a file ends with 2 before anything is started', async () => {
+    await init();
+    await edit('loads/core/sale.sql', ', :batch_id\n', ', :batchid\n');
+    const answer = await machine.waybill(['dev']);
+    expect(answer).toMatchObject({ exitCode: 2, stdout: '' });
+    expect(answer.stderr).toContain('unknown parameter `:batchid`');
+    await machine.expectNothingLeft();
+  });
+
+  test('in a schema file ends with 2, says where; once it is mended, --keep-data keeps what a run has done', async () => {
+    await init();
+    await edit('schema/warehouse.sql', 'quantity bigint', 'quantity bigintt');
+    const answer = await machine.waybill([...RUN, '--keep-data']);
+    expect(answer.exitCode).toBe(2);
+    expect(document(answer)).toEqual({
+      error: {
+        type: 'Configuration',
+        message: 'type "bigintt" does not exist',
+        where: 'schema/warehouse.sql:39:12',
+        next: 'correct the file: it makes the tables of a new database for development',
+      },
+    });
+    await machine.expectNothingLeft();
+    await edit('schema/warehouse.sql', 'bigintt', 'bigint');
+    const ran = await machine.waybill([...RUN, '--keep-data']);
+    expect(ran.exitCode).toBe(0);
+    expect(loadsOf(ran)).toContainEqual(['core.sale', 'finished', 2000]);
+    const again = await machine.waybill([...RUN, '--keep-data']);
+    expect(again.exitCode).toBe(0);
+    expect(loadsOf(again)).toEqual([
+      ['acquisition.sale', 'nothing', 0],
+      ['core.sale', 'nothing', 0],
+      ['services.sales_by_day', 'nothing', 0],
+    ]);
+    expect(await machine.processes()).toEqual([]);
+  });
+
+  test('in a load ends with 1, as the load does', async () => {
+    await init();
+    await edit('loads/core/sale.sql', 's.quantity * s.price', '1 / (s.sale_id - 1000)');
+    const answer = await machine.waybill(['dev', '--run', 'nightly']);
+    expect(answer.exitCode).toBe(1);
+    expect(answer.stderr).toContain('waybill: core.sale failed; 1 that needs it skipped');
+    expect(answer.stdout).toContain('division by zero');
+    expect(answer.stdout).not.toContain('http'); // a link to a server that is gone
+    await machine.expectNothingLeft();
+  });
+
+  test.each([
+    ['TEMPORAL_ADDRESS', '127.0.0.1:1', 'The Temporal server 127.0.0.1:1 (from TEMPORAL_ADDRESS) does not answer.'],
+    ['WAREHOUSE_URL', 'postgres://me:hush@127.0.0.1:1/warehouse', 'cannot connect to warehouse'],
+  ])('where %s leads nowhere ends with 5, and stops what was started', async (variable, value, message) => {
+    await init();
+    const answer = await machine.waybill(RUN, { [variable]: value });
+    expect(answer.exitCode).toBe(5);
+    expect(document(answer)).toMatchObject({
+      error: {
+        type: 'Unreachable',
+        message: expect.stringContaining(message) as string,
+        next: expect.any(String) as string,
+      },
+    });
+    await machine.expectNothingLeft();
+  });
+});
+
+describe('waybill dev and signals', () => {
+  beforeEach(async () => void (await machine.waybill(['init'])));
+
+  test('Ctrl-C before everything is up ends with 3 and leaves nothing', async () => {
+    const { child, answer } = machine.spawn(['dev', '--run', 'nightly']);
+    await until(async () => (await machine.processes()).some((command) => command.includes('start-dev')));
+    child.kill('SIGINT');
+    const ended = await answer;
+    expect(ended.exitCode).toBe(3);
+    expect(ended.stderr).toContain('Stopping everything …');
+    await machine.expectNothingLeft();
+  });
+
+  test('SIGTERM, without --run, ends with 0: addresses were printed without passwords, ports are free again', async () => {
+    const { child, answer, said } = machine.spawn(['dev', '--json']);
+    const line = await until(() =>
+      Promise.resolve(
+        said()
+          .split('\n')
+          .find((text) => text.startsWith('{"temporal"')),
+      ),
+    );
+    const { temporal, databases, environment_file } = JSON.parse(line) as {
+      temporal: { address: string };
+      databases: Record<string, string>;
+      environment_file: string;
+    };
+    const port = Number(new URL(databases['WAREHOUSE_URL']!).port);
+    expect(databases).toEqual({
+      SOURCE_URL: `postgres://postgres@127.0.0.1:${port}/source`,
+      WAREHOUSE_URL: `postgres://postgres@127.0.0.1:${port}/warehouse`,
+    });
+    expect(await listens(port)).toBe(true);
+    expect(await readFile(environment_file, 'utf8')).toContain(`export TEMPORAL_ADDRESS='${temporal.address}'`);
+    child.kill('SIGTERM');
+    expect((await answer).exitCode).toBe(0);
+    expect(await listens(port)).toBe(false);
+    expect(await listens(Number(temporal.address.split(':').at(-1)))).toBe(false);
+    await machine.expectNothingLeft();
+  });
+
+  test('killed outright, it leaves nothing either', async () => {
+    const { child, said } = machine.spawn(['dev', '--json']);
+    await until(() => Promise.resolve(said().includes('environment_file')));
+    child.kill('SIGKILL');
+    await until(async () => (await machine.processes()).length === 0, 20);
+  });
+});
+
+// Which database it is makes no difference here: one server is enough.
+describe.each(servers.slice(0, 1))('waybill dev beside servers that are there, on $name', (server) => {
+  let world: World;
+  afterEach(() => world.close());
+
+  const inWorld = (...argv: string[]) => {
+    const { SOURCE_URL, WAREHOUSE_URL } = world.env;
+    const env = { SOURCE_URL, WAREHOUSE_URL, TEMPORAL_ADDRESS: world.address, TEMPORAL_NAMESPACE: world.namespace };
+    return machine.spawn(['--project', world.directory, ...argv], env);
+  };
+
+  test('--run starts a worker only, and leaves the servers alone', async () => {
+    world = await World.create(server, ORDERS(500));
+    const answer = await inWorld('dev', '--run', 'core.order', '--json').answer;
+    expect(answer.exitCode).toBe(0);
+    expect(document(answer)).toMatchObject({ load: 'core.order', state: 'published', rows_written: 500 });
+    expect(await world.value('select count(*) from core.orders')).toBe('500');
+    await machine.expectNothingLeft();
+  });
+
+  test('Ctrl-C during a run cancels it, waits until it is rolled back, and ends with 3', async () => {
+    world = await World.create(server, BREAKABLE(10_000, { broken: 0, pause: 0.4 }));
+    const { child, answer } = inWorld('dev', '--run', 'core.order', '--json');
+    await until(async () => (await done(world).catch(() => 0)) > 1);
+    child.kill('SIGINT');
+    const ended = await answer;
+    expect(ended.exitCode).toBe(3);
+    expect(document(ended)).toMatchObject({ state: 'cancelled', error: { type: 'Cancelled' } });
+    expect(await world.value('select count(*) from core.orders')).toBe('0');
+    await machine.expectNothingLeft();
+  });
+
+  test('--run of a load that somebody runs ends with 4, and that run goes on', async () => {
+    world = await World.create(server, BREAKABLE(10_000, { broken: 0, pause: 0.4 }));
+    await world.worker();
+    expect(await waybill(world, 'run', 'core.order', '--detach')).toMatchObject({ exitCode: 0 });
+    const answer = await inWorld('dev', '--run', 'core.order', '--json').answer;
+    expect(answer.exitCode).toBe(4);
+    expect(document(answer)).toMatchObject({
+      error: { type: 'AlreadyRunning', message: expect.stringContaining('core.order is running already') as string },
+    });
+    expect(await batches(world)).toMatchObject([{ state: 'running' }]);
+    await waybill(world, 'cancel', 'core.order');
+  });
+});
+
+function listens(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}

@@ -1,0 +1,155 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { loadProject } from '../../src/config/load-project.ts';
+import { document, run, type Answer } from './command-line.ts';
+
+const FILES = [
+  '.env.example',
+  '.gitignore',
+  '.waybill/schemas/load.schema.json',
+  '.waybill/schemas/waybill.schema.json',
+  'README.md',
+  'loads/acquisition/sale.yaml',
+  'loads/core/sale.sql',
+  'loads/core/sale.yaml',
+  'loads/services/sales_by_day.sql',
+  'loads/services/sales_by_day.yaml',
+  'schema/source.sql',
+  'schema/warehouse.sql',
+  'waybill.yaml',
+];
+
+let cwd: string;
+beforeEach(async () => (cwd = await mkdtemp(path.join(tmpdir(), 'waybill-init-'))));
+afterEach(() => rm(cwd, { recursive: true }));
+
+const init = (...argv: string[]): Promise<Answer> => run(['init', ...argv], { cwd });
+
+/** Everything under the folder, folders too. */
+const everything = async (folder = cwd): Promise<string[]> => (await readdir(folder, { recursive: true })).sort();
+
+const filesUnder = async (folder: string): Promise<string[]> => {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile());
+  return files.map((entry) => path.relative(folder, path.join(entry.parentPath, entry.name))).sort();
+};
+
+describe('waybill init', () => {
+  test('writes a project whose files are right, and says what to do with it', async () => {
+    const answer = await init('shop');
+    expect(answer).toMatchObject({ exitCode: 0, stderr: '' });
+    for (const file of FILES) expect(answer.stdout).toContain(`  ${file}\n`);
+    expect(answer.stdout).toContain('cd shop\n  waybill validate');
+    expect(await filesUnder(path.join(cwd, 'shop'))).toEqual(FILES);
+    const project = await loadProject(path.join(cwd, 'shop'), { env: {}, allowMissingEnvironment: true });
+    expect(project.warnings).toEqual([]);
+    expect(project.name).toBe('shop');
+    expect(project.sessions['nightly']?.dependencies).toEqual({
+      'acquisition.sale': [],
+      'core.sale': ['acquisition.sale'],
+      'services.sales_by_day': ['core.sale'],
+    });
+  });
+
+  test('tells the editor where the JSON Schemas are, and its files are right by them', async () => {
+    await init('shop');
+    const yamlFiles = FILES.filter((file) => file.endsWith('.yaml')).map((file) => path.join(cwd, 'shop', file));
+    expect(yamlFiles).toHaveLength(4);
+    for (const file of yamlFiles) {
+      const text = await readFile(file, 'utf8');
+      const [, schemaFile] = /^# yaml-language-server: \$schema=(\S+)\n/.exec(text) ?? [];
+      const schema = JSON.parse(await readFile(path.resolve(path.dirname(file), schemaFile!), 'utf8')) as Parameters<
+        typeof z.fromJSONSchema
+      >[0];
+      const check = z.fromJSONSchema(schema);
+      expect(check.safeParse(parse(text)), file).toMatchObject({ success: true });
+      expect(check.safeParse({ ...(parse(text) as object), outptus: [] }), 'a wrong key').toMatchObject({
+        success: false,
+      });
+    }
+  });
+
+  test('with --json answers one document', async () => {
+    const answer = await init('--json');
+    expect(answer.stdout.trimEnd().split('\n')).toHaveLength(1);
+    expect(document(answer)).toEqual({ directory: cwd, files: FILES });
+  });
+
+  test('keeps what is there beside it, and takes --project for the folder, once', async () => {
+    await writeFile(path.join(cwd, 'notes.txt'), 'mine');
+    expect(await run(['--project', '.', 'init'], { cwd })).toMatchObject({ exitCode: 0 });
+    expect(await filesUnder(cwd)).toEqual([...FILES, 'notes.txt'].sort());
+    expect(await run(['--project', '.', 'init', 'shop'], { cwd })).toMatchObject({
+      exitCode: 2,
+      stderr: 'waybill: the folder is given twice: shop, and --project .\n  next:  give one of them\n',
+    });
+  });
+
+  test.each([
+    ['Our Shop!', 'our-shop'],
+    ['123', '123'],
+    ['true', 'true'],
+    ['---', 'warehouse'],
+  ])('names the project of folder %s %s', async (folder, name) => {
+    expect(await init('--', folder)).toMatchObject({ exitCode: 0 });
+    const project = await loadProject(path.join(cwd, folder), { env: {}, allowMissingEnvironment: true });
+    expect(project.name).toBe(name);
+  });
+});
+
+describe('waybill init refuses', () => {
+  test('to overwrite: it names every file that is there, and writes none', async () => {
+    await mkdir(path.join(cwd, 'shop/loads/core'), { recursive: true });
+    await writeFile(path.join(cwd, 'shop/README.md'), 'mine');
+    await symlink('/nowhere', path.join(cwd, 'shop/loads/core/sale.sql'));
+    const before = await everything();
+    const answer = await init('shop');
+    expect(answer).toEqual({
+      exitCode: 2,
+      stdout: '',
+      stderr:
+        'waybill: README.md, loads/core/sale.sql are files that init would write, and nothing is overwritten\n' +
+        `  where: ${cwd}/shop\n` +
+        '  next:  name a folder without them: waybill init DIR\n',
+    });
+    expect(await everything()).toEqual(before);
+    expect(await readFile(path.join(cwd, 'shop/README.md'), 'utf8')).toBe('mine');
+  });
+
+  test('a second time in the same folder', async () => {
+    await init('shop');
+    expect((await init('shop')).stderr).toContain(FILES.join(', '));
+  });
+
+  test.each([
+    ['a file', 'notes.txt', 'there is a file where a folder is needed'],
+    ['a folder below a file', 'notes.txt/shop', 'there is a file where a folder is needed'],
+    ['a name that is too long', 'x'.repeat(300), 'the name is too long'],
+  ])('%s', async (_title, dir, reason) => {
+    await writeFile(path.join(cwd, 'notes.txt'), 'mine');
+    const answer = await init(dir, '--json');
+    expect(answer).toMatchObject({ exitCode: 2 });
+    expect(document(answer)).toMatchObject({
+      error: {
+        type: 'Configuration',
+        message: `no project can be written to ${cwd}/${dir}: ${reason}`,
+        next: 'name another folder: waybill init DIR',
+      },
+    });
+    expect(await everything()).toEqual(['notes.txt']);
+  });
+
+  test('a folder where only some files can be written, and takes those back', async () => {
+    await mkdir(path.join(cwd, 'shop/loads'), { recursive: true });
+    await symlink('/nowhere', path.join(cwd, 'shop/loads/services')); // no folder can be made of that
+    const before = await everything();
+    const answer = await init('shop');
+    expect(answer.exitCode).toBe(2);
+    expect(answer.stderr).toContain(`where: ${cwd}/shop/loads/services`);
+    expect(await everything()).toEqual(before);
+  });
+});
