@@ -1,11 +1,11 @@
 import { fence } from '../control/fence.ts';
 import { firstFailure } from '../control/chunks.ts';
 import { sql } from '../database/sql.ts';
-import type { BatchReference, BatchState } from '../workflows/messages.ts';
+import type { BatchState, OwnedBatch } from '../workflows/messages.ts';
 import type { Engine } from './engine.ts';
 import { toFailure } from './failures.ts';
 
-export interface FenceRequest extends BatchReference {
+export interface FenceRequest extends OwnedBatch {
   to: 'rolling_back' | 'held';
   /** `cancelled`, `timeout`, `forced`, `interrupted`, `check`, `database`, … : what `batch.error_class` says. */
   errorClass: string;
@@ -24,6 +24,7 @@ export const fenceBatch =
       const state = await fence(database, request.batchId, request.to, {
         errorClass: request.errorClass,
         error,
+        firstRunId: request.firstRunId,
         requestedBy: request.requestedBy,
         reason: request.errorClass,
       });

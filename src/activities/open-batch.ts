@@ -5,7 +5,7 @@ import { renameHistory } from '../control/rename.ts';
 import type { Database } from '../database/dialect.ts';
 import { isUnfinished } from '../control/states.ts';
 import { nearest } from '../sql/names.ts';
-import { FAILURE, type BatchReference, type ParameterValue } from '../workflows/messages.ts';
+import { FAILURE, type BatchReference, type OwnedBatch, type ParameterValue } from '../workflows/messages.ts';
 import type { Engine } from './engine.ts';
 import { permanent, refused, toFailure } from './failures.ts';
 import { findWork } from './find-work.ts';
@@ -35,7 +35,7 @@ export type OpenOutcome =
   /** An acquisition whose landing table a core load wants first. */
   | { kind: 'wait'; batch: BatchReference; load: string }
   /** An unfinished batch whose workflow is gone: fence it, roll it back, ask again. */
-  | { kind: 'redo'; batch: BatchReference; why: string; errorClass: string }
+  | { kind: 'redo'; batch: OwnedBatch; why: string; errorClass: string }
   /** A published batch with its snapshot or `after` steps left: finish it, ask again. */
   | { kind: 'finish'; batch: BatchReference; after: boolean };
 

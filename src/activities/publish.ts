@@ -3,7 +3,7 @@ import { changeStateIn, FencedError } from '../control/gate.ts';
 import { raw, sql } from '../database/sql.ts';
 import type { Database, Session } from '../database/dialect.ts';
 import { processingName } from '../sql/processing-name.ts';
-import { FAILURE, type BatchReference } from '../workflows/messages.ts';
+import { FAILURE, type OwnedBatch } from '../workflows/messages.ts';
 import type { Engine } from './engine.ts';
 import { permanent, toFailure } from './failures.ts';
 
@@ -19,13 +19,14 @@ export interface Published {
  */
 export const publish =
   (engine: Engine) =>
-  async (at: BatchReference): Promise<Published> => {
+  async (at: OwnedBatch): Promise<Published> => {
     const database = engine.databases.get(at.connection);
     try {
       const batch = await getBatch(database, at.batchId);
       const uncut = await countUncut(database, batch); // the snapshot stands still, so this can be done outside the gate
       const state = await database.transaction((session) =>
         changeStateIn(session, database, at.batchId, 'published', {
+          firstRunId: at.firstRunId,
           prove: async () => {
             await proveProducers(session, database, batch);
             await lockOutputs(session, database, batch);

@@ -4,14 +4,14 @@ import { changeStateIn } from '../control/gate.ts';
 import { releaseLanes } from '../control/lanes.ts';
 import type { Database } from '../database/dialect.ts';
 import { sql } from '../database/sql.ts';
-import { FAILURE, type BatchReference } from '../workflows/messages.ts';
+import { FAILURE, type OwnedBatch } from '../workflows/messages.ts';
 import type { Engine } from './engine.ts';
 import { permanent, refused } from './failures.ts';
 import type { OpenRequest } from './open-batch.ts';
 import { workflowLiveness } from './workflow-liveness.ts';
 
 export type UnfinishedDecision =
-  { kind: 'redo'; batch: BatchReference; why: string; errorClass: string } | { kind: 'resumed'; batch: Batch };
+  { kind: 'redo'; batch: OwnedBatch; why: string; errorClass: string } | { kind: 'resumed'; batch: Batch };
 
 /** What a start does about the load's unfinished batch: DESIGN §3, "Restart rules", row by row. */
 export async function decideUnfinished(
@@ -22,7 +22,7 @@ export async function decideUnfinished(
 ): Promise<UnfinishedDecision> {
   const redo = (why: string, errorClass: string): UnfinishedDecision => ({
     kind: 'redo',
-    batch: { connection: database.connection, batchId: batch.batchId },
+    batch: { connection: database.connection, batchId: batch.batchId, firstRunId: batch.firstRunId },
     why,
     errorClass,
   });
@@ -87,6 +87,7 @@ async function resume(database: Database, batch: Batch, request: OpenRequest): P
     const state = await changeStateIn(session, database, batch.batchId, 'running', {
       requestedBy: request.requestedBy,
       reason: 'resumed',
+      firstRunId: batch.firstRunId,
     });
     if (state !== 'running') return;
     const runtimeMs = batch.definition.maxRuntimeMs;

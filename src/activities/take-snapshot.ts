@@ -7,7 +7,7 @@ import { readSnapshots, recordSnapshot, recordSnapshotLineage } from '../control
 import { describeHolder } from '../database/describe-holder.ts';
 import type { Database, Holder, LockResult, Session } from '../database/dialect.ts';
 import { processingName } from '../sql/processing-name.ts';
-import type { BatchReference } from '../workflows/messages.ts';
+import type { BatchReference, OwnedBatch } from '../workflows/messages.ts';
 import type { Engine } from './engine.ts';
 import { refused, toFailure } from './failures.ts';
 import { report } from './heartbeat.ts';
@@ -17,7 +17,7 @@ import { workflowLiveness } from './workflow-liveness.ts';
 export type SnapshotOutcome =
   | { kind: 'taken'; tables: string[] }
   /** Acquisitions that are still at it; `dead`: their workflow is gone, roll them back. */
-  | { kind: 'waiting'; on: { batch: BatchReference; load: string; dead: boolean }[] };
+  | { kind: 'waiting'; on: { batch: OwnedBatch; load: string; dead: boolean }[] };
 
 /**
  * How long one table's lock is waited for: longer than PostgreSQL's deadlock_timeout of a second, or autovacuum never
@@ -55,7 +55,8 @@ export const takeSnapshot =
             const liveness = await workflowLiveness(engine.client, writer.workflowId, writer.firstRunId);
             // One that Temporal does not know may run elsewhere, until its time is over.
             const dead = liveness === 'closed' || (liveness === 'unknown' && writer.deadlineAt.getTime() < Date.now());
-            return { batch: { connection: at.connection, batchId: writer.batchId }, load: writer.load, dead };
+            const { batchId, firstRunId, load } = writer;
+            return { batch: { connection: at.connection, batchId, firstRunId }, load, dead };
           }),
         );
         return { kind: 'waiting', on };
@@ -120,9 +121,9 @@ async function swapOnce(
   if (writers.length > 0) {
     return {
       kind: 'waiting',
-      on: writers.map((writer) => ({
-        batch: { connection: database.connection, batchId: writer.batchId },
-        load: writer.load,
+      on: writers.map(({ batchId, firstRunId, load }) => ({
+        batch: { connection: database.connection, batchId, firstRunId },
+        load,
         dead: false,
       })),
     };

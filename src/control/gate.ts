@@ -50,15 +50,25 @@ export async function passGate<T>(
 export interface StateChange {
   /** Alone in the gate, before the state changes; may throw to leave it as it is. */
   prove?: (session: Session) => Promise<void>;
+  /** The batch must belong to this chain of runs still; undefined: to whichever. */
+  firstRunId?: string | null | undefined;
   errorClass?: string | undefined;
   error?: string | undefined;
   reason?: string | undefined;
   requestedBy?: string | undefined;
 }
 
+/** The first run of the workflow that the batch belongs to. */
+async function ownerOf(session: Session, database: Database, batchId: string): Promise<string | null | undefined> {
+  const { rows } = await session.query<{ first_run_id: string | null }>(
+    sql`select first_run_id from ${database.ledger('batch')} where batch_id = ${batchId}`,
+  );
+  return rows[0]?.first_run_id;
+}
+
 /**
  * Compare-and-set of a batch's state, alone in the gate. Returns the state that the batch has afterwards: `to` if the
- * change was made (or had been made), else whatever it was.
+ * change was made (or had been made), else whatever it was. Throws `FencedError` where it is another workflow's by now.
  */
 export async function changeState(
   database: Database,
@@ -80,6 +90,9 @@ export async function changeStateIn(
   const state = (await database.dialect.enterGate(session, database, batchId, 'exclusive')) as BatchState | undefined;
   if (state === undefined) throw new FencedError(batchId, state, [to]);
   if (!statesBefore(to).includes(state)) return state;
+  if (change.firstRunId !== undefined && (await ownerOf(session, database, batchId)) !== change.firstRunId) {
+    throw new FencedError(batchId, state, [to]);
+  }
   await change.prove?.(session);
   const finished = ['published', 'failed', 'cancelled', 'retracted'].includes(to);
   await session.query(sql`

@@ -1,4 +1,4 @@
-import { allHandlersFinished, CancelledFailure, condition, isCancellation } from '@temporalio/workflow';
+import { allHandlersFinished, CancelledFailure, condition, isCancellation, workflowInfo } from '@temporalio/workflow';
 import type { OpenedBatch } from '../activities/opened-batch.ts';
 import { activities } from './activity-proxies.ts';
 import { conclude } from './conclude.ts';
@@ -20,6 +20,7 @@ export async function breakOff(
   warnings: string[],
 ): Promise<LoadResult | 'forced'> {
   const at = { connection: batch.connection, batchId: batch.batchId };
+  const ours = { ...at, firstRunId: workflowInfo().firstExecutionRunId };
   const { interruption } = steering;
   const cause = causeOf(batch, error, steering);
   progress.failed(cause.error);
@@ -28,7 +29,7 @@ export async function breakOff(
   let state: BatchState;
   try {
     ({ state } = await activities(cause.error.message).fenceBatch({
-      ...at,
+      ...ours,
       to: hold ? 'held' : 'rolling_back',
       errorClass: cause.errorClass,
       error: cause.error.message,
@@ -50,7 +51,7 @@ export async function breakOff(
   if (state === 'published') {
     // A cancel that queued behind a publish changes nothing.
     delete progress.view.error;
-    return conclude(batch, await activities('was it published?').publish(at), input, progress, warnings);
+    return conclude(batch, await activities('was it published?').publish(ours), input, progress, warnings);
   }
   if (interruption?.kind === 'force') return 'forced';
   progress.phase(hold ? 'held' : 'rolled back');

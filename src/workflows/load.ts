@@ -113,7 +113,11 @@ async function runBatch(
       watchDeadline(batch, steering);
       await work(batch, progress, steering, warnings, input.continued !== undefined);
       progress.phase('publishing');
-      return activities(`batch ${batch.batchId}`).publish({ connection: batch.connection, batchId: batch.batchId });
+      return activities(`batch ${batch.batchId}`).publish({
+        connection: batch.connection,
+        batchId: batch.batchId,
+        firstRunId: workflowInfo().firstExecutionRunId,
+      });
     });
   } catch (error) {
     if (error instanceof HistoryFull && !CancellationScope.current().consideredCancelled) {

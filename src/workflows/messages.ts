@@ -46,6 +46,14 @@ export interface BatchReference {
   batchId: string;
 }
 
+/**
+ * A batch of this workflow, by the first run of its chain. A held batch that is resumed stays the same batch and becomes
+ * another workflow's: what is late of the workflow before must leave it alone.
+ */
+export interface OwnedBatch extends BatchReference {
+  firstRunId: string | null;
+}
+
 export type BatchState =
   'running' | 'checking' | 'held' | 'published' | 'rolling_back' | 'failed' | 'cancelled' | 'retracting' | 'retracted';
 

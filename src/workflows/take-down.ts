@@ -1,14 +1,9 @@
 import { activities } from './activity-proxies.ts';
 import { failureOf, summarize } from './error-summary.ts';
-import type { BatchReference, LoadInput } from './messages.ts';
+import type { LoadInput, OwnedBatch } from './messages.ts';
 
 /** Fence, then roll back. For batches whose own workflow is gone. */
-export async function takeDown(
-  batch: BatchReference,
-  errorClass: string,
-  why: string,
-  input: LoadInput,
-): Promise<void> {
+export async function takeDown(batch: OwnedBatch, errorClass: string, why: string, input: LoadInput): Promise<void> {
   try {
     const { state } = await activities(`batch ${batch.batchId}: ${why}`).fenceBatch({
       ...batch,
@@ -18,7 +13,10 @@ export async function takeDown(
       requestedBy: input.requestedBy,
     });
     if (state === 'rolling_back') {
-      await activities(`batch ${batch.batchId}: ${why}`).rollBack(batch);
+      await activities(`batch ${batch.batchId}: ${why}`).rollBack({
+        connection: batch.connection,
+        batchId: batch.batchId,
+      });
     }
   } catch (error) {
     throw failureOf(summarize(error));

@@ -4,9 +4,9 @@
  * none can be forgotten.
  *
  * WAYBILL_RECORD_TO=FILE writes down each statement; WAYBILL_CRASH_AT=POINT sends SIGKILL to the process at that point,
- * WAYBILL_STOP_AT=POINT sends SIGSTOP (it goes on with SIGCONT).
+ * WAYBILL_STOP_AT=POINT says `stopped` on standard output and sends SIGSTOP (it goes on with SIGCONT).
  */
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, writeSync } from 'node:fs';
 import { Context } from '@temporalio/activity';
 import pg from 'pg';
 
@@ -53,7 +53,10 @@ export function watchStatements(env: NodeJS.ProcessEnv = process.env): void {
   const counts = new Map<string, number>();
   const reach = (point: Point): void => {
     if (pointName(point) === crashAt) process.kill(process.pid, 'SIGKILL');
-    if (pointName(point) === stopAt) process.kill(process.pid, 'SIGSTOP');
+    if (pointName(point) === stopAt) {
+      writeSync(1, 'stopped\n');
+      process.kill(process.pid, 'SIGSTOP');
+    }
   };
   const query = Reflect.get(pg.Client.prototype, 'query') as (this: pg.Client, ...given: unknown[]) => unknown;
   pg.Client.prototype.query = function watched(this: pg.Client, ...given: unknown[]): unknown {

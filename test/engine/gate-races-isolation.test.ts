@@ -13,7 +13,7 @@ import { until } from './world.ts';
 
 vi.setConfig({ testTimeout: 180_000 });
 
-const BATCH = { connection: 'warehouse', batchId: '1' };
+const BATCH = { connection: 'warehouse', batchId: '1', firstRunId: OPEN_ORDER.firstRunId };
 const STAGE = { ...BATCH, stage: 1 };
 
 const WAITING = `select count(*) from pg_locks l join pg_database d on d.oid = l.database

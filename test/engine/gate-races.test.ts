@@ -12,7 +12,7 @@ import { ended, until } from './world.ts';
 
 vi.setConfig({ testTimeout: 180_000 });
 
-const BATCH = { connection: 'warehouse', batchId: '1' };
+const BATCH = { connection: 'warehouse', batchId: '1', firstRunId: OPEN_ORDER.firstRunId };
 const LANE = { ...BATCH, stage: 1, lane: 1, sliceMs: 60_000 };
 const FENCE = { to: 'rolling_back', errorClass: 'cancelled', error: 'the test', requestedBy: undefined } as const;
 
@@ -72,7 +72,8 @@ describe.each(servers)('a cancel that races with publish on $name', (server) => 
     await asActivity(activities.runChecks, BATCH);
     const seen = { published: 0, cancelled: 0 };
     for (let round = 1; round <= 200; round += 1) {
-      const batch = { ...BATCH, batchId: String(round) };
+      const firstRunId = round === 1 ? BATCH.firstRunId : `run ${round}`;
+      const batch = { ...BATCH, batchId: String(round), firstRunId };
       if (round > 1) await world.warehouse.query(copyOfBatch(round));
       const [published, fenced] = await Promise.allSettled([
         sleep(Math.random() * 25).then(() => activities.publish(batch)),

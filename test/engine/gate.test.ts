@@ -9,7 +9,7 @@ import { until } from './world.ts';
 
 vi.setConfig({ testTimeout: 180_000 });
 
-const BATCH = { connection: 'warehouse', batchId: '1' };
+const BATCH = { connection: 'warehouse', batchId: '1', firstRunId: OPEN_ORDER.firstRunId };
 const LANE = { ...BATCH, stage: 1, lane: 1, sliceMs: 60_000 };
 
 /** A batch whose chunks are planned and not done. */
@@ -99,6 +99,20 @@ describe.each(servers)('the gate of a batch on $name', (server) => {
     expect(await activities.publish(BATCH)).toMatchObject({ rowsWritten: 500 }); // a second attempt
     await expectWhole(world);
     expect(await world.states('core.order')).toEqual(['published']);
+  });
+
+  test('that another workflow has resumed is shut to what is late of the one before', async () => {
+    world = await World.create(server, ORDERS(500, { byKey: true }));
+    const activities = await planned(world);
+    await asActivity(activities.runLane, LANE);
+    await asActivity(activities.runChecks, BATCH);
+    await world.warehouse.query(`update waybill.batch set first_run_id = 'the run that resumed it'`);
+    await expect(activities.publish(BATCH)).rejects.toMatchObject({ type: 'Fenced' });
+    await expect(fence(activities)).rejects.toMatchObject({ type: 'Fenced' });
+    expect(await world.states('core.order')).toEqual(['checking']);
+    const now = { ...BATCH, firstRunId: 'the run that resumed it' };
+    expect(await activities.publish(now)).toMatchObject({ rowsWritten: 500 });
+    await expectWhole(world);
   });
 
   test('keeps its rows for itself: a second roll back of the same batch, as late as it may be, takes nothing from the next', async () => {

@@ -116,9 +116,13 @@ export async function holdAt(world: World, moment: MomentName | undefined): Prom
 const SLEEPERS = `pg_stat_activity where wait_event = 'PgSleep' and datname = current_database()
   and application_name like 'waybill%'`;
 
+/** How many of our connections sleep. */
+export const asleep = async (world: World): Promise<number> =>
+  Number(await world.value(`select count(*) from ${SLEEPERS}`));
+
 /** Waits until it is asleep there; what the moment is before has not happened for anybody else. */
 export async function asleepAt(world: World, moment: MomentName): Promise<void> {
-  await until(async () => (await world.value(`select count(*) from ${SLEEPERS}`)) !== '0', 90);
+  await until(async () => (await asleep(world)) > 0, 90);
   if (await isBefore(world, moment)) return;
   throw new Error(`something sleeps, but not before ${moment}`);
 }

@@ -1,0 +1,201 @@
+/**
+ * A worker freezes just before what an activity is there for. Others finish its work, and the next batch is under way when it
+ * wakes up and goes on as if nothing had happened: it does no harm.
+ */
+import type { ChildProcess } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { servers, type TestServer } from '../servers.ts';
+import { BREAKABLE, exists, mend } from './breakable-orders.ts';
+import { asleep, endSleepers } from './moments.ts';
+import { expectWhole } from './orders.ts';
+import { ended, until, World, type Ended } from './world.ts';
+
+/** Each chunk sleeps before it touches the snapshot: a drop finds nobody in its way. */
+const SQL = `
+  select pg_sleep(pause) from core.settings;
+  insert into core.orders (id, customer, amount, batch_id)
+  select o.id, o.customer, o.amount * 2 / (case when o.id = (select broken from core.settings) then 0 else 1 end), :batch_id
+  from {{ acq.orders }} o`;
+
+const BEGIN = 'begin isolation level read committed read write';
+const ORDER = 'core.order';
+
+interface Zombie {
+  title: string;
+  /** Where it stops, as in crash/points.ts. */
+  at: `before ${string} | ${string} | ${string} #${number}`;
+  /** The batch fails at its third chunk. */
+  breaks?: boolean;
+  yaml?: string;
+  /** A person cancels it while the worker is frozen. */
+  cancelled?: boolean;
+  /** What the other worker makes of the batch. */
+  end: Partial<Ended>;
+  /** The next batch, or the same one resumed, is at a chunk of its own when the zombie wakes up. */
+  next?: { resume: boolean };
+  states: string[];
+}
+
+const FAILED = { end: { ok: false, type: 'Database' }, states: ['failed', 'published'] };
+const CANCELLED = { cancelled: true, end: { ok: false, type: 'Canceled' }, states: ['cancelled', 'published'] };
+
+const ZOMBIES: Zombie[] = [
+  {
+    title: 'a drop, before it looks at the catalog',
+    at: `before dropSnapshot | waybill N drop of the snapshot | ${BEGIN} #2`,
+    end: { ok: true },
+    states: ['published', 'published'],
+  },
+  {
+    title: 'a drop that has looked at the catalog',
+    at: 'before dropSnapshot | waybill N drop of the snapshot | savepoint waybill_lock_tables #1',
+    end: { ok: true },
+    states: ['published', 'published'],
+  },
+  {
+    title: 'a publish, of a batch that is cancelled meanwhile',
+    at: `before publish | waybill control | ${BEGIN} #1`,
+    ...CANCELLED,
+  },
+  { title: 'a fence', at: `before fenceBatch | waybill N fence | ${BEGIN} #1`, breaks: true, ...FAILED },
+  {
+    title: 'a fence that is to hold a batch, which is resumed meanwhile',
+    at: `before fenceBatch | waybill N fence | ${BEGIN} #1`,
+    breaks: true,
+    yaml: 'on_failure: hold',
+    end: { ok: false, type: 'Database' },
+    next: { resume: true },
+    states: ['published'],
+  },
+  {
+    title: 'a roll back, before it deletes',
+    at: `before rollBack | waybill control | ${BEGIN} #1`,
+    breaks: true,
+    ...FAILED,
+  },
+  {
+    title: 'a roll back, before it ends the batch',
+    at: `before rollBack | waybill control | ${BEGIN} #2`,
+    breaks: true,
+    ...FAILED,
+  },
+];
+
+const SNAPSHOT: Zombie = {
+  title: 'a snapshot, of a batch that is cancelled meanwhile',
+  at: `before takeSnapshot | waybill N snapshot | ${BEGIN} #1`,
+  ...CANCELLED,
+  states: ['cancelled', 'published', 'published'],
+};
+
+for (const server of servers) {
+  // Side by side: most of the time a test waits for the frozen worker's heartbeat to be missed.
+  describe.concurrent(`a worker of ${server.name} that sleeps at`, { timeout: 240_000 }, () => {
+    test.for(ZOMBIES.map((zombie) => [zombie.title, zombie] as const))('%s', ([, zombie]) =>
+      inWorld(server, zombie, async (world, frozen) => {
+        if (zombie.breaks) await mend(world);
+        if (zombie.end.ok) await landMore(world);
+        await world.warehouse.query('update core.settings set pause = 100');
+        const next = world.start({ load: ORDER, ...zombie.next });
+        await until(async () => (await asleep(world)) > 0, 90);
+        const before = await standing(world);
+        await frozen.wake();
+        expect(await standing(world)).toEqual(before);
+        await mend(world);
+        await endSleepers(world);
+        expect(await ended(await next)).toMatchObject({ ok: true });
+      }),
+    );
+
+    test(SNAPSHOT.title, () =>
+      inWorld(server, SNAPSHOT, async (world, frozen) => {
+        expect(await world.run(ORDER)).toMatchObject({ ok: true });
+        await landMore(world);
+        await frozen.wake();
+        expect(await exists(world, 'acq.orders_processing')).toBe(false);
+        expect(await world.value('select count(*) from acq.orders')).toBe('500');
+        expect(await world.run(ORDER)).toMatchObject({ ok: true });
+      }),
+    );
+  });
+}
+
+/** Freezes the worker at its point and has another one bring the batch to its end; then `meanwhile`, and all is as it should be. */
+async function inWorld(
+  server: TestServer,
+  zombie: Zombie,
+  meanwhile: (world: World, frozen: Frozen) => Promise<void>,
+): Promise<void> {
+  const { breaks = false, yaml = '' } = zombie;
+  const world = await World.create(server, BREAKABLE(500, { broken: breaks ? 250 : 0, lanes: 1, yaml, sql: SQL }));
+  const directory = await mkdtemp(join(tmpdir(), 'waybill-zombie-'));
+  try {
+    const handle = await world.start(ORDER);
+    const frozen = await freeze(world, zombie.at, join(directory, 'statements'));
+    if (zombie.cancelled) await handle.cancel();
+    await world.worker();
+    expect(await ended(handle)).toMatchObject(zombie.end);
+    await meanwhile(world, frozen);
+    await expectWhole(world);
+    expect(await world.states(ORDER)).toEqual(zombie.states);
+    expect(await exists(world, 'acq.orders_processing')).toBe(false);
+  } finally {
+    await world.close();
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+interface Frozen {
+  /** It goes on; resolves when it has ended the transaction before which, or in which, it slept. */
+  wake(): Promise<void>;
+}
+
+async function freeze(world: World, point: Zombie['at'], recording: string): Promise<Frozen> {
+  const child = world.spawnWorker({ WAYBILL_STOP_AT: point, WAYBILL_RECORD_TO: recording });
+  await new Promise<void>((resolve, reject) => {
+    child.stdout.on('data', (said: Buffer) => said.includes('stopped') && resolve());
+    child.on('exit', () => reject(new Error(`the worker ended before it came to: ${point}`)));
+  });
+  const said = await readFile(recording, 'utf8');
+  return { wake: () => wake(world, child, point.split(' ')[1]!, recording, said.length) };
+}
+
+async function wake(
+  world: World,
+  child: ChildProcess,
+  activity: string,
+  recording: string,
+  from: number,
+): Promise<void> {
+  child.kill('SIGCONT');
+  await until(async () => {
+    const since = (await readFile(recording, 'utf8')).slice(from).split('\n').slice(0, -1);
+    const statements = since.map((line) => JSON.parse(line) as { activity: string; text: string });
+    return statements.some((one) => one.activity === activity && /^(commit|rollback)/.test(one.text));
+  });
+  // It was sent: now until it is done. Whoever sleeps in a chunk goes on sleeping.
+  await until(
+    async () =>
+      (await world.value(`select count(*) from pg_stat_activity where datname = current_database() and xact_start is not null
+        and application_name like 'waybill%' and wait_event is distinct from 'PgSleep'`)) === '0',
+  );
+}
+
+/** 500 more orders. */
+async function landMore(world: World): Promise<void> {
+  await world.warehouse.query(`
+    insert into acq.orders select id + 500, customer, amount from kept.orders;
+    insert into kept.orders table acq.orders`);
+}
+
+/** What a zombie must leave alone: rows, the snapshot, and what the ledger says of batches and chunks. */
+async function standing(world: World): Promise<unknown> {
+  return world.rows(`
+    select (select json_agg(o order by id) from core.orders o) as rows,
+           to_regclass('acq.orders_processing')::oid as snapshot, (select count(*) from acq.orders_processing) as orders,
+           (select json_agg(b order by batch_id) from waybill.batch b) as batches,
+           (select json_agg(c order by batch_id, n) from waybill.chunk c) as chunks`);
+}
