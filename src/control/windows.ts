@@ -3,6 +3,7 @@ import type { AcquisitionSource, LoadDefinition } from '../config/definition.ts'
 import type { ColumnFacts, Database, Dialect, Session } from '../database/dialect.ts';
 import { raw, sql } from '../database/sql.ts';
 import { ConfigurationError } from '../errors.ts';
+import { refuseDoubtfulCursor } from './cursor-doubts.ts';
 import { cursorColumn, withSource, type Cursor } from './source.ts';
 
 /** `[from, to)` of the cursor as text; null: open. Without a cursor both are null: the whole table. */
@@ -27,7 +28,9 @@ export async function nextWindow(
   return withSource(database, load.name, async (session) => {
     if (cursor.column.nullable) await refuseNulls(session, dialect, load, source);
     const start = await readStart(session, database, load, source, cursor);
-    for (const { from, until } of await uncovered(target, load, cursor, start)) {
+    const gaps = await uncovered(target, load, cursor, start);
+    await refuseDoubtfulCursor(session, dialect, target, { load, source, cursor });
+    for (const { from, until } of gaps) {
       const limits = { lagMs: source.lagMs, until };
       const to = await dialect.windowEnd(session, source.table, cursor.column, cursor.kind, limits);
       if (to === null) return undefined;

@@ -169,6 +169,17 @@ export type ChunkMethod = 'once' | 'pages' | 'key';
 
 export type CursorKind = 'time' | 'number';
 
+/** What gives a column its numbers. */
+export interface Numbering {
+  /** As messages and ALTER say it: `sequence public.item_id_seq`. */
+  name: string;
+  /** Numbers that a session takes at a time, to use them later. */
+  cache: string;
+  step: string;
+  /** The last one that was given out; null: none yet, or the role may not know. */
+  last: string | null;
+}
+
 /** A transaction on a source server, known by a key that no later transaction gets. */
 export interface OpenTransaction extends Holder {
   key: string;
@@ -301,6 +312,10 @@ export interface Dialect {
     kind: CursorKind,
     limits: { lagMs: number; until: string | null },
   ): Promise<string | null>;
+  /** What numbers the rows of this table by this column; undefined: nothing that the server knows of. */
+  numberingOf(session: Session, table: string, column: ColumnFacts): Promise<Numbering | undefined>;
+  /** A replica, which does not see the transactions that are open on its primary. */
+  isStandby(session: Session): Promise<boolean>;
   /** Transactions that are open now and could still commit rows behind a window's end. */
   openTransactions(session: Session): Promise<OpenTransaction[]>;
   /** The condition of a window `[from, to)`, either end open when null. */

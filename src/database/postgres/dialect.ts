@@ -9,6 +9,7 @@ import { beginChunk, endConnection, endGateHolders, enterGate } from './gate.ts'
 import { lockOutput, migration, words } from './ledger.ts';
 import { narrowing } from './narrowing.ts';
 import { quoteName, quoteTable, quoteText } from './names.ts';
+import { isStandby, numberingOf } from './numbering.ts';
 import {
   adoptionRefusals,
   adoptSnapshot,
@@ -56,6 +57,8 @@ export const postgresDialect: Dialect = {
   cursorKind,
   cursorValue,
   windowEnd,
+  numberingOf,
+  isStandby,
   openTransactions,
   windowCondition,
   openCopyOut,

@@ -1,0 +1,115 @@
+/** What would let a cursor pass over rows without a word: refused before a window is set. */
+import type { AcquisitionSource, LoadDefinition } from '../config/definition.ts';
+import type { Database, Dialect, Session } from '../database/dialect.ts';
+import { raw, sql } from '../database/sql.ts';
+import { ConfigurationError, LoadFailedError } from '../errors.ts';
+import type { Cursor } from './source.ts';
+
+interface Doubt {
+  load: LoadDefinition;
+  source: AcquisitionSource;
+  cursor: Cursor;
+}
+
+/** Asks the source whether rows to come will lie where windows to come look for them. */
+export async function refuseDoubtfulCursor(
+  session: Session,
+  dialect: Dialect,
+  target: Database,
+  doubt: Doubt,
+): Promise<void> {
+  if (await dialect.isStandby(session)) refuseStandby(doubt);
+  if (doubt.cursor.kind === 'number') await refuseNumbering(session, dialect, target, doubt);
+  else await refuseClock(session, dialect, target, doubt);
+}
+
+/** Which transactions are open on its primary a standby does not know: only the lag stands between a window and late commits. */
+function refuseStandby({ load, source, cursor }: Doubt): void {
+  if (cursor.kind === 'time' && source.lagMs > 0) return;
+  const why = cursor.kind === 'time' ? 'and there is no lag' : 'and a cursor of numbers has no lag';
+  throw new ConfigurationError(
+    `${source.connection} is a standby: transactions that are open on its primary cannot be waited for, ${why}`,
+    {
+      where: load.file,
+      next:
+        'connect to the primary; or use a time column as cursor, with a lag longer than the longest transaction ' +
+        'and the delay of the standby together',
+    },
+  );
+}
+
+async function refuseNumbering(
+  session: Session,
+  dialect: Dialect,
+  target: Database,
+  { load, source, cursor }: Doubt,
+): Promise<void> {
+  const numbering = await dialect.numberingOf(session, source.table, cursor.column);
+  if (!numbering) return;
+  const { name, cache, step, last } = numbering;
+  const what = `${name}, which numbers ${source.table}.${cursor.column.name} on ${source.connection},`;
+  if (BigInt(cache) > 1n) {
+    throw new ConfigurationError(
+      `${what} has CACHE ${cache}: a session keeps numbers for later, and rows with them would come behind what was read`,
+      {
+        where: load.file,
+        next: `alter ${name} cache 1, and let the sessions that write end; or use a time column as cursor`,
+      },
+    );
+  }
+  if (BigInt(step) < 0n) {
+    throw new ConfigurationError(`${what} counts down: new rows would come behind what was read`, {
+      where: load.file,
+      next: 'use a column that grows as cursor',
+    });
+  }
+  if (last === null) return;
+  const next = String(BigInt(last) + BigInt(step));
+  const read = await readAlready(target, load, 'numeric', next);
+  if (!read) return;
+  throw new LoadFailedError(
+    `${what} gives out ${next} next, and batch ${read.batchId} has read everything up to ${read.upTo}: rows with the ` +
+      'numbers between would never be read (was the table emptied, and numbered anew?)',
+    {
+      where: load.file,
+      next:
+        `let it go on behind them (alter ${name} restart with ${read.upTo}), and give rows that have such numbers ` +
+        'already new ones; or begin anew under another load name',
+    },
+  );
+}
+
+/** The clock was set back, or the time zone of the role changed: rows of now would lie in a window that was read. */
+async function refuseClock(session: Session, dialect: Dialect, target: Database, doubt: Doubt): Promise<void> {
+  const { load, source, cursor } = doubt;
+  const now = { lagMs: 0, until: null };
+  const clock = await dialect.windowEnd(session, source.table, cursor.column, 'time', now);
+  const read = clock === null ? undefined : await readAlready(target, load, cursor.column.castType, clock);
+  if (!read) return;
+  throw new LoadFailedError(
+    `it is ${clock} on ${source.connection}, and batch ${read.batchId} has read everything up to ${read.upTo}: ` +
+      'the clock, or the time zone of the role, was set back, and rows that are written now would never be read',
+    {
+      where: load.file,
+      next:
+        `start again when it is later than ${read.upTo}; what was written meanwhile lies in a window that has been read. ` +
+        'A lag longer than such a step prevents this',
+    },
+  );
+}
+
+/** The published window that this value of the cursor lies in. */
+async function readAlready(
+  target: Database,
+  load: LoadDefinition,
+  cursorType: string,
+  value: string,
+): Promise<{ batchId: string; upTo: string } | undefined> {
+  const type = raw(cursorType);
+  const { rows } = await target.query<{ batch_id: string; window_to: string }>(sql`
+    select batch_id, window_to from ${target.ledger('batch')}
+    where load_name = ${load.name} and state = 'published' and window_to is not null
+      and coalesce(window_from::${type}, '-infinity') <= ${value}::${type} and window_to::${type} > ${value}::${type}
+    order by batch_id desc limit 1`);
+  return rows[0] && { batchId: rows[0].batch_id, upTo: rows[0].window_to };
+}

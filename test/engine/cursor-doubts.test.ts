@@ -1,0 +1,103 @@
+/** Sources by which a cursor would pass over rows without a word: refused, and the landing table is whole all the same. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { document, waybill } from '../cli/command-line.ts';
+import { servers } from '../servers.ts';
+import { COLUMNS, expectAcquired, ITEM, itemFile, ITEMS, PLAIN_SOURCE } from './items.ts';
+import { OwnServer } from './own-server.ts';
+import { until, World } from './world.ts';
+
+vi.setConfig({ testTimeout: 120_000 });
+
+describe.each(servers)('a cursor of numbers on $name', (server) => {
+  let world: World;
+  afterEach(() => world.close());
+
+  const refusal = async () => {
+    const refused = await world.run(ITEM);
+    return refused.ok ? { ok: true } : { message: refused.message, next: refused.next };
+  };
+
+  test('whose sequence hands numbers out before they are used, downwards or anew is refused, and says what to do', async () => {
+    world = await World.create(server, ITEMS({ source: PLAIN_SOURCE(100), columns: COLUMNS }));
+    await world.worker();
+    const who = 'sequence public.item_id_seq, which numbers public.item.id on source,';
+    await world.source.query('alter sequence item_id_seq cache 20');
+    const cached = {
+      message: `${who} has CACHE 20: a session keeps numbers for later, and rows with them would come behind what was read`,
+      next: 'alter sequence public.item_id_seq cache 1, and let the sessions that write end; or use a time column as cursor',
+    };
+    expect(await refusal()).toEqual(cached);
+    expect(document(await waybill(world, 'run', ITEM, '--json'))).toMatchObject({ error: cached });
+    const plan = await waybill(world, 'plan', ITEM);
+    expect(plan.stdout + plan.stderr).toContain('has CACHE 20');
+
+    await world.source.query('alter sequence item_id_seq cache 1 increment -1 minvalue -1000');
+    expect(await refusal()).toEqual({
+      message: `${who} counts down: new rows would come behind what was read`,
+      next: 'use a column that grows as cursor',
+    });
+    expect(await world.states(ITEM)).toEqual([]);
+
+    // An identity or a default, it is the same.
+    await world.source.query(`alter table item alter id drop identity; create sequence numbers start 101;
+      alter table item alter id set default nextval('numbers')`);
+    expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 100 } });
+    await world.source.query(`create table old as table item; truncate item; alter sequence numbers restart with 1;
+      insert into item (name) values ('anew'), ('anew')`);
+    expect(await refusal()).toEqual({
+      message:
+        'sequence public.numbers, which numbers public.item.id on source, gives out 3 next, and batch 1 has read ' +
+        'everything up to 101: rows with the numbers between would never be read (was the table emptied, and numbered anew?)',
+      next:
+        'let it go on behind them (alter sequence public.numbers restart with 101), and give rows that have such ' +
+        'numbers already new ones; or begin anew under another load name',
+    });
+    await world.source.query(`alter sequence public.numbers restart with 101; update item set id = nextval('numbers')`);
+    expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 2 } });
+    await world.source.query('insert into item table old');
+    await expectAcquired(world);
+  });
+});
+
+describe.each(servers)('a standby as a source, of $name', (server) => {
+  let world: World;
+  let own: OwnServer;
+  afterEach(async () => {
+    await world.close();
+    await own.remove();
+  });
+
+  test('is refused where nothing would protect against late commits, and read with a lag or without a cursor', async () => {
+    own = await OwnServer.create(server, { wal_level: 'replica' });
+    world = await World.create(server, ITEMS({ source: '', columns: COLUMNS }));
+    world.env['SOURCE_URL'] = own.url;
+    const source = await world.another('source');
+    await source.query(
+      `${PLAIN_SOURCE(50)} alter table item add at timestamptz not null default now() - interval '1 hour'`,
+    );
+    await world.warehouse.query('alter table acq.item add at timestamptz');
+    await source.query('checkpoint');
+    const { rows } = await source.query<{ directory: string }>(`select current_setting('data_directory') as directory`);
+    await own.stopAtOnce();
+    await writeFile(join(rows[0]!.directory, 'standby.signal'), '');
+    await own.start();
+    const standby = await until(() => world.another('source').catch(() => undefined));
+    expect((await standby.query('select pg_is_in_recovery() as yes')).rows).toEqual([{ yes: true }]);
+    await world.worker();
+
+    const next =
+      'connect to the primary; or use a time column as cursor, with a lag longer than the longest transaction ' +
+      'and the delay of the standby together';
+    const message = 'source is a standby: transactions that are open on its primary cannot be waited for, and ';
+    expect(await world.run(ITEM)).toMatchObject({ message: `${message}a cursor of numbers has no lag`, next });
+    await world.write('loads/acquisition/item.yaml', itemFile({ from: 'table: public.item, cursor: at, lag: 0s' }));
+    expect(await world.run(ITEM)).toMatchObject({ message: `${message}there is no lag`, next });
+    expect(await world.states(ITEM)).toEqual([]);
+    await world.write('loads/acquisition/item.yaml', itemFile({ from: 'table: public.item, cursor: at, lag: 1m' }));
+    expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 50 } });
+    await world.write('loads/acquisition/item.yaml', itemFile({ from: 'table: public.item' }));
+    expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 50 } });
+  });
+});
