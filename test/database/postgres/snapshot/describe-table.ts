@@ -25,8 +25,9 @@ const QUESTIONS: Record<string, string> = {
       ${GRANTS('attacl')} as grants
     from pg_attribute a left join pg_attrdef on adrelid = attrelid and adnum = attnum
     where attrelid = $1::oid and attnum > 0 and not attisdropped order by attnum`,
-  constraints: `select conname, contype, pg_get_constraintdef(oid) as definition, condeferrable, condeferred, convalidated, connoinherit,
-      conindid::regclass::text as index, ${COMMENT('pg_constraint', 'c.oid')} from pg_constraint c where conrelid = $1::oid order by conname`,
+  // A foreign key to a partitioned table has one to each partition, which the server names.
+  constraints: `select case when conparentid = 0 then conname end as conname, contype, pg_get_constraintdef(oid) as definition, condeferrable, condeferred, convalidated, connoinherit,
+      conindid::regclass::text as index, ${COMMENT('pg_constraint', 'c.oid')} from pg_constraint c where conrelid = $1::oid order by 1, 3`,
   indexes: `select c.relname, pg_get_indexdef(c.oid) as definition, c.reloptions, spc.spcname, indisunique, indisprimary, indisexclusion,
       indimmediate, indisclustered, indisvalid, indisreplident, c.relowner::regrole,
       (select json_agg(coalesce(attstattarget, -1) order by attnum) from pg_attribute where attrelid = c.oid) as targets, ${COMMENT('pg_class', 'c.oid')}
@@ -53,6 +54,7 @@ const QUESTIONS: Record<string, string> = {
     from pg_class v where v.oid in (${VIEWS}) order by 1`,
   dependents: `select distinct pg_describe_object(classid, objid, objsubid) as object, pg_describe_object(refclassid, refobjid, refobjsubid) as uses, deptype
     from pg_depend where refclassid = 'pg_class'::regclass and refobjid = $1::oid and deptype <> 'i'
+      and not (classid = 'pg_constraint'::regclass and (select conparentid <> 0 from pg_constraint where oid = objid))
       and not (classid = 'pg_trigger'::regclass and (select tgisinternal from pg_trigger where oid = objid)) order by 1, 2, 3`,
 };
 

@@ -152,6 +152,24 @@ export const PROPERTIES: Property[] = [
       comment on constraint fk1 on acq.flight is 'fk'`,
   },
   {
+    title: 'a foreign key to a partitioned table, which is one and not one to each partition',
+    setUp: `create table acq.part (n int primary key) partition by range (n); create table acq.part1 partition of acq.part for values from (0) to (10);
+      create table acq.part2 partition of acq.part default partition by list (n); create table acq.part3 partition of acq.part2 default; insert into acq.part values (1), (20);
+      alter table acq.flight add constraint to_part foreign key (id) references acq.part`,
+  },
+  {
+    title: 'a key and a foreign key over periods',
+    since: 18,
+    setUp: `create table acq.stay (r int4range, span daterange, constraint stayed primary key (r, span without overlaps)); alter table acq.flight add r int4range, add during daterange;
+      alter table acq.flight add constraint temporal unique (r, during without overlaps), add constraint within foreign key (r, period during) references acq.stay (r, period span)`,
+  },
+  {
+    title: 'a foreign key that is not enforced',
+    since: 18,
+    setUp: `create table acq.lax (n int primary key); alter table acq.flight add constraint lax foreign key (id) references acq.lax not enforced`,
+  },
+  { title: 'the right to maintain', since: 17, setUp: `grant maintain on acq.flight to snap_reader with grant option` },
+  {
     title: 'triggers in every state',
     setUp: `create function acq.trg() returns trigger language plpgsql as $$ begin return new; end $$;
       create trigger t1 before insert on acq.flight for each row when (new.id > 3) execute function acq.trg('a', 'b''c');
@@ -172,7 +190,7 @@ export const PROPERTIES: Property[] = [
     title: 'rules in every state',
     setUp: `create table acq.log (id int); create rule r1 as on delete to acq.flight where old.id > 3 do also insert into acq.log values (old.id);
       create rule r2 as on update to acq.flight do also insert into acq.log select new.id; create rule r3 as on delete to acq.flight where old.id = 77 do instead nothing;
-      alter table acq.flight disable rule r1, enable always rule r2; comment on rule r1 on acq.flight is 'rule'`,
+      create rule r4 as on insert to acq.flight do also insert into acq.log values (new.id); alter table acq.flight disable rule r1, enable always rule r2, enable replica rule r3; comment on rule r1 on acq.flight is 'rule'`,
   },
   { title: 'the owner', setUp: AS_OWNER },
   {
