@@ -2,6 +2,8 @@
  * The real MySQL and MariaDB of this run: `describeOn(await mysqlServers(), '… on $name', …)`. They start when the first
  * file asks. The server's name belongs into the title: the count at the end of a run goes by it.
  */
+import { randomBytes } from 'node:crypto';
+import { createConnection } from 'mysql2/promise';
 import { describe, inject, test } from 'vitest';
 import type { MysqlAnswer, MysqlTestServer } from './mysql-on-demand.ts';
 
@@ -16,4 +18,18 @@ export async function mysqlServers(): Promise<MysqlTestServer[]> {
 export function describeOn<T extends MysqlTestServer>(servers: T[], title: string, suite: (server: T) => void): void {
   if (servers.length === 0) test.skip(title.replace('$name', 'MySQL and MariaDB'));
   else describe.each(servers)(title, suite);
+}
+
+/** A new, empty database on the server, of a name that no other test has. Servers end with the run; nobody drops it. */
+export async function freshMysqlDatabase(server: MysqlTestServer): Promise<{ name: string; url: string }> {
+  const name = `t_${process.pid}_${randomBytes(5).toString('hex')}`;
+  const connection = await createConnection(server.url);
+  try {
+    await connection.query(`create database ${name}`);
+  } finally {
+    await connection.end();
+  }
+  const url = new URL(server.url);
+  url.pathname = `/${name}`;
+  return { name, url: url.href };
 }

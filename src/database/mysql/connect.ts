@@ -1,0 +1,120 @@
+/** How a connection to MySQL or MariaDB is opened, and what holds on it from its first statement on. */
+import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { createConnection, type Connection, type ConnectionOptions } from 'mysql2/promise';
+import type { ConnectionDefinition } from '../../config/definition.ts';
+import { ConfigurationError } from '../../errors.ts';
+import { factsOf, type ServerFacts } from './server-facts.ts';
+
+/** Server settings of one connection. */
+export type Settings = Record<string, string | number>;
+
+export interface Connected {
+  connection: Connection;
+  server: ServerFacts;
+}
+
+const STRICT = 'STRICT_TRANS_TABLES,STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION';
+
+/**
+ * Each server's own default, without what would change how text is read (the lexer knows one reading), strict for all
+ * tables. Never inherited: a server or an init_connect without strictness cuts values silently.
+ */
+const SQL_MODE: Record<ServerFacts['flavour'], string> = {
+  MySQL: `ONLY_FULL_GROUP_BY,NO_ZERO_IN_DATE,NO_ZERO_DATE,${STRICT}`,
+  MariaDB: STRICT,
+};
+
+/**
+ * A new connection with our settings on it. `known`: what an earlier connection found out about the server.
+ *
+ * @param purpose its program name, by which a DBA finds it in performance_schema.session_connect_attrs
+ */
+export async function connect(
+  options: ConnectionOptions,
+  purpose: string,
+  settings: Settings,
+  known?: ServerFacts,
+): Promise<Connected> {
+  const connection = await createConnection({ ...options, connectAttributes: { program_name: purpose } });
+  // The statement in flight rejects; idle connections fail at their next use.
+  connection.on('error', () => undefined);
+  try {
+    const server = known ?? (await factsOf(connection));
+    const all: Settings = {
+      sql_mode: SQL_MODE[server.flavour],
+      time_zone: '+00:00',
+      // For what runs outside a transaction; each BEGIN says it again.
+      [server.flavour === 'MySQL' ? 'transaction_isolation' : 'tx_isolation']: 'READ-COMMITTED',
+      autocommit: 1,
+      ...settings,
+    };
+    // mysql2 speaks utf8mb4 from the handshake on, in a collation of its own choice.
+    const list = Object.entries(all).map(([name, value]) => `session ${name} = ${connection.escape(value)}`);
+    await connection.query(`set names utf8mb4`);
+    await connection.query(`set ${list.join(', ')}`);
+    return { connection, server };
+  } catch (error) {
+    connection.destroy();
+    throw error;
+  }
+}
+
+/**
+ * The URL's host, user and database with our own ways to send and read values. Throws `ConfigurationError` for parameters in
+ * the URL: the driver would take any of its options from there, several statements in one text among them.
+ */
+export function connectionOptions(definition: ConnectionDefinition): ConnectionOptions {
+  const url = new URL(definition.url);
+  const where = `connection ${definition.name}`;
+  const parameter = [...url.searchParams.keys()][0];
+  if (parameter !== undefined) {
+    throw new ConfigurationError(`the URL of ${definition.name} has a parameter, ${parameter}: none is known there`, {
+      where,
+      next: 'Take it out; certificates stand under tls:, server settings under session_params: of a load.',
+    });
+  }
+  const host = url.hostname.replace(/^\[(.*)\]$/, '$1') || 'localhost';
+  if (definition.tls !== undefined && definition.tls !== false && isIP(host)) {
+    // mysql2 would compare the certificate with "localhost".
+    throw new ConfigurationError(`the URL of ${definition.name} gives an address: TLS checks the server's name`, {
+      where,
+      next: "Write the host's name, as it stands in the server's certificate.",
+    });
+  }
+  const database = decodeURIComponent(url.pathname.slice(1));
+  return {
+    host,
+    port: Number(url.port || 3306),
+    user: decodeURIComponent(url.username),
+    password: decodeURIComponent(url.password),
+    ...(database === '' ? {} : { database }),
+    connectTimeout: 10_000,
+    enableKeepAlive: true,
+    keepAliveInitialDelay: 10_000,
+    multipleStatements: false,
+    // A server can ask for any file of ours at any time: nothing is sent.
+    flags: ['-LOCAL_FILES', '-IGNORE_SPACE'],
+    supportBigNumbers: true,
+    bigNumberStrings: true,
+    jsonStrings: true,
+    timezone: 'Z',
+    // User statements are prepared once a lane; the server keeps few for all its connections.
+    maxPreparedStatements: 64,
+    ...tlsOptions(definition.tls),
+  };
+}
+
+function tlsOptions(tls: ConnectionDefinition['tls']): Pick<ConnectionOptions, 'ssl'> {
+  if (tls === undefined || tls === false) return {};
+  const files = tls === true ? {} : tls;
+  return {
+    ssl: {
+      rejectUnauthorized: true,
+      verifyIdentity: true,
+      ...(files.ca ? { ca: readFileSync(files.ca, 'utf8') } : {}),
+      ...(files.cert ? { cert: readFileSync(files.cert, 'utf8') } : {}),
+      ...(files.key ? { key: readFileSync(files.key, 'utf8') } : {}),
+    },
+  };
+}

@@ -1,0 +1,155 @@
+import type { ConnectionOptions } from 'mysql2/promise';
+import type { ConnectionDefinition } from '../../config/definition.ts';
+import { ConfigurationError } from '../../errors.ts';
+import type { Database, QueryResult, Session } from '../dialect.ts';
+import { Places } from '../places.ts';
+import { raw, type RawSql, type SqlStatement } from '../sql.ts';
+import { connect, connectionOptions, type Connected, type Settings } from './connect.ts';
+import { ControlConnections } from './control-connections.ts';
+import { connectionError } from './errors.ts';
+import { quoteName } from './names.ts';
+import type { ServerFacts } from './server-facts.ts';
+import { MysqlSession } from './session.ts';
+
+/** Connections kept open for our own statements: they work when lanes hold all others. */
+const CONTROL_CONNECTIONS = 2;
+
+/**
+ * For our own statements: a fence or a publish waits as long as it must. A fence that gives up its place in the queue may
+ * never get in (FACTS). The most that both servers take.
+ */
+const OURS: Settings = { innodb_lock_wait_timeout: 1_000_000, lock_wait_timeout: 31_536_000, wait_timeout: 28_800 };
+
+/** A lane that is asleep or gone keeps its chunk and the gate no longer than this; in a statement it is not idle. */
+const LANES: Settings = { wait_timeout: 60 };
+
+/** Opens nothing yet: the first statement does. */
+export class MysqlDatabase implements Omit<Database, 'dialect'> {
+  readonly connection: string;
+  readonly controlSchema: string;
+  readonly lanePlaces: number;
+  private readonly places: Places;
+  private readonly readingPlaces: Places;
+  private readonly control: ControlConnections;
+  private readonly options: ConnectionOptions;
+  private server: ServerFacts | undefined;
+
+  constructor(definition: ConnectionDefinition) {
+    this.connection = definition.name;
+    this.controlSchema = definition.controlSchema;
+    this.lanePlaces = Math.max(1, definition.maxConnections - CONTROL_CONNECTIONS);
+    this.places = new Places(this.lanePlaces);
+    this.readingPlaces = new Places(this.lanePlaces);
+    this.options = connectionOptions(definition);
+    this.control = new ControlConnections(CONTROL_CONNECTIONS, () => this.connect('waybill control', OURS));
+  }
+
+  ledger(table: string): RawSql {
+    return raw(`${quoteName(this.controlSchema)}.${quoteName(table)}`);
+  }
+
+  async query<Row>(statement: SqlStatement): Promise<QueryResult<Row>> {
+    const session = await this.control.take();
+    try {
+      return await session.query<Row>(statement);
+    } finally {
+      await session.close();
+    }
+  }
+
+  async transaction<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    const session = await this.control.take();
+    try {
+      await session.begin();
+      const value = await work(session);
+      await session.commit();
+      return value;
+    } catch (error) {
+      await session.rollback();
+      throw error;
+    } finally {
+      await session.close();
+    }
+  }
+
+  async openSession(
+    purpose: string,
+    options: { statementTimeoutMs?: number; reading?: boolean } = {},
+  ): Promise<MysqlSession> {
+    const places = options.reading ? this.readingPlaces : this.places;
+    await places.take();
+    try {
+      const limit = options.statementTimeoutMs && {
+        ms: Math.floor(options.statementTimeoutMs),
+        end: (connectionId: string) => this.endConnection(connectionId),
+      };
+      return sessionOn(await this.connect(purpose, LANES), () => places.give(), limit || undefined);
+    } catch (error) {
+      places.give();
+      throw error;
+    }
+  }
+
+  async openAside(purpose: string): Promise<MysqlSession> {
+    return sessionOn(await this.connect(purpose, OURS), () => undefined);
+  }
+
+  /** Ends one connection, and with it its transaction: KILL QUERY would keep both. No error if it has gone. */
+  async endConnection(connectionId: string): Promise<void> {
+    const session = await this.openAside('waybill end');
+    try {
+      await killConnection(session, connectionId);
+    } finally {
+      await session.close();
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.control.close();
+  }
+
+  /** What the server is, asked at the first connection. */
+  private async connect(purpose: string, settings: Settings): Promise<Connected> {
+    try {
+      const connected = await connect(this.options, purpose, settings, this.server);
+      this.server = connected.server;
+      return connected;
+    } catch (error) {
+      if (error instanceof ConfigurationError) {
+        throw new ConfigurationError(`cannot use connection ${this.connection}: ${error.message}`, {
+          where: `connection ${this.connection}`,
+          next: error.next,
+        });
+      }
+      throw connectionError(this.connection, error);
+    }
+  }
+}
+
+function sessionOn(
+  { connection, server }: Connected,
+  given: () => void,
+  limit?: ConstructorParameters<typeof MysqlSession>[3],
+): MysqlSession {
+  const release = async (broken: boolean): Promise<void> => {
+    given();
+    if (broken) connection.destroy();
+    else await connection.end().catch(() => undefined);
+  };
+  return new MysqlSession(connection, server, release, limit);
+}
+
+/** ER_NO_SUCH_THREAD. */
+const NO_SUCH_CONNECTION = 1094;
+
+/** KILL by an account that owns the connection needs no privilege. No error if it has gone. */
+export async function killConnection(session: Pick<MysqlSession, 'say'>, connectionId: string): Promise<boolean> {
+  if (!/^\d+$/.test(connectionId)) throw new Error(`not a connection: ${connectionId}`);
+  try {
+    await session.say(`kill connection ${connectionId}`);
+    return true;
+  } catch (error) {
+    if ((error as { errno?: number }).errno !== NO_SUCH_CONNECTION) throw error;
+    return false;
+  }
+}

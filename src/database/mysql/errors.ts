@@ -1,0 +1,170 @@
+import { UnreachableError } from '../../errors.ts';
+import { TransactionLostError, type ErrorFacts } from '../dialect.ts';
+
+interface ServerError extends Error {
+  /** A symbol of the server's (`ER_DUP_ENTRY`), of the driver's or of the network's. */
+  code?: string;
+  errno?: number;
+  sqlState?: string;
+}
+
+/** Numbers after which the same statement, or its whole transaction, may work (both servers' manuals, error reference). */
+const TRANSIENT = new Set([
+  1020, // record has changed since last read
+  1021, // disk full
+  1030, // storage engine: mostly no space
+  1037, // out of memory
+  1038,
+  1040, // too many connections
+  1041,
+  1114, // table or disk full
+  1203, // too many connections of this user
+  1205, // lock wait timeout: the statement is undone, its locks are kept
+  1206, // lock table full
+  1213, // deadlock: the whole transaction is undone
+  1226, // a user's limit an hour
+  1290, // read only: failed over, and this is still a replica
+  1317, // interrupted: by KILL, whose connection then goes, or KILL QUERY
+  1412, // table definition has changed
+  1614, // XA deadlock
+  1615, // to be prepared again
+  1637, // too many transactions
+  1836, // read only
+  1969, // MariaDB's max_statement_time
+  3024, // MySQL's max_execution_time
+  3572, // NOWAIT
+]);
+/** Numbers, and codes of driver and network, after which the connection is gone. */
+const CONNECTION = new Set<number | string>([
+  1053, // shutting down
+  1077,
+  1079,
+  1080,
+  1129, // host blocked for too many broken connections
+  1152,
+  1158,
+  1159,
+  1160,
+  1161,
+  1184,
+  1927, // killed (MariaDB)
+  2002,
+  2003,
+  2006, // gone away
+  2013, // lost during a query
+  2055,
+  3169, // killed (MySQL)
+  4031, // idle for longer than wait_timeout
+  'PROTOCOL_CONNECTION_LOST',
+  'PROTOCOL_SEQUENCE_TIMEOUT',
+  'PROTOCOL_PACKETS_OUT_OF_ORDER',
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+]);
+const BECAUSE = new Map<number, ErrorFacts['because']>([
+  [1049, 'missing'],
+  [1146, 'missing'],
+  [1044, 'forbidden'],
+  [1142, 'forbidden'],
+  [1143, 'forbidden'],
+  [1227, 'forbidden'],
+  [1370, 'forbidden'],
+]);
+const NO_SPACE = new Set([1021, 1030, 1114]);
+const NO_SPACE_WAIT_SECONDS = 30;
+
+/** Sorts an error of `mysql2`, or of the network under it. */
+export function classify(error: unknown): ErrorFacts {
+  const failure = (error instanceof Error ? error : new Error(String(error))) as ServerError;
+  const number = numberOf(failure);
+  const because = number === undefined ? undefined : BECAUSE.get(number);
+  return {
+    kind: kindOf(failure, number),
+    code: number === undefined ? failure.code : String(number),
+    ...(because && { because }),
+    message: number === undefined ? failure.message : `${failure.message} (error ${number})`,
+    safeMessage: safeMessage(failure, number),
+    retryAfterSeconds: number !== undefined && NO_SPACE.has(number) ? NO_SPACE_WAIT_SECONDS : 0,
+  };
+}
+
+/** The server's own number; errors of the network have one of the operating system, which is negative. */
+function numberOf({ errno }: ServerError): number | undefined {
+  return typeof errno === 'number' && errno >= 1000 ? errno : undefined;
+}
+
+function kindOf(failure: ServerError, number: number | undefined): ErrorFacts['kind'] {
+  if (failure instanceof UnreachableError) return 'connection';
+  if (failure instanceof TransactionLostError) return 'permanent';
+  if (number !== undefined) {
+    if (CONNECTION.has(number)) return 'connection';
+    return TRANSIENT.has(number) ? 'transient' : 'permanent';
+  }
+  if (failure.code !== undefined && CONNECTION.has(failure.code)) return 'connection';
+  // mysql2's own words for a lost connection carry no code.
+  return /closed state|connection lost|connection is closed|socket hang up|pool is closed/i.test(failure.message)
+    ? 'connection'
+    : 'permanent';
+}
+
+/** Permanent errors whose message names objects of the schema, and never a value of a row. */
+const WITHOUT_VALUES = new Set([
+  ...[1044, 1045, 1046, 1048, 1049, 1050, 1051, 1052, 1054, 1055, 1058, 1060, 1064, 1066, 1091, 1109, 1136, 1142, 1143],
+  ...[1146, 1149, 1222, 1227, 1235, 1241, 1264, 1265, 1295, 1305, 1364, 1365, 1370, 1406, 1451, 1452, 3819, 4025],
+]);
+/** What the commonest of the others are called; the rest go by their number. */
+const CALLED = new Map([
+  [1062, 'duplicate key'],
+  [1292, 'invalid value'],
+  [1366, 'invalid value'],
+  [1411, 'invalid date or time'],
+  [1416, 'invalid geometry'],
+  [1586, 'duplicate key'],
+  [1644, 'the SQL raised an exception of its own; its text stands in the ledger'],
+  [1690, 'number out of range'],
+  [3140, 'invalid JSON'],
+]);
+
+/** The message for Temporal's history and logs: names of objects are no secret, values of rows are. */
+function safeMessage(failure: ServerError, number: number | undefined): string {
+  if (number === undefined) return failure.message;
+  const suffix = ` (error ${number})`;
+  // A SIGNAL may come under any number, with any text; its own SQLSTATE is 45000 unless it takes another's name.
+  const open = TRANSIENT.has(number) || CONNECTION.has(number) || WITHOUT_VALUES.has(number);
+  if (open && failure.sqlState !== '45000') return `${failure.message}${suffix}`;
+  const called = CALLED.get(number) ?? 'an error whose text stands in the ledger';
+  // Only what the server itself put at the end: a value before it may look the same.
+  const about = /for (?:(key '[^']+')|(column (?:'[^']+'|`[^`]+`(?:\.`[^`]+`)*)) at row \d+)$/
+    .exec(failure.message)
+    ?.slice(1)
+    .find(Boolean);
+  return `${called}${about ? ` (${about})` : ''}${suffix}`;
+}
+
+/** A connection that could not be opened: which, why, and what to look at. Never holds the URL's password. */
+export function connectionError(connection: string, error: unknown): UnreachableError {
+  if (error instanceof UnreachableError) return error;
+  const failure = error as ServerError & { errors?: ServerError[] };
+  const first = failure.errors?.[0] ?? failure; // an AggregateError of all addresses of a host
+  const number = numberOf(first);
+  const why = first.message || first.code || 'no reason given';
+  const next =
+    number === 1045 || number === 1698
+      ? `check user and password in the URL of connection ${connection}`
+      : number === 1049 || number === 1044
+        ? `create the database and grant the user its rights, or correct its name in the URL of connection ${connection}`
+        : number === 1040 || number === 1203
+          ? `raise max_connections on the server, or lower max_connections of connection ${connection}`
+          : `check that the server runs and that the URL of connection ${connection} names its host and port`;
+  return new UnreachableError(`cannot connect to ${connection}: ${why}`, {
+    where: `connection ${connection}`,
+    next,
+    cause: error,
+  });
+}

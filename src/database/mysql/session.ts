@@ -1,0 +1,147 @@
+import type { Connection, FieldPacket, ResultSetHeader, RowDataPacket } from 'mysql2/promise';
+import type { Rendered } from '../../sql/render.ts';
+import { renderSql, type SqlStatement } from '../sql.ts';
+import { TransactionLostError, type BeginOptions, type QueryResult, type Session } from '../dialect.ts';
+import { quoteText } from './names.ts';
+import type { ServerFacts } from './server-facts.ts';
+
+/** SERVER_STATUS_IN_TRANS of the protocol's OK packet. */
+const IN_TRANSACTION = 1;
+/** The protocol's numbers of tinyint, smallint, int, bigint, mediumint. */
+const WHOLE = new Set<number | undefined>([1, 2, 3, 8, 9]);
+
+/**
+ * A `Session` over one `mysql2` connection. Whether a transaction is open is known from the server's own answers: every
+ * statement that changes anything ends with its flag. (Statements that answer with rows bear none, and end no transaction
+ * unless they fail.) So a deadlock, after which the server would commit each further statement by itself, is noticed before
+ * anything is committed.
+ */
+export class MysqlSession implements Session {
+  private closed = false;
+  private open = false;
+
+  constructor(
+    readonly connection: Connection,
+    readonly server: ServerFacts,
+    private readonly release: (broken: boolean) => Promise<void> | void,
+    /** How long a user's statement may take, and who ends the connection then: neither server limits statements that write. */
+    private readonly limit?: { ms: number; end: (connectionId: string) => Promise<void> },
+  ) {}
+
+  get connectionId(): string {
+    return String(this.connection.threadId);
+  }
+
+  async query<Row>(statement: SqlStatement): Promise<QueryResult<Row>> {
+    const { text, values } = renderSql(statement, () => '?');
+    const [result, fields] = await this.send({ sql: text, values, dateStrings: false, rowsAsArray: false });
+    if (!Array.isArray(result)) return { rows: [], rowCount: result.affectedRows };
+    const truths = truthsOf(fields);
+    for (const row of truths.length > 0 ? result : []) {
+      for (const name of truths) if (row[name] !== null) row[name] = Number(row[name]) !== 0;
+    }
+    return { rows: result as Row[], rowCount: result.length };
+  }
+
+  async run(statement: Pick<Rendered, 'text' | 'values'>): Promise<QueryResult<unknown[]>> {
+    const { limit } = this;
+    const timer = limit && setTimeout(() => void limit.end(this.connectionId).catch(() => undefined), limit.ms);
+    const [result] = await this.send({
+      sql: statement.text,
+      values: statement.values,
+      dateStrings: true,
+      rowsAsArray: true,
+    }).finally(() => clearTimeout(timer));
+    if (!this.open) throw new TransactionLostError('a statement ended the transaction that it ran in');
+    if (!Array.isArray(result)) return { rows: [], rowCount: result.affectedRows };
+    return { rows: result as unknown as unknown[][], rowCount: 0 };
+  }
+
+  async begin(options: BeginOptions = {}): Promise<void> {
+    await this.say('set transaction isolation level read committed');
+    for (const [name, value] of Object.entries(options.settings ?? {})) {
+      if (!/^\w+$/.test(name)) throw new Error(`not a server setting: ${name}`);
+      await this.say(`set session ${name} = ${/^-?\d+(\.\d+)?$/.test(value) ? value : quoteText(value)}`);
+    }
+    await this.say(`start transaction ${options.readOnly ? 'read only' : 'read write'}`);
+  }
+
+  async commit(): Promise<void> {
+    if (!this.open) throw new TransactionLostError('the server had ended the transaction before COMMIT');
+    await this.say('commit');
+    if (this.open) throw new TransactionLostError('the server is in a transaction after COMMIT');
+  }
+
+  async rollback(): Promise<void> {
+    if (this.closed) return;
+    try {
+      await this.say('rollback');
+    } catch {
+      this.destroy(); // the server rolls back what a lost connection leaves
+    }
+  }
+
+  async savepoint(): Promise<void> {
+    await this.say('savepoint user_statements');
+  }
+
+  async rollbackToSavepoint(): Promise<void> {
+    await this.say('rollback to savepoint user_statements');
+  }
+
+  async close(): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
+    await this.release(false);
+  }
+
+  destroy(): void {
+    if (this.closed) return;
+    this.closed = true;
+    void this.release(true);
+  }
+
+  /** A statement of ours without values: no round trip to prepare it. */
+  async say(text: string): Promise<void> {
+    await this.send({ sql: text, values: [], dateStrings: false, rowsAsArray: false });
+  }
+
+  private async send(options: {
+    sql: string;
+    values: readonly unknown[];
+    dateStrings: boolean;
+    rowsAsArray: boolean;
+  }): Promise<[ResultSetHeader | RowDataPacket[], FieldPacket[]]> {
+    const values = options.values.map(bound);
+    try {
+      // Bound by the server, never pasted into the text by the driver.
+      const answer =
+        values.length > 0
+          ? await this.connection.execute<ResultSetHeader | RowDataPacket[]>({ ...options, values })
+          : await this.connection.query<ResultSetHeader | RowDataPacket[]>({ ...options, values: undefined });
+      if (!Array.isArray(answer[0])) this.open = (answer[0].serverStatus & IN_TRANSACTION) !== 0;
+      return answer;
+    } catch (error) {
+      // A deadlock ends the transaction, a lost connection everything; a duplicate key does not. The next flag tells.
+      this.open = false;
+      throw error;
+    }
+  }
+}
+
+/** Everything travels as text, which the server converts exactly; the driver would send a number as a float. */
+function bound(value: unknown): string | Buffer | null {
+  if (value === null || value === undefined) return null;
+  if (typeof value === 'string' || Buffer.isBuffer(value)) return value;
+  if (typeof value === 'boolean') return value ? '1' : '0';
+  if (typeof value === 'number' || typeof value === 'bigint') return String(value);
+  if (value instanceof Date) return value.toISOString().slice(0, -1).replace('T', ' ');
+  throw new Error(`a ${typeof value} cannot be bound`);
+}
+
+/** Columns of one digit are truth values: `tinyint(1)`, comparisons, `exists`. There is no other type for them. */
+function truthsOf(fields: FieldPacket[]): string[] {
+  return fields
+    .filter(({ columnType, columnLength }) => columnLength === 1 && WHOLE.has(columnType))
+    .map(({ name }) => name);
+}

@@ -1,0 +1,145 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { TransactionLostError } from '../../../src/database/dialect.ts';
+import { MysqlDatabase } from '../../../src/database/mysql/database.ts';
+import { classify, connectionError } from '../../../src/database/mysql/errors.ts';
+import { sql } from '../../../src/database/sql.ts';
+import { UnreachableError } from '../../../src/errors.ts';
+import { describeOn, freshMysqlDatabase, mysqlServers } from '../../mysql-servers.ts';
+
+/** Stands in rows only: no message for Temporal's history may hold it. */
+const SECRET = 'mary@example.org';
+
+describeOn(await mysqlServers(), 'errors of $name', (server) => {
+  let database: MysqlDatabase;
+
+  beforeAll(async () => {
+    const { url } = await freshMysqlDatabase(server);
+    database = new MysqlDatabase({ name: 'w', url, scheme: 'mysql', maxConnections: 4, controlSchema: 'waybill' });
+    for (const text of [
+      'create table t (id int primary key, mail varchar(30) unique, n tinyint, d date, constraint positive check (n > 0))',
+      'create table child (id int primary key, t_id int, constraint to_t foreign key (t_id) references t (id))',
+      `insert into t values (1, '${SECRET}', 1, '2024-01-01')`,
+      'create function raised(what varchar(60)) returns int deterministic begin ' +
+        "signal sqlstate '45000' set message_text = what; return 1; end",
+    ]) {
+      await database.query({ strings: [text], values: [] });
+    }
+  });
+  afterAll(() => database.close());
+
+  async function failureOf(text: string): Promise<ReturnType<typeof classify>> {
+    const session = await database.openSession('waybill errors');
+    try {
+      await session.begin();
+      await session.run({ text, values: [] });
+      throw new Error(`no error: ${text}`);
+    } catch (error) {
+      return classify(error);
+    } finally {
+      await session.rollback();
+      await session.close();
+    }
+  }
+
+  test.each([
+    [`insert into t values (2, '${SECRET}', 1, null)`, '1062', /^duplicate key \(key '(t\.)?mail'\) \(error 1062\)$/],
+    [`insert into t values ('${SECRET}', 'a', 1, null)`, '1366', /^invalid value \(column .*id['`]\) \(error 1366\)$/],
+    [
+      `insert into t values ('for column ''${SECRET}'' at row 1', 'a', 1, null)`,
+      '1366',
+      /^invalid value \(column ('id'|`\w+`\.`t`\.`id`)\) \(error 1366\)$/,
+    ],
+    [`insert into t values (3, 'b', 1, '${SECRET}')`, '1292', /^invalid value \(column .*d['`]\) \(error 1292\)$/],
+    [`insert into t values (3, 'b', 300, null)`, '1264', /^Out of range value for column 'n' at row 1 \(error 1264\)$/],
+    [`insert into t values (3, repeat('${SECRET}', 5), 1, null)`, '1406', /^Data too long for column 'mail'/],
+    [`insert into child values (1, 99)`, '1452', /to_t/],
+    [`insert into t values (null, 'b', 1, null)`, '1048', /^Column 'id' cannot be null/],
+    [`select raised('${SECRET}')`, '1644', /^the SQL raised an exception of its own; its text stands in the ledger/],
+    ['select * fro t', '1064', /syntax/],
+    ['select nothing from t', '1054', /nothing/],
+  ])('are permanent, and say no value of a row: %s', async (text, code, safe) => {
+    const facts = await failureOf(text);
+    expect(facts).toMatchObject({ kind: 'permanent', code, retryAfterSeconds: 0 });
+    expect(facts.safeMessage).toMatch(safe);
+    expect(facts.safeMessage).not.toContain('mary');
+    expect(facts.message).toContain(`(error ${code})`);
+  });
+
+  test('name the check that a row breaks', async () => {
+    const facts = await failureOf(`insert into t values (4, '${SECRET}2', 0, null)`);
+    expect(facts).toMatchObject({ kind: 'permanent', code: server.flavour === 'MySQL' ? '3819' : '4025' });
+    expect(facts.safeMessage).toContain('positive');
+  });
+
+  test('say what is missing, and what is forbidden', async () => {
+    expect(await failureOf('select * from nowhere')).toMatchObject({ kind: 'permanent', because: 'missing' });
+    expect(await failureOf('select * from no_database.t')).toMatchObject({ kind: 'permanent', because: 'missing' });
+    const user = `u_${process.pid}`;
+    await database.query({ strings: [`create user ${user} identified by 'secret'`], values: [] });
+    const url = Object.assign(new URL(server.url), { username: user, password: 'secret', pathname: '/' });
+    const theirs = new MysqlDatabase({
+      ...{ name: 'w', url: url.href, scheme: 'mysql', maxConnections: 4, controlSchema: 'waybill' },
+    });
+    try {
+      for (const text of ['select * from mysql.db', 'create database not_theirs', 'set global max_connections = 99']) {
+        const error = await theirs.query({ strings: [text], values: [] }).catch((failure: unknown) => failure);
+        expect(classify(error), text).toMatchObject({ kind: 'permanent', because: 'forbidden' });
+      }
+    } finally {
+      await theirs.close();
+      await database.query({ strings: [`drop user ${user}`], values: [] });
+    }
+  });
+
+  test('are transient where another one holds the lock', async () => {
+    const [holder, waiter] = [await database.openSession('waybill a'), await database.openSession('waybill b')];
+    try {
+      await holder.begin();
+      await holder.query(sql`update t set n = 2 where id = 1`);
+      await waiter.begin({ settings: { innodb_lock_wait_timeout: '1' } });
+      const error = await waiter.query(sql`update t set n = 3 where id = 1`).catch((failure: unknown) => failure);
+      expect(classify(error)).toMatchObject({ kind: 'transient', code: '1205' });
+    } finally {
+      for (const session of [holder, waiter]) {
+        await session.rollback();
+        await session.close();
+      }
+    }
+  });
+});
+
+describe('errors that no server sends at will', () => {
+  const withNumber = (errno: number, message = 'Too bad') => Object.assign(new Error(message), { errno });
+
+  test.each([
+    [1021, 'transient', 30],
+    [1030, 'transient', 30],
+    [1114, 'transient', 30],
+    [1040, 'transient', 0],
+    [1053, 'connection', 0],
+    [2006, 'connection', 0],
+    [2013, 'connection', 0],
+    [3024, 'transient', 0],
+    [4031, 'connection', 0],
+    [1927, 'connection', 0],
+  ])('%i is %s, again after %i s', (errno, kind, retryAfterSeconds) => {
+    expect(classify(withNumber(errno))).toMatchObject({ kind, retryAfterSeconds, code: String(errno) });
+  });
+
+  test('an error of the network has no number of a server', () => {
+    const reset = Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET', errno: -104 });
+    expect(classify(reset)).toMatchObject({ kind: 'connection', code: 'ECONNRESET', message: 'read ECONNRESET' });
+  });
+
+  test('a lost transaction is permanent, an unreachable server is not', () => {
+    expect(classify(new TransactionLostError('gone')).kind).toBe('permanent');
+    expect(classify(new UnreachableError('away')).kind).toBe('connection');
+  });
+
+  test('a connection that cannot be opened says what to do', () => {
+    const next = (errno: number) => connectionError('warehouse', withNumber(errno)).next;
+    expect(next(1049)).toMatch(/^create the database/);
+    expect(next(1040)).toMatch(/^raise max_connections/);
+    expect(next(2003)).toMatch(/^check that the server runs/);
+  });
+});

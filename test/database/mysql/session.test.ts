@@ -1,0 +1,255 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { MysqlDatabase } from '../../../src/database/mysql/database.ts';
+import { classify } from '../../../src/database/mysql/errors.ts';
+import type { MysqlSession } from '../../../src/database/mysql/session.ts';
+import { TransactionLostError } from '../../../src/database/dialect.ts';
+import { part, raw, sql } from '../../../src/database/sql.ts';
+import { describeOn, freshMysqlDatabase, mysqlServers } from '../../mysql-servers.ts';
+
+describeOn(await mysqlServers(), 'a session on $name', (server) => {
+  let database: MysqlDatabase;
+  const opened: MysqlSession[] = [];
+
+  const definition = (url: string) =>
+    ({ name: 'warehouse', url, scheme: 'mysql', maxConnections: 4, controlSchema: 'waybill' }) as const;
+
+  beforeEach(async () => {
+    const { url } = await freshMysqlDatabase(server);
+    database = new MysqlDatabase(definition(url));
+    await database.query(sql`create table t (id bigint primary key, note varchar(5) character set utf8mb4)`);
+  });
+  afterEach(async () => {
+    for (const session of opened.splice(0)) session.destroy();
+    await database.close();
+  });
+
+  async function open(...options: Parameters<MysqlDatabase['openSession']>): Promise<MysqlSession> {
+    const session = await database.openSession(...options);
+    opened.push(session);
+    return session;
+  }
+  const run = (session: MysqlSession, text: string, values: unknown[] = []) => session.run({ text, values });
+  const ids = async () =>
+    (await database.query<{ id: string }>(sql`select id from t order by id`)).rows.map((r) => r.id);
+
+  test('has settings of its own, whatever the server has by default', async () => {
+    await database.query(sql`set global sql_mode = ''`);
+    await database.query(sql`set global time_zone = '+09:00'`);
+    try {
+      const session = await open('waybill 1 flights lane 1');
+      await session.begin();
+      await expect(run(session, "insert into t values (1, 'longer than five')")).rejects.toThrow(/too long/);
+      await session.rollback();
+      await session.begin();
+      const { rows } = await run(
+        session,
+        `select timestampdiff(second, now(), utc_timestamp()), find_in_set('ANSI_QUOTES', @@sql_mode),
+           find_in_set('IGNORE_SPACE', @@sql_mode), @@session.wait_timeout, @@autocommit`,
+      );
+      expect(rows.map((row) => row.map(String))).toEqual([['0', '0', '0', '60', '1']]);
+    } finally {
+      await database.query(sql`set global sql_mode = default`);
+      await database.query(sql`set global time_zone = default`);
+    }
+  });
+
+  test('says READ COMMITTED at each BEGIN: a row that was committed meanwhile is seen', async () => {
+    const session = await open('waybill 1 flights lane 1');
+    await session.query(sql`set session transaction isolation level repeatable read`);
+    await session.begin();
+    expect((await run(session, 'select count(*) from t')).rows).toEqual([['0']]);
+    await database.query(sql`insert into t values (1, null)`);
+    expect((await run(session, 'select count(*) from t')).rows).toEqual([['1']]);
+  });
+
+  test('reads only, where it is told so, and takes settings for the load', async () => {
+    const session = await open('waybill 1 flights lane 1');
+    await session.begin({ readOnly: true, settings: { sort_buffer_size: '1048576', lc_time_names: 'de_DE' } });
+    expect((await run(session, 'select @@sort_buffer_size, @@lc_time_names')).rows).toEqual([['1048576', 'de_DE']]);
+    await expect(run(session, 'insert into t values (1, null)')).rejects.toThrow(/READ ONLY/);
+  });
+
+  test('binds values exactly and gives them back exactly', async () => {
+    const big = '9223372036854775807';
+    await database.query(
+      sql`create table v (id bigint, amount decimal(30, 10), at datetime(6), yes tinyint(1), doc json, n int)`,
+    );
+    const at = new Date('2024-03-31T01:30:00.123Z');
+    await database.query(
+      sql`insert into v values (${big}, ${'12345678901234567890.0123456789'}, ${at}, ${true}, ${'{"a": 9007199254740993}'}, ${7})`,
+    );
+    const { rows } = await database.query(sql`
+      select id, amount, at, yes, doc, n, id = ${big} as same, exists (select 1 from t) as found, null as nothing
+      from v where id = ${big} ${part`and yes = ${true}`} ${raw('and n = 7')}`);
+    expect(rows).toEqual([
+      {
+        ...{ id: big, amount: '12345678901234567890.0123456789', at, yes: true, n: 7 },
+        ...{ doc: '{"a": 9007199254740993}', same: true, found: false, nothing: null },
+      },
+    ]);
+    const session = await open('waybill 1 flights lane 1');
+    await session.begin();
+    const userRows = await run(session, 'select id, at, yes from v where n = ?', [7]);
+    expect(userRows).toEqual({ rows: [[big, '2024-03-31 01:30:00.123000', 1]], rowCount: 0 });
+  });
+
+  test('takes one statement, never two', async () => {
+    const session = await open('waybill 1 flights lane 1');
+    await session.begin();
+    await expect(run(session, 'insert into t values (1, null); insert into t values (2, null)')).rejects.toThrow(
+      /syntax/,
+    );
+    await session.rollback();
+    expect(await ids()).toEqual([]);
+  });
+
+  test('sends no file of this machine, though the server asks for one', async () => {
+    const session = await open('waybill 1 flights lane 1');
+    await session.begin();
+    await expect(run(session, "load data local infile '/etc/hostname' into table t (note)")).rejects.toThrow(
+      /local|not allowed/i,
+    );
+  });
+
+  test('counts the rows that a statement found, also those that it left as they were', async () => {
+    const session = await open('waybill 1 flights lane 1');
+    await session.begin();
+    expect((await run(session, "insert into t values (1, 'a'), (2, 'a')")).rowCount).toBe(2);
+    expect((await run(session, "update t set note = 'a'")).rowCount).toBe(2);
+    expect((await run(session, 'select * from t')).rowCount).toBe(0);
+    expect((await session.query(sql`update t set note = ${'a'} where id = ${1}`)).rowCount).toBe(1);
+  });
+
+  test.each(['create table u (a int)', 'commit', 'rollback', 'truncate table t'])(
+    'notices a statement that ends the transaction: %s',
+    async (text) => {
+      const session = await open('waybill 1 flights lane 1');
+      await session.begin();
+      await expect(run(session, text)).rejects.toThrow(TransactionLostError);
+      await expect(session.commit()).rejects.toThrow(TransactionLostError);
+    },
+  );
+
+  test('never commits what a deadlock has left over', async () => {
+    await database.query(sql`insert into t values (1, null), (2, null)`);
+    const [a, b] = [await open('waybill 1 flights lane 1'), await open('waybill 1 flights lane 2')];
+    await a.begin();
+    await b.begin();
+    await run(a, "update t set note = 'a' where id = 1");
+    await run(b, "update t set note = 'b' where id = 2");
+    const crossed = await Promise.allSettled([
+      run(a, "update t set note = 'a' where id = 2"),
+      run(b, "update t set note = 'b' where id = 1"),
+    ]);
+    const victims = crossed.flatMap(({ status }, i) => (status === 'rejected' ? [[a, b][i]!] : []));
+    expect(victims).toHaveLength(1);
+    const [failure] = crossed.filter((one) => one.status === 'rejected');
+    expect(classify(failure!.reason)).toMatchObject({ kind: 'transient', code: '1213' });
+    await expect(victims[0]!.rollbackToSavepoint()).rejects.toThrow(/SAVEPOINT/i);
+    await expect(victims[0]!.commit()).rejects.toThrow(TransactionLostError);
+  });
+
+  test('goes on after an error that left the transaction open', async () => {
+    const session = await open('waybill 1 flights lane 1');
+    await session.begin();
+    await run(session, 'insert into t values (1, null)');
+    await session.savepoint();
+    await expect(run(session, 'insert into t values (2, null), (1, null)')).rejects.toThrow(/Duplicate/);
+    await session.rollbackToSavepoint();
+    await session.commit();
+    expect(await ids()).toEqual(['1']);
+  });
+
+  test('is ended from elsewhere, with its transaction, whatever it is doing', async () => {
+    const session = await open('waybill 1 flights lane 1');
+    await session.begin();
+    await run(session, 'insert into t values (1, null)');
+    const sleeping = run(session, 'select sleep(30)');
+    const failure = sleeping.then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    await expect.poll(() => states(session.connectionId)).toEqual(['User sleep']);
+    await database.endConnection(session.connectionId);
+    expect(['transient', 'connection']).toContain(classify(await failure).kind);
+    await expect.poll(() => states(session.connectionId)).toEqual([]);
+    await expect(session.commit()).rejects.toThrow();
+    expect(await ids()).toEqual([]);
+    await database.endConnection(session.connectionId); // it has gone: no error
+  });
+
+  async function states(connectionId: string): Promise<(string | null)[]> {
+    const { rows } = await database.query<{ state: string | null }>(
+      sql`select state from information_schema.processlist where id = ${connectionId}`,
+    );
+    return rows.map(({ state }) => state);
+  }
+
+  test('ends a statement that takes longer than it may, one that writes too', async () => {
+    const session = await open('waybill 1 flights lane 1', { statementTimeoutMs: 300 });
+    await session.begin();
+    await expect(run(session, 'insert into t select sleep(20), null')).rejects.toThrow(
+      /interrupted|lost|killed|closed/i,
+    );
+    await expect.poll(ids).toEqual([]);
+  });
+
+  test('rolls back what it has begun when its connection is cut', async () => {
+    const session = await open('waybill 1 flights lane 1');
+    await session.begin();
+    await run(session, 'insert into t values (1, null)');
+    session.destroy();
+    await expect
+      .poll(async () => {
+        await database.query(sql`set session innodb_lock_wait_timeout = 5`);
+        return ids();
+      })
+      .toEqual([]);
+    await session.rollback(); // harmless
+  });
+
+  test('shares out the places for lanes, and keeps others for our own statements', async () => {
+    const [first, second] = [await open('waybill lane 1'), await open('waybill lane 2')];
+    expect(database.lanePlaces).toBe(2);
+    let third: MysqlSession | undefined;
+    const waiting = open('waybill lane 3').then((session) => (third = session));
+    expect(await ids()).toEqual([]);
+    expect(third).toBe(undefined);
+    await first.close();
+    await waiting;
+    expect(third?.connectionId).not.toBe(second.connectionId);
+  });
+
+  test('replaces connections that the server has ended', async () => {
+    const both = () => Promise.all([0, 1].map(() => database.query<{ id: string }>(sql`select connection_id() as id`)));
+    const before = (await both()).map(({ rows }) => String(rows[0]!.id));
+    for (const id of before) await database.endConnection(id);
+    await expect
+      .poll(() => both().then((answers) => answers.map(({ rows }) => before.includes(String(rows[0]!.id)))))
+      .toEqual([false, false]);
+  });
+
+  // MariaDB has performance_schema off by default.
+  if (server.flavour === 'MySQL') {
+    test('names what it is for, for a DBA', async () => {
+      const session = await open('waybill 114 flights lane 2');
+      const { rows } = await database.query<{ value: string }>(sql`
+        select attr_value as value from performance_schema.session_connect_attrs
+        where processlist_id = ${session.connectionId} and attr_name = 'program_name'`);
+      expect(rows).toEqual([{ value: 'waybill 114 flights lane 2' }]);
+    });
+  }
+
+  test('says what is wrong with a connection that cannot be opened, without the password', async () => {
+    const url = new URL(server.url);
+    url.password = 'guessed-wrongly';
+    const wrong = new MysqlDatabase(definition(url.href));
+    const failure = (await wrong.query(sql`select 1`).catch((error: unknown) => error)) as Error;
+    expect(failure).toMatchObject({
+      name: 'UnreachableError',
+      message: expect.stringMatching(/^cannot connect to warehouse: Access denied/) as string,
+      next: 'check user and password in the URL of connection warehouse',
+    });
+    expect(JSON.stringify(failure) + failure.message).not.toContain('guessed-wrongly');
+  });
+});
