@@ -9,6 +9,7 @@
 import type { Client } from '@temporalio/client';
 import { findWork, type Work } from '../activities/find-work.ts';
 import type { Engine } from '../activities/engine.ts';
+import { refuseForeignOutput } from '../activities/foreign-output.ts';
 import { leftovers } from '../activities/leftovers.ts';
 import { planAcquisition } from '../activities/plan-acquisition.ts';
 import { decideUnfinished } from '../activities/restart-rules.ts';
@@ -55,6 +56,9 @@ export async function ruleForUnfinished(
 export function ruleForLeftovers(database: Database, published: Batch): Promise<{ after: boolean } | undefined> {
   return leftovers(database, published, PLAIN_START);
 }
+
+/** Whether a load that has never run would write what another one wrote. Throws `ApplicationFailure` of type `Refused`. */
+export const ruleForForeignOutput = refuseForeignOutput;
 
 /** Which snapshots a new batch takes over. Throws `ApplicationFailure` of type `Refused`. */
 export function ruleForSnapshots(

@@ -4,7 +4,14 @@ import { findLatest, findUnfinished, type Batch } from '../control/batch.ts';
 import type { Database } from '../database/dialect.ts';
 import { temporalFailure } from './connect.ts';
 import type { ClientContext } from './context.ts';
-import { ruleForLeftovers, ruleForSnapshots, ruleForUnfinished, ruleForWork, type Work } from './engine-rules.ts';
+import {
+  ruleForForeignOutput,
+  ruleForLeftovers,
+  ruleForSnapshots,
+  ruleForUnfinished,
+  ruleForWork,
+  type Work,
+} from './engine-rules.ts';
 import { describeRun } from './start-run.ts';
 import { loadWorkflowId } from '../workflows/messages.ts';
 
@@ -66,6 +73,7 @@ async function decide(
   const latest: Batch | undefined = unfinished
     ? { ...unfinished, state: 'failed' }
     : await firstOf(names, (name) => findLatest(database, name));
+  if (!latest) await ruleForForeignOutput(database, load);
   if (latest?.state === 'published') {
     const left = await ruleForLeftovers(database, latest);
     if (left) {

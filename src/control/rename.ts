@@ -1,5 +1,5 @@
 import type { Database } from '../database/dialect.ts';
-import { sql } from '../database/sql.ts';
+import { list, sql } from '../database/sql.ts';
 
 /**
  * The history of a renamed load goes on under its new name; once done, it finds nothing to do. Batches that consume the
@@ -19,4 +19,23 @@ export async function renameHistory(database: Database, from: string, to: string
     await session.query(sql`
       insert into ${database.ledger('event')} (load_name, what, reason) values (${to}, 'renamed', ${`from ${from}`})`);
   });
+}
+
+/**
+ * The load that wrote one of these tables last, if it was another than `load`. What it read, consumed and wrote is found by
+ * its name, so that a load under a new name would do all of it again.
+ */
+export async function otherWriter(
+  database: Database,
+  load: string,
+  tables: string[],
+): Promise<{ load: string; table: string; batchId: string } | undefined> {
+  if (tables.length === 0) return undefined;
+  const { rows } = await database.query<{ load_name: string; table_name: string; batch_id: string }>(sql`
+    select b.load_name, o.table_name, b.batch_id
+    from ${database.ledger('batch')} b join ${database.ledger('batch_output')} o on o.batch_id = b.batch_id
+    where o.table_name in ${list(tables)} and b.load_name <> ${load}
+      and b.state not in ('failed', 'cancelled', 'retracted')
+    order by b.batch_id desc limit 1`);
+  return rows[0] && { load: rows[0].load_name, table: rows[0].table_name, batchId: rows[0].batch_id };
 }

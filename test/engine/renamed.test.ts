@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { sessionWorkflowId, TASK_QUEUE } from '../../src/workflows/messages.ts';
 import type { session } from '../../src/workflows/session.ts';
+import { waybill } from '../cli/command-line.ts';
 import { servers } from '../servers.ts';
 import { batches, BREAKABLE, land, mend } from './breakable-orders.ts';
 import { expectWhole, ORDERS, World } from './orders.ts';
@@ -12,10 +13,10 @@ import { ended, until } from './world.ts';
 vi.setConfig({ testTimeout: 180_000 });
 
 /** Renames a load's file, and adds lines to it. */
-async function renameLoad(world: World, from: string, to: string, yaml: string): Promise<void> {
+async function renameLoad(world: World, from: string, to: string, yaml: string, says?: string): Promise<void> {
   const file = (load: string): string => `loads/${load.replace('.', '/')}.yaml`;
   await rename(join(world.directory, file(from)), join(world.directory, file(to)));
-  await world.write(file(to), `${yaml}\nrenamed_from: ${from}`);
+  await world.write(file(to), `${yaml}\n${says ?? `renamed_from: ${from}`}`);
 }
 
 /** Sums each batch of orders; what it consumes and is called is up to the test. */
@@ -173,6 +174,29 @@ sessions: { nightly: { loads: [ core.* ] } }`,
       { order_batch: '1', n: '100' },
       { order_batch: '3', n: '1' },
     ]);
+    await expectWhole(world);
+  });
+
+  test('that does not say so is refused before anything is read; with --force it takes the table over, and begins anew', async () => {
+    const orders = ORDERS(100);
+    world = await World.create(server, orders);
+    await world.worker();
+    expect(await world.run('core.order')).toMatchObject({ ok: true });
+    await land(world, 9001);
+    await renameLoad(world, 'core.order', 'core.sale', orders.files['loads/core/order.yaml']!, '');
+    const refused = {
+      message: 'core.orders was written by core.order so far (batch 1), and core.sale is new',
+      where: 'loads/core/sale.yaml',
+      next:
+        'if it is the same load under another name, write renamed_from: core.order; ' +
+        'if it takes the table over and begins anew, say so once: waybill run core.sale --force',
+    };
+    expect(await world.run('core.sale')).toMatchObject({ ok: false, type: 'Refused', ...refused });
+    expect((await waybill(world, 'plan', 'core.sale')).stdout).toContain(refused.message);
+    expect(await batches(world)).toHaveLength(1);
+    expect(await world.run({ load: 'core.sale', force: true })).toMatchObject({ ok: true, result: { rowsWritten: 1 } });
+    await land(world, 9002);
+    expect(await world.run('core.sale')).toMatchObject({ ok: true, result: { rowsWritten: 1 } });
     await expectWhole(world);
   });
 

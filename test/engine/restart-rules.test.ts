@@ -392,6 +392,24 @@ outputs: [ core.orders, core.refunds ]`,
       await expectWhole(world);
     });
 
+    test('whose load was edited since: takes its rows back from where it wrote them, and redoes it as the files are now', async () => {
+      world = await World.create(server, BREAKABLE(1000, { broken: 0, pause: 0.2 }));
+      await world.warehouse.query(
+        'create table core.elsewhere (like core.orders); create index on core.elsewhere (batch_id)',
+      );
+      await world.worker();
+      await terminateHalfWay(world);
+      for (const file of ['loads/core/order.yaml', 'loads/core/order.sql']) {
+        const text = BREAKABLE(1000).files[file]!;
+        await world.write(file, text.replaceAll('core.orders', 'core.elsewhere').replace('lanes: 2', 'lanes: 1'));
+      }
+      await mend(world);
+      expect(await world.run('core.order')).toMatchObject({ ok: true, result: { rowsWritten: 1010 } });
+      expect(await world.value('select count(*) from core.orders')).toBe('0');
+      await world.warehouse.query('insert into core.orders table core.elsewhere');
+      await expectWhole(world);
+    });
+
     test('that was interrupted: does not roll it back for a start that only wants to resume', async () => {
       world = await World.create(server, BREAKABLE(2000, { broken: 0, pause: 0.2 }));
       await world.worker();
