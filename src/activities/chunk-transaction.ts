@@ -21,6 +21,8 @@ export interface ChunkAttempt extends BatchReference {
   lane: number;
   lowWater: number;
   worker: string;
+  /** At most between two attempts of the chunk. */
+  longestWaitSeconds: number;
   /** The lane's last attempt died: count this one before it runs. */
   suspicious: boolean;
   work: ChunkWork;
@@ -109,7 +111,7 @@ async function recordFailure(
   const usedUp = facts.kind !== 'permanent' && failed;
   const error = usedUp ? `${facts.message} (${attempts} attempts)` : facts.message;
   const message = usedUp ? `${facts.safeMessage} (${attempts} attempts)` : facts.safeMessage;
-  const waitSeconds = Math.max(facts.retryAfterSeconds, backoffSeconds(attempts));
+  const waitSeconds = Math.min(at.longestWaitSeconds, Math.max(facts.retryAfterSeconds, backoffSeconds(attempts)));
   try {
     try {
       await session.rollbackToSavepoint();
@@ -153,5 +155,5 @@ function factsOf(error: unknown, { database }: BatchContext): ChunkErrorFacts {
     : { ...said, counts: true };
 }
 
-/** 0.2 s, 0.4 s, … at most 30 s. */
-const backoffSeconds = (attempts: number): number => Math.min(30, 0.1 * 2 ** attempts);
+/** 0.2 s, 0.4 s, … */
+const backoffSeconds = (attempts: number): number => 0.1 * 2 ** attempts;

@@ -24,5 +24,7 @@ export interface Engine {
   settleLimitMs?: number | undefined;
   /** Milliseconds that the drop of a published batch's snapshot waits for its readers. Default: 5 minutes. */
   dropLimitMs?: number | undefined;
+  /** Milliseconds at most between two attempts of a chunk. Default: 30 s, which is what a full disk is given. */
+  longestBackoffMs?: number | undefined;
   log: Logger;
 }

@@ -46,6 +46,8 @@ export interface LaneResult {
 const SHORTEST_POLL_MS = 20;
 const LONGEST_POLL_MS = 500;
 const RECONNECT_MS = 1_000;
+/** Between two attempts of a chunk. */
+const LONGEST_BACKOFF_MS = 30_000;
 
 /**
  * One lane of a stage: claims chunk after chunk until none is left, its time is up, or it is told to stop. Safe to run
@@ -124,6 +126,7 @@ class Lane {
       ...this.at,
       lowWater: this.lowWater,
       worker: this.engine.worker,
+      longestWaitSeconds: (this.engine.longestBackoffMs ?? LONGEST_BACKOFF_MS) / 1000,
       suspicious: this.suspicious,
       work,
     });

@@ -35,6 +35,8 @@ export interface WorkerOptions {
   settleLimitMs?: number;
   /** Milliseconds that the drop of a published snapshot waits for its readers. Default: 5 minutes. */
   dropLimitMs?: number;
+  /** Milliseconds at most between two attempts of a chunk. Default: 30 s, which is what a full disk is given. */
+  longestBackoffMs?: number;
   env?: NodeJS.ProcessEnv;
   /** Milliseconds that activities get to end by themselves after `stop`. Default 20,000. */
   graceMs?: number;
@@ -97,6 +99,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     historyLimit: options.historyLimit,
     settleLimitMs: options.settleLimitMs,
     dropLimitMs: options.dropLimitMs,
+    longestBackoffMs: options.longestBackoffMs,
     log,
   };
   const worker = await Worker.create({
