@@ -32,14 +32,15 @@ async function readMigrations(database: Database): Promise<Migration[]> {
 }
 
 /**
- * Brings the control tables of a connection up to this version: all or nothing, in one transaction, whoever else does the
- * same. Returns the names of the files that were applied. Throws `ConfigurationError` where the role may not create
+ * Brings the control tables of a connection up to this version, whoever else does the same; see `MigrationWords.run`. Returns the names of the files that were applied. Throws `ConfigurationError` where the role may not create
  * tables, where another project owns them, or where they are newer than this Waybill.
  */
 export async function migrate(database: Database, project: string): Promise<string[]> {
   const migrations = await readMigrations(database);
   try {
-    const applied = await database.transaction((session) => applyMissing(session, database, migrations, project));
+    const applied = await database.dialect.migration.run(database, (session) =>
+      applyMissing(session, database, migrations, project),
+    );
     await requireProject(database, project);
     return applied;
   } catch (error) {
@@ -58,7 +59,6 @@ async function applyMissing(
   migrations: Migration[],
   project: string,
 ): Promise<string[]> {
-  await database.dialect.migration.open(session, database);
   const { rows } = await session.query<{ version: number; checksum: string }>(
     sql`select version, checksum from migration`,
   );
@@ -72,7 +72,7 @@ async function applyMissing(
   }
   const missing = migrations.filter(({ version }) => !known.has(version));
   for (const { version, name, checksum, text } of missing) {
-    await session.query({ strings: [text], values: [] });
+    await database.dialect.migration.apply(session, text);
     await session.query(sql`insert into migration (version, name, checksum) values (${version}, ${name}, ${checksum})`);
   }
   await claimProject(session, database, project);

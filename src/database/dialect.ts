@@ -1,5 +1,5 @@
 /**
- * What the engine asks of a database. One implementation a family: `postgres/`, later `mysql/` (MariaDB is a flavour of
+ * What the engine asks of a database. One implementation a family: `postgres/`, soon `mysql/` too (MariaDB is a flavour of
  * it). Everything in which they differ is a documented method or fact here; nothing else in the engine may know which
  * database it talks to.
  */
@@ -22,11 +22,15 @@ export interface LedgerWords {
 /** How control tables are made. */
 export interface MigrationWords {
   /**
-   * Within a transaction: one migration at a time on a server; makes the control schema and its table `migration` unless
-   * they are there, and makes the schema the place where unqualified names of this transaction are made and found.
+   * One migration at a time on a server: makes the control schema and its table `migration` unless they are there, makes the
+   * schema the place where unqualified names of this session are made and found, then does the work. All or nothing in one
+   * transaction where DDL can be rolled back; where it cannot, every statement of a migration may be run again, and `migration`
+   * tells what was run to its end.
    */
-  open(session: Session, database: Database): Promise<void>;
-  /** The statements as a script for a DBA, after all that `open` does, in one transaction. */
+  run<T>(database: Database, work: (session: Session) => Promise<T>): Promise<T>;
+  /** Runs the text of one migration, several statements. */
+  apply(session: Session, text: string): Promise<void>;
+  /** The statements as a script for a DBA, after all that `run` does itself; all or nothing where that can be. */
   script(database: Database, statements: readonly string[]): string;
 }
 
@@ -236,7 +240,7 @@ export interface Database {
 }
 
 export interface Dialect {
-  readonly name: 'postgres';
+  readonly name: 'postgres' | 'mysql';
   /** The lexer's facts. */
   readonly sql: SqlDialect;
   readonly words: LedgerWords;

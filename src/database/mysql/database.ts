@@ -6,7 +6,9 @@ import { Places } from '../places.ts';
 import { raw, type RawSql, type SqlStatement } from '../sql.ts';
 import { connect, connectionOptions, type Connected, type Settings } from './connect.ts';
 import { ControlConnections } from './control-connections.ts';
+import { mysqlDialect } from './dialect.ts';
 import { connectionError } from './errors.ts';
+import { endConnection } from './gate.ts';
 import { quoteName } from './names.ts';
 import type { ServerFacts } from './server-facts.ts';
 import { MysqlSession } from './session.ts';
@@ -25,6 +27,7 @@ const LANES: Settings = { wait_timeout: 60 };
 
 /** Opens nothing yet: the first statement does. */
 export class MysqlDatabase implements Omit<Database, 'dialect'> {
+  readonly dialect = mysqlDialect;
   readonly connection: string;
   readonly controlSchema: string;
   readonly lanePlaces: number;
@@ -81,7 +84,7 @@ export class MysqlDatabase implements Omit<Database, 'dialect'> {
     try {
       const limit = options.statementTimeoutMs && {
         ms: Math.floor(options.statementTimeoutMs),
-        end: (connectionId: string) => this.endConnection(connectionId),
+        end: (connectionId: string) => endConnection(this, connectionId),
       };
       return sessionOn(await this.connect(purpose, LANES), () => places.give(), limit || undefined);
     } catch (error) {
@@ -92,16 +95,6 @@ export class MysqlDatabase implements Omit<Database, 'dialect'> {
 
   async openAside(purpose: string): Promise<MysqlSession> {
     return sessionOn(await this.connect(purpose, OURS), () => undefined);
-  }
-
-  /** Ends one connection, and with it its transaction: KILL QUERY would keep both. No error if it has gone. */
-  async endConnection(connectionId: string): Promise<void> {
-    const session = await this.openAside('waybill end');
-    try {
-      await killConnection(session, connectionId);
-    } finally {
-      await session.close();
-    }
   }
 
   async close(): Promise<void> {
@@ -137,19 +130,4 @@ function sessionOn(
     else await connection.end().catch(() => undefined);
   };
   return new MysqlSession(connection, server, release, limit);
-}
-
-/** ER_NO_SUCH_THREAD. */
-const NO_SUCH_CONNECTION = 1094;
-
-/** KILL by an account that owns the connection needs no privilege. No error if it has gone. */
-export async function killConnection(session: Pick<MysqlSession, 'say'>, connectionId: string): Promise<boolean> {
-  if (!/^\d+$/.test(connectionId)) throw new Error(`not a connection: ${connectionId}`);
-  try {
-    await session.say(`kill connection ${connectionId}`);
-    return true;
-  } catch (error) {
-    if ((error as { errno?: number }).errno !== NO_SUCH_CONNECTION) throw error;
-    return false;
-  }
 }

@@ -145,3 +145,21 @@ function truthsOf(fields: FieldPacket[]): string[] {
     .filter(({ columnType, columnLength }) => columnLength === 1 && WHOLE.has(columnType))
     .map(({ name }) => name);
 }
+
+/** ER_NO_SUCH_THREAD. */
+const NO_SUCH_CONNECTION = 1094;
+
+/**
+ * Ends one connection, and with it its transaction: KILL QUERY would keep both. It takes no privilege to end a connection of
+ * one's own account. False if it has gone.
+ */
+export async function killConnection(session: Pick<MysqlSession, 'say'>, connectionId: string): Promise<boolean> {
+  if (!/^\d+$/.test(connectionId)) throw new Error(`not a connection: ${connectionId}`);
+  try {
+    await session.say(`kill connection ${connectionId}`);
+    return true;
+  } catch (error) {
+    if ((error as { errno?: number }).errno !== NO_SUCH_CONNECTION) throw error;
+    return false;
+  }
+}

@@ -22,16 +22,25 @@ const TABLE =
 
 const setPath = (schema: string): string => `set local search_path = ${quoteName(schema)}`;
 
+async function open(session: Session, controlSchema: string): Promise<void> {
+  // By a key that no batch has.
+  await session.query(sql`select pg_advisory_xact_lock(hashtextextended(${`migrate:${controlSchema}`}, 0))`);
+  // Asked first: "if not exists" needs the right to create them all the same, and a DBA may have run the script.
+  const { rows } = await session.query(sql`select 1 from pg_namespace where nspname = ${controlSchema}`);
+  if (rows.length === 0) await session.query(sql`create schema ${raw(quoteName(controlSchema))}`);
+  await session.query(sql`${raw(setPath(controlSchema))}`);
+  const { rows: there } = await session.query<{ oid: number | null }>(sql`select to_regclass('migration') as oid`);
+  if (!there[0]?.oid) await session.query(sql`${raw(TABLE)}`);
+}
+
 export const migration: MigrationWords = {
-  async open(session, { controlSchema }) {
-    // By a key that no batch has.
-    await session.query(sql`select pg_advisory_xact_lock(hashtextextended(${`migrate:${controlSchema}`}, 0))`);
-    // Asked first: "if not exists" needs the right to create them all the same, and a DBA may have run the script.
-    const { rows } = await session.query(sql`select 1 from pg_namespace where nspname = ${controlSchema}`);
-    if (rows.length === 0) await session.query(sql`create schema ${raw(quoteName(controlSchema))}`);
-    await session.query(sql`${raw(setPath(controlSchema))}`);
-    const { rows: there } = await session.query<{ oid: number | null }>(sql`select to_regclass('migration') as oid`);
-    if (!there[0]?.oid) await session.query(sql`${raw(TABLE)}`);
+  run: (database, work) =>
+    database.transaction(async (session) => {
+      await open(session, database.controlSchema);
+      return work(session);
+    }),
+  apply: async (session, text) => {
+    await session.query({ strings: [text], values: [] });
   },
   script: ({ controlSchema }, statements) =>
     [

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { MysqlDatabase } from '../../../src/database/mysql/database.ts';
+import { endConnection } from '../../../src/database/mysql/gate.ts';
 import { classify } from '../../../src/database/mysql/errors.ts';
 import type { MysqlSession } from '../../../src/database/mysql/session.ts';
 import { TransactionLostError } from '../../../src/database/dialect.ts';
@@ -170,12 +171,12 @@ describeOn(await mysqlServers(), 'a session on $name', (server) => {
       (error: unknown) => error,
     );
     await expect.poll(() => states(session.connectionId)).toEqual(['User sleep']);
-    await database.endConnection(session.connectionId);
+    await endConnection(database, session.connectionId);
     expect(['transient', 'connection']).toContain(classify(await failure).kind);
     await expect.poll(() => states(session.connectionId)).toEqual([]);
     await expect(session.commit()).rejects.toThrow();
     expect(await ids()).toEqual([]);
-    await database.endConnection(session.connectionId); // it has gone: no error
+    await endConnection(database, session.connectionId); // it has gone: no error
   });
 
   async function states(connectionId: string): Promise<(string | null)[]> {
@@ -223,7 +224,7 @@ describeOn(await mysqlServers(), 'a session on $name', (server) => {
   test('replaces connections that the server has ended', async () => {
     const both = () => Promise.all([0, 1].map(() => database.query<{ id: string }>(sql`select connection_id() as id`)));
     const before = (await both()).map(({ rows }) => String(rows[0]!.id));
-    for (const id of before) await database.endConnection(id);
+    for (const id of before) await endConnection(database, id);
     await expect
       .poll(() => both().then((answers) => answers.map(({ rows }) => before.includes(String(rows[0]!.id)))))
       .toEqual([false, false]);

@@ -1,0 +1,23 @@
+import { mysqlSql } from '../../sql/mysql.ts';
+import type { Dialect } from '../dialect.ts';
+import { classify } from './errors.ts';
+import { beginChunk, endConnection, endGateHolders, enterGate } from './gate.ts';
+import { lockOutput, migration, words } from './ledger.ts';
+import { quoteName, quoteTable, quoteText } from './names.ts';
+
+/** MySQL 8.0 and MariaDB 10.6 and later. Not whole yet: no connection of a project can be one. */
+export const mysqlDialect = {
+  name: 'mysql',
+  sql: mysqlSql,
+  words,
+  migration,
+  quoteTable,
+  quoteName,
+  quoteText,
+  classify,
+  enterGate,
+  beginChunk,
+  endGateHolders,
+  endConnection,
+  lockOutput,
+} satisfies Partial<Dialect>;

@@ -1,0 +1,106 @@
+import type { Database, Session } from '../dialect.ts';
+import { sql } from '../sql.ts';
+import { classify } from './errors.ts';
+import { killConnection, type MysqlSession } from './session.ts';
+
+/**
+ * The gate of a batch is its row: chunks hold it shared, the fence takes it alone. InnoDB lets nobody overtake who waits, so
+ * lanes that overlap do not starve the fence (0.12 s, FACTS "The fence, measured"). A locking read sees what was committed
+ * last, whatever it had to wait for: the state needs no statement of its own.
+ *
+ * `lock in share mode`: MariaDB does not know `for share`.
+ */
+export async function enterGate(
+  session: Session,
+  database: Database,
+  batchId: string,
+  mode: 'shared' | 'exclusive',
+): Promise<string | undefined> {
+  const batch = database.ledger('batch');
+  const { rows } = await session.query<{ state: string }>(
+    mode === 'shared'
+      ? sql`select state from ${batch} where batch_id = ${batchId} lock in share mode`
+      : sql`select state from ${batch} where batch_id = ${batchId} for update`,
+  );
+  return rows[0]?.state;
+}
+
+/** The lane's row stands in a subquery: that locks nothing, so that a lane can be steered in the middle of a chunk. */
+export async function beginChunk(
+  session: Session,
+  database: Database,
+  at: { batchId: string; stage: number; lane: number },
+): Promise<{ state: string | undefined; stop: boolean }> {
+  await session.begin();
+  const { rows } = await session.query<{ state: string; stop: unknown }>(sql`
+    select state, (select stop_asked from ${database.ledger('lane')}
+                   where batch_id = ${at.batchId} and stage = ${at.stage} and n = ${at.lane}) as stop
+    from ${database.ledger('batch')} where batch_id = ${at.batchId} lock in share mode`);
+  return { state: rows[0]?.state, stop: Number(rows[0]?.stop ?? 0) !== 0 };
+}
+
+/**
+ * Ends the lanes of this batch by their connections in the ledger, which needs no privilege, and whoever else holds back the
+ * fence (a publish, a roll back), which only the privilege PROCESS, or SELECT on performance_schema, lets us see. Without it
+ * a fence waits for those; asleep they are ended by the server, a minute later (`wait_timeout`).
+ */
+export async function endGateHolders(
+  session: Session,
+  database: Database,
+  batchId: string,
+  exceptConnection: string,
+): Promise<number> {
+  const found = new Set([
+    ...(await laneConnections(session, database, batchId)),
+    ...(await blockersOf(session, exceptConnection)),
+  ]);
+  found.delete(session.connectionId);
+  found.delete(exceptConnection);
+  let ended = 0;
+  for (const connectionId of found) if (await killConnection(session as MysqlSession, connectionId)) ended += 1;
+  return ended;
+}
+
+/** Numbers of connections begin anew when the server starts: what was recorded before is void. */
+async function laneConnections(session: Session, database: Database, batchId: string): Promise<string[]> {
+  const { rows: uptime } = await session.query<{ Value: string }>(sql`show global status like 'Uptime'`);
+  const { rows } = await session.query<{ connection_id: string }>(sql`
+    select connection_id from ${database.ledger('lane')}
+    where batch_id = ${batchId} and connection_id is not null
+      and started_at > current_timestamp(6) - interval ${Number(uptime[0]?.Value ?? 0)} second`);
+  return rows.map((row) => row.connection_id);
+}
+
+/** Connections whose locks this connection waits for. */
+async function blockersOf(session: Session, connectionId: string): Promise<string[]> {
+  const { flavour } = (session as MysqlSession).server;
+  try {
+    const { rows } = await session.query<{ id: string }>(
+      flavour === 'MySQL'
+        ? sql`
+          select distinct b.processlist_id as id from performance_schema.data_lock_waits w
+          join performance_schema.threads b on b.thread_id = w.blocking_thread_id
+          join performance_schema.threads r on r.thread_id = w.requesting_thread_id
+          where r.processlist_id = ${connectionId} and b.processlist_id is not null`
+        : sql`
+          select distinct b.trx_mysql_thread_id as id from information_schema.innodb_lock_waits w
+          join information_schema.innodb_trx b on b.trx_id = w.blocking_trx_id
+          join information_schema.innodb_trx r on r.trx_id = w.requesting_trx_id
+          where r.trx_mysql_thread_id = ${connectionId} and b.trx_mysql_thread_id > 0`,
+    );
+    return rows.map(({ id }) => String(id));
+  } catch (error) {
+    if (classify(error).because !== 'forbidden') throw error;
+    return [];
+  }
+}
+
+/** Ends one connection, and with it whatever it runs. No error if it has gone. */
+export async function endConnection(database: Pick<Database, 'openAside'>, connectionId: string): Promise<void> {
+  const session = await database.openAside('waybill end');
+  try {
+    await killConnection(session as MysqlSession, connectionId);
+  } finally {
+    await session.close();
+  }
+}

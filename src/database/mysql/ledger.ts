@@ -1,0 +1,93 @@
+/** What MySQL and MariaDB say in their own way in the ledger's statements, and how its tables are made. */
+import type { Database, LedgerWords, MigrationWords, Session } from '../dialect.ts';
+import { raw, sql } from '../sql.ts';
+import { quoteName, quoteText } from './names.ts';
+import type { MysqlSession } from './session.ts';
+
+export const words: LedgerWords = {
+  now: raw('current_timestamp(6)'),
+  clock: raw('sysdate(6)'),
+  secondsFromNow: (seconds) => raw(`current_timestamp(6) + interval ${seconds} second`),
+  onDuplicate: (key, overwrite) =>
+    raw(
+      // Of a row that stays, one column is set to what it is: "insert ignore" would hide other errors, too.
+      `on duplicate key update ${
+        overwrite.length === 0
+          ? `${key[0]} = ${key[0]}`
+          : overwrite.map((column) => `${column} = values(${column})`).join(', ')
+      }`,
+    ),
+};
+
+const TABLE =
+  'create table if not exists migration (version int not null primary key, name varchar(255) not null, ' +
+  'checksum varchar(64) not null, applied_at datetime(6) not null default current_timestamp(6)) ' +
+  'engine = InnoDB, character set utf8mb4, collate utf8mb4_bin';
+
+const createSchema = (schema: string): string =>
+  `create database if not exists ${quoteName(schema)} character set utf8mb4 collate utf8mb4_bin`;
+
+/** How long a migration waits for another one on this server. */
+const MIGRATION_SECONDS = 600;
+
+export const migration: MigrationWords = {
+  async run(database, work) {
+    // Not one of the pool's: it is another current database that it comes back with.
+    const session = await database.openAside('waybill migrate');
+    try {
+      await lockMigration(session, database);
+      // Asked first: a DBA may have run the script, and given no right to create a database.
+      const { rows } = await session.query(
+        sql`select 1 from information_schema.schemata where schema_name = ${database.controlSchema}`,
+      );
+      const { say } = asMysql(session);
+      if (rows.length === 0) await say(createSchema(database.controlSchema));
+      await say(`use ${quoteName(database.controlSchema)}`);
+      const { rows: there } = await session.query(sql`
+        select 1 from information_schema.tables
+        where table_schema = ${database.controlSchema} and table_name = 'migration'`);
+      if (there.length === 0) await say(TABLE);
+      return await work(session);
+    } finally {
+      await session.close(); // and with it the lock
+    }
+  },
+  async apply(session, text) {
+    for (const statement of statementsOf(text)) await asMysql(session).say(statement);
+  },
+  script: ({ controlSchema }, statements) =>
+    [createSchema(controlSchema), `use ${quoteName(controlSchema)}`, TABLE, ...statements]
+      .map((statement) => `${statement};\n`)
+      .join(''),
+};
+
+/** GET_LOCK knows names of 64 characters on the whole server: the control database's may be as long alone. */
+async function lockMigration(session: Session, { controlSchema }: Database): Promise<void> {
+  const name = `concat('waybill migrate ', left(sha2(${quoteText(controlSchema)}, 256), 32))`;
+  const { rows } = await session.query<{ locked: unknown }>(
+    sql`select get_lock(${raw(name)}, ${raw(String(MIGRATION_SECONDS))}) as locked`,
+  );
+  if (Number(rows[0]?.locked) !== 1) throw new Error(`another migration of ${controlSchema} takes too long`);
+}
+
+/** Our own migrations: a statement ends where a line ends with a semicolon. */
+function statementsOf(text: string): string[] {
+  return text
+    .split(/;[ \t]*$/m)
+    .map((statement) => statement.trim())
+    .filter((statement) => statement.replaceAll(/--.*$/gm, '').trim() !== '');
+}
+
+const asMysql = (session: Session): { say: (text: string) => Promise<void> } => ({
+  say: (text) => (session as MysqlSession).say(text),
+});
+
+/**
+ * Publish and retract of one output never overlap, whichever loads they belong to: a row of the ledger is locked until the
+ * transaction ends (GET_LOCK would outlive it).
+ */
+export async function lockOutput(session: Session, database: Database, table: string): Promise<void> {
+  await session.query(sql`
+    insert into ${database.ledger('output_lock')} (table_name) values (${table})
+    ${words.onDuplicate(['table_name'], [])}`);
+}

@@ -1,0 +1,219 @@
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { claimChunk, countChunks, markAttempt, markDone, writePlan } from '../../../src/control/chunks.ts';
+import { fence } from '../../../src/control/fence.ts';
+import { changeState, inGate } from '../../../src/control/gate.ts';
+import { recordLane, steerLanes } from '../../../src/control/lanes.ts';
+import { nextBatchId } from '../../../src/control/project.ts';
+import type { Database, Session } from '../../../src/database/dialect.ts';
+import { sql } from '../../../src/database/sql.ts';
+import { describeOn, mysqlServers } from '../../mysql-servers.ts';
+import { insertBatch, ledgerOn } from './ledger-on.ts';
+
+describeOn(await mysqlServers(), 'the ledger on $name', (server) => {
+  let database: Database;
+  let last = 100;
+  const opened: Session[] = [];
+
+  beforeAll(async () => {
+    database = await ledgerOn(server);
+  });
+  afterEach(() => {
+    for (const session of opened.splice(0)) session.destroy();
+  });
+  afterAll(() => database.close());
+
+  async function batch(chunks = 0, load?: string): Promise<string> {
+    const batchId = String((last += 1));
+    await insertBatch(database, batchId, load ?? `core.l${batchId}`);
+    const ranges = Array.from({ length: chunks }, (_, i) => ({ from: String(i), to: String(i + 1) }));
+    await database.transaction((session) => writePlan(session, database, { batchId, stage: 1 }, 'key', ranges));
+    return batchId;
+  }
+  async function open(purpose = 'waybill lane'): Promise<Session> {
+    const session = await database.openSession(purpose);
+    opened.push(session);
+    return session;
+  }
+  /** A transaction of a lane, up to its claim. */
+  async function begin(batchId: string, lane = 1): Promise<{ session: Session; state: string | undefined }> {
+    const session = await open();
+    const at = { batchId, stage: 1, lane };
+    await recordLane(database, at, { connectionId: session.connectionId, worker: 'w' });
+    const { state } = await database.dialect.beginChunk(session, database, at);
+    return { session, state };
+  }
+  const claim = (session: Session, batchId: string) =>
+    claimChunk(session, database, { batchId, stage: 1, lowWater: 1 });
+  const stateOf = async (batchId: string) =>
+    (
+      await database.query<{ state: string }>(
+        sql`select state from ${database.ledger('batch')} where batch_id = ${batchId}`,
+      )
+    ).rows[0]?.state;
+  const done = { rows: 5, rowsRead: null, worker: 'w', startedAt: new Date() };
+
+  test('holds one unfinished batch a load, and any number of finished ones', async () => {
+    const first = await batch(0, 'core.once');
+    await expect(batch(0, 'core.once')).rejects.toThrow(/Duplicate/);
+    for (const state of ['checking', 'published'] as const) await changeState(database, first, state);
+    expect(await stateOf(first)).toBe('published');
+    await batch(0, 'core.once');
+  });
+
+  test('gives ids one after another, and none to an opening that failed', async () => {
+    const failing = database.transaction(async (session) => {
+      await nextBatchId(session, database, '50');
+      throw new Error('no');
+    });
+    await expect(failing).rejects.toThrow('no');
+    const take = () => database.transaction((session) => nextBatchId(session, database, '41'));
+    expect((await Promise.all([take(), take(), take()])).sort()).toEqual(['42', '43', '44']);
+  });
+
+  test('plans a stage once', async () => {
+    const batchId = await batch(3);
+    const again = database.transaction((session) => writePlan(session, database, { batchId, stage: 1 }, 'key', []));
+    expect(await again).toBe(false);
+    expect(await countChunks(database, database, { batchId, stage: 1 })).toMatchObject({ planned: 3, pending: 3 });
+  });
+
+  test('gives each lane a chunk of its own; a dead lane gives its chunk back', async () => {
+    const batchId = await batch(2);
+    const [a, b, c] = [await begin(batchId, 1), await begin(batchId, 2), await begin(batchId, 3)];
+    expect((await claim(a.session, batchId))?.n).toBe(1);
+    expect(await claim(b.session, batchId)).toEqual({ n: 2, range: { from: '1', to: '2' }, attempts: 0 });
+    expect(await claim(c.session, batchId)).toBe(undefined);
+    a.session.destroy();
+    await expect.poll(async () => (await claim(c.session, batchId))?.n).toBe(1);
+    await markDone(c.session, database, { batchId, stage: 1, n: 1 }, done);
+    await c.session.commit();
+    await b.session.rollback();
+    expect(await countChunks(database, database, { batchId, stage: 1 })).toMatchObject({
+      pending: 1,
+      done: 1,
+      rows: 5,
+    });
+  });
+
+  test('keeps a chunk that failed until its time has come', async () => {
+    const batchId = await batch(1);
+    const { session } = await begin(batchId);
+    await markAttempt(
+      session,
+      database,
+      { batchId, stage: 1, n: 1 },
+      { error: 'deadlock', waitSeconds: 1, failed: false, worker: 'w' },
+    );
+    await session.commit();
+    const later = await begin(batchId);
+    expect(await claim(later.session, batchId)).toBe(undefined);
+    await expect.poll(() => claim(later.session, batchId), { timeout: 5_000 }).toMatchObject({ n: 1, attempts: 1 });
+  });
+
+  test('lets a lane be asked to stop in the middle of its chunk', async () => {
+    const batchId = await batch(1);
+    await begin(batchId);
+    await steerLanes(database, { batchId, stage: 1 }, 0, 1);
+    const session = await open();
+    const next = await database.dialect.beginChunk(session, database, { batchId, stage: 1, lane: 1 });
+    expect(next).toEqual({ state: 'running', stop: true });
+  });
+
+  test('lets no lane in that waited for the fence, and changes nothing for one that came too late', async () => {
+    const batchId = await batch(1);
+    const fenced = await open('fence');
+    await fenced.begin();
+    expect(await database.dialect.enterGate(fenced, database, batchId, 'exclusive')).toBe('running');
+    const waiting = begin(batchId);
+    await fenced.query(sql`update ${database.ledger('batch')} set state = 'rolling_back' where batch_id = ${batchId}`);
+    await fenced.commit();
+    expect((await waiting).state).toBe('rolling_back');
+    await expect(inGate(database, batchId, ['running'], () => Promise.resolve())).rejects.toThrow(
+      `batch ${batchId} is rolling_back, not running`,
+    );
+    const published = await batch(1);
+    for (const state of ['checking', 'published'] as const) await changeState(database, published, state);
+    expect(await fence(database, published, 'rolling_back')).toBe('published');
+  });
+
+  test('shuts the gate in no time while four lanes overlap', async () => {
+    const batchId = await batch(200);
+    let lanes = true;
+    const work = async (lane: number): Promise<void> => {
+      const session = await open();
+      while (lanes) {
+        const { state } = await database.dialect.beginChunk(session, database, { batchId, stage: 1, lane });
+        if (state === 'running') {
+          const chunk = await claim(session, batchId);
+          await session.run({ text: 'select sleep(0.15)', values: [] });
+          await markDone(session, database, { batchId, stage: 1, n: chunk!.n }, done);
+        }
+        await session.commit();
+        if (state !== 'running') return;
+      }
+    };
+    const all = [1, 2, 3, 4].map(async (lane) => {
+      await new Promise((resolve) => setTimeout(resolve, lane * 40));
+      await work(lane);
+    });
+    await new Promise((resolve) => setTimeout(resolve, 800));
+    const began = Date.now();
+    expect(await changeState(database, batchId, 'rolling_back')).toBe('rolling_back');
+    const took = Date.now() - began;
+    lanes = false;
+    await Promise.all(all);
+    expect(took).toBeLessThan(1_150);
+    expect((await countChunks(database, database, { batchId, stage: 1 })).done).toBeGreaterThan(5);
+  });
+
+  test('ends the SQL of those who hold the gate, and nothing of other batches', async () => {
+    const [batchId, other] = [await batch(1), await batch(1)];
+    const [holder, bystander] = [await begin(batchId), await begin(other)];
+    await claim(holder.session, batchId);
+    const sleeping = holder.session.run({ text: 'select sleep(60)', values: [] }).catch((error: unknown) => error);
+    const began = Date.now();
+    expect(await fence(database, batchId, 'rolling_back')).toBe('rolling_back');
+    expect(Date.now() - began).toBeLessThan(10_000);
+    expect(await sleeping).toBeInstanceOf(Error);
+    await markDone(bystander.session, database, { batchId: other, stage: 1, n: 1 }, done);
+    await bystander.session.commit();
+  });
+
+  test('ends a publish or a roll back that sleeps in the gate, too, which no lane knows of', async () => {
+    const batchId = await batch(0);
+    const asleep = await open('publish');
+    await asleep.begin();
+    await database.dialect.enterGate(asleep, database, batchId, 'shared');
+    expect(await fence(database, batchId, 'rolling_back')).toBe('rolling_back');
+    await expect(asleep.commit()).rejects.toThrow();
+  });
+
+  test('takes a lane that was recorded before the server started for nobody', async () => {
+    const batchId = await batch(0);
+    const innocent = await open('another application');
+    await recordLane(database, { batchId, stage: 1, lane: 1 }, { connectionId: innocent.connectionId, worker: 'w' });
+    await database.query(
+      sql`update ${database.ledger('lane')} set started_at = started_at - interval 10 year where batch_id = ${batchId}`,
+    );
+    const ender = await database.openAside('fence');
+    expect(await database.dialect.endGateHolders(ender, database, batchId, '0')).toBe(0);
+    await recordLane(database, { batchId, stage: 1, lane: 1 }, { connectionId: innocent.connectionId, worker: 'w' });
+    expect(await database.dialect.endGateHolders(ender, database, batchId, '0')).toBe(1);
+    await ender.close();
+  });
+
+  test('lets one transaction at a time publish or retract an output', async () => {
+    const [first, second] = [await open(), await open()];
+    await first.begin();
+    await second.begin();
+    await database.dialect.lockOutput(first, database, 'core.flight');
+    await database.dialect.lockOutput(second, database, 'core.airport');
+    let inside = false;
+    const waiting = database.dialect.lockOutput(second, database, 'core.flight').then(() => (inside = true));
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(inside).toBe(false);
+    await first.commit();
+    await waiting;
+    await second.commit();
+  });
+});
