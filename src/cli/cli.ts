@@ -32,14 +32,16 @@ export class Cli {
     if (this.options.project !== undefined) {
       const folder = path.resolve(this.io.cwd, this.options.project);
       if (existsSync(path.join(folder, 'waybill.yaml'))) return folder;
-      throw new UsageError(`there is no waybill.yaml in ${folder}`, { next: 'give the project folder with --project' });
+      throw new UsageError(`there is no waybill.yaml in ${folder}`, {
+        next: `give the project folder with --project, or make one: waybill init ${this.options.project}`,
+      });
     }
     for (let folder = path.resolve(this.io.cwd); ; folder = path.dirname(folder)) {
       if (existsSync(path.join(folder, 'waybill.yaml'))) return folder;
       if (folder === path.dirname(folder)) break;
     }
     throw new UsageError(`there is no waybill.yaml in ${this.io.cwd}, nor in a folder above it`, {
-      next: 'go to the project folder, or name it with --project DIR',
+      next: 'go to the project folder, name it with --project DIR, or make one: waybill init DIR',
     });
   }
 

@@ -6,7 +6,6 @@ import { findName } from '../client/names.ts';
 import { loadProject } from '../config/load-project.ts';
 import { Cli, type AddCommand } from './cli.ts';
 import type { DevServers } from './dev-servers.ts';
-import { createLog } from './log.ts';
 import { followToEnd } from './run.ts';
 import { historyLimit } from './worker.ts';
 
@@ -53,7 +52,7 @@ async function dev(cli: Cli, { run, keepData = false }: DevFlags): Promise<numbe
 }
 
 async function startDevWorker(cli: Cli, { target }: DevServers, quiet: boolean) {
-  const { startWorker } = await import('../worker/worker.ts');
+  const [{ startWorker }, { createLog }] = await Promise.all([import('../worker/worker.ts'), import('./log.ts')]);
   const env = quiet ? { WAYBILL_LOG_LEVEL: 'error', ...cli.io.env } : cli.io.env;
   const log = createLog({ ...cli.io, env });
   return startWorker({ project: cli.projectFolder, log, temporal: target, env, ...historyLimit(env) });

@@ -56,7 +56,7 @@ export async function main(argv: string[], io: Io): Promise<number> {
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.done; // --help, --version
-    const failure = error instanceof CommanderError ? usageError(error) : error;
+    const failure = error instanceof CommanderError ? usageError(error, commandOf(program, argv)) : error;
     cli.document({ error: errorView(failure) });
     cli.complain(failure);
     return failure instanceof WaybillError ? failure.exitCode : EXIT.failed;
@@ -86,12 +86,17 @@ function programOf(cli: Cli, done: (exitCode: number) => void): Command {
 }
 
 /** Commander's own complaints in our form. Without a command it prints its help, and that is usage too. */
-function usageError(error: CommanderError): UsageError {
+function usageError(error: CommanderError, command: string | undefined): UsageError {
   if (error.code === 'commander.help') {
     return new UsageError('a command is missing', { next: 'see the list above', cause: error });
   }
   const message = error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ');
-  return new UsageError(message, { next: 'waybill --help, or waybill COMMAND --help', cause: error });
+  return new UsageError(message, { next: `waybill ${command === undefined ? '' : `${command} `}--help`, cause: error });
+}
+
+/** The command that a line begins with, for its help. */
+function commandOf(program: Command, argv: string[]): string | undefined {
+  return argv.find((word) => program.commands.some((command) => command.name() === word));
 }
 
 function version(): string {

@@ -1,4 +1,4 @@
-import { lstat, mkdir, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readdir, readFile, rm, rmdir, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
@@ -81,14 +81,22 @@ async function exists(file: string): Promise<boolean> {
   );
 }
 
-/** Makes the folder and those above it, and notes each that was not there. */
+/**
+ * Makes the folder and those above it, and notes each that was not there. Node's own recursive mkdir never comes back from a
+ * file system that lets nobody make folders (/proc).
+ */
 async function makeFolder(folder: string, made: string[]): Promise<void> {
-  const first = await mkdir(folder, { recursive: true });
-  for (let at = folder; first !== undefined && at.startsWith(first); at = path.dirname(at)) {
-    made.push(...[at].filter((one) => !made.includes(one)));
-    if (at === first) break;
-  }
+  if (await isFolder(folder)) return;
+  if (!(await exists(path.dirname(folder)))) await makeFolder(path.dirname(folder), made);
+  await mkdir(folder);
+  made.push(folder);
 }
+
+const isFolder = (folder: string): Promise<boolean> =>
+  stat(folder).then(
+    (info) => info.isDirectory(),
+    () => false,
+  );
 
 /** Newest first, so that folders are empty; a folder into which somebody else has put something stays. */
 async function takeBack(made: string[]): Promise<void> {
@@ -101,6 +109,7 @@ async function takeBack(made: string[]): Promise<void> {
 const REASONS: Record<string, string> = {
   EACCES: 'permission denied',
   EPERM: 'permission denied',
+  ENOENT: 'no folder can be made there',
   EROFS: 'the file system is read-only',
   ENOSPC: 'the disk is full',
   EDQUOT: 'the disk quota is used up',

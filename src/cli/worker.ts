@@ -1,6 +1,5 @@
 import { EXIT } from '../errors.ts';
 import type { AddCommand } from './cli.ts';
-import { createLog } from './log.ts';
 import { UsageError } from './usage-error.ts';
 
 export const addWorker: AddCommand = (program, cli, done) => {
@@ -12,8 +11,8 @@ export const addWorker: AddCommand = (program, cli, done) => {
     .option('--no-migrate', 'leave the control tables as they are')
     .action(async ({ migrate }: { migrate: boolean }) => {
       const { io, projectFolder } = cli;
-      // The SDK's native parts take a while to load: only here.
-      const { startWorker } = await import('../worker/worker.ts');
+      // The SDK's native parts take a while to load, and so does what writes logs: only here.
+      const [{ startWorker }, { createLog }] = await Promise.all([import('../worker/worker.ts'), import('./log.ts')]);
       const log = createLog(io);
       const worker = await startWorker({ project: projectFolder, log, migrate, env: io.env, ...historyLimit(io.env) });
       const off = io.onInterrupt((signal) => {

@@ -1,7 +1,7 @@
 import type { LoadDefinition, SqlSource, StageDefinition } from '../config/definition.ts';
 import type { Problem } from '../config/problem.ts';
 import type { Databases } from '../database/databases.ts';
-import type { ColumnFacts, Database } from '../database/dialect.ts';
+import type { ColumnFacts, Database, StatementComplaint } from '../database/dialect.ts';
 import { renderForBatch, type BatchValues, type Cut } from '../sql/batch-sql.ts';
 import type { RenderedStatement } from '../sql/render.ts';
 import { renderedPosition } from '../sql/rendered-position.ts';
@@ -95,16 +95,12 @@ async function dummyCut(database: Database, stage: StageDefinition): Promise<Cut
   return { method: key.length > 0 ? 'key' : 'once', range: { from: null, to: null }, key };
 }
 
-function problemOf(
-  statement: Statement,
-  rendered: RenderedStatement,
-  complaint: { message: string; position?: number },
-): Problem {
-  const { position } = complaint;
+function problemOf(statement: Statement, rendered: RenderedStatement, complaint: StatementComplaint): Problem {
+  const { position, hint } = complaint;
   // Servers count characters from 1; offsets here are UTF-16 units.
   const at =
     position === undefined
       ? { line: statement.line, column: statement.column }
       : renderedPosition(statement, rendered, [...rendered.text].slice(0, position - 1).join('').length);
-  return { file: statement.file, ...at, message: complaint.message, severity: 'error' };
+  return { file: statement.file, ...at, message: complaint.message, ...(hint && { next: hint }), severity: 'error' };
 }

@@ -15,6 +15,7 @@ export function checkTables(load: ParsedLoad, project: ProjectLoads): Problem[] 
     ...inputsNobodyFills(load, project),
     ...consumedButEmptied(load, project),
     ...ownReads(load),
+    ...ownSource(load),
   ];
 }
 
@@ -108,4 +109,13 @@ function ownReads({ definition, yaml }: ParsedLoad): Problem[] {
       ),
     ];
   });
+}
+
+/** What an acquisition copies from must not grow by what it copies. */
+function ownSource({ definition: { from, connection, outputs }, yaml }: ParsedLoad): Problem[] {
+  const [target] = outputs;
+  if (from?.connection !== connection || target === undefined) return [];
+  if (tableId(connection, from.table) !== tableId(connection, target.table)) return [];
+  const message = `\`${from.table}\` would be copied into itself`;
+  return [problemIn(yaml, ['from', 'table'], message, 'Name another table in `from` or in `to`.')];
 }

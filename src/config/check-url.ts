@@ -15,6 +15,15 @@ export function checkUrl(url: string, yaml: YamlFile, at: ValuePath): Problem[] 
     );
   }
 
+  const plain = /^\$([A-Za-z_]\w*)$/.exec(yaml.written(at))?.[1];
+  if (plain !== undefined) {
+    return problem(`\`$${plain}\` is not filled in: a variable stands in braces`, `Write \`\${${plain}}\`.`);
+  }
+  if (url.startsWith('jdbc:'))
+    return problem(
+      '`url` is written as Java does',
+      'Leave `jdbc:` out; user and password stand before the host: postgres://user:password@host/database.',
+    );
   const scheme = /^(mysql|mariadb|postgres|postgresql):\/\//.exec(url)?.[1];
   if (scheme === undefined) return problem('`url` must begin with postgres:// or postgresql://', example);
   if (scheme === 'mysql' || scheme === 'mariadb') {

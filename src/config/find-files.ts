@@ -41,6 +41,10 @@ export async function findFiles(directory: string, problems: Problem[]): Promise
       loads.set(name, { name, file });
     }
   }
+  for (const file of files.filter((name) => /\.ya?ml$/i.test(name) && !/\.ya?ml$/.test(name))) {
+    const message = 'this file would not be read: the name of a load ends in `.yaml`, in small letters';
+    problems.push({ file, line: 1, column: 1, message, next: 'Rename it.', severity: 'error' });
+  }
   return { loads: [...loads.values()], sql: files.filter((name) => name.endsWith('.sql')) };
 }
 

@@ -8,6 +8,7 @@ import { checkCycles } from './check-cycles.ts';
 import { checkInputsUsed } from './check-inputs-used.ts';
 import { checkLanes } from './check-lanes.ts';
 import { checkNames } from './check-names.ts';
+import { checkOutputsKept } from './check-outputs-kept.ts';
 import { checkParameterNames } from './check-parameters.ts';
 import { checkTables } from './check-tables.ts';
 import type { Project } from './definition.ts';
@@ -61,6 +62,7 @@ export async function loadProject(directory: string, options: LoadProjectOptions
       ...checkInputsUsed(load, project),
       ...checkChunks(load, project),
       ...checkBatchId(load),
+      ...checkOutputsKept(load),
       ...checkLanes(load, project),
     );
     load.definition.producers = producersOf(load.definition, project);

@@ -41,14 +41,14 @@ export function sortProblems(problems: Problem[]): Problem[] {
 
 /**
  * The files of a project are wrong. Carries every problem that was found, in reading order; `message` lists them all,
- * `where` is the place of the first. No message ever holds a connection's URL or password.
+ * `where` is the place of the first error. No message ever holds a connection's URL or password.
  */
 export class ProjectError extends ConfigurationError {
   readonly problems: Problem[];
 
   constructor(problems: Problem[]) {
     const sorted = sortProblems(problems);
-    const [first] = sorted;
+    const first = sorted.find(({ severity }) => severity === 'error') ?? sorted[0];
     super(summary(sorted), { where: first && formatPlace(first), next: sorted.length === 1 ? first?.next : undefined });
     this.problems = sorted;
   }
@@ -58,7 +58,8 @@ function summary(problems: Problem[]): string {
   const [first] = problems;
   if (first !== undefined && problems.length === 1) return first.message;
   const lines = problems.map(
-    (problem) => `  ${formatProblem(problem)}${problem.next === undefined ? '' : `\n    ${problem.next}`}`,
+    ({ severity, message, next, ...place }) =>
+      `  ${formatPlace(place)}: ${severity === 'warn' ? 'warning: ' : ''}${message}${next === undefined ? '' : `\n    ${next}`}`,
   );
   return `the project has ${problems.length} problems:\n${lines.join('\n')}`;
 }

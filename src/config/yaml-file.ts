@@ -85,7 +85,8 @@ function syntaxProblems(document: Document.Parsed, text: string, problem: MakePr
   });
   if (broken !== undefined) {
     const start = text.lastIndexOf('\n', broken.pos[0] - 1) + 1;
-    const { message, next } = syntaxAdvice(broken, text.slice(start, broken.pos[0] + 20));
+    const [line = ''] = text.slice(start).split(/\r?\n/, 1);
+    const { message, next } = syntaxAdvice(broken, line, broken.pos[0] - start);
     found.push(problem(broken.pos[0], message, next));
     return found;
   }

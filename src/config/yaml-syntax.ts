@@ -29,9 +29,25 @@ const BY_CODE: Partial<Record<YAMLError['code'], SyntaxAdvice>> = {
   TAB_AS_INDENT: { message: 'tabs cannot indent YAML', next: 'Use spaces.' },
 };
 
-/** What to say of a YAML error, given the text of the file from the line's start on. */
-export function syntaxAdvice(error: YAMLError, lineText: string): SyntaxAdvice {
+/** What to say of a YAML error, given the line in which it is, and where in it. */
+export function syntaxAdvice(error: YAMLError, line: string, at: number): SyntaxAdvice {
   const known = BY_CODE[error.code];
+  const lineText = line.slice(0, at + 20);
+  if (/^\s*-[{[A-Za-z"']/.test(line))
+    return { message: 'the `-` of a list needs a space after it', next: 'Write `- `.' };
+  if (error.code === 'MULTILINE_IMPLICIT_KEY') {
+    return /^\s*[\w-]+:\S/.test(line)
+      ? { message: 'a colon needs a space after it', next: 'Write `key: value`.' }
+      : {
+          message: 'this line is neither `key: value` nor an entry of a list',
+          next: 'Write `key: value`, or `- value`.',
+        };
+  }
+  // The library says of both that something is missing, or stands twice.
+  if (error.code === 'MISSING_CHAR' && error.message.startsWith('Sequence item without')) return BY_CODE.BAD_INDENT!;
+  if (error.code === 'BLOCK_AS_IMPLICIT_KEY' && !/: /.test(line.slice(at))) {
+    return { message: 'the line after this one is indented too far', next: BY_CODE.BAD_INDENT!.next! };
+  }
   if (error.code === 'UNEXPECTED_TOKEN' && /[{[][^}\]"']*\$\{/.test(lineText)) {
     return {
       message: '`${…}` inside { } or [ ] is not read as one value',

@@ -127,6 +127,15 @@ export interface ErrorFacts {
   retryAfterSeconds: number;
 }
 
+/** What a server has against a statement. */
+export interface StatementComplaint {
+  message: string;
+  /** The character that it means, from 1. */
+  position?: number;
+  /** What it thinks was meant. */
+  hint?: string;
+}
+
 export interface ColumnFacts {
   name: string;
   /** Full type with modifiers: `numeric(12,4)`. */
@@ -281,7 +290,7 @@ export interface Dialect {
   tableIdentity(session: Session, table: string): Promise<TableIdentity | undefined>;
   hasRows(database: Database, table: string): Promise<boolean>;
   /** Parses and plans a statement without running it; the server's complaint, or undefined. */
-  checkStatement(database: Database, text: string): Promise<{ message: string; position?: number } | undefined>;
+  checkStatement(database: Database, text: string): Promise<StatementComplaint | undefined>;
 
   /** Ranges of about `rows` rows of a frozen table, any way that is exact and cheap; undefined: use keys. */
   planPages(session: Session, table: string, rows: number): Promise<ChunkRange[]>;

@@ -143,6 +143,17 @@ describe('waybill init refuses', () => {
     expect(await everything()).toEqual(['notes.txt']);
   });
 
+  test('a place where nobody can make folders', async () => {
+    expect(await run(['init', '/proc/shop'])).toEqual({
+      exitCode: 2,
+      stdout: '',
+      stderr:
+        'waybill: no project can be written to /proc/shop: no folder can be made there\n' +
+        '  where: /proc/shop\n' +
+        '  next:  name another folder: waybill init DIR\n',
+    });
+  });
+
   test('a folder where only some files can be written, and takes those back', async () => {
     await mkdir(path.join(cwd, 'shop/loads'), { recursive: true });
     await symlink('/nowhere', path.join(cwd, 'shop/loads/services')); // no folder can be made of that

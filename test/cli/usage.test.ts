@@ -56,7 +56,7 @@ describe('the command line itself', () => {
         type: 'Usage',
         message: "missing required argument 'name'",
         where: null,
-        next: 'waybill --help, or waybill COMMAND --help',
+        next: 'waybill run --help',
       },
     });
   });

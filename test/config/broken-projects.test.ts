@@ -4,14 +4,7 @@ import { describe, expect, it } from 'vitest';
 
 import { loadProject } from '../../src/config/load-project.ts';
 import { formatProblem, ProjectError } from '../../src/config/problem.ts';
-import { environment } from './broken/environment.ts';
-import { keys } from './broken/keys.ts';
-import { names } from './broken/names.ts';
-import { notYet } from './broken/not-yet.ts';
-import { sql } from './broken/sql.ts';
-import { tables } from './broken/tables.ts';
-import { values } from './broken/values.ts';
-import { yaml } from './broken/yaml.ts';
+import { corpus } from './broken/corpus.ts';
 import { BASE_PROJECT, ENVIRONMENT, PASSWORD, withProject } from './project-folder.ts';
 import type { ProjectFiles } from './project-folder.ts';
 
@@ -25,8 +18,6 @@ async function refusal(files: ProjectFiles): Promise<{ error: ProjectError; dire
     return { error, directory };
   });
 }
-
-const corpus = { yaml, keys, values, environment, 'not yet': notYet, names, tables, sql };
 
 for (const [group, cases] of Object.entries(corpus)) {
   describe(`a project is refused for ${group}`, () => {

@@ -134,9 +134,10 @@ export function connectionError(connection: string, error: unknown): Unreachable
   const failure = error as ServerError & { address?: string; port?: number; errors?: ServerError[] };
   const first = failure.errors?.[0] ?? failure; // an AggregateError of all addresses of a host
   const code = first.code ?? failure.code;
-  const why = first.message || code || 'no reason given';
+  const noPassword = /client password must be a string/.test(first.message);
+  const why = noPassword ? 'the server wants a password, and there is none' : explain(first, code);
   const next =
-    code === '28P01' || code === '28000'
+    noPassword || code === '28P01' || code === '28000'
       ? `check user and password in the URL of connection ${connection}`
       : code === '3D000'
         ? `create the database, or correct its name in the URL of connection ${connection}`
@@ -148,4 +149,10 @@ export function connectionError(connection: string, error: unknown): Unreachable
     next,
     cause: error,
   });
+}
+
+/** What the network says, in words; what the server says, as it says it. */
+function explain({ message, hostname }: ServerError & { hostname?: string }, code: string | undefined): string {
+  if (code === 'ENOTFOUND' && hostname !== undefined) return `no host is named ${hostname}`;
+  return message || code || 'no reason given';
 }

@@ -1,4 +1,12 @@
-import type { ColumnFacts, Database, IndexFacts, Session, TableFacts, TableIdentity } from '../dialect.ts';
+import type {
+  ColumnFacts,
+  Database,
+  IndexFacts,
+  Session,
+  StatementComplaint,
+  TableFacts,
+  TableIdentity,
+} from '../dialect.ts';
 import { raw, sql } from '../sql.ts';
 import { quoteTable } from './names.ts';
 
@@ -72,10 +80,7 @@ export async function hasRows(database: Database, table: string): Promise<boolea
 }
 
 /** Lets the server parse and plan a statement, its parameters unbound; nothing runs. */
-export async function checkStatement(
-  database: Database,
-  text: string,
-): Promise<{ message: string; position?: number } | undefined> {
+export async function checkStatement(database: Database, text: string): Promise<StatementComplaint | undefined> {
   try {
     await database.transaction(async (session) => {
       // A PREPARE of the extended protocol would run nothing either, but `pg` executes what it parses.
@@ -84,10 +89,11 @@ export async function checkStatement(
     });
     return undefined;
   } catch (error) {
-    const failure = error as Error & { code?: string; position?: string };
+    const failure = error as Error & { code?: string; position?: string; hint?: string };
     if (failure.code === undefined || !/^(42|22|0A|25)/.test(failure.code)) throw error;
     return {
       message: failure.message,
+      ...(failure.hint !== undefined && { hint: failure.hint }),
       ...(failure.position ? { position: Number(failure.position) - 'prepare waybill_check as '.length } : {}),
     };
   }

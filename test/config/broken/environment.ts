@@ -138,4 +138,49 @@ sessions:
     },
     expected: ['waybill.yaml:2:13: `task_queue` must be text, got a list'],
   },
+  {
+    title: 'a URL of Java',
+    files: {
+      'waybill.yaml': `name: flights
+connections:
+  source:
+    url: \${SOURCE_URL}
+  warehouse:
+    url: jdbc:postgresql://me:hush@localhost/x
+sessions:
+  nightly: { loads: [acquisition.*, core.*] }
+`,
+    },
+    expected: ['waybill.yaml:6:10: `url` is written as Java does'],
+  },
+  {
+    title: 'a port that is none',
+    files: {
+      'waybill.yaml': `name: flights
+connections:
+  source:
+    url: \${SOURCE_URL}
+  warehouse:
+    url: postgres://me:hush@localhost:port/x
+sessions:
+  nightly: { loads: [acquisition.*, core.*] }
+`,
+    },
+    expected: ['waybill.yaml:6:10: `url` cannot be read'],
+  },
+  {
+    title: 'a variable without braces',
+    files: {
+      'waybill.yaml': `name: flights
+connections:
+  source:
+    url: \${SOURCE_URL}
+  warehouse:
+    url: $WAREHOUSE_URL
+sessions:
+  nightly: { loads: [acquisition.*, core.*] }
+`,
+    },
+    expected: ['waybill.yaml:6:10: `$WAREHOUSE_URL` is not filled in: a variable stands in braces'],
+  },
 ];

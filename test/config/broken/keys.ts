@@ -241,4 +241,104 @@ outputs: [core.flight]
     },
     expected: ['loads/core/flight.yaml:1:1: a core load needs `inputs` or `consumes`'],
   },
+  {
+    title: 'a services load that consumes nothing',
+    files: {
+      'loads/services/d.yaml': `kind: services
+connection: warehouse
+stages:
+  - { name: d, sql: "insert into mart.d select 1, :batch_id" }
+outputs: [mart.d]
+`,
+    },
+    expected: ['loads/services/d.yaml:1:1: `consumes` is missing'],
+  },
+  {
+    title: 'a session without loads',
+    files: {
+      'waybill.yaml': `name: flights
+connections:
+  source:
+    url: \${SOURCE_URL}
+  warehouse:
+    url: \${WAREHOUSE_URL}
+sessions:
+  nightly: {}
+`,
+    },
+    expected: ['waybill.yaml:8:3: `loads` is missing in `nightly`'],
+  },
+  {
+    title: 'an unknown key of a session',
+    files: {
+      'waybill.yaml': `name: flights
+connections:
+  source:
+    url: \${SOURCE_URL}
+  warehouse:
+    url: \${WAREHOUSE_URL}
+sessions:
+  nightly: { laods: [core.*] }
+`,
+    },
+    expected: ['waybill.yaml:8:3: `loads` is missing in `nightly`', 'waybill.yaml:8:14: unknown key `laods`'],
+  },
+  {
+    title: 'missing outputs',
+    files: {
+      'loads/core/flight.yaml': `kind: core
+connection: warehouse
+inputs: [acq.flight]
+stages:
+  - { name: flights, sql: flights.sql, chunk: { input: acq.flight } }
+`,
+    },
+    expected: ['loads/core/flight.yaml:1:1: `outputs` is missing'],
+  },
+  {
+    title: 'missing stages',
+    files: {
+      'loads/core/flight.yaml': `kind: core
+connection: warehouse
+inputs: [acq.flight]
+outputs: [core.flight]
+`,
+    },
+    expected: ['loads/core/flight.yaml:1:1: `stages` is missing'],
+  },
+  {
+    title: 'a check that expects nothing',
+    files: {
+      'loads/core/flight.yaml': `kind: core
+connection: warehouse
+inputs: [acq.flight]
+stages:
+  - { name: flights, sql: flights.sql, chunk: { input: acq.flight } }
+outputs: [core.flight]
+checks:
+  - { name: x, sql: select 1 }
+`,
+    },
+    expected: ['loads/core/flight.yaml:8:5: `expect` is missing in an entry of `checks`'],
+  },
+  {
+    title: 'an acquisition without a target',
+    files: {
+      'loads/acquisition/flight.yaml': `kind: acquisition
+connection: warehouse
+from: { connection: source, table: public.flight }
+`,
+    },
+    expected: ['loads/acquisition/flight.yaml:1:1: `to` is missing'],
+  },
+  {
+    title: 'an acquisition without a source',
+    files: {
+      'loads/acquisition/flight.yaml': `kind: acquisition
+connection: warehouse
+to: acq.flight
+`,
+    },
+    expected: ['loads/acquisition/flight.yaml:1:1: `from` is missing'],
+  },
 ];

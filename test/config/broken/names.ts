@@ -293,4 +293,85 @@ sessions:
     },
     expected: ['waybill.yaml:6:3: 4 lanes need more connections than `source` has (3)'],
   },
+  {
+    title: 'consumes of itself',
+    files: {
+      'loads/services/d.yaml': `kind: services
+connection: warehouse
+consumes: [services.d]
+stages:
+  - { name: d, sql: "insert into mart.d select 1, :batch_id" }
+outputs: [mart.d]
+`,
+    },
+    expected: ['loads/services/d.yaml:3:12: `services.d` names itself in `consumes`'],
+  },
+  {
+    title: 'a pattern in needs',
+    files: {
+      'loads/core/flight.yaml': `kind: core
+connection: warehouse
+inputs: [acq.flight]
+stages:
+  - { name: flights, sql: flights.sql, chunk: { input: acq.flight } }
+outputs: [core.flight]
+needs: [acquisition.*]
+`,
+    },
+    expected: ['loads/core/flight.yaml:7:9: unknown load `acquisition.*`: did you mean `acquisition.flight`?'],
+  },
+  {
+    title: 'a session with a dot in its name',
+    files: {
+      'waybill.yaml': `name: flights
+connections:
+  source:
+    url: \${SOURCE_URL}
+  warehouse:
+    url: \${WAREHOUSE_URL}
+sessions:
+  core.flight: { loads: [acquisition.*, core.*] }
+`,
+    },
+    expected: [
+      'waybill.yaml:8:3: the name `core.flight` must be letters, digits, `_` and `-`, and begin with a letter',
+    ],
+  },
+  {
+    title: 'one load as .yaml and .yml',
+    files: {
+      'loads/core/flight.yml': `kind: core
+connection: warehouse
+inputs: [acq.flight]
+stages:
+  - { name: flights, sql: flights.sql, chunk: { input: acq.flight } }
+outputs: [core.flight]
+`,
+    },
+    expected: ['loads/core/flight.yml:1:1: loads/core/flight.yaml is the load `core.flight` too'],
+  },
+  {
+    title: 'a load file that ends in capitals',
+    files: {
+      'loads/core/other.YAML': `kind: core
+connection: warehouse
+inputs: [acq.flight]
+stages:
+  - { name: flights, sql: flights.sql, chunk: { input: acq.flight } }
+outputs: [core.flight]
+`,
+    },
+    expected: [
+      'loads/core/other.YAML:1:1: this file would not be read: the name of a load ends in `.yaml`, in small letters',
+    ],
+  },
+  {
+    title: 'a session over no loads at all',
+    files: {
+      'loads/core/flight.yaml': null,
+      'loads/core/flights.sql': null,
+      'loads/acquisition/flight.yaml': null,
+    },
+    expected: ['waybill.yaml:8:22: no load is named `acquisition.*`', 'waybill.yaml:8:37: no load is named `core.*`'],
+  },
 ];

@@ -413,4 +413,214 @@ sessions:
       'waybill.yaml:1:1: `name` is missing',
     ],
   },
+  {
+    title: 'union over a cut',
+    files: {
+      'loads/core/flights.sql': `insert into core.flight (id, batch_id)
+select f.id, :batch_id from {{ acq.flight }} f
+union
+select 1, :batch_id`,
+    },
+    expected: [
+      'loads/core/flights.sql:3:1: `union` over `{{ acq.flight }}` in a stage cut without a key: every chunk would see a part of the rows only',
+    ],
+  },
+  {
+    title: 'except over a cut',
+    files: {
+      'loads/core/flights.sql': `insert into core.flight (id, batch_id)
+select f.id, :batch_id from {{ acq.flight }} f
+except
+select o.id, o.batch_id from core.other o`,
+    },
+    expected: [
+      'loads/core/flights.sql:3:1: `except` over `{{ acq.flight }}` in a stage cut without a key: every chunk would see a part of the rows only',
+    ],
+  },
+  {
+    title: 'fetch first over a cut',
+    files: {
+      'loads/core/flights.sql': `insert into core.flight (id, batch_id)
+select f.id, :batch_id from {{ acq.flight }} f
+fetch first 10 rows only`,
+    },
+    expected: [
+      'loads/core/flights.sql:3:1: `limit` over `{{ acq.flight }}` in a stage cut without a key: every chunk would see a part of the rows only',
+    ],
+  },
+  {
+    title: 'having over a cut',
+    files: {
+      'loads/core/flights.sql': `insert into core.flight (id, batch_id)
+select 1, :batch_id from {{ acq.flight }} f having count(*) > 1`,
+    },
+    expected: [
+      'loads/core/flights.sql:2:45: `having` over `{{ acq.flight }}` in a stage cut without a key: every chunk would see a part of the rows only',
+      'loads/core/flights.sql:2:52: an aggregate over `{{ acq.flight }}` in a stage cut without a key: every chunk would see a part of the rows only',
+    ],
+  },
+  {
+    title: 'a filter in braces that does not exist',
+    files: {
+      'loads/core/flights.sql': `insert into core.flight (id, batch_id)
+select f.id, :batch_id from {{ acq.flight }} f where not exists (select 1 from {{ acq.flight | al }} g)`,
+    },
+    expected: ['loads/core/flights.sql:2:80: {{ acq.flight | al }}: unknown filter "al"'],
+  },
+  {
+    title: 'what runs in no transaction',
+    files: {
+      'loads/core/flights.sql': `insert into core.flight (id, batch_id)
+select id, :batch_id from {{ acq.flight }} f;
+vacuum core.flight`,
+    },
+    expected: [
+      'loads/core/flights.sql:3:1: "vacuum core" cannot stand in a load\'s SQL: PostgreSQL cannot run it inside a transaction',
+    ],
+  },
+  {
+    title: 'another role',
+    files: {
+      'loads/core/flights.sql': `set role admin;
+insert into core.flight (id, batch_id)
+select id, :batch_id from {{ acq.flight }} f`,
+    },
+    expected: [
+      'loads/core/flights.sql:1:1: "set role admin" cannot stand in a load\'s SQL: under another role the engine may lose its own ledger in the middle of a chunk',
+    ],
+  },
+  {
+    title: 'another isolation level',
+    files: {
+      'loads/core/flights.sql': `set session characteristics as transaction isolation level serializable;
+insert into core.flight (id, batch_id)
+select id, :batch_id from {{ acq.flight }} f`,
+    },
+    expected: [
+      'loads/core/flights.sql:1:1: "set session characteristics" cannot stand in a load\'s SQL: the gate rests on READ COMMITTED, which the engine sets',
+    ],
+  },
+  {
+    title: 'copy from the client',
+    files: {
+      'loads/core/flights.sql': `copy core.flight from stdin;
+insert into core.flight (id, batch_id)
+select id, :batch_id from {{ acq.flight }} f`,
+    },
+    expected: [
+      'loads/core/flights.sql:1:1: "copy core" cannot stand in a load\'s SQL: its data would have to come over the engine\'s own connection, beside the SQL',
+    ],
+  },
+  {
+    title: 'an index made concurrently',
+    files: {
+      'loads/core/flights.sql': `create index concurrently x on core.flight (id);
+insert into core.flight (id, batch_id)
+select id, :batch_id from {{ acq.flight }} f`,
+    },
+    expected: [
+      'loads/core/flights.sql:1:1: "create index concurrently" cannot stand in a load\'s SQL: PostgreSQL cannot run it inside a transaction, because of "concurrently"',
+    ],
+  },
+  {
+    title: 'truncate of the live landing table',
+    files: {
+      'loads/core/flights.sql': `insert into core.flight (id, batch_id)
+select id, :batch_id from {{ acq.flight }} f;
+truncate acq.flight`,
+    },
+    expected: [
+      "loads/core/flights.sql:3:10: the input `acq.flight` stands here without braces: that is the live table, not this batch's snapshot",
+    ],
+  },
+  {
+    title: 'delete from the live landing table',
+    files: {
+      'loads/core/flights.sql': `insert into core.flight (id, batch_id)
+select id, :batch_id from {{ acq.flight }} f;
+delete from acq.flight`,
+    },
+    expected: [
+      "loads/core/flights.sql:3:13: the input `acq.flight` stands here without braces: that is the live table, not this batch's snapshot",
+    ],
+  },
+  {
+    title: 'truncate of an output',
+    files: {
+      'loads/core/flights.sql': `truncate core.flight;
+insert into core.flight (id, batch_id)
+select id, :batch_id from {{ acq.flight }} f`,
+    },
+    expected: [
+      'loads/core/flights.sql:1:10: `truncate` of the output `core.flight`: rows of earlier batches would be gone, whatever becomes of this one',
+    ],
+  },
+  {
+    title: 'drop of an output',
+    files: {
+      'loads/core/flights.sql': `drop table core.flight;
+insert into core.flight (id, batch_id)
+select id, :batch_id from {{ acq.flight }} f`,
+    },
+    expected: [
+      'loads/core/flights.sql:1:12: `drop` of the output `core.flight`: rows of earlier batches would be gone, whatever becomes of this one',
+    ],
+  },
+  {
+    title: 'a command of psql',
+    files: {
+      'loads/core/flights.sql': `\\set x 1
+insert into core.flight (id, batch_id)
+select id, :batch_id from {{ acq.flight }} f`,
+    },
+    expected: ['loads/core/flights.sql:1:1: \\set is a command of psql, not SQL'],
+  },
+  {
+    title: 'braces as dbt writes them',
+    files: {
+      'loads/core/flights.sql': `insert into core.flight (id, batch_id)
+select id, :batch_id from {{ ref('acq.flight') }} f`,
+    },
+    expected: [
+      "loads/core/flights.sql:2:27: {{ ref('acq.flight') }}: \"ref('acq.flight')\" is not the name of a table",
+    ],
+  },
+  {
+    title: 'a positional parameter',
+    files: {
+      'loads/core/flights.sql': `insert into core.flight (id, batch_id)
+select id, $1 from {{ acq.flight }} f`,
+    },
+    expected: ['loads/core/flights.sql:2:12: $1: positional parameters cannot be used'],
+  },
+  {
+    title: 'a question mark as a parameter',
+    files: {
+      'loads/core/flights.sql': `insert into core.flight (id, batch_id)
+select id, ? from {{ acq.flight }} f`,
+    },
+    expected: [
+      'loads/core/flights.sql:1:13: nothing stamps `batch_id`: this insert into `core.flight` does not use `:batch_id`',
+    ],
+  },
+  {
+    title: 'a parameter inside a string',
+    files: {
+      'loads/core/flights.sql': `insert into core.flight (id, batch_id)
+select id, ':batch_id' from {{ acq.flight }} f`,
+    },
+    expected: [
+      'loads/core/flights.sql:1:13: nothing stamps `batch_id`: this insert into `core.flight` does not use `:batch_id`',
+    ],
+  },
+  {
+    title: 'braces inside a string',
+    files: {
+      'loads/core/flights.sql': `insert into core.flight (id, batch_id)
+select id, :batch_id from '{{ acq.flight }}' f`,
+    },
+    expected: [
+      'loads/core/flight.yaml:5:40: stage `flights` is cut by `acq.flight` but never uses `{{ acq.flight }}`: it would do everything once per chunk',
+    ],
+  },
 ];

@@ -221,4 +221,73 @@ outputs: [core.b]
     },
     expected: ['loads/core/b.yaml:4:9: these loads wait for each other: core.b → core.flight → core.b'],
   },
+  {
+    title: 'an input that is an output as well',
+    files: {
+      'loads/core/flight.yaml': `kind: core
+connection: warehouse
+inputs: [acq.flight]
+stages:
+  - { name: flights, sql: flights.sql, chunk: { input: acq.flight } }
+outputs: [core.flight, acq.flight]
+`,
+    },
+    expected: [
+      'loads/core/flight.yaml:6:24: `acq.flight` is written by `acquisition.flight` too: one table belongs to one load',
+    ],
+  },
+  {
+    title: 'one output twice',
+    files: {
+      'loads/core/flight.yaml': `kind: core
+connection: warehouse
+inputs: [acq.flight]
+stages:
+  - { name: flights, sql: flights.sql, chunk: { input: acq.flight } }
+outputs: [core.flight, core.flight]
+`,
+    },
+    expected: ['loads/core/flight.yaml:6:24: `core.flight` stands twice in `outputs`'],
+  },
+  {
+    title: 'an acquisition from its own target',
+    files: {
+      'loads/acquisition/flight.yaml': `kind: acquisition
+connection: warehouse
+from: { connection: warehouse, table: acq.flight, cursor: id }
+to: { table: acq.flight }
+`,
+    },
+    expected: ['loads/acquisition/flight.yaml:3:39: `acq.flight` would be copied into itself'],
+  },
+  {
+    title: 'an input that is consumed as well',
+    files: {
+      'loads/core/flight.yaml': `kind: core
+connection: warehouse
+inputs: [acq.flight]
+consumes: [acquisition.flight]
+stages:
+  - { name: flights, sql: flights.sql, chunk: { input: acq.flight } }
+outputs: [core.flight]
+`,
+    },
+    expected: [
+      'loads/core/flight.yaml:4:12: `acq.flight` of `acquisition.flight` is emptied by `core.flight` (`inputs`): its batches cannot be consumed as well',
+    ],
+  },
+  {
+    title: 'reads of an own input',
+    files: {
+      'loads/core/flight.yaml': `kind: core
+connection: warehouse
+inputs: [acq.flight]
+stages:
+  - { name: flights, sql: flights.sql, chunk: { input: acq.flight } }
+outputs: [core.flight]
+reads: [acq.flight]
+`,
+    },
+    expected: ['loads/core/flight.yaml:7:9: `acq.flight` is an input of this load: it needs no `reads`'],
+  },
 ];

@@ -438,4 +438,199 @@ sessions:
     },
     expected: ['waybill.yaml:5:16: the PEM file of `ca` does not exist'],
   },
+  {
+    title: 'a session of no loads',
+    files: {
+      'waybill.yaml': `name: flights
+connections:
+  source:
+    url: \${SOURCE_URL}
+  warehouse:
+    url: \${WAREHOUSE_URL}
+sessions:
+  nightly: { loads: [] }
+`,
+    },
+    expected: ['waybill.yaml:8:21: `loads` must not be empty'],
+  },
+  {
+    title: 'no outputs',
+    files: {
+      'loads/core/flight.yaml': `kind: core
+connection: warehouse
+inputs: [acq.flight]
+stages:
+  - { name: flights, sql: flights.sql, chunk: { input: acq.flight } }
+outputs: []
+`,
+    },
+    expected: ['loads/core/flight.yaml:6:10: `outputs` must not be empty'],
+  },
+  {
+    title: 'a control schema that cannot be named',
+    files: {
+      'waybill.yaml': `name: flights
+connections:
+  source:
+    url: \${SOURCE_URL}
+  warehouse:
+    url: \${WAREHOUSE_URL}
+    control_schema: My-Schema
+sessions:
+  nightly: { loads: [acquisition.*, core.*] }
+`,
+    },
+    expected: [
+      'waybill.yaml:7:21: `control_schema` must be lower-case letters, digits and `_`, at most 63, got "My-Schema"',
+    ],
+  },
+  {
+    title: 'fewer connections than a batch needs',
+    files: {
+      'waybill.yaml': `name: flights
+connections:
+  source:
+    url: \${SOURCE_URL}
+  warehouse:
+    url: \${WAREHOUSE_URL}
+    max_connections: 2
+sessions:
+  nightly: { loads: [acquisition.*, core.*] }
+`,
+    },
+    expected: ['waybill.yaml:7:22: `max_connections` must be at least 3, got 2'],
+  },
+  {
+    title: 'chunks of no rows',
+    files: {
+      'loads/core/flight.yaml': `kind: core
+connection: warehouse
+inputs: [acq.flight]
+stages:
+  - { name: flights, sql: flights.sql, chunk: { input: acq.flight, rows: 0 } }
+outputs: [core.flight]
+`,
+    },
+    expected: ['loads/core/flight.yaml:5:74: `rows` must be at least 1, got 0'],
+  },
+  {
+    title: 'a chunk that is not described',
+    files: {
+      'loads/core/flight.yaml': `kind: core
+connection: warehouse
+inputs: [acq.flight]
+stages:
+  - { name: flights, sql: flights.sql, chunk: true }
+outputs: [core.flight]
+`,
+    },
+    expected: ['loads/core/flight.yaml:5:47: `chunk` must be a mapping of keys to values, got true'],
+  },
+  {
+    title: 'SQL that is a mapping',
+    files: {
+      'loads/core/flight.yaml': `kind: core
+connection: warehouse
+inputs: [acq.flight]
+stages:
+  - { name: flights, sql: { file: flights.sql }, chunk: { input: acq.flight } }
+outputs: [core.flight]
+`,
+    },
+    expected: [
+      'loads/core/flight.yaml:5:27: `sql` must be SQL, the name of a .sql file, or a list of them, got a mapping',
+    ],
+  },
+  {
+    title: 'SQL that is empty',
+    files: {
+      'loads/core/flight.yaml': `kind: core
+connection: warehouse
+inputs: [acq.flight]
+stages:
+  - { name: flights, sql: "", chunk: { input: acq.flight } }
+outputs: [core.flight]
+`,
+    },
+    expected: ['loads/core/flight.yaml:5:27: `sql` must not be empty'],
+  },
+  {
+    title: 'needs that are no list',
+    files: {
+      'loads/core/flight.yaml': `kind: core
+connection: warehouse
+inputs: [acq.flight]
+stages:
+  - { name: flights, sql: flights.sql, chunk: { input: acq.flight } }
+outputs: [core.flight]
+needs: acquisition.flight
+`,
+    },
+    expected: ['loads/core/flight.yaml:7:8: `needs` must be a list, got "acquisition.flight"'],
+  },
+  {
+    title: 'an on_bad_row that does not exist',
+    files: {
+      'loads/core/flight.yaml': `kind: core
+connection: warehouse
+inputs: [acq.flight]
+stages:
+  - { name: flights, sql: flights.sql, chunk: { input: acq.flight } }
+outputs: [core.flight]
+on_bad_row: skip
+`,
+    },
+    expected: ['loads/core/flight.yaml:7:13: `on_bad_row` must be `fail`, got "skip"'],
+  },
+  {
+    title: 'two cursors',
+    files: {
+      'loads/acquisition/flight.yaml': `kind: acquisition
+connection: warehouse
+from: { connection: source, table: public.flight, cursor: [id, ts] }
+to: { table: acq.flight }
+`,
+    },
+    expected: ['loads/acquisition/flight.yaml:3:59: `cursor` must be text, got a list'],
+  },
+  {
+    title: 'a start without a cursor',
+    files: {
+      'loads/acquisition/flight.yaml': `kind: acquisition
+connection: warehouse
+from: { connection: source, table: public.flight, start: 5 }
+to: { table: acq.flight }
+`,
+    },
+    expected: ['loads/acquisition/flight.yaml:3:51: `start` means nothing without `cursor`'],
+  },
+  {
+    title: 'a kind in capitals',
+    files: {
+      'loads/core/flight.yaml': `kind: Core
+connection: warehouse
+inputs: [acq.flight]
+stages:
+  - { name: flights, sql: flights.sql, chunk: { input: acq.flight } }
+outputs: [core.flight]
+`,
+    },
+    expected: ['loads/core/flight.yaml:1:7: unknown kind `Core`: did you mean `core`?'],
+  },
+  {
+    title: 'checks of one name',
+    files: {
+      'loads/core/flight.yaml': `kind: core
+connection: warehouse
+inputs: [acq.flight]
+stages:
+  - { name: flights, sql: flights.sql, chunk: { input: acq.flight } }
+outputs: [core.flight]
+checks:
+  - { name: x, sql: select 1, expect: 1 }
+  - { name: x, sql: select 2, expect: 2 }
+`,
+    },
+    expected: ['loads/core/flight.yaml:9:13: `x` stands twice in `checks`'],
+  },
 ];

@@ -218,4 +218,84 @@ d: [*c, *c, *c, *c, *c, *c, *c, *c]
     },
     expected: ['waybill.yaml:1:1: aliases (`*name`) of aliases make this file too large'],
   },
+  {
+    title: 'a key indented like a list',
+    files: {
+      'loads/core/flight.yaml': `kind: core
+connection: warehouse
+inputs: [acq.flight]
+stages:
+ - { name: flights, sql: flights.sql, chunk: { input: acq.flight } }
+  outputs: [core.flight]
+`,
+    },
+    expected: ['loads/core/flight.yaml:6:1: this line is not indented like its neighbours, or a bracket is not closed'],
+  },
+  {
+    title: 'a dash without a space',
+    files: {
+      'loads/core/flight.yaml': `kind: core
+connection: warehouse
+inputs: [acq.flight]
+stages:
+  -{ name: flights, sql: flights.sql, chunk: { input: acq.flight } }
+outputs: [core.flight]
+`,
+    },
+    expected: ['loads/core/flight.yaml:5:12: the `-` of a list needs a space after it'],
+  },
+  {
+    title: 'a colon without a space',
+    files: {
+      'loads/core/flight.yaml': `kind:core
+connection: warehouse
+inputs: [acq.flight]
+stages:
+  - { name: flights, sql: flights.sql, chunk: { input: acq.flight } }
+outputs: [core.flight]
+`,
+    },
+    expected: ['loads/core/flight.yaml:1:1: a colon needs a space after it'],
+  },
+  {
+    title: 'a line without a colon',
+    files: {
+      'loads/core/flight.yaml': `kind core
+connection: warehouse
+inputs: [acq.flight]
+stages:
+  - { name: flights, sql: flights.sql, chunk: { input: acq.flight } }
+outputs: [core.flight]
+`,
+    },
+    expected: ['loads/core/flight.yaml:1:1: this line is neither `key: value` nor an entry of a list'],
+  },
+  {
+    title: 'a line that is indented too far',
+    files: {
+      'loads/core/flight.yaml': `kind: core
+ connection: warehouse
+inputs: [acq.flight]
+stages:
+  - { name: flights, sql: flights.sql, chunk: { input: acq.flight } }
+outputs: [core.flight]
+`,
+    },
+    expected: ['loads/core/flight.yaml:1:7: the line after this one is indented too far'],
+  },
+  {
+    title: 'a line that is not indented far enough',
+    files: {
+      'loads/core/flight.yaml': `kind: core
+connection: warehouse
+inputs: [acq.flight]
+stages:
+  - name: flights
+    sql: flights.sql
+   chunk: { input: acq.flight }
+outputs: [core.flight]
+`,
+    },
+    expected: ['loads/core/flight.yaml:7:1: this line is not indented like its neighbours, or a bracket is not closed'],
+  },
 ];
