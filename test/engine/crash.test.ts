@@ -39,6 +39,42 @@ describe.each(servers)('what is killed, on $name', (server) => {
     expect(await world.states('core.order')).toEqual(['published']);
   });
 
+  test.each([
+    ['the lanes were all its own', 1, 30],
+    ['both had lanes', 8, 240],
+  ])(
+    'one of two workers, %s: the other goes on within the heartbeat timeout',
+    { timeout: 180_000 },
+    async (_, lanes, chunks) => {
+      const rows = chunks * 20;
+      world = await World.create(server, ORDERS(rows, { rows: 20, byKey: true, lanes, sql: SLOW_SQL(0.4) }));
+      const workers = [await world.workerProcess(), await world.workerProcess()];
+      const handle = await world.start('core.order');
+      const pids = await until(async () => {
+        const busy = await world.rows<{ pid: string }>(`
+        select distinct split_part(worker, ':', 2) as pid from waybill.lane where connection_id is not null`);
+        return busy.length === Math.min(lanes, 2) && (await some(world)) && busy.map(({ pid }) => Number(pid));
+      }, 90);
+      const dead = workers.find((worker) => worker.pid === pids[0])!;
+      dead.kill('SIGKILL');
+      const killedAt = (await world.rows<{ now: Date }>('select clock_timestamp() as now'))[0]!.now;
+      expect(await ended(handle)).toMatchObject({ ok: true, result: { rowsWritten: rows, chunks } });
+      await expectWhole(world);
+      // From the kill on: the longest time without a commit, and whose commits those are.
+      const after = (
+        await world.rows(
+          `with later as (select worker, finished_at, finished_at - lag(finished_at, 1, $1) over (order by finished_at) as gap
+                        from waybill.chunk where finished_at > $1)
+         select extract(epoch from max(gap))::float8 as gap, array_agg(distinct split_part(worker, ':', 2)) as pids from later`,
+          [killedAt],
+        )
+      )[0] as { gap: number; pids: string[] };
+      const other = workers.find((worker) => worker !== dead)!;
+      expect(after.pids).toEqual([String(other.pid)]);
+      expect(after.gap).toBeLessThan(20); // 10 s of silence, and a busy machine
+    },
+  );
+
   test('a worker that sleeps past its heartbeat and wakes up writes nothing twice', { timeout: 180_000 }, async () => {
     world = await World.create(server, ORDERS(4000, { rows: 100, byKey: true, sql: SLOW_SQL(0.15) }));
     const zombie = await world.workerProcess();
