@@ -6,10 +6,11 @@ export default defineConfig({
     globalSetup: ['test/global-setup.ts'],
     // The Temporal worker's native parts do not like worker threads.
     pool: 'forks',
-    // Each file has databases of its own, but the machine has two cores.
-    maxWorkers: 2,
-    // For the files whose tests run side by side.
-    maxConcurrency: 3,
+    // Each file has databases of its own. Twice the cores of a small machine: half of the time a test waits, for heartbeats
+    // that are missed, for pauses that grow, for servers that start.
+    maxWorkers: 4,
+    // For the files whose tests run side by side, each of which waits most of the time.
+    maxConcurrency: 4,
     // Loads take seconds; a machine that does other things too takes many times as long.
     testTimeout: 120_000,
     hookTimeout: 60_000,

@@ -26,8 +26,9 @@ type Healer = 'the retry' | 'the next start';
 
 /** Registers the scenario's tests on every server. */
 export async function crashTests(scenario: Scenario): Promise<void> {
-  for (const server of servers) {
-    const points = pick(await record(server, scenario), server);
+  const recorded = await Promise.all(servers.map((server) => record(server, scenario)));
+  for (const [i, server] of servers.entries()) {
+    const points = pick(recorded[i]!, server);
     // Side by side: half of the time a test waits for the dead worker's heartbeat to be missed.
     describe.concurrent(`a worker is killed in ${scenario.title} on ${server.name}`, () => {
       test.for(points)('%s', { timeout: TIMEOUT_MS }, async ([, point, healer]) => {
