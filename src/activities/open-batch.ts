@@ -10,9 +10,9 @@ import type { Engine } from './engine.ts';
 import { permanent, refused, toFailure } from './failures.ts';
 import { findWork } from './find-work.ts';
 import { insertBatch } from './insert-batch.ts';
-import { refuseForeignOutput } from './foreign-output.ts';
 import { leftovers } from './leftovers.ts';
 import { describeOpened, type OpenedBatch } from './opened-batch.ts';
+import { refuseOutputs } from './refuse-outputs.ts';
 import { decideUnfinished } from './restart-rules.ts';
 import { surveySnapshot } from './survey-snapshot.ts';
 
@@ -97,11 +97,11 @@ async function open(
   // First of all: what was consumed and which windows were read is found by the load's name.
   if (load.renamedFrom) await renameHistory(database, load.renamedFrom, load.name);
   const latest = await findLatest(database, load.name);
-  if (!latest && !request.force) await refuseForeignOutput(database, load);
   if (latest?.state === 'published') {
     const left = await leftovers(database, latest, request);
     if (left) return { kind: 'finish', batch: referenceOf(database, latest), after: left.after };
   }
+  await refuseOutputs(database, load, { takesOver: latest !== undefined || request.force });
   const snapshot = await surveySnapshot(database, load, latest, request);
   const work = await findWork(engine, database, load, latest, snapshot);
   if (work.kind !== 'work') return work;

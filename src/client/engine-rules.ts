@@ -9,9 +9,9 @@
 import type { Client } from '@temporalio/client';
 import { findWork, type Work } from '../activities/find-work.ts';
 import type { Engine } from '../activities/engine.ts';
-import { refuseForeignOutput } from '../activities/foreign-output.ts';
 import { leftovers } from '../activities/leftovers.ts';
 import { planAcquisition } from '../activities/plan-acquisition.ts';
+import { refuseOutputs } from '../activities/refuse-outputs.ts';
 import { decideUnfinished } from '../activities/restart-rules.ts';
 import { surveySnapshot, type SnapshotSurvey } from '../activities/survey-snapshot.ts';
 import type { LoadDefinition } from '../config/definition.ts';
@@ -57,8 +57,8 @@ export function ruleForLeftovers(database: Database, published: Batch): Promise<
   return leftovers(database, published, PLAIN_START);
 }
 
-/** Whether a load that has never run would write what another one wrote. Throws `ApplicationFailure` of type `Refused`. */
-export const ruleForForeignOutput = refuseForeignOutput;
+/** Whether a batch may write its outputs. Throws `ApplicationFailure` of type `Refused`. */
+export const ruleForOutputs = refuseOutputs;
 
 /** Which snapshots a new batch takes over. Throws `ApplicationFailure` of type `Refused`. */
 export function ruleForSnapshots(

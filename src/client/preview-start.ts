@@ -5,7 +5,7 @@ import type { Database } from '../database/dialect.ts';
 import { temporalFailure } from './connect.ts';
 import type { ClientContext } from './context.ts';
 import {
-  ruleForForeignOutput,
+  ruleForOutputs,
   ruleForLeftovers,
   ruleForSnapshots,
   ruleForUnfinished,
@@ -73,7 +73,6 @@ async function decide(
   const latest: Batch | undefined = unfinished
     ? { ...unfinished, state: 'failed' }
     : await firstOf(names, (name) => findLatest(database, name));
-  if (!latest) await ruleForForeignOutput(database, load);
   if (latest?.state === 'published') {
     const left = await ruleForLeftovers(database, latest);
     if (left) {
@@ -85,6 +84,7 @@ async function decide(
       return { ...start, ...found, because: [...start.because, ...found.because] };
     }
   }
+  await ruleForOutputs(database, load, { takesOver: latest !== undefined });
   const snapshot = await ruleForSnapshots(database, load, latest);
   const redoes = latest && latest.state !== 'published' ? latest : undefined;
   const inherited = snapshot.inherited.map(({ table }) => table);

@@ -45,7 +45,10 @@ export function requireTable(
   report: TableCheck['report'],
 ): void {
   if (found.kind === 'table') return;
-  report(at, `\`${table}\` is a ${found.kind}, and only a plain table can be used here`);
+  report(
+    at,
+    `\`${table}\` is ${/^[aeiou]/.test(found.kind) ? 'an' : 'a'} ${found.kind}, and only a plain table can be used here`,
+  );
 }
 
 /** Reports a column that is not there, with the nearest name. Answers whether it is. */

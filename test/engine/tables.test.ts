@@ -285,6 +285,35 @@ checks: [ { name: allowed, sql: select ok from core.switch, expect: 1 } ]`,
     },
   );
 
+  test.each([
+    ['unlogged table', 'alter table core.orders set unlogged'],
+    [
+      'partitioned table with partitions that are unlogged, temporary or foreign',
+      `drop table core.orders; create table core.orders (id bigint, customer text, amount numeric(12,2), batch_id bigint) partition by range (id);
+       create table core.orders_1 partition of core.orders for values from (0) to (50); create unlogged table core.orders_2 partition of core.orders default`,
+    ],
+    [
+      'foreign table',
+      `drop table core.orders; create foreign data wrapper w; create server s foreign data wrapper w;
+       create foreign table core.orders (id bigint, customer text, amount numeric(12,2), batch_id bigint) server s`,
+    ],
+    [
+      'view',
+      'alter table core.orders rename to real_orders; create view core.orders as select * from core.real_orders',
+    ],
+  ])('that would not keep their rows (%s) are refused before a batch opens', async (kind, sql) => {
+    world = await World.create(server, ORDERS(20));
+    await world.warehouse.query(sql);
+    await world.worker();
+    expect(await world.run('core.order')).toMatchObject({
+      ok: false,
+      type: 'Refused',
+      message: `core.orders is no ordinary, permanent table (${kind}): its rows would not be safe with their batch`,
+    });
+    expect(await world.states('core.order')).toEqual([]);
+    expect(await world.value('select count(*) from acq.orders')).toBe('20');
+  });
+
   test('whose rows somebody else refers to stop the roll back, which says so and is finished later', async () => {
     world = await World.create(
       server,

@@ -18,16 +18,27 @@ const KINDS: Record<string, string> = {
   f: 'foreign table',
 };
 
+/** `table` and `partitioned table` only where all rows survive a crash of the server. */
+function kindOf({ kind, persistence, mixed }: { kind: string; persistence: string; mixed: boolean }): string {
+  if (mixed) return 'partitioned table with partitions that are unlogged, temporary or foreign';
+  const lasting = { u: 'unlogged ', t: 'temporary ' }[persistence] ?? '';
+  return `${lasting}${KINDS[kind] ?? kind}`;
+}
+
 /** Columns and indexes of a table, undefined if there is none of that name. */
 export async function describeTable(database: Database, table: string): Promise<TableFacts | undefined> {
   const relation = quoteTable(table);
   const { rows } = await database.query<{
     oid: number;
     kind: string;
+    persistence: string;
+    mixed: boolean;
     columns: ColumnFacts[];
     indexes: IndexFacts[];
   }>(sql`
-    select c.oid, c.relkind as kind,
+    select c.oid, c.relkind as kind, c.relpersistence as persistence,
+      c.relkind = 'p' and exists (select from pg_partition_tree(c.oid) p join pg_class x on x.oid = p.relid
+        where x.relkind = 'f' or x.relpersistence <> 'p') as mixed,
       (select coalesce(json_agg(json_build_object(
           'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'castType', case when y.typnamespace = 'pg_catalog'::regnamespace then format_type(a.atttypid, -1)
             else format('%I.%I', y.typnamespace::regnamespace::name, y.typname) end,
@@ -47,7 +58,7 @@ export async function describeTable(database: Database, table: string): Promise<
   if (!row) return undefined;
   return {
     table,
-    kind: KINDS[row.kind] ?? row.kind,
+    kind: kindOf(row),
     columns: JSON.parse(row.columns as unknown as string) as ColumnFacts[],
     indexes: JSON.parse(row.indexes as unknown as string) as IndexFacts[],
   };

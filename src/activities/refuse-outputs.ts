@@ -1,0 +1,46 @@
+import type { LoadDefinition } from '../config/definition.ts';
+import { otherWriter } from '../control/rename.ts';
+import type { Database } from '../database/dialect.ts';
+import { refused } from './failures.ts';
+
+/** What a load may write: rows that a crash of the server would take away again are no published rows. */
+const LASTING = ['table', 'partitioned table'];
+
+/**
+ * Looks at the tables that a batch would write, before it opens. `takesOver`: whether a load that has never run may go on
+ * with what another one wrote.
+ */
+export async function refuseOutputs(
+  database: Database,
+  load: LoadDefinition,
+  { takesOver }: { takesOver: boolean },
+): Promise<void> {
+  for (const { table } of load.outputs) {
+    const facts = await database.dialect.describeTable(database, table);
+    if (!facts || LASTING.includes(facts.kind)) continue; // one that is missing is said when it is written
+    throw refused(
+      `${table} is no ordinary, permanent table (${facts.kind}): its rows would not be safe with their batch`,
+      {
+        where: load.file,
+        next: `make it one (alter table ${table} set logged, where it is unlogged), or write to another`,
+      },
+    );
+  }
+  if (!takesOver) await refuseForeignOutput(database, load);
+}
+
+/** Renamed without a word, a load would read and consume everything again. */
+async function refuseForeignOutput(database: Database, load: LoadDefinition): Promise<void> {
+  const tables = load.outputs.map(({ table }) => table);
+  const other = await otherWriter(database, load.name, tables);
+  if (!other) return;
+  throw refused(
+    `${other.table} was written by ${other.load} so far (batch ${other.batchId}), and ${load.name} is new`,
+    {
+      where: load.file,
+      next:
+        `if it is the same load under another name, write renamed_from: ${other.load}; ` +
+        `if it takes the table over and begins anew, say so once: waybill run ${load.name} --force`,
+    },
+  );
+}
