@@ -1,9 +1,11 @@
 import { mysqlSql } from '../../sql/mysql.ts';
 import type { Dialect } from '../dialect.ts';
+import { planKeys, rangeCondition } from './chunk-ranges.ts';
 import { classify } from './errors.ts';
 import { beginChunk, endConnection, endGateHolders, enterGate } from './gate.ts';
 import { lockOutput, migration, words } from './ledger.ts';
 import { quoteName, quoteTable, quoteText } from './names.ts';
+import { describeTable, hasRows, listTables } from './tables.ts';
 
 /** MySQL 8.0 and MariaDB 10.6 and later. Not whole yet: no connection of a project can be one. */
 export const mysqlDialect = {
@@ -20,4 +22,9 @@ export const mysqlDialect = {
   endGateHolders,
   endConnection,
   lockOutput,
+  describeTable,
+  listTables,
+  hasRows,
+  planKeys,
+  rangeCondition,
 } satisfies Partial<Dialect>;

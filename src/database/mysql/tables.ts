@@ -1,0 +1,104 @@
+import { formatTableName, parseTableName } from '../../sql/names.ts';
+import { mysqlSql } from '../../sql/mysql.ts';
+import type { ColumnFacts, Database, Session, TableFacts } from '../dialect.ts';
+import { part, raw, sql } from '../sql.ts';
+import { quoteTable } from './names.ts';
+
+type Reader = Pick<Session, 'query'>;
+
+/** Columns and indexes of a table, undefined if there is none of that name, or none that the account may see. */
+export async function describeTable(reader: Reader, table: string): Promise<TableFacts | undefined> {
+  const { schema, name } = parseTableName(table, mysqlSql);
+  const stored = (text: string) => part`if(@@lower_case_table_names = 0, ${text}, lower(${text}))`;
+  const here = part`table_schema = ${schema === undefined ? raw('database()') : stored(schema)}
+    and table_name = ${stored(name)}`;
+  const { rows: tables } = await reader.query<{ type: string; engine: string | null }>(
+    sql`select table_type as type, engine as engine from information_schema.tables where ${here}`,
+  );
+  if (!tables[0]) return undefined;
+  const { rows: columns } = await reader.query<ColumnRow>(sql`
+    select column_name as name, column_type as type, data_type as family, is_nullable as nullable,
+      column_default as initial, extra as extra, coalesce(generation_expression, '') as expression
+    from information_schema.columns where ${here} order by ordinal_position`);
+  const { rows: parts } = await reader.query<{
+    name: string;
+    column: string | null;
+    repeats: unknown;
+    cut: unknown;
+  }>(sql`
+    select index_name as name, column_name as ${raw('`column`')}, non_unique as repeats, sub_part as cut
+    from information_schema.statistics where ${here} order by index_name, seq_in_index`);
+  // An index on an expression, or on the beginnings of texts, says nothing of the whole values.
+  const unfit = new Set(parts.filter(({ column, cut }) => column === null || cut !== null).map((one) => one.name));
+  const names = [...new Set(parts.map((one) => one.name))].filter((index) => !unfit.has(index));
+  return {
+    table,
+    kind: kindOf(tables[0]),
+    columns: columns.map(factsOf),
+    indexes: names.map((index) => {
+      const own = parts.filter((one) => one.name === index);
+      const unique = Number(own[0]!.repeats) === 0;
+      return { name: index, columns: own.map(({ column }) => column!), unique, primary: index === 'PRIMARY' };
+    }),
+  };
+}
+
+interface ColumnRow {
+  name: string;
+  type: string;
+  family: string;
+  nullable: string;
+  initial: string | null;
+  extra: string;
+  expression: string;
+}
+
+function factsOf({ name, type, family, nullable, initial, extra, expression }: ColumnRow): ColumnFacts {
+  return {
+    name,
+    type: String(type),
+    castType: castTypeOf(String(family).toLowerCase(), String(type)),
+    nullable: nullable === 'YES',
+    // MariaDB writes a default NULL out.
+    hasDefault: (initial !== null && initial !== 'NULL') || /auto_increment|default_generated/i.test(extra),
+    generated: expression !== '',
+  };
+}
+
+/**
+ * What a bound text is cast to, so that it is compared exactly and in the column's own order. Empty: to nothing. A text takes
+ * the collation of the column that it is compared with, which a cast one would refuse. MySQL takes a value that it casts to
+ * `unsigned` for a signed one first, and cuts it without a word: such numbers go by way of decimals.
+ */
+function castTypeOf(family: string, type: string): string {
+  if (/int$|^year$|^bit$/.test(family)) return /unsigned|^(year|bit)/.test(type) ? 'decimal(20,0)' : 'signed';
+  if (/^(decimal|numeric)$/.test(family)) return `decimal${/\(.*?\)/.exec(type)?.[0] ?? '(65,0)'}`;
+  if (/^(float|double|real)$/.test(family)) return 'double';
+  if (family === 'date') return 'date';
+  if (/^(datetime|timestamp)$/.test(family)) return 'datetime(6)';
+  if (family === 'time') return 'time(6)';
+  return '';
+}
+
+/** Only InnoDB rolls back and locks rows: a table of another engine is called by it. */
+function kindOf({ type, engine }: { type: string; engine: string | null }): string {
+  if (type === 'VIEW' || type === 'SYSTEM VIEW') return 'view';
+  if (type !== 'BASE TABLE') return type.toLowerCase();
+  return engine === 'InnoDB' ? 'table' : `${engine ?? 'broken'} table`;
+}
+
+/** Tables and views that people made, as canonical names, for near-miss suggestions. */
+export async function listTables(database: Database): Promise<string[]> {
+  const { rows } = await database.query<{ s: string; t: string }>(sql`
+    select table_schema as s, table_name as t from information_schema.tables
+    where table_schema not in ('mysql', 'sys', 'information_schema', 'performance_schema', ${database.controlSchema})
+    order by 1, 2 limit 10000`);
+  return rows.map(({ s, t }) => formatTableName({ schema: s, name: t }, mysqlSql));
+}
+
+export async function hasRows(database: Database, table: string): Promise<boolean> {
+  const { rows } = await database.query<{ found: boolean }>(
+    sql`select exists (select 1 from ${raw(quoteTable(table))}) as found`,
+  );
+  return rows[0]?.found ?? false;
+}

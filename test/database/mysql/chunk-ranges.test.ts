@@ -1,0 +1,165 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { NULL_KEYS, type ChunkRange, type ColumnFacts } from '../../../src/database/dialect.ts';
+import { planKeys, rangeCondition } from '../../../src/database/mysql/chunk-ranges.ts';
+import { MysqlDatabase } from '../../../src/database/mysql/database.ts';
+import { describeTable } from '../../../src/database/mysql/tables.ts';
+import { describeOn, freshMysqlDatabase, mysqlServers } from '../../mysql-servers.ts';
+
+describeOn(await mysqlServers(), 'ranges by key on $name', (server) => {
+  let database: MysqlDatabase;
+  let tables = 0;
+
+  beforeAll(async () => {
+    const { url } = await freshMysqlDatabase(server);
+    database = new MysqlDatabase({ name: 'w', url, scheme: 'mysql', maxConnections: 6, controlSchema: 'waybill' });
+  });
+  afterAll(() => database.close());
+
+  /** Plans a new table by these columns, reads it range by range, and returns the ranges with the numbers of their rows. */
+  async function cut(
+    definition: string,
+    rows: string,
+    key: string[],
+    size: number,
+    where?: { text: string; values: unknown[] },
+  ): Promise<{ range: ChunkRange; rows: number[] }[]> {
+    const table = `k${(tables += 1)}`;
+    await database.query({ strings: [`create table ${table} (n int, ${definition})`], values: [] });
+    await database.query({ strings: [`insert into ${table} ${rows}`], values: [] });
+    const facts = await describeTable(database, table);
+    const columns = key.map((name): ColumnFacts => facts!.columns.find((column) => column.name === name)!);
+    const session = await database.openSession('waybill plan');
+    try {
+      await session.begin();
+      const ranges = await planKeys(session, table, columns, size, where);
+      const read: { range: ChunkRange; rows: number[] }[] = [];
+      for (const range of ranges) {
+        const values: unknown[] = [];
+        const condition = rangeCondition('key', range, columns, (value, cast) => {
+          values.push(value);
+          return cast === undefined ? '?' : `cast(? as ${cast})`;
+        });
+        const { rows: found } = await session.run({
+          text: `select n from ${table} where ${condition} order by n`,
+          values,
+        });
+        read.push({ range, rows: found.map((row) => Number(row[0])) });
+      }
+      return read;
+    } finally {
+      await session.rollback();
+      await session.close();
+    }
+  }
+  /** `n` rows, each with what `expression` makes of its number `i`, from 1. */
+  const numbers = (n: number, expression: string): string =>
+    `with recursive s as (select 1 as i union all select i + 1 from s where i < ${n}) select i, ${expression} from s`;
+  const upTo = (n: number): number[] => Array.from({ length: n }, (_, i) => i + 1);
+  const all = (read: { rows: number[] }[]): number[] => read.flatMap(({ rows }) => rows).sort((a, b) => a - b);
+
+  test.each([
+    ['a bigint beyond what a float holds', 'k bigint primary key', '9223372036854775000 + i'],
+    ['negative numbers with gaps', 'k int primary key', '-1000000 + i * i * 7'],
+    ['unsigned numbers above the signed ones', 'k bigint unsigned primary key', '18446744073709551000 + i'],
+    ['decimals', 'k decimal(30, 10) primary key', '1234567890123456789.0000000001 * i'],
+    ['dates', 'k date primary key', "date '1999-12-31' + interval i day"],
+    ['microseconds', 'k datetime(6) primary key', "timestamp '2024-03-31 01:30:00' + interval i microsecond"],
+    ['timestamps', 'k timestamp(3) primary key', "timestamp '2024-03-31 01:30:00' + interval i * 1000 microsecond"],
+    ['times', 'k time primary key', 'sec_to_time(i * 61 - 3600)'],
+    ['doubles', 'k double primary key', 'i / 7'],
+    ['floats', 'k float primary key', 'i / 7'],
+    ['texts', 'k varchar(40) collate utf8mb4_bin primary key', "concat('it''s ', hex(i * 7919), ' \\\\ é🙂')"],
+    ['texts of another character set', 'k varchar(40) character set latin1 primary key', "concat('é', i)"],
+    ['binary numbers, as uuids are kept', 'k binary(16) primary key', 'unhex(left(sha2(i, 256), 32))'],
+  ])('take every row once: %s', async (_, definition, expression) => {
+    const read = await cut(definition, numbers(50, expression), ['k'], 7);
+    expect(all(read)).toEqual(upTo(50));
+    expect(read.map(({ rows }) => rows.length)).toEqual([7, 7, 7, 7, 7, 7, 7, 1]);
+    expect(read[0]!.range.from).toBe(null);
+    expect(read.at(-1)!.range.to).toBe(null);
+  });
+
+  test('go by the order of an enum, not by its texts', async () => {
+    const read = await cut("k enum('z', 'm', 'a'), key (k)", numbers(30, 'elt(1 + i % 3, "z", "m", "a")'), ['k'], 10);
+    expect(all(read)).toEqual(upTo(30));
+    expect(read).toHaveLength(3);
+  });
+
+  test.each([2, 3, 5, 100])('go over keys of several columns, %i rows at a time', async (size) => {
+    const read = await cut(
+      'a int, b varchar(9), c bigint, primary key (a, b, c)',
+      numbers(40, "i % 3, concat('x', i % 4), 9007199254740992 + i"),
+      ['a', 'b', 'c'],
+      size,
+    );
+    expect(all(read)).toEqual(upTo(40));
+    expect(Math.max(...read.map(({ rows }) => rows.length))).toBe(Math.min(size, 40));
+  });
+
+  test('never part the rows of one key, however many, and give those without a key a range of their own', async () => {
+    const read = await cut('k int, key (k)', numbers(60, 'case when i <= 40 then 5 when i <= 50 then i end'), ['k'], 4);
+    expect(all(read)).toEqual(upTo(60));
+    const whole = read.find(({ rows }) => rows.includes(1))!.rows;
+    expect(whole).toEqual(upTo(40));
+    expect(read.at(-1)).toEqual({
+      range: { from: NULL_KEYS, to: NULL_KEYS },
+      rows: [51, 52, 53, 54, 55, 56, 57, 58, 59, 60],
+    });
+  });
+
+  test('take for one key what the collation takes for one', async () => {
+    const expression = "elt(1 + i % 6, 'ab', 'AB', 'Ab', 'b', 'B', 'c')";
+    const read = await cut('k varchar(9) collate utf8mb4_general_ci, key (k)', numbers(36, expression), ['k'], 4);
+    expect(all(read)).toEqual(upTo(36));
+    expect(read.map(({ rows }) => rows.length)).toEqual([18, 12, 6]);
+  });
+
+  test('keep to a condition', async () => {
+    const where = { text: 'n > ? and n < ?', values: ['10', '31'] };
+    const read = await cut('k int primary key', numbers(50, '100 - i'), ['k'], 8, where);
+    // the outer ranges are open: whoever cuts by them keeps to the condition as well
+    expect(read).toHaveLength(3);
+    expect(read[1]!.rows).toEqual([15, 16, 17, 18, 19, 20, 21, 22]);
+  });
+
+  test('are none for an empty table, one for one row', async () => {
+    expect(await cut('k int primary key', 'select 1, 1 from dual where false', ['k'], 5)).toEqual([]);
+    expect(await cut('k int primary key', 'select 1, 1', ['k'], 5)).toEqual([
+      { range: { from: null, to: null }, rows: [1] },
+    ]);
+  });
+
+  test('refuse what has no order', async () => {
+    await expect(cut('k point', 'select 1, point(1, 1)', ['k'], 5)).rejects.toThrow(/no key can be made of it/);
+  });
+
+  test.each(['int', 'bigint unsigned', 'decimal(20, 2)', 'varchar(9)'])(
+    'are read by the index of a key of %s',
+    async (type) => {
+      const values: unknown[] = [];
+      const table = `k${(tables += 1)}`;
+      for (const text of [
+        `create table ${table} (a ${type}, b ${type}, c int, primary key (a, b))`,
+        `insert into ${table} ${numbers(899, 'i, i')}`,
+        `analyze table ${table}`,
+      ]) {
+        await database.query({ strings: [text], values: [] });
+      }
+      const facts = await describeTable(database, table);
+      const range = { from: JSON.stringify(['300', '300']), to: JSON.stringify(['310', '310']) };
+      const condition = rangeCondition('key', range, facts!.columns.slice(0, 2), (value, cast) => {
+        values.push(value);
+        return cast === undefined ? '?' : `cast(? as ${cast})`;
+      });
+      const { rows } = await database.query<{ type: string; rows: string }>({
+        strings:
+          `explain ${server.flavour === 'MySQL' ? 'format = traditional ' : ''}select * from ${table} where ${condition}`.split(
+            '?',
+          ),
+        values,
+      });
+      expect(rows[0]).toMatchObject({ type: 'range', key: 'PRIMARY' });
+      expect(Number(rows[0]!.rows)).toBeLessThan(50);
+    },
+  );
+});
