@@ -1,6 +1,7 @@
-import { claimChunk, markAttempt, markDone, type Chunk } from '../control/chunks.ts';
+import { claimChunk, completeChunk, enterAgain, markAttempt, type Chunk, type Claim } from '../control/chunks.ts';
 import { SourceError } from '../copy/copy-rows.ts';
 import type { ErrorFacts, Session } from '../database/dialect.ts';
+import type { SqlPart } from '../database/sql.ts';
 import type { BatchReference } from '../workflows/messages.ts';
 import type { BatchContext } from './batch-context.ts';
 
@@ -11,9 +12,22 @@ const SOURCE_DOWN_SECONDS = 5;
 export interface ChunkWork {
   /** Gets what `run` needs from elsewhere, before the transaction begins. */
   ready?(): Promise<void>;
-  /** Runs it; how many rows it wrote, and read where that is known. Throws to have it rolled back. */
-  run(session: Session, chunk: Chunk): Promise<{ rows: number; rowsRead: number | null }>;
+  /** Runs it. Throws to have it rolled back. */
+  run(session: Session, chunk: Chunk): Promise<ChunkOutcome>;
   close(): Promise<void>;
+}
+
+export interface ChunkOutcome {
+  /** Rows written. */
+  rows: number;
+  /** Rows read, or a query that counts them; null: not known. */
+  rowsRead: number | SqlPart | null;
+  /** What must be true when the ledger says that it is done. */
+  proof?: {
+    holds: readonly SqlPart[];
+    /** Throws what is not true any more, in words. */
+    explain(): Promise<void>;
+  };
 }
 
 export interface ChunkAttempt extends BatchReference {
@@ -25,12 +39,15 @@ export interface ChunkAttempt extends BatchReference {
   longestWaitSeconds: number;
   /** The lane's last attempt died: count this one before it runs. */
   suspicious: boolean;
+  /** What the last turn claimed ahead. */
+  claim: Claim | undefined;
   work: ChunkWork;
 }
 
 /** What became of one turn. */
 export type Turn =
-  | { kind: 'done'; n: number; rows: number }
+  /** `claim`: the next chunk's transaction has begun. */
+  | { kind: 'done'; n: number; rows: number; claim: Claim | undefined }
   | { kind: 'nothing' }
   | { kind: 'stopped' }
   | { kind: 'fenced' }
@@ -43,7 +60,8 @@ export type Turn =
 
 /**
  * One chunk transaction (DESIGN §3): gate, state, claim, the work under a savepoint, the ledger, COMMIT. Rows and ledger
- * commit together, so a chunk happens once, however often its lane is retried.
+ * commit together, so a chunk happens once, however often its lane is retried. For the same reason the commit need not wait
+ * for the disk: what a crash of the server takes, it takes from both. Who relies on a chunk flushes first (`clearLane`).
  */
 export async function attemptChunk(session: Session, context: BatchContext, at: ChunkAttempt): Promise<Turn> {
   const { database } = context;
@@ -51,18 +69,20 @@ export async function attemptChunk(session: Session, context: BatchContext, at: 
   try {
     await at.work.ready?.();
     const startedAt = new Date();
-    const gate = await database.dialect.beginChunk(session, database, at);
-    if (gate.state !== 'running') return await leave(session, { kind: 'fenced' });
-    if (gate.stop) return await leave(session, { kind: 'stopped' });
-    chunk = await claimChunk(session, database, at);
-    if (!chunk) return await leave(session, { kind: 'nothing' });
+    const claim = at.claim ?? (await claimChunk(session, database, at, { relaxed: !at.suspicious }));
+    if (claim.state !== 'running') return await leave(session, { kind: 'fenced' });
+    if (claim.stop) return await leave(session, { kind: 'stopped' });
+    if (!claim.chunk) return await leave(session, { kind: 'nothing' });
+    const { n } = (chunk = claim.chunk);
     if (at.suspicious) return await countBeforeRunning(session, context, at, chunk);
 
-    await session.savepoint();
-    const done = await at.work.run(session, chunk);
-    await markDone(session, database, { ...at, n: chunk.n }, { ...done, worker: at.worker, startedAt });
-    await session.commit();
-    return { kind: 'done', n: chunk.n, rows: done.rows };
+    const { proof, ...done } = await at.work.run(session, chunk);
+    const facts = { ...done, worker: at.worker, startedAt, holds: proof?.holds ?? [] };
+    // Where something must be ready first, the next transaction does not begin before it is.
+    const completed = await completeChunk(session, database, { ...at, n }, facts, at.work.ready ? undefined : at);
+    if (completed) return { kind: 'done', n, rows: done.rows, claim: completed.claim };
+    await proof?.explain();
+    throw new Error(`chunk ${n} of batch ${at.batchId} was not pending when it was done`);
   } catch (error) {
     const facts = factsOf(error, context);
     if (facts.kind === 'connection' || chunk === undefined) {
@@ -117,8 +137,9 @@ async function recordFailure(
       await session.rollbackToSavepoint();
     } catch {
       await session.rollback();
-      const gate = await database.dialect.beginChunk(session, database, at);
-      if (gate.state !== 'running') return await leave(session, { kind: 'fenced' });
+      if ((await enterAgain(session, database, at.batchId)) !== 'running') {
+        return await leave(session, { kind: 'fenced' });
+      }
     }
     await markAttempt(
       session,

@@ -4,11 +4,9 @@ import { landingColumns } from '../copy/landing-columns.ts';
 import type { Session } from '../database/dialect.ts';
 import { WaybillError } from '../errors.ts';
 import type { BatchContext } from './batch-context.ts';
-import type { ChunkWork } from './chunk-transaction.ts';
+import type { ChunkOutcome, ChunkWork } from './chunk-transaction.ts';
 import type { Engine } from './engine.ts';
 import { acquisitionKey } from './plan-acquisition.ts';
-
-type Counts = Awaited<ReturnType<ChunkWork['run']>>;
 
 /** Brings one range of the source's cursor into the landing table; the ledger row commits with the rows. */
 export async function copyWork(engine: Engine, { database, batch }: BatchContext): Promise<ChunkWork> {
@@ -26,7 +24,7 @@ export async function copyWork(engine: Engine, { database, batch }: BatchContext
     ? { run: insertChunk, close: () => Promise.resolve() }
     : { ready: () => reader.ready(), run: copyChunk, close: () => reader.close() };
 
-  async function copyChunk(session: Session, chunk: Chunk): Promise<Counts> {
+  async function copyChunk(session: Session, chunk: Chunk): Promise<ChunkOutcome> {
     const select = selectOf(chunk);
     return reader.use(async (from) => {
       const { read, written } = await copyRows(
@@ -43,7 +41,7 @@ export async function copyWork(engine: Engine, { database, batch }: BatchContext
    * Source and landing table in one database: no copy, and no second connection. Lanes that each hold one of the
    * connection's places while they wait for another could wait for each other for ever.
    */
-  async function insertChunk(session: Session, chunk: Chunk): Promise<Counts> {
+  async function insertChunk(session: Session, chunk: Chunk): Promise<ChunkOutcome> {
     const text = `insert into ${table} (${into.join(', ')}) ${selectOf(chunk)}`;
     const { rowCount } = await session.run({ text, values: [] });
     return { rows: rowCount, rowsRead: rowCount };

@@ -1,5 +1,5 @@
 import { cursorColumn, withSource } from '../control/source.ts';
-import { windowWhere } from '../control/windows.ts';
+import { windowWhere } from '../control/conditions.ts';
 import type { ChunkMethod, ChunkRange, ColumnFacts } from '../database/dialect.ts';
 import type { BatchContext } from './batch-context.ts';
 import type { Engine } from './engine.ts';
@@ -17,7 +17,7 @@ export async function planAcquisition(
   if (!key) return { method: 'once', ranges: [{ from: null, to: null }] };
   const database = engine.databases.get(source.connection);
   const window = { from: batch.windowFrom, to: batch.windowTo };
-  const where = source.cursor ? windowWhere(database.dialect, key, window) : undefined;
+  const where = source.cursor ? { condition: windowWhere(database.dialect, key, window), window: true } : undefined;
   const ranges = await withSource(database, batch.loadName, (session) =>
     database.dialect.planKeys(session, source.table, [key], batch.definition.chunkRows, where),
   );

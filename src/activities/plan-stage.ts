@@ -1,7 +1,8 @@
+import { sourceWhere } from '../control/conditions.ts';
 import { countChunks, writePlan, type StageCounts } from '../control/chunks.ts';
 import { passGate } from '../control/gate.ts';
 import type { ChunkMethod, ChunkRange } from '../database/dialect.ts';
-import { sourceCondition, sourceTable } from '../sql/batch-sql.ts';
+import { sourceTable } from '../sql/batch-sql.ts';
 import type { BatchReference } from '../workflows/messages.ts';
 import { planAcquisition } from './plan-acquisition.ts';
 import { keyColumns, loadContext, type BatchContext } from './batch-context.ts';
@@ -45,18 +46,8 @@ async function planRanges(context: BatchContext, n: number): Promise<{ method: C
   try {
     await session.begin({ readOnly: true });
     if (key.length === 0) return { method: 'pages', ranges: await dialect.planPages(session, table, rows) };
-    const bound: unknown[] = [];
-    const text = sourceCondition(
-      stage.chunk.input,
-      (value, cast) => {
-        bound.push(value);
-        const placeholder = dialect.sql.placeholder(bound.length);
-        return cast ? dialect.sql.cast(placeholder, cast) : placeholder;
-      },
-      values,
-      dialect,
-    );
-    const where = text === undefined ? undefined : { text, values: bound };
+    const condition = sourceWhere(dialect, stage.chunk.input, values);
+    const where = condition && { condition, window: false };
     return { method: 'key', ranges: await dialect.planKeys(session, table, key, rows, where) };
   } finally {
     await session.rollback();

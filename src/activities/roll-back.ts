@@ -1,6 +1,6 @@
-import { getBatch } from '../control/batch.ts';
+import { getBatch, type Batch } from '../control/batch.ts';
 import { changeState, FencedError, passGate } from '../control/gate.ts';
-import type { Database, DeletionGroup } from '../database/dialect.ts';
+import type { Database, DeletionGroup, Session } from '../database/dialect.ts';
 import { sql } from '../database/sql.ts';
 import type { BatchReference, BatchState } from '../workflows/messages.ts';
 import type { Engine } from './engine.ts';
@@ -28,7 +28,7 @@ export const rollBack =
       const tables = outputs
         .map((output) => output.table_name)
         .sort((a, b) => declared.indexOf(b) - declared.indexOf(a));
-      const rows = await emptyOutputs(database, tables, at.batchId);
+      const rows = await emptyOutputs(database, tables, batch);
       const final = batch.errorClass === 'cancelled' ? 'cancelled' : 'failed';
       const state = await changeState(database, at.batchId, final, { reason: batch.reason ?? undefined });
       return { state, rows };
@@ -42,7 +42,7 @@ export const rollBack =
   };
 
 /** A table whose rows are still referred to comes again when the others are empty, until none gets any further. */
-async function emptyOutputs(database: Database, tables: string[], batchId: string): Promise<number> {
+async function emptyOutputs(database: Database, tables: string[], batch: Batch): Promise<number> {
   let rows = 0;
   for (let left = tables; left.length > 0;) {
     const again: string[] = [];
@@ -50,7 +50,7 @@ async function emptyOutputs(database: Database, tables: string[], batchId: strin
     for (const table of left) {
       try {
         const before = rows;
-        rows += await emptyOutput(database, table, batchId, (n) => report({ table, rows: before + n }));
+        rows += await emptyOutput(database, table, batch, (n) => report({ table, rows: before + n }));
       } catch (error) {
         if (!mayPassLater(error, database)) throw error;
         failure ??= error as Error;
@@ -67,42 +67,75 @@ async function emptyOutputs(database: Database, tables: string[], batchId: strin
 const mayPassLater = (error: unknown, database: Database): boolean =>
   !(error instanceof FencedError) && database.dialect.classify(error).kind === 'permanent';
 
+/** Again until nothing is found: somebody's update may have moved a row to a page that was done. */
 async function emptyOutput(
   database: Database,
   table: string,
-  batchId: string,
+  batch: Batch,
   progress: (rows: number) => void,
 ): Promise<number> {
   const { dialect } = database;
+  const purpose = `waybill ${batch.batchId} roll back`;
+  const sessions = [await database.openSession(purpose)];
   let rows = 0;
-  for (;;) {
-    // Again until nothing is found: somebody's update may have moved a row to a page that was done.
-    const groups = await planDeletion(database, table, batchId);
-    if (groups.length === 0) return rows;
-    const before = rows;
-    let failure: Error | undefined;
-    for (const group of groups) {
-      try {
-        rows += await database.transaction((session) =>
-          passGate(session, database, batchId, ['rolling_back'], () => dialect.deleteGroup(session, group, batchId)),
-        );
-        progress(rows);
-      } catch (error) {
-        if (!mayPassLater(error, database)) throw error;
-        failure ??= error as Error; // rows of a later group may refer to these
-      }
+  try {
+    for (;;) {
+      const [session] = sessions as [Session];
+      const groups = await dialect.planDeletion(session, dialect.quoteTable(table), batch.batchId, ROWS_A_TRANSACTION);
+      if (groups.length === 0) return rows;
+      await openSpares(database, purpose, sessions, Math.min(batch.definition.lanes, groups.length));
+      const before = rows;
+      const failure = await deleteGroups(database, sessions, batch.batchId, groups, (n) => progress((rows += n)));
+      if (failure !== undefined && rows === before) throw failure;
     }
-    if (failure !== undefined && rows === before) throw failure;
+  } finally {
+    await Promise.all(sessions.map((session) => session.close()));
   }
 }
 
-/** One pass over the table: on a connection of its own, for it may take long. */
-async function planDeletion(database: Database, table: string, batchId: string): Promise<DeletionGroup[]> {
-  const { dialect } = database;
-  const session = await database.openSession(`waybill ${batchId} roll back`);
-  try {
-    return await dialect.planDeletion(session, dialect.quoteTable(table), batchId, ROWS_A_TRANSACTION);
-  } finally {
-    await session.close();
+/** As many as the load had lanes, as far as there are places: to wait for one would be slower than to go on without. */
+async function openSpares(database: Database, purpose: string, sessions: Session[], wanted: number): Promise<void> {
+  while (sessions.length < wanted) {
+    const spare = await database.openSpareSession(purpose);
+    if (!spare) return;
+    sessions.push(spare);
   }
+}
+
+/**
+ * Deletes the groups, each in a transaction of its own, one beside another on each session. Returns the first error after which
+ * others could go on; `deleted` is told of the rows as they are gone.
+ */
+async function deleteGroups(
+  database: Database,
+  sessions: Session[],
+  batchId: string,
+  groups: DeletionGroup[],
+  deleted: (rows: number) => void,
+): Promise<Error | undefined> {
+  let failure: Error | undefined;
+  let broken: Error | undefined;
+  const next = groups.values();
+  const work = async (session: Session): Promise<void> => {
+    for (const group of next) {
+      if (broken !== undefined) return;
+      try {
+        // What a crash of the server takes of these is found again; the end of the roll back flushes them all.
+        await session.begin({ relaxed: true });
+        const rows = await passGate(session, database, batchId, ['rolling_back'], () =>
+          database.dialect.deleteGroup(session, group, batchId),
+        );
+        await session.commit();
+        deleted(rows);
+      } catch (error) {
+        await session.rollback();
+        if (mayPassLater(error, database))
+          failure ??= error as Error; // rows of a later group may refer to these
+        else broken ??= error as Error;
+      }
+    }
+  };
+  await Promise.all(sessions.map(work));
+  if (broken !== undefined) throw broken;
+  return failure;
 }

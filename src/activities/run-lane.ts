@@ -1,5 +1,5 @@
 import { Context } from '@temporalio/activity';
-import { countChunks, lowestPending, type StageCounts } from '../control/chunks.ts';
+import { countChunks, lowestPending, type Claim, type StageCounts } from '../control/chunks.ts';
 import { clearLane, recordLane } from '../control/lanes.ts';
 import type { Session } from '../database/dialect.ts';
 import { UnreachableError } from '../errors.ts';
@@ -48,6 +48,8 @@ const LONGEST_POLL_MS = 500;
 const RECONNECT_MS = 1_000;
 /** Between two attempts of a chunk. */
 const LONGEST_BACKOFF_MS = 30_000;
+/** Chunks after which a lane looks where the pending ones begin now. */
+const CHUNKS_A_LOOK = 64;
 
 /**
  * One lane of a stage: claims chunk after chunk until none is left, its time is up, or it is told to stop. Safe to run
@@ -71,6 +73,8 @@ class Lane {
   private lowWater = 1;
   private pollMs = SHORTEST_POLL_MS;
   private session: Session | undefined;
+  /** The next chunk's transaction has begun on the session. It ends with the connection when the lane does not go on. */
+  private claim: Claim | undefined;
   private readonly until: number;
   private readonly activity = Context.current();
   /**
@@ -128,8 +132,10 @@ class Lane {
       worker: this.engine.worker,
       longestWaitSeconds: (this.engine.longestBackoffMs ?? LONGEST_BACKOFF_MS) / 1000,
       suspicious: this.suspicious,
+      claim: this.claim,
       work,
     });
+    this.claim = turn.kind === 'done' ? turn.claim : undefined;
     if (turn.kind === 'again' || turn.kind === 'done') this.suspicious = false;
     return turn;
   }
@@ -157,6 +163,7 @@ class Lane {
         this.rows += turn.rows;
         this.pollMs = SHORTEST_POLL_MS;
         report({ lane: this.at.lane, chunk: turn.n, chunks: this.chunks, rows: this.rows });
+        if (this.chunks % CHUNKS_A_LOOK === 0) this.lowWater = (await this.lowestPending()) ?? this.lowWater;
         break;
       case 'nothing':
         if (await this.isDrained()) return this.end('drained');
@@ -184,7 +191,7 @@ class Lane {
 
   /** "Nothing to claim" is not "done": other lanes hold chunks, or a failed one waits for its next attempt. */
   private async isDrained(): Promise<boolean> {
-    const lowest = await lowestPending(this.session!, this.context.database, { ...this.at, lowWater: this.lowWater });
+    const lowest = await this.lowestPending();
     if (lowest === undefined) return true;
     this.lowWater = lowest;
     await sleep(this.pollMs);
@@ -192,10 +199,15 @@ class Lane {
     return false;
   }
 
+  private lowestPending(): Promise<number | undefined> {
+    return lowestPending(this.session!, this.context.database, { ...this.at, lowWater: this.lowWater });
+  }
+
   private async end(end: LaneEnd): Promise<LaneResult> {
     const { database } = this.context;
-    await clearLane(database, this.at).catch(() => undefined); // only what `status` shows
-    return { end, chunks: this.chunks, rows: this.rows, stage: await countChunks(database, database, this.at) };
+    const stage = await countChunks(database, database, this.at);
+    await clearLane(database, this.at);
+    return { end, chunks: this.chunks, rows: this.rows, stage };
   }
 }
 

@@ -1,7 +1,8 @@
 import type { StageDefinition } from '../config/definition.ts';
+import { rangeWhere } from '../control/conditions.ts';
 import { readSnapshots, type SnapshotRecord } from '../control/snapshots.ts';
-import type { ChunkMethod, ColumnFacts, Session } from '../database/dialect.ts';
-import { sql } from '../database/sql.ts';
+import type { ChunkMethod, ColumnFacts, Database, Session } from '../database/dialect.ts';
+import { part, raw, sql, type SqlPart } from '../database/sql.ts';
 import { WaybillError } from '../errors.ts';
 import { renderForBatch, type Cut } from '../sql/batch-sql.ts';
 import { parseStatements, type Statement } from '../sql/statement.ts';
@@ -16,14 +17,23 @@ export async function sqlWork(context: BatchContext, n: number, key: ColumnFacts
   const method = await methodOf(context, n);
   const snapshots = await readSnapshots(database, database, batch.batchId);
   const cutSnapshot = snapshots.find((record) => record.table === stage.chunk?.input);
+  const settings = Object.entries(batch.definition.sessionParams).map(
+    ([name, value]) => sql`select set_config(${name}, ${value}, true)`,
+  );
   const countsRead = cutSnapshot !== undefined && isFirstCutBy(context, n, stage);
   return {
     run: async (session, chunk) => {
       const cut: Cut = { method, range: chunk.range, key };
-      await applySettings(session, batch.definition.sessionParams);
+      if (settings.length > 0) await session.pipeline(settings);
       const rows = await runStatements(session, context, stage, statements, cut);
-      const rowsRead = await proveSnapshots(session, context, snapshots, countsRead ? cutSnapshot : undefined, cut);
-      return { rows, rowsRead };
+      return {
+        rows,
+        rowsRead: countsRead ? rowsOf(database, cutSnapshot, cut) : null,
+        proof: {
+          holds: snapshots.map((record) => database.dialect.isStill(record.processing, record)),
+          explain: () => explainSnapshots(session, context, snapshots),
+        },
+      };
     },
     close: () => Promise.resolve(),
   };
@@ -41,11 +51,6 @@ async function methodOf({ database, batch }: BatchContext, n: number): Promise<C
   return rows[0]?.method ?? 'once';
 }
 
-async function applySettings(session: Session, settings: Record<string, string>): Promise<void> {
-  for (const [name, value] of Object.entries(settings))
-    await session.query(sql`select set_config(${name}, ${value}, true)`);
-}
-
 async function runStatements(
   session: Session,
   { database, values }: BatchContext,
@@ -60,20 +65,21 @@ async function runStatements(
   return rows;
 }
 
+/** How many rows of the snapshot this chunk is. */
+const rowsOf = ({ dialect }: Database, { processing }: SnapshotRecord, cut: Cut): SqlPart =>
+  part`(select count(*) from ${raw(dialect.quoteTable(processing))} where ${rangeWhere(dialect, cut)})`;
+
 /**
- * After the last statement: every snapshot is still the table that was planned. A VACUUM FULL between two page-range
- * chunks moves rows behind what was read and loses them without an error (seen, FACTS). Counts the chunk's rows on the way.
+ * The ledger says that a chunk is done only while every snapshot is still the table that was planned. A VACUUM FULL between
+ * two page-range chunks moves rows behind what was read and loses them without an error (seen, FACTS).
  */
-async function proveSnapshots(
+async function explainSnapshots(
   session: Session,
   { database, batch }: BatchContext,
   snapshots: SnapshotRecord[],
-  counted: SnapshotRecord | undefined,
-  cut: Cut,
-): Promise<number | null> {
-  const { dialect } = database;
+): Promise<void> {
   for (const record of snapshots) {
-    const found = await dialect.tableIdentity(session, record.processing);
+    const found = await database.dialect.tableIdentity(session, record.processing);
     if (found?.relationId === record.relationId && found.storageId === record.storageId) continue;
     throw new WaybillError(
       found === undefined
@@ -84,16 +90,4 @@ async function proveSnapshots(
       { where: `batch ${batch.batchId}`, next: 'leave _processing tables alone; start the load again' },
     );
   }
-  if (!counted) return null;
-  const values: unknown[] = [];
-  const condition = dialect.rangeCondition(cut.method, cut.range, cut.key, (value, cast) => {
-    values.push(value);
-    const placeholder = dialect.sql.placeholder(values.length);
-    return cast ? dialect.sql.cast(placeholder, cast) : placeholder;
-  });
-  const { rows } = await session.run({
-    text: `select count(*) from ${dialect.quoteTable(counted.processing)} where ${condition}`,
-    values,
-  });
-  return Number(rows[0]?.[0] ?? 0);
 }

@@ -1,6 +1,7 @@
 import type { LoadDefinition, StageDefinition } from '../config/definition.ts';
+import { sourceWhere } from '../control/conditions.ts';
 import type { ChunkRange, ColumnFacts, Database, Session } from '../database/dialect.ts';
-import { sourceCondition, type BatchValues, type Cut } from '../sql/batch-sql.ts';
+import { type BatchValues, type Cut } from '../sql/batch-sql.ts';
 import { processingName } from '../sql/processing-name.ts';
 import type { ClientContext } from './context.ts';
 import type { StartPreview } from './preview-start.ts';
@@ -35,10 +36,12 @@ export async function previewCut(
   const isInput = load.inputs.some(({ table }) => table === input);
   const table = isInput && question.start.inherited.includes(input) ? processingName(input) : input;
   const method = key.length === 0 && isInput ? 'pages' : 'key';
+  const condition = sourceWhere(database.dialect, input, question.values);
+  const where = condition && { condition, window: false };
   const ranges = await reading(database, load.name, (session) =>
     method === 'pages'
       ? database.dialect.planPages(session, table, rows)
-      : database.dialect.planKeys(session, table, key, rows, conditionOf(database, input, question.values)),
+      : database.dialect.planKeys(session, table, key, rows, where),
   );
   const by = method === 'pages' ? 'pages' : key.map(({ name }) => name).join(', ');
   const range: ChunkRange = ranges[0] ?? { from: null, to: null };
@@ -55,20 +58,6 @@ async function keyOf(database: Database, load: LoadDefinition, stage: StageDefin
   return names
     .map((name) => facts?.columns.find((column) => column.name === name))
     .filter((column): column is ColumnFacts => column !== undefined);
-}
-
-function conditionOf({ dialect }: Database, table: string, values: BatchValues) {
-  const bound: unknown[] = [];
-  const text = sourceCondition(
-    table,
-    (value, cast) => {
-      const placeholder = dialect.sql.placeholder(bound.push(value));
-      return cast === undefined ? placeholder : dialect.sql.cast(placeholder, cast);
-    },
-    values,
-    dialect,
-  );
-  return text === undefined ? undefined : { text, values: bound };
 }
 
 async function acquisitionCut(

@@ -1,6 +1,7 @@
 /** The tables `stage` and `chunk`: the ledger of what is done. */
-import type { ChunkMethod, ChunkRange, Database, Session } from '../database/dialect.ts';
-import { raw, sql } from '../database/sql.ts';
+import type { ChunkMethod, ChunkRange, Database, QueryResult, Session } from '../database/dialect.ts';
+import { part, raw, sql, type SqlPart, type SqlStatement } from '../database/sql.ts';
+import type { BatchState } from '../workflows/messages.ts';
 
 export interface Chunk {
   n: number;
@@ -15,6 +16,9 @@ export interface StageCounts {
   failed: number;
   rows: number;
 }
+
+/** What an error of the user's statements is rolled back to, with the claim kept. */
+const SAVEPOINT = sql`savepoint user_statements`;
 
 /** Chunks a statement when the plan is written: 5 values each, far under the protocol's 65,535. */
 const CHUNKS_A_STATEMENT = 2_000;
@@ -48,45 +52,120 @@ export async function writePlan(
   return true;
 }
 
+/** What a lane finds when it comes for a chunk. */
+export interface Claim {
+  /** The batch's; undefined: there is no such batch. */
+  state: BatchState | undefined;
+  /** The lane was asked to stop. */
+  stop: boolean;
+  /** Undefined: nothing to claim now. */
+  chunk: Chunk | undefined;
+}
+
+/** Who comes for a chunk. `lowWater`: chunks below are known to be done. */
+interface Claimant {
+  batchId: string;
+  stage: number;
+  lane: number;
+  lowWater: number;
+}
+
 /**
- * Takes the lowest pending chunk that nobody holds, by a row lock that ends with the connection. `lowWater`: chunks below
- * are known to be done; without it a claim walks over every dead index entry when an old snapshot elsewhere stops vacuum
- * (17 ms a claim seen, FACTS).
+ * Begins a chunk's transaction: gate, state, stop flag, claim and savepoint, in one round trip where the server can. The claim
+ * is the lowest pending chunk that nobody holds, by a row lock that ends with the connection; it means nothing unless the
+ * state is `running`.
  */
 export async function claimChunk(
   session: Session,
   database: Database,
-  at: { batchId: string; stage: number; lowWater: number },
-): Promise<Chunk | undefined> {
-  const { rows } = await session.query<{
-    n: number;
-    range_from: string | null;
-    range_to: string | null;
-    attempts: number;
-  }>(
-    sql`
-    select n, range_from, range_to, attempts from ${database.ledger('chunk')}
-    where batch_id = ${at.batchId} and stage = ${at.stage} and state = 'pending' and n >= ${at.lowWater}
-      and not_before <= ${database.dialect.words.now}
-    order by n limit 1 for update skip locked`,
-  );
-  const row = rows[0];
-  return row && { n: row.n, range: { from: row.range_from, to: row.range_to }, attempts: row.attempts };
+  at: Claimant,
+  options: { relaxed: boolean },
+): Promise<Claim> {
+  return claimOf(await session.pipeline(claiming(database, at, options)));
 }
 
-/** Within the chunk's own transaction. Throws unless exactly this one chunk was pending. */
-export async function markDone(
+/**
+ * Without `lowWater` a claim walks over every dead index entry when an old snapshot elsewhere stops vacuum (17 ms a claim seen,
+ * FACTS).
+ */
+function claiming(database: Database, at: Claimant, options: { relaxed: boolean }): SqlStatement[] {
+  const { dialect } = database;
+  const stop = part`, coalesce((
+    select stop_asked from ${database.ledger('lane')}
+    where batch_id = ${at.batchId} and stage = ${at.stage} and n = ${at.lane}), false) as stop`;
+  return [
+    ...dialect.begin(options),
+    ...dialect.gate(database, at.batchId, 'shared', stop),
+    sql`select n, range_from, range_to, attempts from ${database.ledger('chunk')}
+        where batch_id = ${at.batchId} and stage = ${at.stage} and state = 'pending' and n >= ${at.lowWater}
+          and not_before <= ${dialect.words.now}
+        order by n limit 1 for update skip locked`,
+    SAVEPOINT,
+  ];
+}
+
+function claimOf(answers: QueryResult<Record<string, unknown>>[]): Claim {
+  const [gate, claim] = answers.slice(-3).map(({ rows }) => rows[0]);
+  const entered = gate as { state: BatchState; stop: unknown } | undefined;
+  const row = claim as ChunkRow | undefined;
+  return {
+    state: entered?.state,
+    stop: Boolean(Number(entered?.stop)), // a truth value is a number to some
+    chunk: row && { n: row.n, range: { from: row.range_from, to: row.range_to }, attempts: row.attempts },
+  };
+}
+
+interface ChunkRow {
+  n: number;
+  range_from: string | null;
+  range_to: string | null;
+  attempts: number;
+}
+
+/** Begins and enters the gate once more, for a chunk whose transaction was lost. */
+export async function enterAgain(
+  session: Session,
+  database: Database,
+  batchId: string,
+): Promise<BatchState | undefined> {
+  const { dialect } = database;
+  const answers = await session.pipeline<{ state: BatchState }>([
+    ...dialect.begin(),
+    ...dialect.gate(database, batchId, 'shared'),
+  ]);
+  return answers.at(-1)!.rows[0]?.state;
+}
+
+/** What the ledger says of a chunk that is done. */
+export interface DoneFacts {
+  rows: number;
+  /** Or a query for it. */
+  rowsRead: number | SqlPart | null;
+  worker: string;
+  startedAt: Date;
+  /** What must be true for it to be done. */
+  holds: readonly SqlPart[];
+}
+
+/**
+ * Ends the chunk's transaction: done and committed, and the next one claimed where `ahead` is given. Undefined: nothing was
+ * committed, because the chunk was not pending or something of `holds` is not true.
+ */
+export async function completeChunk(
   session: Session,
   database: Database,
   at: { batchId: string; stage: number; n: number },
-  facts: { rows: number; rowsRead: number | null; worker: string; startedAt: Date },
-): Promise<void> {
-  const { rowCount } = await session.query(sql`
+  facts: DoneFacts,
+  ahead: Claimant | undefined,
+): Promise<{ claim: Claim | undefined } | undefined> {
+  const done = part`
     update ${database.ledger('chunk')}
     set state = 'done', row_count = ${facts.rows}, rows_read = ${facts.rowsRead}, worker = ${facts.worker},
         started_at = ${facts.startedAt}, finished_at = ${database.dialect.words.clock}, error = null
-    where batch_id = ${at.batchId} and stage = ${at.stage} and n = ${at.n} and state = 'pending'`);
-  if (rowCount !== 1) throw new Error(`chunk ${at.n} of batch ${at.batchId} was not pending when it was done`);
+    where batch_id = ${at.batchId} and stage = ${at.stage} and n = ${at.n} and state = 'pending'
+      ${facts.holds.reduce((all, condition) => part`${all} and ${condition}`, part``)}`;
+  const answers = await session.commitAfter(done, ahead ? claiming(database, ahead, { relaxed: true }) : []);
+  return answers && { claim: ahead && claimOf(answers) };
 }
 
 /** Counts an attempt (unless `counts` is false); `failed` ends the chunk, else it may be tried again after `waitSeconds`. */

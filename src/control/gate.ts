@@ -41,9 +41,19 @@ export async function passGate<T>(
   wanted: readonly BatchState[],
   work: () => Promise<T>,
 ): Promise<T> {
-  const state = (await database.dialect.enterGate(session, database, batchId, 'shared')) as BatchState | undefined;
+  const state = await enterGate(session, database, batchId, 'shared');
   if (state === undefined || !wanted.includes(state)) throw new FencedError(batchId, state, wanted);
   return work();
+}
+
+async function enterGate(
+  session: Session,
+  database: Database,
+  batchId: string,
+  mode: 'shared' | 'exclusive',
+): Promise<BatchState | undefined> {
+  const answers = await session.pipeline<{ state: BatchState }>(database.dialect.gate(database, batchId, mode));
+  return answers.at(-1)!.rows[0]?.state;
 }
 
 /** What a change of state also stores. */
@@ -87,7 +97,7 @@ export async function changeStateIn(
   to: BatchState,
   change: StateChange = {},
 ): Promise<BatchState> {
-  const state = (await database.dialect.enterGate(session, database, batchId, 'exclusive')) as BatchState | undefined;
+  const state = await enterGate(session, database, batchId, 'exclusive');
   if (state === undefined) throw new FencedError(batchId, state, [to]);
   if (!statesBefore(to).includes(state)) return state;
   if (change.firstRunId !== undefined && (await ownerOf(session, database, batchId)) !== change.firstRunId) {

@@ -20,10 +20,14 @@ export async function recordLane(
     ${database.dialect.words.onDuplicate(['batch_id', 'stage', 'n'], ['connection_id', 'worker', 'started_at'])}`);
 }
 
+/**
+ * A lane comes back. This always writes, and its commit waits for the disk: with it every chunk is flushed that had been
+ * committed when it began, by whichever lane. So what a lane says of the ledger outlives a crash of the server.
+ */
 export async function clearLane(database: Database, at: LaneKey): Promise<void> {
   await database.query(sql`
-    update ${database.ledger('lane')} set connection_id = null
-    where batch_id = ${at.batchId} and stage = ${at.stage} and n = ${at.lane}`);
+    insert into ${database.ledger('lane')} (batch_id, stage, n) values (${at.batchId}, ${at.stage}, ${at.lane})
+    ${database.dialect.words.onDuplicate(['batch_id', 'stage', 'n'], ['connection_id'])}`);
 }
 
 /** No lane is asked to stop any more: whoever asked steered another workflow than the one that goes on now. */

@@ -3,6 +3,7 @@ import type { AcquisitionSource, LoadDefinition } from '../config/definition.ts'
 import type { ColumnFacts, Database, Dialect, Session } from '../database/dialect.ts';
 import { raw, sql } from '../database/sql.ts';
 import { ConfigurationError } from '../errors.ts';
+import { windowWhere } from './conditions.ts';
 import { refuseDoubtfulCursor } from './cursor-doubts.ts';
 import { cursorColumn, withSource, type Cursor } from './source.ts';
 
@@ -34,29 +35,13 @@ export async function nextWindow(
       const limits = { lagMs: source.lagMs, until };
       const to = await dialect.windowEnd(session, source.table, cursor.column, cursor.kind, limits);
       if (to === null) return undefined;
-      const { text, values } = windowWhere(dialect, cursor.column, { from, to });
-      const { rows } = await session.run({
-        text: `select exists (select 1 from ${dialect.quoteTable(source.table)} where ${text})`,
-        values,
-      });
-      if (rows[0]?.[0] === true) return { from, to };
+      const { rows } = await session.query<{ found: boolean }>(sql`
+        select exists (select 1 from ${raw(dialect.quoteTable(source.table))}
+                       where ${windowWhere(dialect, cursor.column, { from, to })}) as found`);
+      if (rows[0]?.found) return { from, to };
     }
     return undefined;
   });
-}
-
-/** The condition of a window with its bound values. */
-export function windowWhere(
-  dialect: Dialect,
-  column: ColumnFacts,
-  window: Window,
-): { text: string; values: unknown[] } {
-  const values: unknown[] = [];
-  const text = dialect.windowCondition(column, window, (value, cast) => {
-    const placeholder = dialect.sql.placeholder(values.push(value));
-    return cast === undefined ? placeholder : dialect.sql.cast(placeholder, cast);
-  });
-  return { text, values };
 }
 
 /** Rows that are counted to be named in a refusal. */

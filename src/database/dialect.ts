@@ -5,7 +5,7 @@
  */
 import type { SqlDialect } from '../sql/dialect.ts';
 import type { Rendered } from '../sql/render.ts';
-import type { RawSql, SqlStatement } from './sql.ts';
+import type { RawSql, SqlPart, SqlStatement } from './sql.ts';
 
 /** How the ledger's own statements say what servers say differently. */
 export interface LedgerWords {
@@ -88,6 +88,11 @@ export interface BeginOptions {
   readOnly?: boolean;
   /** Server settings for this transaction only (`session_params`). */
   settings?: Record<string, string>;
+  /**
+   * Its COMMIT need not wait for the disk, where the server can do that by transaction. After a crash of the server the
+   * transaction may be gone, as a whole, unless a later one that did wait has been answered: that flushes all before it.
+   */
+  relaxed?: boolean;
 }
 
 /** One connection to a server, used by one task at a time. */
@@ -96,11 +101,22 @@ export interface Session {
   readonly connectionId: string;
   /** One of our own statements. */
   query<Row = Record<string, unknown>>(statement: SqlStatement): Promise<QueryResult<Row>>;
+  /** Several of our own statements, one after another, in one round trip where the server can. The first error ends them. */
+  pipeline<Row = Record<string, unknown>>(statements: readonly SqlStatement[]): Promise<QueryResult<Row>[]>;
   /** A rendered user statement. Throws `TransactionLostError` when it ended the transaction that it ran in. */
   run(statement: Pick<Rendered, 'text' | 'values'>): Promise<QueryResult<unknown[]>>;
   begin(options?: BeginOptions): Promise<void>;
   /** Throws unless the server's answer is COMMIT: a failed transaction answers ROLLBACK without an error. */
   commit(): Promise<void>;
+  /**
+   * Runs `last`, which must touch exactly one row, commits, and goes on with `next` as `pipeline` does; all in one round trip
+   * where the server can. Undefined: `last` touched none; nothing is committed, and the transaction is as the savepoint left it.
+   * An error may come from `next`: then the transaction may have been committed all the same.
+   */
+  commitAfter<Row = Record<string, unknown>>(
+    last: SqlPart,
+    next: readonly SqlStatement[],
+  ): Promise<QueryResult<Row>[] | undefined>;
   /** Never throws: a connection that cannot roll back is closed, and the server rolls back. */
   rollback(): Promise<void>;
   savepoint(): Promise<void>;
@@ -205,7 +221,8 @@ export interface DeletionGroup {
   /** Quoted table: a partition where the output is partitioned. */
   table: string;
   from: string;
-  to: string;
+  /** Null: to the end. */
+  to: string | null;
   rows: number;
 }
 
@@ -243,6 +260,8 @@ export interface Database {
    * have places of their own, so that two loads which copy in opposite directions never wait for each other.
    */
   openSession(purpose: string, options?: { statementTimeoutMs?: number; reading?: boolean }): Promise<Session>;
+  /** The same, where a place is free at once; else undefined. */
+  openSpareSession(purpose: string): Promise<Session | undefined>;
   /** A connection beyond `max_connections`, for a fence: it must never wait for what it is to end. Close it soon. */
   openAside(purpose: string): Promise<Session>;
   close(): Promise<void>;
@@ -266,19 +285,13 @@ export interface Dialect {
   /** Sorts an error of this database's driver; also takes errors of the network. */
   classify(error: unknown): ErrorFacts;
 
-  /** Enters the gate of a batch within the session's transaction and reads the batch's state by the next statement. */
-  enterGate(
-    session: Session,
-    database: Database,
-    batchId: string,
-    mode: 'shared' | 'exclusive',
-  ): Promise<string | undefined>;
-  /** BEGIN, shared gate, state and the lane's stop flag, in as few round trips as the server allows. */
-  beginChunk(
-    session: Session,
-    database: Database,
-    at: { batchId: string; stage: number; lane: number },
-  ): Promise<{ state: string | undefined; stop: boolean }>;
+  /** What begins a transaction, to be sent together with what follows. */
+  begin(options?: BeginOptions): SqlStatement[];
+  /**
+   * What enters the gate of a batch within a transaction. The last one gives the batch's `state`, read after it entered, and
+   * `more` columns beside it (", … as stop").
+   */
+  gate(database: Database, batchId: string, mode: 'shared' | 'exclusive', more?: SqlPart): SqlStatement[];
   /** Ends the connections that stand in the gate of this batch, but for this session and one more; how many. */
   endGateHolders(session: Session, database: Database, batchId: string, exceptConnection: string): Promise<number>;
   endConnection(database: Database, connectionId: string): Promise<void>;
@@ -288,19 +301,24 @@ export interface Dialect {
   describeTable(database: Database, table: string): Promise<TableFacts | undefined>;
   listTables(database: Database): Promise<string[]>;
   tableIdentity(session: Session, table: string): Promise<TableIdentity | undefined>;
+  /** A condition: the table of this name is still that one, and was not rewritten. */
+  isStill(table: string, identity: TableIdentity): SqlPart;
   hasRows(database: Database, table: string): Promise<boolean>;
   /** Parses and plans a statement without running it; the server's complaint, or undefined. */
   checkStatement(database: Database, text: string): Promise<StatementComplaint | undefined>;
 
   /** Ranges of about `rows` rows of a frozen table, any way that is exact and cheap; undefined: use keys. */
   planPages(session: Session, table: string, rows: number): Promise<ChunkRange[]>;
-  /** Ranges of about `rows` rows by key; all rows of one key share a range; NULL keys get one of their own. */
+  /**
+   * Ranges of about `rows` rows by key; all rows of one key share a range; NULL keys get one of their own. `where` says which
+   * rows; `window`: it is about the key alone, so that an index on the key leads straight to them.
+   */
   planKeys(
     session: Session,
     table: string,
     key: ColumnFacts[],
     rows: number,
-    where?: { text: string; values: unknown[] },
+    where?: { condition: SqlPart; window: boolean },
   ): Promise<ChunkRange[]>;
   /** The condition that cuts a table to one range; `bind` gives placeholders. */
   rangeCondition(
@@ -381,6 +399,7 @@ export interface Dialect {
 
   /** What a roll back has to delete from this output, cut into transactions of bounded size. */
   planDeletion(session: Session, table: string, batchId: string, rowsPerTransaction: number): Promise<DeletionGroup[]>;
+  /** Deletes the batch's rows of one group, within the session's transaction; how many. */
   deleteGroup(session: Session, group: DeletionGroup, batchId: string): Promise<number>;
 }
 

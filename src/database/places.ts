@@ -13,6 +13,13 @@ export class Places {
     await new Promise<void>((resolve) => this.waiting.push(resolve));
   }
 
+  /** Takes a place if one is free now. */
+  takeFree(): boolean {
+    if (this.free === 0) return false;
+    this.free -= 1;
+    return true;
+  }
+
   give(): void {
     const next = this.waiting.shift();
     if (next) next();

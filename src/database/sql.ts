@@ -14,7 +14,7 @@ export class SqlList {
 }
 
 /** A piece of a statement with values of its own: a condition that is not always there. */
-class SqlPart implements SqlStatement {
+export class SqlPart implements SqlStatement {
   constructor(
     readonly strings: readonly string[],
     readonly values: readonly unknown[],
@@ -46,8 +46,12 @@ export function renderSql(
   statement: SqlStatement,
   placeholder: (n: number) => string,
 ): { text: string; values: unknown[] } {
-  const bound: unknown[] = [];
-  const bind = (value: unknown): string => placeholder(bound.push(value));
+  const values: unknown[] = [];
+  return { text: renderText(statement, (value) => placeholder(values.push(value))), values };
+}
+
+/** The text of a statement; `bind` says what stands for a value. */
+export function renderText(statement: SqlStatement, bind: (value: unknown) => string): string {
   const render = ({ strings, values }: SqlStatement): string =>
     strings.map((text, i) => (i < values.length ? text + renderValue(values[i]) : text)).join('');
   const renderValue = (value: unknown): string => {
@@ -56,5 +60,5 @@ export function renderSql(
     if (!(value instanceof SqlList)) return bind(value);
     return value.values.length === 0 ? '(null)' : `(${value.values.map(bind).join(', ')})`;
   };
-  return { text: render(statement), values: bound };
+  return render(statement);
 }

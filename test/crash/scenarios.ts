@@ -242,16 +242,3 @@ outputs: [ services.total ]`,
     expect(wrong).toBe('0');
   },
 };
-
-/** Every scenario, in the order of a load's life. */
-export const SCENARIOS: readonly Scenario[] = [
-  CORE_LOAD,
-  FAILED_CHUNKS,
-  ROLL_BACK,
-  REDO,
-  HOLD,
-  RESUME,
-  CONTINUED,
-  ACQUISITION,
-  SERVICES,
-];

@@ -81,14 +81,17 @@ export class CommitProxy {
       for (const message of messages.read(bytes)) {
         if (STATEMENTS.has(message[0] ?? '')) {
           if (/^(Q....|P....[^\0]*\0)\s*begin\b/is.test(message)) said = '';
+          said += message;
           const { order } = this;
-          if (/\bcommit\s*;?\s*\0/i.test(message) && order?.wanted(said)) {
+          if (/(^Q....|; )commit(; |\0)/is.test(message) && order?.wanted(said)) {
             committing = order;
             this.order = undefined;
             this.hold();
           }
-        }
-        said += message;
+          // One message may end a transaction and begin the next.
+          const next = message.lastIndexOf('; begin ');
+          if (next > 0) said = message.slice(next);
+        } else said += message;
       }
       if (committing === undefined) await this.shut;
       if (committing?.cut === 'lost') {

@@ -81,9 +81,17 @@ export class MysqlDatabase implements Omit<Database, 'dialect'> {
   ): Promise<MysqlSession> {
     const places = options.reading ? this.readingPlaces : this.places;
     await places.take();
+    return this.openInPlace(purpose, places, options.statementTimeoutMs);
+  }
+
+  async openSpareSession(purpose: string): Promise<MysqlSession | undefined> {
+    return this.places.takeFree() ? this.openInPlace(purpose, this.places) : undefined;
+  }
+
+  private async openInPlace(purpose: string, places: Places, timeoutMs?: number): Promise<MysqlSession> {
     try {
-      const limit = options.statementTimeoutMs && {
-        ms: Math.floor(options.statementTimeoutMs),
+      const limit = timeoutMs && {
+        ms: Math.floor(timeoutMs),
         end: (connectionId: string) => endConnection(this, connectionId),
       };
       return sessionOn(await this.connect(purpose, LANES), () => places.give(), limit || undefined);

@@ -2,8 +2,8 @@ import { mysqlSql } from '../../sql/mysql.ts';
 import type { Dialect } from '../dialect.ts';
 import { planKeys, rangeCondition } from './chunk-ranges.ts';
 import { classify } from './errors.ts';
-import { beginChunk, endConnection, endGateHolders, enterGate } from './gate.ts';
-import { lockOutput, migration, words } from './ledger.ts';
+import { endConnection, endGateHolders, gate } from './gate.ts';
+import { begin, lockOutput, migration, words } from './ledger.ts';
 import { quoteName, quoteTable, quoteText } from './names.ts';
 import { describeTable, hasRows, listTables } from './tables.ts';
 
@@ -17,8 +17,8 @@ export const mysqlDialect = {
   quoteName,
   quoteText,
   classify,
-  enterGate,
-  beginChunk,
+  begin,
+  gate,
   endGateHolders,
   endConnection,
   lockOutput,

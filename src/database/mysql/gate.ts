@@ -1,5 +1,5 @@
 import type { Database, Session } from '../dialect.ts';
-import { sql } from '../sql.ts';
+import { part, raw, sql, type SqlPart, type SqlStatement } from '../sql.ts';
 import { classify } from './errors.ts';
 import { killConnection, type MysqlSession } from './session.ts';
 
@@ -8,36 +8,18 @@ import { killConnection, type MysqlSession } from './session.ts';
  * lanes that overlap do not starve the fence (0.12 s, FACTS "The fence, measured"). A locking read sees what was committed
  * last, whatever it had to wait for: the state needs no statement of its own.
  *
- * `lock in share mode`: MariaDB does not know `for share`.
+ * `lock in share mode`: MariaDB does not know `for share`. What stands in a subquery (`more`) it does not lock, so that a lane can
+ * be steered in the middle of a chunk.
  */
-export async function enterGate(
-  session: Session,
+export const gate = (
   database: Database,
   batchId: string,
   mode: 'shared' | 'exclusive',
-): Promise<string | undefined> {
-  const batch = database.ledger('batch');
-  const { rows } = await session.query<{ state: string }>(
-    mode === 'shared'
-      ? sql`select state from ${batch} where batch_id = ${batchId} lock in share mode`
-      : sql`select state from ${batch} where batch_id = ${batchId} for update`,
-  );
-  return rows[0]?.state;
-}
-
-/** The lane's row stands in a subquery: that locks nothing, so that a lane can be steered in the middle of a chunk. */
-export async function beginChunk(
-  session: Session,
-  database: Database,
-  at: { batchId: string; stage: number; lane: number },
-): Promise<{ state: string | undefined; stop: boolean }> {
-  await session.begin();
-  const { rows } = await session.query<{ state: string; stop: unknown }>(sql`
-    select state, (select stop_asked from ${database.ledger('lane')}
-                   where batch_id = ${at.batchId} and stage = ${at.stage} and n = ${at.lane}) as stop
-    from ${database.ledger('batch')} where batch_id = ${at.batchId} lock in share mode`);
-  return { state: rows[0]?.state, stop: Number(rows[0]?.stop ?? 0) !== 0 };
-}
+  more: SqlPart = part``,
+): SqlStatement[] => [
+  sql`select state${more} from ${database.ledger('batch')} where batch_id = ${batchId}
+      ${raw(mode === 'shared' ? 'lock in share mode' : 'for update')}`,
+];
 
 /**
  * Ends the lanes of this batch by their connections in the ledger, which needs no privilege, and whoever else holds back the

@@ -1,6 +1,6 @@
 /** What MySQL and MariaDB say in their own way in the ledger's statements, and how its tables are made. */
-import type { Database, LedgerWords, MigrationWords, Session } from '../dialect.ts';
-import { raw, sql } from '../sql.ts';
+import type { BeginOptions, Database, LedgerWords, MigrationWords, Session } from '../dialect.ts';
+import { raw, sql, type SqlStatement } from '../sql.ts';
 import { quoteName, quoteText } from './names.ts';
 import type { MysqlSession } from './session.ts';
 
@@ -18,6 +18,16 @@ export const words: LedgerWords = {
       }`,
     ),
 };
+
+/** A server flushes each commit as it is told to; no transaction can be relaxed by itself. */
+export const begin = ({ readOnly, settings }: BeginOptions = {}): SqlStatement[] => [
+  sql`set transaction isolation level read committed`,
+  ...Object.entries(settings ?? {}).map(([name, value]) => {
+    if (!/^\w+$/.test(name)) throw new Error(`not a server setting: ${name}`);
+    return sql`${raw(`set session ${name} = ${/^-?\d+(\.\d+)?$/.test(value) ? value : quoteText(value)}`)}`;
+  }),
+  sql`start transaction ${raw(readOnly ? 'read only' : 'read write')}`,
+];
 
 const TABLE =
   'create table if not exists migration (version int not null primary key, name varchar(255) not null, ' +

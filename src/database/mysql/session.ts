@@ -1,8 +1,8 @@
 import type { Connection, FieldPacket, ResultSetHeader, RowDataPacket } from 'mysql2/promise';
 import type { Rendered } from '../../sql/render.ts';
-import { renderSql, type SqlStatement } from '../sql.ts';
+import { renderSql, type SqlPart, type SqlStatement } from '../sql.ts';
 import { TransactionLostError, type BeginOptions, type QueryResult, type Session } from '../dialect.ts';
-import { quoteText } from './names.ts';
+import { begin } from './ledger.ts';
 import type { ServerFacts } from './server-facts.ts';
 
 /** SERVER_STATUS_IN_TRANS of the protocol's OK packet. */
@@ -43,6 +43,23 @@ export class MysqlSession implements Session {
     return { rows: result as Row[], rowCount: result.length };
   }
 
+  /** One round trip each: the driver sends one statement at a time. */
+  async pipeline<Row>(statements: readonly SqlStatement[]): Promise<QueryResult<Row>[]> {
+    const answers: QueryResult<Row>[] = [];
+    for (const statement of statements) answers.push(await this.query<Row>(statement));
+    return answers;
+  }
+
+  async commitAfter<Row>(last: SqlPart, next: readonly SqlStatement[]): Promise<QueryResult<Row>[] | undefined> {
+    const { rowCount } = await this.query(last);
+    if (rowCount !== 1) {
+      await this.rollbackToSavepoint();
+      return undefined;
+    }
+    await this.commit();
+    return this.pipeline<Row>(next);
+  }
+
   async run(statement: Pick<Rendered, 'text' | 'values'>): Promise<QueryResult<unknown[]>> {
     const { limit } = this;
     const timer = limit && setTimeout(() => void limit.end(this.connectionId).catch(() => undefined), limit.ms);
@@ -58,12 +75,7 @@ export class MysqlSession implements Session {
   }
 
   async begin(options: BeginOptions = {}): Promise<void> {
-    await this.say('set transaction isolation level read committed');
-    for (const [name, value] of Object.entries(options.settings ?? {})) {
-      if (!/^\w+$/.test(name)) throw new Error(`not a server setting: ${name}`);
-      await this.say(`set session ${name} = ${/^-?\d+(\.\d+)?$/.test(value) ? value : quoteText(value)}`);
-    }
-    await this.say(`start transaction ${options.readOnly ? 'read only' : 'read write'}`);
+    await this.pipeline(begin(options));
   }
 
   async commit(): Promise<void> {

@@ -1,6 +1,6 @@
 import type { ChunkMethod, ChunkRange, ColumnFacts, Session } from '../dialect.ts';
 import { NULL_KEYS } from '../dialect.ts';
-import { raw, sql, type SqlStatement } from '../sql.ts';
+import { part, raw, sql, type RawSql, type SqlPart, type SqlStatement } from '../sql.ts';
 import { quoteName, quoteTable, quoteText } from './names.ts';
 
 /** Where, and over how many pages, the rows of a page are counted: spread, because bulk writers leave empty pages behind. */
@@ -44,28 +44,24 @@ export async function planPages(session: Session, table: string, rows: number): 
 }
 
 /**
- * Ranges by key: one ordered pass (index-only where an index fits) that keeps every n-th key. Equal keys collapse into
- * one bound, so that all rows of one key share a range however skewed they are.
+ * Ranges by key, in one ordered pass. Equal keys share a bound, so that all rows of one key share a range however skewed they
+ * are.
  */
 export async function planKeys(
   session: Session,
   table: string,
   key: ColumnFacts[],
   rows: number,
-  where?: { text: string; values: unknown[] },
+  where?: { condition: SqlPart; window: boolean },
 ): Promise<ChunkRange[]> {
-  const columns = key.map((column) => quoteName(column.name)).join(', ');
-  const notNull = key.map((column) => `${quoteName(column.name)} is not null`).join(' and ');
-  const condition = where ? `(${where.text}) and ` : '';
+  const from = raw(quoteTable(table));
+  const step = Math.max(1, Math.floor(rows));
+  const columns = key.map((column) => quoteName(column.name));
+  const notNull = columns.map((column) => `${column} is not null`).join(' and ');
+  const condition = where ? part`(${where.condition}) and ` : part``;
+  const walks = (where?.window ?? true) && (await hasIndex(session, table, key));
   const { rows: bounds } = await session.query<{ bound: string }>(
-    withValues(
-      `select json_build_array(${key.map((column) => `${quoteName(column.name)}::text`).join(', ')})::text as bound
-       from (select ${columns}, row_number() over (order by ${columns}) as rn from ${quoteTable(table)}
-             where ${condition}${notNull}) numbered
-       where (rn - 1) % ${Math.max(1, Math.floor(rows))} = 0
-       order by rn`,
-      where?.values ?? [],
-    ),
+    (walks ? keysetWalk : everyNth)(from, columns, part`${condition}${raw(notNull)}`, step),
   );
   const distinct = bounds.map((row) => row.bound).filter((bound, i, all) => i === 0 || bound !== all[i - 1]);
   const ranges: ChunkRange[] = distinct.map((bound, i) => ({
@@ -73,13 +69,53 @@ export async function planKeys(
     to: distinct[i + 1] ?? null,
   }));
   const { rows: nulls } = await session.query<{ found: boolean }>(
-    withValues(
-      `select exists (select 1 from ${quoteTable(table)} where ${condition}not (${notNull})) as found`,
-      where?.values ?? [],
-    ),
+    sql`select exists (select 1 from ${from} where ${condition}not (${raw(notNull)})) as found`,
   );
   if (nulls[0]?.found) ranges.push({ from: NULL_KEYS, to: NULL_KEYS });
   return ranges;
+}
+
+const asJson = (names: string[]): RawSql =>
+  raw(`json_build_array(${names.map((name) => `${name}::text`).join(', ')})::text`);
+
+/** Every n-th key of all that are there, sorted: for keys that no index has in order. */
+function everyNth(from: RawSql, columns: string[], condition: SqlPart, step: number): SqlStatement {
+  const order = raw(columns.join(', '));
+  return sql`
+    select ${asJson(columns)} as bound
+    from (select ${order}, row_number() over (order by ${order}) as rn from ${from} where ${condition}) numbered
+    where (rn - 1) % ${step} = 0 order by rn`;
+}
+
+/** From key to key along an index, n rows at a time: a fifth of the time, for only the bounds leave the index. */
+function keysetWalk(from: RawSql, columns: string[], condition: SqlPart, step: number): SqlStatement {
+  const order = raw(columns.join(', '));
+  const known = raw(columns.map((column) => `walk.${column}`).join(', '));
+  return sql`
+    with recursive walk as (
+      (select ${order} from ${from} where ${condition} order by ${order} limit 1)
+      union all
+      select further.* from walk, lateral (
+        select ${order} from ${from} where ${condition} and (${order}) > (${known})
+        order by ${order} offset ${step - 1} limit 1) further)
+    select ${asJson(columns)} as bound from walk`;
+}
+
+/** Whether a B-tree has these columns in front, in the order that `order by` means. */
+async function hasIndex(session: Session, table: string, key: ColumnFacts[]): Promise<boolean> {
+  const { rows } = await session.query<{ columns: string }>(sql`
+    select json_agg(a.attname order by k.position)::text as columns
+    from pg_index i
+    join pg_class c on c.oid = i.indexrelid join pg_am m on m.oid = c.relam and m.amname = 'btree'
+    cross join unnest(i.indkey::int2[], i.indoption::int2[], i.indclass::oid[], i.indcollation::oid[])
+      with ordinality k(column_number, options, class, collation_id, position)
+    join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.column_number and a.attcollation = k.collation_id
+    join pg_opclass o on o.oid = k.class and o.opcdefault
+    where i.indrelid = to_regclass(${quoteTable(table)}) and i.indisvalid and i.indpred is null
+      and k.position <= ${key.length} and k.options = 0
+    group by i.indexrelid`);
+  const wanted = JSON.stringify(key.map((column) => column.name));
+  return rows.some((row) => JSON.stringify(JSON.parse(row.columns)) === wanted);
 }
 
 /** The condition of one range. Key ranges are half-open, the first open below, the last above, NULL keys apart. */
@@ -111,10 +147,3 @@ export function rangeCondition(
 }
 
 const tid = (page: number): string => `(${page},0)`;
-
-/** A statement whose text already holds $1 … $n. */
-function withValues(text: string, values: unknown[]): SqlStatement {
-  const parts = text.split(/\$\d+/);
-  const order = [...text.matchAll(/\$(\d+)/g)].map((match) => values[Number(match[1]) - 1]);
-  return { strings: parts, values: order };
-}

@@ -83,6 +83,18 @@ export class PostgresDatabase implements Database {
   ): Promise<Session> {
     const places = options.reading ? this.readingPlaces : this.places;
     await places.take();
+    return this.openInPlace(purpose, places, options);
+  }
+
+  async openSpareSession(purpose: string): Promise<Session | undefined> {
+    return this.places.takeFree() ? this.openInPlace(purpose, this.places) : undefined;
+  }
+
+  private async openInPlace(
+    purpose: string,
+    places: Places,
+    options: { statementTimeoutMs?: number; reading?: boolean } = {},
+  ): Promise<Session> {
     const statementTimeout = Math.floor(options.statementTimeoutMs ?? 0);
     const config = options.reading ? this.config : this.settled({ statement_timeout: String(statementTimeout) });
     const client = new pg.Client({ ...config, application_name: purpose.slice(0, 63) });

@@ -5,8 +5,8 @@ import { cursorKind, cursorValue, openTransactions, windowCondition, windowEnd }
 import { deleteGroup, planDeletion } from './deletion.ts';
 import { classify } from './errors.ts';
 import { agreesInBinary, openCopyIn, openCopyOut } from './copy.ts';
-import { beginChunk, endConnection, endGateHolders, enterGate } from './gate.ts';
-import { lockOutput, migration, words } from './ledger.ts';
+import { endConnection, endGateHolders, gate } from './gate.ts';
+import { begin, lockOutput, migration, words } from './ledger.ts';
 import { narrowing } from './narrowing.ts';
 import { quoteName, quoteTable, quoteText } from './names.ts';
 import { isStandby, numberingOf } from './numbering.ts';
@@ -19,7 +19,7 @@ import {
   swap,
   tableHolders,
 } from './snapshot.ts';
-import { checkStatement, describeTable, hasRows, listTables, tableIdentity } from './tables.ts';
+import { checkStatement, describeTable, hasRows, isStill, listTables, tableIdentity } from './tables.ts';
 
 const CASTS = {
   'batch id': 'bigint',
@@ -41,14 +41,15 @@ export const postgresDialect: Dialect = {
   castOf: (sort) => CASTS[sort],
   inBatches: (column, batchIds, bind) => `${column} = any(${bind(`{${batchIds.join(',')}}`, 'bigint[]')})`,
   classify,
-  enterGate,
-  beginChunk,
+  begin,
+  gate,
   endGateHolders,
   endConnection,
   lockOutput,
   describeTable,
   listTables,
   tableIdentity,
+  isStill,
   hasRows,
   checkStatement,
   planPages,

@@ -1,7 +1,6 @@
 import type { Database, Session } from '../dialect.ts';
-import { raw, sql } from '../sql.ts';
+import { part, raw, sql, type SqlPart, type SqlStatement } from '../sql.ts';
 import { quoteText } from './names.ts';
-import type { PostgresSession } from './session.ts';
 
 /**
  * The gate of a batch is an advisory lock: chunks hold it shared, the fence takes it alone. A shared row lock would do the
@@ -14,36 +13,17 @@ const gateKey = (database: Database, batchId: string): string =>
  * Enters, then reads the state with a statement of its own: under READ COMMITTED a statement's snapshot is older than the
  * lock that it waits for, so one statement for both could still read `running` after a fence.
  */
-export async function enterGate(
-  session: Session,
+export function gate(
   database: Database,
   batchId: string,
   mode: 'shared' | 'exclusive',
-): Promise<string | undefined> {
+  more: SqlPart = part``,
+): SqlStatement[] {
   const lock = mode === 'shared' ? 'pg_advisory_xact_lock_shared' : 'pg_advisory_xact_lock';
-  await session.query(sql`select ${raw(`${lock}(${gateKey(database, batchId)})`)}`);
-  const { rows } = await session.query<{ state: string }>(
-    sql`select state from ${database.ledger('batch')} where batch_id = ${batchId}`,
-  );
-  return rows[0]?.state;
-}
-
-/** Begin, gate, state and stop flag: four statements, each with a snapshot of its own, one round trip. */
-export async function beginChunk(
-  session: Session,
-  database: Database,
-  at: { batchId: string; stage: number; lane: number },
-): Promise<{ state: string | undefined; stop: boolean }> {
-  const id = wholeNumber(at.batchId);
-  const results = await (session as PostgresSession).batch(
-    `begin isolation level read committed read write; ` +
-      `select pg_advisory_xact_lock_shared(${gateKey(database, id)}); ` +
-      `select state, coalesce((select stop_asked from ${database.ledger('lane').text} ` +
-      `where batch_id = ${id} and stage = ${at.stage} and n = ${at.lane}), false) as stop ` +
-      `from ${database.ledger('batch').text} where batch_id = ${id}`,
-  );
-  const row = results[2]?.rows[0] as { state: string; stop: boolean } | undefined;
-  return { state: row?.state, stop: row?.stop ?? false };
+  return [
+    sql`select ${raw(`${lock}(${gateKey(database, batchId)})`)}`,
+    sql`select state${more} from ${database.ledger('batch')} where batch_id = ${batchId}`,
+  ];
 }
 
 /** Ends the connections that hold the gate; those that wait for it are left alone (they will read the new state). */
@@ -66,9 +46,4 @@ export async function endGateHolders(
 /** Ends one connection, and with it whatever it runs. No error if it has gone. */
 export async function endConnection(database: Database, connectionId: string): Promise<void> {
   await database.query(sql`select pg_terminate_backend(${connectionId}::int)`);
-}
-
-function wholeNumber(text: string): string {
-  if (!/^\d+$/.test(text)) throw new Error(`not a batch id: ${text}`);
-  return text;
 }

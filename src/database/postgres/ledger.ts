@@ -1,6 +1,6 @@
 /** What is PostgreSQL's own in the ledger's statements, and how its tables are made. */
-import type { Database, LedgerWords, MigrationWords, Session } from '../dialect.ts';
-import { raw, sql } from '../sql.ts';
+import type { BeginOptions, Database, LedgerWords, MigrationWords, Session } from '../dialect.ts';
+import { raw, sql, type SqlStatement } from '../sql.ts';
 import { quoteName } from './names.ts';
 
 export const words: LedgerWords = {
@@ -15,6 +15,13 @@ export const words: LedgerWords = {
           : `update set ${overwrite.map((column) => `${column} = excluded.${column}`).join(', ')}`),
     ),
 };
+
+/** A commit that waits for the disk flushes all log before it: relaxed ones are safe as soon as one of those is answered. */
+export const begin = ({ readOnly, relaxed, settings }: BeginOptions = {}): SqlStatement[] => [
+  sql`begin isolation level read committed ${raw(readOnly ? 'read only' : 'read write')}`,
+  ...(relaxed ? [sql`set local synchronous_commit = off`] : []),
+  ...Object.entries(settings ?? {}).map(([name, value]) => sql`select set_config(${name}, ${value}, true)`),
+];
 
 const TABLE =
   'create table if not exists migration (version int primary key, name text not null, checksum text not null, ' +

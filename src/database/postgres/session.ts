@@ -1,6 +1,8 @@
 import pg from 'pg';
 import type { Rendered } from '../../sql/render.ts';
-import { renderSql, type SqlStatement } from '../sql.ts';
+import { renderSql, renderText, sql, type SqlPart, type SqlStatement } from '../sql.ts';
+import { begin } from './ledger.ts';
+import { quoteText } from './names.ts';
 import { TransactionLostError, type BeginOptions, type QueryResult, type Session } from '../dialect.ts';
 
 const types: pg.CustomTypesConfig = {
@@ -30,13 +32,17 @@ export class PostgresSession implements Session {
   async query<Row>(statement: SqlStatement): Promise<QueryResult<Row>> {
     const { text, values } = renderSql(statement, placeholder);
     const result = await this.client.query({ text, values, types });
-    return { rows: result.rows as Row[], rowCount: result.rowCount ?? 0 };
+    return resultOf(result);
   }
 
-  /** Several statements in one round trip, by the simple protocol: only for text and numbers that are ours. */
-  async batch(text: string): Promise<pg.QueryResult[]> {
-    const results = await this.client.query({ text, types });
-    return results as unknown as pg.QueryResult[];
+  /** By the simple protocol, which takes several statements and binds nothing: values become literals. */
+  async pipeline<Row>(statements: readonly SqlStatement[]): Promise<QueryResult<Row>[]> {
+    return (await this.send(statements)).map(resultOf<Row>);
+  }
+
+  private async send(statements: readonly SqlStatement[]): Promise<pg.QueryResult[]> {
+    const text = statements.map((statement) => renderText(statement, literal)).join('; ');
+    return [(await this.client.query({ text, types })) as unknown as pg.QueryResult | pg.QueryResult[]].flat();
   }
 
   async run(statement: Pick<Rendered, 'text' | 'values'>): Promise<QueryResult<unknown[]>> {
@@ -54,15 +60,25 @@ export class PostgresSession implements Session {
   }
 
   async begin(options: BeginOptions = {}): Promise<void> {
-    await this.client.query(`begin isolation level read committed ${options.readOnly ? 'read only' : 'read write'}`);
-    for (const [name, value] of Object.entries(options.settings ?? {})) {
-      await this.client.query('select set_config($1, $2, true)', [name, value]);
-    }
+    await this.pipeline(begin(options));
   }
 
   async commit(): Promise<void> {
-    const { command } = await this.client.query('commit');
-    if (command !== 'COMMIT') throw new TransactionLostError(`the server answered ${command} to COMMIT`);
+    proveCommit(await this.client.query('commit'));
+  }
+
+  async commitAfter<Row>(last: SqlPart, next: readonly SqlStatement[]): Promise<QueryResult<Row>[] | undefined> {
+    // The server itself must stop before COMMIT when no row was touched: by an error that nothing else here can make.
+    const proven = sql`with touched as (${last} returning 1) select 1 / count(*) from touched`;
+    try {
+      const [, commit, ...answers] = await this.send([proven, sql`commit`, ...next]);
+      proveCommit(commit!);
+      return answers.map(resultOf<Row>);
+    } catch (error) {
+      if ((error as { code?: string }).code !== DIVISION_BY_ZERO) throw error;
+      await this.rollbackToSavepoint();
+      return undefined;
+    }
   }
 
   async rollback(): Promise<void> {
@@ -98,6 +114,26 @@ export class PostgresSession implements Session {
   private transactionStatus(): string | null {
     return (this.client as unknown as { getTransactionStatus(): string | null }).getTransactionStatus();
   }
+}
+
+const DIVISION_BY_ZERO = '22012';
+
+const resultOf = <Row>({ rows, rowCount }: pg.QueryResult): QueryResult<Row> => ({
+  rows: rows as Row[],
+  rowCount: rowCount ?? 0,
+});
+
+function proveCommit({ command }: pg.QueryResult): void {
+  if (command !== 'COMMIT') throw new TransactionLostError(`the server answered ${command} to COMMIT`);
+}
+
+/** A value of one of our own statements as the text of the server has it. */
+function literal(value: unknown): string {
+  if (value === null || value === undefined) return 'null';
+  if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint') return String(value);
+  if (value instanceof Date) return quoteText(value.toISOString());
+  if (typeof value === 'string') return quoteText(value);
+  throw new TypeError(`no literal for a value of type ${typeof value}`);
 }
 
 const CHANGING = new Set(['INSERT', 'UPDATE', 'DELETE', 'MERGE', 'COPY']);

@@ -7,7 +7,7 @@ import type {
   TableFacts,
   TableIdentity,
 } from '../dialect.ts';
-import { raw, sql } from '../sql.ts';
+import { part, raw, sql, type SqlPart } from '../sql.ts';
 import { quoteTable } from './names.ts';
 
 const KINDS: Record<string, string> = {
@@ -82,6 +82,11 @@ export async function tableIdentity(session: Session, table: string): Promise<Ta
   const row = rows[0];
   return row && { relationId: String(row.oid), storageId: String(row.filenode ?? 0) };
 }
+
+/** Its OID and its file are what they were, and the name leads to it. */
+export const isStill = (table: string, identity: TableIdentity): SqlPart => part`
+  exists (select 1 from pg_class c where c.oid = to_regclass(${quoteTable(table)})
+          and c.oid = ${identity.relationId}::oid and coalesce(pg_relation_filenode(c.oid), 0) = ${identity.storageId}::oid)`;
 
 export async function hasRows(database: Database, table: string): Promise<boolean> {
   const { rows } = await database.query<{ found: boolean }>(

@@ -1,0 +1,154 @@
+/** How tables are cut: by key into chunks, by pages into the transactions of a roll back. */
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { PostgresDatabase } from '../../../src/database/postgres/database.ts';
+import { NULL_KEYS, type ColumnFacts, type Session } from '../../../src/database/dialect.ts';
+import { part, raw, sql } from '../../../src/database/sql.ts';
+import { freshDatabase, servers, type FreshDatabase } from '../../servers.ts';
+
+describe.each(servers)('on $name', (server) => {
+  let fresh: FreshDatabase;
+  let database: PostgresDatabase;
+  let session: Session;
+  beforeEach(async () => {
+    fresh = await freshDatabase(server);
+    const at = { name: 'warehouse', url: fresh.url, scheme: 'postgres', maxConnections: 4, controlSchema: 'waybill' };
+    database = new PostgresDatabase(at as ConstructorParameters<typeof PostgresDatabase>[0]);
+    session = await database.openSession('test');
+  });
+  afterEach(async () => {
+    await session.close();
+    await database.close();
+    await fresh.drop();
+  });
+
+  const run = (text: string) => session.query<{ n: string }>(sql`${raw(text)}`);
+
+  /** Rows of each range that the table `t` is cut into; each row is in exactly one of them, or this throws. */
+  async function cut(names: string[], rows: number, where?: string): Promise<number[]> {
+    const { dialect } = database;
+    const facts = await dialect.describeTable(database, 't');
+    const key = names.map((name) => facts!.columns.find((column) => column.name === name)) as ColumnFacts[];
+    const condition = where === undefined ? undefined : { condition: part`${raw(where)}`, window: true };
+    const ranges = await dialect.planKeys(session, 't', key, rows, condition);
+    const counts: number[] = [];
+    for (const range of ranges) {
+      const values: unknown[] = [];
+      const text = dialect.rangeCondition('key', range, key, (value, cast) => {
+        const placeholder = dialect.sql.placeholder(values.push(value));
+        return cast === undefined ? placeholder : dialect.sql.cast(placeholder, cast);
+      });
+      const mark = `update t set seen = seen + 1 where (${text}) and (${where ?? 'true'}) returning 1`;
+      await session.begin();
+      counts.push((await session.run({ text: mark, values })).rows.length);
+      await session.commit();
+      if (range.from === NULL_KEYS) expect(range).toBe(ranges.at(-1));
+    }
+    const { rows: wrong } = await run(`select count(*) as n from t where (seen = 1) <> (${where ?? 'true'})`);
+    expect(wrong).toEqual([{ n: '0' }]);
+    return counts;
+  }
+
+  /** The scans of the index while a plan was made. */
+  async function scans(index: string): Promise<number> {
+    await run('select pg_stat_force_next_flush()').catch(() => undefined);
+    const { rows } = await run(`select idx_scan as n from pg_stat_all_indexes where indexrelname = '${index}'`);
+    return Number(rows[0]!.n);
+  }
+
+  test('a key with an index is walked, n rows at a time', async () => {
+    await run('create table t (id bigint primary key, seen int not null default 0)');
+    await run('insert into t select g * 3 from generate_series(1, 1050) g');
+    const before = await scans('t_pkey');
+    const ranges = await database.dialect.planKeys(session, 't', await keyOf(), 100);
+    expect(ranges).toHaveLength(11);
+    expect((await scans('t_pkey')) - before).toBeGreaterThanOrEqual(11);
+    expect(await cut(['id'], 100)).toEqual([100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 50]);
+  });
+
+  const keyOf = async (): Promise<ColumnFacts[]> =>
+    (await database.dialect.describeTable(database, 't'))!.columns.slice(0, 1);
+
+  test('a window of such a key is cut alone, whatever stands below and above it', async () => {
+    await run('create table t (id bigint primary key, seen int not null default 0)');
+    await run('insert into t select generate_series(1, 1000)');
+    expect(await cut(['id'], 100, 'id >= 401 and id < 651')).toEqual([100, 100, 50]);
+    await run('update t set seen = 0');
+    expect(await cut(['id'], 100, 'id >= 2000')).toEqual([]);
+  });
+
+  test.each([
+    ['an index', 'create index on t (a, b)'],
+    ['an index in another order', 'create index on t (a desc, b)'],
+    ['an index on some rows', 'create index on t (a, b) where a < 10'],
+    ['an index of another collation', 'create index on t (a, b collate "C")'],
+    ['no index', ''],
+  ])('a key of two columns with repetitions and NULLs, and %s', async (_what, index) => {
+    await run('create table t (a int, b text collate "und-x-icu", seen int not null default 0)');
+    await run(`insert into t select g % 20, case g % 7 when 0 then null when 1 then 'É' else 'e' || g % 5 end
+               from generate_series(1, 2000) g`);
+    await run('insert into t select null, null from generate_series(1, 5)');
+    if (index !== '') await run(index);
+    const counts = await cut(['a', 'b'], 100);
+    expect(counts.length).toBeGreaterThan(10);
+    expect(Math.max(...counts.slice(0, -1))).toBeLessThan(200);
+    expect(counts.at(-1)).toBe(290); // NULLs are a range of their own
+  });
+
+  test('a key that has most rows to itself takes them all, and no more', async () => {
+    await run('create table t (k int, seen int not null default 0)');
+    await run(
+      'insert into t select case when g between 101 and 900 then 101 else g end from generate_series(1, 1000) g',
+    );
+    await run('create index on t (k)');
+    const counts = await cut(['k'], 50);
+    expect(counts.filter((n) => n > 100)).toHaveLength(1);
+    expect(Math.max(...counts)).toBeLessThan(850);
+  });
+
+  /** Deletes batch 7 out of `t` as a roll back does; the rows of each transaction. */
+  async function deleted(rowsPerTransaction: number): Promise<number[]> {
+    const groups = await database.dialect.planDeletion(session, 't', '7', rowsPerTransaction);
+    const counts: number[] = [];
+    for (const group of groups) {
+      const n = await database.dialect.deleteGroup(session, group, '7');
+      expect(n).toBe(group.rows);
+      counts.push(n);
+    }
+    return counts;
+  }
+
+  test('a roll back takes the rows of its batch, in transactions of bounded size, wherever they lie', async () => {
+    await run('create table t (id bigint, batch_id bigint, filler text) with (fillfactor = 10)');
+    // A dense stretch, one row in a thousand over the rest, and pages at the end that hold nothing of the batch.
+    await run(`insert into t select g, case when g <= 20000 or g % 1000 = 0 then 7 else 6 end, repeat('x', 40)
+               from generate_series(1, 60000) g`);
+    await run('create index on t (batch_id)');
+    const counts = await deleted(5_000);
+    expect(counts.reduce((sum, n) => sum + n, 0)).toBe(20_040);
+    expect(counts.length).toBeGreaterThanOrEqual(4);
+    expect(Math.max(...counts)).toBeLessThanOrEqual(5_000);
+    expect((await run('select count(*) as n from t where batch_id = 6')).rows).toEqual([{ n: '39960' }]);
+    expect(await deleted(5_000)).toEqual([]);
+  });
+
+  test('a roll back finds rows in all partitions, and in a table without rows none', async () => {
+    await run('create table t (id bigint, batch_id bigint) partition by range (id)');
+    await run('create table low partition of t for values from (0) to (1000)');
+    await run('create table high partition of t for values from (1000) to (9000) partition by range (id)');
+    await run('create table higher partition of high for values from (1000) to (9000)');
+    expect(await deleted(100)).toEqual([]);
+    await run('insert into t select g, 7 from generate_series(0, 5999) g');
+    expect(await deleted(1_000_000)).toEqual([1000, 5000]);
+  });
+
+  test('a roll back reads pages of its range only, though an index on batch_id is there', async () => {
+    await run('create table t (id bigint, batch_id bigint)');
+    await run('create index on t (batch_id)');
+    await run('insert into t select g, 7 from generate_series(1, 100000) g');
+    const [group] = await database.dialect.planDeletion(session, 't', '7', 20_000);
+    const { rows } = await session.query<Record<string, string>>(
+      sql`explain delete from only t where batch_id + 0 = 7 and ctid >= ${`(${group!.from},0)`}::tid and ctid < ${`(${group!.to},0)`}::tid`,
+    );
+    expect(rows.map((row) => Object.values(row)[0]).join('\n')).toContain('Tid Range Scan');
+  });
+});

@@ -1,0 +1,92 @@
+/** Several statements in one round trip, and a COMMIT that depends on the one before it. */
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { PostgresDatabase } from '../../../src/database/postgres/database.ts';
+import type { Session } from '../../../src/database/dialect.ts';
+import { part, sql } from '../../../src/database/sql.ts';
+import { freshDatabase, servers, type FreshDatabase } from '../../servers.ts';
+
+describe.each(servers)('a session on $name', (server) => {
+  let fresh: FreshDatabase;
+  let database: PostgresDatabase;
+  let session: Session;
+  beforeEach(async () => {
+    fresh = await freshDatabase(server);
+    const at = { name: 'warehouse', url: fresh.url, scheme: 'postgres', maxConnections: 4, controlSchema: 'waybill' };
+    database = new PostgresDatabase(at as ConstructorParameters<typeof PostgresDatabase>[0]);
+    await database.query(sql`create table t (id bigint primary key, note text, at timestamptz, ok boolean)`);
+    session = await database.openSession('test');
+  });
+  afterEach(async () => {
+    session.destroy();
+    await database.close();
+    await fresh.drop();
+  });
+
+  const begin = () => database.dialect.begin();
+  const SAVEPOINT = sql`savepoint user_statements`;
+  const ids = async () =>
+    (await database.query<{ id: string }>(sql`select id from t order by id`)).rows.map((row) => row.id);
+
+  test('a pipeline takes values of every kind as they are, and answers one by one', async () => {
+    const note = `it's \\ "quoted"; drop table t; -- $1 ?`;
+    const at = new Date('2026-03-29T01:30:00.123Z');
+    const answers = await session.pipeline([
+      sql`insert into t values (${'9007199254740993'}, ${note}, ${at}, ${true}), (${2}, ${null}, ${null}, ${false})`,
+      sql`select id, note, at, ok from t order by id desc`,
+      sql`delete from t where id = ${-1}`,
+    ]);
+    expect(answers).toEqual([
+      { rows: [], rowCount: 2 },
+      {
+        rows: [
+          { id: '9007199254740993', note, at, ok: true },
+          { id: '2', note: null, at: null, ok: false },
+        ],
+        rowCount: 2,
+      },
+      { rows: [], rowCount: 0 },
+    ]);
+    await expect(session.pipeline([sql`select ${{}}`])).rejects.toThrow('no literal');
+  });
+
+  test('the first error ends a pipeline: nothing after it runs', async () => {
+    await session.pipeline(begin());
+    await expect(session.pipeline([sql`select 1 / 0`, sql`insert into t values (1)`, sql`commit`])).rejects.toThrow(
+      /division/,
+    );
+    await session.rollback();
+    expect(await ids()).toEqual([]);
+  });
+
+  test('commits after a statement that touched one row, and goes on in the next transaction', async () => {
+    await session.pipeline([...begin(), sql`insert into t values (1)`, SAVEPOINT]);
+    const answers = await session.commitAfter(part`update t set note = ${'done'} where id = ${1}`, [
+      ...begin(),
+      sql`select note from t`,
+      SAVEPOINT,
+    ]);
+    expect(answers?.at(-2)?.rows).toEqual([{ note: 'done' }]);
+    expect(await ids()).toEqual(['1']);
+    await session.pipeline([sql`insert into t values (2)`]);
+    expect(await session.commitAfter(part`update t set note = 'last' where id = 2`, [])).toEqual([]);
+    expect(await ids()).toEqual(['1', '2']);
+  });
+
+  test('commits nothing after a statement that touched none: the transaction is as the savepoint left it', async () => {
+    await session.pipeline([...begin(), sql`insert into t values (1)`, SAVEPOINT, sql`insert into t values (2)`]);
+    expect(await session.commitAfter(part`update t set note = 'x' where id = 3`, begin())).toBeUndefined();
+    expect(await ids()).toEqual([]);
+    await session.commit();
+    expect(await ids()).toEqual(['1']);
+  });
+
+  test('commits nothing after a statement that failed, or whose constraint fails at COMMIT', async () => {
+    await session.pipeline([...begin(), SAVEPOINT]);
+    await expect(session.commitAfter(part`insert into t values (1 / 0)`, [])).resolves.toBeUndefined();
+    await session.rollback();
+    await database.query(sql`create table late (id bigint references t deferrable initially deferred)`);
+    await session.pipeline([...begin(), SAVEPOINT]);
+    await expect(session.commitAfter(part`insert into late values (1)`, [])).rejects.toThrow(/foreign key/);
+    expect((await database.query(sql`select 1 from late`)).rows).toEqual([]);
+  });
+});

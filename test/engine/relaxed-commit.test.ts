@@ -1,0 +1,61 @@
+/** A chunk's commit does not wait for the disk (docs/guarantees.md): what a crash of the server takes, and what it does not. */
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { servers } from '../servers.ts';
+import { activitiesOf, asActivity, OPEN_ORDER } from './activities.ts';
+import { asleepAt, HELD_ORDERS, holdAt, installMoments } from './moments.ts';
+import { expectWhole, ORDERS, World } from './orders.ts';
+import { OwnServer } from './own-server.ts';
+import { ended } from './world.ts';
+
+/** Nothing but a commit that waits brings the log out of memory, for as long as these tests take. */
+const NOTHING_FLUSHES = { wal_writer_delay: '10s', wal_writer_flush_after: '100MB' };
+
+const BATCH = { connection: 'warehouse', batchId: '1' };
+
+describe.each(servers)('a crash of $name', { timeout: 120_000 }, (server) => {
+  let own: OwnServer;
+  let world: World;
+  beforeEach(async () => {
+    own = await OwnServer.create(server, NOTHING_FLUSHES);
+  });
+  afterEach(async () => {
+    await world.close();
+    await own.remove();
+  });
+
+  const crash = async (): Promise<void> => {
+    await own.stopAtOnce();
+    await own.start();
+    await world.reconnect();
+  };
+
+  test('takes no chunk of a lane that has come back, so that the next stage can begin', async () => {
+    world = await World.create(own, ORDERS(500, { byKey: true }));
+    const activities = await activitiesOf(world);
+    await activities.openBatch(OPEN_ORDER);
+    await asActivity(activities.takeSnapshot, BATCH);
+    await activities.planStage({ ...BATCH, stage: 1 });
+    const lane = await asActivity(activities.runLane, { ...BATCH, stage: 1, lane: 1, sliceMs: 60_000 });
+    expect(lane).toMatchObject({ end: 'drained', chunks: 5, rows: 500 });
+    await crash();
+    expect(await world.value(`select count(*) from waybill.chunk where state = 'done'`)).toBe('5');
+    await expectWhole(world);
+  });
+
+  test('takes a chunk from ledger and tables alike, and it is done again, once', async () => {
+    world = await World.create(own, HELD_ORDERS(500));
+    await world.worker();
+    await installMoments(world);
+    await holdAt(world, 'the ledger row of a chunk');
+    const handle = await world.start('core.order');
+    await asleepAt(world, 'the ledger row of a chunk');
+    await holdAt(world, undefined);
+    await crash();
+    // One statement, one snapshot: however far the worker has come again.
+    const rows = 'select count(*) from core.orders';
+    const done = `select count(*) * 100 from waybill.chunk where state = 'done'`;
+    expect(await world.value(`select (${rows}) = (${done})`)).toBe(true);
+    expect(await ended(handle)).toMatchObject({ ok: true, result: { rowsWritten: 500 } });
+    await expectWhole(world);
+  });
+});
