@@ -31,6 +31,8 @@ export interface CompiledWorker {
   /** The most memory it has had in use, MB, by the kernel's account. */
   peakMb(): Promise<number>;
   stop(): Promise<void>;
+  /** SIGKILL. */
+  kill(): Promise<void>;
 }
 
 export function startCompiledWorker(
@@ -51,15 +53,17 @@ export function startCompiledWorker(
   });
   const ended = once(child, 'exit');
   const watchdog = endWithUs(child.pid!, 'SIGTERM'); // also when somebody kills us
+  const end = async (signal: 'SIGTERM' | 'SIGKILL'): Promise<void> => {
+    child.kill(signal);
+    await ended;
+    watchdog.dismiss();
+  };
   return {
     peakMb: async () => {
       const status = await readFile(`/proc/${child.pid}/status`, 'utf8');
       return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)![1]) / 1024;
     },
-    stop: async () => {
-      child.kill('SIGTERM');
-      await ended;
-      watchdog.dismiss();
-    },
+    stop: () => end('SIGTERM'),
+    kill: () => end('SIGKILL'),
   };
 }

@@ -5,7 +5,14 @@ import { ConfigurationError, EXIT } from '../src/errors.ts';
 import { SkippedError, type Bench, type Benchmark } from './benchmark.ts';
 import { acquisitionAgainstCopyPipe, oneLaneAgainstCopyPipe } from './cases/acquisition.ts';
 import { claimOverhead } from './cases/claim-overhead.ts';
-import { coreAgainstLoop50k, coreAgainstLoop5k, coreAgainstOneInsert } from './cases/core-load.ts';
+import {
+  coreAgainstLoop50k,
+  coreAgainstLoop5k,
+  coreAgainstOneInsert,
+  largeAgainstLoop,
+  largeAgainstOneInsert,
+} from './cases/core-load.ts';
+import { killedWorker } from './cases/kill.ts';
 import { rollBackAgainstDelete } from './cases/roll-back.ts';
 import { tenRows } from './cases/ten-rows.ts';
 import { workerMemory } from './cases/worker-memory.ts';
@@ -17,11 +24,14 @@ const CASES: Benchmark[] = [
   coreAgainstOneInsert,
   coreAgainstLoop50k,
   coreAgainstLoop5k,
+  largeAgainstOneInsert,
+  largeAgainstLoop,
   acquisitionAgainstCopyPipe,
   oneLaneAgainstCopyPipe,
   rollBackAgainstDelete,
   tenRows,
   claimOverhead,
+  killedWorker,
   workerMemory,
 ];
 

@@ -58,11 +58,7 @@ export class Loads {
 
   /** Runs a load to its end. `fails`: it has to end as failed, and does so by the case's own doing. */
   async run(name: string, { fails = false } = {}): Promise<Timeline> {
-    const handle: WorkflowHandle<typeof load> = await this.client.workflow.start<typeof load>('load', {
-      workflowId: loadWorkflowId(name),
-      taskQueue: TASK_QUEUE,
-      args: [{ load: name }],
-    });
+    const handle = await this.start(name);
     const status = await handle.result().then(
       (result) => result.status,
       (error: unknown) => (fails ? 'failed' : Promise.reject(error as Error)),
@@ -71,10 +67,38 @@ export class Loads {
     return Timeline.of(handle);
   }
 
+  /** Starts a load and leaves it to itself; `abandon` ends it, whatever it is at. */
+  async leave(name: string): Promise<{ abandon(): Promise<void> }> {
+    const handle = await this.start(name);
+    return { abandon: async () => void (await handle.terminate()) };
+  }
+
+  /** Workers that ask for work now. */
+  async workers(): Promise<number> {
+    const { workflowService } = this.client.connection;
+    const { pollers } = await workflowService.describeTaskQueue({
+      namespace: this.client.options.namespace,
+      taskQueue: { name: TASK_QUEUE },
+      taskQueueType: ACTIVITIES,
+    });
+    return new Set(pollers?.map(({ identity }) => identity)).size;
+  }
+
   close(): Promise<void> {
     return this.client.connection.close();
   }
+
+  private start(name: string): Promise<WorkflowHandle<typeof load>> {
+    return this.client.workflow.start<typeof load>('load', {
+      workflowId: loadWorkflowId(name),
+      taskQueue: TASK_QUEUE,
+      args: [{ load: name }],
+    });
+  }
 }
+
+/** `TASK_QUEUE_TYPE_ACTIVITY` of Temporal's API. */
+const ACTIVITIES = 2;
 
 /** A project with a worker in this process, which waits for SQL only while it is measured. */
 export interface RunningProject {

@@ -11,7 +11,7 @@ export interface Side {
 }
 
 /** Fewer say too little on a machine that does other things besides. */
-const LEAST_ROUNDS = 3;
+export const LEAST_ROUNDS = 3;
 
 /**
  * Runs both sides in turn, the first one changing with each round, so that whatever else the machine does meets both.
@@ -40,7 +40,7 @@ export async function alternate(
 }
 
 /** The middle value; of an even number, the mean of the two in the middle. */
-function median(values: number[]): number {
+export function median(values: number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = Math.floor(sorted.length / 2);
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
