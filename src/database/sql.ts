@@ -41,6 +41,22 @@ export function sql(strings: TemplateStringsArray, ...values: unknown[]): SqlSta
   return { strings, values };
 }
 
+/** Where a value goes while a text is made: no SQL holds this character. */
+const VALUE = '\0';
+
+/** A piece of a statement out of a function that makes text, and asks for the place of each value in turn. */
+export function composed(
+  cast: (text: string, type: string) => string,
+  make: (bind: (value: unknown, castType?: string) => string) => string,
+): SqlPart {
+  const values: unknown[] = [];
+  const text = make((value, castType) => {
+    values.push(value);
+    return castType === undefined ? VALUE : cast(VALUE, castType);
+  });
+  return new SqlPart(text.split(VALUE), values);
+}
+
 /** Text and bound values for one dialect. `placeholder(n)` gives the n-th (1-based) placeholder. */
 export function renderSql(
   statement: SqlStatement,

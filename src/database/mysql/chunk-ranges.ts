@@ -1,6 +1,7 @@
 import { NULL_KEYS, type ChunkMethod, type ChunkRange, type ColumnFacts, type Session } from '../dialect.ts';
 import { mysqlSql } from '../../sql/mysql.ts';
 import { compareKey, keyForm, type Bind } from './key-form.ts';
+import { composed, part, raw, sql, type SqlPart } from '../sql.ts';
 import { quoteName, quoteTable } from './names.ts';
 
 /**
@@ -13,20 +14,22 @@ export async function planKeys(
   table: string,
   key: ColumnFacts[],
   rows: number,
-  where: { text: string; values: unknown[] } = { text: 'true', values: [] },
+  where?: { condition: SqlPart },
 ): Promise<ChunkRange[]> {
   const forms = key.map(keyForm);
   const order = forms.map(({ value }) => value).join(', ');
   const notNull = key.map(({ name }) => `${quoteName(name)} is not null`).join(' and ');
+  const from = raw(quoteTable(table));
+  const rowsOf = where ? part`(${where.condition}) and ` : part``;
   const columns = forms.map(({ text }, i) => `${text} as k${i}`).join(', ');
   /** The key of the row that is `offset` behind the first one that fits. */
   const keyAt = async (offset: number, condition?: { operator: '>' | '>='; bound: string[] }) => {
-    const values = [...where.values];
-    const compared = condition && compareKey(forms, condition.operator, condition.bound, binder(values));
-    const text =
-      `select ${columns} from ${quoteTable(table)} where (${where.text}) and ${notNull}` +
-      `${compared === undefined ? '' : ` and ${compared}`} order by ${order} limit 1 offset ${offset}`;
-    const { rows: found } = await session.query<Record<string, string>>(statement(text, values));
+    const compared = condition
+      ? part` and ${composed(cast, (bind) => compareKey(forms, condition.operator, condition.bound, bind))}`
+      : part``;
+    const { rows: found } = await session.query<Record<string, string>>(sql`
+      select ${raw(columns)} from ${from} where ${rowsOf}${raw(notNull)}${compared}
+      order by ${raw(order)} limit 1 offset ${raw(String(offset))}`);
     return found[0] && key.map((_, i) => String(found[0]![`k${i}`]));
   };
   /** Texts that are written differently may be one key to their collation: then the same row is the first one from both on. */
@@ -49,9 +52,7 @@ export async function planKeys(
     at = skewed ? await keyAt(0, { operator: '>', bound: at }) : next;
   }
   const ranges = bounds.map((bound, i) => ({ from: i === 0 ? null : bound, to: bounds[i + 1] ?? null }));
-  const { rows: nulls } = await session.query(
-    statement(`select 1 from ${quoteTable(table)} where (${where.text}) and not (${notNull}) limit 1`, where.values),
-  );
+  const { rows: nulls } = await session.query(sql`select 1 from ${from} where ${rowsOf}not (${raw(notNull)}) limit 1`);
   return nulls.length > 0 ? [...ranges, { from: NULL_KEYS, to: NULL_KEYS }] : ranges;
 }
 
@@ -70,16 +71,4 @@ export function rangeCondition(method: ChunkMethod, range: ChunkRange, key: Colu
   ].join(' and ');
 }
 
-/** Placeholders whose values go into `values`. */
-function binder(values: unknown[]): Bind {
-  return (value, cast) => {
-    values.push(value);
-    return cast === undefined ? '?' : mysqlSql.cast('?', cast);
-  };
-}
-
-/** A statement whose text holds its placeholders already. */
-const statement = (text: string, values: unknown[]): { strings: string[]; values: unknown[] } => ({
-  strings: text.split('?'),
-  values,
-});
+const cast = (text: string, type: string): string => mysqlSql.cast(text, type);

@@ -3,6 +3,7 @@ import { NULL_KEYS, type ChunkRange, type ColumnFacts } from '../../../src/datab
 import { planKeys, rangeCondition } from '../../../src/database/mysql/chunk-ranges.ts';
 import { MysqlDatabase } from '../../../src/database/mysql/database.ts';
 import { describeTable } from '../../../src/database/mysql/tables.ts';
+import { part, type SqlPart } from '../../../src/database/sql.ts';
 import { describeOn, freshMysqlDatabase, mysqlServers } from '../../mysql-servers.ts';
 
 describeOn(await mysqlServers(), 'ranges by key on $name', (server) => {
@@ -21,7 +22,7 @@ describeOn(await mysqlServers(), 'ranges by key on $name', (server) => {
     rows: string,
     key: string[],
     size: number,
-    where?: { text: string; values: unknown[] },
+    where?: SqlPart,
   ): Promise<{ range: ChunkRange; rows: number[] }[]> {
     const table = `k${(tables += 1)}`;
     await database.query({ strings: [`create table ${table} (n int, ${definition})`], values: [] });
@@ -31,7 +32,7 @@ describeOn(await mysqlServers(), 'ranges by key on $name', (server) => {
     const session = await database.openSession('waybill plan');
     try {
       await session.begin();
-      const ranges = await planKeys(session, table, columns, size, where);
+      const ranges = await planKeys(session, table, columns, size, where && { condition: where });
       const read: { range: ChunkRange; rows: number[] }[] = [];
       for (const range of ranges) {
         const values: unknown[] = [];
@@ -115,7 +116,7 @@ describeOn(await mysqlServers(), 'ranges by key on $name', (server) => {
   });
 
   test('keep to a condition', async () => {
-    const where = { text: 'n > ? and n < ?', values: ['10', '31'] };
+    const where = part`n > ${'10'} and n < ${'31'}`;
     const read = await cut('k int primary key', numbers(50, '100 - i'), ['k'], 8, where);
     // the outer ranges are open: whoever cuts by them keeps to the condition as well
     expect(read).toHaveLength(3);
