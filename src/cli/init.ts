@@ -32,7 +32,7 @@ function madeProject(folder: string, from: string, files: string[]): string {
     ...files.map((file) => `  ${file}`),
     'It needs no database of yours yet:',
     ...go,
-    '  waybill validate            # files, tables, columns, SQL',
+    '  waybill validate --scratch  # files, tables, columns, SQL',
     '  waybill dev --run nightly   # starts everything, loads the sample rows, stops everything',
   ].join('\n');
 }

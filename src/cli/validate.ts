@@ -1,6 +1,6 @@
-import { formatProblem, type Problem } from '../config/problem.ts';
+import { formatPlace, formatProblem, type Problem } from '../config/problem.ts';
 import type { Validation } from '../client/validate-project.ts';
-import { EXIT } from '../errors.ts';
+import { ConfigurationError, EXIT } from '../errors.ts';
 import { plural } from './format.ts';
 import type { AddCommand, Cli } from './cli.ts';
 import { startDevDatabases, unsetUrls, type UnsetUrl } from './dev-databases.ts';
@@ -10,8 +10,17 @@ export const addValidate: AddCommand = (program, cli, done) => {
     .command('validate')
     .description('check the files, then tables, columns and SQL against the databases; nothing is changed')
     .option('--files-only', 'ask no database; variables of connection URLs need not be set')
-    .action(async ({ filesOnly = false }: { filesOnly?: boolean }) => {
-      const validation = filesOnly ? await validateFiles(cli) : await validateDatabases(cli);
+    .option(
+      '--scratch',
+      'where the URL of a connection is not set, ask a new database that schema/<connection>.sql makes',
+    )
+    .action(async ({ filesOnly = false, scratch = false }: { filesOnly?: boolean; scratch?: boolean }) => {
+      if (filesOnly && scratch) {
+        throw new ConfigurationError('--files-only asks no database, --scratch makes some', {
+          next: 'give one of them',
+        });
+      }
+      const validation = await (filesOnly ? validateFiles : scratch ? validateOnScratch : validateDatabases)(cli);
       cli.document({ ...validation, warnings: validation.warnings.map(warningDocument) });
       cli.say(summary(validation));
       done(EXIT.done);
@@ -21,12 +30,25 @@ export const addValidate: AddCommand = (program, cli, done) => {
 const validateFiles = (cli: Cli): Promise<Validation> =>
   cli.withWaybill((waybill) => waybill.validate({ filesOnly: true }), { allowMissingEnvironment: true });
 
-/** Where a connection's URL is not set, a database that the project's `schema/` makes stands in, and it is said so. */
-async function validateDatabases(cli: Cli): Promise<Validation> {
+const validateDatabases = (cli: Cli): Promise<Validation> => cli.withWaybill((waybill) => waybill.validate());
+
+/**
+ * Where a connection's URL is not set, a database that the project's `schema/` makes stands in, and it is said so. Only when it is
+ * asked for: a deployment that has lost a variable must not pass.
+ */
+async function validateOnScratch(cli: Cli): Promise<Validation> {
   const unset = await unsetUrls(cli.projectFolder, cli.io.env);
-  if (unset.length === 0 || unset.some(({ schema }) => schema === undefined)) {
-    return cli.withWaybill((waybill) => waybill.validate());
+  const bare = unset.find(({ schema }) => schema === undefined);
+  if (bare) {
+    throw new ConfigurationError(
+      `${bare.variable} is not set, and there is no schema/${bare.connection}.sql to make a database`,
+      {
+        where: formatPlace(bare.place),
+        next: `set ${bare.variable}, or write the tables of ${bare.connection} into that file`,
+      },
+    );
   }
+  if (unset.length === 0) return validateDatabases(cli);
   await validateFiles(cli); // what is wrong in the files is said before anything is started
   const { server, variables } = await startDevDatabases(unset);
   try {

@@ -36,7 +36,7 @@ describe('a new project on a fresh machine', () => {
   test('validates against databases made by its schema files, runs its session, and leaves nothing behind', async () => {
     expect(await machine.waybill(['init'])).toMatchObject({ exitCode: 0 });
 
-    const validated = await machine.waybill(['validate']);
+    const validated = await machine.waybill(['validate', '--scratch']);
     expect(validated).toMatchObject({ exitCode: 0, stderr: '' });
     expect(validated.stdout).toBe(
       'warning: waybill.yaml:7:10: SOURCE_URL is not set: a database made by schema/source.sql was asked in place of `source`\n' +
@@ -47,6 +47,9 @@ describe('a new project on a fresh machine', () => {
         'Databases (source, warehouse): 4 tables and 5 SQL statements are right.\n',
     );
     await machine.expectNothingLeft();
+    const forgotten = await machine.waybill(['validate', '--json']);
+    expect(forgotten.exitCode).toBe(2);
+    expect(forgotten.stdout).toContain('SOURCE_URL');
 
     const ran = await machine.waybill(RUN);
     expect(ran.exitCode).toBe(0);
@@ -62,7 +65,7 @@ describe('a new project on a fresh machine', () => {
     await machine.waybill(['init']);
     const file = join(machine.home, 'loads/services/sales_by_day.sql');
     await writeFile(file, (await readFile(file, 'utf8')).replace('sum(s.quantity)', 'sum(s.quantty)'));
-    const answer = await machine.waybill(['validate', '--json']);
+    const answer = await machine.waybill(['validate', '--scratch', '--json']);
     expect(answer.exitCode).toBe(2);
     expect(document(answer)).toMatchObject({
       error: { message: 'column s.quantty does not exist', where: 'loads/services/sales_by_day.sql:4:45' },

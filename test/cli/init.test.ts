@@ -43,7 +43,7 @@ describe('waybill init', () => {
     const answer = await init('shop');
     expect(answer).toMatchObject({ exitCode: 0, stderr: '' });
     for (const file of FILES) expect(answer.stdout).toContain(`  ${file}\n`);
-    expect(answer.stdout).toContain('cd shop\n  waybill validate');
+    expect(answer.stdout).toContain('cd shop\n  waybill validate --scratch');
     expect(await filesUnder(path.join(cwd, 'shop'))).toEqual(FILES);
     const project = await loadProject(path.join(cwd, 'shop'), { env: {}, allowMissingEnvironment: true });
     expect(project.warnings).toEqual([]);
