@@ -77,13 +77,13 @@ const ZOMBIES: Zombie[] = [
   },
   {
     title: 'a roll back, before it deletes',
-    at: `before rollBack | waybill control | ${BEGIN} #1`,
+    at: `before rollBack | waybill N roll back | ${BEGIN}; set local synchronous_commit = off #1`,
     breaks: true,
     ...FAILED,
   },
   {
     title: 'a roll back, before it ends the batch',
-    at: `before rollBack | waybill control | ${BEGIN} #2`,
+    at: `before rollBack | waybill control | ${BEGIN} #1`,
     breaks: true,
     ...FAILED,
   },
