@@ -1,12 +1,9 @@
-import type { Bench, Benchmark, Measured } from '../benchmark.ts';
+import { TIMES_MORE, type Bench, type Benchmark, type Measured } from '../benchmark.ts';
 import { bareCore, fillLanded, FLIGHT_VALUES, makeWarehouse, settle } from '../flights.ts';
 import { loop, pageRanges } from '../loop.ts';
 import { flightsProject, startProject } from '../project.ts';
 import { alternate, seconds } from '../rounds.ts';
 import { checksum, freshDatabase, type BenchDatabase } from '../servers.ts';
-
-/** The large case has 10,000,000 flights where the others have 3,000,000. */
-const TIMES_MORE = 10 / 3;
 
 interface Options {
   /** More flights than `--rows` says, so many times. Default 1. */

@@ -1,13 +1,10 @@
 import { rm } from 'node:fs/promises';
-import { SkippedError, type Bench, type Benchmark, type Measured } from '../benchmark.ts';
+import { SkippedError, TIMES_MORE, type Bench, type Benchmark, type Measured } from '../benchmark.ts';
 import { compileWaybill, startCompiledWorker } from '../compiled-worker.ts';
 import { fillFlights, makeWarehouse } from '../flights.ts';
 import { flightsProject, Loads } from '../project.ts';
 import { alternate, type Side } from '../rounds.ts';
 import { checksum, freshDatabase } from '../servers.ts';
-
-/** As 10,000,000 to 3,000,000. */
-const TIMES_MORE = 10 / 3;
 
 /** The peak of a fresh worker that acquires and loads 10,000,000 flights, against one that does the usual 3,000,000. */
 async function measure(bench: Bench): Promise<Measured> {

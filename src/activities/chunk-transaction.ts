@@ -1,4 +1,5 @@
-import { claimChunk, completeChunk, enterAgain, markAttempt, type Chunk, type Claim } from '../control/chunks.ts';
+import { claimChunk, completeChunk, markAttempt, type Chunk, type Claim } from '../control/chunks.ts';
+import { enterGate } from '../control/gate.ts';
 import { SourceError } from '../copy/copy-rows.ts';
 import type { ErrorFacts, Session } from '../database/dialect.ts';
 import type { SqlPart } from '../database/sql.ts';
@@ -137,9 +138,9 @@ async function recordFailure(
       await session.rollbackToSavepoint();
     } catch {
       await session.rollback();
-      if ((await enterAgain(session, database, at.batchId)) !== 'running') {
-        return await leave(session, { kind: 'fenced' });
-      }
+      await session.begin();
+      const gate = await enterGate(session, database, at.batchId, 'shared');
+      if (gate?.state !== 'running') return await leave(session, { kind: 'fenced' });
     }
     await markAttempt(
       session,

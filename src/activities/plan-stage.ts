@@ -46,8 +46,7 @@ async function planRanges(context: BatchContext, n: number): Promise<{ method: C
   try {
     await session.begin({ readOnly: true });
     if (key.length === 0) return { method: 'pages', ranges: await dialect.planPages(session, table, rows) };
-    const condition = sourceWhere(dialect, stage.chunk.input, values);
-    const where = condition && { condition, window: false };
+    const where = sourceWhere(dialect, stage.chunk.input, values);
     return { method: 'key', ranges: await dialect.planKeys(session, table, key, rows, where) };
   } finally {
     await session.rollback();

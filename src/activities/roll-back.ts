@@ -2,6 +2,7 @@ import { getBatch, type Batch } from '../control/batch.ts';
 import { changeState, FencedError, passGate } from '../control/gate.ts';
 import type { Database, DeletionGroup, Session } from '../database/dialect.ts';
 import { sql } from '../database/sql.ts';
+import { inTransaction } from '../database/transaction.ts';
 import type { BatchReference, BatchState } from '../workflows/messages.ts';
 import type { Engine } from './engine.ts';
 import { toFailure } from './failures.ts';
@@ -121,14 +122,16 @@ async function deleteGroups(
       if (broken !== undefined) return;
       try {
         // What a crash of the server takes of these is found again; the end of the roll back flushes them all.
-        await session.begin({ relaxed: true });
-        const rows = await passGate(session, database, batchId, ['rolling_back'], () =>
-          database.dialect.deleteGroup(session, group, batchId),
+        const rows = await inTransaction(
+          session,
+          () =>
+            passGate(session, database, batchId, ['rolling_back'], () =>
+              database.dialect.deleteGroup(session, group, batchId),
+            ),
+          { relaxed: true },
         );
-        await session.commit();
         deleted(rows);
       } catch (error) {
-        await session.rollback();
         if (mayPassLater(error, database))
           failure ??= error as Error; // rows of a later group may refer to these
         else broken ??= error as Error;

@@ -1,6 +1,7 @@
 import { markStepAttempt, markStepDone, lockStep, openSteps, type StepPhase } from '../control/steps.ts';
 import { passGate } from '../control/gate.ts';
 import type { SqlSource } from '../config/definition.ts';
+import { inTransaction } from '../database/transaction.ts';
 import { renderForBatch } from '../sql/batch-sql.ts';
 import { parseStatements } from '../sql/statement.ts';
 import { FAILURE, type BatchReference } from '../workflows/messages.ts';
@@ -56,23 +57,19 @@ async function runStep(
       step.phase === 'after' ? batch.definition.maxRuntimeMs : Math.max(1000, batch.deadlineAt.getTime() - Date.now()),
   });
   try {
-    await session.begin({ settings: batch.definition.sessionParams });
     const wanted = step.phase === 'before' ? (['running'] as const) : (['published'] as const);
-    const ran = await passGate(session, database, batch.batchId, wanted, async () => {
-      const row = await lockStep(session, database, step);
-      if (row?.state === 'done' || row?.state === 'skipped') return false;
-      let rows = 0;
-      for (const statement of parseStatements(source, database.dialect.sql, 'step')) {
-        rows += (await session.run(renderForBatch(statement, values, database.dialect))).rowCount;
-      }
-      await markStepDone(session, database, step, { rows, startedAt });
-      return true;
-    });
-    await session.commit();
-    return ran;
-  } catch (error) {
-    await session.rollback();
-    throw error;
+    const run = () =>
+      passGate(session, database, batch.batchId, wanted, async () => {
+        const row = await lockStep(session, database, step);
+        if (row?.state === 'done' || row?.state === 'skipped') return false;
+        let rows = 0;
+        for (const statement of parseStatements(source, database.dialect.sql, 'step')) {
+          rows += (await session.run(renderForBatch(statement, values, database.dialect))).rowCount;
+        }
+        await markStepDone(session, database, step, { rows, startedAt });
+        return true;
+      });
+    return await inTransaction(session, run, { settings: batch.definition.sessionParams });
   } finally {
     await session.close();
   }

@@ -17,9 +17,7 @@ export async function sqlWork(context: BatchContext, n: number, key: ColumnFacts
   const method = await methodOf(context, n);
   const snapshots = await readSnapshots(database, database, batch.batchId);
   const cutSnapshot = snapshots.find((record) => record.table === stage.chunk?.input);
-  const settings = Object.entries(batch.definition.sessionParams).map(
-    ([name, value]) => sql`select set_config(${name}, ${value}, true)`,
-  );
+  const settings = database.dialect.settings(batch.definition.sessionParams);
   const countsRead = cutSnapshot !== undefined && isFirstCutBy(context, n, stage);
   return {
     run: async (session, chunk) => {

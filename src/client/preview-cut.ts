@@ -36,8 +36,7 @@ export async function previewCut(
   const isInput = load.inputs.some(({ table }) => table === input);
   const table = isInput && question.start.inherited.includes(input) ? processingName(input) : input;
   const method = key.length === 0 && isInput ? 'pages' : 'key';
-  const condition = sourceWhere(database.dialect, input, question.values);
-  const where = condition && { condition, window: false };
+  const where = sourceWhere(database.dialect, input, question.values);
   const ranges = await reading(database, load.name, (session) =>
     method === 'pages'
       ? database.dialect.planPages(session, table, rows)

@@ -1,6 +1,6 @@
 /** The tables `stage` and `chunk`: the ledger of what is done. */
 import type { ChunkMethod, ChunkRange, Database, QueryResult, Session } from '../database/dialect.ts';
-import { part, raw, sql, type SqlPart, type SqlStatement } from '../database/sql.ts';
+import { part, raw, SAVEPOINT, sql, type SqlPart, type SqlStatement } from '../database/sql.ts';
 import type { BatchState } from '../workflows/messages.ts';
 
 export interface Chunk {
@@ -16,9 +16,6 @@ export interface StageCounts {
   failed: number;
   rows: number;
 }
-
-/** What an error of the user's statements is rolled back to, with the claim kept. */
-const SAVEPOINT = sql`savepoint user_statements`;
 
 /** Chunks a statement when the plan is written: 5 values each, far under the protocol's 65,535. */
 const CHUNKS_A_STATEMENT = 2_000;
@@ -120,20 +117,6 @@ interface ChunkRow {
   range_from: string | null;
   range_to: string | null;
   attempts: number;
-}
-
-/** Begins and enters the gate once more, for a chunk whose transaction was lost. */
-export async function enterAgain(
-  session: Session,
-  database: Database,
-  batchId: string,
-): Promise<BatchState | undefined> {
-  const { dialect } = database;
-  const answers = await session.pipeline<{ state: BatchState }>([
-    ...dialect.begin(),
-    ...dialect.gate(database, batchId, 'shared'),
-  ]);
-  return answers.at(-1)!.rows[0]?.state;
 }
 
 /** What the ledger says of a chunk that is done. */

@@ -8,26 +8,25 @@ export const windowWhere = (
   dialect: Dialect,
   column: ColumnFacts,
   window: { from: string | null; to: string | null },
-): SqlPart => composed(castOf(dialect), (bind) => dialect.windowCondition(column, window, bind));
+): SqlPart => composed(dialect.sql, (bind) => dialect.windowCondition(column, window, bind));
 
 /** Rows of one chunk. */
 export const rangeWhere = (
   dialect: Dialect,
   cut: { method: ChunkMethod; range: ChunkRange; key: ColumnFacts[] },
-): SqlPart => composed(castOf(dialect), (bind) => dialect.rangeCondition(cut.method, cut.range, cut.key, bind));
+): SqlPart => composed(dialect.sql, (bind) => dialect.rangeCondition(cut.method, cut.range, cut.key, bind));
 
-/** Rows of a table that are a batch's business; undefined: all. */
-export function sourceWhere(dialect: Dialect, table: string, batch: BatchValues): SqlPart | undefined {
+/** Rows of a table that are a batch's business, for planning; undefined: all. They may lie anywhere along a key. */
+export function sourceWhere(
+  dialect: Dialect,
+  table: string,
+  batch: BatchValues,
+): { condition: SqlPart; window: false } | undefined {
   let all = false;
-  const condition = composed(castOf(dialect), (bind) => {
+  const condition = composed(dialect.sql, (bind) => {
     const text = sourceCondition(table, bind, batch, dialect);
     all = text === undefined;
     return text ?? '';
   });
-  return all ? undefined : condition;
+  return all ? undefined : { condition, window: false };
 }
-
-const castOf =
-  ({ sql }: Dialect) =>
-  (text: string, type: string): string =>
-    sql.cast(text, type);

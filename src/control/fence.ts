@@ -1,4 +1,5 @@
 import type { Database, Session } from '../database/dialect.ts';
+import { inTransaction } from '../database/transaction.ts';
 import type { BatchState } from '../workflows/messages.ts';
 import { changeStateIn, type StateChange } from './gate.ts';
 
@@ -19,15 +20,11 @@ export async function fence(
 ): Promise<BatchState> {
   const queue = await database.openAside(`waybill ${batchId} fence`);
   try {
-    await queue.begin();
-    const shut = changeStateIn(queue, database, batchId, to, change);
-    await endHoldersUntil(shut, database, batchId, queue.connectionId);
-    const state = await shut;
-    await queue.commit();
-    return state;
-  } catch (error) {
-    await queue.rollback();
-    throw error;
+    return await inTransaction(queue, async () => {
+      const shut = changeStateIn(queue, database, batchId, to, change);
+      await endHoldersUntil(shut, database, batchId, queue.connectionId);
+      return shut;
+    });
   } finally {
     await queue.close();
   }

@@ -3,7 +3,7 @@
  * ARCHITECTURE.md, "The gate".
  */
 import type { Database, Session } from '../database/dialect.ts';
-import { sql } from '../database/sql.ts';
+import { part, sql } from '../database/sql.ts';
 import { WaybillError } from '../errors.ts';
 import type { BatchState } from '../workflows/messages.ts';
 import { recordEvent } from './events.ts';
@@ -41,19 +41,30 @@ export async function passGate<T>(
   wanted: readonly BatchState[],
   work: () => Promise<T>,
 ): Promise<T> {
-  const state = await enterGate(session, database, batchId, 'shared');
+  const state = (await enterGate(session, database, batchId, 'shared'))?.state;
   if (state === undefined || !wanted.includes(state)) throw new FencedError(batchId, state, wanted);
   return work();
 }
 
-async function enterGate(
+/** A batch as it is for whoever has entered its gate. */
+interface Entered {
+  state: BatchState;
+  /** The first run of the workflow that it belongs to. */
+  firstRunId: string | null;
+}
+
+/** Within a transaction that has begun. Undefined: there is no such batch. */
+export async function enterGate(
   session: Session,
   database: Database,
   batchId: string,
   mode: 'shared' | 'exclusive',
-): Promise<BatchState | undefined> {
-  const answers = await session.pipeline<{ state: BatchState }>(database.dialect.gate(database, batchId, mode));
-  return answers.at(-1)!.rows[0]?.state;
+): Promise<Entered | undefined> {
+  const answers = await session.pipeline<{ state: BatchState; first_run_id: string | null }>(
+    database.dialect.gate(database, batchId, mode, part`, first_run_id`),
+  );
+  const row = answers.at(-1)!.rows[0];
+  return row && { state: row.state, firstRunId: row.first_run_id };
 }
 
 /** What a change of state also stores. */
@@ -66,14 +77,6 @@ export interface StateChange {
   error?: string | undefined;
   reason?: string | undefined;
   requestedBy?: string | undefined;
-}
-
-/** The first run of the workflow that the batch belongs to. */
-async function ownerOf(session: Session, database: Database, batchId: string): Promise<string | null | undefined> {
-  const { rows } = await session.query<{ first_run_id: string | null }>(
-    sql`select first_run_id from ${database.ledger('batch')} where batch_id = ${batchId}`,
-  );
-  return rows[0]?.first_run_id;
 }
 
 /**
@@ -97,10 +100,11 @@ export async function changeStateIn(
   to: BatchState,
   change: StateChange = {},
 ): Promise<BatchState> {
-  const state = await enterGate(session, database, batchId, 'exclusive');
-  if (state === undefined) throw new FencedError(batchId, state, [to]);
+  const entered = await enterGate(session, database, batchId, 'exclusive');
+  if (entered === undefined) throw new FencedError(batchId, undefined, [to]);
+  const { state } = entered;
   if (!statesBefore(to).includes(state)) return state;
-  if (change.firstRunId !== undefined && (await ownerOf(session, database, batchId)) !== change.firstRunId) {
+  if (change.firstRunId !== undefined && entered.firstRunId !== change.firstRunId) {
     throw new FencedError(batchId, state, [to]);
   }
   await change.prove?.(session);

@@ -32,8 +32,9 @@ async function readMigrations(database: Database): Promise<Migration[]> {
 }
 
 /**
- * Brings the control tables of a connection up to this version, whoever else does the same; see `MigrationWords.run`. Returns the names of the files that were applied. Throws `ConfigurationError` where the role may not create
- * tables, where another project owns them, or where they are newer than this Waybill.
+ * Brings the control tables of a connection up to this version, whoever else does the same; see `MigrationWords.run`.
+ * Returns the names of the files that were applied. Throws `ConfigurationError` where the role may not create tables, where
+ * another project owns them, or where they are newer than this Waybill.
  */
 export async function migrate(database: Database, project: string): Promise<string[]> {
   const migrations = await readMigrations(database);

@@ -119,7 +119,6 @@ export interface Session {
   ): Promise<QueryResult<Row>[] | undefined>;
   /** Never throws: a connection that cannot roll back is closed, and the server rolls back. */
   rollback(): Promise<void>;
-  savepoint(): Promise<void>;
   rollbackToSavepoint(): Promise<void>;
   /** Gives the connection back or closes it; a session that ran users' SQL is always closed, never handed on. */
   close(): Promise<void>;
@@ -287,6 +286,8 @@ export interface Dialect {
 
   /** What begins a transaction, to be sent together with what follows. */
   begin(options?: BeginOptions): SqlStatement[];
+  /** What makes server settings hold (`session_params`), within a transaction and for it where the server can do that. */
+  settings(settings: Record<string, string>): SqlStatement[];
   /**
    * What enters the gate of a batch within a transaction. The last one gives the batch's `state`, read after it entered, and
    * `more` columns beside it (", … as stop").

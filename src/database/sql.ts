@@ -3,6 +3,8 @@
  * placeholder style the dialect has. Users' SQL takes another way (src/sql).
  */
 
+import type { SqlDialect } from '../sql/dialect.ts';
+
 /** A piece of SQL text that is pasted as it is: a quoted name, a number that we made. Never anything a user typed. */
 export class RawSql {
   constructor(readonly text: string) {}
@@ -41,18 +43,22 @@ export function sql(strings: TemplateStringsArray, ...values: unknown[]): SqlSta
   return { strings, values };
 }
 
+/** Where a user's statements begin: what their error is rolled back to, with all that came before it kept. */
+export const SAVEPOINT = sql`savepoint user_statements`;
+export const BACK_TO_SAVEPOINT = sql`rollback to savepoint user_statements`;
+
 /** Where a value goes while a text is made: no SQL holds this character. */
 const VALUE = '\0';
 
 /** A piece of a statement out of a function that makes text, and asks for the place of each value in turn. */
 export function composed(
-  cast: (text: string, type: string) => string,
+  dialect: Pick<SqlDialect, 'cast'>,
   make: (bind: (value: unknown, castType?: string) => string) => string,
 ): SqlPart {
   const values: unknown[] = [];
   const text = make((value, castType) => {
     values.push(value);
-    return castType === undefined ? VALUE : cast(VALUE, castType);
+    return castType === undefined ? VALUE : dialect.cast(VALUE, castType);
   });
   return new SqlPart(text.split(VALUE), values);
 }

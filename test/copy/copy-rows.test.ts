@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { copyRows, SourceError } from '../../src/copy/copy-rows.ts';
 import type { CopyFormat, Session } from '../../src/database/dialect.ts';
 import { postgresDialect } from '../../src/database/postgres/dialect.ts';
+import { SAVEPOINT } from '../../src/database/sql.ts';
 import { servers } from '../servers.ts';
 import { Ends } from './ends.ts';
 import { Proxy } from './proxy.ts';
@@ -108,7 +109,7 @@ describe.each(servers)('copying rows on $name', { timeout: 90_000 }, (server) =>
     ends = await Ends.create(server);
     await tables(SOME);
     const [source, target] = [await ends.begin('source'), await ends.begin('target')];
-    await target.savepoint();
+    await target.query(SAVEPOINT);
     const failure = await copy(source, target, { select: 'select id, a, 1 / (19990 - id)::int, c from t' }).catch(
       (error: unknown) => error,
     );

@@ -25,7 +25,7 @@ export async function planKeys(
   /** The key of the row that is `offset` behind the first one that fits. */
   const keyAt = async (offset: number, condition?: { operator: '>' | '>='; bound: string[] }) => {
     const compared = condition
-      ? part` and ${composed(cast, (bind) => compareKey(forms, condition.operator, condition.bound, bind))}`
+      ? part` and ${composed(mysqlSql, (bind) => compareKey(forms, condition.operator, condition.bound, bind))}`
       : part``;
     const { rows: found } = await session.query<Record<string, string>>(sql`
       select ${raw(columns)} from ${from} where ${rowsOf}${raw(notNull)}${compared}
@@ -70,5 +70,3 @@ export function rangeCondition(method: ChunkMethod, range: ChunkRange, key: Colu
     ...(range.to === null ? [] : [compare('<', range.to)]),
   ].join(' and ');
 }
-
-const cast = (text: string, type: string): string => mysqlSql.cast(text, type);

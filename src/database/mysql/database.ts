@@ -4,6 +4,7 @@ import { ConfigurationError } from '../../errors.ts';
 import type { Database, QueryResult, Session } from '../dialect.ts';
 import { Places } from '../places.ts';
 import { raw, type RawSql, type SqlStatement } from '../sql.ts';
+import { inTransaction } from '../transaction.ts';
 import { connect, connectionOptions, type Connected, type Settings } from './connect.ts';
 import { ControlConnections } from './control-connections.ts';
 import { mysqlDialect } from './dialect.ts';
@@ -63,13 +64,7 @@ export class MysqlDatabase implements Omit<Database, 'dialect'> {
   async transaction<T>(work: (session: Session) => Promise<T>): Promise<T> {
     const session = await this.control.take();
     try {
-      await session.begin();
-      const value = await work(session);
-      await session.commit();
-      return value;
-    } catch (error) {
-      await session.rollback();
-      throw error;
+      return await inTransaction(session, work);
     } finally {
       await session.close();
     }

@@ -3,7 +3,7 @@ import type { Dialect } from '../dialect.ts';
 import { planKeys, rangeCondition } from './chunk-ranges.ts';
 import { classify } from './errors.ts';
 import { endConnection, endGateHolders, gate } from './gate.ts';
-import { begin, lockOutput, migration, words } from './ledger.ts';
+import { begin, lockOutput, migration, settings, words } from './ledger.ts';
 import { quoteName, quoteTable, quoteText } from './names.ts';
 import { describeTable, hasRows, listTables } from './tables.ts';
 
@@ -18,6 +18,7 @@ export const mysqlDialect = {
   quoteText,
   classify,
   begin,
+  settings,
   gate,
   endGateHolders,
   endConnection,

@@ -1,5 +1,6 @@
 import { UnreachableError } from '../../errors.ts';
 import { TransactionLostError, type ErrorFacts } from '../dialect.ts';
+import { NETWORK_ERRORS } from '../network-errors.ts';
 
 interface ServerError extends Error {
   /** A symbol of the server's (`ER_DUP_ENTRY`), of the driver's or of the network's. */
@@ -58,14 +59,7 @@ const CONNECTION = new Set<number | string>([
   'PROTOCOL_CONNECTION_LOST',
   'PROTOCOL_SEQUENCE_TIMEOUT',
   'PROTOCOL_PACKETS_OUT_OF_ORDER',
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'EPIPE',
-  'ETIMEDOUT',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'ENOTFOUND',
-  'EAI_AGAIN',
+  ...NETWORK_ERRORS,
 ]);
 const BECAUSE = new Map<number, ErrorFacts['because']>([
   [1049, 'missing'],

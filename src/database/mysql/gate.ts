@@ -24,7 +24,7 @@ export const gate = (
 /**
  * Ends the lanes of this batch by their connections in the ledger, which needs no privilege, and whoever else holds back the
  * fence (a publish, a roll back), which only the privilege PROCESS, or SELECT on performance_schema, lets us see. Without it
- * a fence waits for those; asleep they are ended by the server, a minute later (`wait_timeout`).
+ * a fence waits for those: a lane that is asleep is ended by the server after a minute (`wait_timeout`), they are not.
  */
 export async function endGateHolders(
   session: Session,

@@ -19,13 +19,17 @@ export const words: LedgerWords = {
     ),
 };
 
-/** A server flushes each commit as it is told to; no transaction can be relaxed by itself. */
-export const begin = ({ readOnly, settings }: BeginOptions = {}): SqlStatement[] => [
-  sql`set transaction isolation level read committed`,
-  ...Object.entries(settings ?? {}).map(([name, value]) => {
+/** They hold for the session: neither server has settings of a transaction. */
+export const settings = (given: Record<string, string>): SqlStatement[] =>
+  Object.entries(given).map(([name, value]) => {
     if (!/^\w+$/.test(name)) throw new Error(`not a server setting: ${name}`);
     return sql`${raw(`set session ${name} = ${/^-?\d+(\.\d+)?$/.test(value) ? value : quoteText(value)}`)}`;
-  }),
+  });
+
+/** A server flushes each commit as it is told to; no transaction can be relaxed by itself. */
+export const begin = ({ readOnly, settings: given }: BeginOptions = {}): SqlStatement[] => [
+  sql`set transaction isolation level read committed`,
+  ...settings(given ?? {}),
   sql`start transaction ${raw(readOnly ? 'read only' : 'read write')}`,
 ];
 

@@ -1,6 +1,6 @@
 import type { Connection, FieldPacket, ResultSetHeader, RowDataPacket } from 'mysql2/promise';
 import type { Rendered } from '../../sql/render.ts';
-import { renderSql, type SqlPart, type SqlStatement } from '../sql.ts';
+import { BACK_TO_SAVEPOINT, renderSql, type SqlPart, type SqlStatement } from '../sql.ts';
 import { TransactionLostError, type BeginOptions, type QueryResult, type Session } from '../dialect.ts';
 import { begin } from './ledger.ts';
 import type { ServerFacts } from './server-facts.ts';
@@ -93,12 +93,8 @@ export class MysqlSession implements Session {
     }
   }
 
-  async savepoint(): Promise<void> {
-    await this.say('savepoint user_statements');
-  }
-
   async rollbackToSavepoint(): Promise<void> {
-    await this.say('rollback to savepoint user_statements');
+    await this.query(BACK_TO_SAVEPOINT);
   }
 
   async close(): Promise<void> {

@@ -103,9 +103,8 @@ function keysetWalk(from: RawSql, columns: string[], condition: SqlPart, step: n
 
 /** Whether a B-tree has these columns in front, in the order that `order by` means. */
 async function hasIndex(session: Session, table: string, key: ColumnFacts[]): Promise<boolean> {
-  const { rows } = await session.query<{ columns: string }>(sql`
-    select json_agg(a.attname order by k.position)::text as columns
-    from pg_index i
+  const { rows } = await session.query(sql`
+    select 1 from pg_index i
     join pg_class c on c.oid = i.indexrelid join pg_am m on m.oid = c.relam and m.amname = 'btree'
     cross join unnest(i.indkey::int2[], i.indoption::int2[], i.indclass::oid[], i.indcollation::oid[])
       with ordinality k(column_number, options, class, collation_id, position)
@@ -113,9 +112,9 @@ async function hasIndex(session: Session, table: string, key: ColumnFacts[]): Pr
     join pg_opclass o on o.oid = k.class and o.opcdefault
     where i.indrelid = to_regclass(${quoteTable(table)}) and i.indisvalid and i.indpred is null
       and k.position <= ${key.length} and k.options = 0
-    group by i.indexrelid`);
-  const wanted = JSON.stringify(key.map((column) => column.name));
-  return rows.some((row) => JSON.stringify(JSON.parse(row.columns)) === wanted);
+    group by i.indexrelid
+    having array_agg(a.attname::text order by k.position) = ${key.map((column) => column.name)}::text[]`);
+  return rows.length > 0;
 }
 
 /** The condition of one range. Key ranges are half-open, the first open below, the last above, NULL keys apart. */

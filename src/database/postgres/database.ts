@@ -4,6 +4,7 @@ import type { ConnectionDefinition } from '../../config/definition.ts';
 import type { Database, QueryResult, Session } from '../dialect.ts';
 import { Places } from '../places.ts';
 import { raw, type RawSql, type SqlStatement } from '../sql.ts';
+import { inTransaction } from '../transaction.ts';
 import { postgresDialect } from './dialect.ts';
 import { connectionError } from './errors.ts';
 import { quoteName } from './names.ts';
@@ -65,13 +66,7 @@ export class PostgresDatabase implements Database {
   async transaction<T>(work: (session: Session) => Promise<T>): Promise<T> {
     const session = await this.controlSession();
     try {
-      await session.begin();
-      const value = await work(session);
-      await session.commit();
-      return value;
-    } catch (error) {
-      await session.rollback();
-      throw error;
+      return await inTransaction(session, work);
     } finally {
       await session.close();
     }

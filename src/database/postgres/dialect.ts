@@ -6,7 +6,7 @@ import { deleteGroup, planDeletion } from './deletion.ts';
 import { classify } from './errors.ts';
 import { agreesInBinary, openCopyIn, openCopyOut } from './copy.ts';
 import { endConnection, endGateHolders, gate } from './gate.ts';
-import { begin, lockOutput, migration, words } from './ledger.ts';
+import { begin, lockOutput, migration, settings, words } from './ledger.ts';
 import { narrowing } from './narrowing.ts';
 import { quoteName, quoteTable, quoteText } from './names.ts';
 import { isStandby, numberingOf } from './numbering.ts';
@@ -42,6 +42,7 @@ export const postgresDialect: Dialect = {
   inBatches: (column, batchIds, bind) => `${column} = any(${bind(`{${batchIds.join(',')}}`, 'bigint[]')})`,
   classify,
   begin,
+  settings,
   gate,
   endGateHolders,
   endConnection,

@@ -1,5 +1,6 @@
 import { UnreachableError } from '../../errors.ts';
 import { TransactionLostError, type ErrorFacts } from '../dialect.ts';
+import { NETWORK_ERRORS } from '../network-errors.ts';
 
 interface ServerError extends Error {
   code?: string;
@@ -35,14 +36,7 @@ const CONNECTION = new Set([
   '57P05',
   '25P03', // idle_in_transaction_session_timeout: we were asleep
   '25P04', // transaction_timeout
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'EPIPE',
-  'ETIMEDOUT',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'ENOTFOUND',
-  'EAI_AGAIN',
+  ...NETWORK_ERRORS,
 ]);
 /** undefined_table, invalid_schema_name; insufficient_privilege. */
 const BECAUSE: Record<string, ErrorFacts['because']> = { '42P01': 'missing', '3F000': 'missing', '42501': 'forbidden' };

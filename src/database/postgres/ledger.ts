@@ -16,11 +16,14 @@ export const words: LedgerWords = {
     ),
 };
 
+export const settings = (given: Record<string, string>): SqlStatement[] =>
+  Object.entries(given).map(([name, value]) => sql`select set_config(${name}, ${value}, true)`);
+
 /** A commit that waits for the disk flushes all log before it: relaxed ones are safe as soon as one of those is answered. */
-export const begin = ({ readOnly, relaxed, settings }: BeginOptions = {}): SqlStatement[] => [
+export const begin = ({ readOnly, relaxed, settings: given }: BeginOptions = {}): SqlStatement[] => [
   sql`begin isolation level read committed ${raw(readOnly ? 'read only' : 'read write')}`,
   ...(relaxed ? [sql`set local synchronous_commit = off`] : []),
-  ...Object.entries(settings ?? {}).map(([name, value]) => sql`select set_config(${name}, ${value}, true)`),
+  ...settings(given ?? {}),
 ];
 
 const TABLE =

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import type { Rendered } from '../../sql/render.ts';
-import { renderSql, renderText, sql, type SqlPart, type SqlStatement } from '../sql.ts';
+import { BACK_TO_SAVEPOINT, renderSql, renderText, sql, type SqlPart, type SqlStatement } from '../sql.ts';
 import { begin } from './ledger.ts';
 import { quoteText } from './names.ts';
 import { TransactionLostError, type BeginOptions, type QueryResult, type Session } from '../dialect.ts';
@@ -68,7 +68,7 @@ export class PostgresSession implements Session {
   }
 
   async commitAfter<Row>(last: SqlPart, next: readonly SqlStatement[]): Promise<QueryResult<Row>[] | undefined> {
-    // The server itself must stop before COMMIT when no row was touched: by an error that nothing else here can make.
+    // The server itself must stop before COMMIT when no row was touched.
     const proven = sql`with touched as (${last} returning 1) select 1 / count(*) from touched`;
     try {
       const [, commit, ...answers] = await this.send([proven, sql`commit`, ...next]);
@@ -76,7 +76,8 @@ export class PostgresSession implements Session {
       return answers.map(resultOf<Row>);
     } catch (error) {
       if ((error as { code?: string }).code !== DIVISION_BY_ZERO) throw error;
-      await this.rollbackToSavepoint();
+      // If it was a deferred trigger at COMMIT that divided, no transaction is left to go back in.
+      await this.rollbackToSavepoint().catch(() => Promise.reject(error as Error));
       return undefined;
     }
   }
@@ -90,12 +91,8 @@ export class PostgresSession implements Session {
     }
   }
 
-  async savepoint(): Promise<void> {
-    await this.client.query('savepoint user_statements');
-  }
-
   async rollbackToSavepoint(): Promise<void> {
-    await this.client.query('rollback to savepoint user_statements');
+    await this.query(BACK_TO_SAVEPOINT);
   }
 
   async close(): Promise<void> {

@@ -4,7 +4,7 @@ import { endConnection } from '../../../src/database/mysql/gate.ts';
 import { classify } from '../../../src/database/mysql/errors.ts';
 import type { MysqlSession } from '../../../src/database/mysql/session.ts';
 import { TransactionLostError } from '../../../src/database/dialect.ts';
-import { part, raw, sql } from '../../../src/database/sql.ts';
+import { part, raw, SAVEPOINT, sql } from '../../../src/database/sql.ts';
 import { describeOn, freshMysqlDatabase, mysqlServers } from '../../mysql-servers.ts';
 
 describeOn(await mysqlServers(), 'a session on $name', (server) => {
@@ -154,7 +154,7 @@ describeOn(await mysqlServers(), 'a session on $name', (server) => {
     const session = await open('waybill 1 flights lane 1');
     await session.begin();
     await run(session, 'insert into t values (1, null)');
-    await session.savepoint();
+    await session.query(SAVEPOINT);
     await expect(run(session, 'insert into t values (2, null), (1, null)')).rejects.toThrow(/Duplicate/);
     await session.rollbackToSavepoint();
     await session.commit();

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { PostgresDatabase } from '../../../src/database/postgres/database.ts';
 import type { Session } from '../../../src/database/dialect.ts';
-import { part, sql } from '../../../src/database/sql.ts';
+import { part, SAVEPOINT, sql } from '../../../src/database/sql.ts';
 import { freshDatabase, servers, type FreshDatabase } from '../../servers.ts';
 
 describe.each(servers)('a session on $name', (server) => {
@@ -23,7 +23,6 @@ describe.each(servers)('a session on $name', (server) => {
   });
 
   const begin = () => database.dialect.begin();
-  const SAVEPOINT = sql`savepoint user_statements`;
   const ids = async () =>
     (await database.query<{ id: string }>(sql`select id from t order by id`)).rows.map((row) => row.id);
 
@@ -88,5 +87,14 @@ describe.each(servers)('a session on $name', (server) => {
     await session.pipeline([...begin(), SAVEPOINT]);
     await expect(session.commitAfter(part`insert into late values (1)`, [])).rejects.toThrow(/foreign key/);
     expect((await database.query(sql`select 1 from late`)).rows).toEqual([]);
+    // Also an error at COMMIT that looks like the one by which the server is stopped.
+    await database.query(sql`create function fail() returns trigger language plpgsql as 'begin perform 1 / 0; end'`);
+    await database.query(
+      sql`create constraint trigger late after insert on t deferrable initially deferred for each row execute function fail()`,
+    );
+    await session.rollback();
+    await session.pipeline([...begin(), SAVEPOINT]);
+    await expect(session.commitAfter(part`insert into t values (9)`, [])).rejects.toThrow(/division by zero/);
+    expect(await ids()).toEqual([]);
   });
 });
