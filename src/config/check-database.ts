@@ -4,6 +4,7 @@ import type { LoadedProject } from './load-project.ts';
 import { didYouMean, problemAt } from './parsed-load.ts';
 import { sortProblems } from './problem.ts';
 import type { Problem } from './problem.ts';
+import { sqlDialectOf } from './sql-dialect.ts';
 import { requireBatchId, requireColumn, requireTable } from './table-requirements.ts';
 import type { TableCheck, TableLookup } from './table-requirements.ts';
 
@@ -35,7 +36,7 @@ export async function checkAgainstDatabase(
       );
       return undefined;
     };
-    const check = { load, find, report };
+    const check = { load, dialect: sqlDialectOf(project.connections, load.connection), find, report };
     if (load.from !== undefined) await checkAcquisitionTables(load.from, check);
     else await checkTransformTables(check);
   }
@@ -55,7 +56,7 @@ async function checkTransformTables({ load, find, report }: TableCheck): Promise
     if (found.kind !== 'partitioned table') requireTable(found, table, at, report);
     requireBatchId(found, table, at, report);
     if (found.indexes.some(({ columns }) => columns[0] === 'batch_id')) continue;
-    const next = `create index on ${table} (batch_id);`;
+    const next = `create index ${table.replace(/\W+/g, '_')}_batch on ${table} (batch_id);`;
     report(at, `no index of \`${table}\` begins with \`batch_id\`: a roll back reads the whole table`, next, 'warn');
   }
   for (const [index, { chunk }] of load.stages.entries()) {

@@ -15,7 +15,7 @@ export function checkTables(load: ParsedLoad, project: ProjectLoads): Problem[] 
     ...inputsNobodyFills(load, project),
     ...consumedButEmptied(load, project),
     ...ownReads(load),
-    ...ownSource(load),
+    ...ownSource(load, settings),
   ];
 }
 
@@ -45,11 +45,11 @@ function emptiedTwice({ definition, yaml }: ParsedLoad, project: ProjectLoads): 
 }
 
 function emptierOf(connection: string, table: string, project: ProjectLoads): ParsedLoad | undefined {
-  const id = tableId(connection, table);
+  const id = tableId(project.settings, connection, table);
   return project.loads.find(
     ({ definition }) =>
       definition.connection === connection &&
-      definition.inputs.some((input) => tableId(connection, input.table) === id),
+      definition.inputs.some((input) => tableId(project.settings, connection, input.table) === id),
   );
 }
 
@@ -112,10 +112,13 @@ function ownReads({ definition, yaml }: ParsedLoad): Problem[] {
 }
 
 /** What an acquisition copies from must not grow by what it copies. */
-function ownSource({ definition: { from, connection, outputs }, yaml }: ParsedLoad): Problem[] {
+function ownSource(
+  { definition: { from, connection, outputs }, yaml }: ParsedLoad,
+  settings: ProjectLoads['settings'],
+): Problem[] {
   const [target] = outputs;
   if (from?.connection !== connection || target === undefined) return [];
-  if (tableId(connection, from.table) !== tableId(connection, target.table)) return [];
+  if (tableId(settings, connection, from.table) !== tableId(settings, connection, target.table)) return [];
   const message = `\`${from.table}\` would be copied into itself`;
   return [problemIn(yaml, ['from', 'table'], message, 'Name another table in `from` or in `to`.')];
 }

@@ -1,4 +1,5 @@
 import type { Problem } from './problem.ts';
+import { schemeOf } from './sql-dialect.ts';
 import type { ValuePath, YamlFile } from './yaml-file.ts';
 
 /** Checks a connection's URL. What it says never shows any part of the URL but a well-known scheme. */
@@ -25,14 +26,21 @@ export function checkUrl(url: string, yaml: YamlFile, at: ValuePath): Problem[] 
       'Leave `jdbc:` out; user and password stand before the host: postgres://user:password@host/database.',
     );
   const scheme = /^(mysql|mariadb|postgres|postgresql):\/\//.exec(url)?.[1];
-  if (scheme === undefined) return problem('`url` must begin with postgres:// or postgresql://', example);
+  if (scheme === undefined) return problem('`url` must begin with postgres://, mysql:// or mariadb://', example);
   if (scheme === 'mysql' || scheme === 'mariadb') {
     return problem(`\`${scheme}://\` is not yet available in this version`, 'Use a PostgreSQL database.');
   }
   const escape = 'Write special characters of user and password percent-encoded (`@` is %40, `#` is %23, `/` is %2F).';
   try {
-    const { username, password, pathname } = new URL(url);
+    const { username, password, pathname, searchParams } = new URL(url);
     [username, password, pathname].forEach((part) => decodeURIComponent(part));
+    const [parameter] = searchParams.keys();
+    if (parameter !== undefined && schemeOf(url) !== 'postgres') {
+      return problem(
+        `\`url\` has a parameter, \`${parameter}\`: none is known there`,
+        'Take it out; certificates stand under `tls`, server settings under `session_params` of a load.',
+      );
+    }
   } catch {
     return problem('`url` cannot be read', escape);
   }

@@ -14,7 +14,7 @@ export type ParameterValue = string | number | boolean | null;
 export interface ConnectionDefinition {
   name: string;
   url: string;
-  /** `postgres` for postgres:// and postgresql:// URLs. */
+  /** Of its URL; `postgres` also for postgresql:// and where the URL is not known. */
   scheme: 'postgres' | 'mysql' | 'mariadb';
   /** Most connections that one worker opens to it, over all loads. Default 8. */
   maxConnections: number;

@@ -1,5 +1,3 @@
-import { postgresSql } from '../sql/postgres.ts';
-import type { SqlDialect } from '../sql/dialect.ts';
 import { normalizeTableName } from '../sql/names.ts';
 import { WaybillError } from '../errors.ts';
 import { parseDuration } from './duration.ts';
@@ -12,6 +10,7 @@ import type { ProjectSettings } from './project-definition.ts';
 import { sessionSettings } from './session-settings.ts';
 import { readSql, readSqlList } from './sql-source.ts';
 import type { SqlFolder } from './sql-source.ts';
+import { sqlDialectOf } from './sql-dialect.ts';
 import type { ValuePath, YamlFile } from './yaml-file.ts';
 
 /** What a time window keeps away from the source server's clock when the load does not say: ten seconds. */
@@ -80,7 +79,7 @@ function acquisitionParts(file: AcquisitionFile, build: LoadBuild): Parts {
     typeof file.to === 'string' ? { at: ['to'], table: file.to } : { at: ['to', 'table'], table: file.to.table };
   const from: AcquisitionSource = {
     connection,
-    table: readTable(table, ['from', 'table'], build),
+    table: readTable(table, ['from', 'table'], connection, build),
     ...(cursor !== undefined && { cursor }),
     lagMs: parseDuration(lag ?? '') ?? DEFAULT_LAG_MS,
     ...(start !== undefined && { start: String(start) }),
@@ -89,7 +88,9 @@ function acquisitionParts(file: AcquisitionFile, build: LoadBuild): Parts {
     inputs: [],
     consumes: [],
     reads: [],
-    outputs: [{ table: readTable(target.table, target.at, build), rollback: 'delete', write: 'append' }],
+    outputs: [
+      { table: readTable(target.table, target.at, file.connection, build), rollback: 'delete', write: 'append' },
+    ],
     stages: [],
     chunkRows: file.chunk_rows ?? settings.defaults.chunkRows,
     from,
@@ -99,8 +100,8 @@ function acquisitionParts(file: AcquisitionFile, build: LoadBuild): Parts {
 function transformParts(file: CoreFile | ServicesFile, build: LoadBuild): Parts {
   const tableAt = (key: string, index: number, entry: string | { table: string }): string =>
     typeof entry === 'string'
-      ? readTable(entry, [key, index], build)
-      : readTable(entry.table, [key, index, 'table'], build);
+      ? readTable(entry, [key, index], file.connection, build)
+      : readTable(entry.table, [key, index, 'table'], file.connection, build);
   const inputs = file.kind === 'core' ? (file.inputs ?? []) : [];
   return {
     inputs: inputs.map((entry, index) => ({
@@ -114,12 +115,17 @@ function transformParts(file: CoreFile | ServicesFile, build: LoadBuild): Parts 
       rollback: 'delete',
       write: 'append',
     })),
-    stages: file.stages.map((stage, index) => stageOf(stage, index, build)),
+    stages: file.stages.map((stage, index) => stageOf(stage, index, file.connection, build)),
     chunkRows: build.settings.defaults.chunkRows,
   };
 }
 
-function stageOf(stage: CoreFile['stages'][number], index: number, build: LoadBuild): StageDefinition {
+function stageOf(
+  stage: CoreFile['stages'][number],
+  index: number,
+  connection: string,
+  build: LoadBuild,
+): StageDefinition {
   const { yaml, settings, folder, problems } = build;
   const { name, chunk, lanes } = stage;
   const key = typeof chunk?.key === 'string' ? [chunk.key] : chunk?.key;
@@ -133,7 +139,7 @@ function stageOf(stage: CoreFile['stages'][number], index: number, build: LoadBu
     sql: readSqlList(yaml, ['stages', index, 'sql'], stage.sql, folder, problems),
     ...(chunk !== undefined && {
       chunk: {
-        input: readTable(chunk.input, ['stages', index, 'chunk', 'input'], build),
+        input: readTable(chunk.input, ['stages', index, 'chunk', 'input'], connection, build),
         rows: chunk.rows ?? settings.defaults.chunkRows,
         ...(key !== undefined && { key }),
       },
@@ -152,9 +158,9 @@ function checksOf(file: LoadFile, build: LoadBuild): CheckDefinition[] {
 }
 
 /** The one way to write a table's name; what cannot be one is reported and kept as it is. */
-function readTable(text: string, at: ValuePath, { yaml, problems }: LoadBuild): string {
+function readTable(text: string, at: ValuePath, connection: string, { yaml, settings, problems }: LoadBuild): string {
   try {
-    return normalizeTableName(text, sqlDialect());
+    return normalizeTableName(text, sqlDialectOf(settings.connections, connection));
   } catch (error) {
     if (!(error instanceof WaybillError)) throw error;
     problems.push({
@@ -165,9 +171,4 @@ function readTable(text: string, at: ValuePath, { yaml, problems }: LoadBuild): 
     });
     return text;
   }
-}
-
-/** How the SQL of loads is read. All connections are PostgreSQL today. */
-export function sqlDialect(): SqlDialect {
-  return postgresSql;
 }

@@ -1,8 +1,8 @@
+import type { SqlDialect } from '../sql/dialect.ts';
 import { SqlError } from '../sql/sql-error.ts';
 import { parseStatements } from '../sql/statement.ts';
 import type { SqlPlace, Statement } from '../sql/statement.ts';
 import type { LoadDefinition, SqlSource, StageDefinition } from './definition.ts';
-import { sqlDialect } from './load-definition.ts';
 import type { Problem } from './problem.ts';
 import type { ValuePath, YamlFile } from './yaml-file.ts';
 
@@ -26,10 +26,15 @@ export interface ParsedLoad {
 }
 
 /** Reads the SQL of a load. What cannot be read, or may not be sent, goes to `problems` with its place in the SQL. */
-export function parseLoad(definition: LoadDefinition, yaml: YamlFile, problems: Problem[]): ParsedLoad {
+export function parseLoad(
+  definition: LoadDefinition,
+  yaml: YamlFile,
+  dialect: SqlDialect,
+  problems: Problem[],
+): ParsedLoad {
   const before = problems.length;
-  const parse = (source: SqlSource): Statement[] => statementsOf(source, 'batch', problems);
-  const parseStep = (source: SqlSource): Statement[] => statementsOf(source, 'step', problems);
+  const parse = (source: SqlSource): Statement[] => statementsOf(source, dialect, 'batch', problems);
+  const parseStep = (source: SqlSource): Statement[] => statementsOf(source, dialect, 'step', problems);
   const stages = definition.stages.map((stage, index) => ({ ...stage, index, statements: stage.sql.flatMap(parse) }));
   const checks = definition.checks.flatMap(({ sql }) => {
     const statements = parse(sql);
@@ -53,9 +58,9 @@ export function parseLoad(definition: LoadDefinition, yaml: YamlFile, problems: 
 
 const QUERY_VERBS = ['select', 'with', 'values', 'table', 'show'];
 
-function statementsOf(source: SqlSource, place: SqlPlace, problems: Problem[]): Statement[] {
+function statementsOf(source: SqlSource, dialect: SqlDialect, place: SqlPlace, problems: Problem[]): Statement[] {
   try {
-    const statements = parseStatements(source, sqlDialect(), place);
+    const statements = parseStatements(source, dialect, place);
     if (statements.length === 0) problems.push(problemAt(source, 'there is no SQL statement here'));
     return statements;
   } catch (error) {

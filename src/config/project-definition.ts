@@ -11,6 +11,7 @@ import type { SubstitutionOptions } from './environment.ts';
 import { NOT_YET_IN_PROJECT } from './not-yet.ts';
 import type { Problem } from './problem.ts';
 import { projectSchema } from './project-schema.ts';
+import { schemeOf } from './sql-dialect.ts';
 import type { YamlFile } from './yaml-file.ts';
 
 /** What loads take where they do not say otherwise. */
@@ -61,7 +62,7 @@ export function defineProject(
     connections[name] = {
       name,
       url: isUnset ? '' : given.url,
-      scheme: 'postgres',
+      scheme: schemeOf(isUnset ? '' : given.url),
       maxConnections: given.max_connections ?? 8,
       controlSchema: given.control_schema ?? 'waybill',
       ...(tls !== undefined && { tls }),

@@ -1,8 +1,8 @@
 import { parseTableName } from '../sql/names.ts';
-import type { LoadDefinition } from './definition.ts';
-import { sqlDialect } from './load-definition.ts';
+import type { ConnectionDefinition, LoadDefinition } from './definition.ts';
 import type { ParsedLoad } from './parsed-load.ts';
 import type { ProjectSettings } from './project-definition.ts';
+import { sqlDialectOf } from './sql-dialect.ts';
 
 /** All loads of a project, for the checks that look beyond one file. */
 export interface ProjectLoads {
@@ -22,7 +22,7 @@ export function indexLoads(settings: ProjectSettings, loads: ParsedLoad[], names
   const producers = new Map<string, ParsedLoad>();
   for (const load of loads) {
     for (const { table } of load.definition.outputs) {
-      const id = tableId(load.definition.connection, table);
+      const id = tableId(settings, load.definition.connection, table);
       if (!producers.has(id)) producers.set(id, load);
     }
   }
@@ -32,18 +32,27 @@ export function indexLoads(settings: ProjectSettings, loads: ParsedLoad[], names
     byName: new Map(loads.map((load) => [load.definition.name, load])),
     names,
     incomplete: loads.length < names.size,
-    producerOf: (connection, table) => producers.get(tableId(connection, table)),
+    producerOf: (connection, table) => producers.get(tableId(settings, connection, table)),
   };
 }
 
-/** The same for two names of one table: `flight` is `public.flight`. */
-export function tableId(connection: string, table: string): string {
+/** The same for two names of one table: `flight` is `public.flight`, and on MySQL that of the URL's database. */
+export function tableId(
+  { connections }: Pick<ProjectSettings, 'connections'>,
+  connection: string,
+  table: string,
+): string {
+  const dialect = sqlDialectOf(connections, connection);
   try {
-    const { schema, name } = parseTableName(table, sqlDialect());
-    return JSON.stringify([connection, schema ?? sqlDialect().defaultSchema, name]);
+    const { schema, name } = parseTableName(table, dialect);
+    return JSON.stringify([connection, schema ?? dialect.defaultSchema ?? databaseOf(connections[connection]), name]);
   } catch {
     return JSON.stringify([connection, table]);
   }
+}
+
+function databaseOf(connection: ConnectionDefinition | undefined): string {
+  return connection === undefined ? '' : decodeURIComponent(new URL(connection.url).pathname.slice(1));
 }
 
 /** The outputs of the loads that this one consumes: table to load, for those loads that are known. */

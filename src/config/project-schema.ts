@@ -18,7 +18,7 @@ const tls = z
 
 export const connectionSchema = z
   .strictObject({
-    url: z.string().describe('postgres:// or postgresql:// URL; ${NAME} takes it from the environment'),
+    url: z.string().describe('postgres://, mysql:// or mariadb:// URL; ${NAME} takes it from the environment'),
     max_connections: wholeNumber
       .min(3)
       .max(1000)

@@ -15,6 +15,7 @@ import type { ParsedLoad } from './parsed-load.ts';
 import type { Problem } from './problem.ts';
 import type { ProjectSettings } from './project-definition.ts';
 import { keysAt } from './schema-keys.ts';
+import { sqlDialectOf } from './sql-dialect.ts';
 import { parseYamlFile } from './yaml-file.ts';
 import type { ValuePath, YamlFile } from './yaml-file.ts';
 
@@ -55,10 +56,11 @@ export async function readLoad({ name, file }: FoundLoad, context: ReadContext):
     problems.push(problemIn(yaml, [], 'a core load needs `inputs` or `consumes`', 'Say which rows it takes.'));
   }
 
-  const folder = { directory, files: found.sql };
+  const dialect = sqlDialectOf(settings.connections, content.connection);
+  const folder = { directory, files: found.sql, dialect };
   const before = problems.length;
   const definition = defineLoad(content, { name, yaml, settings, folder, problems });
-  const load = parseLoad(definition, yaml, problems);
+  const load = parseLoad(definition, yaml, dialect, problems);
   return { ...load, incomplete: problems.length > before };
 }
 

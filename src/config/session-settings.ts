@@ -16,6 +16,17 @@ const REFUSED: Record<string, string> = {
   row_security: 'a hidden row would be lost without a word',
   session_replication_role: 'it would switch off the triggers that protect the snapshot',
   standard_conforming_strings: 'it changes how SQL is read',
+  sql_mode: 'it changes how SQL is read, and whether values that do not fit are refused',
+  sql_select_limit: 'rows would be left out without a word',
+  sql_log_bin: 'replicas would not get what the load writes',
+  completion_type: 'transactions are committed by Waybill',
+  tx_isolation: 'isolation is said by Waybill at every BEGIN',
+  tx_read_only: 'a load writes',
+  time_zone: 'times travel in UTC',
+  timestamp: 'the clock is the server’s',
+  character_set_client: 'Waybill speaks UTF-8',
+  character_set_connection: 'Waybill speaks UTF-8',
+  character_set_results: 'Waybill speaks UTF-8',
   client_encoding: 'Waybill speaks UTF-8',
 };
 

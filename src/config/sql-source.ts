@@ -1,6 +1,7 @@
-import { readFileSync, realpathSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import path from 'node:path';
 
+import type { SqlDialect } from '../sql/dialect.ts';
 import { nearest } from '../sql/names.ts';
 import type { SqlSource } from './definition.ts';
 import type { Problem } from './problem.ts';
@@ -11,16 +12,18 @@ export interface SqlFolder {
   directory: string;
   /** Known .sql files, relative to it, to suggest from. */
   files: readonly string[];
+  /** What the files are written in. */
+  dialect: Pick<SqlDialect, 'fileVariant'>;
 }
 
 /**
  * The SQL that one value of a load file stands for: a file when it ends in `.sql` (relative to the load's file, inside the
- * project), else the value itself. `undefined` when there is no such file; `problems` then says so.
+ * project; `x.mysql.sql` beside `x.sql` is read instead on MySQL and MariaDB), else the value itself. `undefined` when there is no such file; `problems` then says so.
  */
 export function readSql(yaml: YamlFile, at: ValuePath, text: string, folder: SqlFolder, problems: Problem[]) {
   const trimmed = text.trim();
   const isFile = /\.sql$/i.test(trimmed) && !trimmed.includes('\n');
-  return isFile ? readSqlFile(yaml, at, trimmed, folder, problems) : inlineSql(yaml, at, text);
+  return isFile ? readSqlFile(yaml, at, variantOf(yaml, trimmed, folder), folder, problems) : inlineSql(yaml, at, text);
 }
 
 /** Several texts, or one: each read; those that fail are left out. */
@@ -35,6 +38,13 @@ export function readSqlList(
     ? value.map((text, index) => readSql(yaml, [...at, index], text, folder, problems))
     : [readSql(yaml, at, value, folder, problems)];
   return sources.filter((source) => source !== undefined);
+}
+
+/** The file that is written for this server, if there is one. */
+function variantOf(yaml: YamlFile, name: string, { directory, dialect }: SqlFolder): string {
+  if (dialect.fileVariant === undefined) return name;
+  const variant = name.replace(/\.sql$/i, `.${dialect.fileVariant}.sql`);
+  return existsSync(path.resolve(directory, path.dirname(yaml.file), variant)) ? variant : name;
 }
 
 function readSqlFile(

@@ -1,4 +1,5 @@
 import { nearest } from '../sql/names.ts';
+import type { SqlDialect } from '../sql/dialect.ts';
 import type { LoadDefinition } from './definition.ts';
 import { didYouMean } from './parsed-load.ts';
 import type { Problem } from './problem.ts';
@@ -32,6 +33,8 @@ export interface TableLookup {
 /** One load's view of the databases: finds tables, notes what is wrong. */
 export interface TableCheck {
   load: LoadDefinition;
+  /** Of the connection that the load writes to. */
+  dialect: SqlDialect;
   /** The description of a table that must be there; `undefined`, and a problem, when it is not. */
   find: (connection: string, table: string, at: ValuePath) => Promise<TableDescription | undefined>;
   report: (at: ValuePath, message: string, next?: string, severity?: Problem['severity']) => void;
@@ -68,8 +71,8 @@ export function requireColumn(
   return false;
 }
 
-/** Types that hold every `batch_id`, as PostgreSQL writes them. */
-const WHOLE_NUMBER_TYPES = ['bigint', 'integer', 'int8', 'int4', 'int', 'numeric'];
+/** Types for whole numbers that grow, as servers write them: `bigint`, `int(11) unsigned`, `decimal(20,0)`. */
+const WHOLE_NUMBER = /^(?:(?:big)?int(?:eger)?(?:\(\d+\))?(?: unsigned)?|numeric|(?:numeric|decimal)\(\d+(?:,0)?\))$/;
 
 /** The column that every row's batch stands in. */
 export function requireBatchId(
@@ -82,7 +85,7 @@ export function requireBatchId(
   if (column === undefined) {
     const next = `alter table ${table} add column batch_id bigint;`;
     report(at, `\`${table}\` has no column \`batch_id\`: no roll back could find its rows`, next);
-  } else if (!WHOLE_NUMBER_TYPES.includes(column.type)) {
+  } else if (!WHOLE_NUMBER.test(column.type)) {
     report(at, `\`batch_id\` of \`${table}\` must be bigint, and is ${column.type}`);
   } else if (column.generated) {
     report(at, `\`batch_id\` of \`${table}\` is generated: nothing can be written into it`);

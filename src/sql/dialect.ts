@@ -56,6 +56,8 @@ export interface ClientProgram {
 export interface SqlDialect {
   /** The server's name as its makers write it, for messages. */
   title: string;
+  /** `mysql`: the file `x.mysql.sql` beside `x.sql` is read instead. */
+  fileVariant?: string;
 
   quotes: readonly QuoteForm[];
   /** `$$…$$` and `$tag$…$tag$`: matches the opening delimiter; sticky. */
@@ -102,6 +104,8 @@ export interface SqlDialect {
   longestName: { size: number; unit: 'bytes' | 'characters' };
   /** Where an unqualified table name is looked up unless someone changed it. */
   defaultSchema?: string;
+  /** The statement that gives a table a column which the server numbers, or has it number one that is there. */
+  numberColumn(table: string, column: string, how: 'add' | 'alter'): string;
   /** Functions that make one row of many. */
   aggregates: ReadonlySet<string>;
   /** The schema in which built-in functions can be named. */

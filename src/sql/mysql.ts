@@ -28,6 +28,7 @@ export function mysqlDialect(title: string, reading: MysqlReading = {}): SqlDial
     : { kind: 'string', opens: /"/y, closes: '"', backslashEscapes };
   return {
     title,
+    fileVariant: 'mysql',
     quotes: [
       { kind: 'string', opens: /'|(?<!\.)[nN]'/y, closes: "'", backslashEscapes },
       { kind: 'quoted', opens: /`/y, closes: '`', backslashEscapes: false },
@@ -72,6 +73,8 @@ export function mysqlDialect(title: string, reading: MysqlReading = {}): SqlDial
     nameForm: 'Write table or database.table; a name with spaces, dots or dashes stands in backticks.',
     noThirdPart: 'a table has a database and a name',
     longestName: { size: 64, unit: 'characters' },
+    numberColumn: (table, column, how) =>
+      `alter table ${table} ${how === 'add' ? 'add' : 'modify'} column ${column} bigint not null auto_increment, add unique (${column});`,
     aggregates: MYSQL_AGGREGATES,
     wordsBeforeTable: [
       'join',

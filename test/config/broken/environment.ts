@@ -60,7 +60,7 @@ sessions:
   nightly: { loads: [acquisition.*, core.*] }
 `,
     },
-    expected: ['waybill.yaml:4:10: `url` must begin with postgres:// or postgresql://'],
+    expected: ['waybill.yaml:4:10: `url` must begin with postgres://, mysql:// or mariadb://'],
   },
   {
     title: 'a URL that cannot be read',
