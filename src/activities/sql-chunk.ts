@@ -83,7 +83,7 @@ async function explainSnapshots(
       found === undefined
         ? `the snapshot ${record.processing} is gone`
         : found.relationId === record.relationId
-          ? `the snapshot ${record.processing} was rewritten (VACUUM FULL, CLUSTER or TRUNCATE), which moves its rows`
+          ? `the snapshot ${record.processing} was rewritten or emptied (TRUNCATE, VACUUM FULL, CLUSTER): its rows are not where they were`
           : `${record.processing} is another table than the snapshot of batch ${batch.batchId}`,
       { where: `batch ${batch.batchId}`, next: 'leave _processing tables alone; start the load again' },
     );

@@ -5,6 +5,7 @@ import { classify } from './errors.ts';
 import { endConnection, endGateHolders, gate } from './gate.ts';
 import { begin, lockOutput, migration, settings, words } from './ledger.ts';
 import { quoteName, quoteTable, quoteText } from './names.ts';
+import { isStill, tableIdentity } from './snapshot/identity.ts';
 import { describeTable, hasRows, listTables } from './tables.ts';
 
 /** MySQL 8.0 and MariaDB 10.6 and later. Not whole yet: no connection of a project can be one. */
@@ -25,6 +26,8 @@ export const mysqlDialect = {
   lockOutput,
   describeTable,
   listTables,
+  tableIdentity,
+  isStill,
   hasRows,
   planKeys,
   rangeCondition,

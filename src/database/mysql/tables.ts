@@ -1,17 +1,14 @@
 import { formatTableName, parseTableName } from '../../sql/names.ts';
 import { mysqlSql } from '../../sql/mysql.ts';
 import type { ColumnFacts, Database, Session, TableFacts } from '../dialect.ts';
-import { part, raw, sql } from '../sql.ts';
+import { part, raw, sql, type SqlPart } from '../sql.ts';
 import { quoteTable } from './names.ts';
 
 type Reader = Pick<Session, 'query'>;
 
 /** Columns and indexes of a table, undefined if there is none of that name, or none that the account may see. */
 export async function describeTable(reader: Reader, table: string): Promise<TableFacts | undefined> {
-  const { schema, name } = parseTableName(table, mysqlSql);
-  const stored = (text: string) => part`if(@@lower_case_table_names = 0, ${text}, lower(${text}))`;
-  const here = part`table_schema = ${schema === undefined ? raw('database()') : stored(schema)}
-    and table_name = ${stored(name)}`;
+  const here = isTable(table);
   const { rows: tables } = await reader.query<{ type: string; engine: string | null }>(
     sql`select table_type as type, engine as engine from information_schema.tables where ${here}`,
   );
@@ -41,6 +38,14 @@ export async function describeTable(reader: Reader, table: string): Promise<Tabl
       return { name: index, columns: own.map(({ column }) => column!), unique, primary: index === 'PRIMARY' };
     }),
   };
+}
+
+/** The rows of information_schema that are about this table, whichever case the server stores names in. */
+export function isTable(table: string): SqlPart {
+  const { schema, name } = parseTableName(table, mysqlSql);
+  const stored = (text: string) => part`if(@@lower_case_table_names = 0, ${text}, lower(${text}))`;
+  return part`table_schema = ${schema === undefined ? raw('database()') : stored(schema)}
+    and table_name = ${stored(name)}`;
 }
 
 interface ColumnRow {
