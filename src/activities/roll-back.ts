@@ -1,6 +1,7 @@
 import { getBatch, type Batch } from '../control/batch.ts';
+import { rowsWritten } from '../control/chunks.ts';
 import { changeState, FencedError, passGate } from '../control/gate.ts';
-import type { Database, DeletionGroup, Session } from '../database/dialect.ts';
+import type { Database, DeletionRange, Session } from '../database/dialect.ts';
 import { sql } from '../database/sql.ts';
 import { inTransaction } from '../database/transaction.ts';
 import type { BatchReference, BatchState } from '../workflows/messages.ts';
@@ -29,7 +30,7 @@ export const rollBack =
       const tables = outputs
         .map((output) => output.table_name)
         .sort((a, b) => declared.indexOf(b) - declared.indexOf(a));
-      const rows = await emptyOutputs(database, tables, batch);
+      const rows = await emptyOutputs(database, tables, batch, await rowsWritten(database, at.batchId));
       const final = batch.errorClass === 'cancelled' ? 'cancelled' : 'failed';
       const state = await changeState(database, at.batchId, final, { reason: batch.reason ?? undefined });
       return { state, rows };
@@ -43,7 +44,7 @@ export const rollBack =
   };
 
 /** A table whose rows are still referred to comes again when the others are empty, until none gets any further. */
-async function emptyOutputs(database: Database, tables: string[], batch: Batch): Promise<number> {
+async function emptyOutputs(database: Database, tables: string[], batch: Batch, written: number): Promise<number> {
   let rows = 0;
   for (let left = tables; left.length > 0;) {
     const again: string[] = [];
@@ -51,7 +52,7 @@ async function emptyOutputs(database: Database, tables: string[], batch: Batch):
     for (const table of left) {
       try {
         const before = rows;
-        rows += await emptyOutput(database, table, batch, (n) => report({ table, rows: before + n }));
+        rows += await emptyOutput(database, table, batch, written, (n) => report({ table, rows: before + n }));
       } catch (error) {
         if (!mayPassLater(error, database)) throw error;
         failure ??= error as Error;
@@ -68,11 +69,15 @@ async function emptyOutputs(database: Database, tables: string[], batch: Batch):
 const mayPassLater = (error: unknown, database: Database): boolean =>
   !(error instanceof FencedError) && database.dialect.classify(error).kind === 'permanent';
 
-/** Again until nothing is found: somebody's update may have moved a row to a page that was done. */
+/**
+ * Again until a look at the whole table finds nothing: somebody's update may have moved a row to a page that was done. Only
+ * the first time it may be cheaper not to look where the rows lie.
+ */
 async function emptyOutput(
   database: Database,
   table: string,
   batch: Batch,
+  written: number,
   progress: (rows: number) => void,
 ): Promise<number> {
   const { dialect } = database;
@@ -80,15 +85,19 @@ async function emptyOutput(
   const sessions = [await database.openSession(purpose)];
   let rows = 0;
   try {
-    for (;;) {
-      const [session] = sessions as [Session];
-      const groups = await dialect.planDeletion(session, dialect.quoteTable(table), batch.batchId, ROWS_A_TRANSACTION);
-      if (groups.length === 0) return rows;
-      await openSpares(database, purpose, sessions, Math.min(batch.definition.lanes, groups.length));
+    const [session] = sessions as [Session];
+    const look = (): Promise<DeletionRange[]> =>
+      dialect.planDeletion(session, table, batch.batchId, ROWS_A_TRANSACTION);
+    let ranges: DeletionRange[] = await dialect.planSweep(session, table, written, ROWS_A_TRANSACTION);
+    if (ranges.length === 0) ranges = await look();
+    while (ranges.length > 0) {
+      await openSpares(database, purpose, sessions, Math.min(batch.definition.lanes, ranges.length));
       const before = rows;
-      const failure = await deleteGroups(database, sessions, batch.batchId, groups, (n) => progress((rows += n)));
+      const failure = await deleteRanges(database, sessions, batch.batchId, ranges, (n) => progress((rows += n)));
       if (failure !== undefined && rows === before) throw failure;
+      ranges = await look();
     }
+    return rows;
   } finally {
     await Promise.all(sessions.map((session) => session.close()));
   }
@@ -104,21 +113,21 @@ async function openSpares(database: Database, purpose: string, sessions: Session
 }
 
 /**
- * Deletes the groups, each in a transaction of its own, one beside another on each session. Returns the first error after which
+ * Deletes in the ranges, each in a transaction of its own, one beside another on each session. Returns the first error after which
  * others could go on; `deleted` is told of the rows as they are gone.
  */
-async function deleteGroups(
+async function deleteRanges(
   database: Database,
   sessions: Session[],
   batchId: string,
-  groups: DeletionGroup[],
+  ranges: DeletionRange[],
   deleted: (rows: number) => void,
 ): Promise<Error | undefined> {
   let failure: Error | undefined;
   let broken: Error | undefined;
-  const next = groups.values();
+  const next = ranges.values();
   const work = async (session: Session): Promise<void> => {
-    for (const group of next) {
+    for (const range of next) {
       if (broken !== undefined) return;
       try {
         // What a crash of the server takes of these is found again; the end of the roll back flushes them all.
@@ -126,14 +135,14 @@ async function deleteGroups(
           session,
           () =>
             passGate(session, database, batchId, ['rolling_back'], () =>
-              database.dialect.deleteGroup(session, group, batchId),
+              database.dialect.deleteRange(session, range, batchId),
             ),
           { relaxed: true },
         );
         deleted(rows);
       } catch (error) {
         if (mayPassLater(error, database))
-          failure ??= error as Error; // rows of a later group may refer to these
+          failure ??= error as Error; // rows of a later range may refer to these
         else broken ??= error as Error;
       }
     }

@@ -208,6 +208,13 @@ export async function lowestPending(
   return rows[0]?.n ?? undefined;
 }
 
+/** Rows that the statements of a batch's chunks wrote, into whichever table. */
+export async function rowsWritten(database: Database, batchId: string): Promise<number> {
+  const { rows } = await database.query<{ n: string }>(sql`
+    select coalesce(sum(row_count), 0) as n from ${database.ledger('chunk')} where batch_id = ${batchId}`);
+  return Number(rows[0]!.n);
+}
+
 /** The first failed chunk of a batch, for messages. */
 export async function firstFailure(
   reader: Pick<Session, 'query'>,

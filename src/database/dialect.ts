@@ -215,13 +215,17 @@ export interface OpenTransaction extends Holder {
   prepared: boolean;
 }
 
-/** A set of rows that a roll back deletes in one transaction. */
-export interface DeletionGroup {
+/** A part of a table in which a roll back deletes in one transaction. */
+export interface DeletionRange {
   /** Quoted table: a partition where the output is partitioned. */
   table: string;
   from: string;
   /** Null: to the end. */
   to: string | null;
+}
+
+/** One that holds so many rows of the batch. */
+export interface DeletionGroup extends DeletionRange {
   rows: number;
 }
 
@@ -400,8 +404,14 @@ export interface Dialect {
 
   /** What a roll back has to delete from this output, cut into transactions of bounded size. */
   planDeletion(session: Session, table: string, batchId: string, rowsPerTransaction: number): Promise<DeletionGroup[]>;
-  /** Deletes the batch's rows of one group, within the session's transaction; how many. */
-  deleteGroup(session: Session, group: DeletionGroup, batchId: string): Promise<number>;
+  /**
+   * The whole of this output, cut in the same way, where to delete without a look first is cheaper: the batch is a large part of
+   * it, or nothing leads to its rows. Empty: look first. `expected`: rows that the batch has, about. What somebody else's
+   * updates move meanwhile is passed over: look afterwards.
+   */
+  planSweep(session: Session, table: string, expected: number, rowsPerTransaction: number): Promise<DeletionRange[]>;
+  /** Deletes the batch's rows of one range, within the session's transaction; how many. */
+  deleteRange(session: Session, group: DeletionRange, batchId: string): Promise<number>;
 }
 
 /** A user's statement ended the transaction that it ran in (a procedure with COMMIT, for one). */

@@ -2,7 +2,7 @@ import { postgresSql } from '../../sql/postgres.ts';
 import type { Dialect } from '../dialect.ts';
 import { planKeys, planPages, rangeCondition } from './chunk-ranges.ts';
 import { cursorKind, cursorValue, openTransactions, windowCondition, windowEnd } from './cursor.ts';
-import { deleteGroup, planDeletion } from './deletion.ts';
+import { deleteRange, planDeletion, planSweep } from './deletion.ts';
 import { classify } from './errors.ts';
 import { agreesInBinary, openCopyIn, openCopyOut } from './copy.ts';
 import { endConnection, endGateHolders, gate } from './gate.ts';
@@ -75,5 +75,6 @@ export const postgresDialect: Dialect = {
   dropSnapshot,
   tableHolders,
   planDeletion,
-  deleteGroup,
+  planSweep,
+  deleteRange,
 };

@@ -110,7 +110,7 @@ describe.each(servers)('on $name', (server) => {
     const groups = await database.dialect.planDeletion(session, 't', '7', rowsPerTransaction);
     const counts: number[] = [];
     for (const group of groups) {
-      const n = await database.dialect.deleteGroup(session, group, '7');
+      const n = await database.dialect.deleteRange(session, group, '7');
       expect(n).toBe(group.rows);
       counts.push(n);
     }
@@ -139,6 +139,58 @@ describe.each(servers)('on $name', (server) => {
     expect(await deleted(100)).toEqual([]);
     await run('insert into t select g, 7 from generate_series(0, 5999) g');
     expect(await deleted(1_000_000)).toEqual([1000, 5000]);
+  });
+
+  /** Deletes batch 7 out of `t` as a roll back does that goes over all of it; the rows of each transaction. */
+  async function swept(expected: number, rowsPerTransaction: number): Promise<number[]> {
+    const counts: number[] = [];
+    for (const range of await database.dialect.planSweep(session, 't', expected, rowsPerTransaction)) {
+      counts.push(await database.dialect.deleteRange(session, range, '7'));
+    }
+    return counts;
+  }
+
+  test('a batch that is a large part of its table is taken out in one pass over it, in transactions of bounded size', async () => {
+    await run('create table t (id bigint, batch_id bigint)');
+    await run('create index on t (batch_id)');
+    await run('insert into t select g, 6 from generate_series(1, 20000) g');
+    await run('vacuum analyze t'); // so many rows a page
+    await run('insert into t select g, 7 from generate_series(1, 10000) g');
+    const counts = await swept(10_000, 2_000);
+    expect(counts.reduce((sum, n) => sum + n, 0)).toBe(10_000);
+    expect(Math.max(...counts)).toBeLessThanOrEqual(2_300); // pages are whole
+    expect((await run('select count(*) as n from t')).rows).toEqual([{ n: '20000' }]);
+  });
+
+  test('a batch of which nothing is known, or to which an index leads as a small part of its table, is looked for first', async () => {
+    await run('create table t (id bigint, batch_id bigint)');
+    await run('insert into t select g, case when g <= 1000 then 7 else 6 end from generate_series(1, 20000) g');
+    expect(await swept(0, 100_000)).toEqual([]);
+    await run('create index on t (id)');
+    await run('create index on t (batch_id) where id > 0');
+    await run('create index on t (batch_id)');
+    expect(await swept(1_000, 100_000)).toEqual([]);
+    await run('drop index t_batch_id_idx1');
+    expect(await swept(1_000, 100_000)).toEqual([1000]); // no index leads to it: all of the table has to be read anyway
+  });
+
+  test('all partitions are swept, those without rows too, and what is added to a table later', async () => {
+    await run('create table t (id bigint, batch_id bigint) partition by range (id)');
+    await run('create table low partition of t for values from (0) to (1000)');
+    await run('create table high partition of t for values from (1000) to (90000) partition by range (id)');
+    await run('create table higher partition of high for values from (1000) to (90000)');
+    expect(await swept(6_000, 1_000)).toEqual([]);
+    await run('insert into t select g, 7 from generate_series(0, 59999) g');
+    const ranges = await database.dialect.planSweep(session, 't', 60_000, 10_000);
+    expect(ranges.map(({ table, to }) => [table, to === null])).toEqual([
+      ['low', true],
+      ...ranges.slice(2).map(() => ['higher', false]),
+      ['higher', true],
+    ]);
+    await run('insert into t select g, 7 from generate_series(60000, 69999) g');
+    let rows = 0;
+    for (const range of ranges) rows += await database.dialect.deleteRange(session, range, '7');
+    expect(rows).toBe(70_000);
   });
 
   test('a roll back reads pages of its range only, though an index on batch_id is there', async () => {
