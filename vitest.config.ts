@@ -1,9 +1,16 @@
 import { defineConfig } from 'vitest/config';
+import { temporaryFolder } from './test/temporary-folder.ts';
+
+// Inherited by every process of the run.
+process.env['TMPDIR'] ??= temporaryFolder();
 
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/global-setup.ts'],
+    // A worker inside a test runs its workflows in the test's own thread: a thread of its own, with an SDK loaded anew, takes
+    // half a second of a processor for each worker. World's worker processes run them as a real one does.
+    env: { TEMPORAL_DEBUG: '1' },
     // The Temporal worker's native parts do not like worker threads.
     pool: 'forks',
     // Each file has databases of its own. Twice the cores of a small machine: half of the time a test waits, for heartbeats

@@ -56,6 +56,12 @@ const SETTINGS = {
 };
 
 /**
+ * A namespace a test: Temporal would run a worker of its own in each, for schedules, and at the end of a run be busy with
+ * nothing else. A test of schedules starts a server of its own.
+ */
+const TEMPORAL_SETTINGS = { 'worker.perNamespaceWorkerCount': '0' };
+
+/**
  * One Temporal and one of each PostgreSQL for the whole run, and MySQL and MariaDB once a test asks for them. They end with
  * it, even when it is killed.
  */
@@ -64,7 +70,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const directory = await mkdtemp(join(tmpdir(), 'waybill-test-bundle-'));
   const workflowBundle = join(directory, 'workflows.js');
   const [temporal, postgres18, postgres15, workerProcess, mysql] = await Promise.all([
-    startTemporal({ external: false, onProgress: (message) => console.log(message) }),
+    startTemporal({ external: false, settings: TEMPORAL_SETTINGS, onProgress: (message) => console.log(message) }),
     startPostgres({ version: 'embedded', settings: SETTINGS }),
     has15 ? startPostgres({ version: '15', settings: SETTINGS }) : undefined,
     compileWorkerProcess(),

@@ -21,10 +21,10 @@ export interface FreshDatabase {
   drop(): Promise<void>;
 }
 
-/** A new, empty database on the server, of a name that no other test has (about 30 ms). */
+/** A new, empty database on the server, of a name that no other test has. Copying files takes a third of what writing them to the log does. */
 export async function freshDatabase(server: TestServer): Promise<FreshDatabase> {
   const name = `t_${process.pid}_${randomBytes(5).toString('hex')}`;
-  await asSuperuser(server, `create database ${name}`);
+  await asSuperuser(server, `create database ${name} strategy file_copy`);
   const url = new URL(server.url);
   url.pathname = `/${name}`;
   return { url: url.href, name, drop: () => asSuperuser(server, `drop database if exists ${name} with (force)`) };
@@ -74,12 +74,20 @@ function attributeTypes(): Record<string, number> {
   return Object.fromEntries(Object.entries(SEARCH_ATTRIBUTES).map(([name, type]) => [name, numbers[type]]));
 }
 
-async function asSuperuser(server: TestServer, sql: string): Promise<void> {
-  const client = new Client({ connectionString: server.url });
-  await client.connect();
-  try {
-    await client.query(sql);
-  } finally {
-    await client.end();
-  }
+const superusers = new Map<string, Promise<Client>>();
+
+/** One connection a server serves all tests of this process: another one takes 12 ms of a processor. */
+async function asSuperuser({ url }: TestServer, sql: string): Promise<void> {
+  const known = superusers.get(url);
+  const client = await (known ?? connectSuperuser(url));
+  await client.query(sql);
+}
+
+function connectSuperuser(url: string): Promise<Client> {
+  const client = new Client({ connectionString: url });
+  client.on('error', () => superusers.delete(url)); // the server is stopped, as some tests do with their own
+  const connected = client.connect().then(() => client);
+  connected.catch(() => superusers.delete(url));
+  superusers.set(url, connected);
+  return connected;
 }

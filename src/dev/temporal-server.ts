@@ -20,6 +20,8 @@ export interface TemporalOptions extends Pick<FindTemporalOptions, 'external' | 
   uiPort?: number;
   /** Default `default`. */
   namespace?: string;
+  /** Settings of the server itself, as its dynamic configuration names them; values are JSON. */
+  settings?: Record<string, string>;
   /** The server goes on when this process ends. Default: it ends with us, however we end. */
   outlivesUs?: boolean;
 }
@@ -61,7 +63,7 @@ export async function startTemporal(options: TemporalOptions = {}): Promise<Temp
     const uiPort = options.uiPort ?? (await freePort());
     const started = await startServerProcess({
       command: found.path,
-      args: startArguments(port, uiPort, namespace, options.dbFilename),
+      args: startArguments(port, uiPort, namespace, options),
       logFile,
       stopSignals: STOP,
       outlivesUs: options.outlivesUs,
@@ -106,11 +108,17 @@ export function isTemporal(pid: number): boolean {
   return isAlive(pid) && commandLine(pid)?.includes('server start-dev') === true;
 }
 
-function startArguments(port: number, uiPort: number, namespace: string, dbFilename: string | undefined): string[] {
+function startArguments(
+  port: number,
+  uiPort: number,
+  namespace: string,
+  { dbFilename, settings = {} }: TemporalOptions,
+): string[] {
   return [
     ...['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(port), '--ui-port', String(uiPort)],
     ...['--namespace', namespace],
     ...Object.entries(SEARCH_ATTRIBUTES).flatMap(([name, type]) => ['--search-attribute', `${name}=${type}`]),
+    ...Object.entries(settings).flatMap(([name, value]) => ['--dynamic-config-value', `${name}=${value}`]),
     ...(dbFilename === undefined ? [] : ['--db-filename', dbFilename]),
   ];
 }

@@ -139,6 +139,7 @@ export class World {
     const child = spawn(process.execPath, [workerProcess()], {
       env: {
         ...this.env,
+        TEMPORAL_DEBUG: '', // as in production: vitest.config.ts
         WAYBILL_TEST_PROJECT: this.directory,
         WAYBILL_TEST_BUNDLE: bundledWorkflows(),
         TEMPORAL_ADDRESS: this.address,
