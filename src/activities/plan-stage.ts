@@ -45,7 +45,7 @@ async function planRanges(context: BatchContext, n: number): Promise<{ method: C
   const session = await database.openSession(`waybill ${batch.batchId} plan ${stage.name}`);
   try {
     await session.begin({ readOnly: true });
-    if (key.length === 0) return { method: 'pages', ranges: await dialect.planPages(session, table, rows) };
+    if (key.length === 0) return { method: 'pages', ranges: await dialect.planPages!(session, table, rows) };
     const where = sourceWhere(dialect, stage.chunk.input, values);
     return { method: 'key', ranges: await dialect.planKeys(session, table, key, rows, where) };
   } finally {

@@ -1,6 +1,7 @@
 import type { LoadDefinition, StageDefinition } from '../config/definition.ts';
+import { chunkKey } from '../control/chunk-key.ts';
 import { sourceWhere } from '../control/conditions.ts';
-import type { ChunkRange, ColumnFacts, Database, Session } from '../database/dialect.ts';
+import type { ChunkRange, Database, Session } from '../database/dialect.ts';
 import { type BatchValues, type Cut } from '../sql/batch-sql.ts';
 import { processingName } from '../sql/processing-name.ts';
 import type { ClientContext } from './context.ts';
@@ -32,31 +33,19 @@ export async function previewCut(
   if (load.from) return acquisitionCut(context, database, question);
   if (!stage.chunk) return { chunks: 1, cut: undefined, words: 'one piece' };
   const { input, rows } = stage.chunk;
-  const key = await keyOf(database, load, stage);
   const isInput = load.inputs.some(({ table }) => table === input);
   const table = isInput && question.start.inherited.includes(input) ? processingName(input) : input;
-  const method = key.length === 0 && isInput ? 'pages' : 'key';
+  const key = await chunkKey(database, load, stage, table);
+  const method = key.length === 0 ? 'pages' : 'key';
   const where = sourceWhere(database.dialect, input, question.values);
   const ranges = await reading(database, load.name, (session) =>
     method === 'pages'
-      ? database.dialect.planPages(session, table, rows)
+      ? database.dialect.planPages!(session, table, rows)
       : database.dialect.planKeys(session, table, key, rows, where),
   );
   const by = method === 'pages' ? 'pages' : key.map(({ name }) => name).join(', ');
   const range: ChunkRange = ranges[0] ?? { from: null, to: null };
   return { chunks: ranges.length, cut: { method, range, key }, words: `about ${rows} rows each of ${input}, by ${by}` };
-}
-
-async function keyOf(database: Database, load: LoadDefinition, stage: StageDefinition): Promise<ColumnFacts[]> {
-  const { chunk } = stage;
-  if (!chunk) return [];
-  const facts = await database.dialect.describeTable(database, chunk.input);
-  const isInput = load.inputs.some(({ table }) => table === chunk.input);
-  const unique = facts?.indexes.find(({ primary }) => primary) ?? facts?.indexes.find((index) => index.unique);
-  const names = chunk.key ?? (isInput ? [] : (unique?.columns ?? []));
-  return names
-    .map((name) => facts?.columns.find((column) => column.name === name))
-    .filter((column): column is ColumnFacts => column !== undefined);
 }
 
 async function acquisitionCut(

@@ -1,6 +1,7 @@
 import type { LoadDefinition, LoadKind, SqlSource, StageDefinition } from '../config/definition.ts';
 import type { ProducerBatch } from '../control/consumption.ts';
 import type { Database } from '../database/dialect.ts';
+import { raw, sql } from '../database/sql.ts';
 import { renderForBatch, type BatchValues, type Cut } from '../sql/batch-sql.ts';
 import { parseStatements, type SqlPlace } from '../sql/statement.ts';
 import type { ClientContext } from './context.ts';
@@ -163,16 +164,13 @@ function locksOf(load: LoadDefinition, inherited: string[]): string[] {
   ];
 }
 
-/** Roll backs plan by as many rows; here it only counts. */
-const ROWS_AT_ONCE = 1_000_000_000;
-
 async function removals(database: Database, load: LoadDefinition, batchId: string): Promise<LoadPreview['removes']> {
   const found: LoadPreview['removes'] = [];
   for (const { table } of load.outputs) {
-    const groups = await database.transaction((session) =>
-      database.dialect.planDeletion(session, table, batchId, ROWS_AT_ONCE),
+    const { rows } = await database.query<{ n: string }>(
+      sql`select count(*) as n from ${raw(database.dialect.quoteTable(table))} where batch_id = ${batchId}`,
     );
-    found.push({ table, batch: batchId, rows: groups.reduce((sum, { rows }) => sum + rows, 0) });
+    found.push({ table, batch: batchId, rows: Number(rows[0]?.n) });
   }
   return found;
 }

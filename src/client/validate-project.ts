@@ -56,7 +56,8 @@ export async function validateProject(context: ClientContext): Promise<Validatio
     return asking(connection, () => database.dialect.listTables(database));
   };
 
-  const tables = await checkAgainstDatabase(project, describe, listTables);
+  const cutsByPages = (connection: string): boolean => databases.get(connection).dialect.planPages !== undefined;
+  const tables = await checkAgainstDatabase(project, describe, listTables, cutsByPages);
   const wrong = new Set(tables.filter(({ severity }) => severity === 'error').map(({ file }) => file));
   // Where a table is missing, every statement that names it is wrong too: one complaint is enough.
   const loads = Object.values(project.loads).filter((load) => !wrong.has(load.file));

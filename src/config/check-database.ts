@@ -2,6 +2,7 @@ import { nearest } from '../sql/names.ts';
 import { checkAcquisitionTables } from './check-database-acquisition.ts';
 import type { LoadedProject } from './load-project.ts';
 import { didYouMean, problemAt } from './parsed-load.ts';
+import { noRowKey, rowKey } from '../sql/row-key.ts';
 import { sortProblems } from './problem.ts';
 import type { Problem } from './problem.ts';
 import { sqlDialectOf } from './sql-dialect.ts';
@@ -19,6 +20,7 @@ export async function checkAgainstDatabase(
   project: LoadedProject,
   describe: TableLookup['describe'],
   listTables: TableLookup['listTables'],
+  cutsByPages: TableLookup['cutsByPages'],
 ): Promise<Problem[]> {
   const problems: Problem[] = [];
   for (const load of Object.values(project.loads)) {
@@ -36,14 +38,15 @@ export async function checkAgainstDatabase(
       );
       return undefined;
     };
-    const check = { load, dialect: sqlDialectOf(project.connections, load.connection), find, report };
+    const dialect = sqlDialectOf(project.connections, load.connection);
+    const check = { load, dialect, find, report, cutsByPages };
     if (load.from !== undefined) await checkAcquisitionTables(load.from, check);
     else await checkTransformTables(check);
   }
   return sortProblems(problems);
 }
 
-async function checkTransformTables({ load, find, report }: TableCheck): Promise<void> {
+async function checkTransformTables({ load, find, report, cutsByPages }: TableCheck): Promise<void> {
   for (const [index, { table }] of load.inputs.entries()) {
     const found = await find(load.connection, table, ['inputs', index]);
     if (found !== undefined) requireTable(found, table, ['inputs', index], report);
@@ -60,10 +63,16 @@ async function checkTransformTables({ load, find, report }: TableCheck): Promise
     report(at, `no index of \`${table}\` begins with \`batch_id\`: a roll back reads the whole table`, next, 'warn');
   }
   for (const [index, { chunk }] of load.stages.entries()) {
-    if (chunk?.key === undefined) continue;
-    const at = ['stages', index, 'chunk', 'key'];
+    if (chunk === undefined) continue;
+    const frozen = load.inputs.some(({ table }) => table === chunk.input);
+    if (chunk.key === undefined && frozen && cutsByPages(load.connection)) continue;
     // That the table itself is there has been asked where it is declared.
     const found = await find(load.connection, chunk.input, ['stages', index, 'chunk', 'input']);
-    if (found !== undefined) chunk.key.forEach((column) => requireColumn(found, chunk.input, column, at, report));
+    if (found === undefined) continue;
+    const at = ['stages', index, 'chunk', 'key'];
+    chunk.key?.forEach((column) => requireColumn(found, chunk.input, column, at, report));
+    if (chunk.key !== undefined || rowKey(found) !== undefined) continue;
+    const { message, next } = noRowKey(chunk.input);
+    report(['stages', index, 'chunk'], message, next);
   }
 }

@@ -19,7 +19,7 @@ export interface TableDescription {
     /** Computed from other columns: nothing can be written into it. */
     generated: boolean;
   }[];
-  indexes: { name: string; columns: string[]; unique: boolean }[];
+  indexes: { name: string; columns: string[]; unique: boolean; primary?: boolean }[];
 }
 
 /** How the tables of a connection are looked up. */
@@ -28,6 +28,8 @@ export interface TableLookup {
   describe: (connection: string, table: string) => Promise<TableDescription | undefined>;
   /** Names to suggest from. */
   listTables: (connection: string) => Promise<string[]>;
+  /** Whether its server can cut a snapshot that has no key. */
+  cutsByPages: (connection: string) => boolean;
 }
 
 /** One load's view of the databases: finds tables, notes what is wrong. */
@@ -38,6 +40,7 @@ export interface TableCheck {
   /** The description of a table that must be there; `undefined`, and a problem, when it is not. */
   find: (connection: string, table: string, at: ValuePath) => Promise<TableDescription | undefined>;
   report: (at: ValuePath, message: string, next?: string, severity?: Problem['severity']) => void;
+  cutsByPages: TableLookup['cutsByPages'];
 }
 
 /** Only plain tables can be swapped for an empty twin, or written under the gate. */

@@ -149,6 +149,8 @@ export interface StatementComplaint {
   position?: number;
   /** What it thinks was meant. */
   hint?: string;
+  /** It names something that is not there (yet). */
+  missing: boolean;
 }
 
 export interface ColumnFacts {
@@ -215,18 +217,15 @@ export interface OpenTransaction extends Holder {
   prepared: boolean;
 }
 
-/** A part of a table in which a roll back deletes in one transaction. */
+/** A part of an output: a roll back deletes the batch's rows of it in one transaction. Made and read by one dialect. */
 export interface DeletionRange {
   /** Quoted table: a partition where the output is partitioned. */
   table: string;
-  from: string;
-  /** Null: to the end. */
-  to: string | null;
-}
-
-/** One that holds so many rows of the batch. */
-export interface DeletionGroup extends DeletionRange {
-  rows: number;
+  range: ChunkRange;
+  /** What a range of keys is of; empty: a range of pages, or everything. */
+  key: ColumnFacts[];
+  /** No more rows than these at once: the next plan finds what is left. Undefined: all. */
+  most?: number;
 }
 
 /** Somebody who holds a lock or an old transaction that we wait for. */
@@ -283,7 +282,7 @@ export interface Dialect {
   quoteText(text: string): string;
   /** What a bound value of this sort must be cast to, where the server would not deduce it. */
   castOf(sort: 'batch id' | 'time' | 'integer' | 'decimal' | 'boolean'): string | undefined;
-  /** `column` is one of these batches; one bound value however many there are. */
+  /** `column` is one of these batches; as few bound values however many there are, and an index on it serves. */
   inBatches(column: string, batchIds: readonly string[], bind: (value: unknown, cast?: string) => string): string;
   /** Sorts an error of this database's driver; also takes errors of the network. */
   classify(error: unknown): ErrorFacts;
@@ -312,8 +311,8 @@ export interface Dialect {
   /** Parses and plans a statement without running it; the server's complaint, or undefined. */
   checkStatement(database: Database, text: string): Promise<StatementComplaint | undefined>;
 
-  /** Ranges of about `rows` rows of a frozen table, any way that is exact and cheap; undefined: use keys. */
-  planPages(session: Session, table: string, rows: number): Promise<ChunkRange[]>;
+  /** Ranges of about `rows` rows of a frozen table, without any key; undefined: the server has none, use keys. */
+  readonly planPages: ((session: Session, table: string, rows: number) => Promise<ChunkRange[]>) | undefined;
   /**
    * Ranges of about `rows` rows by key; all rows of one key share a range; NULL keys get one of their own. `where` says which
    * rows; `window`: it is about the key alone, so that an index on the key leads straight to them.
@@ -402,8 +401,11 @@ export interface Dialect {
   /** Who holds a lock on this table now, the oldest first. */
   tableHolders(session: Session, table: string): Promise<Holder[]>;
 
-  /** What a roll back has to delete from this output, cut into transactions of bounded size. */
-  planDeletion(session: Session, table: string, batchId: string, rowsPerTransaction: number): Promise<DeletionGroup[]>;
+  /**
+   * What a roll back has to delete from this output, cut into transactions of about so many rows where something can cut it.
+   * Empty: no row of the batch is left.
+   */
+  planDeletion(session: Session, table: string, batchId: string, rowsPerTransaction: number): Promise<DeletionRange[]>;
   /**
    * The whole of this output, cut in the same way, where to delete without a look first is cheaper: the batch is a large part of
    * it, or nothing leads to its rows. Empty: look first. `expected`: rows that the batch has, about. What somebody else's

@@ -75,7 +75,7 @@ function renderBound(name: 'from' | 'to', bind: Bind, cut?: Cut): string {
 
 function castOfValue(value: ParameterValue, dialect: Dialect): string | undefined {
   if (typeof value === 'boolean') return dialect.castOf('boolean');
-  if (typeof value === 'number') return dialect.castOf(Number.isInteger(value) ? 'integer' : 'decimal');
+  if (typeof value === 'number') return dialect.castOf(Number.isSafeInteger(value) ? 'integer' : 'decimal');
   return undefined; // text takes the type of its place
 }
 

@@ -28,7 +28,11 @@ const GOOD: Record<string, TableDescription> = {
   'warehouse core.flight': table('id bigint, batch_id bigint', [['batch_id']]),
 };
 
-async function problemsOf(tables: Record<string, TableDescription | undefined>, files: ProjectFiles = {}) {
+async function problemsOf(
+  tables: Record<string, TableDescription | undefined>,
+  files: ProjectFiles = {},
+  cutsByPages = true,
+) {
   const all = { ...GOOD, ...tables };
   return withProject({ ...BASE_PROJECT, ...files }, async (directory) => {
     const project = await loadProject(directory, { env: ENVIRONMENT });
@@ -41,6 +45,7 @@ async function problemsOf(tables: Record<string, TableDescription | undefined>, 
             found !== undefined && key.startsWith(`${connection} `) ? [key.split(' ')[1] ?? ''] : [],
           ),
         ),
+      () => cutsByPages,
     );
     return problems.map((problem) => `${problem.severity} ${formatProblem(problem)}`);
   });
@@ -54,6 +59,20 @@ const KEYED = {
 
 describe('a project against its databases', () => {
   it('is right', async () => expect(await problemsOf({})).toEqual([]));
+
+  it('has a key to cut by, where the server knows no pages', async () => {
+    const landing = table('ngdw_id bigint not null default, batch_id bigint, id bigint, origin text', [['ngdw_id']]);
+    expect(await problemsOf({ 'warehouse acq.flight': landing }, {}, false)).toEqual([
+      'error loads/core/flight.yaml:5:47: `acq.flight` has no primary key and no unique index by which it could be cut into chunks',
+    ]);
+    expect(await problemsOf({ 'warehouse acq.flight': landing })).toEqual([]);
+    const keyed = { ...landing, indexes: [{ name: 'number', columns: ['ngdw_id'], unique: true }] };
+    expect(await problemsOf({ 'warehouse acq.flight': keyed }, {}, false)).toEqual([]);
+    const named = { 'loads/core/flight.yaml': KEYED['loads/core/flight.yaml'].replace('orgin', 'origin') };
+    expect(
+      await problemsOf({ 'warehouse acq.flight': landing, 'warehouse core.customer': landing }, named, false),
+    ).toEqual([]);
+  });
 
   it.each<[string, Record<string, TableDescription | undefined>, string[], ProjectFiles?]>([
     [

@@ -1,39 +1,112 @@
 import { NULL_KEYS, type ChunkMethod, type ChunkRange, type ColumnFacts, type Session } from '../dialect.ts';
 import { mysqlSql } from '../../sql/mysql.ts';
-import { compareKey, keyForm, type Bind } from './key-form.ts';
-import { composed, part, raw, sql, type SqlPart } from '../sql.ts';
+import { compareKey, keyForm, type Bind, type KeyForm } from './key-form.ts';
+import { composed, part, raw, sql, type RawSql, type SqlPart } from '../sql.ts';
 import { quoteName, quoteTable } from './names.ts';
+import { describeTable } from './tables.ts';
+
+/** Which rows are cut, by what. */
+interface Keyed {
+  table: string;
+  key: ColumnFacts[];
+  forms: KeyForm[];
+  /** Rows that have a key, and more that must be true of them. */
+  condition: SqlPart;
+}
 
 /**
- * Ranges by key: a walk along the key, from each bound to the row `rows` further on; with an index of the key it reads every
- * entry once, and nothing is sorted. All rows of one key share a range, however skewed they are, and what is one key is for
- * the column's own collation to say.
+ * Ranges by key. All rows of one key share a range, however skewed they are, and what is one key is for the column's own
+ * collation to say.
  */
 export async function planKeys(
   session: Session,
   table: string,
   key: ColumnFacts[],
   rows: number,
-  where?: { condition: SqlPart },
+  where?: { condition: SqlPart; window: boolean },
 ): Promise<ChunkRange[]> {
-  const forms = key.map(keyForm);
-  const order = forms.map(({ value }) => value).join(', ');
-  const notNull = key.map(({ name }) => `${quoteName(name)} is not null`).join(' and ');
-  const from = raw(quoteTable(table));
-  const rowsOf = where ? part`(${where.condition}) and ` : part``;
-  const columns = forms.map(({ text }, i) => `${text} as k${i}`).join(', ');
+  const walked = (where?.window ?? true) && (await indexOf(session, table, key));
+  if (walked) return walkKeys(session, table, key, rows, { condition: where?.condition, index: walked });
+  return rangesOf(
+    session,
+    keyed(table, key, where?.condition),
+    (cut) => everyNth(session, cut, rows),
+    where?.condition,
+  );
+}
+
+/**
+ * The same along an index of the key, or of what `condition` says and the key behind it: from each bound to the row `rows`
+ * further on, so that every entry is read once and nothing is sorted. Told which one, for the servers' guesses at a range that
+ * is open above are too high.
+ */
+export async function walkKeys(
+  session: Session,
+  table: string,
+  key: ColumnFacts[],
+  rows: number,
+  { condition, index }: { condition: SqlPart | undefined; index: string },
+): Promise<ChunkRange[]> {
+  return rangesOf(session, keyed(table, key, condition), (cut) => walk(session, cut, rows, index), condition);
+}
+
+function keyed(table: string, key: ColumnFacts[], condition: SqlPart | undefined): Keyed {
+  const rowsOf = condition ? part`(${condition}) and ` : part``;
+  return { table, key, forms: key.map(keyForm), condition: part`${rowsOf}${raw(hasKey(key))}` };
+}
+
+const hasKey = (key: ColumnFacts[]): string => key.map(({ name }) => `${quoteName(name)} is not null`).join(' and ');
+
+async function rangesOf(
+  session: Session,
+  cut: Keyed,
+  boundsOf: (cut: Keyed) => Promise<string[]>,
+  condition: SqlPart | undefined,
+): Promise<ChunkRange[]> {
+  const bounds = await boundsOf(cut);
+  const ranges = bounds.map((bound, i) => ({ from: i === 0 ? null : bound, to: bounds[i + 1] ?? null }));
+  const rowsOf = condition ? part`(${condition}) and ` : part``;
+  const { rows: nulls } = await session.query(sql`
+    select 1 from ${raw(quoteTable(cut.table))} where ${rowsOf}not (${raw(hasKey(cut.key))}) limit 1`);
+  return nulls.length > 0 ? [...ranges, { from: NULL_KEYS, to: NULL_KEYS }] : ranges;
+}
+
+const columnsOf = ({ key }: Keyed): RawSql => raw(key.map(({ name }) => quoteName(name)).join(', '));
+const orderOf = ({ forms }: Keyed): RawSql => raw(forms.map(({ value }) => value).join(', '));
+const textsOf = ({ forms }: Keyed): RawSql => raw(forms.map(({ text }, i) => `${text} as k${i}`).join(', '));
+const boundOf = ({ key }: Keyed, row: Record<string, unknown>): string[] => key.map((_, i) => String(row[`k${i}`]));
+
+/** Every n-th key of all that are there, sorted once: for keys that no index has in order. */
+async function everyNth(session: Session, cut: Keyed, rows: number): Promise<string[]> {
+  const step = Math.max(1, Math.floor(rows));
+  const { rows: found } = await session.query<Record<string, unknown>>(sql`
+    select ${textsOf(cut)}, its_rank from (
+      select ${columnsOf(cut)}, row_number() over (order by ${orderOf(cut)}) as its_row,
+        rank() over (order by ${orderOf(cut)}) as its_rank
+      from ${raw(quoteTable(cut.table))} where ${cut.condition}) numbered
+    where (its_row - 1) % ${raw(String(step))} = 0 order by its_row`);
+  return found
+    .filter((row, i) => i === 0 || String(row['its_rank']) !== String(found[i - 1]!['its_rank']))
+    .map((row) => JSON.stringify(boundOf(cut, row)));
+}
+
+async function walk(session: Session, cut: Keyed, rows: number, index: string): Promise<string[]> {
+  const { forms } = cut;
   /** The key of the row that is `offset` behind the first one that fits. */
   const keyAt = async (offset: number, condition?: { operator: '>' | '>='; bound: string[] }) => {
     const compared = condition
       ? part` and ${composed(mysqlSql, (bind) => compareKey(forms, condition.operator, condition.bound, bind))}`
       : part``;
-    const { rows: found } = await session.query<Record<string, string>>(sql`
-      select ${raw(columns)} from ${from} where ${rowsOf}${raw(notNull)}${compared}
-      order by ${raw(order)} limit 1 offset ${raw(String(offset))}`);
-    return found[0] && key.map((_, i) => String(found[0]![`k${i}`]));
+    // Outside: `order by` would take a column of the table for one of these, should it be called k1.
+    const { rows: found } = await session.query(sql`
+      select ${textsOf(cut)} from (
+        select ${columnsOf(cut)} from ${raw(quoteTable(cut.table))} force index (${raw(quoteName(index))})
+        where ${cut.condition}${compared}
+        order by ${orderOf(cut)} limit 1 offset ${raw(String(offset))}) found`);
+    return found[0] && boundOf(cut, found[0]);
   };
   /** Texts that are written differently may be one key to their collation: then the same row is the first one from both on. */
-  const collated = key.some(({ castType }) => castType === '');
+  const collated = cut.key.some(({ castType }) => castType === '');
   const differs = async (first: string[], second: string[]): Promise<boolean> =>
     JSON.stringify(first) !== JSON.stringify(second) && (!collated || (await startElsewhere(first, second)));
   const startElsewhere = async (first: string[], second: string[]): Promise<boolean> =>
@@ -45,27 +118,31 @@ export async function planKeys(
   for (let at = await keyAt(0); at !== undefined;) {
     const bound = JSON.stringify(at);
     // A walk that does not move on would never end: a bound that the server reads in another way than it wrote it.
-    if (bound === bounds.at(-1)) throw new Error(`the key of ${table} does not grow beyond ${bound}`);
+    if (bound === bounds.at(-1)) throw new Error(`the key of ${cut.table} does not grow beyond ${bound}`);
     bounds.push(bound);
     const next = await keyAt(step, { operator: '>=', bound: at });
     const skewed: boolean = next !== undefined && !(await differs(at, next));
     at = skewed ? await keyAt(0, { operator: '>', bound: at }) : next;
   }
-  const ranges = bounds.map((bound, i) => ({ from: i === 0 ? null : bound, to: bounds[i + 1] ?? null }));
-  const { rows: nulls } = await session.query(sql`select 1 from ${from} where ${rowsOf}not (${raw(notNull)}) limit 1`);
-  return nulls.length > 0 ? [...ranges, { from: NULL_KEYS, to: NULL_KEYS }] : ranges;
+  return bounds;
+}
+
+/** An index that has these columns in front, as they are compared. */
+async function indexOf(session: Session, table: string, key: ColumnFacts[]): Promise<string | undefined> {
+  if (key.some((column) => keyForm(column).value !== quoteName(column.name))) return undefined;
+  const facts = await describeTable(session, table);
+  return facts?.indexes.find(({ columns }) => key.every(({ name }, i) => columns[i] === name))?.name;
 }
 
 /** The condition of one range: half-open, the first open below, the last above, NULL keys apart. */
 export function rangeCondition(method: ChunkMethod, range: ChunkRange, key: ColumnFacts[], bind: Bind): string {
   if (method === 'once') return 'true';
   const forms = key.map(keyForm);
-  const notNull = key.map(({ name }) => `${quoteName(name)} is not null`).join(' and ');
-  if (range.from === NULL_KEYS) return `not (${notNull})`;
+  if (range.from === NULL_KEYS) return `not (${hasKey(key)})`;
   const compare = (operator: '<' | '>=', bound: string): string =>
     compareKey(forms, operator, JSON.parse(bound) as string[], bind);
   return [
-    notNull,
+    hasKey(key),
     ...(range.from === null ? [] : [compare('>=', range.from)]),
     ...(range.to === null ? [] : [compare('<', range.to)]),
   ].join(' and ');

@@ -45,8 +45,8 @@ export function compareKey(key: KeyForm[], operator: '<' | '>' | '>=', written: 
     const column = key[i]!;
     const against = (sign: string): string => `${column.value} ${sign} ${column.bound(written[i]!, bind)}`;
     if (i === key.length - 1) return against(operator);
-    // The first half is implied by the second: an index is used by it.
-    return `(${against(`${strict}=`)} and (${against(strict)} or ${from(i + 1)}))`;
+    // In this form both servers take all columns of an index; `a >= x and (a > x or …)` reads from the start of a's value on.
+    return `(${against(strict)} or (${against('=')} and ${from(i + 1)}))`;
   };
   return from(0);
 }

@@ -17,16 +17,10 @@ export async function describeTable(reader: Reader, table: string): Promise<Tabl
     select column_name as name, column_type as type, data_type as family, is_nullable as nullable,
       column_default as initial, extra as extra, coalesce(generation_expression, '') as expression
     from information_schema.columns where ${here} order by ordinal_position`);
-  const { rows: parts } = await reader.query<{
-    name: string;
-    column: string | null;
-    repeats: unknown;
-    cut: unknown;
-  }>(sql`
-    select index_name as name, column_name as ${raw('`column`')}, non_unique as repeats, sub_part as cut
-    from information_schema.statistics where ${here} order by index_name, seq_in_index`);
-  // An index on an expression, or on the beginnings of texts, says nothing of the whole values.
-  const unfit = new Set(parts.filter(({ column, cut }) => column === null || cut !== null).map((one) => one.name));
+  const { rows: parts } = await reader.query<IndexPart>(sql`
+    select s.*, index_name as name, column_name as ${raw('`column`')}, non_unique as repeats
+    from information_schema.statistics s where ${here} order by index_name, seq_in_index`);
+  const unfit = new Set(parts.filter(isUnfit).map((one) => one.name));
   const names = [...new Set(parts.map((one) => one.name))].filter((index) => !unfit.has(index));
   return {
     table,
@@ -47,6 +41,25 @@ export function isTable(table: string): SqlPart {
   return part`table_schema = ${schema === undefined ? raw('database()') : stored(schema)}
     and table_name = ${stored(name)}`;
 }
+
+interface IndexPart {
+  name: string;
+  column: string | null;
+  repeats: unknown;
+  SUB_PART: unknown;
+  INDEX_TYPE: string;
+  /** MySQL's and MariaDB's word for an index that no query may use. */
+  IS_VISIBLE?: string;
+  IGNORED?: string;
+}
+
+/** An index on an expression, on the beginnings of texts or on their words says nothing of the whole values. */
+const isUnfit = (part: IndexPart): boolean =>
+  part.column === null ||
+  part.SUB_PART !== null ||
+  part.INDEX_TYPE !== 'BTREE' ||
+  part.IS_VISIBLE === 'NO' ||
+  part.IGNORED === 'YES';
 
 interface ColumnRow {
   name: string;

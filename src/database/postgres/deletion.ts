@@ -1,5 +1,7 @@
-import type { DeletionGroup, DeletionRange, Session } from '../dialect.ts';
-import { part, raw, sql, type SqlPart } from '../sql.ts';
+import { postgresSql } from '../../sql/postgres.ts';
+import type { DeletionRange, Session } from '../dialect.ts';
+import { composed, part, raw, sql, type SqlPart } from '../sql.ts';
+import { rangeCondition } from './chunk-ranges.ts';
 import { quoteTable } from './names.ts';
 
 /** One in so many rows of a table: from here on, reading all of it once is cheaper than reading the batch's rows twice. */
@@ -53,7 +55,7 @@ export async function planSweep(
     const step = Math.ceil(Math.max(rowsPerTransaction / one.density, pages / MOST_STRETCHES));
     return Array.from({ length: Math.ceil(one.pages / step) }, (_, i): DeletionRange => {
       const end = (i + 1) * step;
-      return { table: one.name, from: String(i * step), to: end < one.pages ? String(end) : null };
+      return { table: one.name, range: { from: String(i * step), to: end < one.pages ? String(end) : null }, key: [] };
     });
   });
 }
@@ -68,7 +70,7 @@ export async function planDeletion(
   table: string,
   batchId: string,
   rowsPerTransaction: number,
-): Promise<DeletionGroup[]> {
+): Promise<DeletionRange[]> {
   const name = quoteTable(table);
   const { rows: size } = await session.query<{ pages: string }>(sql`
     ${PARTS(name)}
@@ -83,26 +85,28 @@ export async function planDeletion(
         count(*) as n
       from ${raw(name)} where batch_id = ${batchId} group by 1, 2) counted
     order by tableoid, stretch`);
-  const groups: DeletionGroup[] = [];
+  const groups: DeletionRange[] = [];
+  let held = 0;
   for (const row of rows) {
     const n = Number(row.n);
     const end = starts[row.stretch];
     const to = end === undefined ? null : String(end);
     const open = groups.at(-1);
-    if (open?.table === row.part && open.rows + n <= rowsPerTransaction) {
-      open.to = to;
-      open.rows += n;
+    if (open?.table === row.part && held + n <= rowsPerTransaction) {
+      open.range.to = to;
+      held += n;
     } else {
-      groups.push({ table: row.part, from: String(starts[row.stretch - 1]!), to, rows: n });
+      groups.push({ table: row.part, range: { from: String(starts[row.stretch - 1]!), to }, key: [] });
+      held = n;
     }
   }
   return groups;
 }
 
 /** `+ 0`: no index on batch_id fits that, or the planner, which knows nothing of so new a batch, would read all of it. */
-export async function deleteRange(session: Session, group: DeletionRange, batchId: string): Promise<number> {
-  const end = group.to === null ? part`` : part`and ctid < ${`(${group.to},0)`}::tid`;
+export async function deleteRange(session: Session, { table, range }: DeletionRange, batchId: string): Promise<number> {
+  const pages = composed(postgresSql, (bind) => rangeCondition('pages', range, [], bind));
   const { rowCount } = await session.query(sql`
-    delete from only ${raw(group.table)} where batch_id + 0 = ${batchId} and ctid >= ${`(${group.from},0)`}::tid ${end}`);
+    delete from only ${raw(table)} where batch_id + 0 = ${batchId} and ${pages}`);
   return rowCount;
 }

@@ -95,6 +95,9 @@ export async function hasRows(database: Database, table: string): Promise<boolea
   return rows[0]?.found ?? false;
 }
 
+/** Undefined column, schema, function, table, type or operator. */
+const MISSING = new Set(['42703', '3F000', '42883', '42P01', '42704']);
+
 /** Lets the server parse and plan a statement, its parameters unbound; nothing runs. */
 export async function checkStatement(database: Database, text: string): Promise<StatementComplaint | undefined> {
   try {
@@ -109,6 +112,7 @@ export async function checkStatement(database: Database, text: string): Promise<
     if (failure.code === undefined || !/^(42|22|0A|25)/.test(failure.code)) throw error;
     return {
       message: failure.message,
+      missing: MISSING.has(failure.code),
       ...(failure.hint !== undefined && { hint: failure.hint }),
       ...(failure.position ? { position: Number(failure.position) - 'prepare waybill_check as '.length } : {}),
     };

@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { NULL_KEYS, type ChunkRange, type ColumnFacts } from '../../../src/database/dialect.ts';
+import { NULL_KEYS, type ChunkRange, type ColumnFacts, type Session } from '../../../src/database/dialect.ts';
 import { planKeys, rangeCondition } from '../../../src/database/mysql/chunk-ranges.ts';
 import { MysqlDatabase } from '../../../src/database/mysql/database.ts';
 import { describeTable } from '../../../src/database/mysql/tables.ts';
-import { part, type SqlPart } from '../../../src/database/sql.ts';
+import { composed, part, raw, sql, type SqlPart } from '../../../src/database/sql.ts';
+import { mysqlSql } from '../../../src/sql/mysql.ts';
 import { describeOn, freshMysqlDatabase, mysqlServers } from '../../mysql-servers.ts';
 
 describeOn(await mysqlServers(), 'ranges by key on $name', (server) => {
@@ -22,7 +23,7 @@ describeOn(await mysqlServers(), 'ranges by key on $name', (server) => {
     rows: string,
     key: string[],
     size: number,
-    where?: SqlPart,
+    where?: { condition: SqlPart; window: boolean },
   ): Promise<{ range: ChunkRange; rows: number[] }[]> {
     const table = `k${(tables += 1)}`;
     await database.query({ strings: [`create table ${table} (n int, ${definition})`], values: [] });
@@ -32,7 +33,7 @@ describeOn(await mysqlServers(), 'ranges by key on $name', (server) => {
     const session = await database.openSession('waybill plan');
     try {
       await session.begin();
-      const ranges = await planKeys(session, table, columns, size, where && { condition: where });
+      const ranges = await planKeys(session, table, columns, size, where);
       const read: { range: ChunkRange; rows: number[] }[] = [];
       for (const range of ranges) {
         const values: unknown[] = [];
@@ -97,6 +98,24 @@ describeOn(await mysqlServers(), 'ranges by key on $name', (server) => {
     expect(Math.max(...read.map(({ rows }) => rows.length))).toBe(Math.min(size, 40));
   });
 
+  test('go by the columns of the table, whatever they are called', async () => {
+    const read = await cut(
+      'k1 int, k0 varchar(9), primary key (k1, k0)',
+      numbers(40, "i % 5, concat('x', i)"),
+      ['k1', 'k0'],
+      7,
+    );
+    expect(read.map(({ rows }) => rows.length)).toEqual([7, 7, 7, 7, 7, 5]);
+  });
+
+  test('are found without an index, too, in one pass over the table', async () => {
+    const expression = "elt(1 + i % 6, 'ab', 'AB', 'Ab', 'b', 'B', null), i % 7";
+    const read = await cut('k varchar(9) collate utf8mb4_general_ci, d int', numbers(84, expression), ['k', 'd'], 10);
+    expect(all(read)).toEqual(upTo(84));
+    expect(read.map(({ rows }) => rows.length)).toEqual([6, 12, 12, 6, 14, 8, 12, 14]);
+    expect(read.at(-1)!.range.from).toBe(NULL_KEYS);
+  });
+
   test('never part the rows of one key, however many, and give those without a key a range of their own', async () => {
     const read = await cut('k int, key (k)', numbers(60, 'case when i <= 40 then 5 when i <= 50 then i end'), ['k'], 4);
     expect(all(read)).toEqual(upTo(60));
@@ -115,8 +134,8 @@ describeOn(await mysqlServers(), 'ranges by key on $name', (server) => {
     expect(read.map(({ rows }) => rows.length)).toEqual([18, 12, 6]);
   });
 
-  test('keep to a condition', async () => {
-    const where = part`n > ${'10'} and n < ${'31'}`;
+  test.each([false, true])('keep to a condition, about the key alone: %s', async (window) => {
+    const where = { condition: part`n > ${'10'} and n < ${'31'}`, window };
     const read = await cut('k int primary key', numbers(50, '100 - i'), ['k'], 8, where);
     // the outer ranges are open: whoever cuts by them keeps to the condition as well
     expect(read).toHaveLength(3);
@@ -132,6 +151,49 @@ describeOn(await mysqlServers(), 'ranges by key on $name', (server) => {
 
   test('refuse what has no order', async () => {
     await expect(cut('k point', 'select 1, point(1, 1)', ['k'], 5)).rejects.toThrow(/no key can be made of it/);
+  });
+
+  /** Entries of tables and indexes that the server looked at for this. */
+  async function lookedAt(work: (session: Session) => Promise<unknown>): Promise<number> {
+    const session = await database.openSession('waybill plan');
+    const read = async (): Promise<number> => {
+      const { rows } = await session.query<{ Value: string }>({
+        strings: ["show session status like 'Handler_read%'"],
+        values: [],
+      });
+      return rows.reduce((sum, { Value }) => sum + Number(Value), 0);
+    };
+    try {
+      const before = await read();
+      await work(session);
+      return (await read()) - before;
+    } finally {
+      await session.close();
+    }
+  }
+
+  test('cost one look at each row, to plan and to read, though all have the first column of the key in common', async () => {
+    const table = `k${(tables += 1)}`;
+    for (const text of [
+      `create table ${table} (a int, b int, c varchar(9), primary key (a, b, c))`,
+      `insert into ${table} ${numbers(900, "i, concat('x', i)").replace('select i,', 'select 1,')}`,
+      `insert into ${table} select 1, b + 900, c from ${table}`,
+      `analyze table ${table}`,
+    ]) {
+      await database.query({ strings: [text], values: [] });
+    }
+    const key = (await describeTable(database, table))!.columns;
+    let ranges: ChunkRange[] = [];
+    const toPlan = await lookedAt(async (session) => (ranges = await planKeys(session, table, key, 100)));
+    expect(ranges).toHaveLength(18);
+    expect(toPlan).toBeLessThan(2 * 1_800);
+    const toRead = await lookedAt(async (session) => {
+      for (const range of ranges) {
+        const where = composed(mysqlSql, (bind) => rangeCondition('key', range, key, bind));
+        await session.query(sql`select count(*) from ${raw(table)} where ${where}`);
+      }
+    });
+    expect(toRead).toBeLessThan(2 * 1_800);
   });
 
   test.each(['int', 'bigint unsigned', 'decimal(20, 2)', 'varchar(9)'])(

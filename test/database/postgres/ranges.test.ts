@@ -110,9 +110,7 @@ describe.each(servers)('on $name', (server) => {
     const groups = await database.dialect.planDeletion(session, 't', '7', rowsPerTransaction);
     const counts: number[] = [];
     for (const group of groups) {
-      const n = await database.dialect.deleteRange(session, group, '7');
-      expect(n).toBe(group.rows);
-      counts.push(n);
+      counts.push(await database.dialect.deleteRange(session, group, '7'));
     }
     return counts;
   }
@@ -182,7 +180,7 @@ describe.each(servers)('on $name', (server) => {
     expect(await swept(6_000, 1_000)).toEqual([]);
     await run('insert into t select g, 7 from generate_series(0, 59999) g');
     const ranges = await database.dialect.planSweep(session, 't', 60_000, 10_000);
-    expect(ranges.map(({ table, to }) => [table, to === null])).toEqual([
+    expect(ranges.map(({ table, range }) => [table, range.to === null])).toEqual([
       ['low', true],
       ...ranges.slice(2).map(() => ['higher', false]),
       ['higher', true],
@@ -199,7 +197,7 @@ describe.each(servers)('on $name', (server) => {
     await run('insert into t select g, 7 from generate_series(1, 100000) g');
     const [group] = await database.dialect.planDeletion(session, 't', '7', 20_000);
     const { rows } = await session.query<Record<string, string>>(
-      sql`explain delete from only t where batch_id + 0 = 7 and ctid >= ${`(${group!.from},0)`}::tid and ctid < ${`(${group!.to},0)`}::tid`,
+      sql`explain delete from only t where batch_id + 0 = 7 and ctid >= ${`(${group!.range.from},0)`}::tid and ctid < ${`(${group!.range.to},0)`}::tid`,
     );
     expect(rows.map((row) => Object.values(row)[0]).join('\n')).toContain('Tid Range Scan');
   });

@@ -1,0 +1,55 @@
+import { rowKey } from '../../sql/row-key.ts';
+import { mysqlSql } from '../../sql/mysql.ts';
+import type { DeletionRange, IndexFacts, Session } from '../dialect.ts';
+import { composed, part, raw, sql } from '../sql.ts';
+import { rangeCondition, walkKeys } from './chunk-ranges.ts';
+import { quoteTable } from './names.ts';
+import { describeTable } from './tables.ts';
+
+/**
+ * Cuts the rows of a batch along the table's own key: an index on batch_id has them in that order, and without one the table
+ * itself is read, once. Each group begins where the one before it ended, so it stays linear, whereas `delete … limit n` walks
+ * over all that was deleted before it and is not purged yet.
+ *
+ * A table without a key leaves only that, where an index on batch_id leads to the rows at least; without this, too, each limited
+ * delete would read the table from its start: then one transaction has to do.
+ */
+export async function planDeletion(
+  session: Session,
+  table: string,
+  batchId: string,
+  rowsPerTransaction: number,
+): Promise<DeletionRange[]> {
+  const name = quoteTable(table);
+  const { columns, indexes } = (await describeTable(session, table))!;
+  const unique = rowKey({ columns, indexes });
+  if (unique) {
+    // The batch is the same for all, and would have the server begin each range where the batch begins.
+    const names = unique.columns.length > 1 ? unique.columns.filter((one) => one !== 'batch_id') : unique.columns;
+    const key = names.map((one) => columns.find((column) => column.name === one)!);
+    const index = (indexes.find((one) => unique.primary && hasBatchesInOrder(one, unique)) ?? unique).name;
+    const ranges = await walkKeys(session, table, key, rowsPerTransaction, { condition: ofBatch(batchId), index });
+    return ranges.map((range) => ({ table: name, range, key }));
+  }
+  const { rows } = await session.query(sql`select 1 from ${raw(name)} where ${ofBatch(batchId)} limit 1`);
+  if (rows.length === 0) return [];
+  const indexed = indexes.some((index) => index.columns[0] === 'batch_id');
+  const all = { table: name, range: { from: null, to: null }, key: [] };
+  return [indexed ? { ...all, most: rowsPerTransaction } : all];
+}
+
+/** InnoDB ends every other index with the columns of the primary key. */
+const hasBatchesInOrder = ({ columns }: IndexFacts, primary: IndexFacts): boolean =>
+  columns[0] === 'batch_id' && columns.slice(1).every((column, i) => column === primary.columns[i]);
+
+export async function deleteRange(session: Session, group: DeletionRange, batchId: string): Promise<number> {
+  const range = composed(mysqlSql, (bind) =>
+    rangeCondition(group.key.length > 0 ? 'key' : 'once', group.range, group.key, bind),
+  );
+  const limit = raw(group.most === undefined ? '' : `limit ${Math.floor(group.most)}`);
+  const { rowCount } = await session.query(sql`
+    delete from ${raw(group.table)} where ${ofBatch(batchId)} and ${range} ${limit}`);
+  return rowCount;
+}
+
+const ofBatch = (batchId: string) => part`batch_id = cast(${batchId} as signed)`;
