@@ -26,8 +26,8 @@ const LEAST_PAUSE_MS = 100;
 const MOST_PAUSE_MS = 5_000;
 
 /**
- * Drops the snapshot of a published batch. State, identity and drop share one transaction: a drop that slept through the
- * next batch's swap finds another table under the name and leaves it alone. It waits for those who read the snapshot, so
+ * Drops the snapshot of a published batch, which proves its state and the table's identity: a drop that slept through the next
+ * batch's swap finds another table under the name and leaves it alone, or is ended by that one. It waits for those who read the snapshot, so
  * it has a connection of its own: the reserved ones are for what must not wait.
  */
 export const dropSnapshot =
@@ -77,21 +77,16 @@ async function dropWhenFree(
   }
 }
 
-async function dropOnce(session: Session, database: Database, record: SnapshotRecord): Promise<DropResult> {
-  await session.begin();
-  const result = await passGate(session, database, record.batchId, ['published'], async () => {
-    const drop = await database.dialect.dropSnapshot(session, record.processing, record.relationId);
-    if (drop.kind === 'busy') return drop;
-    await markDropped(session, database, record.batchId, record.table);
-    if (drop.kind === 'dropped') {
-      await recordEvent(session, database, record.batchId, 'snapshot_dropped', { reason: record.processing });
-    }
-    return drop;
+const dropOnce = (session: Session, database: Database, record: SnapshotRecord): Promise<DropResult> =>
+  database.dialect.dropSnapshot(session, record, {
+    prove: () => passGate(session, database, record.batchId, ['published'], () => Promise.resolve()),
+    record: async (_, result) => {
+      await markDropped(session, database, record.batchId, record.table);
+      if (result === 'dropped') {
+        await recordEvent(session, database, record.batchId, 'snapshot_dropped', { reason: record.processing });
+      }
+    },
   });
-  if (result.kind === 'busy') await session.rollback();
-  else await session.commit();
-  return result;
-}
 
 const heldBy = (busy: Extract<DropResult, { kind: 'busy' }>): string[] =>
   busy.holders.map((holder) => describeHolder(holder));

@@ -5,7 +5,7 @@ import { recordEvent } from '../control/events.ts';
 import { lockLanding, wantedBy } from '../control/landing.ts';
 import { lastBatchId, nextBatchId } from '../control/project.ts';
 import { inheritLineage, recordSnapshot } from '../control/snapshots.ts';
-import type { Database, Session, TableIdentity } from '../database/dialect.ts';
+import type { Database, Session, TakenSnapshot } from '../database/dialect.ts';
 import { processingName } from '../sql/processing-name.ts';
 import { list, raw, sql } from '../database/sql.ts';
 import type { BatchReference } from '../workflows/messages.ts';
@@ -22,9 +22,6 @@ interface Findings {
   work: Extract<Work, { kind: 'work' }>;
 }
 
-const ADOPTION_WAIT_MS = 2_000;
-const NEXT_ADOPTION_WAIT_MS = 50;
-
 /** Writes the batch and everything that it starts with, in one transaction. */
 export async function insertBatch(
   database: Database,
@@ -33,8 +30,7 @@ export async function insertBatch(
   findings: Findings,
 ): Promise<{ kind: 'opened'; batch: Batch } | { kind: 'wait'; batch: BatchReference; load: string }> {
   const floor = await highestStamp(database, load, findings.loads);
-  return database.transaction(async (session) => {
-    const adopted = await adopt(session, database, findings.snapshot.adopted);
+  return database.dialect.adoptSnapshots(database, findings.snapshot.adopted, async (session, adopted) => {
     if (load.kind === 'acquisition') {
       // A core load that takes its snapshot now holds these locks: either it sees this batch, or this sees its mark.
       const tables = load.outputs.map((output) => output.table);
@@ -115,25 +111,6 @@ async function insertParts(session: Session, database: Database, load: LoadDefin
   }
 }
 
-interface AdoptedTable extends TableIdentity {
-  table: string;
-  processing: string;
-}
-
-/**
- * Makes adopted tables read-only, before anything is locked for which other loads would have to wait. One is waited for
- * longer than PostgreSQL's deadlock_timeout, so that an autovacuum on it yields; the rest not, for one is held by then.
- */
-async function adopt(session: Session, database: Database, tables: string[]): Promise<AdoptedTable[]> {
-  const adopted: AdoptedTable[] = [];
-  for (const table of tables) {
-    const waitMs = adopted.length === 0 ? ADOPTION_WAIT_MS : NEXT_ADOPTION_WAIT_MS;
-    const identity = await database.dialect.adoptSnapshot(session, database, table, waitMs);
-    adopted.push({ table, processing: processingName(table), ...identity });
-  }
-  return adopted;
-}
-
 /** A failed batch's snapshot, with its lineage, or adopted tables. */
 async function takeOver(
   session: Session,
@@ -141,15 +118,16 @@ async function takeOver(
   batchId: string,
   { requestedBy }: OpenRequest,
   { latest, snapshot }: Findings,
-  adopted: AdoptedTable[],
+  adopted: TakenSnapshot[],
 ): Promise<void> {
   for (const record of snapshot.inherited) {
     await recordSnapshot(session, database, batchId, { ...record, adopted: false });
   }
   if (latest && snapshot.inherited.length > 0) await inheritLineage(session, database, batchId, latest.batchId);
-  for (const table of adopted) {
-    await recordSnapshot(session, database, batchId, { ...table, adopted: true });
-    await recordEvent(session, database, batchId, 'adopted', { requestedBy, reason: table.processing });
+  for (const snapshot of adopted) {
+    const processing = processingName(snapshot.table);
+    await recordSnapshot(session, database, batchId, { ...snapshot, processing, adopted: true });
+    await recordEvent(session, database, batchId, 'adopted', { requestedBy, reason: processing });
   }
 }
 

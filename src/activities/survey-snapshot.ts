@@ -1,6 +1,6 @@
 import type { LoadDefinition } from '../config/definition.ts';
 import type { Batch } from '../control/batch.ts';
-import { readSnapshots, type SnapshotRecord } from '../control/snapshots.ts';
+import { readSnapshots, recordSwap, type SnapshotRecord } from '../control/snapshots.ts';
 import type { Database } from '../database/dialect.ts';
 import { processingName } from '../sql/processing-name.ts';
 import { refused } from './failures.ts';
@@ -20,6 +20,7 @@ export async function surveySnapshot(
   latest: Batch | undefined,
   request: { force: boolean; adopt: boolean },
 ): Promise<SnapshotSurvey> {
+  if (latest && latest.state !== 'published' && latest.definition.inputs.length > 0) await settle(database, latest);
   const records =
     latest && latest.state !== 'published'
       ? (await readSnapshots(database, database, latest.batchId)).filter((record) => !record.dropped)
@@ -54,6 +55,12 @@ export async function surveySnapshot(
   );
   return { inherited, adopted };
 }
+
+/** A swap that broke off, of a batch that has ended since: where DDL commits by itself, it may be half done. */
+const settle = (database: Database, { batchId }: Batch): Promise<void> =>
+  database.dialect.settleSwap(database, batchId, (session, taken, since) =>
+    recordSwap(session, database, batchId, taken, since),
+  );
 
 /** Looks before anything is touched: a table that cannot be carried over stays as it is. */
 export async function refuseUncarried(database: Database, tables: string[]): Promise<void> {

@@ -1,12 +1,10 @@
 import { Context } from '@temporalio/activity';
 import { getBatch, type Batch } from '../control/batch.ts';
-import { recordEvent } from '../control/events.ts';
 import { passGate } from '../control/gate.ts';
-import { clearWanted, lockLanding, markWanted, unfinishedWriters } from '../control/landing.ts';
-import { readSnapshots, recordSnapshot, recordSnapshotLineage } from '../control/snapshots.ts';
+import { lockLanding, markWanted, unfinishedWriters } from '../control/landing.ts';
+import { readSnapshots, recordSwap } from '../control/snapshots.ts';
 import { describeHolder } from '../database/describe-holder.ts';
-import type { Database, Holder, LockResult, Session } from '../database/dialect.ts';
-import { processingName } from '../sql/processing-name.ts';
+import type { Database, Session } from '../database/dialect.ts';
 import type { BatchReference, OwnedBatch } from '../workflows/messages.ts';
 import type { Engine } from './engine.ts';
 import { refused, toFailure } from './failures.ts';
@@ -28,7 +26,7 @@ const LOCK_WAIT_MS = 2_000;
 const LEAST_PAUSE_MS = 20;
 const MOST_PAUSE_MS = 5_000;
 
-/** Renames the landing tables and puts empty twins in their places, all in one transaction, once. */
+/** Renames the landing tables and puts empty twins in their places: all or none, once. */
 export const takeSnapshot =
   (engine: Engine) =>
   async (at: BatchReference): Promise<SnapshotOutcome> => {
@@ -61,13 +59,13 @@ export const takeSnapshot =
         );
         return { kind: 'waiting', on };
       }
-      return await swapWhenLocked(database, batch, missing, inputs);
+      return await swapWhenFree(database, batch, missing, inputs);
     } catch (error) {
       throw toFailure(error, database, where);
     }
   };
 
-async function swapWhenLocked(
+async function swapWhenFree(
   database: Database,
   batch: Batch,
   missing: string[],
@@ -78,18 +76,16 @@ async function swapWhenLocked(
     const session = await database.openSession(`waybill ${batch.batchId} snapshot`);
     const began = Date.now();
     try {
-      await session.begin();
-      const outcome = await passGate(session, database, batch.batchId, ['running'], () =>
-        swapOnce(session, database, batch, missing, waitFirst),
-      );
-      if (outcome.kind === 'taken') {
-        await session.commit();
-        return { kind: 'taken', tables: inputs };
-      }
-      await session.rollback();
-      if (outcome.kind === 'waiting') return { kind: 'waiting', on: outcome.on };
-      waitFirst = outcome.waitingFor;
-      report({ waitingFor: outcome.waitingFor, heldBy: outcome.holders.map((holder) => describeHolder(holder)) });
+      const request = { batchId: batch.batchId, tables: missing, waitFirst, waitMs: LOCK_WAIT_MS };
+      const result = await database.dialect.swap<SnapshotOutcome>(session, database, request, {
+        prove: () =>
+          passGate(session, database, batch.batchId, ['running'], () => whyNot(session, database, batch, missing)),
+        record: (_, taken, since) => recordSwap(session, database, batch.batchId, taken, since),
+      });
+      if (result.kind === 'swapped') return { kind: 'taken', tables: inputs };
+      if (result.kind === 'kept') return result.why.kind === 'taken' ? { kind: 'taken', tables: inputs } : result.why;
+      waitFirst = result.waitingFor;
+      report({ waitingFor: result.waitingFor, heldBy: result.holders.map((holder) => describeHolder(holder)) });
     } catch (error) {
       await session.rollback();
       throw error;
@@ -102,63 +98,26 @@ async function swapWhenLocked(
   }
 }
 
-type Once = SnapshotOutcome | { kind: 'locked out'; waitingFor: string; holders: Holder[] };
-
-async function swapOnce(
+/** Undefined: nobody but us decides about these tables now, and nothing stands in the way. */
+async function whyNot(
   session: Session,
   database: Database,
   batch: Batch,
-  wanted: string[],
-  waitFirst: string | undefined,
-): Promise<Once> {
+  missing: string[],
+): Promise<SnapshotOutcome | undefined> {
   // Landing locks first: an acquisition that opens now waits here and then reads what we did.
-  await lockLanding(session, database, wanted);
-  // Another attempt of this activity may have been here meanwhile.
+  await lockLanding(session, database, missing);
+  // Another attempt of this activity may have been here meanwhile; it took all or nothing.
   const taken = new Set((await readSnapshots(session, database, batch.batchId)).map((record) => record.table));
-  const missing = wanted.filter((table) => !taken.has(table));
-  if (missing.length === 0) return { kind: 'taken', tables: wanted };
+  if (missing.every((table) => taken.has(table))) return { kind: 'taken', tables: missing };
   const writers = await unfinishedWriters(session, database, missing, batch.batchId);
-  if (writers.length > 0) {
-    return {
-      kind: 'waiting',
-      on: writers.map(({ batchId, firstRunId, load }) => ({
-        batch: { connection: database.connection, batchId, firstRunId },
-        load,
-        dead: false,
-      })),
-    };
-  }
-  const locks = await lockAll(session, database, missing, waitFirst);
-  if (!locks.locked) return { kind: 'locked out', waitingFor: locks.waitingFor, holders: locks.holders };
-  for (const table of missing) {
-    const identity = await database.dialect.swap(session, database, table);
-    await recordSnapshot(session, database, batch.batchId, {
-      table,
-      processing: processingName(table),
-      ...identity,
-      adopted: false,
-    });
-  }
-  await recordSnapshotLineage(session, database, batch.batchId, missing);
-  await clearWanted(session, database, batch.batchId);
-  await recordEvent(session, database, batch.batchId, 'snapshot', { reason: missing.join(', ') });
-  return { kind: 'taken', tables: missing };
-}
-
-/**
- * Tries again at once for as long as one wait may last. Writers that insert into several inputs without pause are out of the
- * way of all of them for moments only: with a pause after each try they kept a snapshot of two tables off for minutes.
- */
-async function lockAll(
-  session: Session,
-  database: Database,
-  tables: string[],
-  waitFirst: string | undefined,
-): Promise<LockResult> {
-  const until = Date.now() + LOCK_WAIT_MS;
-  let locks = await database.dialect.lockForSnapshot(session, tables, waitFirst, LOCK_WAIT_MS);
-  while (!locks.locked && Date.now() < until) {
-    locks = await database.dialect.lockForSnapshot(session, tables, locks.waitingFor, LOCK_WAIT_MS);
-  }
-  return locks;
+  if (writers.length === 0) return undefined;
+  return {
+    kind: 'waiting',
+    on: writers.map(({ batchId, firstRunId, load }) => ({
+      batch: { connection: database.connection, batchId, firstRunId },
+      load,
+      dead: false,
+    })),
+  };
 }

@@ -30,17 +30,19 @@ export async function clearWanted(session: Session, database: Database, batchId:
 }
 
 /**
- * Locks landing tables for this transaction, in name order. An opening acquisition and a swap take these locks, so one
- * always sees what the other did.
+ * Locks landing tables for this transaction, in name order, once no swap is under way. An opening acquisition and a swap take
+ * these locks, so one always sees what the other did.
  */
 export async function lockLanding(session: Session, database: Database, tables: string[]): Promise<void> {
-  for (const table of [...tables].sort()) {
-    await session.query(sql`
-      insert into ${database.ledger('landing')} (table_name) values (${table})
-      ${database.dialect.words.onDuplicate(['table_name'], [])}`);
-    await session.query(sql`
-      select table_name from ${database.ledger('landing')} where table_name = ${table} for update`);
-  }
+  await database.dialect.aloneWith(session, tables, async () => {
+    for (const table of [...tables].sort()) {
+      await session.query(sql`
+        insert into ${database.ledger('landing')} (table_name) values (${table})
+        ${database.dialect.words.onDuplicate(['table_name'], [])}`);
+      await session.query(sql`
+        select table_name from ${database.ledger('landing')} where table_name = ${table} for update`);
+    }
+  });
 }
 
 /** The unfinished batch that wants this table's snapshot, if one does. The mark of an ended batch is void. */

@@ -1,6 +1,9 @@
 /** The table `snapshot`: which renamed table a batch reads, known by identity and not by name. */
-import type { Database, Session, TableIdentity } from '../database/dialect.ts';
-import { list, sql } from '../database/sql.ts';
+import type { Database, Session, TableIdentity, TakenSnapshot } from '../database/dialect.ts';
+import { list, sql, type SqlPart } from '../database/sql.ts';
+import { processingName } from '../sql/processing-name.ts';
+import { recordEvent } from './events.ts';
+import { clearWanted } from './landing.ts';
 
 export interface SnapshotRecord extends TableIdentity {
   batchId: string;
@@ -52,15 +55,34 @@ export async function markDropped(session: Session, database: Database, batchId:
     where batch_id = ${batchId} and table_name = ${table} and dropped_at is null`);
 }
 
+/** A swap is done: the tables that this batch has taken, and what is in them. Acquisitions may go on, into the new tables. */
+export async function recordSwap(
+  session: Session,
+  database: Database,
+  batchId: string,
+  taken: TakenSnapshot[],
+  since: SqlPart,
+): Promise<void> {
+  const tables = taken.map(({ table }) => table);
+  for (const snapshot of taken) {
+    const processing = processingName(snapshot.table);
+    await recordSnapshot(session, database, batchId, { ...snapshot, processing, adopted: false });
+  }
+  await recordLineage(session, database, batchId, tables, since);
+  await clearWanted(session, database, batchId);
+  await recordEvent(session, database, batchId, 'snapshot', { reason: tables.join(', ') });
+}
+
 /**
- * Lineage of a fresh snapshot: the published acquisition batches of these tables that no open or published snapshot has
- * taken yet. From the ledger, not from the rows: the swap waited for every acquisition to end.
+ * Lineage of a fresh snapshot: the published acquisition batches of these tables, opened before it was taken, that no open or
+ * published snapshot has taken yet. From the ledger, not from the rows: the swap waited for every acquisition to end.
  */
-export async function recordSnapshotLineage(
+async function recordLineage(
   session: Session,
   database: Database,
   batchId: string,
   tables: string[],
+  since: SqlPart,
 ): Promise<void> {
   await session.query(sql`
     insert into ${database.ledger('batch_input')} (batch_id, producer_batch_id, producer_load, via)
@@ -68,7 +90,7 @@ export async function recordSnapshotLineage(
     from ${database.ledger('batch')} own, ${database.ledger('batch')} p
     join ${database.ledger('batch_output')} o on o.batch_id = p.batch_id
     where own.batch_id = ${batchId} and p.kind = 'acquisition' and p.state = 'published'
-      and o.table_name in ${list(tables)}
+      and o.table_name in ${list(tables)} and p.started_at < ${since}
       and not exists (select 1 from ${database.ledger('batch_input')} i
                       where i.producer_batch_id = p.batch_id and i.via = 'snapshot')`);
 }

@@ -1,21 +1,33 @@
 /** The dialect's snapshot methods, over the steps in snapshot/. */
 import { formatTableName, parseTableName } from '../../sql/names.ts';
 import { postgresSql } from '../../sql/postgres.ts';
-import type { Database, DropResult, Holder, LockResult, Session, TableIdentity } from '../dialect.ts';
+import type {
+  Database,
+  Dialect,
+  DropResult,
+  Holder,
+  Session,
+  SwapLedger,
+  SwapResult,
+  TableIdentity,
+  TakenSnapshot,
+} from '../dialect.ts';
+import { part } from '../sql.ts';
 import { processingName } from '../../sql/processing-name.ts';
 import type { PostgresSession } from './session.ts';
 import { adoptionRefusals as adoptionRefusalsOf, adoptSnapshot as adoptTable } from './snapshot/adopt.ts';
 import { dropSnapshot as dropTable } from './snapshot/drop.ts';
 import { holdersOf } from './snapshot/lock-holders.ts';
-import { lockTables } from './snapshot/lock-tables.ts';
+import { lockTables, type LockResult } from './snapshot/lock-tables.ts';
 import { snapshotRefusals as refusalsOf } from './snapshot/refusals.ts';
 import { swapTable } from './snapshot/swap.ts';
 import { holderOf, TableBusyError } from './snapshot/table-busy-error.ts';
+import type { TableName } from './snapshot/table-name.ts';
 
 const clientOf = (session: Session): PostgresSession['client'] => (session as PostgresSession).client;
 
 /** A table with its schema; unqualified names live in `public`. */
-function qualified(table: string): { schema: string; name: string } {
+function qualified(table: string): TableName {
   const { schema, name } = parseTableName(table, postgresSql);
   return { schema: schema ?? 'public', name };
 }
@@ -24,25 +36,56 @@ export async function snapshotRefusals(session: Session, table: string): Promise
   return refusalsOf(clientOf(session), qualified(table));
 }
 
-export async function lockForSnapshot(
+/** Every change of names is in a transaction that locks the landing tables' rows in the ledger: nothing else is needed. */
+export const aloneWith = <T>(_session: Session, _tables: readonly string[], work: () => Promise<T>): Promise<T> =>
+  work();
+
+/** Locks, swap and ledger in one transaction: DDL can be rolled back here. */
+export async function swap<Kept>(
   session: Session,
-  tables: string[],
-  waitFirst: string | undefined,
-  waitMs: number,
-): Promise<LockResult> {
-  const result = await lockTables(clientOf(session), tables.map(qualified), {
-    lockTimeoutMs: waitMs,
-    ...(waitFirst === undefined ? {} : { waitFirst: qualified(waitFirst) }),
-  });
-  if (result.locked) return result;
-  return {
-    locked: false,
-    waitingFor: formatTableName(result.waitingFor, postgresSql), // a table, or a view or sequence that goes with it
-    holders: result.holders.map(holderOf),
-  };
+  database: Database,
+  request: { tables: string[]; waitFirst: string | undefined; waitMs: number },
+  ledger: SwapLedger<Kept>,
+): Promise<SwapResult<Kept>> {
+  await session.begin();
+  const why = await ledger.prove(session);
+  if (why !== undefined) {
+    await session.rollback();
+    return { kind: 'kept', why };
+  }
+  const locks = await lockAll(session, request);
+  if (!locks.locked) {
+    await session.rollback();
+    return {
+      kind: 'busy',
+      waitingFor: formatTableName(locks.waitingFor, postgresSql), // a table, or a view or sequence that goes with it
+      holders: locks.holders.map(holderOf),
+    };
+  }
+  const taken: TakenSnapshot[] = [];
+  for (const table of request.tables) taken.push({ table, ...(await swapOne(session, database, table)) });
+  await ledger.record(session, taken, part`clock_timestamp()`);
+  await session.commit();
+  return { kind: 'swapped' };
 }
 
-export async function swap(session: Session, database: Database, table: string): Promise<TableIdentity> {
+/**
+ * Tries again at once for as long as one wait may last. Writers that insert into several inputs without pause are out of the
+ * way of all of them for moments only: with a pause after each try they kept a snapshot of two tables off for minutes.
+ */
+async function lockAll(
+  session: Session,
+  { tables, waitFirst, waitMs }: { tables: string[]; waitFirst: string | undefined; waitMs: number },
+): Promise<LockResult> {
+  const until = Date.now() + waitMs;
+  const tryOnce = (first: TableName | undefined) =>
+    lockTables(clientOf(session), tables.map(qualified), { lockTimeoutMs: waitMs, ...(first && { waitFirst: first }) });
+  let locks = await tryOnce(waitFirst === undefined ? undefined : qualified(waitFirst));
+  while (!locks.locked && Date.now() < until) locks = await tryOnce(locks.waitingFor);
+  return locks;
+}
+
+async function swapOne(session: Session, database: Database, table: string): Promise<TableIdentity> {
   const processing = parseTableName(processingName(table), postgresSql);
   const { oid, filenode } = await swapTable(clientOf(session), qualified(table), {
     processingName: processing.name,
@@ -51,6 +94,9 @@ export async function swap(session: Session, database: Database, table: string):
   return { relationId: oid, storageId: filenode };
 }
 
+/** A swap is whole, or has not been. */
+export const settleSwap = (): Promise<void> => Promise.resolve();
+
 export async function adoptionRefusals(
   session: Session,
   processing: string,
@@ -58,25 +104,54 @@ export async function adoptionRefusals(
   return adoptionRefusalsOf(clientOf(session), qualified(processing));
 }
 
-export async function adoptSnapshot(
-  session: Session,
+/**
+ * One writer is waited for longer than the server's deadlock_timeout, so that an autovacuum yields; the rest not, for one table
+ * is held by then.
+ */
+const ADOPTION_WAIT_MS = 2_000;
+const NEXT_ADOPTION_WAIT_MS = 50;
+
+/** First of all in the transaction, before anything is locked for which other loads would have to wait. */
+export async function adoptSnapshots<T>(
   database: Database,
-  table: string,
-  waitMs: number,
-): Promise<TableIdentity> {
-  const { oid, filenode } = await adoptTable(clientOf(session), qualified(processingName(table)), qualified(table), {
-    controlSchema: database.controlSchema,
-    lockTimeoutMs: waitMs,
+  tables: readonly string[],
+  work: (session: Session, adopted: TakenSnapshot[]) => Promise<T>,
+): Promise<T> {
+  return database.transaction(async (session) => {
+    const adopted: TakenSnapshot[] = [];
+    for (const table of tables) {
+      const { oid, filenode } = await adoptTable(
+        clientOf(session),
+        qualified(processingName(table)),
+        qualified(table),
+        {
+          controlSchema: database.controlSchema,
+          lockTimeoutMs: adopted.length === 0 ? ADOPTION_WAIT_MS : NEXT_ADOPTION_WAIT_MS,
+        },
+      );
+      adopted.push({ table, relationId: oid, storageId: filenode });
+    }
+    return work(session, adopted);
   });
-  return { relationId: oid, storageId: filenode };
 }
 
-export async function dropSnapshot(session: Session, processing: string, relationId: string): Promise<DropResult> {
+/** State, identity, drop and ledger in one transaction: a drop that slept through the next swap finds another table. */
+export async function dropSnapshot(
+  session: Session,
+  { processing, relationId }: { processing: string; relationId: string },
+  ledger: Parameters<Dialect['dropSnapshot']>[2],
+): Promise<DropResult> {
+  await session.begin();
+  await ledger.prove(session);
   try {
-    return { kind: await dropTable(clientOf(session), qualified(processing), relationId) };
+    const kind = await dropTable(clientOf(session), qualified(processing), relationId);
+    await ledger.record(session, kind);
+    await session.commit();
+    return { kind };
   } catch (error) {
-    if (error instanceof TableBusyError) return { kind: 'busy', holders: error.holders.map(holderOf) };
-    throw error;
+    if (!(error instanceof TableBusyError)) throw error;
+    await session.rollback();
+    return { kind: 'busy', holders: error.holders.map(holderOf) };
   }
 }
 
