@@ -30,7 +30,7 @@ export async function copyWork(engine: Engine, { database, batch }: BatchContext
       const { read, written } = await copyRows(
         { dialect: sourceDatabase.dialect, session: from },
         { dialect: database.dialect, session },
-        { select, table, columns: into, format },
+        { select, table, columns: into.map((name) => ({ name })), format },
       );
       if (read !== written) throw new WaybillError(`the source sent ${read} rows, ${written} were written`);
       return { rows: written, rowsRead: read };

@@ -1,4 +1,5 @@
-import type { CopyFormat, CopyInStream, CopyOutStream, Dialect, Session } from '../database/dialect.ts';
+import type { CopyFormat, CopyInColumn, CopyInStream, CopyOutStream } from '../database/copy-stream.ts';
+import type { Dialect, Session } from '../database/dialect.ts';
 
 /** The source failed, not the target: whose error it was decides what is rolled back and retried. */
 export class SourceError extends Error {
@@ -10,23 +11,23 @@ export class SourceError extends Error {
 
 /** One end of a copy: a session, and how its server speaks. */
 export interface CopyEnd {
-  dialect: Dialect;
+  dialect: Pick<Dialect, 'openCopyOut' | 'openCopyIn'>;
   session: Session;
 }
 
 export interface CopyRequest {
   /** A whole SELECT for the source, its values already literals: COPY binds nothing. */
   select: string;
-  /** Quoted target table and quoted columns, in the order of the SELECT. */
+  /** Quoted target table, and its columns in the order of the SELECT. */
   table: string;
-  columns: string[];
+  columns: CopyInColumn[];
   /** `binary` only where the types of both ends agree. */
   format: CopyFormat;
 }
 
 /**
- * Streams rows from one database into another as the servers' own COPY data: nothing is parsed here, and back-pressure
- * keeps memory flat. Runs inside the transactions that both sessions are in. Returns the rows that each end counted.
+ * Streams rows from one database into another in the servers' own formats: no row becomes an object, and back-pressure keeps
+ * memory flat. Runs inside the transactions that both sessions are in. Returns the rows that each end counted.
  *
  * Throws `SourceError` when the source failed first; the target has then been told to give up, its transaction is in error,
  * its session whole. When the target failed first, its error is thrown and the source's session is cut.
@@ -54,8 +55,8 @@ export function copyRows(
       },
     });
     const reading = {
-      data: (frames: Buffer): void => {
-        if (!into.write(frames, () => out?.resume())) out?.pause();
+      data: (rows: Buffer): void => {
+        if (!into.write(rows, () => out?.resume())) out?.pause();
       },
       done: (rows: number): void => {
         read = rows;

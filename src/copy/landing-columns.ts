@@ -1,4 +1,5 @@
-import type { ColumnFacts, CopyFormat, Database, Dialect, TableFacts } from '../database/dialect.ts';
+import type { CopyFormat } from '../database/copy-stream.ts';
+import type { ColumnFacts, Database, Dialect, TableFacts } from '../database/dialect.ts';
 import { ConfigurationError } from '../errors.ts';
 import { nearest } from '../sql/names.ts';
 

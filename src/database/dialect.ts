@@ -5,6 +5,14 @@
  */
 import type { SqlDialect } from '../sql/dialect.ts';
 import type { Rendered } from '../sql/render.ts';
+import type {
+  CopyFormat,
+  CopyInColumn,
+  CopyInListener,
+  CopyInStream,
+  CopyOutListener,
+  CopyOutStream,
+} from './copy-stream.ts';
 import type { RawSql, SqlPart, SqlStatement } from './sql.ts';
 
 /** How the ledger's own statements say what servers say differently. */
@@ -32,49 +40,6 @@ export interface MigrationWords {
   apply(session: Session, text: string): Promise<void>;
   /** The statements as a script for a DBA, after all that `run` does itself; all or nothing where that can be. */
   script(database: Database, statements: readonly string[]): string;
-}
-
-/** How rows travel: `binary` only where the types of both ends agree. */
-export type CopyFormat = 'binary' | 'text';
-
-export interface CopyOutListener {
-  /** Rows as the server framed them; the last row may be cut, the next call goes on with it. */
-  data(frames: Buffer): void;
-  /** Everything was sent, as many rows as the server counted. */
-  done(rows: number): void;
-  /** The server's error, or that the connection is gone. Called once, and nothing after it. */
-  failed(error: unknown): void;
-}
-
-/** Rows on their way out of a server. */
-export interface CopyOutStream {
-  /** Bytes of the last row that were not handed on, because they have not come. */
-  readonly missing: number;
-  pause(): void;
-  resume(): void;
-}
-
-export interface CopyInListener {
-  /** The server takes data. */
-  ready(): void;
-  /** After `finish`: everything is in, as many rows as the server counted. */
-  done(rows: number): void;
-  /** The server's error, or that the connection is gone. Called once, and nothing after it. */
-  failed(error: unknown): void;
-}
-
-/** Rows on their way into a server. */
-export interface CopyInStream {
-  /** False: enough is waiting; `drained` is called when it has gone. */
-  write(frames: Buffer, drained: () => void): boolean;
-  finish(): void;
-  /**
-   * Has the server give up; it answers with an error. `reason` goes into its log: no values of rows. `missing`: bytes that
-   * the last row still lacks; without them the server would take what we say next for the rest of that row.
-   */
-  abandon(reason: string, missing: number): void;
-  /** Ends a row that was cut, also after the server has refused it: what is sent next begins a new one. */
-  complete(missing: number): void;
 }
 
 /** Rows, and how many the statement touched. */
@@ -377,11 +342,11 @@ export interface Dialect {
 
   /** Starts to read rows out; `select` is a whole statement whose values are literals. */
   openCopyOut(session: Session, select: string, format: CopyFormat, listener: CopyOutListener): CopyOutStream;
-  /** Starts to write rows in. Table and columns are quoted. */
+  /** Starts to write rows in, in a transaction: whoever opened it rolls back what a copy that failed has left. Quoted table. */
   openCopyIn(
     session: Session,
     table: string,
-    columns: string[],
+    columns: CopyInColumn[],
     format: CopyFormat,
     listener: CopyInListener,
   ): CopyInStream;

@@ -1,37 +1,76 @@
 /** Two databases with a session each, for tests of copying. */
+import { copyRows } from '../../src/copy/copy-rows.ts';
+import type { CopyFormat, CopyInColumn } from '../../src/database/copy-stream.ts';
+import type { Database, Dialect, Session } from '../../src/database/dialect.ts';
+import { MysqlDatabase } from '../../src/database/mysql/database.ts';
 import { PostgresDatabase } from '../../src/database/postgres/database.ts';
-import type { Session } from '../../src/database/dialect.ts';
-import { freshDatabase, type FreshDatabase, type TestServer } from '../servers.ts';
+import { freshMysqlDatabase, mysqlServers } from '../mysql-servers.ts';
+import type { MysqlTestServer } from '../mysql-on-demand.ts';
+import { freshDatabase, servers, type TestServer } from '../servers.ts';
+
+/** A server of either family. */
+export type AnyServer = TestServer | MysqlTestServer;
+
+/** What a copy needs of a dialect. */
+type CopyDialect = Pick<
+  Dialect,
+  'classify' | 'describeTable' | 'quoteName' | 'quoteTable' | 'openCopyOut' | 'openCopyIn'
+>;
+
+export const isMysql = (server: AnyServer): server is MysqlTestServer => 'flavour' in server;
+
+/** The newest PostgreSQL, MySQL and MariaDB, as far as they are there. */
+export async function families(): Promise<AnyServer[]> {
+  return [servers[0]!, ...(await mysqlServers())];
+}
+
+/** All pairs of them, with names for the titles of tests. */
+export async function pairs(): Promise<{ from: AnyServer; into: AnyServer; source: string; target: string }[]> {
+  const all = await families();
+  return all.flatMap((from) => all.map((into) => ({ from, into, source: from.name, target: into.name })));
+}
+
+/** A derived table `s(g)` of the numbers from 1 to `n`, in words that all servers know. */
+export function numbers(n: number): string {
+  const digits = Math.max(1, Math.ceil(Math.log10(n)));
+  const ten = Array.from({ length: 10 }, (_, d) => `select ${d} as d`).join(' union all ');
+  const tables = Array.from({ length: digits }, (_, i) => `(${ten}) d${i}`).join(' cross join ');
+  const sum = Array.from({ length: digits }, (_, i) => `d${i}.d * ${10 ** i}`).join(' + ');
+  return `(select g from (select 1 + ${sum} as g from ${tables}) a where g <= ${n}) s`;
+}
 
 export class Ends {
   private readonly sessions: Session[] = [];
 
   private constructor(
-    readonly source: PostgresDatabase,
-    readonly target: PostgresDatabase,
-    private readonly fresh: FreshDatabase[],
+    readonly source: Database & { dialect: CopyDialect },
+    readonly target: Database & { dialect: CopyDialect },
+    private readonly drops: (() => Promise<void>)[],
   ) {}
 
   /** `through`: what the URLs become, for instance a proxy's. */
   static async create(
-    server: TestServer,
+    source: AnyServer,
+    target: AnyServer = source,
     through: (url: string, side: 'source' | 'target') => Promise<string> | string = (url) => url,
   ): Promise<Ends> {
-    const fresh = await Promise.all([freshDatabase(server), freshDatabase(server)]);
-    const open = async (n: 0 | 1, name: 'source' | 'target'): Promise<PostgresDatabase> =>
-      new PostgresDatabase({
-        name,
-        url: await through(fresh[n].url, name),
-        scheme: 'postgres',
-        maxConnections: 6,
-        controlSchema: 'waybill',
-      });
-    return new Ends(await open(0, 'source'), await open(1, 'target'), fresh);
+    const drops: (() => Promise<void>)[] = [];
+    const open = async (server: AnyServer, name: 'source' | 'target'): Promise<Database> => {
+      const definition = { name, maxConnections: 6, controlSchema: 'waybill' };
+      if (isMysql(server)) {
+        const url = await through((await freshMysqlDatabase(server)).url, name);
+        return new MysqlDatabase({ ...definition, url, scheme: 'mysql' }) as unknown as Database;
+      }
+      const fresh = await freshDatabase(server);
+      drops.push(() => fresh.drop());
+      return new PostgresDatabase({ ...definition, url: await through(fresh.url, name), scheme: 'postgres' });
+    };
+    return new Ends(await open(source, 'source'), await open(target, 'target'), drops);
   }
 
   /** Runs SQL of the test's own. */
-  async sql(side: 'source' | 'target', text: string): Promise<Record<string, string>[]> {
-    return (await this[side].query<Record<string, string>>({ strings: [text], values: [] })).rows;
+  async sql(side: 'source' | 'target', text: string): Promise<Record<string, string | null>[]> {
+    return (await this[side].query<Record<string, string | null>>({ strings: [text], values: [] })).rows;
   }
 
   /** A session in a transaction. */
@@ -42,9 +81,28 @@ export class Ends {
     return session;
   }
 
+  /** Ends the connection of this session from elsewhere. */
+  async kill(side: 'source' | 'target', session: Session): Promise<void> {
+    const { name } = this[side].dialect;
+    const id = session.connectionId;
+    await this.sql(side, name === 'mysql' ? `kill connection ${id}` : `select pg_terminate_backend(${id})`);
+  }
+
+  copy(
+    source: Session,
+    target: Session,
+    request: { select: string; columns: CopyInColumn[]; format?: CopyFormat; table?: string },
+  ): Promise<{ read: number; written: number }> {
+    return copyRows(
+      { dialect: this.source.dialect, session: source },
+      { dialect: this.target.dialect, session: target },
+      { table: 't', format: 'text', ...request },
+    );
+  }
+
   async close(): Promise<void> {
     for (const session of this.sessions) session.destroy();
     await Promise.all([this.source.close(), this.target.close()]);
-    await Promise.all(this.fresh.map((database) => database.drop()));
+    await Promise.all(this.drops.map((drop) => drop()));
   }
 }

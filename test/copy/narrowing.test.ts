@@ -59,7 +59,7 @@ describe.each(servers)('values on their way into another type, on $name', { time
         {
           select: `select * from (values ${values}) s(n, v)`,
           table: 't',
-          columns: ['n', 'v'],
+          columns: [{ name: 'n' }, { name: 'v' }],
           format,
         },
       );

@@ -1,4 +1,4 @@
-/** A server between a client and PostgreSQL that hands the server's bytes on in other pieces than they came in, or late. */
+/** A server between a client and a database that hands the server's bytes on in other pieces than they came in, or late. */
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 
 export class Proxy {

@@ -1,6 +1,6 @@
 /** How a connection to MySQL or MariaDB is opened, and what holds on it from its first statement on. */
 import { readFileSync } from 'node:fs';
-import { isIP } from 'node:net';
+import { isIP, type Socket } from 'node:net';
 import { createConnection, type Connection, type ConnectionOptions } from 'mysql2/promise';
 import type { ConnectionDefinition } from '../../config/definition.ts';
 import { ConfigurationError } from '../../errors.ts';
@@ -55,9 +55,27 @@ export async function connect(
     await connection.query(`set ${list.join(', ')}`);
     return { connection, server };
   } catch (error) {
-    connection.destroy();
+    cut(connection);
     throw error;
   }
+}
+
+/** What the driver keeps behind its promises. */
+export interface DriverConnection {
+  stream: Socket;
+  query(options: { sql: string }, done: (error: Error | null) => void): void;
+}
+
+export const driverConnection = (connection: Connection): DriverConnection =>
+  (connection as unknown as { connection: DriverConnection }).connection;
+
+/**
+ * Ends the connection on our side, whatever it is at; what waits for an answer is told. (The driver's own way only says that
+ * nothing more will be asked, and waits for the server to finish.)
+ */
+export function cut(connection: Connection): void {
+  const error = Object.assign(new Error('the connection was cut'), { code: 'PROTOCOL_CONNECTION_LOST' });
+  driverConnection(connection).stream.destroy(error);
 }
 
 /**
@@ -93,8 +111,9 @@ export function connectionOptions(definition: ConnectionDefinition): ConnectionO
     enableKeepAlive: true,
     keepAliveInitialDelay: 10_000,
     multipleStatements: false,
-    // A server can ask for any file of ours at any time: nothing is sent.
-    flags: ['-LOCAL_FILES', '-IGNORE_SPACE'],
+    // A server can ask for a file of ours at any time. The driver sends none: a statement must bring the stream that is sent for it
+    // (`MysqlSession.change`), and the rows of a copy are the only one that does.
+    flags: ['LOCAL_FILES', '-IGNORE_SPACE'],
     supportBigNumbers: true,
     bigNumberStrings: true,
     jsonStrings: true,

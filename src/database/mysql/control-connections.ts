@@ -1,6 +1,5 @@
-import type { Socket } from 'node:net';
 import { Places } from '../places.ts';
-import type { Connected } from './connect.ts';
+import { cut, driverConnection, type Connected } from './connect.ts';
 import { MysqlSession } from './session.ts';
 
 /**
@@ -24,11 +23,12 @@ export class ControlConnections {
     try {
       const connected = this.idleOne() ?? (await this.connect());
       const { connection, server } = connected;
-      socketOf(connection).ref();
+      const { stream } = driverConnection(connection);
+      stream.ref();
       return new MysqlSession(connection, server, (broken) => {
         this.places.give();
-        if (broken || this.closed || !socketOf(connection).writable) return connection.destroy();
-        socketOf(connection).unref();
+        if (broken || this.closed || !stream.writable) return cut(connection);
+        stream.unref();
         this.idle.push(connected);
       });
     } catch (error) {
@@ -46,10 +46,7 @@ export class ControlConnections {
   private idleOne(): Connected | undefined {
     for (;;) {
       const connected = this.idle.pop();
-      if (!connected || socketOf(connected.connection).writable) return connected;
+      if (!connected || driverConnection(connected.connection).stream.writable) return connected;
     }
   }
 }
-
-const socketOf = (connection: Connected['connection']): Socket =>
-  (connection as unknown as { connection: { stream: Socket } }).connection.stream;

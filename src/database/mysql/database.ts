@@ -5,7 +5,7 @@ import type { Database, QueryResult, Session } from '../dialect.ts';
 import { Places } from '../places.ts';
 import { raw, type RawSql, type SqlStatement } from '../sql.ts';
 import { inTransaction } from '../transaction.ts';
-import { connect, connectionOptions, type Connected, type Settings } from './connect.ts';
+import { connect, connectionOptions, cut, type Connected, type Settings } from './connect.ts';
 import { ControlConnections } from './control-connections.ts';
 import { mysqlDialect } from './dialect.ts';
 import { connectionError } from './errors.ts';
@@ -23,8 +23,12 @@ const CONTROL_CONNECTIONS = 2;
  */
 const OURS: Settings = { innodb_lock_wait_timeout: 1_000_000, lock_wait_timeout: 31_536_000, wait_timeout: 28_800 };
 
-/** A lane that is asleep or gone keeps its chunk and the gate no longer than this; in a statement it is not idle. */
-const LANES: Settings = { wait_timeout: 60 };
+/**
+ * A lane that is asleep or gone keeps its chunk and the gate no longer than `wait_timeout`; in a statement it is not idle. In a
+ * copy each server waits for the other one, which may sort or wait for a lock: longer than the defaults, half a minute and one.
+ * Notes count as warnings, by which a copy knows of values that were changed.
+ */
+const LANES: Settings = { wait_timeout: 60, net_read_timeout: 3600, net_write_timeout: 3600, sql_notes: 1 };
 
 /** Opens nothing yet: the first statement does. */
 export class MysqlDatabase implements Omit<Database, 'dialect'> {
@@ -129,7 +133,7 @@ function sessionOn(
 ): MysqlSession {
   const release = async (broken: boolean): Promise<void> => {
     given();
-    if (broken) connection.destroy();
+    if (broken) cut(connection);
     else await connection.end().catch(() => undefined);
   };
   return new MysqlSession(connection, server, release, limit);

@@ -1,6 +1,7 @@
 import { mysqlSql } from '../../sql/mysql.ts';
 import type { Dialect } from '../dialect.ts';
 import { planKeys, rangeCondition } from './chunk-ranges.ts';
+import { openCopyIn, openCopyOut } from './copy.ts';
 import { deleteRange, planDeletion } from './deletion.ts';
 import { classify } from './errors.ts';
 import { endConnection, endGateHolders, gate } from './gate.ts';
@@ -60,4 +61,6 @@ export const mysqlDialect = {
   // To look first costs little along an index, and without one there is nothing else that could cut the table.
   planSweep: () => Promise.resolve([]),
   deleteRange,
+  openCopyOut,
+  openCopyIn,
 } satisfies Partial<Dialect>;

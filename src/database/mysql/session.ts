@@ -1,4 +1,5 @@
-import type { Connection, FieldPacket, ResultSetHeader, RowDataPacket } from 'mysql2/promise';
+import type { EventEmitter } from 'node:events';
+import type { Connection, FieldPacket, QueryOptions, ResultSetHeader, RowDataPacket } from 'mysql2/promise';
 import type { Rendered } from '../../sql/render.ts';
 import { BACK_TO_SAVEPOINT, renderSql, type SqlPart, type SqlStatement } from '../sql.ts';
 import { TransactionLostError, type BeginOptions, type QueryResult, type Session } from '../dialect.ts';
@@ -24,7 +25,7 @@ export class MysqlSession implements Session {
     readonly connection: Connection,
     readonly server: ServerFacts,
     private readonly release: (broken: boolean) => Promise<void> | void,
-    /** How long a user's statement may take, and who ends the connection then: neither server limits statements that write. */
+    /** How long a statement for users may take, and who ends the connection then: neither server limits statements that write. */
     private readonly limit?: { ms: number; end: (connectionId: string) => Promise<void> },
   ) {}
 
@@ -61,14 +62,12 @@ export class MysqlSession implements Session {
   }
 
   async run(statement: Pick<Rendered, 'text' | 'values'>): Promise<QueryResult<unknown[]>> {
-    const { limit } = this;
-    const timer = limit && setTimeout(() => void limit.end(this.connectionId).catch(() => undefined), limit.ms);
-    const [result] = await this.send({
+    const [result] = await this.limited({
       sql: statement.text,
       values: statement.values,
       dateStrings: true,
       rowsAsArray: true,
-    }).finally(() => clearTimeout(timer));
+    });
     if (!this.open) throw new TransactionLostError('a statement ended the transaction that it ran in');
     if (!Array.isArray(result)) return { rows: [], rowCount: result.affectedRows };
     return { rows: result as unknown as unknown[][], rowCount: 0 };
@@ -114,12 +113,30 @@ export class MysqlSession implements Session {
     await this.send({ sql: text, values: [], dateStrings: false, rowsAsArray: false });
   }
 
-  private async send(options: {
-    sql: string;
-    values: readonly unknown[];
-    dateStrings: boolean;
-    rowsAsArray: boolean;
-  }): Promise<[ResultSetHeader | RowDataPacket[], FieldPacket[]]> {
+  /**
+   * A statement of ours without values that writes rows, in a transaction. `infile`: what the server gets that asks for the file of
+   * this name; no statement without it is answered such a question.
+   */
+  async change(text: string, infile?: (name: string) => EventEmitter): Promise<ResultSetHeader> {
+    if (!this.open) throw new TransactionLostError('rows are written in a transaction only');
+    const [result] = await this.limited({
+      sql: text,
+      values: [],
+      dateStrings: false,
+      rowsAsArray: false,
+      ...(infile && { infileStreamFactory: infile as never }),
+    });
+    return result as ResultSetHeader;
+  }
+
+  /** Where there is a limit, the connection is ended after it: no statement that writes can be ended otherwise. */
+  private async limited(statement: Sent): Promise<Answer> {
+    const { limit } = this;
+    const timer = limit && setTimeout(() => void limit.end(this.connectionId).catch(() => undefined), limit.ms);
+    return this.send(statement).finally(() => clearTimeout(timer));
+  }
+
+  private async send(options: Sent): Promise<Answer> {
     const values = options.values.map(bound);
     try {
       // Bound by the server, never pasted into the text by the driver.
@@ -136,6 +153,16 @@ export class MysqlSession implements Session {
     }
   }
 }
+
+interface Sent {
+  sql: string;
+  values: readonly unknown[];
+  dateStrings: boolean;
+  rowsAsArray: boolean;
+  infileStreamFactory?: QueryOptions['infileStreamFactory'];
+}
+
+type Answer = [ResultSetHeader | RowDataPacket[], FieldPacket[]];
 
 /** Everything travels as text, which the server converts exactly; the driver would send a number as a float. */
 function bound(value: unknown): string | Buffer | null {

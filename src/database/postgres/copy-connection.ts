@@ -1,5 +1,10 @@
 import type { Socket } from 'node:net';
 
+/** CopyData, the message that holds rows. */
+export const COPY_DATA = 0x64; // d
+/** Code and length of a message. */
+export const HEADER = 5;
+
 /** What a COPY needs of `pg`'s connection, which its types leave out. */
 export interface CopyConnection {
   stream: Socket;

@@ -1,11 +1,8 @@
 import type { Submittable } from 'pg';
-import type { CopyInListener, CopyInStream } from '../dialect.ts';
-import { rowsOf, type CopyConnection } from './copy-connection.ts';
+import { takesMore, type CopyFormat, type CopyInListener, type CopyInStream } from '../copy-stream.ts';
+import { COPY_DATA, HEADER, rowsOf, type CopyConnection } from './copy-connection.ts';
 
-/** Bytes that may wait for the socket before the sender is asked to pause. */
-const HIGH_WATER = 512 * 1024;
-
-/** A COPY … FROM STDIN that takes whole messages of the protocol, framed as the other server framed them. */
+/** A COPY … FROM STDIN: text becomes messages of the protocol here, binary rows come in messages as another server framed them. */
 export class CopyIn implements CopyInStream, Submittable {
   private connection: CopyConnection | undefined;
   private stream: CopyConnection['stream'] | undefined;
@@ -13,16 +10,18 @@ export class CopyIn implements CopyInStream, Submittable {
 
   constructor(
     private readonly text: string,
+    private readonly format: CopyFormat,
     private readonly listener: CopyInListener,
   ) {}
 
-  write(frames: Buffer, drained: () => void): boolean {
+  write(rows: Buffer, drained: () => void): boolean {
     if (!this.connection) return true; // it failed; the sender will hear of it
     const { stream } = this.connection;
-    stream.write(frames);
-    if (stream.writableLength < HIGH_WATER) return true;
-    stream.once('drain', drained);
-    return false;
+    stream.cork();
+    if (this.format === 'text') stream.write(headerOf(rows));
+    stream.write(rows);
+    stream.uncork();
+    return takesMore(stream, drained);
   }
 
   finish(): void {
@@ -62,4 +61,11 @@ export class CopyIn implements CopyInStream, Submittable {
     this.connection = undefined;
     this.listener.failed(error);
   }
+}
+
+function headerOf(rows: Buffer): Buffer {
+  const header = Buffer.allocUnsafe(HEADER);
+  header[0] = COPY_DATA;
+  header.writeUInt32BE(rows.length + HEADER - 1, 1);
+  return header;
 }

@@ -1,19 +1,17 @@
 import type { Submittable } from 'pg';
-import type { CopyOutListener, CopyOutStream } from '../dialect.ts';
-import { rowsOf, type CopyConnection } from './copy-connection.ts';
+import type { CopyFormat, CopyOutListener, CopyOutStream } from '../copy-stream.ts';
+import { COPY_DATA, HEADER, rowsOf, type CopyConnection } from './copy-connection.ts';
+import { CommonEscapes } from './common-escapes.ts';
 
-const COPY_DATA = 0x64; // d
 const ERROR = 0x45; // E
 const COPY_DONE = 0x63; // c
-/** Code and length. */
-const HEADER = 5;
 
 type Parse = (bytes: Buffer) => void;
 
 /**
- * A COPY … TO STDOUT whose rows never become objects. The server sends a message a row, and CopyData looks the same in both
- * directions, so the bytes of the socket are handed on as they are; only the headers are looked at, to see where the rows
- * end. All other messages go to `pg`. (`pg-copy-streams` takes every message apart and frames it anew.)
+ * A COPY … TO STDOUT whose rows never become objects. The server sends a message a row; only the headers are looked at, to
+ * see where the rows end. Binary rows are handed on in their messages, for CopyData looks the same in both directions; of text, the
+ * rows alone. All other messages go to `pg`. (`pg-copy-streams` takes every message apart and frames it anew.)
  */
 export class CopyOut implements CopyOutStream, Submittable {
   private connection: CopyConnection | undefined;
@@ -25,14 +23,16 @@ export class CopyOut implements CopyOutStream, Submittable {
   /** The beginning of a header that was cut. */
   private head: Buffer | undefined;
   private rows = 0;
+  private readonly escapes = new CommonEscapes();
 
   constructor(
     private readonly text: string,
+    private readonly format: CopyFormat,
     private readonly listener: CopyOutListener,
   ) {}
 
   get missing(): number {
-    return this.ours ? this.left : 0;
+    return this.ours && this.format === 'binary' ? this.left : 0;
   }
 
   pause(): void {
@@ -72,44 +72,52 @@ export class CopyOut implements CopyOutStream, Submittable {
   private readonly take = (received: Buffer): void => {
     const bytes = this.head ? Buffer.concat([this.head, received]) : received;
     this.head = undefined;
+    /** Of a CopyData message, what is not handed on. */
+    const skipped = this.format === 'text' ? HEADER : 0;
     let at = 0; // up to here is dealt with
-    let end = 0; // up to here are rows
+    let rows = 0; // from `start` up to here are rows, moved together where their headers were
+    let start = 0;
+    const keep = (from: number, to: number): void => {
+      if (from > rows) bytes.copyWithin(rows, from, to);
+      rows += to - from;
+    };
     if (this.left > 0) {
-      end = Math.min(this.left, bytes.length);
-      this.left -= end;
-      if (!this.ours) {
-        this.parse!(bytes.subarray(0, end));
-        at = end;
-      }
+      at = rows = Math.min(this.left, bytes.length);
+      this.left -= at;
+      if (!this.ours) this.parse!(bytes.subarray(0, (start = at)));
     }
-    while (end < bytes.length) {
-      const code = bytes[end];
+    while (at < bytes.length) {
+      const code = bytes[at];
       if (code === COPY_DONE || code === ERROR) {
-        this.forward(bytes, at, end);
-        this.detach()(bytes.subarray(end));
+        this.forward(bytes, start, rows);
+        this.detach()(bytes.subarray(at));
         return;
       }
-      if (bytes.length - end < HEADER) {
-        this.head = bytes.subarray(end);
+      if (bytes.length - at < HEADER) {
+        this.head = bytes.subarray(at);
         break;
       }
-      const next = end + 1 + bytes.readUInt32BE(end + 1);
+      const next = at + 1 + bytes.readUInt32BE(at + 1);
+      const end = Math.min(next, bytes.length);
       this.ours = code === COPY_DATA;
-      this.left = Math.max(0, next - bytes.length);
-      if (this.ours) end = Math.min(next, bytes.length);
+      this.left = next - end;
+      if (this.ours) keep(Math.min(at + skipped, end), end);
       else {
         // CopyOutResponse at the start; a notice or a changed setting in between
-        this.forward(bytes, at, end);
-        at = Math.min(next, bytes.length);
-        this.parse!(bytes.subarray(end, at));
-        end = at;
+        this.forward(bytes, start, rows);
+        this.parse!(bytes.subarray(at, end));
+        start = rows = end;
       }
+      at = end;
     }
-    this.forward(bytes, at, end);
+    this.forward(bytes, start, rows);
   };
 
   private forward(bytes: Buffer, from: number, to: number): void {
-    if (to > from) this.listener.data(from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to));
+    if (to === from) return;
+    const rows = from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to);
+    const common = this.format === 'text' ? this.escapes.take(rows) : rows;
+    if (common.length > 0) this.listener.data(common);
   }
 
   /** Gives the socket back to `pg`. */

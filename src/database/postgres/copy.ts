@@ -1,4 +1,5 @@
-import type { CopyFormat, CopyInListener, CopyOutListener, Session } from '../dialect.ts';
+import type { CopyFormat, CopyInColumn, CopyInListener, CopyOutListener } from '../copy-stream.ts';
+import type { Session } from '../dialect.ts';
 import { CopyIn } from './copy-in.ts';
 import { CopyOut } from './copy-out.ts';
 import type { PostgresSession } from './session.ts';
@@ -6,20 +7,21 @@ import type { PostgresSession } from './session.ts';
 /** Starts a COPY … TO STDOUT on this session. `select` holds no placeholders. */
 export function openCopyOut(session: Session, select: string, format: CopyFormat, listener: CopyOutListener): CopyOut {
   return (session as PostgresSession).client.query(
-    new CopyOut(`copy (${select}) to stdout (format ${format})`, listener),
+    new CopyOut(`copy (${select}) to stdout (format ${format})`, format, listener),
   );
 }
 
-/** Starts a COPY … FROM STDIN on this session. Table and columns are quoted. */
+/** Starts a COPY … FROM STDIN on this session; COPY takes values as they come, by the type of the column. */
 export function openCopyIn(
   session: Session,
   table: string,
-  columns: string[],
+  columns: CopyInColumn[],
   format: CopyFormat,
   listener: CopyInListener,
 ): CopyIn {
+  const names = columns.map(({ name }) => name).join(', ');
   return (session as PostgresSession).client.query(
-    new CopyIn(`copy ${table} (${columns.join(', ')}) from stdin (format ${format})`, listener),
+    new CopyIn(`copy ${table} (${names}) from stdin (format ${format})`, format, listener),
   );
 }
 

@@ -1,0 +1,94 @@
+import type { CopyInColumn, CopyInListener, CopyInStream } from '../copy-stream.ts';
+import { sql } from '../sql.ts';
+import { InsertText } from './insert-text.ts';
+import { proveRows } from './prove-rows.ts';
+import type { MysqlSession } from './session.ts';
+
+/** Longer statements are not faster. */
+const STATEMENT = 1 << 20;
+/** What a packet has besides the statement. */
+const MARGIN = 1024;
+
+/** Rows by INSERTs of many, for a server that takes no file from clients. */
+export class InsertIn implements CopyInStream {
+  private text: InsertText | undefined;
+  private readonly statements: string[] = [];
+  private running = false;
+  private finished = false;
+  private over = false;
+  private drained: (() => void) | undefined;
+  private rows = 0;
+
+  constructor(
+    private readonly session: MysqlSession,
+    table: string,
+    columns: CopyInColumn[],
+    private readonly listener: CopyInListener,
+  ) {
+    this.begin(table, columns).catch(this.fail);
+  }
+
+  write(rows: Buffer, drained: () => void): boolean {
+    if (this.over) return true; // it failed; the sender will hear of it
+    try {
+      this.statements.push(...this.text!.add(rows));
+    } catch (error) {
+      this.fail(error);
+      return true;
+    }
+    this.work().catch(this.fail);
+    if (!this.running) return true;
+    this.drained = drained;
+    return false;
+  }
+
+  finish(): void {
+    if (this.over) return;
+    const rest = this.text!.rest();
+    if (rest !== undefined) this.statements.push(rest);
+    this.finished = true;
+    this.work().catch(this.fail);
+  }
+
+  abandon(reason: string): void {
+    this.fail(new Error(reason));
+  }
+
+  complete(): void {
+    // Statements are our own, and none is ever cut.
+  }
+
+  private async begin(table: string, columns: CopyInColumn[]): Promise<void> {
+    await this.session.say('do 0'); // after the refusal, only a flag tells that the transaction goes on
+    const { rows } = await this.session.query<{ most: number | string }>(sql`select @@max_allowed_packet as most`);
+    const most = Number(rows[0]!.most) - MARGIN;
+    this.text = new InsertText(table, columns, { usual: Math.min(STATEMENT, most), most });
+    this.listener.ready();
+  }
+
+  /** One statement after another. */
+  private async work(): Promise<void> {
+    if (this.running) return;
+    this.running = true;
+    for (let next = this.statements.shift(); next !== undefined; next = this.statements.shift()) {
+      const result = await this.session.change(next);
+      await proveRows(this.session, result);
+      this.rows += result.affectedRows;
+    }
+    this.running = false;
+    if (this.over) return;
+    if (!this.finished) this.drained?.();
+    else {
+      this.over = true;
+      this.listener.done(this.rows);
+    }
+  }
+
+  private readonly fail = (error: unknown): void => {
+    if (this.over) return;
+    this.over = true;
+    // What waits would run after the roll back that follows.
+    this.statements.length = 0;
+    this.listener.failed(error);
+  };
+}

@@ -1,0 +1,16 @@
+import type { ResultSetHeader } from 'mysql2/promise';
+import { sql } from '../sql.ts';
+import type { MysqlSession } from './session.ts';
+
+/**
+ * LOAD DATA LOCAL behaves like IGNORE: what would be an error is a warning, and the row is changed or left out (FACTS,
+ * "Drivers"). So any warning is the error that it would have been. Throws the first one.
+ */
+export async function proveRows(session: MysqlSession, { warningStatus }: ResultSetHeader): Promise<void> {
+  if (warningStatus === 0) return;
+  const { rows } = await session.query<{ Level: string; Code: number; Message: string }>(sql`show warnings`);
+  const worst = rows.find(({ Level }) => Level !== 'Note') ?? rows[0];
+  throw worst
+    ? Object.assign(new Error(worst.Message), { errno: Number(worst.Code) })
+    : new Error(`the server has ${warningStatus} warnings about the rows, and does not say which`);
+}
