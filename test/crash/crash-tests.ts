@@ -126,7 +126,10 @@ async function startUntilDone(world: World, load: string): Promise<void> {
 
 /** No snapshot, no unfinished batch, no half-done stage of a published batch. */
 async function expectNothingLeft(world: World): Promise<void> {
-  expect(await world.rows(`select relname from pg_class where relname like '%processing%'`)).toEqual([]);
+  expect(
+    await world.rows(`select table_name as name from information_schema.tables
+                      where table_name like '%processing%' and table_schema like '${world.names.prefix}%'`),
+  ).toEqual([]);
   expect(
     await world.rows(
       `select batch_id, state from waybill.batch where state not in ('published', 'failed', 'cancelled')`,

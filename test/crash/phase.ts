@@ -1,4 +1,5 @@
 import type { BatchState } from '../../src/workflows/messages.ts';
+import { exists } from '../engine/breakable-orders.ts';
 import type { World } from '../engine/world.ts';
 import type { Point } from './points.ts';
 import type { Scenario } from './scenarios.ts';
@@ -32,6 +33,6 @@ export function statesAt({ activity }: Point, { before }: Scenario): readonly Fo
 
 /** The state of the load's newest batch, from the ledger. */
 export async function stateOf(world: World, load: string): Promise<Found> {
-  if ((await world.value(`select to_regclass('waybill.batch')`)) === null) return 'no control tables';
+  if (!(await exists(world, 'waybill.batch'))) return 'no control tables';
   return ((await world.states(load)).at(-1) as BatchState | undefined) ?? 'none';
 }

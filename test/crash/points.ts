@@ -8,6 +8,7 @@
  */
 import { appendFileSync, writeSync } from 'node:fs';
 import { Context } from '@temporalio/activity';
+import mysql from 'mysql2';
 import pg from 'pg';
 
 /** Nothing was sent · the server works at it, or has done it, and we do not know · the answer is here. */
@@ -33,9 +34,9 @@ export interface Point extends StatementName {
 /** Characters of a statement by which it is known. */
 const TEXT_LENGTH = 90;
 
-const READS = /^(select|with|show|set|reset|begin|savepoint|release|rollback)\b/i;
+const READS = /^(select|with|show|set|reset|begin|start transaction|savepoint|release|rollback)\b/i;
 const LOCKS =
-  /\b(for (no key )?(update|share)|pg_advisory\w*|pg_terminate_backend|setval|nextval|insert into|delete from|update)\b/i;
+  /\b(for (no key )?(update|share)|lock in share mode|pg_advisory\w*|get_lock|release_lock|pg_terminate_backend|setval|nextval|insert into|delete from|update)\b/i;
 const COMMIT = /^commit$/i;
 
 const name = ({ activity, connection, text }: StatementName): string => `${activity} | ${connection} | ${text}`;
@@ -58,28 +59,61 @@ export function watchStatements(env: NodeJS.ProcessEnv = process.env): void {
       process.kill(process.pid, 'SIGSTOP');
     }
   };
-  const query = Reflect.get(pg.Client.prototype, 'query') as (this: pg.Client, ...given: unknown[]) => unknown;
-  pg.Client.prototype.query = function watched(this: pg.Client, ...given: unknown[]): unknown {
-    const statement = nameOf(this, given[0]);
+  /** Says what a connection is about to send; what is answered says that it was sent, and that it was answered. */
+  const watch = (client: object, application: string, whole: string): { sent: () => void; answered: () => void } => {
+    const statement = nameOf(client, application, whole);
     const n = (counts.get(name(statement)) ?? 0) + 1;
     counts.set(name(statement), n);
     if (record !== undefined) appendFileSync(record, `${JSON.stringify({ ...statement, n })}\n`);
     const at = (moment: Moment): void => reach({ ...statement, n, moment });
     at('before');
+    return { sent: () => at('sent'), answered: () => at('after') };
+  };
+  watchPostgres(watch);
+  watchMysql(watch);
+}
+
+type Watch = (client: object, application: string, text: string) => { sent: () => void; answered: () => void };
+
+function watchPostgres(watch: Watch): void {
+  const query = Reflect.get(pg.Client.prototype, 'query') as (this: pg.Client, ...given: unknown[]) => unknown;
+  pg.Client.prototype.query = function watched(this: pg.Client, ...given: unknown[]): unknown {
+    const { application_name: application = '' } = (
+      this as unknown as { connectionParameters: { application_name?: string } }
+    ).connectionParameters;
+    const text = typeof given[0] === 'string' ? given[0] : ((given[0] as { text?: string }).text ?? '');
+    const statement = watch(this, application, text);
     const answer = query.apply(this, given);
-    setImmediate(() => at('sent')); // `pg` hands a statement to the socket within this turn of the loop
-    return whenAnswered(answer, () => at('after'));
+    setImmediate(statement.sent); // `pg` hands a statement to the socket within this turn of the loop
+    return whenAnswered(answer, statement.answered);
   } as typeof pg.Client.prototype.query;
 }
 
-/** What each connection has written with since its transaction began. */
-const written = new WeakMap<pg.Client, string>();
+/** As its promises call it: the answer is the call of what was given last. */
+function watchMysql(watch: Watch): void {
+  const connections = (mysql as unknown as { Connection: { prototype: Record<string, unknown> } }).Connection.prototype;
+  const query = connections['query'] as (this: object, ...given: unknown[]) => unknown;
+  connections['query'] = function watched(this: object, ...given: unknown[]): unknown {
+    const { connectAttributes } = (this as { config: { connectAttributes?: { program_name?: string } } }).config;
+    const text = typeof given[0] === 'string' ? given[0] : ((given[0] as { sql?: string }).sql ?? '');
+    const statement = watch(this, connectAttributes?.program_name ?? '', text);
+    const then = given.at(-1);
+    if (typeof then === 'function') {
+      given[given.length - 1] = (...answer: unknown[]) => {
+        statement.answered();
+        (then as (...answer: unknown[]) => void)(...answer);
+      };
+    }
+    const command = query.apply(this, given);
+    setImmediate(statement.sent);
+    return command;
+  };
+}
 
-function nameOf(client: pg.Client, given: unknown): StatementName {
-  const whole = typeof given === 'string' ? given : ((given as { text?: string }).text ?? '');
-  const { application_name: application = '' } = (
-    client as unknown as { connectionParameters: { application_name?: string } }
-  ).connectionParameters;
+/** What each connection has written with since its transaction began. */
+const written = new WeakMap<object, string>();
+
+function nameOf(client: object, application: string, whole: string): StatementName {
   const connection = application.replace(/\d+/g, 'N');
   const text = withoutValues(whole);
   const of = { activity: activityName(), connection };
@@ -89,14 +123,15 @@ function nameOf(client: pg.Client, given: unknown): StatementName {
     return { ...of, text: `commit of ${last ?? 'nothing'}`, writes: last !== undefined };
   }
   const writes = !READS.test(text) || LOCKS.test(whole);
-  if (/^(begin|rollback$)/i.test(text)) written.delete(client);
+  if (/^(begin|start transaction|rollback$)/i.test(text)) written.delete(client);
   if (writes) written.set(client, text);
   return { ...of, text, writes };
 }
 
-/** Values that are part of the text (batch ids, ranges of a COPY, table OIDs) would make each run's points different. */
+/** Values that are part of the text (batch ids, ranges of a COPY, table OIDs, a test's own databases) differ from run to run. */
 const withoutValues = (text: string): string =>
   text
+    .replace(/\bt[0-9a-f]{8}_(?=[a-z])/g, '')
     .replace(/'(?:[^']|'')*'/g, '?')
     .replace(/\d+/g, 'N')
     .replace(/\s+/g, ' ')

@@ -11,7 +11,7 @@ const TIMES_IN_LANES = 2;
  */
 const PERHAPS: RegExp[] = [
   /select min\(n\)/, // a lane that finds nothing to claim asks whether anything is pending
-  /pg_terminate_backend/, // a fence ends those in its way
+  /pg_terminate_backend|^kill/i, // a fence ends those in its way
 ];
 
 export const comesPerhaps = ({ text }: Point): boolean => PERHAPS.some((known) => known.test(text));

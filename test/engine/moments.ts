@@ -5,6 +5,8 @@ import { until, type World, type WorldOptions } from './world.ts';
 interface Moment {
   /** The trigger that sleeps, and so where the transaction is: it has done what it does up to here, and has not committed. */
   trigger: string;
+  /** Of which rows; default: of any, once a statement where the server has such triggers. */
+  when?: string;
   /** As long as it has not committed, this is true for everybody else. */
   before: string;
 }
@@ -12,43 +14,53 @@ interface Moment {
 /** Every transaction of a load that goes well, in order: held just before what it is there for can be committed. */
 export const ON_THE_WAY = {
   open: {
-    trigger: `after insert on waybill.event for each row when (new.what = 'opened')`,
+    trigger: 'after insert on waybill.event',
+    when: `new.what = 'opened'`,
     before: 'not exists (select from waybill.batch)',
   },
   'a step before': {
-    trigger: `after update on waybill.step for each row when (new.state = 'done' and new.phase = 'before')`,
+    trigger: 'after update on waybill.step',
+    when: `new.state = 'done' and new.phase = 'before'`,
     before: 'not exists (select from core.steps)',
   },
   snapshot: {
-    trigger: `after insert on waybill.event for each row when (new.what = 'snapshot')`,
-    before: `not exists (select from waybill.snapshot) and to_regclass('acq.orders_processing') is null`,
+    trigger: 'after insert on waybill.event',
+    when: `new.what = 'snapshot'`,
+    before: `not exists (select from waybill.snapshot)
+             and not exists (select from information_schema.tables
+                             where table_name = 'orders_processing' and table_schema = '<prefix>acq')`,
   },
   plan: {
-    trigger: 'after insert on waybill.chunk for each statement',
+    trigger: 'after insert on waybill.chunk',
     before: '(select planned_chunks is null from waybill.stage)',
   },
   'the statements of a chunk': {
-    trigger: 'after insert on core.orders for each statement',
+    trigger: 'after insert on core.orders',
     before: 'not exists (select from core.orders)',
   },
   'the ledger row of a chunk': {
-    trigger: `after update on waybill.chunk for each row when (new.state = 'done' and new.n > 2)`,
+    trigger: 'after update on waybill.chunk',
+    when: `new.state = 'done' and new.n > 2`,
     before: `not exists (select from waybill.chunk where n > 2 and state = 'done')`,
   },
   'the begin of the checks': {
-    trigger: `after insert on waybill.event for each row when (new.what = 'checking')`,
+    trigger: 'after insert on waybill.event',
+    when: `new.what = 'checking'`,
     before: `(select state = 'running' from waybill.batch)`,
   },
   publish: {
-    trigger: `after insert on waybill.event for each row when (new.what = 'published')`,
+    trigger: 'after insert on waybill.event',
+    when: `new.what = 'published'`,
     before: `(select state = 'checking' from waybill.batch)`,
   },
   'the drop of the snapshot': {
-    trigger: `after update on waybill.snapshot for each row when (new.dropped_at is not null)`,
+    trigger: 'after update on waybill.snapshot',
+    when: `new.dropped_at is not null`,
     before: `(select dropped_at is null from waybill.snapshot)`,
   },
   'a step after': {
-    trigger: `after update on waybill.step for each row when (new.state = 'done' and new.phase = 'after')`,
+    trigger: 'after update on waybill.step',
+    when: `new.state = 'done' and new.phase = 'after'`,
     before: '(select count(*) = 1 from core.steps)',
   },
 } as const satisfies Record<string, Moment>;
@@ -56,15 +68,17 @@ export const ON_THE_WAY = {
 /** What follows when a chunk has failed for good. */
 export const ON_THE_WAY_BACK = {
   fence: {
-    trigger: `after update on waybill.batch for each row when (new.state = 'rolling_back' and old.state = 'running')`,
+    trigger: 'after update on waybill.batch',
+    when: `new.state = 'rolling_back' and old.state = 'running'`,
     before: `(select state = 'running' from waybill.batch)`,
   },
   'the roll back of an output': {
-    trigger: 'after delete on core.orders for each statement',
+    trigger: 'after delete on core.orders',
     before: `exists (select from core.orders) and (select state = 'rolling_back' from waybill.batch)`,
   },
   'the end of the roll back': {
-    trigger: `after update on waybill.batch for each row when (new.state = 'failed')`,
+    trigger: 'after update on waybill.batch',
+    when: `new.state = 'failed'`,
     before: `not exists (select from core.orders) and (select state = 'rolling_back' from waybill.batch)`,
   },
 } as const satisfies Record<string, Moment>;
@@ -88,37 +102,45 @@ from {{ acq.orders }} o`,
   return {
     ...orders,
     warehouse: `${orders.warehouse}
-      create table core.steps (phase text);
+      create table core.steps (phase varchar(20));
       create table core.broken (id bigint);
       insert into core.broken values (${broken});
-      create table core.hold (at text);
-      create function core.hold() returns trigger language plpgsql as $$ begin
-        if exists (select from core.hold where at = tg_argv[0]) then perform pg_sleep(600); end if;
-        return null; end $$;`,
+      create table core.hold (moment varchar(100));`,
   };
 }
 
+const HOLD = {
+  postgres: `
+    create or replace function core.hold() returns trigger language plpgsql as $$ begin
+      if exists (select from core.hold where moment = tg_argv[0]) then perform pg_sleep(600); end if;
+      return null; end $$`,
+  mysql: 'do 1',
+};
+
 /** To be called when the control tables are there. Until `holdAt` nothing sleeps. */
 export async function installMoments(world: World): Promise<void> {
-  const triggers = Object.entries(MOMENTS).map(
-    ([name, { trigger }]) => `create trigger "hold ${name}" ${trigger} execute function core.hold('${name}');`,
-  );
-  await world.warehouse.query(triggers.join('\n'));
+  await world.warehouse.query(HOLD[world.words.family]);
+  for (const [i, [name, { trigger, when }]] of Object.entries(MOMENTS as Record<string, Moment>).entries()) {
+    await world.warehouse.query(
+      world.words.family === 'postgres'
+        ? `create trigger "hold ${name}" ${trigger} for each ${when === undefined ? 'statement' : `row when (${when})`}
+           execute function core.hold('${name}')`
+        : `create trigger ${/on (\w+)\./.exec(trigger)![1]}.hold_${i} ${trigger} for each row
+           if ${when ?? 'true'} and exists (select 1 from core.hold where moment = '${name}') then do sleep(600); end if`,
+    );
+  }
 }
 
 /** From now on what comes to this moment sleeps there, and nothing else; undefined: nothing. */
 export async function holdAt(world: World, moment: MomentName | undefined): Promise<void> {
   await world.warehouse.query('begin; delete from core.hold');
-  await world.warehouse.query('insert into core.hold select $1::text where $1 is not null', [moment ?? null]);
+  if (moment !== undefined) await world.warehouse.query('insert into core.hold values ($1)', [moment]);
   await world.warehouse.query('commit');
 }
 
-const SLEEPERS = `pg_stat_activity where wait_event = 'PgSleep' and datname = current_database()
-  and application_name like 'waybill%'`;
-
 /** How many of our connections sleep. */
 export const asleep = async (world: World): Promise<number> =>
-  Number(await world.value(`select count(*) from ${SLEEPERS}`));
+  Number(await world.value(`select count(*) from (${world.words.sleepers}) s`));
 
 /** Waits until it is asleep there; what the moment is before has not happened for anybody else. */
 export async function asleepAt(world: World, moment: MomentName): Promise<void> {
@@ -129,18 +151,20 @@ export async function asleepAt(world: World, moment: MomentName): Promise<void> 
 
 /** What the moment is before has not happened, for everybody who can see it. */
 export const isBefore = async (world: World, moment: MomentName): Promise<boolean> =>
-  (await world.value(`select ${MOMENTS[moment].before}`)) === true;
+  (await world.value(`select ${MOMENTS[moment].before.replace('<prefix>', world.names.prefix)}`)) === true;
 
-/** Ends the connections that sleep, and waits until they are gone; how many. */
+/** Ends the connections that sleep, and waits until none does; how many. */
 export async function endSleepers(world: World): Promise<number> {
-  const ended = await world.rows<{ pid: number }>(`select pid, pg_terminate_backend(pid) from ${SLEEPERS}`);
-  const pids = ended.map(({ pid }) => pid);
-  await until(
-    async () => (await world.value('select count(*) from pg_stat_activity where pid = any($1)', [pids])) === '0',
-  );
-  return pids.length;
+  const sleepers = await world.rows<{ id: number | string }>(world.words.sleepers);
+  for (const { id } of sleepers) await world.warehouse.query(world.words.end(String(id)));
+  const gone = new Set(sleepers.map(({ id }) => String(id)));
+  await until(async () => {
+    const left = await world.rows<{ id: number | string }>(world.words.connections);
+    return left.every(({ id }) => !gone.has(String(id)));
+  });
+  return sleepers.length;
 }
 
 /** The steps ran once each. */
 export const steps = async (world: World): Promise<unknown> =>
-  world.value('select array_agg(phase order by phase) from core.steps');
+  (await world.rows<{ phase: string }>('select phase from core.steps order by phase')).map(({ phase }) => phase);

@@ -1,7 +1,6 @@
 /** DESIGN §3, "Restart rules", row by row. What is held has a file of its own: held.test.ts. */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import pg from 'pg';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { BatchView } from '../../src/client/views.ts';
 import { forceReloadUpdate, progressQuery } from '../../src/workflows/messages.ts';
@@ -10,6 +9,7 @@ import { servers } from '../servers.ts';
 import { activitiesOf, OPEN_ORDER } from './activities.ts';
 import { batches, BREAKABLE, done, exists, land, mend } from './breakable-orders.ts';
 import { expectWhole, ORDERS, SLOW_SQL, World } from './orders.ts';
+import type { TestClient } from './test-client.ts';
 import { ended, until } from './world.ts';
 
 vi.setConfig({ testTimeout: 180_000 });
@@ -63,9 +63,7 @@ describe.each(servers)('the next start on $name', (server) => {
         ORDERS(400, { sql: SLOW_SQL(0.3), yaml: 'after: "insert into core.finished values (:batch_id)"' }),
       );
       await world.warehouse.query('create table core.finished (batch_id bigint)');
-      const reader = new pg.Client({ connectionString: world.env['WAREHOUSE_URL'] });
-      reader.on('error', () => undefined);
-      await reader.connect();
+      const reader = await world.another('warehouse');
       const worker = await world.workerProcess();
       const handle = await world.start('core.order');
       await until(() => exists(world, 'acq.orders_processing'), 90);
@@ -116,7 +114,7 @@ describe.each(servers)('the next start on $name', (server) => {
     });
 
     /** A load whose snapshot an analyst reads; resolves once it is published. */
-    async function published(yaml = ''): Promise<{ handle: Awaited<ReturnType<World['start']>>; reader: pg.Client }> {
+    async function published(yaml = ''): Promise<{ handle: Awaited<ReturnType<World['start']>>; reader: TestClient }> {
       const reader = await world.another('warehouse', 'an analyst');
       await world.write('loads/core/order.yaml', `${ORDERS(0).files['loads/core/order.yaml']!}${yaml}`);
       const handle = await world.start('core.order');

@@ -9,11 +9,14 @@ import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { Client, Connection, WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
-import pg from 'pg';
 import pino from 'pino';
 import { startWorker, type RunningWorker, type WorkerOptions } from '../../src/worker/worker.ts';
 import { loadWorkflowId, TASK_QUEUE, type LoadInput, type LoadResult } from '../../src/workflows/messages.ts';
 import type { load } from '../../src/workflows/load.ts';
+import { asMysql } from './as-mysql.ts';
+import { wordsAt, type ServerWords } from './server-words.ts';
+import { AS_THEY_ARE, PrefixedNames, type TableNames } from './table-names.ts';
+import { openTestClient, type TestClient } from './test-client.ts';
 import {
   bundledWorkflows,
   freshDatabase,
@@ -29,6 +32,8 @@ export interface WorldOptions {
   /** SQL that makes the warehouse's (and the source's) tables. */
   warehouse?: string;
   source?: string;
+  /** What the warehouse needs besides, and only the servers' own SQL can say. */
+  own?: Record<ServerWords['family'], string>;
   temporal?: { address: string; namespace: string };
 }
 
@@ -48,54 +53,54 @@ defaults: { lanes: 2 }
 export class World {
   readonly workers: RunningWorker[] = [];
   readonly processes: ChildProcess[] = [];
-  private readonly others: pg.Client[] = [];
+  private readonly others: TestClient[] = [];
 
   private constructor(
     readonly directory: string,
     readonly env: NodeJS.ProcessEnv,
-    /** A connection of the test's own to the warehouse; bigints are text. */
-    public warehouse: pg.Client,
-    readonly source: pg.Client,
+    /** What its servers say each in their own way. */
+    readonly words: ServerWords,
+    readonly names: TableNames,
+    /** Connections of the test's own; bigints are text. */
+    public warehouse: TestClient,
+    readonly source: TestClient,
     readonly client: Client,
     readonly address: string,
     readonly namespace: string,
     private readonly drops: (() => Promise<void>)[],
   ) {}
 
+  /** On any server: what stands in `options` is SQL as PostgreSQL reads it (as-mysql.ts). */
   static async create(server: TestServer, options: WorldOptions): Promise<World> {
-    const directory = await mkdtemp(join(tmpdir(), 'waybill-test-'));
-    const files = { 'waybill.yaml': WAYBILL_YAML, ...options.files };
-    for (const [path, text] of Object.entries(files)) {
-      await mkdir(dirname(join(directory, path)), { recursive: true });
-      await writeFile(join(directory, path), text);
-    }
+    const words = wordsAt(server.url);
     const [warehouse, source, namespace] = await Promise.all([
       freshDatabase(server),
       freshDatabase(server),
       options.temporal ? options.temporal.namespace : freshNamespace(),
     ]);
+    const names = words.family === 'postgres' ? AS_THEY_ARE : new PrefixedNames(warehouse.prefix);
+    const clients = await Promise.all([warehouse, source].map(({ url }) => openTestClient(url, names)));
+    if (options.warehouse) await clients[0]!.query(options.warehouse);
+    if (options.own) await clients[0]!.query(options.own[words.family]);
+    if (options.source) await clients[1]!.query(options.source);
     const address = options.temporal?.address ?? temporalAddress();
-    const clients = [warehouse.url, source.url].map((connectionString) => new pg.Client({ connectionString }));
-    for (const client of clients) {
-      client.on('error', () => undefined); // databases are dropped under them
-      await client.connect();
-    }
-    await clients[0]!.query(options.warehouse ?? '');
-    await clients[1]!.query(options.source ?? '');
     const client = new Client({ connection: await Connection.connect({ address }), namespace });
     const env = { ...process.env, SOURCE_URL: source.url, WAREHOUSE_URL: warehouse.url };
-    return new World(directory, env, clients[0]!, clients[1]!, client, address, namespace, [
-      () => warehouse.drop(),
-      () => source.drop(),
-    ]);
+    const directory = await mkdtemp(join(tmpdir(), 'waybill-test-'));
+    const drops = [warehouse, source].map((one) => () => one.drop());
+    const world = new World(directory, env, words, names, clients[0]!, clients[1]!, client, address, namespace, drops);
+    const files = { 'waybill.yaml': WAYBILL_YAML, ...options.files };
+    for (const [path, text] of Object.entries(files)) await world.write(path, text);
+    return world;
   }
 
   /** One more connection of the test's own. */
-  async another(side: 'warehouse' | 'source', name = 'test'): Promise<pg.Client> {
-    const connectionString = this.env[side === 'source' ? 'SOURCE_URL' : 'WAREHOUSE_URL'];
-    const client = new pg.Client({ connectionString, application_name: name });
-    client.on('error', () => undefined);
-    await client.connect();
+  async another(side: 'warehouse' | 'source', name = 'test'): Promise<TestClient> {
+    const client = await openTestClient(
+      this.env[side === 'source' ? 'SOURCE_URL' : 'WAREHOUSE_URL']!,
+      this.names,
+      name,
+    );
     this.others.push(client);
     return client;
   }
@@ -105,9 +110,12 @@ export class World {
     this.warehouse = await this.another('warehouse');
   }
 
-  /** Changes a file of the project. */
+  /** Writes a file of the project, with the names and the SQL of its server. */
   async write(path: string, text: string): Promise<void> {
-    await writeFile(join(this.directory, path), text);
+    const file = join(this.directory, path);
+    await mkdir(dirname(file), { recursive: true });
+    const known = this.words.family === 'postgres' ? text : asMysql(this.names.into(text));
+    await writeFile(file, path === 'waybill.yaml' ? this.names.intoProject(known) : known);
   }
 
   /** A worker inside this process. */
@@ -163,18 +171,18 @@ export class World {
 
   /** Starts a load and waits for its end. */
   async run(input: LoadInput | string): Promise<Ended> {
-    return ended(await this.start(input));
+    return this.names.outOf(await ended(await this.start(input)));
   }
 
   /** Rows of a query on the warehouse. */
-  async rows<Row extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<Row[]> {
+  async rows<Row>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
     return (await this.warehouse.query<Row>(text, values)).rows;
   }
 
   /** First column of the first row. */
-  async value(text: string, values: unknown[] = []): Promise<unknown> {
-    const row = (await this.warehouse.query({ text, values, rowMode: 'array' })).rows[0] as unknown[] | undefined;
-    return row?.[0];
+  async value(text: string, values: readonly unknown[] = []): Promise<unknown> {
+    const [row] = await this.rows<Record<string, unknown>>(text, values);
+    return row && Object.values(row)[0];
   }
 
   async states(load: string): Promise<string[]> {
