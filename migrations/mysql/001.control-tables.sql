@@ -116,6 +116,18 @@ create table if not exists snapshot (
   constraint snapshot_of foreign key (batch_id) references batch (batch_id)
 ) engine = InnoDB, character set utf8mb4, collate utf8mb4_bin;
 
+-- What a swap of landing tables is about to do, written before its first statement that commits by itself, and gone once the
+-- snapshots are recorded: what breaks off in between is finished, or undone, by whoever comes next.
+create table if not exists swap_intent (
+  batch_id      bigint not null,
+  table_name    varchar(300) not null,
+  relation_id   bigint not null,              -- of the snapshot to be
+  plan          longtext not null,            -- the table as its twin was made from it: definition, constraints, triggers
+  intended_at   datetime(6) not null default current_timestamp(6),
+  primary key (batch_id, table_name),
+  constraint swap_intent_of foreign key (batch_id) references batch (batch_id)
+) engine = InnoDB, character set utf8mb4, collate utf8mb4_bin;
+
 create table if not exists step (
   batch_id     bigint not null,
   phase        varchar(20) not null check (phase in ('before', 'after')),

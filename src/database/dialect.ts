@@ -211,12 +211,17 @@ export interface SwapLedger<Kept> {
   /** Before anything is changed. Undefined: go on; else everything stays as it is, and this is why. */
   prove(session: Session): Promise<Kept | undefined>;
   /** All tables have been swapped. `since`: the moment from which on no acquisition's rows can be in the snapshot. */
-  record(session: Session, taken: TakenSnapshot[], since: SqlPart): Promise<void>;
+  record: (session: Session, taken: TakenSnapshot[], since: SqlPart) => Promise<void>;
 }
 
 /** `busy`: somebody uses a table; nothing is held any more, and another call goes on from here, waiting for that one first. */
-export type SwapResult<Kept> =
-  { kind: 'swapped' } | { kind: 'kept'; why: Kept } | { kind: 'busy'; waitingFor: string; holders: Holder[] };
+export type SwapResult<Kept> = { kind: 'swapped' } | { kind: 'kept'; why: Kept } | BusyTable;
+
+export interface BusyTable {
+  kind: 'busy';
+  waitingFor: string;
+  holders: Holder[];
+}
 
 /** `gone`: no table has the name; `other`: another one has it now, which stays; `busy`: somebody uses it. */
 export type DropResult = { kind: 'dropped' | 'gone' | 'other' } | { kind: 'busy'; holders: Holder[] };

@@ -7,7 +7,7 @@ import { classify } from './errors.ts';
 import { endConnection, endGateHolders, gate } from './gate.ts';
 import { begin, lockOutput, migration, settings, words } from './ledger.ts';
 import { quoteName, quoteTable, quoteText } from './names.ts';
-import { isStill, tableIdentity } from './snapshot/identity.ts';
+import { snapshotMethods } from './snapshot.ts';
 import { describeTable, hasRows, listTables } from './tables.ts';
 
 /** Bound values are texts to the server until they are cast. */
@@ -51,8 +51,6 @@ export const mysqlDialect = {
   lockOutput,
   describeTable,
   listTables,
-  tableIdentity,
-  isStill,
   hasRows,
   planPages: undefined,
   planKeys,
@@ -63,4 +61,5 @@ export const mysqlDialect = {
   deleteRange,
   openCopyOut,
   openCopyIn,
+  ...snapshotMethods,
 } satisfies Partial<Dialect>;

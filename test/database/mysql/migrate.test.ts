@@ -38,7 +38,7 @@ describeOn(await mysqlServers(), 'control tables on $name', (server) => {
     expect(rows).toEqual([{ name: 'tests', last_batch_id: '0' }]);
   });
 
-  test('have the columns of PostgreSQL, and one index and one lock that PostgreSQL does without', async () => {
+  test('have the columns of PostgreSQL, and one index, one lock and one intent that PostgreSQL does without', async () => {
     const database = await fresh();
     await migrate(database, 'tests');
     const theirDatabase = await freshDatabase(servers[0]!);
@@ -54,6 +54,11 @@ describeOn(await mysqlServers(), 'control tables on $name', (server) => {
     expect(ours.filter((column) => !theirs.includes(column))).toEqual([
       'batch.unfinished_load',
       'output_lock.table_name',
+      'swap_intent.batch_id',
+      'swap_intent.intended_at',
+      'swap_intent.plan',
+      'swap_intent.relation_id',
+      'swap_intent.table_name',
     ]);
     expect(theirs.filter((column) => !ours.includes(column))).toEqual([]);
   });

@@ -1,0 +1,93 @@
+/** What `show create table` says of a table, taken apart as far as a twin needs it. */
+import { LoadFailedError } from '../../../errors.ts';
+import type { ServerFacts } from '../server-facts.ts';
+import type { MysqlSession } from '../session.ts';
+import { at, ownName, quoted, type Place } from './place.ts';
+
+/** A constraint whose name is the whole schema's: while the snapshot has it, its twin's needs another one. */
+export interface NamedConstraint {
+  kind: 'foreign key' | 'check';
+  name: string;
+  /** What the twin's is called until the snapshot's has stepped aside. */
+  own: string;
+  /** What follows the name: `FOREIGN KEY (…) REFERENCES …`. */
+  rule: string;
+}
+
+export interface Definition {
+  /** The text without the next number of AUTO_INCREMENT: the same text, the same table. */
+  text: string;
+  /** The next number that AUTO_INCREMENT gives; undefined: there is none, or it has not begun. */
+  nextNumber: bigint | undefined;
+  constraints: NamedConstraint[];
+}
+
+const NUMBER = / AUTO_INCREMENT=(\d+)/;
+const CONSTRAINT = /^ {2}CONSTRAINT (`(?:[^`]|``)+`) (FOREIGN KEY|CHECK)(.*?)(,?)$/;
+
+export async function definitionOf(session: MysqlSession, place: Place, name: string): Promise<Definition> {
+  const { rows } = await session.query<Record<string, string>>({
+    strings: [`show create table ${at(place, name)}`],
+    values: [],
+  });
+  const whole = rows[0]?.['Create Table'];
+  if (whole === undefined) throw new LoadFailedError(`${place.schema}.${name} is no table`);
+  const lines = whole.split('\n');
+  // The options stand in the last line that begins with the bracket; a comment there could hold anything after them.
+  const options = lines.findLastIndex((line) => line.startsWith(') ENGINE='));
+  const found = NUMBER.exec(beforeComment(lines[options] ?? ''));
+  if (found) lines[options] = lines[options]!.replace(NUMBER, '');
+  return {
+    text: lines.join('\n'),
+    nextNumber: found ? BigInt(found[1]!) : undefined,
+    constraints: constraintsOf(lines, place, name, session.server),
+  };
+}
+
+const beforeComment = (line: string): string => line.split(" COMMENT='")[0]!;
+
+function constraintsOf(lines: string[], place: Place, table: string, { flavour }: ServerFacts): NamedConstraint[] {
+  const constraints: NamedConstraint[] = [];
+  for (const line of lines) {
+    const match = CONSTRAINT.exec(line);
+    if (!match) continue;
+    const name = match[1]!.slice(1, -1).replaceAll('``', '`');
+    const kind = match[2] === 'CHECK' ? 'check' : 'foreign key';
+    // MariaDB's checks belong to their table alone; names that the server made follow the table when it is renamed.
+    if (kind === 'check' && flavour === 'MariaDB') continue;
+    if (isGenerated(name, kind, table)) continue;
+    constraints.push({
+      kind,
+      name,
+      own: ownName(kind === 'check' ? 'ck' : 'fk', `${place.name}.${name}`),
+      rule: `${match[2]!}${match[3]!}`,
+    });
+  }
+  return constraints;
+}
+
+function isGenerated(name: string, kind: NamedConstraint['kind'], table: string): boolean {
+  const prefix = `${table}${kind === 'check' ? '_chk_' : '_ibfk_'}`;
+  return name.toLowerCase().startsWith(prefix.toLowerCase()) && /^\d+$/.test(name.slice(prefix.length));
+}
+
+/** The same table, called `to`: where names are the schema's, with others that lead back to them. */
+export function twinText({ text, constraints }: Definition, { name, twin }: Place): string {
+  const head = `CREATE TABLE ${quoted(name)} (`;
+  const [first, ...rest] = text.split('\n');
+  if (first !== head) throw new LoadFailedError(`the definition of ${name} begins with ${first}, not ${head}`);
+  const lines = rest.map((line) => {
+    const match = CONSTRAINT.exec(line);
+    if (!match) return line;
+    const called = match[1]!.slice(1, -1).replaceAll('``', '`');
+    const own = constraints.find((one) => one.name === called)?.own ?? followed(called, name, twin);
+    return `  CONSTRAINT ${quoted(own)} ${match[2]!}${match[3]!}${match[4]!}`;
+  });
+  return [`CREATE TABLE ${quoted(twin)} (`, ...lines].join('\n');
+}
+
+/** `flight_ibfk_1` → `waybill_twin_…_ibfk_1`, which the server calls `flight_ibfk_1` again when the twin is renamed. */
+const followed = (called: string, name: string, twin: string): string =>
+  /_(ibfk|chk)_\d+$/.test(called) && called.toLowerCase().startsWith(`${name.toLowerCase()}_`)
+    ? `${twin}${called.slice(name.length)}`
+    : called;

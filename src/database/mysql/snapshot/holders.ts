@@ -1,0 +1,64 @@
+import type { Holder } from '../../dialect.ts';
+import { sql, type SqlStatement } from '../../sql.ts';
+import { classify } from '../errors.ts';
+import type { MysqlSession } from '../session.ts';
+import { findPlace, type Place } from './place.ts';
+
+interface HolderRow {
+  id: string;
+  user: string | null;
+  application: string | null;
+  seconds: string | number | null;
+}
+
+/** Who holds the table, as far as this account may know; never an error for that. The oldest first. */
+export async function holdersOf(session: MysqlSession, place: Place, table: string): Promise<Holder[]> {
+  const questions =
+    session.server.flavour === 'MySQL' ? [metadataLocks(place, table)] : [lockPlugin(place, table), suspects(table)];
+  for (const question of questions) {
+    try {
+      const { rows } = await session.query<HolderRow>(question);
+      return rows.map(({ id, user, application, seconds }) => ({
+        connectionId: String(id),
+        user,
+        application,
+        ageSeconds: seconds === null ? null : Number(seconds),
+      }));
+    } catch (error) {
+      // A right or a plugin that is not there; what we are about to say is worth more than why we cannot say more.
+      if (classify(error).kind !== 'permanent') throw error;
+    }
+  }
+  return [];
+}
+
+export async function tableHolders(session: MysqlSession, table: string): Promise<Holder[]> {
+  const place = await findPlace(session, table);
+  return place ? holdersOf(session, place, place.name) : [];
+}
+
+const metadataLocks = ({ schema }: Place, table: string): SqlStatement => sql`
+  select t.processlist_id as id, max(t.processlist_user) as user, max(a.attr_value) as application,
+    max(t.processlist_time) as seconds
+  from performance_schema.metadata_locks l
+  join performance_schema.threads t on t.thread_id = l.owner_thread_id
+  left join performance_schema.session_connect_attrs a
+    on a.processlist_id = t.processlist_id and a.attr_name = 'program_name'
+  where l.object_type = 'TABLE' and l.object_schema = ${schema} and l.object_name = ${table} and l.lock_status = 'GRANTED'
+    and t.processlist_id is not null and t.processlist_id <> connection_id()
+  group by t.processlist_id order by 4 desc, 1`;
+
+/** Where the plugin metadata_lock_info is installed. */
+const lockPlugin = ({ schema }: Place, table: string): SqlStatement => sql`
+  select l.thread_id as id, max(p.user) as user, max(p.command) as application, max(p.time) as seconds
+  from information_schema.metadata_lock_info l join information_schema.processlist p on p.id = l.thread_id
+  where l.table_schema = ${schema} and l.table_name = ${table} and l.thread_id <> connection_id()
+  group by l.thread_id order by 4 desc, 1`;
+
+/** MariaDB tells nobody who holds a table: who has a transaction open, or a statement that names the table, may be the one. */
+const suspects = (table: string): SqlStatement => sql`
+  select p.id as id, p.user as user, concat('perhaps; ', lower(p.command)) as application, p.time as seconds
+  from information_schema.processlist p
+  where p.id <> connection_id() and p.user <> 'system user'
+    and (p.id in (select trx_mysql_thread_id from information_schema.innodb_trx) or locate(${table}, p.info) > 0)
+  order by 4 desc, 1 limit 10`;

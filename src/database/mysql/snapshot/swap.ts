@@ -1,0 +1,224 @@
+import { LoadFailedError } from '../../../errors.ts';
+import type { BusyTable, Database, SwapLedger, SwapResult, TakenSnapshot } from '../../dialect.ts';
+import { part } from '../../sql.ts';
+import type { MysqlSession } from '../session.ts';
+import { aloneWith, SWAP_WAITS_SECONDS } from './alone-with.ts';
+import { isBusy, TableBusyError } from './busy.ts';
+import { renameConstraints } from './constraints.ts';
+import { continueNumbers, exchange, type Exchanged } from './exchange.ts';
+import { guardSnapshot } from './guard.ts';
+import { holdersOf } from './holders.ts';
+import { newRelationId, snapshotComment, tableIdentity } from './identity.ts';
+import { forgetIntents, readIntents, writeIntents, type SwapIntent } from './intents.ts';
+import { at, placeOf, taken, type Place } from './place.ts';
+import { quoteText } from '../names.ts';
+import { withDdlSettings } from './settings.ts';
+import { replaceStandIns } from './triggers.ts';
+import { dropTwin, makeTwin } from './twin.ts';
+
+interface SwapRequest {
+  batchId: string;
+  tables: string[];
+  waitFirst: string | undefined;
+  waitMs: number;
+}
+
+/**
+ * A swap where DDL commits by itself. Twins are made under names of their own; then, in the transaction in which the ledger
+ * proves that the swap may be, it is written down (`swap_intent`); then one RENAME swaps all tables; then what could not be done
+ * before it is done, each step for itself; then the ledger records the snapshots and forgets the intent. Whatever breaks off:
+ * while the twins have their own names nothing has happened, and once they have not, what is left can be done by anybody, in any
+ * number of attempts. Who that is, GET_LOCK says.
+ */
+export async function swap<Kept>(
+  session: MysqlSession,
+  database: Database,
+  request: SwapRequest,
+  ledger: SwapLedger<Kept>,
+): Promise<SwapResult<Kept>> {
+  const { batchId, tables, waitFirst, waitMs } = request;
+  const alone = async (): Promise<SwapResult<Kept>> => {
+    const left = await settle(session, database, batchId, ledger.record);
+    if (left) return left;
+    const kept = await proved(session, ledger, () => Promise.resolve());
+    if (kept) return kept;
+    const planned: Exchanged[] = [];
+    try {
+      for (const table of tables) planned.push(await plan(session, await placeOf(session, table)));
+      const keptNow = await proved(session, ledger, () => writeIntents(session, database, batchId, planned));
+      if (keptNow) return await undone(session, database, batchId, planned, keptNow);
+      const result = await exchange(session, planned, waitMs, waitFirst);
+      if (result !== 'done') {
+        const place = 'busy' in result ? result.busy : result.changed;
+        return await undone(session, database, batchId, planned, await busyWith(session, place, place.name));
+      }
+    } catch (error) {
+      await session.rollback();
+      await undoIfWhole(session, database, batchId, planned);
+      throw error;
+    }
+    return (await finish(session, database, batchId, planned, ledger.record)) ?? { kind: 'swapped' };
+  };
+  return aloneWith(session, tables, alone, SWAP_WAITS_SECONDS);
+}
+
+/** For a batch that has ended: nobody proves anything any more, what was begun is finished or undone. */
+export async function settleSwap(
+  database: Database,
+  batchId: string,
+  record: SwapLedger<never>['record'],
+): Promise<void> {
+  const intents = await database.transaction((session) => readIntents(session, database, batchId));
+  if (intents.length === 0) return;
+  const session = (await database.openSession(`waybill ${batchId} snapshot`)) as MysqlSession;
+  const tables = intents.map(({ table }) => table);
+  try {
+    const left = await aloneWith(session, tables, () => settle(session, database, batchId, record), SWAP_WAITS_SECONDS);
+    if (left) throw new TableBusyError(left.waitingFor, left.holders);
+  } finally {
+    await session.close();
+  }
+}
+
+/** What an earlier attempt has written down: finished, or undone. Undefined: nothing is left of it. */
+async function settle(
+  session: MysqlSession,
+  database: Database,
+  batchId: string,
+  record: SwapLedger<never>['record'],
+): Promise<BusyTable | undefined> {
+  const begun: Exchanged[] = [];
+  for (const intent of await readIntents(session, database, batchId)) {
+    begun.push({ ...intent, place: await placeOf(session, intent.table) });
+  }
+  if (begun.length === 0) return undefined;
+  const twins: Place[] = [];
+  for (const { place } of begun) if (await taken(session, place, place.twin)) twins.push(place);
+  if (twins.length === 0) return finish(session, database, batchId, begun, record);
+  if (twins.length < begun.length) {
+    const missing = begun.find(({ place }) => !twins.includes(place))!.place;
+    throw new LoadFailedError(`${missing.schema}.${missing.twin} is gone, which was to become ${missing.table}`, {
+      where: missing.table,
+      next: `Somebody has dropped it: drop ${twins.map((place) => place.twin).join(', ')} too, and delete the batch's rows in swap_intent.`,
+    });
+  }
+  await undo(session, database, batchId, begun);
+  return undefined;
+}
+
+/** The ledger's proof, and what is written with it, in one transaction. */
+async function proved<Kept>(
+  session: MysqlSession,
+  ledger: SwapLedger<Kept>,
+  write: () => Promise<void>,
+): Promise<{ kind: 'kept'; why: Kept } | undefined> {
+  await session.begin();
+  const why = await ledger.prove(session);
+  if (why !== undefined) {
+    await session.rollback();
+    return { kind: 'kept', why };
+  }
+  await write();
+  await session.commit();
+  return undefined;
+}
+
+async function plan(session: MysqlSession, place: Place): Promise<Exchanged> {
+  // A twin refers to the tables that its foreign keys name: that is waited for no longer than for anything else.
+  const twin = await withDdlSettings(session, STEP_WAITS_SECONDS, () => makeTwin(session, place));
+  return { table: place.table, place, relationId: newRelationId(), plan: twin };
+}
+
+async function undone<T>(
+  session: MysqlSession,
+  database: Database,
+  batchId: string,
+  planned: readonly Exchanged[],
+  result: T,
+): Promise<T> {
+  await undo(session, database, batchId, planned);
+  return result;
+}
+
+async function undo(
+  session: MysqlSession,
+  database: Database,
+  batchId: string,
+  planned: readonly Exchanged[],
+): Promise<void> {
+  // First what is written down: without an intent a twin is only a table that the next attempt makes anew.
+  await forgetIntents(session, database, batchId);
+  for (const { place } of planned) await dropTwin(session, place);
+}
+
+/** After an error that left the connection whole; whatever cannot be done here is left to the next attempt. */
+async function undoIfWhole(
+  session: MysqlSession,
+  database: Database,
+  batchId: string,
+  planned: readonly Exchanged[],
+): Promise<void> {
+  try {
+    const whole = await Promise.all(planned.map(({ place }) => taken(session, place, place.twin)));
+    if (whole.every(Boolean)) await undo(session, database, batchId, planned);
+  } catch {
+    // the error that brought us here is the one to be told
+  }
+}
+
+/** How long one step of the finish waits for those who use a table; writers of the landing table stand in line for so long. */
+const STEP_WAITS_SECONDS = 1;
+
+/** Everything after the RENAME. Each step may have been done before, or be interrupted and done again. */
+async function finish(
+  session: MysqlSession,
+  database: Database,
+  batchId: string,
+  swapped: readonly (SwapIntent & { place: Place })[],
+  record: SwapLedger<never>['record'],
+): Promise<BusyTable | undefined> {
+  const snapshots: TakenSnapshot[] = [];
+  for (const { table, place, relationId, plan: twin } of swapped) {
+    const steps: [string, () => Promise<unknown>][] = [
+      [place.processing, () => number(session, place, relationId)],
+      [place.processing, () => guardSnapshot(session, place, relationId)],
+      [place.name, () => renameConstraints(session, place, twin.constraints)],
+      [place.name, () => replaceStandIns(session, place, twin.triggers)],
+      ...(session.server.flavour === 'MariaDB'
+        ? [[place.name, () => continueNumbers(session, place)] as [string, () => Promise<unknown>]]
+        : []),
+    ];
+    for (const [waitedFor, step] of steps) {
+      try {
+        await withDdlSettings(session, STEP_WAITS_SECONDS, step);
+      } catch (error) {
+        if (!isBusy(error)) throw error;
+        return busyWith(session, place, waitedFor);
+      }
+    }
+    const processing = at(place, place.processing);
+    const identity = await tableIdentity(session, processing);
+    if (identity?.relationId !== relationId) throw new LoadFailedError(`${processing} vanished`, { where: table });
+    snapshots.push({ table, ...identity });
+  }
+  await session.begin();
+  await record(
+    session,
+    snapshots,
+    part`(select max(intended_at) from ${database.ledger('swap_intent')} where batch_id = ${batchId})`,
+  );
+  await forgetIntents(session, database, batchId);
+  await session.commit();
+  return undefined;
+}
+
+const number = (session: MysqlSession, place: Place, relationId: string): Promise<void> =>
+  session.say(`alter table ${at(place, place.processing)} comment = ${quoteText(snapshotComment(relationId))}`);
+
+async function busyWith(session: MysqlSession, place: Place, table: string): Promise<BusyTable> {
+  return {
+    kind: 'busy',
+    waitingFor: table === place.name ? place.table : `${place.schema}.${table}`,
+    holders: await holdersOf(session, place, table),
+  };
+}

@@ -1,0 +1,138 @@
+import { LoadFailedError } from '../../../errors.ts';
+import { sql } from '../../sql.ts';
+import { quoteText } from '../names.ts';
+import type { MysqlSession } from '../session.ts';
+import { at, ownName, quoted, type Place } from './place.ts';
+
+/** A trigger with all that its text means something by. */
+export interface Trigger {
+  name: string;
+  timing: string;
+  event: string;
+  body: string;
+  definer: string;
+  sqlMode: string;
+  client: string;
+  collation: string;
+}
+
+/** In the order in which they fire. */
+export async function triggersOf(
+  session: MysqlSession,
+  { schema }: Pick<Place, 'schema'>,
+  table: string,
+): Promise<Trigger[]> {
+  const { rows } = await session.query<Trigger>(sql`
+    select trigger_name as name, action_timing as timing, event_manipulation as event, action_statement as body,
+      definer as definer, sql_mode as sqlMode, character_set_client as client, collation_connection as collation
+    from information_schema.triggers
+    where event_object_schema = ${schema} and event_object_table = ${table}
+    order by action_timing, event_manipulation, action_order`);
+  const triggers = rows.map((row) => ({ ...row, body: String(row.body), sqlMode: String(row.sqlMode) }));
+  if (session.server.flavour === 'MySQL') {
+    for (const trigger of triggers) trigger.body = await writtenBody(session, { schema }, trigger.name);
+  }
+  return triggers;
+}
+
+const BODY =
+  /^CREATE DEFINER=(?:`[^`]*`)+@(?:`[^`]*`)+ TRIGGER (?:`[^`]*`)+ \w+ \w+ ON (?:`[^`]*`)+ FOR EACH ROW ([^]*)$/;
+
+/** MySQL's information_schema has texts unescaped: a quote in one would end it. What stands before the body it writes itself. */
+async function writtenBody(session: MysqlSession, place: Pick<Place, 'schema'>, name: string): Promise<string> {
+  const { rows } = await session.query<{ 'SQL Original Statement': string }>({
+    strings: [`show create trigger ${at(place, name)}`],
+    values: [],
+  });
+  const body = BODY.exec(rows[0]!['SQL Original Statement'])?.[1];
+  if (body === undefined) throw new LoadFailedError(`the server shows trigger ${name} in a form that is not known`);
+  return body;
+}
+
+/**
+ * Names of triggers are the whole schema's, and a trigger stays with its table when that is renamed. So the twin gets stand-ins,
+ * which do the same under other names until there is one of the old name on the landing table, and from then on nothing: at each
+ * moment a writer meets the trigger once, whatever breaks off in between.
+ */
+export async function makeStandIns(session: MysqlSession, place: Place, triggers: readonly Trigger[]): Promise<void> {
+  for (const trigger of triggers) {
+    const body = `begin if not exists (select 1 from information_schema.triggers where trigger_schema = ${text(place.schema)}
+ and event_object_table = ${text(place.name)} and trigger_name = ${text(trigger.name)}) then
+${trigger.body}
+; end if; end`;
+    await create(session, place, place.twin, { ...trigger, name: standIn(place, trigger), body });
+  }
+}
+
+const standIn = (place: Place, { name }: Trigger): string => ownName('tr', `${place.name}.${name}`);
+
+/** Read in the sql_mode of the trigger, in which a backslash or a double quote may mean anything. */
+const text = (value: string): string => `convert(x'${Buffer.from(value).toString('hex')}' using utf8mb4)`;
+
+/** Gives the names back, after the swap, each step for itself: what an earlier attempt has done is left as it is. */
+export async function replaceStandIns(
+  session: MysqlSession,
+  place: Place,
+  triggers: readonly Trigger[],
+): Promise<void> {
+  if (triggers.length === 0) return;
+  const there = new Set((await triggersOf(session, place, place.name)).map(({ name }) => name));
+  for (const trigger of triggers) {
+    if (there.has(trigger.name)) continue;
+    await session.say(`drop trigger if exists ${at(place, trigger.name)}`); // the snapshot's
+    const first = triggers.find((one) => one.timing === trigger.timing && one.event === trigger.event)!;
+    await create(session, place, place.name, trigger, standIn(place, first));
+  }
+  for (const trigger of triggers) await session.say(`drop trigger if exists ${at(place, standIn(place, trigger))}`);
+}
+
+async function create(
+  session: MysqlSession,
+  place: Place,
+  table: string,
+  trigger: Trigger,
+  before?: string,
+): Promise<void> {
+  // Our text is utf8mb4: that stays the client's where the body says something in letters that are not ASCII.
+  // eslint-disable-next-line no-control-regex
+  const client = /^[\x00-\x7f]*$/.test(trigger.body) ? trigger.client : 'utf8mb4';
+  await session.say(
+    'set @waybill_mode = @@session.sql_mode, @waybill_client = @@session.character_set_client, ' +
+      '@waybill_collation = @@session.collation_connection',
+  );
+  try {
+    await session.say(
+      `set session sql_mode = ${quoteText(trigger.sqlMode)}, session character_set_client = ${quoteText(client)}, ` +
+        `session collation_connection = ${quoteText(trigger.collation)}`,
+    );
+    await session.say(
+      `create definer = ${account(trigger.definer)} trigger ${at(place, trigger.name)} ${trigger.timing} ${trigger.event} ` +
+        `on ${at(place, table)} for each row ${before === undefined ? '' : `precedes ${quoted(before)} `}${trigger.body}`,
+    );
+  } catch (cause) {
+    if (!MAY_NOT.has((cause as { errno?: number }).errno ?? 0)) throw cause;
+    throw new LoadFailedError(
+      `the triggers of ${place.table} cannot be made on its twin: ${(cause as Error).message}`,
+      { where: place.table, next: TRIGGER_RIGHTS, cause },
+    );
+  } finally {
+    await session
+      .say(
+        'set session sql_mode = @waybill_mode, session character_set_client = @waybill_client, ' +
+          'session collation_connection = @waybill_collation',
+      )
+      .catch(() => undefined);
+  }
+}
+
+/** `mary@%`: a host has no @. */
+function account(definer: string): string {
+  const end = definer.lastIndexOf('@');
+  return `${quoted(definer.slice(0, end))}@${quoted(definer.slice(end + 1))}`;
+}
+
+/** No privilege for triggers, for another's account as definer, or, with a binary log, for any that it does not trust. */
+export const MAY_NOT = new Set([1142, 1227, 1419, 1044]);
+export const TRIGGER_RIGHTS =
+  'Grant the account TRIGGER on the schema; with a binary log, set log_bin_trust_function_creators = 1 on the server; ' +
+  'for triggers of other accounts, grant SET_ANY_DEFINER (MySQL before 8.2: SET_USER_ID; MariaDB: SET USER).';

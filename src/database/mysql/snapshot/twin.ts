@@ -1,0 +1,63 @@
+import { LoadFailedError } from '../../../errors.ts';
+import { raw, sql } from '../../sql.ts';
+import type { MysqlSession } from '../session.ts';
+import { definitionOf, twinText, type Definition, type NamedConstraint } from './definition.ts';
+import { at, taken, type Place } from './place.ts';
+import { makeStandIns, triggersOf, type Trigger } from './triggers.ts';
+
+/** What a landing table was when its twin was made, and what is left to do once that has taken its place. */
+export interface TwinPlan {
+  text: string;
+  constraints: NamedConstraint[];
+  triggers: Trigger[];
+}
+
+/** Makes the twin under a name of its own, or finds the one that an earlier attempt has left. Nobody sees it yet. */
+export async function makeTwin(session: MysqlSession, place: Place): Promise<TwinPlan> {
+  const definition = await definitionOf(session, place, place.name);
+  const plan = { text: definition.text, constraints: definition.constraints, triggers: [] as Trigger[] };
+  plan.triggers = await triggersOf(session, place, place.name);
+  await dropTwin(session, place);
+  await session.say(`use \`${place.schema.replaceAll('`', '``')}\``); // what is not qualified is the table's own schema's
+  await session.say(twinText(definition, place));
+  await mustBeAlike(session, place, definition);
+  await makeStandIns(session, place, plan.triggers);
+  return plan;
+}
+
+/** Is the landing table still what it was when the twin was made? */
+export async function isAsPlanned(session: MysqlSession, place: Place, plan: TwinPlan): Promise<boolean> {
+  const { text } = await definitionOf(session, place, place.name);
+  const triggers = await triggersOf(session, place, place.name);
+  return text === plan.text && JSON.stringify(triggers) === JSON.stringify(plan.triggers);
+}
+
+/** Only one of ours: it has never held a row. */
+export async function dropTwin(session: MysqlSession, place: Place): Promise<void> {
+  if (!(await taken(session, place, place.twin))) return;
+  const { rows } = await session.query(sql`select 1 from ${raw(at(place, place.twin))} limit 1`);
+  if (rows.length > 0) {
+    throw new LoadFailedError(`${place.schema}.${place.twin} holds rows, though nobody can have written to it`, {
+      where: place.table,
+      next: 'Waybill makes tables of this name for a moment, and empty: look whose rows they are, and rename it.',
+    });
+  }
+  await session.say(`drop table ${at(place, place.twin)}`);
+}
+
+/** The server may read its own text in another way than it wrote it: a default that its settings change, an option. */
+async function mustBeAlike(session: MysqlSession, place: Place, definition: Definition): Promise<void> {
+  const made = await definitionOf(session, place, place.twin);
+  const wanted = linesOf(twinText(definition, place));
+  const got = linesOf(made.text);
+  const differs = [...wanted.filter((line) => !got.includes(line)), ...got.filter((line) => !wanted.includes(line))];
+  if (differs.length === 0) return;
+  await dropTwin(session, place);
+  throw new LoadFailedError(`the server would not make ${place.table} again as it is: ${differs.join(' | ')}`, {
+    where: place.table,
+    next: 'Change the table so that its own definition (show create table) makes the same table again.',
+  });
+}
+
+/** Constraints are listed by name, so their order is another one. */
+const linesOf = (text: string): string[] => text.split('\n').map((line) => line.trim().replace(/,$/, ''));

@@ -1,0 +1,236 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { describeOn, mysqlServers } from '../../../mysql-servers.ts';
+import { Scene } from './scene.ts';
+
+const DIM = 'create table dim (id int primary key)';
+
+/** What a landing table may be: each is the same before and after, on its own and three times over. */
+const PROPERTIES: { what: string; made: string[]; only?: 'MySQL' | 'MariaDB' }[] = [
+  {
+    what: 'columns of many types, in a table without a key',
+    made: [
+      `create table t (a bigint unsigned not null, b decimal(30,10) default '1.5', c varchar(20) character set latin1 default 'it''s',
+     d datetime(6) not null default current_timestamp(6) on update current_timestamp(6), e enum('x','y') default 'y', f set('p','q'),
+     g json, h blob, i timestamp null, j double, k bit(3) default b'101', l year, m time(3), n char(36) default (uuid()))`,
+    ],
+  },
+  {
+    what: 'defaults that a strict server would refuse',
+    made: [
+      "set sql_mode = ''",
+      "create table t (a datetime not null default '0000-00-00 00:00:00', b date default '0000-00-00')",
+    ],
+  },
+  {
+    what: 'generated columns, stored and virtual',
+    made: ["create table t (a int, b int as (a + 1) stored, c varchar(9) as (concat('x', a)) virtual, key (c))"],
+  },
+  { what: 'invisible columns', made: ['create table t (a int, b int invisible default 1)'] },
+  {
+    what: 'indexes of all kinds',
+    made: [
+      `create table t (id int auto_increment primary key, a varchar(99) not null, b int, p point not null, unique key u (a, b),
+     key pre (a(5)), key down (b desc), fulltext key ft (a), spatial key sp (p)) comment 'it''s; "a" \`b\` \\\\ AUTO_INCREMENT=5'`,
+    ],
+  },
+  {
+    what: 'an index on an expression, and one that is not used',
+    only: 'MySQL',
+    made: ['create table t (a int, b int, key e ((a + b)), key i (b) invisible)'],
+  },
+  { what: 'an index that is ignored', only: 'MariaDB', made: ['create table t (a int, key i (a) ignored)'] },
+  {
+    what: 'CHECKs with and without a name',
+    made: [
+      `create table t (a int check (a > 0), b int, constraint named check (b < 100), check (a < b), constraint \`odd \`\` name\`
+     check (b <> 7))`,
+    ],
+  },
+  {
+    what: 'a CHECK that is not enforced',
+    only: 'MySQL',
+    made: ['create table t (a int, constraint later check (a > 0) not enforced)'],
+  },
+  {
+    what: 'foreign keys with and without a name',
+    made: [
+      DIM,
+      `create table t (id int auto_increment primary key, a int, b int, constraint to_dim foreign key (a) references dim (id),
+     foreign key (b) references dim (id) on delete restrict)`,
+    ],
+  },
+  {
+    what: 'a foreign key into another schema',
+    made: [
+      'create database :db_other',
+      'create table :db_other.dim (id int primary key)',
+      'create table t (a int, constraint away foreign key (a) references :db_other.dim (id))',
+    ],
+  },
+  {
+    what: 'table options',
+    made: [
+      `create table t (a int) comment 'mine' row_format = dynamic stats_persistent = 1 stats_sample_pages = 30
+     default character set latin1`,
+    ],
+  },
+  { what: 'compressed pages', made: ['create table t (a int primary key) row_format = compressed key_block_size = 8'] },
+  {
+    what: 'partitions',
+    made: [
+      `create table t (id int, d date, primary key (id, d)) partition by range columns (d)
+     (partition p0 values less than ('2024-01-01'), partition p1 values less than (maxvalue) comment = 'rest')`,
+    ],
+  },
+  { what: 'names that need quotes', made: ['create table `t` (`a ``b` int, `select` int, key `k ``` (`select`))'] },
+  {
+    what: 'triggers on every event, several of one, with bodies of all forms',
+    made: [
+      'create table log (what varchar(200), n int default 1)',
+      'create table t (id int auto_increment primary key, a int, b int default 0)',
+      'create trigger first before insert on t for each row set new.b = new.b + 1',
+      'create trigger second before insert on t for each row begin declare x int default 10; lbl: begin set new.b = new.b * x; end lbl; end',
+      'create trigger between_them before insert on t for each row precedes second set new.b = new.b + 2 -- the end',
+      "create trigger after_it after insert on t for each row insert into log values ('é 🙂 it''s', 1)",
+      'create trigger up before update on t for each row set new.b = old.b',
+      "create trigger gone after delete on t for each row if old.a > 0 then insert into log (what) values (concat('gone ', old.id)); end if",
+    ],
+  },
+  {
+    what: 'triggers of another sql_mode, character set and definer',
+    made: [
+      'create table t (a int, b varchar(20))',
+      "set sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES,PIPES_AS_CONCAT'",
+      `create definer = 'someone''s'@'10.%' trigger "a ""b" before insert on t for each row set new."b" = 'x\\' || new.b`,
+      "set sql_mode = '', names latin1",
+      "create trigger c after update on t for each row set @x = 'abc'",
+    ],
+  },
+  {
+    what: 'an application-time period',
+    only: 'MariaDB',
+    made: ['create table t (a int, f date, u date, period for valid (f, u), unique (a, valid without overlaps))'],
+  },
+  {
+    what: 'a default from a sequence',
+    only: 'MariaDB',
+    made: ['create sequence s', 'create table t (a int default nextval(s))'],
+  },
+];
+
+describeOn(await mysqlServers(), 'what a swap carries on $name', (server) => {
+  let scene: Scene;
+  beforeEach(async () => {
+    scene = await Scene.open(server);
+  });
+  afterEach(() => scene.close());
+
+  const setUp = async (statements: string[]) => {
+    for (const statement of statements) await scene.client.query(statement.replaceAll(':db', scene.name));
+  };
+  const looks = async () => ({ definition: await scene.definition('t'), triggers: await scene.triggers('t') });
+
+  test.each(PROPERTIES.filter(({ only }) => only === undefined || only === server.flavour))(
+    '$what',
+    async ({ made }) => {
+      await setUp(made);
+      const before = await looks();
+      for (let round = 1; round <= 3; round += 1) {
+        const batch = await scene.batch('t');
+        expect(await scene.take(batch)).toEqual({ kind: 'taken', tables: ['t'] });
+        expect(await looks()).toEqual(before);
+        expect(await scene.leftBehind()).toEqual([]);
+        await scene.finish(batch);
+        expect(await scene.values("show tables like '%processing'")).toEqual([]);
+      }
+      await scene.client.query(`drop database if exists ${scene.name}_other`).catch(() => undefined);
+    },
+  );
+
+  test('grants on the table and its columns, which go by name; the snapshot gets none', async () => {
+    await setUp(['create table t (a int, b int)', 'insert into t values (1, 2)']);
+    const user = `'${scene.name.slice(-20)}'@'127.0.0.1'`;
+    await setUp([`create user ${user} identified by 'Secret-1'`, `grant select (a), insert on t to ${user}`]);
+    const grants = () => scene.values(`show grants for ${user}`);
+    const before = await grants();
+    expect(before.join()).toMatch(/`t`/);
+    await scene.take(await scene.batch('t'));
+    expect(await grants()).toEqual(before);
+    await scene.say(`drop user ${user}`);
+  });
+
+  test('views and procedures, which go by name', async () => {
+    await setUp([
+      'create table t (a int)',
+      'insert into t values (1)',
+      'create view v as select * from t',
+      'create procedure p() select count(*) as n from t',
+    ]);
+    await scene.take(await scene.batch('t'));
+    expect(await scene.values('select count(*) from v')).toEqual(['0']);
+    await scene.say('insert into t values (2), (3)');
+    expect(await scene.values('select a from v order by a')).toEqual(['2', '3']);
+    expect(await scene.values('select count(*) from t_processing')).toEqual(['1']);
+  });
+
+  test('the next number of AUTO_INCREMENT, exactly', async () => {
+    await setUp([
+      'create table t (id bigint unsigned auto_increment primary key, a int)',
+      'insert into t (a) values (1),(2),(3)',
+      'delete from t where id = 3',
+    ]);
+    for (let next = 4; next < 7; next += 1) {
+      const batch = await scene.batch('t');
+      await scene.take(batch);
+      await scene.say('insert into t (a) values (4)');
+      expect(await scene.values('select id from t')).toEqual([String(next)]);
+      await scene.finish(batch);
+    }
+  });
+
+  test.each(['tinyint', 'int unsigned', 'bigint unsigned'])('numbers that are nearly used up: %s', async (type) => {
+    const most = { tinyint: 127n, 'int unsigned': 2n ** 32n - 1n, 'bigint unsigned': 2n ** 64n - 1n }[type]!;
+    await setUp([`create table t (id ${type} auto_increment primary key)`, `insert into t values (${most - 3n})`]);
+    await scene.take(await scene.batch('t'));
+    await scene.say('insert into t values (null)');
+    expect(await scene.values('select id from t')).toEqual([String(most - 2n)]);
+  });
+
+  test('the snapshot holds the rows, refuses writes, and says where to write', async () => {
+    await setUp(['create table t (a int primary key)', 'insert into t values (1), (2)']);
+    const batch = await scene.batch('t');
+    await scene.take(batch);
+    expect(await scene.values('select a from t_processing order by a')).toEqual(['1', '2']);
+    for (const write of [
+      'insert into t_processing values (3)',
+      'update t_processing set a = 3',
+      'delete from t_processing',
+    ]) {
+      await expect(scene.say(write)).rejects.toThrow(
+        /a batch of Waybill reads t_processing: it takes no writes. Write to t$/,
+      );
+    }
+    const [record] = await scene.records(batch);
+    expect(record).toMatchObject({ table: 't', processing: 't_processing', dropped: false, storageId: '1' });
+    await scene.database.transaction(async (session) => {
+      expect(await scene.database.dialect.tableIdentity(session, 't_processing')).toEqual({
+        relationId: record!.relationId,
+        storageId: '1',
+      });
+    });
+  });
+
+  test('a table of another schema than the connection, called by both names', async () => {
+    await setUp([
+      'create database :db_other',
+      'create table :db_other.dim (id int primary key)',
+      'create table :db_other.t (a int, constraint to_dim foreign key (a) references :db_other.dim (id))',
+      'create trigger :db_other.tr before insert on :db_other.t for each row set new.a = new.a',
+    ]);
+    const before = await scene.definition(`${scene.name}_other.t`);
+    await scene.take(await scene.batch(`${scene.name}_other.t`));
+    expect(await scene.definition(`${scene.name}_other.t`)).toBe(before);
+    expect(await scene.values(`show tables from ${scene.name}_other`)).toEqual(['dim', 't', 't_processing']);
+    await scene.client.query(`drop database ${scene.name}_other`);
+  });
+});
