@@ -1,3 +1,5 @@
+import type { Bench } from './benchmark.ts';
+import { processorTime, used } from './processor-time.ts';
 import { say } from './report.ts';
 
 /** One side of a comparison. Only `run` is timed. */
@@ -18,23 +20,30 @@ export const LEAST_ROUNDS = 3;
  * Gives the median of each side; throws when the sides made different rows.
  */
 export async function alternate(
-  rounds: number,
+  { rounds, servers }: Pick<Bench, 'rounds' | 'servers'>,
   sides: { ours: Side; reference: Side },
 ): Promise<{ ours: number; reference: number }> {
   const took = { ours: [] as number[], reference: [] as number[] };
   for (let round = 0; round < Math.max(LEAST_ROUNDS, rounds); round += 1) {
     const order = round % 2 === 0 ? (['ours', 'reference'] as const) : (['reference', 'ours'] as const);
     const made = { ours: '', reference: '' };
+    const processors: string[] = [];
     for (const name of order) {
       const side = sides[name];
       await side.prepare?.();
+      const before = await processorTime(servers);
       took[name].push(await side.run());
+      const after = await processorTime(servers);
+      if (before && after) processors.push(`${name} ${used(before, after)}`);
       made[name] = await side.result();
     }
     if (made.ours !== made.reference) {
       throw new Error(`round ${round + 1} made different rows: ours ${made.ours}, the reference ${made.reference}`);
     }
-    say(`round ${round + 1}: ours ${took.ours.at(-1)!.toFixed(3)}, reference ${took.reference.at(-1)!.toFixed(3)}`);
+    const cpu = processors.length > 0 ? ` (processor s, server + here: ${processors.sort().join(', ')})` : '';
+    say(
+      `round ${round + 1}: ours ${took.ours.at(-1)!.toFixed(3)}, reference ${took.reference.at(-1)!.toFixed(3)}${cpu}`,
+    );
   }
   return { ours: median(took.ours), reference: median(took.reference) };
 }

@@ -25,7 +25,7 @@ async function acquisition(bench: Bench, lanes: number): Promise<Measured> {
     const project = await startProject(servers, folder, { source: source.url, warehouse: warehouse.url });
     try {
       const { client } = warehouse;
-      const took = await alternate(bench.rounds, {
+      const took = await alternate(bench, {
         ours: {
           prepare: async () => {
             // A window that was taken back is read again.

@@ -45,7 +45,7 @@ async function measure(bench: Bench): Promise<Measured> {
          where id is not null and id >= ${i + 1} and id < ${i + 2}) o where o.id < 0`,
     );
     try {
-      const took = await alternate(bench.rounds, {
+      const took = await alternate(bench, {
         ours: {
           prepare: async () => {
             await client.query('insert into acq.orders table bare.landed');

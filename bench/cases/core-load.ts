@@ -25,7 +25,7 @@ async function coreLoad(bench: Bench, { chunkRows, against, times = 1 }: Options
     });
     try {
       const { client } = warehouse;
-      const took = await alternate(bench.rounds, {
+      const took = await alternate(bench, {
         ours: {
           prepare: () => land(warehouse),
           run: async () => (await project.loads.run('core.flight')).seconds('takeSnapshot', 'publish'),

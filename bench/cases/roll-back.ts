@@ -41,7 +41,7 @@ async function measure(bench: Bench): Promise<Measured> {
     const folder = await projectOf({ 'waybill.yaml': waybillYaml(bench.lanes), ...FILES });
     const project = await startProject(bench.servers, folder, { warehouse: warehouse.url });
     try {
-      const took = await alternate(bench.rounds, {
+      const took = await alternate(bench, {
         ours: {
           prepare: () => older(client, 'core.orders'),
           run: async () => (await project.loads.run('core.order', { fails: true })).seconds('fenceBatch', 'rollBack'),

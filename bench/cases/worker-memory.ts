@@ -12,7 +12,7 @@ async function measure(bench: Bench): Promise<Measured> {
   const program = await compileWaybill();
   const loads = await Loads.connect(bench.servers);
   try {
-    const took = await alternate(bench.rounds, {
+    const took = await alternate(bench, {
       ours: peakOf(bench, program, loads, Math.round(bench.rows * TIMES_MORE)),
       reference: peakOf(bench, program, loads, bench.rows),
     });
