@@ -26,8 +26,8 @@ export interface ChunkOutcome {
   /** What must be true when the ledger says that it is done. */
   proof?: {
     holds: readonly SqlPart[];
-    /** Throws what is not true any more, in words. */
-    explain(): Promise<void>;
+    /** Throws what is not true any more, in words. In no transaction. */
+    explain(session: Session): Promise<void>;
   };
 }
 
@@ -82,7 +82,7 @@ export async function attemptChunk(session: Session, context: BatchContext, at: 
     // Where something must be ready first, the next transaction does not begin before it is.
     const completed = await completeChunk(session, database, { ...at, n }, facts, at.work.ready ? undefined : at);
     if (completed) return { kind: 'done', n, rows: done.rows, claim: completed.claim };
-    await proof?.explain();
+    await proof?.explain(session);
     throw new Error(`chunk ${n} of batch ${at.batchId} was not pending when it was done`);
   } catch (error) {
     const facts = factsOf(error, context);
@@ -116,7 +116,8 @@ async function countBeforeRunning(
 
 /**
  * Rolls back to the savepoint and commits what happened under the same claim: nobody else burns this chunk's attempts in
- * between. Where the transaction itself is lost (deadlock, a statement that committed), it is done anew through the gate.
+ * between. Where the transaction itself is lost (deadlock, a statement that committed, a snapshot that is another), it is done
+ * anew through the gate.
  */
 async function recordFailure(
   session: Session,

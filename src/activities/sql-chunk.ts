@@ -19,6 +19,10 @@ export async function sqlWork(context: BatchContext, n: number, key: ColumnFacts
   const cutSnapshot = snapshots.find((record) => record.table === stage.chunk?.input);
   const settings = database.dialect.settings(batch.definition.sessionParams);
   const countsRead = cutSnapshot !== undefined && isFirstCutBy(context, n, stage);
+  const proof = {
+    holds: snapshots.map((record) => database.dialect.isStill(record.processing, record)),
+    explain: (session: Session) => explainSnapshots(session, context, snapshots),
+  };
   return {
     run: async (session, chunk) => {
       const cut: Cut = { method, range: chunk.range, key };
@@ -27,10 +31,7 @@ export async function sqlWork(context: BatchContext, n: number, key: ColumnFacts
       return {
         rows,
         rowsRead: countsRead ? rowsOf(database, cutSnapshot, cut) : null,
-        proof: {
-          holds: snapshots.map((record) => database.dialect.isStill(record.processing, record)),
-          explain: () => explainSnapshots(session, context, snapshots),
-        },
+        proof,
       };
     },
     close: () => Promise.resolve(),

@@ -1,6 +1,6 @@
 /** The tables `stage` and `chunk`: the ledger of what is done. */
 import type { ChunkMethod, ChunkRange, Database, QueryResult, Session } from '../database/dialect.ts';
-import { part, raw, SAVEPOINT, sql, type SqlPart, type SqlStatement } from '../database/sql.ts';
+import { part, raw, repeated, SAVEPOINT, sql, type SqlPart, type SqlStatement } from '../database/sql.ts';
 import type { BatchState } from '../workflows/messages.ts';
 
 export interface Chunk {
@@ -93,10 +93,13 @@ function claiming(database: Database, at: Claimant, options: { relaxed: boolean 
   return [
     ...dialect.begin(options),
     ...dialect.gate(database, at.batchId, 'shared', stop),
-    sql`select n, range_from, range_to, attempts from ${database.ledger('chunk')}
-        where batch_id = ${at.batchId} and stage = ${at.stage} and state = 'pending' and n >= ${at.lowWater}
-          and not_before <= ${dialect.words.now}
-        order by n limit 1 for update skip locked`,
+    repeated(
+      'claim',
+      sql`select n, range_from, range_to, attempts from ${database.ledger('chunk')}
+          where batch_id = ${at.batchId} and stage = ${at.stage} and state = 'pending' and n >= ${at.lowWater}
+            and not_before <= ${dialect.words.now}
+          order by n limit 1 for update skip locked`,
+    ),
     SAVEPOINT,
   ];
 }

@@ -74,9 +74,9 @@ export interface Session {
   /** Throws unless the server's answer is COMMIT: a failed transaction answers ROLLBACK without an error. */
   commit(): Promise<void>;
   /**
-   * Runs `last`, which must touch exactly one row, commits, and goes on with `next` as `pipeline` does; all in one round trip
-   * where the server can. Undefined: `last` touched none; nothing is committed, and the transaction is as the savepoint left it.
-   * An error may come from `next`: then the transaction may have been committed all the same.
+   * Leaves the savepoint, runs `last`, which must touch exactly one row, commits, and goes on with `next` as `pipeline` does; all
+   * in one round trip where the server can. Undefined: `last` touched none, and everything is rolled back. An error may come
+   * from `next`: then the transaction may have been committed all the same.
    */
   commitAfter<Row = Record<string, unknown>>(
     last: SqlPart,

@@ -33,6 +33,8 @@ export const list = (values: readonly unknown[]): SqlList => new SqlList(values)
 export interface SqlStatement {
   strings: readonly string[];
   values: readonly unknown[];
+  /** What it does, as a name: it is sent again and again, so that it pays to prepare it where a session can. */
+  repeated?: string;
 }
 
 /** `raw(quoteName(table))`: text that goes into the statement unbound. */
@@ -43,9 +45,17 @@ export function sql(strings: TemplateStringsArray, ...values: unknown[]): SqlSta
   return { strings, values };
 }
 
+/** A statement that one session sends again and again with other values; `name` is what a DBA sees in its place. */
+export const repeated = (name: string, statement: SqlStatement): SqlStatement => ({
+  strings: statement.strings,
+  values: statement.values,
+  repeated: name,
+});
+
 /** Where a user's statements begin: what their error is rolled back to, with all that came before it kept. */
 export const SAVEPOINT = sql`savepoint user_statements`;
 export const BACK_TO_SAVEPOINT = sql`rollback to savepoint user_statements`;
+export const RELEASE_SAVEPOINT = sql`release savepoint user_statements`;
 
 /** Where a value goes while a text is made: no SQL holds this character. */
 const VALUE = '\0';

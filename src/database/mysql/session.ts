@@ -54,7 +54,7 @@ export class MysqlSession implements Session {
   async commitAfter<Row>(last: SqlPart, next: readonly SqlStatement[]): Promise<QueryResult<Row>[] | undefined> {
     const { rowCount } = await this.query(last);
     if (rowCount !== 1) {
-      await this.rollbackToSavepoint();
+      await this.rollback();
       return undefined;
     }
     await this.commit();

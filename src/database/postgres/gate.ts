@@ -1,5 +1,5 @@
 import type { Database, Session } from '../dialect.ts';
-import { part, raw, sql, type SqlPart, type SqlStatement } from '../sql.ts';
+import { part, raw, repeated, sql, type SqlPart, type SqlStatement } from '../sql.ts';
 import { quoteText } from './names.ts';
 
 /**
@@ -21,8 +21,8 @@ export function gate(
 ): SqlStatement[] {
   const lock = mode === 'shared' ? 'pg_advisory_xact_lock_shared' : 'pg_advisory_xact_lock';
   return [
-    sql`select ${raw(`${lock}(${gateKey(database, batchId)})`)}`,
-    sql`select state${more} from ${database.ledger('batch')} where batch_id = ${batchId}`,
+    repeated('gate', sql`select ${raw(`${lock}(${gateKey(database, batchId)})`)}`),
+    repeated('state', sql`select state${more} from ${database.ledger('batch')} where batch_id = ${batchId}`),
   ];
 }
 

@@ -1,8 +1,18 @@
 import pg from 'pg';
 import type { Rendered } from '../../sql/render.ts';
-import { BACK_TO_SAVEPOINT, renderSql, renderText, sql, type SqlPart, type SqlStatement } from '../sql.ts';
+import {
+  BACK_TO_SAVEPOINT,
+  raw,
+  RELEASE_SAVEPOINT,
+  renderSql,
+  repeated,
+  sql,
+  type SqlPart,
+  type SqlStatement,
+} from '../sql.ts';
 import { begin } from './ledger.ts';
 import { quoteText } from './names.ts';
+import { placeholder, PreparedStatements } from './prepared-statements.ts';
 import { TransactionLostError, type BeginOptions, type QueryResult, type Session } from '../dialect.ts';
 
 const types: pg.CustomTypesConfig = {
@@ -16,12 +26,10 @@ const types: pg.CustomTypesConfig = {
 /** bool, int2, int4, oid, timestamptz (as Date: for showing, never for windows). */
 const PARSED = new Set([16, 21, 23, 26, 1184]);
 
-/** Placeholders of the wire protocol. */
-export const placeholder = (n: number): string => `$${n}`;
-
 /** A `Session` over one `pg` client. */
 export class PostgresSession implements Session {
   private closed = false;
+  private readonly prepared = new PreparedStatements((text) => this.client.query(text));
 
   constructor(
     readonly client: pg.Client | pg.PoolClient,
@@ -41,7 +49,7 @@ export class PostgresSession implements Session {
   }
 
   private async send(statements: readonly SqlStatement[]): Promise<pg.QueryResult[]> {
-    const text = statements.map((statement) => renderText(statement, literal)).join('; ');
+    const text = (await this.prepared.textsOf(statements)).join('; ');
     return [(await this.client.query({ text, types })) as unknown as pg.QueryResult | pg.QueryResult[]].flat();
   }
 
@@ -68,16 +76,23 @@ export class PostgresSession implements Session {
   }
 
   async commitAfter<Row>(last: SqlPart, next: readonly SqlStatement[]): Promise<QueryResult<Row>[] | undefined> {
-    // The server itself must stop before COMMIT when no row was touched.
-    const proven = sql`with touched as (${last} returning 1) select 1 / count(*) from touched`;
+    // The server itself must stop before COMMIT when no row was touched. The savepoint goes first: a row that was locked before it
+    // and is updated within it gets a multixact, one a chunk.
+    const proven = sql`
+      with touched as (${last} returning 1)
+      select case count(*) when 0 then (count(*) || ${raw(quoteText(NONE_TOUCHED))})::int end from touched`;
     try {
-      const [, commit, ...answers] = await this.send([proven, sql`commit`, ...next]);
+      const [, , commit, ...answers] = await this.send([
+        RELEASE_SAVEPOINT,
+        repeated('done', proven),
+        sql`commit`,
+        ...next,
+      ]);
       proveCommit(commit!);
       return answers.map(resultOf<Row>);
     } catch (error) {
-      if ((error as { code?: string }).code !== DIVISION_BY_ZERO) throw error;
-      // If it was a deferred trigger at COMMIT that divided, no transaction is left to go back in.
-      await this.rollbackToSavepoint().catch(() => Promise.reject(error as Error));
+      if (!(error instanceof Error && error.message.includes(NONE_TOUCHED))) throw error;
+      await this.rollback();
       return undefined;
     }
   }
@@ -113,7 +128,8 @@ export class PostgresSession implements Session {
   }
 }
 
-const DIVISION_BY_ZERO = '22012';
+/** Out of this the server can make no number, and says so. */
+const NONE_TOUCHED = ' rows touched: not done';
 
 const resultOf = <Row>({ rows, rowCount }: pg.QueryResult): QueryResult<Row> => ({
   rows: rows as Row[],
@@ -122,15 +138,6 @@ const resultOf = <Row>({ rows, rowCount }: pg.QueryResult): QueryResult<Row> => 
 
 function proveCommit({ command }: pg.QueryResult): void {
   if (command !== 'COMMIT') throw new TransactionLostError(`the server answered ${command} to COMMIT`);
-}
-
-/** A value of one of our own statements as the text of the server has it. */
-function literal(value: unknown): string {
-  if (value === null || value === undefined) return 'null';
-  if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint') return String(value);
-  if (value instanceof Date) return quoteText(value.toISOString());
-  if (typeof value === 'string') return quoteText(value);
-  throw new TypeError(`no literal for a value of type ${typeof value}`);
 }
 
 const CHANGING = new Set(['INSERT', 'UPDATE', 'DELETE', 'MERGE', 'COPY']);
