@@ -56,7 +56,7 @@ async function proveProducers(session: Session, database: Database, batch: Batch
   const { rows } = await session.query<{ batch_id: string; load_name: string; state: string }>(sql`
     select p.batch_id, p.load_name, p.state from ${database.ledger('batch')} p
     where p.batch_id in (select producer_batch_id from ${database.ledger('batch_input')} where batch_id = ${batch.batchId})
-    order by p.batch_id for share of p`);
+    order by p.batch_id ${database.dialect.words.shared}`);
   const gone = rows.filter((row) => row.state !== 'published');
   if (gone.length === 0) return;
   throw permanent(

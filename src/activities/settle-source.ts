@@ -28,17 +28,14 @@ export const settleSource =
     const most = engine.settleLimitMs ?? MOST_WAIT_MS;
     try {
       const started = Date.now();
-      const read = (): Promise<OpenTransaction[]> =>
-        withSource(database, batch.loadName, (session) => database.dialect.openTransactions(session));
+      const read = (of?: OpenTransaction[]): Promise<OpenTransaction[]> =>
+        withSource(database, batch.loadName, (session) => database.dialect.openTransactions(session, of));
       let open = await read();
-      const keys = new Set(open.map((transaction) => transaction.key));
       while (open.length > 0) {
         report({ waitingFor: `transactions on ${source.connection}`, heldBy: open.slice(0, NAMED).map(nameOf) });
         if (Date.now() - started > most) throw stayedOpen(open, source.connection, most, at, batch.loadName);
         await Context.current().sleep(POLL_MS);
-        const now = await read();
-        for (const transaction of now) if (transaction.prepared) keys.add(transaction.key); // it had another key before
-        open = now.filter((transaction) => keys.has(transaction.key));
+        open = await read(open);
       }
       return { waitedMs: Date.now() - started };
     } catch (error) {

@@ -1,7 +1,6 @@
 /** What would let a cursor pass over rows without a word: refused before a window is set. */
 import type { AcquisitionSource, LoadDefinition } from '../config/definition.ts';
-import type { Database, Dialect, Session } from '../database/dialect.ts';
-import { raw, sql } from '../database/sql.ts';
+import type { Dialect, Session } from '../database/dialect.ts';
 import { ConfigurationError, LoadFailedError } from '../errors.ts';
 import type { Cursor } from './source.ts';
 
@@ -9,18 +8,15 @@ interface Doubt {
   load: LoadDefinition;
   source: AcquisitionSource;
   cursor: Cursor;
+  /** The published window that this value of the cursor lies in. */
+  readAlready: (value: string) => Promise<{ batchId: string; upTo: string } | undefined>;
 }
 
 /** Asks the source whether rows to come will lie where windows to come look for them. */
-export async function refuseDoubtfulCursor(
-  session: Session,
-  dialect: Dialect,
-  target: Database,
-  doubt: Doubt,
-): Promise<void> {
+export async function refuseDoubtfulCursor(session: Session, dialect: Dialect, doubt: Doubt): Promise<void> {
   if (await dialect.isStandby(session)) refuseStandby(doubt);
-  if (doubt.cursor.kind === 'number') await refuseNumbering(session, dialect, target, doubt);
-  else await refuseClock(session, dialect, target, doubt);
+  if (doubt.cursor.kind === 'number') await refuseNumbering(session, dialect, doubt);
+  else await refuseClock(session, dialect, doubt);
 }
 
 /** Which transactions are open on its primary a standby does not know: only the lag stands between a window and late commits. */
@@ -41,19 +37,18 @@ function refuseStandby({ load, source, cursor }: Doubt): void {
 async function refuseNumbering(
   session: Session,
   dialect: Dialect,
-  target: Database,
-  { load, source, cursor }: Doubt,
+  { load, source, cursor, readAlready }: Doubt,
 ): Promise<void> {
   const numbering = await dialect.numberingOf(session, source.table, cursor.column);
   if (!numbering) return;
-  const { name, cache, step, last } = numbering;
+  const { name, ahead, step, last } = numbering;
   const what = `${name}, which numbers ${source.table}.${cursor.column.name} on ${source.connection},`;
-  if (BigInt(cache) > 1n) {
+  if (ahead) {
     throw new ConfigurationError(
-      `${what} has CACHE ${cache}: a session keeps numbers for later, and rows with them would come behind what was read`,
+      `${what} has ${ahead.what}: a session keeps numbers for later, and rows with them would come behind what was read`,
       {
         where: load.file,
-        next: `alter ${name} cache 1, and let the sessions that write end; or use a time column as cursor`,
+        next: `${ahead.stop}, and let the sessions that write end; or use a time column as cursor`,
       },
     );
   }
@@ -65,7 +60,7 @@ async function refuseNumbering(
   }
   if (last === null) return;
   const next = String(BigInt(last) + BigInt(step));
-  const read = await readAlready(target, load, 'numeric', next);
+  const read = await readAlready(next);
   if (!read) return;
   throw new LoadFailedError(
     `${what} gives out ${next} next, and batch ${read.batchId} has read everything up to ${read.upTo}: rows with the ` +
@@ -73,18 +68,18 @@ async function refuseNumbering(
     {
       where: load.file,
       next:
-        `let it go on behind them (alter ${name} restart with ${read.upTo}), and give rows that have such numbers ` +
+        `let it go on behind them (${numbering.restartWith(read.upTo)}), and give rows that have such numbers ` +
         'already new ones; or begin anew under another load name',
     },
   );
 }
 
 /** The clock was set back, or the time zone of the role changed: rows of now would lie in a window that was read. */
-async function refuseClock(session: Session, dialect: Dialect, target: Database, doubt: Doubt): Promise<void> {
-  const { load, source, cursor } = doubt;
+async function refuseClock(session: Session, dialect: Dialect, doubt: Doubt): Promise<void> {
+  const { load, source, cursor, readAlready } = doubt;
   const now = { lagMs: 0, until: null };
   const clock = await dialect.windowEnd(session, source.table, cursor.column, 'time', now);
-  const read = clock === null ? undefined : await readAlready(target, load, cursor.column.castType, clock);
+  const read = clock === null ? undefined : await readAlready(clock);
   if (!read) return;
   throw new LoadFailedError(
     `it is ${clock} on ${source.connection}, and batch ${read.batchId} has read everything up to ${read.upTo}: ` +
@@ -96,20 +91,4 @@ async function refuseClock(session: Session, dialect: Dialect, target: Database,
         'A lag longer than such a step prevents this',
     },
   );
-}
-
-/** The published window that this value of the cursor lies in. */
-async function readAlready(
-  target: Database,
-  load: LoadDefinition,
-  cursorType: string,
-  value: string,
-): Promise<{ batchId: string; upTo: string } | undefined> {
-  const type = raw(cursorType);
-  const { rows } = await target.query<{ batch_id: string; window_to: string }>(sql`
-    select batch_id, window_to from ${target.ledger('batch')}
-    where load_name = ${load.name} and state = 'published' and window_to is not null
-      and coalesce(window_from::${type}, '-infinity') <= ${value}::${type} and window_to::${type} > ${value}::${type}
-    order by batch_id desc limit 1`);
-  return rows[0] && { batchId: rows[0].batch_id, upTo: rows[0].window_to };
 }

@@ -5,6 +5,7 @@ import { raw, sql } from '../database/sql.ts';
 import { ConfigurationError } from '../errors.ts';
 import { windowWhere } from './conditions.ts';
 import { refuseDoubtfulCursor } from './cursor-doubts.ts';
+import { gapsBetween, readCovered, windowOver, type CursorOrder } from './published-windows.ts';
 import { cursorColumn, withSource, type Cursor } from './source.ts';
 
 /** `[from, to)` of the cursor as text; null: open. Without a cursor both are null: the whole table. */
@@ -29,8 +30,12 @@ export async function nextWindow(
   return withSource(database, load.name, async (session) => {
     if (cursor.column.nullable) await refuseNulls(session, dialect, load, source);
     const start = await readStart(session, database, load, source, cursor);
-    const gaps = await uncovered(target, load, cursor, start);
-    await refuseDoubtfulCursor(session, dialect, target, { load, source, cursor });
+    await refuseOtherCursor(target, load, cursor.column);
+    const inOrder: CursorOrder = (values) => dialect.inCursorOrder(session, cursor.column, values);
+    const covered = await readCovered(target, load.name, inOrder);
+    const gaps = await gapsBetween(covered, start, inOrder);
+    const readAlready = (value: string) => windowOver(target, load.name, value, covered, inOrder);
+    await refuseDoubtfulCursor(session, dialect, { load, source, cursor, readAlready });
     for (const { from, until } of gaps) {
       const limits = { lagMs: source.lagMs, until };
       const to = await dialect.windowEnd(session, source.table, cursor.column, cursor.kind, limits);
@@ -91,43 +96,6 @@ async function readStart(
       cause: error,
     });
   }
-}
-
-/** A stretch of the cursor that no published window covers. `from` null: open below; `until` null: open above. */
-export interface Gap {
-  from: string | null;
-  until: string | null;
-}
-
-/**
- * What no published window covers, lowest first; the last one is always open above. A retracted or missing window is a
- * gap, to be read again up to where the next published one begins. `start`: what lies below is nobody's business, unless a
- * window was published there.
- */
-export async function uncovered(
-  database: Database,
-  load: LoadDefinition,
-  { column, kind }: Cursor,
-  start: string | null,
-): Promise<Gap[]> {
-  await refuseOtherCursor(database, load, column);
-  const type = raw(kind === 'number' ? 'numeric' : column.castType);
-  const { rows } = await database.query<{ covered: string | null; next: string | null }>(sql`
-    with published as (
-      select coalesce(window_from::${type}, '-infinity') as f, window_to::${type} as t
-      from ${database.ledger('batch')}
-      where load_name = ${load.name} and state = 'published' and window_to is not null),
-    -- an empty window at the start stands for "covered up to here"
-    edges as (
-      select f, t from published
-      union all
-      select s, s from (select coalesce(${start}::${type}, '-infinity') as s) beginning
-      where s < all (select f from published)),
-    covered as (
-      select max(t) over (order by f, t) as upto, lead(f) over (order by f, t) as next from edges)
-    select nullif(upto, '-infinity')::text as covered, next::text as next from covered
-    where next is null or next > upto order by upto`);
-  return rows.map((row) => ({ from: row.covered, until: row.next }));
 }
 
 /** Windows of another column say nothing about this one: everything would be read a second time. */

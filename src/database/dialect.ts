@@ -23,6 +23,8 @@ export interface LedgerWords {
   clock: RawSql;
   /** `now`, and so many seconds later. */
   secondsFromNow(seconds: number): RawSql;
+  /** Ends a query: until the transaction ends, nobody changes the rows that it found. */
+  shared: RawSql;
   /** Ends an INSERT whose row may be there already, by its unique `key`: these columns are overwritten; none: it stays. */
   onDuplicate(key: readonly string[], overwrite: readonly string[]): RawSql;
 }
@@ -166,20 +168,20 @@ export type CursorKind = 'time' | 'number';
 
 /** What gives a column its numbers. */
 export interface Numbering {
-  /** As messages and ALTER say it: `sequence public.item_id_seq`. */
+  /** As messages say it: `sequence public.item_id_seq`. */
   name: string;
-  /** Numbers that a session takes at a time, to use them later. */
-  cache: string;
+  /** What its owner says of numbers that a session takes to use them later (`CACHE 20`), and how to stop it. Undefined: none. */
+  ahead?: { what: string; stop: string };
   step: string;
   /** The last one that was given out; null: none yet, or the role may not know. */
   last: string | null;
+  /** The statement that has it go on with this number. */
+  restartWith(next: string): string;
 }
 
 /** A transaction on a source server, known by a key that no later transaction gets. */
 export interface OpenTransaction extends Holder {
   key: string;
-  /** Prepared for two-phase commit: until then it was open under another key. */
-  prepared: boolean;
 }
 
 /** A part of an output: a roll back deletes the batch's rows of it in one transaction. Made and read by one dialect. */
@@ -332,12 +334,20 @@ export interface Dialect {
     kind: CursorKind,
     limits: { lagMs: number; until: string | null },
   ): Promise<string | null>;
+  /** These values of the cursor in its own order, equal ones together. */
+  inCursorOrder(session: Session, column: ColumnFacts, values: string[]): Promise<string[][]>;
   /** What numbers the rows of this table by this column; undefined: nothing that the server knows of. */
   numberingOf(session: Session, table: string, column: ColumnFacts): Promise<Numbering | undefined>;
-  /** A replica, which does not see the transactions that are open on its primary. */
+  /**
+   * A replica, which does not see the transactions that are open on its primary. Throws `ConfigurationError`, with what to
+   * grant, where the account may see neither this nor what `openTransactions` looks at.
+   */
   isStandby(session: Session): Promise<boolean>;
-  /** Transactions that are open now and could still commit rows behind a window's end. */
-  openTransactions(session: Session): Promise<OpenTransaction[]>;
+  /**
+   * Transactions that are open now and could still commit rows behind a window's end; `of`: those of them that still are, by
+   * whatever key they go now. For a session of its own: it leaves the transaction in which it was asked.
+   */
+  openTransactions(session: Session, of?: readonly OpenTransaction[]): Promise<OpenTransaction[]>;
   /** The condition of a window `[from, to)`, either end open when null. */
   windowCondition(
     column: ColumnFacts,

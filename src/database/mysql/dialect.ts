@@ -1,11 +1,15 @@
 import { mysqlSql } from '../../sql/mysql.ts';
 import type { Dialect } from '../dialect.ts';
+import { checkStatement } from './check-statement.ts';
 import { planKeys, rangeCondition } from './chunk-ranges.ts';
 import { openCopyIn, openCopyOut } from './copy.ts';
+import { cursorKind, cursorValue, inCursorOrder, windowCondition, windowEnd } from './cursor.ts';
 import { deleteRange, planDeletion } from './deletion.ts';
 import { classify } from './errors.ts';
 import { endConnection, endGateHolders, gate } from './gate.ts';
 import { begin, lockOutput, migration, settings, words } from './ledger.ts';
+import { isStandby, numberingOf } from './numbering.ts';
+import { openTransactions } from './open-transactions.ts';
 import { quoteName, quoteTable, quoteText } from './names.ts';
 import { snapshotMethods } from './snapshot.ts';
 import { describeTable, hasRows, listTables } from './tables.ts';
@@ -52,9 +56,18 @@ export const mysqlDialect = {
   describeTable,
   listTables,
   hasRows,
+  checkStatement,
   planPages: undefined,
   planKeys,
   rangeCondition,
+  cursorKind,
+  cursorValue,
+  windowEnd,
+  inCursorOrder,
+  numberingOf,
+  isStandby,
+  openTransactions,
+  windowCondition,
   planDeletion,
   // To look first costs little along an index, and without one there is nothing else that could cut the table.
   planSweep: () => Promise.resolve([]),

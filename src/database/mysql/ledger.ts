@@ -8,6 +8,7 @@ export const words: LedgerWords = {
   now: raw('current_timestamp(6)'),
   clock: raw('sysdate(6)'),
   secondsFromNow: (seconds) => raw(`current_timestamp(6) + interval ${seconds} second`),
+  shared: raw('lock in share mode'), // MariaDB does not know "for share"
   onDuplicate: (key, overwrite) =>
     raw(
       // Of a row that stays, one column is set to what it is: "insert ignore" would hide other errors, too.

@@ -85,7 +85,7 @@ function zoned(column: ColumnFacts, lagMs: number): string {
  * INDEX CONCURRENTLY waits for. Server processes and our own readers (read only) are left out. A role without
  * pg_read_all_stats sees no backend_type of others, but that server processes (autovacuum) belong to nobody.
  */
-export async function openTransactions(session: Session): Promise<OpenTransaction[]> {
+export async function openTransactions(session: Session, of?: readonly OpenTransaction[]): Promise<OpenTransaction[]> {
   const { rows } = await session.query<{
     key: string;
     prepared: boolean;
@@ -105,14 +105,25 @@ export async function openTransactions(session: Session): Promise<OpenTransactio
     select 'prepared ' || p.gid, true, null, p.owner, 'prepared transaction ' || p.gid,
       extract(epoch from clock_timestamp() - p.prepared)::int
     from pg_prepared_xacts p where p.database = current_database()`);
-  return rows.map((row) => ({
+  const known = of && new Set(of.map(({ key }) => key));
+  // One that is prepared for two-phase commit was open under another key until then.
+  const waitedFor = rows.filter(({ key, prepared }) => known === undefined || prepared || known.has(key));
+  return waitedFor.map((row) => ({
     key: row.key,
-    prepared: row.prepared,
     connectionId: String(row.pid ?? ''),
     user: row.user_name,
     application: row.application_name,
     ageSeconds: row.age,
   }));
+}
+
+/** See `Dialect.inCursorOrder`. */
+export async function inCursorOrder(session: Session, column: ColumnFacts, values: string[]): Promise<string[][]> {
+  const type = cursorKind(column) === 'number' ? 'numeric' : column.castType;
+  const { rows } = await session.query<{ same: string }>(sql`
+    select json_agg(value)::text as same from unnest(${values}::text[]) value
+    group by value::${raw(type)} order by value::${raw(type)}`);
+  return rows.map(({ same }) => JSON.parse(same) as string[]);
 }
 
 export function windowCondition(

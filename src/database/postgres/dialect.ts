@@ -1,7 +1,7 @@
 import { postgresSql } from '../../sql/postgres.ts';
 import type { Dialect } from '../dialect.ts';
 import { planKeys, planPages, rangeCondition } from './chunk-ranges.ts';
-import { cursorKind, cursorValue, openTransactions, windowCondition, windowEnd } from './cursor.ts';
+import { cursorKind, cursorValue, inCursorOrder, openTransactions, windowCondition, windowEnd } from './cursor.ts';
 import { deleteRange, planDeletion, planSweep } from './deletion.ts';
 import { classify } from './errors.ts';
 import { agreesInBinary, openCopyIn, openCopyOut } from './copy.ts';
@@ -60,6 +60,7 @@ export const postgresDialect: Dialect = {
   cursorKind,
   cursorValue,
   windowEnd,
+  inCursorOrder,
   numberingOf,
   isStandby,
   openTransactions,

@@ -7,6 +7,7 @@ export const words: LedgerWords = {
   now: raw('now()'),
   clock: raw('clock_timestamp()'),
   secondsFromNow: (seconds) => raw(`now() + interval '${seconds} seconds'`),
+  shared: raw('for share'),
   onDuplicate: (key, overwrite) =>
     raw(
       `on conflict (${key.join(', ')}) do ` +

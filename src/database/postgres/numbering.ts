@@ -30,12 +30,19 @@ export async function numberingOf(
   const found = rows[0];
   if (!found) return undefined;
   const sequence = `${quoteName(found.schema)}.${quoteName(found.name)}`;
-  const { name, cache, step } = { ...found, name: `sequence ${sequence}` };
-  if (!found.readable) return { name, cache, step, last: null };
+  const numbering = {
+    name: `sequence ${sequence}`,
+    step: found.step,
+    ...(BigInt(found.cache) > 1n && {
+      ahead: { what: `CACHE ${found.cache}`, stop: `alter sequence ${sequence} cache 1` },
+    }),
+    restartWith: (next: string) => `alter sequence ${sequence} restart with ${next}`,
+  };
+  if (!found.readable) return { ...numbering, last: null };
   const { rows: at } = await session.query<{ last: string | null }>(
     sql`select case when is_called then last_value::text end as last from ${raw(sequence)}`,
   );
-  return { name, cache, step, last: at[0]?.last ?? null };
+  return { ...numbering, last: at[0]?.last ?? null };
 }
 
 /** See `Dialect.isStandby`. */

@@ -1,0 +1,57 @@
+import type { ColumnFacts, Numbering, Session } from '../dialect.ts';
+import { sql } from '../sql.ts';
+import { classify } from './errors.ts';
+import { quoteTable } from './names.ts';
+import { blind } from './open-transactions.ts';
+import type { MysqlSession } from './session.ts';
+import { isTable } from './tables.ts';
+
+/**
+ * See `Dialect.numberingOf`. A statement that inserts many rows takes numbers ahead, and so does each of them as it comes to it:
+ * they are used, or lost, within its transaction, whatever innodb_autoinc_lock_mode says.
+ */
+export async function numberingOf(
+  session: Session,
+  table: string,
+  column: ColumnFacts,
+): Promise<Numbering | undefined> {
+  // MySQL keeps what it says of a table for a day, MariaDB not at all.
+  const { server } = session as MysqlSession;
+  if (server.flavour === 'MySQL') await session.query(sql`set session information_schema_stats_expiry = 0`);
+  const { rows } = await session.query<{ next: string | null; step: string }>(sql`
+    select t.auto_increment as next, @@global.auto_increment_increment as step
+    from information_schema.tables t join information_schema.columns c using (table_schema, table_name)
+    where ${isTable(table)} and c.column_name = ${column.name} and c.extra like '%auto_increment%'`);
+  const found = rows[0];
+  if (!found) return undefined;
+  const quoted = quoteTable(table);
+  return {
+    name: `AUTO_INCREMENT of ${quoted}`,
+    step: String(found.step),
+    last: found.next === null ? null : String(BigInt(found.next) - BigInt(found.step)),
+    restartWith: (n) => `alter table ${quoted} auto_increment = ${n}`,
+  };
+}
+
+/** See `Dialect.isStandby`. Members of a group apply each other's transactions, but commit only what the group has agreed on. */
+export async function isStandby(session: Session): Promise<boolean> {
+  try {
+    await session.query(sql`select 1 from information_schema.innodb_trx limit 1`);
+    const channels = await replicaStatus(session);
+    return channels.some(({ Channel_Name: name }) => !String(name ?? '').startsWith('group_replication_'));
+  } catch (error) {
+    throw classify(error).because === 'forbidden' ? blind(session as MysqlSession, error) : error;
+  }
+}
+
+/** ER_PARSE_ERROR. */
+const UNKNOWN_WORDS = 1064;
+
+async function replicaStatus(session: Session): Promise<{ Channel_Name?: string }[]> {
+  try {
+    return (await session.query<{ Channel_Name?: string }>(sql`show replica status`)).rows;
+  } catch (error) {
+    if ((error as { errno?: number }).errno !== UNKNOWN_WORDS) throw error;
+    return (await session.query<{ Channel_Name?: string }>(sql`show slave status`)).rows; // before MySQL 8.0.22
+  }
+}

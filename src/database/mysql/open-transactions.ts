@@ -1,0 +1,148 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ConfigurationError } from '../../errors.ts';
+import type { OpenTransaction, Session } from '../dialect.ts';
+import { raw, sql } from '../sql.ts';
+import { classify } from './errors.ts';
+import type { MysqlSession } from './session.ts';
+
+/** What an account needs to see whether rows could still come: for `isStandby`, and for the transactions themselves. */
+export function blind({ server }: MysqlSession, cause: unknown): ConfigurationError {
+  const replicas = server.flavour === 'MySQL' ? 'replication client' : 'slave monitor';
+  return new ConfigurationError(
+    'the account of the source may not see the transactions of others, so rows that they commit late would be passed over',
+    { next: `grant process, ${replicas} on *.* to it; or leave cursor out to read the whole table each time`, cause },
+  );
+}
+
+interface Entry extends OpenTransaction {
+  /** `statement`: one that has begun, and perhaps its time with it, but no transaction yet: it waits for a table, for one. */
+  what: 'transaction' | 'prepared' | 'statement';
+}
+
+/**
+ * Statements first, then transactions: one that was in neither list began later. What is read only is left out, our own
+ * readers among it. A statement becomes a transaction while it is waited for, and then goes by another key.
+ */
+export async function openTransactions(session: Session, of?: readonly OpenTransaction[]): Promise<OpenTransaction[]> {
+  try {
+    const statements = await runningStatements(session as MysqlSession);
+    const transactions = await transactionsNow(session as MysqlSession);
+    const owners = new Set(transactions.map(({ connectionId }) => connectionId));
+    const open = [
+      ...transactions.filter(({ readOnly }) => !readOnly).map(({ entry }) => entry),
+      ...statements.filter(({ connectionId }) => !owners.has(connectionId)),
+    ];
+    if (of === undefined) return open;
+    const known = new Set(of.map(({ key }) => key));
+    const began = new Set((of as Entry[]).filter(({ what }) => what === 'statement').map((one) => one.connectionId));
+    return open.filter(
+      ({ key, what, connectionId }) =>
+        known.has(key) ||
+        known.has(key.replace(/ \d+$/, ONLY_READ)) ||
+        what === 'prepared' ||
+        (what === 'transaction' && began.has(connectionId)),
+    );
+  } catch (error) {
+    throw classify(error).because === 'forbidden' ? blind(session as MysqlSession, error) : error;
+  }
+}
+
+/** What cannot write, whatever it waits for. */
+const READS = /^(?:\s|\(|\/\*[^]*?\*\/|#.*\n|--\s.*\n)*(?:select|show|explain|describe|desc|set|use)\b/i;
+
+/** Keyed by the second in which it began. Our own row tells the server's clock, from which it has counted the seconds of each. */
+async function runningStatements(session: MysqlSession): Promise<Entry[]> {
+  const { rows } = await session.query<{
+    id: string;
+    user_name: string;
+    host: string | null;
+    command: string;
+    seconds: string;
+    info: string | null;
+    now: string;
+  }>(sql`
+    select id, user as user_name, substring_index(host, ':', 1) as host, command, time as seconds,
+      left(info, 1000) as info, unix_timestamp() as now
+    from information_schema.processlist where command <> 'Sleep' and info is not null`);
+  const own = rows.find(({ id }) => String(id) === session.connectionId);
+  const now = Number(own?.now) + Number(own?.seconds);
+  return rows
+    .filter((row) => row !== own && !READS.test(row.info!))
+    .map((row) => ({
+      what: 'statement' as const,
+      key: `statement ${row.id} ${now - Number(row.seconds)}`,
+      connectionId: String(row.id),
+      user: row.user_name,
+      application: row.host,
+      ageSeconds: Number(row.seconds),
+    }));
+}
+
+/** InnoDB fills its list of transactions at most ten times a second, and not at all for those who ask more often. */
+const REFILLED_MS = 110;
+const MOST_TRIES = 100;
+
+interface Found {
+  connectionId: string;
+  readOnly: boolean;
+  entry: Entry;
+}
+
+/** The list as it is now, and not as somebody else saw it: then it holds us, with this very statement. */
+async function transactionsNow(session: MysqlSession): Promise<Found[]> {
+  await session.rollback();
+  await session.say('set transaction isolation level repeatable read');
+  await session.say('start transaction with consistent snapshot, read only');
+  for (let tries = 0; tries < MOST_TRIES; tries += 1) {
+    const look = `look ${randomUUID()}`;
+    const { rows } = await session.query<TransactionRow>(sql`
+      select /* ${raw(look)} */ t.trx_id as id, t.trx_mysql_thread_id as thread, t.trx_started as started,
+        timestampdiff(second, t.trx_started, convert_tz(utc_timestamp(), '+00:00', 'SYSTEM')) as age, t.trx_is_read_only as read_only, t.trx_query as query,
+        p.user as user_name, substring_index(p.host, ':', 1) as host
+      from information_schema.innodb_trx t
+      left join information_schema.processlist p on p.id = t.trx_mysql_thread_id`);
+    const own = rows.find(({ thread }) => String(thread) === session.connectionId);
+    if (own?.query?.includes(look)) return rows.filter((row) => row !== own).map(foundIn);
+    await sleep(REFILLED_MS);
+  }
+  throw new Error(
+    'information_schema.innodb_trx is asked by others without pause, so that the server never brings it up to date',
+  );
+}
+
+interface TransactionRow {
+  id: string;
+  /** 0: prepared for two-phase commit, and without a connection by now. */
+  thread: string;
+  started: Date;
+  age: string | null;
+  read_only: unknown;
+  query: string | null;
+  user_name: string | null;
+  host: string | null;
+}
+
+/** How the key of a transaction ends that has written nothing yet: its number comes with the first row that it writes. */
+const ONLY_READ = ' reads';
+/** What stands for a number until then: 0 (MariaDB), or an address (MySQL). */
+const hasNumber = (id: string): boolean => id !== '0' && BigInt(id) < 2n ** 48n;
+
+/** Numbers of connections and times of a second would not do: one connection may have many transactions in one. */
+function foundIn(row: TransactionRow): Found {
+  const connectionId = String(row.thread);
+  const prepared = connectionId === '0';
+  const number = hasNumber(String(row.id)) ? ` ${row.id}` : ONLY_READ;
+  return {
+    connectionId,
+    readOnly: Number(row.read_only) !== 0,
+    entry: {
+      what: prepared ? 'prepared' : 'transaction',
+      key: prepared ? `prepared ${row.id}` : `transaction ${connectionId} ${row.started.toISOString()}${number}`,
+      connectionId,
+      user: row.user_name,
+      application: prepared ? `prepared transaction ${row.id}` : row.host,
+      ageSeconds: row.age === null ? null : Number(row.age),
+    },
+  };
+}

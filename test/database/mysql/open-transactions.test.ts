@@ -1,0 +1,199 @@
+import { createConnection, type Connection } from 'mysql2/promise';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { ConfigurationError } from '../../../src/errors.ts';
+import type { OpenTransaction, Session } from '../../../src/database/dialect.ts';
+import { MysqlDatabase } from '../../../src/database/mysql/database.ts';
+import { describeOn, freshMysqlDatabase, mysqlServers } from '../../mysql-servers.ts';
+
+/** Other test files have transactions of their own on the same server: only those of this file's user are looked at. */
+const USER = `mary_${process.pid}`;
+
+describeOn(await mysqlServers(), 'transactions that are open on $name', (server) => {
+  let database: MysqlDatabase;
+  let url: string;
+  let session: Session;
+  const clients: Connection[] = [];
+
+  beforeAll(async () => {
+    ({ url } = await freshMysqlDatabase(server));
+    database = new MysqlDatabase({ name: 's', url, scheme: 'mysql', maxConnections: 6, controlSchema: 'waybill' });
+    session = await database.openSession('waybill read item');
+    await session.query({ strings: ['create table item (id int auto_increment primary key, x int)'], values: [] });
+    for (const text of [
+      `create user ${USER} identified by 'pw'`,
+      `grant all on *.* to ${USER}`,
+      `create user poor_${USER} identified by 'pw'`,
+      `grant select on *.* to poor_${USER}`,
+    ]) {
+      await session.query({ strings: [text], values: [] });
+    }
+  });
+  afterEach(() => {
+    for (const client of clients.splice(0)) client.destroy();
+  });
+  afterAll(async () => {
+    for (const user of [USER, `poor_${USER}`]) {
+      await session.query({ strings: [`drop user ${user}`], values: [] });
+    }
+    await session.close();
+    await database.close();
+  });
+
+  async function client(): Promise<Connection> {
+    const theirs = new URL(url);
+    theirs.username = USER;
+    theirs.password = 'pw';
+    const connection = await createConnection(theirs.href);
+    clients.push(connection);
+    return connection;
+  }
+  /** As one poll of a load that waits sees it: each has a session of its own. */
+  async function look(of?: OpenTransaction[]): Promise<OpenTransaction[]> {
+    const own = await database.openSession('waybill read item');
+    try {
+      await own.begin({ readOnly: true });
+      const open = await database.dialect.openTransactions(own, of);
+      await own.commit();
+      return open.filter(({ user, connectionId }) => user === USER || connectionId === '0'); // nobody else prepares any
+    } finally {
+      await own.close();
+    }
+  }
+  const names = (open: OpenTransaction[]) => open.map(({ connectionId }) => Number(connectionId));
+
+  test('are seen at once, from the first statement on, until they end', async () => {
+    const writer = await client();
+    for (let i = 0; i < 3; i += 1) {
+      await writer.query('begin');
+      expect(await look()).toEqual([]);
+      await writer.query('select * from item');
+      const reading = await look();
+      expect(names(reading)).toEqual([writer.threadId]);
+      expect(reading[0]).toMatchObject({ user: USER, application: '127.0.0.1' });
+      await writer.query('insert into item (x) values (1)');
+      const waitedFor = await look(reading);
+      expect(names(waitedFor)).toEqual([writer.threadId]);
+      expect(waitedFor[0]!.key).not.toBe(reading[0]!.key); // it has a number of InnoDB only now
+      expect(await look(waitedFor)).toEqual(
+        waitedFor.map((one) => ({ ...one, ageSeconds: expect.any(Number) as number })),
+      );
+      await writer.query('commit');
+      expect(await look(waitedFor)).toEqual([]);
+    }
+  });
+
+  test('are waited for, and not those that begin later on the same connection', async () => {
+    const [first, second] = [await client(), await client()];
+    for (const writer of [first, second]) await writer.query('begin');
+    for (const writer of [first, second]) await writer.query('insert into item (x) values (1)');
+    const open = await look();
+    expect(names(open).sort()).toEqual([first.threadId, second.threadId].sort());
+    await first.query('commit');
+    await first.query('begin');
+    await first.query('insert into item (x) values (1)');
+    expect(names(await look(open))).toEqual([second.threadId]);
+    await second.query('rollback');
+    expect(await look(open)).toEqual([]);
+    expect(names(await look())).toEqual([first.threadId]);
+  });
+
+  test('are not those that only read', async () => {
+    const reader = await client();
+    await reader.query('start transaction read only');
+    await reader.query('select * from item');
+    const slow = (await client()).query('select sleep(3) from item limit 1');
+    const locked = (await client()).query("select get_lock('x', 1), sleep(3)");
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(await look()).toEqual([]);
+    await Promise.all([slow, locked]);
+  });
+
+  test('are statements, too, that have begun and wait for the table: theirs is an earlier time', async () => {
+    const [admin, writer] = [await client(), await client()];
+    await admin.query('lock tables item write');
+    await writer.query('begin');
+    const waiting = writer.query('insert into item (x) values (2)');
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    const open = await look();
+    expect(names(open)).toEqual([writer.threadId]);
+    expect(open[0]!.ageSeconds).toBeGreaterThanOrEqual(1);
+    expect(names(await look(open))).toEqual([writer.threadId]);
+    await admin.query('unlock tables');
+    await waiting;
+    // The statement is over, what it began is not.
+    const further = await look(open);
+    expect(names(further)).toEqual([writer.threadId]);
+    expect(names(await look(further))).toEqual([writer.threadId]);
+    await writer.query('commit');
+    expect(await look(further)).toEqual([]);
+  });
+
+  test('stay open when they are prepared for two-phase commit and their connection goes', async () => {
+    const writer = await client();
+    await writer.query(`xa start '${USER}'`);
+    await writer.query('insert into item (x) values (3)');
+    const open = await look();
+    expect(names(open)).toEqual([writer.threadId]);
+    await writer.query(`xa end '${USER}'`);
+    await writer.query(`xa prepare '${USER}'`);
+    expect(await look(open)).toHaveLength(1);
+    writer.destroy();
+    await expect.poll(async () => (await look(open))[0]?.application).toMatch(/^prepared transaction \d+$/);
+    const prepared = await look(open);
+    await (await client()).query(`xa commit '${USER}'`);
+    expect(await look(prepared)).toEqual([]);
+  });
+
+  test('are found by a role that may see them; another is told what to grant', async () => {
+    const theirs = new URL(url);
+    theirs.username = `poor_${USER}`;
+    theirs.password = 'pw';
+    const poor = new MysqlDatabase({
+      name: 's',
+      url: theirs.href,
+      scheme: 'mysql',
+      maxConnections: 6,
+      controlSchema: 'waybill',
+    });
+    const own = await poor.openSession('waybill read item');
+    try {
+      const right = server.flavour === 'MySQL' ? 'replication client' : 'slave monitor';
+      for (const ask of [() => poor.dialect.isStandby(own), () => poor.dialect.openTransactions(own)]) {
+        const refused = await ask().catch((error: unknown) => error);
+        expect(refused).toBeInstanceOf(ConfigurationError);
+        expect((refused as ConfigurationError).next).toContain(`grant process, ${right} on *.* to it`);
+      }
+      await session.query({ strings: [`grant process, ${right} on *.* to poor_${USER}`], values: [] });
+      const able = await poor.openSession('waybill read item');
+      expect(await poor.dialect.isStandby(able)).toBe(false);
+      await poor.dialect.openTransactions(able);
+      await able.close();
+    } finally {
+      await own.close();
+      await poor.close();
+    }
+  });
+
+  test('are seen though somebody else asks for them all the time', async () => {
+    const [monitor, writer] = [await client(), await client()];
+    let asking = true;
+    const asked = (async () => {
+      while (asking) {
+        await monitor.query('select count(*) from information_schema.innodb_trx');
+        await new Promise((resolve) => setTimeout(resolve, 150));
+      }
+    })();
+    try {
+      for (let i = 0; i < 5; i += 1) {
+        await writer.query('begin');
+        await writer.query('insert into item (x) values (4)');
+        expect(names(await look())).toContain(writer.threadId);
+        await writer.query('rollback');
+        expect(names(await look())).not.toContain(writer.threadId);
+      }
+    } finally {
+      asking = false;
+      await asked;
+    }
+  });
+});
