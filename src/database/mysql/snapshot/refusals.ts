@@ -3,7 +3,7 @@ import type { MysqlSession } from '../session.ts';
 import { isTable } from '../tables.ts';
 import { at, findPlace, LONGEST_NAME, type Place } from './place.ts';
 
-interface Refusal {
+export interface Refusal {
   reason: string;
   next: string;
 }
