@@ -1,6 +1,6 @@
 import type { Chunk } from '../control/chunks.ts';
 import { copyRows, SourceError } from '../copy/copy-rows.ts';
-import { landingColumns } from '../copy/landing-columns.ts';
+import { landingColumns, type LandingColumn } from '../copy/landing-columns.ts';
 import type { Session } from '../database/dialect.ts';
 import { WaybillError } from '../errors.ts';
 import type { BatchContext } from './batch-context.ts';
@@ -17,7 +17,7 @@ export async function copyWork(engine: Engine, { database, batch }: BatchContext
   const { columns, format } = await landingColumns(sourceDatabase, source.table, database, target, definition.file);
   const key = await acquisitionKey(engine, definition);
   const table = database.dialect.quoteTable(target);
-  const into = [...columns.map((column) => database.dialect.quoteName(column)), 'batch_id'];
+  const into = [...columns.map((column) => column.into), { name: 'batch_id' }];
   const reader = new Reader(() => sourceDatabase.openSession(`waybill read ${batch.loadName}`, { reading: true }));
 
   return source.connection === database.connection
@@ -25,12 +25,12 @@ export async function copyWork(engine: Engine, { database, batch }: BatchContext
     : { ready: () => reader.ready(), run: copyChunk, close: () => reader.close() };
 
   async function copyChunk(session: Session, chunk: Chunk): Promise<ChunkOutcome> {
-    const select = selectOf(chunk);
+    const select = selectOf(chunk, ({ select }) => select);
     return reader.use(async (from) => {
       const { read, written } = await copyRows(
         { dialect: sourceDatabase.dialect, session: from },
         { dialect: database.dialect, session },
-        { select, table, columns: into.map((name) => ({ name })), format },
+        { select, table, columns: into, format },
       );
       if (read !== written) throw new WaybillError(`the source sent ${read} rows, ${written} were written`);
       return { rows: written, rowsRead: read };
@@ -42,13 +42,14 @@ export async function copyWork(engine: Engine, { database, batch }: BatchContext
    * connection's places while they wait for another could wait for each other for ever.
    */
   async function insertChunk(session: Session, chunk: Chunk): Promise<ChunkOutcome> {
-    const text = `insert into ${table} (${into.join(', ')}) ${selectOf(chunk)}`;
+    const names = into.map(({ name }) => name).join(', ');
+    const text = `insert into ${table} (${names}) ${selectOf(chunk, ({ name }) => database.dialect.quoteName(name))}`;
     const { rowCount } = await session.run({ text, values: [] });
     return { rows: rowCount, rowsRead: rowCount };
   }
 
   /** COPY binds nothing, so the range's bounds become literals: they come from the ledger, and are quoted. */
-  function selectOf(chunk: Chunk): string {
+  function selectOf(chunk: Chunk, value: (column: LandingColumn) => string): string {
     const { dialect } = sourceDatabase;
     const literal = (value: unknown, cast?: string): string => {
       const text = dialect.quoteText(String(value));
@@ -64,9 +65,9 @@ export async function copyWork(engine: Engine, { database, batch }: BatchContext
       key && source.cursor
         ? dialect.windowCondition(key, { from: batch.windowFrom, to: batch.windowTo }, literal)
         : 'true';
-    const names = columns.map((column) => dialect.quoteName(column)).join(', ');
+    const values = columns.map(value).join(', ');
     const stamp = dialect.sql.cast(String(BigInt(batch.batchId)), dialect.castOf('batch id')!);
-    return `select ${names}, ${stamp} from ${dialect.quoteTable(source.table)} where (${window}) and (${range})`;
+    return `select ${values}, ${stamp} from ${dialect.quoteTable(source.table)} where (${window}) and (${range})`;
   }
 }
 

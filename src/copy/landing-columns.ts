@@ -1,10 +1,19 @@
-import type { CopyFormat } from '../database/copy-stream.ts';
-import type { ColumnFacts, Database, Dialect, TableFacts } from '../database/dialect.ts';
+import type { CopyFormat, CopyInColumn } from '../database/copy-stream.ts';
+import type { ColumnFacts, Database, TableFacts } from '../database/dialect.ts';
+import { lostBetween } from '../database/value-shape.ts';
 import { ConfigurationError } from '../errors.ts';
 import { nearest } from '../sql/names.ts';
 
 /** Columns that the landing table has for itself. */
 const OWN = new Set(['batch_id', 'ngdw_id']);
+
+/** A column of a landing table that is filled from the source. */
+export interface LandingColumn {
+  name: string;
+  /** What the SELECT on the source says for it. */
+  select: string;
+  into: CopyInColumn;
+}
 
 /**
  * Which columns travel, and how: every column of the source has one of the same name in the landing table that takes its
@@ -16,36 +25,45 @@ export async function landingColumns(
   targetDatabase: Database,
   targetTable: string,
   file: string,
-): Promise<{ columns: string[]; format: CopyFormat }> {
-  const { dialect } = targetDatabase;
+): Promise<{ columns: LandingColumn[]; format: CopyFormat }> {
+  const [from, to] = [sourceDatabase.dialect, targetDatabase.dialect];
+  const native = from === to ? to.nativeCopy : undefined;
   const source = await describe(sourceDatabase, sourceTable, file);
   const target = await describe(targetDatabase, targetTable, file);
-  const pairs: { name: string; source: string; target: string }[] = [];
+  const pairs: { column: ColumnFacts; into: ColumnFacts }[] = [];
   const problems: string[] = [];
+  const lost = (column: ColumnFacts, into: ColumnFacts): string | undefined =>
+    native ? native.narrowing(column, into) : lostBetween(from.shapeOf(column), to.shapeOf(into));
   for (const column of source.columns) {
     const into = target.columns.find(({ name }) => name === column.name);
-    const problem = misfit(dialect, column, into, source, target);
+    const problem = misfit(column, into, source, target, lost);
     if (problem !== undefined) problems.push(problem);
     // What both compute is computed again from the same values.
-    else if (into && !into.generated) pairs.push({ name: into.name, source: column.castType, target: into.castType });
+    else if (into && !into.generated) pairs.push({ column, into });
   }
-  problems.push(...unfilled(target, new Set(pairs.map(({ name }) => name))));
+  problems.push(...unfilled(target, new Set(pairs.map(({ into }) => into.name))));
   if (problems.length > 0) {
     throw new ConfigurationError(`${sourceTable} does not fit ${targetTable}: ${problems.join('; ')}`, {
       where: file,
       next: `change ${targetTable}, or read a view of ${sourceTable} that has its columns`,
     });
   }
-  return { columns: pairs.map(({ name }) => name), format: dialect.agreesInBinary(pairs) ? 'binary' : 'text' };
+  const columns = pairs.map(({ column, into }) => ({
+    name: into.name,
+    select: native ? from.quoteName(column.name) : from.copyOutValue(column, to.shapeOf(into)),
+    into: native ? { name: to.quoteName(into.name) } : to.copyInColumn(into),
+  }));
+  const types = pairs.map(({ column, into }) => ({ source: column.castType, target: into.castType }));
+  return { columns, format: native?.agreesInBinary(types) ? 'binary' : 'text' };
 }
 
 /** Why a column of the source cannot travel; undefined: it can. */
 function misfit(
-  dialect: Dialect,
   column: ColumnFacts,
   into: ColumnFacts | undefined,
   source: TableFacts,
   target: TableFacts,
+  lost: (column: ColumnFacts, into: ColumnFacts) => string | undefined,
 ): string | undefined {
   if (OWN.has(column.name)) return `the source has a column ${column.name}, which the landing table keeps for itself`;
   if (!into) {
@@ -56,7 +74,7 @@ function misfit(
   }
   if (into.generated && !column.generated)
     return `${target.table}.${into.name} is generated: the source's value would be lost`;
-  const change = dialect.narrowing(column, into);
+  const change = lost(column, into);
   return change && `${column.name}, ${column.type}, ${change} in ${target.table}, where it is ${into.type}`;
 }
 

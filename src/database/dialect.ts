@@ -5,14 +5,7 @@
  */
 import type { SqlDialect } from '../sql/dialect.ts';
 import type { Rendered } from '../sql/render.ts';
-import type {
-  CopyFormat,
-  CopyInColumn,
-  CopyInListener,
-  CopyInStream,
-  CopyOutListener,
-  CopyOutStream,
-} from './copy-stream.ts';
+import type { CopyDialect } from './copy-dialect.ts';
 import type { RawSql, SqlPart, SqlStatement } from './sql.ts';
 
 /** How the ledger's own statements say what servers say differently. */
@@ -256,7 +249,7 @@ export interface Database {
   close(): Promise<void>;
 }
 
-export interface Dialect {
+export interface Dialect extends CopyDialect {
   readonly name: 'postgres' | 'mysql';
   /** The lexer's facts. */
   readonly sql: SqlDialect;
@@ -354,24 +347,6 @@ export interface Dialect {
     window: { from: string | null; to: string | null },
     bind: (value: unknown, cast?: string) => string,
   ): string;
-
-  /** Starts to read rows out; `select` is a whole statement whose values are literals. */
-  openCopyOut(session: Session, select: string, format: CopyFormat, listener: CopyOutListener): CopyOutStream;
-  /** Starts to write rows in, in a transaction: whoever opened it rolls back what a copy that failed has left. Quoted table. */
-  openCopyIn(
-    session: Session,
-    table: string,
-    columns: CopyInColumn[],
-    format: CopyFormat,
-    listener: CopyInListener,
-  ): CopyInStream;
-  /** Whether rows of these columns, out of another server of this kind, can travel in binary. */
-  agreesInBinary(pairs: { source: string; target: string }[]): boolean;
-  /** How a copy would change values of `source` in `target` without an error, to end "…, in acq.flight"; undefined: never. */
-  narrowing(
-    source: Pick<ColumnFacts, 'type' | 'castType'>,
-    target: Pick<ColumnFacts, 'type' | 'castType'>,
-  ): string | undefined;
 
   /** Why a landing table cannot be renamed away and replaced by a twin; empty: it can. */
   snapshotRefusals(session: Session, table: string): Promise<{ reason: string; next: string }[]>;

@@ -1,5 +1,6 @@
 /** Two databases with a session each, for tests of copying. */
 import { copyRows } from '../../src/copy/copy-rows.ts';
+import type { CopyDialect } from '../../src/database/copy-dialect.ts';
 import type { CopyFormat, CopyInColumn } from '../../src/database/copy-stream.ts';
 import type { Database, Dialect, Session } from '../../src/database/dialect.ts';
 import { MysqlDatabase } from '../../src/database/mysql/database.ts';
@@ -12,10 +13,7 @@ import { freshDatabase, servers, type TestServer } from '../servers.ts';
 export type AnyServer = TestServer | MysqlTestServer;
 
 /** What a copy needs of a dialect. */
-type CopyDialect = Pick<
-  Dialect,
-  'classify' | 'describeTable' | 'quoteName' | 'quoteTable' | 'openCopyOut' | 'openCopyIn'
->;
+type EndDialect = Pick<Dialect, 'classify' | 'describeTable' | keyof CopyDialect>;
 
 export const isMysql = (server: AnyServer): server is MysqlTestServer => 'flavour' in server;
 
@@ -43,8 +41,8 @@ export class Ends {
   private readonly sessions: Session[] = [];
 
   private constructor(
-    readonly source: Database & { dialect: CopyDialect },
-    readonly target: Database & { dialect: CopyDialect },
+    readonly source: Database & { dialect: EndDialect },
+    readonly target: Database & { dialect: EndDialect },
     private readonly drops: (() => Promise<void>)[],
   ) {}
 

@@ -13,6 +13,7 @@ import { openTransactions } from './open-transactions.ts';
 import { quoteName, quoteTable, quoteText } from './names.ts';
 import { snapshotMethods } from './snapshot.ts';
 import { describeTable, hasRows, listTables } from './tables.ts';
+import { copyInColumn, copyOutValue, shapeOf } from './values.ts';
 
 /** Bound values are texts to the server until they are cast. */
 const CASTS = {
@@ -72,6 +73,10 @@ export const mysqlDialect = {
   // To look first costs little along an index, and without one there is nothing else that could cut the table.
   planSweep: () => Promise.resolve([]),
   deleteRange,
+  shapeOf,
+  copyOutValue,
+  copyInColumn,
+  nativeCopy: undefined,
   openCopyOut,
   openCopyIn,
   ...snapshotMethods,

@@ -166,9 +166,9 @@ function clientConfig(definition: ConnectionDefinition): pg.ClientConfig {
     connectionTimeoutMillis: 10_000,
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
-    // READ COMMITTED for what runs outside a transaction, too: the others say it. ISO dates: windows and keys travel as text. Plain strings without escapes: what the lexer reads. A row that a policy hides would be lost without a word: an error instead. The rest lets the server notice a client that is gone or asleep.
+    // READ COMMITTED for what runs outside a transaction, too: the others say it. ISO dates, all digits of floats, bytes in hex: windows, keys and copies travel as text. Plain strings without escapes: what the lexer reads. A row that a policy hides would be lost without a word: an error instead. The rest lets the server notice a client that is gone or asleep.
     options:
-      `${theirs} -c default_transaction_isolation=read\\ committed -c datestyle=ISO -c intervalstyle=postgres -c standard_conforming_strings=on -c row_security=off -c idle_in_transaction_session_timeout=60s -c client_connection_check_interval=2s -c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3`.trim(),
+      `${theirs} -c default_transaction_isolation=read\\ committed -c datestyle=ISO -c intervalstyle=postgres -c extra_float_digits=1 -c bytea_output=hex -c standard_conforming_strings=on -c row_security=off -c idle_in_transaction_session_timeout=60s -c client_connection_check_interval=2s -c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3`.trim(),
     ...(tls === undefined
       ? {}
       : {

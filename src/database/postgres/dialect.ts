@@ -20,6 +20,7 @@ import {
   swap,
   tableHolders,
 } from './snapshot.ts';
+import { copyInColumn, copyOutValue, shapeOf } from './values.ts';
 import { checkStatement, describeTable, hasRows, isStill, listTables, tableIdentity } from './tables.ts';
 
 const CASTS = {
@@ -67,8 +68,10 @@ export const postgresDialect: Dialect = {
   windowCondition,
   openCopyOut,
   openCopyIn,
-  agreesInBinary,
-  narrowing,
+  shapeOf,
+  copyOutValue,
+  copyInColumn,
+  nativeCopy: { agreesInBinary, narrowing },
   snapshotRefusals,
   aloneWith,
   swap,

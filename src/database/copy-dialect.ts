@@ -1,0 +1,42 @@
+/** What a copy between two databases asks of each. */
+import type {
+  CopyFormat,
+  CopyInColumn,
+  CopyInListener,
+  CopyInStream,
+  CopyOutListener,
+  CopyOutStream,
+} from './copy-stream.ts';
+import type { ColumnFacts, Session } from './dialect.ts';
+import type { ValueShape } from './value-shape.ts';
+
+export interface CopyDialect {
+  /** What a column holds, so that a server of another family knows what it gets. */
+  shapeOf(column: ColumnFacts): ValueShape;
+  /** What a SELECT says for this column, so that one of the shape `into` reads it; quoted. */
+  copyOutValue(column: ColumnFacts, into: ValueShape): string;
+  /** How this column takes what `copyOutValue` of any family wrote for it. */
+  copyInColumn(column: ColumnFacts): CopyInColumn;
+  /** How rows travel between two servers of this kind, column by column as they are; undefined: as between any two. */
+  readonly nativeCopy: NativeCopy | undefined;
+  /** Starts to read rows out; `select` is a whole statement whose values are literals. */
+  openCopyOut(session: Session, select: string, format: CopyFormat, listener: CopyOutListener): CopyOutStream;
+  /** Starts to write rows in, in a transaction: whoever opened it rolls back what a copy that failed has left. Quoted table. */
+  openCopyIn(
+    session: Session,
+    table: string,
+    columns: CopyInColumn[],
+    format: CopyFormat,
+    listener: CopyInListener,
+  ): CopyInStream;
+}
+
+export interface NativeCopy {
+  /** Whether rows of these columns, out of another server of this kind, can travel in binary. */
+  agreesInBinary(pairs: { source: string; target: string }[]): boolean;
+  /** How a copy would change values of `source` in `target` without an error, to end "…, in acq.flight"; undefined: never. */
+  narrowing(
+    source: Pick<ColumnFacts, 'type' | 'castType'>,
+    target: Pick<ColumnFacts, 'type' | 'castType'>,
+  ): string | undefined;
+}

@@ -1,0 +1,95 @@
+import type { CopyInColumn } from '../copy-stream.ts';
+import type { ColumnFacts } from '../dialect.ts';
+import type { ValueKind, ValueShape } from '../value-shape.ts';
+import { quoteName, quoteText } from './names.ts';
+
+/** Bits without the sign. */
+const WHOLE: Record<string, number> = { tinyint: 7, smallint: 15, mediumint: 23, int: 31, bigint: 63 };
+const FLOATS: Record<string, number> = { float: 24, double: 53 };
+const PLAIN: Record<string, ValueKind> = {
+  date: 'date',
+  year: 'year',
+  uuid: 'uuid',
+  inet4: 'own',
+  inet6: 'own',
+  varchar: 'text',
+  tinytext: 'text',
+  text: 'text',
+  mediumtext: 'text',
+  longtext: 'text',
+  varbinary: 'bytes',
+  tinyblob: 'bytes',
+  blob: 'bytes',
+  mediumblob: 'bytes',
+  longblob: 'bytes',
+};
+
+/** What a column of MySQL or MariaDB holds, by its type as the server writes it: `bigint(20) unsigned`. */
+export function shapeOf({ type }: Pick<ColumnFacts, 'type'>): ValueShape {
+  const family = /^\w+/.exec(type)?.[0] ?? type;
+  const [, first, second] = /\((\d+)(?:,(\d+))?\)/.exec(type) ?? [];
+  if (family in WHOLE) {
+    return { kind: 'whole number', precision: WHOLE[family]! + (type.includes('unsigned') ? 1 : 0) };
+  }
+  if (family in FLOATS) return { kind: 'float', precision: FLOATS[family]! };
+  const scale = Number(first ?? 0);
+  switch (family) {
+    case 'decimal':
+      return { kind: 'decimal', scale: Number(second ?? 0), exact: true };
+    case 'bit':
+      return { kind: 'bits', length: Number(first ?? 1), exact: true };
+    case 'char':
+      return { kind: 'text', padded: true };
+    case 'binary':
+      return { kind: 'bytes', length: Number(first ?? 1) };
+    case 'time':
+      return { kind: 'time', scale };
+    case 'datetime':
+      return { kind: 'timestamp', scale, utc: true };
+    case 'timestamp':
+      return { kind: 'instant', scale };
+    case 'json':
+      return { kind: 'json', floats: true };
+    case 'enum':
+      return { kind: 'one of a list', labels: labelsOf(type) };
+    case 'set':
+      return { kind: 'some of a list', labels: labelsOf(type) };
+    default:
+      return PLAIN[family] ? { kind: PLAIN[family], type } : { kind: 'opaque', type };
+  }
+}
+
+/** `enum('a','it''s')` → a, it's. */
+const labelsOf = (type: string): string[] =>
+  [...type.matchAll(/'((?:[^']|'')*)'/g)].map(([, label]) => label!.replaceAll("''", "'"));
+
+/** How a SELECT writes a column so that a column of any family reads it; bytes become `\x6869` by themselves. */
+export function copyOutValue(column: ColumnFacts, into: ValueShape): string {
+  const name = quoteName(column.name);
+  const shape = shapeOf(column);
+  // A float is written with six digits, which are not all that it has.
+  if (shape.kind === 'float' && shape.precision! < 53) return `cast(${name} as double)`;
+  if (shape.kind === 'bits') {
+    return into.kind === 'whole number' || into.kind === 'boolean'
+      ? `${name} + 0`
+      : `lpad(bin(${name}), ${shape.length}, '0')`;
+  }
+  if (shape.kind === 'instant' && into.offset) return `concat(${name}, '+00')`; // sessions are in UTC
+  if (shape.kind === 'bytes' && into.kind === 'uuid') return `hex(${name})`;
+  if (shape.kind === 'uuid' && into.kind === 'bytes') return `cast(${name} as binary(16))`;
+  return name;
+}
+
+/** What LOAD DATA or INSERT makes of a value as it travels. */
+export function copyInColumn(column: ColumnFacts): CopyInColumn {
+  const name = quoteName(column.name);
+  const { kind, labels } = shapeOf(column);
+  if (kind === 'bytes' || kind === 'opaque') return { name, value: (written) => `unhex(substr(${written}, 3))` };
+  if (kind === 'bits') return { name, value: (written) => `cast(conv(${written}, 2, 10) as unsigned)` };
+  if (kind === 'one of a list') {
+    // By its place in the list: a text of digits would be taken for one, and another case for the same. There is no place 0.
+    const list = quoteText(labels!.join(','));
+    return { name, value: (written) => `find_in_set(cast(${written} as binary), ${list})` };
+  }
+  return { name };
+}

@@ -1,0 +1,74 @@
+import type { CopyInColumn } from '../copy-stream.ts';
+import type { ColumnFacts } from '../dialect.ts';
+import type { ValueKind, ValueShape } from '../value-shape.ts';
+import { quoteName } from './names.ts';
+
+const WHOLE: Record<string, number> = { smallint: 15, integer: 31, bigint: 63 };
+const FLOATS: Record<string, number> = { real: 24, 'double precision': 53 };
+const TIMES: Record<string, ValueKind> = {
+  'time without time zone': 'time',
+  'timestamp without time zone': 'timestamp',
+  'timestamp with time zone': 'instant',
+  interval: 'interval',
+};
+const PLAIN: Record<string, ValueKind> = {
+  boolean: 'boolean',
+  text: 'text',
+  'character varying': 'text',
+  name: 'text',
+  bytea: 'bytes',
+  date: 'date',
+  json: 'json',
+  jsonb: 'json',
+  uuid: 'uuid',
+};
+
+/** What a column of PostgreSQL holds. Domains, ranges, arrays, enumerations and the like are its own. */
+export function shapeOf({ type, castType }: Pick<ColumnFacts, 'type' | 'castType'>): ValueShape {
+  const modifiers = /\((\d+)(?:,(-?\d+))?\)/.exec(type);
+  if (castType in WHOLE) return { kind: 'whole number', precision: WHOLE[castType]! };
+  if (castType in FLOATS) return { kind: 'float', precision: FLOATS[castType]! };
+  if (castType === 'numeric') return { kind: 'decimal', ...(modifiers && { scale: Number(modifiers[2] ?? 0) }) };
+  if (castType in TIMES) {
+    const scale = Number(modifiers?.[1] ?? 6);
+    return { kind: TIMES[castType]!, scale, ...(TIMES[castType] === 'instant' && { offset: true }) };
+  }
+  if (castType === 'bpchar' || castType === 'character') return { kind: 'text', padded: true };
+  if (castType === '"bit"') return { kind: 'bits', length: Number(modifiers?.[1] ?? 1) };
+  if (castType === 'bit varying') return { kind: 'bits' };
+  const kind = PLAIN[castType];
+  if (kind) return { kind };
+  return { kind: /^(time with time zone|money)$/.test(castType) ? 'opaque' : 'own', type };
+}
+
+/** How a SELECT for COPY writes a column so that a column of another family reads it. */
+export function copyOutValue(column: ColumnFacts, into: ValueShape): string {
+  const name = quoteName(column.name);
+  const { kind, precision } = shapeOf(column);
+  if (kind === 'boolean' && into.kind !== 'text') return `${name}::int`;
+  if (kind === 'instant' && into.kind !== 'text') return `(${name} at time zone 'UTC')`;
+  // Its shortest text may be beyond the largest float of MySQL; as a double it is not.
+  if (precision === FLOATS['real'] && into.kind === 'float') return `${name}::float8`;
+  if (kind === 'uuid' && into.kind === 'bytes') return `uuid_send(${name})`;
+  if (kind === 'json' && into.floats) return withoutLongNumbers(column.name, name);
+  return name;
+}
+
+/** COPY takes values as they come, by the type of the column. */
+export const copyInColumn = (column: ColumnFacts): CopyInColumn => ({ name: quoteName(column.name) });
+
+/**
+ * A document in which a float would change a number is an error: a cast that fails, and says why. Up to 15 digits a float keeps.
+ * Only where there may be more are the numbers looked at one by one.
+ */
+function withoutLongNumbers(column: string, name: string): string {
+  const why = `a number in ${column} is longer than JSON keeps on the target`.replaceAll("'", "''");
+  // A constant would be cast when the statement is planned.
+  const failure = `('${why}' || left(${name}::text, 0))::int::text`;
+  const number = `(v #>> '{}')::numeric`;
+  return `case when ${name}::text ~ '[0-9.]{16}|[0-9][eE][-+]?[0-9]' and exists (
+    select 1 from jsonb_path_query(${name}::jsonb, 'strict $.**') v where jsonb_typeof(v) = 'number'
+      and not (${number} % 1 = 0 and ${number} between -9223372036854775808 and 18446744073709551615)
+      and ${number}::float8::text::numeric <> ${number})
+    then ${failure} else ${name}::text end`;
+}

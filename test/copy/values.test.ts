@@ -1,0 +1,210 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { ColumnFacts, Session } from '../../src/database/dialect.ts';
+import { lostBetween, type ValueKind, type ValueShape } from '../../src/database/value-shape.ts';
+import { Ends, isMysql, pairs, type AnyServer } from './ends.ts';
+import { exactJson, exactNumber, exactTime } from './exact.ts';
+import {
+  FROM_MYSQL,
+  FROM_POSTGRES,
+  MARIADB,
+  MYSQL,
+  POSTGRES,
+  type Meant,
+  type Sample,
+  type SampleType,
+} from './samples.ts';
+
+const typesOf = (server: AnyServer): SampleType[] => {
+  if (!isMysql(server)) return POSTGRES;
+  return server.flavour === 'MariaDB' ? [...MYSQL, ...MARIADB] : MYSQL;
+};
+
+const NUMBERS: ValueKind[] = ['whole number', 'decimal', 'float', 'year', 'boolean'];
+const TIMES: ValueKind[] = ['date', 'time', 'timestamp', 'instant', 'interval'];
+
+const ways = (await pairs()).filter(({ from, into }) => isMysql(from) || isMysql(into));
+
+describe.each(ways)('values on their way from $source to $target', { timeout: 300_000 }, ({ from, into }) => {
+  let ends: Ends;
+  const columns = { source: [] as ColumnFacts[], target: [] as ColumnFacts[] };
+  beforeAll(async () => {
+    ends = await Ends.create(from, into);
+    for (const [side, server] of [
+      ['source', from],
+      ['target', into],
+    ] as const) {
+      const types = typesOf(server);
+      if (!isMysql(server)) await ends.sql(side, `create type mood as enum ('sad', 'Happy', '2')`);
+      const list = types.map(({ type }, i) => `c${i} ${type}`).join(', ');
+      const options = isMysql(server) ? ' character set utf8mb4' : '';
+      await ends.sql(side, `create table t (id int, ${list})${options}`);
+      const facts = await ends[side].dialect.describeTable(ends[side], 't');
+      columns[side] = facts!.columns.filter(({ name }) => name !== 'id');
+    }
+    await fill();
+  }, 120_000);
+  afterAll(() => ends.close());
+
+  /** The n-th row has the n-th sample of each type that has so many. */
+  async function fill(): Promise<void> {
+    const session = await ends.source.openSession('test fill');
+    if (isMysql(from)) await session.query({ strings: [`set session sql_mode = ''`], values: [] }); // zero dates, too
+    const types = typesOf(from);
+    for (let n = 0; types.some(({ samples }) => samples[n]); n++) {
+      const values = types.map(
+        ({ samples }) => samples[n]?.sql.replaceAll('\\', isMysql(from) ? '\\\\' : '\\') ?? 'null',
+      );
+      await session.query({ strings: [`insert into t values (${n}, ${values.join(', ')})`], values: [] });
+    }
+    await session.close();
+  }
+
+  /** What the target made of one type's samples; undefined: it refused them. */
+  async function arrived(
+    source: ColumnFacts,
+    target: ColumnFacts,
+    n?: number,
+  ): Promise<Map<number, string> | undefined> {
+    const { dialect } = ends.target;
+    const value = ends.source.dialect.copyOutValue(source, dialect.shapeOf(target));
+    const only = n === undefined ? '' : ` and id = ${n}`;
+    const [out, back] = [await ends.begin('source'), await ends.begin('target')];
+    try {
+      await ends.copy(out, back, {
+        select: `select id, ${value} from t where ${source.name} is not null${only}`,
+        columns: [{ name: 'id' }, dialect.copyInColumn(target)],
+      });
+      return await read(back, target, dialect.shapeOf(target));
+    } catch {
+      return undefined;
+    } finally {
+      await back.rollback();
+      await back.close();
+      await out.rollback();
+      await out.close();
+    }
+  }
+
+  async function read(
+    session: Session,
+    { name }: ColumnFacts,
+    { kind, length, precision }: ValueShape,
+  ): Promise<Map<number, string>> {
+    const text = isMysql(into)
+      ? kind === 'bytes' || kind === 'opaque'
+        ? `lower(hex(${name}))`
+        : kind === 'bits'
+          ? `lpad(bin(${name}), ${length}, '0')`
+          : `cast(${kind === 'float' && precision === 24 ? `cast(${name} as double)` : name} as char)`
+      : kind === 'bytes'
+        ? `encode(${name}, 'hex')`
+        : kind === 'instant'
+          ? `(${name} at time zone 'UTC')::text`
+          : `${name}::text`;
+    const { rows } = await session.query<{ id: number; v: string }>({
+      strings: [`select id, ${text} as v from t`],
+      values: [],
+    });
+    return new Map(rows.map(({ id, v }) => [Number(id), String(v)]));
+  }
+
+  function kept(sample: Sample, found: string | undefined, source: ValueShape, target: ValueShape): boolean {
+    if (found === undefined) return false;
+    const [a, b] = [exact(sample.value, source, target), exact(found, target, source)];
+    return a === b;
+  }
+
+  /** What becomes of each sample of a type: kept, refused aloud, or what it was changed to. */
+  async function fates(source: ColumnFacts, target: ColumnFacts): Promise<{ value: string; fate: string }[]> {
+    const { samples } = typesOf(from)[Number(source.name.slice(1))]!;
+    const [given, taken] = [ends.source.dialect.shapeOf(source), ends.target.dialect.shapeOf(target)];
+    const all = await arrived(source, target);
+    const found: { value: string; fate: string }[] = [];
+    for (const [n, sample] of samples.entries()) {
+      const value = (all ?? (await arrived(source, target, n)))?.get(n);
+      const fate = kept(sample, value, given, taken) ? 'kept' : `changed to ${value}`;
+      found.push({ value: sample.value, fate: value === undefined && !all ? 'refused' : fate });
+    }
+    return found;
+  }
+
+  test('nothing is changed without a word', async () => {
+    const wrong: string[] = [];
+    for (const source of columns.source) {
+      for (const target of columns.target) {
+        const { dialect } = ends.target;
+        if (lostBetween(ends.source.dialect.shapeOf(source), dialect.shapeOf(target)) !== undefined) continue;
+        for (const { value, fate } of await fates(source, target)) {
+          if (fate.startsWith('changed')) wrong.push(`${source.type} ${value} into ${target.type}: ${fate}`);
+        }
+      }
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  test('what docs/types.md means for each type keeps its values, but those that are said there', async () => {
+    const [sources, targets] = [typesOf(from), typesOf(into)];
+    const ours = meant().filter(
+      (one) => sources.some(({ type }) => type === one.from) && targets.some(({ type }) => type === one.into),
+    );
+    expect(ours.length).toBeGreaterThan(25);
+    for (const one of ours) {
+      const source = columns.source[sources.findIndex(({ type }) => type === one.from)]!;
+      const target = columns.target[targets.findIndex(({ type }) => type === one.into)]!;
+      const name = `${one.from} into ${one.into}`;
+      expect(
+        lostBetween(ends.source.dialect.shapeOf(source), ends.target.dialect.shapeOf(target)),
+        name,
+      ).toBeUndefined();
+      const found = await fates(source, target);
+      const expected = found.map(({ value }) => ({ value, fate: one.refused?.includes(value) ? 'refused' : 'kept' }));
+      expect(found, name).toEqual(expected);
+    }
+  });
+
+  function meant(): Meant[] {
+    const isMariaDb = isMysql(into) && into.flavour === 'MariaDB';
+    if (!isMysql(into)) return FROM_MYSQL;
+    // A JSON of MariaDB is a text, and keeps every number.
+    if (!isMysql(from))
+      return FROM_POSTGRES.map((one) => (isMariaDb && one.into === 'json' ? { from: one.from, into: 'json' } : one));
+    // Types with themselves. MariaDB keeps dates of zeros; its JSON is no JSON to MySQL.
+    return MYSQL.filter(
+      ({ type }) => type !== 'json' || (isMysql(from) && from.flavour === into.flavour) || isMariaDb,
+    ).map(({ type, samples }) => ({
+      from: type,
+      into: type,
+      refused: isMariaDb ? [] : samples.map(({ value }) => value).filter((value) => /^0000-00-00|-00-/.test(value)),
+    }));
+  }
+});
+
+/** A value of `shape` in the form in which it can be compared with one of `other`. */
+function exact(value: string, shape: ValueShape, other: ValueShape): string {
+  const kinds = [shape.kind, other.kind];
+  if (kinds.includes('json') && !kinds.includes('text')) return exactJson(value);
+  if (kinds.includes('text')) {
+    if (shape.kind === 'boolean') return value.slice(0, 1);
+    if (shape.kind === 'text' && other.kind === 'boolean') return value.slice(0, 1);
+    if (shape.kind === 'bytes') return `\\x${value}`;
+    if (shape.padded || other.padded) return value.trimEnd();
+    if (kinds.some((kind) => NUMBERS.includes(kind))) return exactFloat(value, shape, other);
+    if (kinds.some((kind) => TIMES.includes(kind))) return exactTime(value.replace(/\+00$/, ''));
+    if (shape.kind === 'json' || other.kind === 'json') return exactJson(value);
+    return value;
+  }
+  if (shape.kind === 'boolean') return value === 't' || value === 'true' ? '1' : '0';
+  if (shape.kind === 'bits' && NUMBERS.includes(other.kind)) return BigInt(`0b0${value}`).toString();
+  if (shape.kind === 'uuid' || other.kind === 'uuid') return value.replaceAll('-', '');
+  if (NUMBERS.includes(shape.kind)) return exactFloat(value, shape, other);
+  if (TIMES.includes(shape.kind)) return exactTime(value);
+  return value;
+}
+
+/** A float of 32 bits has one shortest text, and a longer one as a double. */
+function exactFloat(value: string, shape: ValueShape, other: ValueShape): string {
+  const single = [shape, other].some(({ kind, precision }) => kind === 'float' && precision === 24);
+  const float = [shape, other].some(({ kind }) => kind === 'float');
+  if (single) return String(Math.fround(Number(value)));
+  return float ? String(Number(value)) : exactNumber(value);
+}
