@@ -1,7 +1,8 @@
 import { sql } from '../../sql.ts';
 import type { MysqlSession } from '../session.ts';
 import { isTable } from '../tables.ts';
-import { at, findPlace, LONGEST_NAME, type Place } from './place.ts';
+import { at, findPlace, LONGEST_NAME, quoted, type Place } from './place.ts';
+import { seesTriggers } from './rights.ts';
 
 export interface Refusal {
   reason: string;
@@ -16,7 +17,11 @@ export async function snapshotRefusals(session: MysqlSession, table: string): Pr
   }
   const kind = await kindRefusals(session, place, place.name);
   if (kind.length > 0) return kind;
-  return [...(await nameRefusals(session, place)), ...(await foreignKeyRefusals(session, place, place.name))];
+  return [
+    ...(await nameRefusals(session, place)),
+    ...(await foreignKeyRefusals(session, place, place.name)),
+    ...(await rightRefusals(session, place)),
+  ];
 }
 
 /** Why a table that another tool renamed to a snapshot's name cannot serve as one. Its own twin stands already. */
@@ -77,6 +82,16 @@ async function nameRefusals(session: MysqlSession, place: Place): Promise<Refusa
     });
   }
   return refusals;
+}
+
+async function rightRefusals(session: MysqlSession, place: Place): Promise<Refusal[]> {
+  if (await seesTriggers(session, place)) return [];
+  return [
+    {
+      reason: 'this account lacks the privilege TRIGGER, without which it cannot see whether the table has triggers',
+      next: `grant trigger on ${quoted(place.schema)}.* to this account`,
+    },
+  ];
 }
 
 async function foreignKeyRefusals(session: MysqlSession, { schema }: Place, name: string): Promise<Refusal[]> {

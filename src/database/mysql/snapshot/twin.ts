@@ -20,9 +20,14 @@ export async function makeTwin(session: MysqlSession, place: Place): Promise<Twi
   await dropTwin(session, place);
   await session.say(`use \`${place.schema.replaceAll('`', '``')}\``); // what is not qualified is the table's own schema's
   await session.say(twinText(definition, place));
-  await mustBeAlike(session, place, definition);
-  await makeStandIns(session, place, plan.triggers);
-  return plan;
+  try {
+    await mustBeAlike(session, place, definition);
+    await makeStandIns(session, place, plan.triggers);
+    return plan;
+  } catch (error) {
+    await dropTwin(session, place).catch(() => undefined); // the next attempt drops it, too
+    throw error;
+  }
 }
 
 /** Is the landing table still what it was when the twin was made? */
@@ -52,7 +57,6 @@ async function mustBeAlike(session: MysqlSession, place: Place, definition: Defi
   const got = linesOf(made.text);
   const differs = [...wanted.filter((line) => !got.includes(line)), ...got.filter((line) => !wanted.includes(line))];
   if (differs.length === 0) return;
-  await dropTwin(session, place);
   throw new LoadFailedError(`the server would not make ${place.table} again as it is: ${differs.join(' | ')}`, {
     where: place.table,
     next: 'Change the table so that its own definition (show create table) makes the same table again.',

@@ -1,0 +1,131 @@
+/** The connection dies between every two statements of a swap and of a drop; the next attempt, or the next start, goes on. */
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { recordSwap } from '../../../../src/control/snapshots.ts';
+import { describeOn, mysqlServers } from '../../../mysql-servers.ts';
+import { cutBefore } from './cut.ts';
+import { Scene } from './scene.ts';
+
+vi.setConfig({ testTimeout: 300_000 });
+
+const TABLES = [
+  'create table dim (id int primary key)',
+  'insert into dim values (1)',
+  `create table a (id int auto_increment primary key, d int default 1, seen int default 0,
+     constraint to_dim foreign key (d) references dim (id), constraint seen_once check (seen < 2)) comment 'mine'`,
+  'create trigger count_it before insert on a for each row set new.seen = new.seen + 1',
+  'create table b (id int primary key)',
+];
+
+describeOn(await mysqlServers(), 'a swap of two inputs that breaks off on $name', (server) => {
+  let scene: Scene;
+  beforeEach(async () => {
+    scene = await Scene.open(server);
+    await scene.say(...TABLES);
+  });
+  afterEach(() => scene.close());
+
+  const write = () => scene.say('insert into a (d) values (1)');
+  const looks = async () => ({
+    a: await scene.definition('a'),
+    b: await scene.definition('b'),
+    triggers: await scene.triggers('a'),
+  });
+  const statements = async (): Promise<string[]> => {
+    const { database, sent } = cutBefore(scene.database, server.url, 0);
+    const batch = await scene.batch('a', 'b');
+    await scene.take(batch, database);
+    await scene.finish(batch);
+    return sent;
+  };
+  /** All that was written, with how often the trigger fired: `1:1, 2:1`. */
+  const all = async (...tables: string[]): Promise<string> =>
+    (
+      await scene.values(`select concat(id, ':', seen) as x from (${tables.map((t) => `select * from ${t}`).join(' union all ')}) w
+                         order by id`)
+    ).join();
+
+  async function expectTaken(batch: string, before: unknown, written: number): Promise<void> {
+    expect(await looks()).toEqual(before);
+    expect(await scene.leftBehind()).toEqual([]);
+    const records = await scene.records(batch);
+    expect(records.map(({ table }) => table)).toEqual(['a', 'b']);
+    for (const { processing, relationId, storageId } of records) {
+      const found = await scene.database.transaction((session) =>
+        scene.database.dialect.tableIdentity(session, processing),
+      );
+      expect(found).toEqual({ relationId, storageId });
+    }
+    const rows = (await all('a', 'a_processing')).split(',');
+    expect(rows.map((row) => row.split(':')[1])).toEqual(Array<string>(written).fill('1'));
+    await expect(scene.say('delete from b_processing')).resolves.toBeUndefined(); // it is empty
+    await expect(scene.say('delete from a_processing')).rejects.toThrow(/takes no writes/);
+  }
+
+  test('is finished by the next attempt of it, wherever it was', async () => {
+    const sent = await statements();
+    const before = await looks();
+    for (let n = 1; n <= sent.length; n += 1) {
+      await scene.say('delete from a');
+      await write();
+      const batch = await scene.batch('a', 'b');
+      const cut = cutBefore(scene.database, server.url, n);
+      await expect(scene.take(batch, cut.database), sent[n - 1]).rejects.toThrow();
+      expect(cut.sent.at(n - 1), `${n}`).toBeDefined();
+      await write();
+      expect((await scene.take(batch)).kind).toBe('taken');
+      await write();
+      await expectTaken(batch, before, 3);
+      await scene.finish(batch);
+    }
+  });
+
+  test('is finished or undone by the next start, wherever it was', async () => {
+    const sent = await statements();
+    const before = await looks();
+    let undone = 0;
+    for (let n = 1; n <= sent.length; n += 1) {
+      await scene.say('delete from a');
+      await write();
+      let batch = await scene.batch('a', 'b');
+      await expect(scene.take(batch, cutBefore(scene.database, server.url, n).database), sent[n - 1]).rejects.toThrow();
+      await write();
+      await scene.setState(batch, 'failed');
+      await scene.database.dialect.settleSwap(scene.database, batch, (session, taken, since) =>
+        recordSwap(session, scene.database, batch, taken, since),
+      );
+      if ((await scene.records(batch)).length === 0) {
+        undone += 1;
+        expect(await looks()).toEqual(before);
+        expect(await scene.values("show tables like '%processing'")).toEqual([]);
+        batch = await scene.batch('a', 'b');
+        await scene.take(batch);
+      }
+      await write();
+      await expectTaken(batch, before, 3);
+      await scene.finish(batch);
+    }
+    expect(undone).toBeGreaterThan(3);
+    expect(undone).toBeLessThan(sent.length - 3);
+  });
+
+  test('and its drop, too', async () => {
+    const batch = await scene.batch('a', 'b');
+    await scene.take(batch);
+    await scene.setState(batch, 'published');
+    const { database, sent } = cutBefore(scene.database, server.url, 0);
+    await scene.drop(batch, database);
+    expect(sent.filter((text) => text.startsWith('drop table')).length).toBe(2);
+    expect(sent.pop()).toBe('rollback'); // of nothing: whether it comes through is all the same
+    for (let n = 1; n <= sent.length; n += 1) {
+      await write();
+      const next = await scene.batch('a', 'b');
+      await scene.take(next);
+      await scene.setState(next, 'published');
+      await expect(scene.drop(next, cutBefore(scene.database, server.url, n).database), sent[n - 1]).rejects.toThrow();
+      await scene.drop(next);
+      expect(await scene.values("show tables like '%processing'")).toEqual([]);
+      expect((await scene.records(next)).map(({ dropped }) => dropped)).toEqual([true, true]);
+    }
+    expect(await scene.values('select count(*) from a')).toEqual(['0']);
+  });
+});

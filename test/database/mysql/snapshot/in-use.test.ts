@@ -1,0 +1,145 @@
+/** Tables that others write to, read and hold while they are swapped and dropped. */
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { describeOn, mysqlServers } from '../../../mysql-servers.ts';
+import { until } from '../../../engine/world.ts';
+import { watched } from './cut.ts';
+import { Scene } from './scene.ts';
+
+vi.setConfig({ testTimeout: 120_000 });
+
+describeOn(await mysqlServers(), 'landing tables in use on $name', (server) => {
+  let scene: Scene;
+  beforeEach(async () => {
+    scene = await Scene.open(server);
+    await scene.say(
+      'create table a (id bigint auto_increment primary key, seen int default 0)',
+      'create table b (id bigint auto_increment primary key, seen int default 0)',
+      'create trigger on_a before insert on a for each row set new.seen = new.seen + 1',
+      'create table kept (w char(1), id bigint, seen int)',
+    );
+  });
+  afterEach(() => scene.close());
+
+  test('lose no row of those who write without pause, and none of them fails, through ten swaps of two inputs', async () => {
+    let writing = true;
+    const write = async (table: 'a' | 'b'): Promise<number> => {
+      const writer = await scene.connect();
+      let written = 0;
+      for (; writing; written += 1) await writer.query(`insert into ${table} () values ()`);
+      return written;
+    };
+    const writers = [write('a'), write('a'), write('b')];
+    for (let round = 1; round <= 10; round += 1) {
+      const batch = await scene.batch('a', 'b');
+      await scene.take(batch);
+      await scene.say(
+        "insert into kept select 'a', id, seen from a_processing",
+        "insert into kept select 'b', id, seen from b_processing",
+      );
+      await scene.finish(batch);
+    }
+    writing = false;
+    const [first, second, third] = (await Promise.all(writers)) as [number, number, number];
+    await scene.say("insert into kept select 'a', id, seen from a", "insert into kept select 'b', id, seen from b");
+    expect(first).toBeGreaterThan(10);
+    expect(third).toBeGreaterThan(10);
+    expect(
+      await scene.rows(
+        'select w, count(*) as n, min(seen) as least, max(seen) as most from kept group by w order by w',
+      ),
+    ).toEqual([
+      { w: 'a', n: String(first + second), least: 1, most: 1 },
+      { w: 'b', n: String(third), least: 0, most: 0 },
+    ]);
+    // No number is given twice: a reader of both tables sees each once.
+    expect(await scene.values('select count(distinct w, id) from kept')).toEqual([String(first + second + third)]);
+  });
+
+  test('are waited for while a transaction has written to one; others wait for moments, and its row is in the snapshot', async () => {
+    const long = await scene.connect();
+    await long.query('begin');
+    await long.query('insert into a () values ()');
+    const batch = await scene.batch('a', 'b');
+    const taking = scene.take(batch);
+    const writer = await scene.connect();
+    let longest = 0;
+    for (const began = Date.now(); Date.now() - began < 6_000;) {
+      const at = Date.now();
+      await writer.query('insert into a () values ()');
+      longest = Math.max(longest, Date.now() - at);
+    }
+    expect(longest).toBeLessThan(3_500);
+    expect(await scene.values("show tables like '%processing'")).toEqual([]);
+    await long.query('commit');
+    expect(await taking).toMatchObject({ kind: 'taken' });
+    expect(await scene.values('select min(id) from a_processing')).toEqual(['1']);
+    expect(await scene.leftBehind()).toEqual([]);
+  });
+
+  test('name who holds them', async () => {
+    const reader = await scene.connect();
+    const [[row]] = (await reader.query('select connection_id() as id')) as unknown as [[{ id: number }]];
+    await scene.say('insert into a () values ()');
+    const batch = await scene.batch('a');
+    await scene.take(batch);
+    await scene.setState(batch, 'published');
+    await reader.query('begin');
+    await reader.query('select * from a_processing');
+    const result = await scene.drop(batch);
+    expect(result.dropped).toEqual([]);
+    expect(result.left[0]!.processing).toBe('a_processing');
+    expect(result.left[0]!.heldBy.join()).toContain(`connection ${row.id} (root`);
+    await reader.query('commit');
+    expect(await scene.drop(batch)).toEqual({ dropped: ['a_processing'], left: [] });
+  });
+
+  test('are not dropped by one that slept: whoever comes next ends it first', async () => {
+    await scene.say('insert into a () values ()');
+    const first = await scene.batch('a');
+    await scene.take(first);
+    await scene.setState(first, 'published');
+    let wake: () => void = () => undefined;
+    let asleep = false;
+    const awake = new Promise<void>((resolve) => (wake = resolve));
+    const sleepy = watched(scene.database, async (text) => {
+      if (!text.startsWith('drop table')) return;
+      asleep = true;
+      await awake;
+    });
+    const zombie = scene.drop(first, sleepy).catch((error: unknown) => error);
+    await until(() => Promise.resolve(asleep));
+    await scene.drop(first);
+    await scene.say('insert into a () values ()');
+    const second = await scene.batch('a');
+    await scene.take(second);
+    wake();
+    expect(await zombie).toBeInstanceOf(Error);
+    expect(await scene.values('select count(*) from a_processing')).toEqual(['1']);
+    expect((await scene.records(second))[0]).toMatchObject({ dropped: false });
+  });
+
+  test('are not swapped by one that slept: the batch that comes next ends it first', async () => {
+    const first = await scene.batch('a');
+    let wake: () => void = () => undefined;
+    let asleep = false;
+    const awake = new Promise<void>((resolve) => (wake = resolve));
+    const sleepy = watched(scene.database, async (text) => {
+      if (!text.startsWith('rename table')) return;
+      asleep = true;
+      await awake;
+    });
+    const zombie = scene.take(first, sleepy).catch((error: unknown) => error);
+    await until(() => Promise.resolve(asleep));
+    await scene.setState(first, 'failed');
+    await scene.database.dialect.settleSwap(scene.database, first, () =>
+      Promise.reject(new Error('nothing was swapped')),
+    );
+    const second = await scene.batch('a');
+    await scene.take(second);
+    await scene.finish(second);
+    wake();
+    expect(await zombie).toBeInstanceOf(Error);
+    expect(await scene.values("show tables like '%processing'")).toEqual([]);
+    expect(await scene.leftBehind()).toEqual([]);
+  });
+});

@@ -1,0 +1,87 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { sql } from '../../../../src/database/sql.ts';
+import { describeOn, mysqlServers } from '../../../mysql-servers.ts';
+import { openLedger } from '../ledger-on.ts';
+import { Scene } from './scene.ts';
+
+const RIGHTS = 'select, insert, update, delete, create, alter, drop, lock tables, references';
+
+describeOn(await mysqlServers(), 'an account with few rights on $name', (server) => {
+  let scene: Scene;
+  let user: string;
+  beforeEach(async () => {
+    scene = await Scene.open(server);
+    user = `'${scene.name.slice(-16)}'@'127.0.0.1'`;
+    await scene.say(
+      `create user ${user} identified by 'Secret-1'`,
+      `grant ${RIGHTS}, trigger on ${scene.name}.* to ${user}`,
+      `grant select, insert, update, delete on ${scene.name}_waybill.* to ${user}`,
+      'create table t (id int auto_increment primary key)',
+      'insert into t values (1)',
+    );
+  });
+  afterEach(async () => {
+    await scene.say(`drop user ${user}`);
+    await scene.close();
+  });
+  const asUser = () => {
+    const url = new URL(server.url);
+    url.username = scene.name.slice(-16);
+    url.password = 'Secret-1';
+    url.pathname = `/${scene.name}`;
+    return openLedger(url.href, `${scene.name}_waybill`);
+  };
+
+  test('takes and drops snapshots, which are known when they are emptied, whether or not it may make triggers', async () => {
+    const database = asUser();
+    const batch = await scene.batch('t');
+    await scene.take(batch, database);
+    const [record] = await scene.records(batch);
+    const holds = async () =>
+      (
+        await database.query<{ holds: boolean }>(
+          sql`select ${database.dialect.isStill('t_processing', record!)} as holds`,
+        )
+      ).rows[0]!.holds;
+    expect(await holds()).toBe(true);
+    await scene.say('truncate table t_processing');
+    expect(await holds()).toBe(false);
+    await scene.setState(batch, 'published');
+    expect(await scene.drop(batch, database)).toEqual({ dropped: ['t_processing'], left: [] });
+    await database.close();
+  });
+
+  test('is told what a table with triggers takes, and nothing has happened', async () => {
+    await scene.say('create trigger tr before insert on t for each row set new.id = new.id');
+    const database = asUser();
+    const error = await scene.take(await scene.batch('t'), database).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({
+      message: expect.stringMatching(/^the triggers of t cannot be made on its twin: /) as string,
+    });
+    expect(JSON.stringify(error)).toMatch(/Grant the account TRIGGER on the schema/);
+    expect(await scene.values('show tables')).toEqual(['t']);
+    expect(await scene.leftBehind()).toEqual([]);
+    await database.close();
+  });
+
+  test('that may not see triggers is refused: a twin would be without them', async () => {
+    await scene.say(`revoke trigger on ${scene.name}.* from ${user}`);
+    const database = asUser();
+    const reasons = async (table = 't') =>
+      (await database.transaction((session) => database.dialect.snapshotRefusals(session, table))).map(
+        ({ reason }) => reason,
+      );
+    expect(await reasons()).toMatchObject([expect.stringMatching(/lacks the privilege TRIGGER/)]);
+    await expect(scene.take(await scene.batch('t'), database)).rejects.toThrow(/lacks the privilege TRIGGER/);
+    await scene.say(`grant trigger on ${scene.name}.t to ${user}`);
+    expect(await reasons()).toEqual([]);
+    await scene.say(
+      `revoke trigger on ${scene.name}.t from ${user}`,
+      `grant trigger on \`${scene.name.slice(0, -3).replaceAll('_', '\\_')}%\`.* to ${user}`,
+    );
+    await database.close();
+    const again = asUser();
+    expect(await again.transaction((session) => again.dialect.snapshotRefusals(session, 't'))).toEqual([]);
+    await again.close();
+  });
+});
