@@ -70,7 +70,7 @@ function renderParameter(use: ParameterUse, bind: Bind, batch: BatchValues, dial
 function renderBound(name: 'from' | 'to', bind: Bind, cut?: Cut): string {
   const text = cut?.method === 'key' ? cut.range[name] : null;
   const value = text === null || !text.startsWith('[') ? null : (JSON.parse(text) as string[])[0];
-  return bind(value ?? null, cut?.key[0]?.castType);
+  return bind(value ?? null, cut?.key[0]?.castType || undefined); // a text takes the type of its place
 }
 
 function castOfValue(value: ParameterValue, dialect: Dialect): string | undefined {
