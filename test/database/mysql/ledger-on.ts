@@ -19,7 +19,7 @@ export function openLedger(url: string, controlSchema: string): Database {
     scheme: 'mysql',
     maxConnections: 10,
     controlSchema,
-  }) as unknown as Database;
+  });
 }
 
 export async function ledgerOn(server: MysqlTestServer): Promise<Database> {
