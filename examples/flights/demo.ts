@@ -11,12 +11,12 @@ import { KEPT_FOLDER, readKept, stopKept, stopKeptWorker, writeKept } from './de
 import type { Kept } from './demo/kept.ts';
 import { HELP, parseOptions } from './demo/options.ts';
 import type { DemoOptions } from './demo/options.ts';
-import { ask, prove } from './demo/proof.ts';
+import { prove } from './demo/proof.ts';
 import { startServers } from './demo/servers.ts';
 import type { DemoServers } from './demo/servers.ts';
 import { number, say, sayForNow, table } from './demo/terminal.ts';
 import { startWorker, waybillLive, workerPolls } from './demo/waybill.ts';
-import { batchesSince, lastBatch, makeTables, makeViews } from './demo/warehouse.ts';
+import { ask, batchesSince, lastBatch, makeTables, makeViews } from './demo/warehouse.ts';
 import { addNewFlights, fillSource } from './fill-source.ts';
 
 /** Flights that each further run with `--keep` brings. */

@@ -1,9 +1,19 @@
-import { markStepAttempt, markStepDone, lockStep, openSteps, type StepPhase } from '../control/steps.ts';
+import { recordLane } from '../control/lanes.ts';
+import {
+  lockStep,
+  markStepAttempt,
+  markStepDone,
+  openSteps,
+  type StepKey,
+  type StepPhase,
+  type StepRow,
+} from '../control/steps.ts';
 import { passGate } from '../control/gate.ts';
 import type { SqlSource } from '../config/definition.ts';
+import type { Session } from '../database/dialect.ts';
 import { inTransaction } from '../database/transaction.ts';
 import { renderForBatch } from '../sql/batch-sql.ts';
-import { parseStatements } from '../sql/statement.ts';
+import { parseStatements, type Statement } from '../sql/statement.ts';
 import { FAILURE, type BatchReference } from '../workflows/messages.ts';
 import { loadContext, type BatchContext } from './batch-context.ts';
 import type { Engine } from './engine.ts';
@@ -13,7 +23,10 @@ export interface StepsRequest extends BatchReference {
   phase: StepPhase;
 }
 
-/** Runs the steps of a phase that are not done, in order, each in a transaction with its ledger row: once each. */
+/**
+ * Runs the steps of a phase that are not done, in order, each in a transaction with its ledger row: once each, or, where a
+ * statement commits by itself, at least once.
+ */
 export const runSteps =
   (engine: Engine) =>
   async (at: StepsRequest): Promise<{ done: number }> => {
@@ -45,40 +58,97 @@ async function readContext(engine: Engine, at: StepsRequest): Promise<BatchConte
   }
 }
 
-async function runStep(
-  { database, batch, values }: BatchContext,
-  step: { batchId: string; phase: StepPhase; n: number },
-  source: SqlSource,
-): Promise<boolean> {
-  const startedAt = new Date();
+async function runStep(context: BatchContext, step: StepKey, source: SqlSource): Promise<boolean> {
+  const { database, batch } = context;
+  const statements = parseStatements(source, database.dialect.sql, 'step');
   const session = await database.openSession(`waybill ${batch.batchId} ${step.phase} step ${step.n}`, {
     // `after` may run long after the batch: the time that its work had is over then, and no measure.
     statementTimeoutMs:
       step.phase === 'after' ? batch.definition.maxRuntimeMs : Math.max(1000, batch.deadlineAt.getTime() - Date.now()),
   });
   try {
-    const wanted = step.phase === 'before' ? (['running'] as const) : (['published'] as const);
-    const run = () =>
-      passGate(session, database, batch.batchId, wanted, async () => {
-        const row = await lockStep(session, database, step);
-        if (row?.state === 'done' || row?.state === 'skipped') return false;
-        let rows = 0;
-        for (const statement of parseStatements(source, database.dialect.sql, 'step')) {
-          rows += (await session.run(renderForBatch(statement, values, database.dialect))).rowCount;
-        }
-        await markStepDone(session, database, step, { rows, startedAt });
-        return true;
-      });
-    return await inTransaction(session, run, { settings: batch.definition.sessionParams });
+    return statements.some(({ commitsByItself }) => commitsByItself)
+      ? await atLeastOnce(context, session, step, statements)
+      : await once(context, session, step, statements);
   } finally {
     await session.close();
   }
 }
 
+/** All statements and the ledger's row in one transaction. */
+async function once(
+  { database, batch, values }: BatchContext,
+  session: Session,
+  step: StepKey,
+  statements: Statement[],
+): Promise<boolean> {
+  const startedAt = new Date();
+  const run = (): Promise<boolean> =>
+    passGate(session, database, batch.batchId, STATES[step.phase], async () => {
+      const row = await lockStep(session, database, step);
+      if (isOver(row)) return false;
+      let rows = 0;
+      for (const statement of statements) {
+        rows += (await session.run(renderForBatch(statement, values, database.dialect))).rowCount;
+      }
+      await markStepDone(session, database, step, { rows, startedAt });
+      return true;
+    });
+  return inTransaction(session, run, { settings: batch.definition.sessionParams });
+}
+
+/**
+ * Where a statement commits by itself, nothing can hold the step together: each statement is a transaction that passes the gate,
+ * and a step that breaks off is done again from its start. Never twice at a time: whoever comes next ends the connection of the
+ * one before, and a fence finds it where it finds those of lanes.
+ */
+async function atLeastOnce(
+  { database, batch, values }: BatchContext,
+  session: Session,
+  step: StepKey,
+  statements: Statement[],
+): Promise<boolean> {
+  const { dialect } = database;
+  const startedAt = new Date();
+  const begin = async (): Promise<StepRow | undefined> => {
+    await session.begin({ settings: batch.definition.sessionParams });
+    return passGate(session, database, batch.batchId, STATES[step.phase], () => lockStep(session, database, step));
+  };
+  const alone = async (): Promise<boolean> => {
+    if (step.phase === 'before')
+      await recordLane(database, laneOf(step), { connectionId: session.connectionId, worker: 'before step' });
+    let rows = 0;
+    for (const statement of statements) {
+      if (isOver(await begin())) return false;
+      const { commitsByItself: commits } = statement;
+      rows += (await session.run(renderForBatch(statement, values, dialect), { commits })).rowCount;
+      if (!commits) await session.commit();
+    }
+    await begin();
+    await markStepDone(session, database, step, { rows, startedAt });
+    await session.commit();
+    return true;
+  };
+  const name = `${dialect.quoteName(database.controlSchema)}.${dialect.quoteName(`step ${step.batchId} ${step.phase} ${step.n}`)}`;
+  try {
+    return await dialect.aloneWith(session, [name], alone);
+  } catch (error) {
+    await session.rollback();
+    throw error;
+  }
+}
+
+const STATES = { before: ['running'], after: ['published'] } as const;
+
+const isOver = (row: StepRow | undefined): boolean => row?.state === 'done' || row?.state === 'skipped';
+
+/** Stages count from 1. */
+const laneOf = ({ batchId, n }: StepKey) => ({ batchId, stage: 0, lane: n });
+
 /** Attempts so far, this one included; a connection that is down must not keep us from reporting the error itself. */
 async function countAttempt(
   { database, batch }: BatchContext,
-  step: { batchId: string; phase: StepPhase; n: number },
+  step: StepKey,
   facts: { kind: string; message: string },
 ): Promise<number> {
   try {

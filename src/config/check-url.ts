@@ -27,9 +27,6 @@ export function checkUrl(url: string, yaml: YamlFile, at: ValuePath): Problem[] 
     );
   const scheme = /^(mysql|mariadb|postgres|postgresql):\/\//.exec(url)?.[1];
   if (scheme === undefined) return problem('`url` must begin with postgres://, mysql:// or mariadb://', example);
-  if (scheme === 'mysql' || scheme === 'mariadb') {
-    return problem(`\`${scheme}://\` is not yet available in this version`, 'Use a PostgreSQL database.');
-  }
   const escape = 'Write special characters of user and password percent-encoded (`@` is %40, `#` is %23, `/` is %2F).';
   try {
     const { username, password, pathname, searchParams } = new URL(url);

@@ -4,19 +4,20 @@ import { sql } from '../database/sql.ts';
 
 export type StepPhase = 'before' | 'after';
 
-interface StepKey {
+export interface StepKey {
   batchId: string;
   phase: StepPhase;
   n: number;
 }
 
+export interface StepRow {
+  state: string;
+  attempts: number;
+}
+
 /** Locks the step for this transaction and reads its state; a second attempt waits here for the first. */
-export async function lockStep(
-  session: Session,
-  database: Database,
-  at: StepKey,
-): Promise<{ state: string; attempts: number } | undefined> {
-  const { rows } = await session.query<{ state: string; attempts: number }>(sql`
+export async function lockStep(session: Session, database: Database, at: StepKey): Promise<StepRow | undefined> {
+  const { rows } = await session.query<StepRow>(sql`
     select state, attempts from ${database.ledger('step')}
     where batch_id = ${at.batchId} and phase = ${at.phase} and n = ${at.n} for update`);
   return rows[0];

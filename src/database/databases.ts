@@ -1,7 +1,11 @@
 import type { ConnectionDefinition } from '../config/definition.ts';
 import { ConfigurationError } from '../errors.ts';
 import type { Database } from './dialect.ts';
+import { MysqlDatabase } from './mysql/database.ts';
 import { PostgresDatabase } from './postgres/database.ts';
+
+/** MariaDB is a flavour of MySQL: which one a server is, it says itself. */
+const DATABASES = { postgres: PostgresDatabase, mysql: MysqlDatabase, mariadb: MysqlDatabase };
 
 /** The databases of a project, each opened at first use, closed together. */
 export class Databases {
@@ -15,7 +19,7 @@ export class Databases {
     if (known) return known;
     const definition = this.connections[name];
     if (!definition) throw new ConfigurationError(`connection ${name} is not declared in waybill.yaml`);
-    const database = new PostgresDatabase(definition);
+    const database = new DATABASES[definition.scheme](definition);
     this.open.set(name, database);
     return database;
   }

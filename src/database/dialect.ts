@@ -63,8 +63,9 @@ export interface Session {
   query<Row = Record<string, unknown>>(statement: SqlStatement): Promise<QueryResult<Row>>;
   /** Several of our own statements, one after another, in one round trip where the server can. The first error ends them. */
   pipeline<Row = Record<string, unknown>>(statements: readonly SqlStatement[]): Promise<QueryResult<Row>[]>;
-  /** A rendered user statement. Throws `TransactionLostError` when it ended the transaction that it ran in. */
-  run(statement: Pick<Rendered, 'text' | 'values'>): Promise<QueryResult<unknown[]>>;
+  /** A rendered user statement. Throws `TransactionLostError` when it ended the transaction that it ran in,
+   * unless it `commits` by itself, what was done before it, too: then no transaction is open afterwards. */
+  run(statement: Pick<Rendered, 'text' | 'values'>, options?: { commits?: boolean }): Promise<QueryResult<unknown[]>>;
   begin(options?: BeginOptions): Promise<void>;
   /** Throws unless the server's answer is COMMIT: a failed transaction answers ROLLBACK without an error. */
   commit(): Promise<void>;

@@ -32,7 +32,8 @@ describe("the demo's arguments", () => {
     [['--crash', '--keep'], /do not go together/],
     [['--flights', '0'], /whole number from 1 to 3000000/],
     [['--flights', 'many'], /whole number/],
-    [['--warehouse', 'mysql://localhost/x'], /postgres:\/\/ URL/],
+    [['--warehouse', 'oracle://localhost/x'], /postgres:\/\/, mysql:\/\/ or mariadb:\/\/ URL/],
+    [['--warehouse', 'mysql', '--keep'], /that server ends with the demo/],
     [['--kepe'], /Unknown option '--kepe'/],
   ])('%j is refused', (args, message) => {
     expect(() => parseOptions(args)).toThrow(message);

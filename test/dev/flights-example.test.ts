@@ -10,22 +10,25 @@ import type { FreshDatabase } from '../servers.ts';
 const EXAMPLE = new URL('../../examples/flights/', import.meta.url);
 
 describe('the example project', () => {
-  it('is without a fault, and runs the loads in the order of their tables', async () => {
-    const project = await loadProject(fileURLToPath(EXAMPLE), {
-      env: { SOURCE_URL: 'postgres://u:p@localhost/source', WAREHOUSE_URL: 'postgres://u:p@localhost/warehouse' },
-    });
-    expect(project.warnings).toEqual([]);
-    expect(Object.keys(project.loads).sort()).toEqual([
-      'acquisition.airport',
-      'acquisition.flight',
-      'core.flight',
-      'services.route_delay',
-    ]);
-    expect(project.sessions['nightly']?.dependencies).toMatchObject({
-      'core.flight': ['acquisition.airport', 'acquisition.flight'],
-      'services.route_delay': ['core.flight'],
-    });
-  });
+  it.each(['postgres://u:p@localhost/warehouse', 'mysql://u:p@localhost/', 'mariadb://u:p@localhost/'])(
+    'is without a fault at %s, and runs the loads in the order of their tables',
+    async (url) => {
+      const project = await loadProject(fileURLToPath(EXAMPLE), {
+        env: { SOURCE_URL: 'postgres://u:p@localhost/source', WAREHOUSE_URL: url },
+      });
+      expect(project.warnings).toEqual([]);
+      expect(Object.keys(project.loads).sort()).toEqual([
+        'acquisition.airport',
+        'acquisition.flight',
+        'core.flight',
+        'services.route_delay',
+      ]);
+      expect(project.sessions['nightly']?.dependencies).toMatchObject({
+        'core.flight': ['acquisition.airport', 'acquisition.flight'],
+        'services.route_delay': ['core.flight'],
+      });
+    },
+  );
 });
 
 describe.each(servers)('the data of the example on $name', (server) => {

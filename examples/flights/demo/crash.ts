@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LoadFailedError } from '../../../src/errors.ts';
-import { withClient } from '../connect.ts';
 import { isAlive } from '../../../src/dev/server-process.ts';
+import { withDatabase } from './database.ts';
 
 export interface ChunkCount {
   done: number;
@@ -10,9 +10,9 @@ export interface ChunkCount {
 
 /** What the ledger says about the newest batch of the core load. */
 const LEDGER = `
-  select count(*) filter (where c.state = 'done')::int as done, count(*)::int as all
+  select sum(case when c.state = 'done' then 1 else 0 end) as done, count(*) as planned
   from waybill.chunk c
-  join waybill.batch b using (batch_id)
+  join waybill.batch b on b.batch_id = c.batch_id
   join waybill.stage s on s.batch_id = c.batch_id and s.n = c.stage
   where b.load_name = 'core.flight' and s.name = 'flights'
     and b.batch_id = (select max(batch_id) from waybill.batch where load_name = 'core.flight')`;
@@ -25,8 +25,11 @@ const LEDGER = `
  * @throws LoadFailedError when the kill did not come in the middle: then it would prove nothing.
  */
 export function killInTheMiddle(warehouseUrl: string, pid: number, over: () => boolean): Promise<ChunkCount> {
-  return withClient(warehouseUrl, async (ledger) => {
-    const read = async (): Promise<ChunkCount> => (await ledger.query<ChunkCount>(LEDGER)).rows[0]!;
+  return withDatabase(warehouseUrl, async (ledger) => {
+    const read = async (): Promise<ChunkCount> => {
+      const [row] = await ledger.ask<{ done: string | null; planned: string }>(LEDGER);
+      return { done: Number(row!.done), all: Number(row!.planned) };
+    };
     let { done, all } = await read();
     while (!over() && (all === 0 || done < Math.max(1, all / 3))) {
       await sleep(20);

@@ -9,7 +9,7 @@ export interface DemoOptions {
   stop: boolean;
   /** Kill the worker inside the core load. */
   crash: boolean;
-  /** A PostgreSQL database to load into, instead of one of our own. */
+  /** What to load into: the URL of a database, or a server to start for it. Default: the source's own server. */
   warehouse: string | undefined;
   /** How many flights the source gets. */
   flights: number;
@@ -24,7 +24,8 @@ export const HELP = `Three million real flights, from a source database into a w
   npm run demo -- --crash             the same, with a worker that is killed half way through
   npm run demo -- --keep              leave everything up; run it again and only new flights are loaded
   npm run demo -- --stop              end what --keep left up (its data stays in .waybill/demo)
-  npm run demo -- --warehouse URL     load into this PostgreSQL database
+  npm run demo -- --warehouse URL     load into this database: postgres://, mysql:// or mariadb://
+  npm run demo -- --warehouse mysql   start a MySQL (or mariadb: a MariaDB) and load into that
   npm run demo -- --flights N         fewer flights`;
 
 /** @throws ConfigurationError when the arguments make no sense together. */
@@ -42,15 +43,26 @@ export function parseOptions(args: string[]): DemoOptions {
       },
     );
   }
-  if (values.warehouse !== undefined && !/^postgres(ql)?:\/\//.test(values.warehouse)) {
-    throw new ConfigurationError('--warehouse must be a postgres:// URL.');
+  const { warehouse } = values;
+  if (warehouse !== undefined && !/^((postgres(ql)?|mysql|mariadb):\/\/|(mysql|mariadb)$)/.test(warehouse)) {
+    throw new ConfigurationError(
+      '--warehouse must be a postgres://, mysql:// or mariadb:// URL, or the word mysql or mariadb.',
+    );
+  }
+  if (values.keep && (warehouse === 'mysql' || warehouse === 'mariadb')) {
+    throw new ConfigurationError(
+      `--keep and --warehouse ${warehouse} do not go together: that server ends with the demo.`,
+      {
+        next: 'Give the URL of a server of yours.',
+      },
+    );
   }
   return {
     help: values.help === true,
     keep: values.keep === true,
     stop: values.stop === true,
     crash: values.crash === true,
-    warehouse: values.warehouse,
+    warehouse,
     flights,
   };
 }

@@ -1,5 +1,6 @@
-import { withClient } from '../connect.ts';
+import { isMysql } from './database.ts';
 import { number } from './terminal.ts';
+import { ask } from './warehouse.ts';
 
 /** One claim about the tables, checked with plain SQL. */
 export interface Proof {
@@ -8,30 +9,38 @@ export interface Proof {
   found: string;
 }
 
-/** The same text for a flight on both sides: any lost, doubled or changed value changes the sum. */
-const checksum = (delay: string, date: string, distance: string): string =>
-  `sum(hashtextextended(concat_ws('|', flight_id, ${date}, ${delay}, ${distance}, origin, destination), 0)::numeric)::text`;
+/** A flight as the source has it, and as core does. */
+const SOURCE = { table: 'flight', date: 'date', delay: 'delay', distance: 'distance' };
+const CORE = { table: 'core.flight', date: 'departs_at', delay: 'delay_minutes', distance: 'distance_miles' };
 
-const SOURCE = `
-  select count(*)::text as flights, count(distinct flight_id)::text as ids, ${checksum('delay', 'date', 'distance')} as checksum
-  from flight`;
+/** The same text for a flight on both sides: any lost, doubled or changed value changes the sum of their hashes. */
+function sums({ table, date, delay, distance }: typeof SOURCE, url: string, warehouseUrl: string): string {
+  const time = isMysql(url) ? `date_format(${date}, '%Y-%m-%d %H:%i:%s')` : `to_char(${date}, 'YYYY-MM-DD HH24:MI:SS')`;
+  const text = `concat_ws('|', flight_id, ${time}, ${delay}, ${distance}, origin, destination)`;
+  return `select count(*) as flights, count(distinct flight_id) as ids, sum(${hash(text, url, warehouseUrl)}) as checksum
+          from ${table}`;
+}
 
-const CORE = `
-  select count(*)::text as flights, count(distinct flight_id)::text as ids,
-         ${checksum('delay_minutes', 'departs_at', 'distance_miles')} as checksum
-  from core.flight`;
+/** Both servers must know it: PostgreSQL's own is faster, where it is on both sides. */
+function hash(text: string, url: string, warehouseUrl: string): string {
+  if (isMysql(url)) return `cast(conv(left(sha2(${text}, 256), 15), 16, 10) as unsigned)`;
+  if (isMysql(warehouseUrl))
+    return `('x' || left(encode(sha256(convert_to(${text}, 'UTF8')), 'hex'), 15))::bit(60)::bigint::numeric`;
+  return `hashtextextended(${text}, 0)::numeric`;
+}
 
 /** Proves with plain SQL, asking neither Waybill nor Temporal, that every flight of the source is in core exactly once. */
 export async function prove(sourceUrl: string, warehouseUrl: string): Promise<Proof[]> {
   type Sums = Record<'flights' | 'ids' | 'checksum', string>;
   const [[source], [core], [rest]] = await Promise.all([
-    ask<Sums>(sourceUrl, SOURCE),
-    ask<Sums>(warehouseUrl, CORE),
+    ask<Sums>(sourceUrl, sums(SOURCE, sourceUrl, warehouseUrl)),
+    ask<Sums>(warehouseUrl, sums(CORE, warehouseUrl, warehouseUrl)),
     ask<Record<'landed' | 'snapshots' | 'counted', string>>(
       warehouseUrl,
-      `select (select count(*) from acq.flight)::text as landed,
-              (select count(*) from pg_class where relname like '%\\_processing')::text as snapshots,
-              (select coalesce(sum(flights), 0) from services.route_delay_by_day)::text as counted`,
+      `select (select count(*) from acq.flight) as landed,
+              (select count(*) from information_schema.tables
+               where table_schema = 'acq' and right(table_name, 11) = '_processing') as snapshots,
+              (select coalesce(sum(flights), 0) from services.route_delay_by_day) as counted`,
     ),
   ]);
   const n = (text: string | undefined): string => number(BigInt(text ?? 0));
@@ -58,16 +67,8 @@ export async function prove(sourceUrl: string, warehouseUrl: string): Promise<Pr
     },
     {
       claim: 'nothing is left in the landing table, and no snapshot',
-      holds: rest!.landed === '0' && rest!.snapshots === '0',
+      holds: BigInt(rest!.landed) === 0n && BigInt(rest!.snapshots) === 0n,
       found: `${n(rest!.landed)} and ${n(rest!.snapshots)}`,
     },
   ];
-}
-
-/** The rows of one query. */
-export function ask<T>(url: string, sql: string): Promise<T[]> {
-  return withClient(url, async (client) => {
-    await client.query(`set max_parallel_workers_per_gather = 2; set work_mem = '128MB'; set datestyle = 'ISO'`);
-    return (await client.query(sql)).rows as T[];
-  });
 }

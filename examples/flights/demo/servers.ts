@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { startMysql } from '../../../src/dev/mysql-server.ts';
 import { startPostgres } from '../../../src/dev/postgres-server.ts';
 import type { PostgresServer } from '../../../src/dev/postgres-server.ts';
 import { isTemporal, startTemporal } from '../../../src/dev/temporal-server.ts';
@@ -10,6 +11,15 @@ import { KEPT_FOLDER } from './kept.ts';
 import type { Kept } from './kept.ts';
 import type { DemoOptions } from './options.ts';
 import { say, sayForNow } from './terminal.ts';
+
+/** For three million rows: most of them fit into memory. */
+const MYSQL = {
+  mysql: {
+    flavour: 'MySQL',
+    settings: { 'innodb-buffer-pool-size': '1G', 'innodb-redo-log-capacity': '2G', 'local-infile': 'ON' },
+  },
+  mariadb: { flavour: 'MariaDB', settings: { 'innodb-buffer-pool-size': '1G', 'innodb-log-file-size': '1G' } },
+} as const;
 
 export interface DemoServers {
   postgres: PostgresServer;
@@ -28,16 +38,21 @@ export async function startServers(options: DemoOptions, kept: Kept, cleanUp: Cl
     if (!options.keep) await cleanUp.add(what, () => server.stop());
     return server;
   };
-  const [postgres, temporal] = await Promise.all([
+  const [postgres, temporal, ours] = await Promise.all([
     endsWithUs('PostgreSQL', startOrFindPostgres(options, kept)),
     endsWithUs('Temporal', startOrFindTemporal(options, kept)),
+    options.warehouse === 'mysql' || options.warehouse === 'mariadb'
+      ? endsWithUs(options.warehouse, startMysql({ ...MYSQL[options.warehouse], onProgress: sayForNow }))
+      : undefined,
   ]);
   say(`PostgreSQL ${postgres.version} on port ${postgres.port}, Temporal on ${temporal.address}`);
 
   await createDatabase(postgres, 'source');
   if (options.warehouse === undefined) await createDatabase(postgres, 'warehouse');
   const sourceUrl = postgres.url('source');
-  const warehouseUrl = options.warehouse ?? postgres.url('warehouse');
+  const warehouseUrl = ours?.url() ?? options.warehouse ?? postgres.url('warehouse');
+  if (ours !== undefined)
+    say(`${MYSQL[options.warehouse as keyof typeof MYSQL].flavour} ${ours.version} on port ${ours.port}`);
   return {
     ...{ postgres, temporal, sourceUrl, warehouseUrl },
     environment: {

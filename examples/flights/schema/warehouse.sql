@@ -77,3 +77,6 @@ create table services.route_delay (
   batch_id bigint not null
 );
 create index route_delay_batch on services.route_delay using brin (batch_id) with (autosummarize = on);
+
+-- The services load adds up three million flights by route and day: in memory, not on disk.
+do $$ begin execute format('alter database %I set work_mem = ''128MB''', current_database()); end $$;

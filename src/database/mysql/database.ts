@@ -31,7 +31,7 @@ const OURS: Settings = { innodb_lock_wait_timeout: 1_000_000, lock_wait_timeout:
 const LANES: Settings = { wait_timeout: 60, net_read_timeout: 3600, net_write_timeout: 3600, sql_notes: 1 };
 
 /** Opens nothing yet: the first statement does. */
-export class MysqlDatabase implements Omit<Database, 'dialect'> {
+export class MysqlDatabase implements Database {
   readonly dialect = mysqlDialect;
   readonly connection: string;
   readonly controlSchema: string;

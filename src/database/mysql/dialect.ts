@@ -36,8 +36,8 @@ const inBatches: Dialect['inBatches'] = (column, batchIds, bind) => {
   return `(${column} between ${from} and ${to} and ${column} in (select given.id from ${ids} given))`;
 };
 
-/** MySQL 8.0 and MariaDB 10.6 and later. Not whole yet: no connection of a project can be one. */
-export const mysqlDialect = {
+/** MySQL 8.0 and MariaDB 10.6 and later. */
+export const mysqlDialect: Dialect = {
   name: 'mysql',
   sql: mysqlSql,
   words,
@@ -80,4 +80,4 @@ export const mysqlDialect = {
   openCopyOut,
   openCopyIn,
   ...snapshotMethods,
-} satisfies Partial<Dialect>;
+};

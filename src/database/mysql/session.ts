@@ -61,14 +61,17 @@ export class MysqlSession implements Session {
     return this.pipeline<Row>(next);
   }
 
-  async run(statement: Pick<Rendered, 'text' | 'values'>): Promise<QueryResult<unknown[]>> {
-    const [result] = await this.limited({
+  async run(statement: Pick<Rendered, 'text' | 'values'>, { commits = false } = {}): Promise<QueryResult<unknown[]>> {
+    const [result, fields] = await this.limited({
       sql: statement.text,
       values: statement.values,
       dateStrings: true,
       rowsAsArray: true,
     });
-    if (!this.open) throw new TransactionLostError('a statement ended the transaction that it ran in');
+    if (commits) {
+      this.open = false;
+      throwComplaint(result, fields);
+    } else if (!this.open) throw new TransactionLostError('a statement ended the transaction that it ran in');
     if (!Array.isArray(result)) return { rows: [], rowCount: result.affectedRows };
     return { rows: result as unknown as unknown[][], rowCount: 0 };
   }
@@ -172,6 +175,13 @@ function bound(value: unknown): string | Buffer | null {
   if (typeof value === 'number' || typeof value === 'bigint') return String(value);
   if (value instanceof Date) return value.toISOString().slice(0, -1).replace('T', ' ');
   throw new Error(`a ${typeof value} cannot be bound`);
+}
+
+/** `analyze table` and its like end well whatever happens: what went wrong they say in a row (Table, Op, Msg_type, Msg_text). */
+function throwComplaint(result: ResultSetHeader | RowDataPacket[], fields: FieldPacket[]): void {
+  if (!Array.isArray(result) || fields[2]?.name !== 'Msg_type') return;
+  const complaint = result.find((row) => String(row[2]).toLowerCase() === 'error');
+  if (complaint) throw new Error(`${complaint[0]}: ${complaint[3]}`);
 }
 
 /** Columns of one digit are truth values: `tinyint(1)`, comparisons, `exists`. There is no other type for them. */

@@ -172,36 +172,6 @@ sessions:
     expected: ['waybill.yaml:5:5: `connections.task_queue` is not yet available in this version'],
   },
   {
-    title: 'mysql',
-    files: {
-      'waybill.yaml': `name: flights
-connections:
-  source:
-    url: mysql://me:hush@host/db
-  warehouse:
-    url: \${WAREHOUSE_URL}
-sessions:
-  nightly: { loads: [acquisition.*, core.*] }
-`,
-    },
-    expected: ['waybill.yaml:4:10: `mysql://` is not yet available in this version'],
-  },
-  {
-    title: 'mariadb',
-    files: {
-      'waybill.yaml': `name: flights
-connections:
-  source:
-    url: mariadb://me:hush@host/db
-  warehouse:
-    url: \${WAREHOUSE_URL}
-sessions:
-  nightly: { loads: [acquisition.*, core.*] }
-`,
-    },
-    expected: ['waybill.yaml:4:10: `mariadb://` is not yet available in this version'],
-  },
-  {
     title: 'checks of a kind',
     files: {
       'loads/core/flight.yaml': `kind: core

@@ -63,5 +63,14 @@ async function mustBeAlike(session: MysqlSession, place: Place, definition: Defi
   });
 }
 
-/** Constraints are listed by name, so their order is another one. */
-const linesOf = (text: string): string[] => text.split('\n').map((line) => line.trim().replace(/,$/, ''));
+/**
+ * Constraints are listed by name, so their order is another one; and MySQL writes a column's character set beside its collation,
+ * which says the same, or leaves it out, by how the table was made.
+ */
+const linesOf = (text: string): string[] =>
+  text.split('\n').map((line) =>
+    line
+      .trim()
+      .replace(/,$/, '')
+      .replaceAll(/ CHARACTER SET \w+(?= COLLATE )/g, ''),
+  );
