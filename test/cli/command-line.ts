@@ -26,8 +26,8 @@ export function environment(world: World): NodeJS.ProcessEnv {
 }
 
 /** Runs a command inside this process, in the world's project folder. */
-export function waybill(world: World, ...argv: string[]): Promise<Answer> {
-  return run(argv, { env: environment(world), cwd: world.directory });
+export async function waybill(world: World, ...argv: string[]): Promise<Answer> {
+  return world.names.outOf(await run(argv, { env: environment(world), cwd: world.directory }));
 }
 
 /** Runs a command inside this process. Whatever it says is looked through for what must never be said. */

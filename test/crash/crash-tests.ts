@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ChildProcess } from 'node:child_process';
 import { describe, expect, inject, test } from 'vitest';
-import { servers, type TestServer } from '../servers.ts';
+import { everyServer } from '../every-server.ts';
+import type { TestServer } from '../servers.ts';
 import { ended, World } from '../engine/world.ts';
 import { stateOf, statesAt } from './phase.ts';
 import { pointName, type Point } from './points.ts';
@@ -26,8 +27,8 @@ type Healer = 'the retry' | 'the next start';
 
 /** Registers the scenario's tests on every server. */
 export async function crashTests(scenario: Scenario): Promise<void> {
-  const recorded = await Promise.all(servers.map((server) => record(server, scenario)));
-  for (const [i, server] of servers.entries()) {
+  const recorded = await Promise.all(everyServer.map((server) => record(server, scenario)));
+  for (const [i, server] of everyServer.entries()) {
     const points = pick(recorded[i]!, server);
     // Side by side: half of the time a test waits for the dead worker's heartbeat to be missed.
     describe.concurrent(`a worker is killed in ${scenario.title} on ${server.name}`, () => {

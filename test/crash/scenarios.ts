@@ -2,7 +2,7 @@
 import { expect } from 'vitest';
 import type { BatchState, LoadInput } from '../../src/workflows/messages.ts';
 import { COLUMNS, expectAcquired, ITEM, ITEMS, PLAIN_SOURCE } from '../engine/items.ts';
-import { expectSame, expectWhole, ORDERS, SLOW_SQL } from '../engine/orders.ts';
+import { comingAgain, expectSame, expectWhole, ORDERS, SLOW_SQL } from '../engine/orders.ts';
 import type { World, WorldOptions } from '../engine/world.ts';
 
 export interface Scenario {
@@ -94,28 +94,9 @@ from {{ acq.orders }} o`;
 
 /** Its first try of every chunk is told to come again: the sequence counts across roll backs. */
 const COMING_AGAIN_SQL = `
-select core.come_again(:batch_id);
+select core.come_again();
 insert into core.orders (id, customer, amount, batch_id)
 select o.id, o.customer, o.amount * 2, :batch_id from {{ acq.orders }} o`;
-const COME_AGAIN = {
-  postgres: `
-    create sequence core.tries;
-    create function core.come_again(bigint) returns void language plpgsql as $$
-    begin
-      if nextval('core.tries') % 2 = 1 then raise 'come again' using errcode = 'serialization_failure'; end if;
-    end $$;`,
-  // No sequences there; what no transaction takes back is a table of another engine. 1020: "record has changed".
-  mysql: `
-    create table core.tries (n bigint) engine = MyISAM;
-    insert into core.tries values (0);
-    create function core.come_again(batch bigint) returns int deterministic modifies sql data
-    begin
-      update core.tries set n = n + 1;
-      if (select n from core.tries) % 2 = 1 then signal sqlstate 'HY000' set mysql_errno = 1020, message_text = 'come again'; end if;
-      return 1;
-    end`,
-};
-
 const broken = (yaml: string, sql?: string): WorldOptions => {
   const orders = ORDERS(250, { lanes: 1, byKey: true, yaml, ...(sql === undefined ? {} : { sql }) });
   return { ...orders, warehouse: `${orders.warehouse} ${SETTINGS}` };
@@ -166,7 +147,7 @@ export const FAILED_CHUNKS: Scenario = {
   title: 'chunks that fail and are tried again',
   world: (() => {
     const orders = ORDERS(250, { lanes: 1, byKey: true, sql: COMING_AGAIN_SQL });
-    return { ...orders, own: COME_AGAIN };
+    return { ...orders, own: comingAgain('n % 2 = 1') };
   })(),
   start: { load: CORE },
   activities: ['runLane'],

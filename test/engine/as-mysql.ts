@@ -6,6 +6,11 @@ const OTHERWISE: readonly [RegExp, string][] = [
   [/\bgenerated (?:by default|always) as identity\b/gi, 'auto_increment'],
   [/\btimestamptz\b/gi, 'timestamp(6)'],
   [/\btext (not null|primary key)/gi, 'varchar(200) $1'],
+  // The limit keeps them from leaving out what nobody asks for.
+  [
+    /\(select pg_sleep\(([^()]+)\)((?: from [\w.]+)?(?: where [^()]+)?)\) (\w+)/gi,
+    '(select sleep($1) as slept$2 limit 1) $3',
+  ],
   [/\bpg_sleep\(/gi, 'sleep('],
   [/\bclock_timestamp\(\)/gi, 'sysdate(6)'],
   [/([\w.]+|\([^()]*\))::numeric\b/gi, 'cast($1 as decimal(38, 16))'],
@@ -16,6 +21,9 @@ const OTHERWISE: readonly [RegExp, string][] = [
   [/\bselect (?=from\b)/gi, 'select 1 '],
   [/\bcount\(\*\) filter \(where ([^()]+)\)/gi, 'count(case when $1 then 1 end)'],
   [/\bbool_and\(/gi, 'min('],
+  [/\bbool_or\(/gi, 'max('],
+  [/\binterval '(\d+) (\w+?)s?'/gi, "interval '$1' $2"],
+  [/\balter table (\w+)\.(\w+) rename to (\w+)/gi, 'rename table $1.$2 to $1.$3'],
 ];
 
 const SERIES = /\bgenerate_series\(([^(),]+), ([^(),]+)\) (?:as )?(\w+)\b/gi;

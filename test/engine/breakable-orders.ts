@@ -48,8 +48,4 @@ export const done = async (world: World): Promise<number> =>
   );
 
 /** Whether a table of this name is there. */
-export const exists = async (world: World, table: string): Promise<boolean> =>
-  (await world.value(
-    world.words.exists,
-    [...world.names.into(table).matchAll(/"([^"]*)"|(\w+)/g)].map(([, quoted, plain]) => quoted ?? plain),
-  )) === true;
+export const exists = (world: World, table: string): Promise<boolean> => world.exists(table);

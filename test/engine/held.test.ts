@@ -1,7 +1,7 @@
 /** DESIGN §3, "Restart rules": what is `held` (`on_failure: hold`), and how it goes on. */
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { forceReloadUpdate, setLanesUpdate } from '../../src/workflows/messages.ts';
-import { servers } from '../servers.ts';
+import { everyServer } from '../every-server.ts';
 import { batches, BREAKABLE, done, exists, land, mend } from './breakable-orders.ts';
 import { expectWhole, World } from './orders.ts';
 import { ended, until } from './world.ts';
@@ -19,7 +19,7 @@ const chunksDone = (world: World) =>
 /** First ids of chunks that ran more than once, and whose rows were kept each time. */
 const ranTwice = (world: World) => world.rows('select id from core.ran group by id having count(*) > 1');
 
-describe.each(servers)('a held batch on $name', (server) => {
+describe.each(everyServer)('a held batch on $name', (server) => {
   let world: World;
   afterEach(() => world.close());
 
@@ -101,9 +101,7 @@ describe.each(servers)('a held batch on $name', (server) => {
     await world.warehouse.query('update core.settings set broken = 0, pause = 60');
     const handle = await world.start({ load: 'core.order', resume: true });
     // The pause of a minute has begun, so the force comes while the lane is at it.
-    const pausing = `select count(*) > 0 from pg_stat_activity where datname = current_database() and state = 'active'
-                     and application_name like 'waybill % lane %' and wait_event = 'PgSleep'`;
-    await until(async () => await world.value(pausing), 90);
+    await until(async () => (await world.count(world.words.sleepers)) > 0, 90);
     await mend(world);
     expect(await handle.executeUpdate(forceReloadUpdate, { args: [{}] })).toMatchObject({ answer: 'accepted' });
     expect(await ended(handle)).toMatchObject({ ok: true, result: { batch: { batchId: '2' } } });

@@ -139,8 +139,7 @@ export async function holdAt(world: World, moment: MomentName | undefined): Prom
 }
 
 /** How many of our connections sleep. */
-export const asleep = async (world: World): Promise<number> =>
-  Number(await world.value(`select count(*) from (${world.words.sleepers}) s`));
+export const asleep = (world: World): Promise<number> => world.count(world.words.sleepers);
 
 /** Waits until it is asleep there; what the moment is before has not happened for anybody else. */
 export async function asleepAt(world: World, moment: MomentName): Promise<void> {
@@ -153,17 +152,8 @@ export async function asleepAt(world: World, moment: MomentName): Promise<void> 
 export const isBefore = async (world: World, moment: MomentName): Promise<boolean> =>
   (await world.value(`select ${MOMENTS[moment].before.replace('<prefix>', world.names.prefix)}`)) === true;
 
-/** Ends the connections that sleep, and waits until none does; how many. */
-export async function endSleepers(world: World): Promise<number> {
-  const sleepers = await world.rows<{ id: number | string }>(world.words.sleepers);
-  for (const { id } of sleepers) await world.warehouse.query(world.words.end(String(id)));
-  const gone = new Set(sleepers.map(({ id }) => String(id)));
-  await until(async () => {
-    const left = await world.rows<{ id: number | string }>(world.words.connections);
-    return left.every(({ id }) => !gone.has(String(id)));
-  });
-  return sleepers.length;
-}
+/** Ends the connections that sleep, and waits until they are gone; how many. */
+export const endSleepers = (world: World): Promise<number> => world.end(world.words.sleepers);
 
 /** The steps ran once each. */
 export const steps = async (world: World): Promise<unknown> =>

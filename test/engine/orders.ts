@@ -27,6 +27,32 @@ export const SLOW_SQL = (seconds: number): string => `
 insert into core.orders (id, customer, amount, batch_id)
 select o.id, o.customer, o.amount * 2, :batch_id from {{ acq.orders }} o, (select pg_sleep(${seconds})) pause`;
 
+/**
+ * Makes the function `core.come_again()`, which fails with an error that is worth another attempt, whenever this is true of
+ * `n`, its n-th call; no roll back takes calls back. For `WorldOptions.own`.
+ */
+export const comingAgain = (when: string): Record<'postgres' | 'mysql', string> => ({
+  postgres: `
+    create sequence core.tries;
+    create function core.come_again() returns void language plpgsql as $$
+    declare n bigint := nextval('core.tries');
+    begin
+      if ${when} then raise 'come again' using errcode = 'serialization_failure'; end if;
+    end $$`,
+  // Not both have sequences; no transaction takes back what stands in a table of this engine. 1020: "record has changed".
+  mysql: `
+    create table core.tries (n bigint) engine = MyISAM;
+    insert into core.tries values (0);
+    create function core.come_again() returns int deterministic modifies sql data
+    begin
+      declare n bigint;
+      update core.tries t set t.n = t.n + 1;
+      select t.n into n from core.tries t;
+      if ${when} then signal sqlstate 'HY000' set mysql_errno = 1020, message_text = 'come again'; end if;
+      return 1;
+    end`,
+});
+
 /** The core table holds exactly what one plain statement makes of the rows that were kept, row for row. */
 export async function expectWhole(world: AnyWorld, kept = 'kept.orders'): Promise<void> {
   const expected = `select id, customer, amount * 2 as amount from ${kept}`;

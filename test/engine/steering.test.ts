@@ -7,7 +7,7 @@ import {
   resumeUpdate,
   setLanesUpdate,
 } from '../../src/workflows/messages.ts';
-import { servers } from '../servers.ts';
+import { everyServer } from '../every-server.ts';
 import { expectWhole, ORDERS, SLOW_SQL, World } from './orders.ts';
 import { ended, until } from './world.ts';
 
@@ -18,13 +18,9 @@ const done = async (world: World): Promise<number> =>
   );
 
 /** Statements of lanes that the server runs now. */
-const lanesAtWork = async (world: World): Promise<number> =>
-  Number(
-    await world.value(`select count(*) from pg_stat_activity where application_name like 'waybill % lane %'
-                            and datname = current_database() and state <> 'idle'`),
-  );
+const lanesAtWork = (world: World): Promise<number> => world.count(world.words.lanesAtWork);
 
-describe.each(servers)('steering a load on $name', (server) => {
+describe.each(everyServer)('steering a load on $name', (server) => {
   let world: World;
   afterEach(() => world.close());
 

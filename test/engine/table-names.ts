@@ -12,6 +12,8 @@ export interface TableNames {
   into(text: string): string;
   /** waybill.yaml, so that control tables are the test's own. */
   intoProject(yaml: string): string;
+  /** A file of the project: a load is called after it. */
+  learnFile(path: string): void;
   /** An answer with the names that the test knows. */
   outOf<T>(answer: T): T;
 }
@@ -20,6 +22,7 @@ export const AS_THEY_ARE: TableNames = {
   prefix: '',
   into: (text) => text,
   intoProject: (yaml) => yaml,
+  learnFile: () => undefined,
   outOf: (answer) => answer,
 };
 
@@ -28,6 +31,7 @@ const PREFIX = /\bt[0-9a-f]{8}_(?=[a-z])/g;
 export class PrefixedNames implements TableNames {
   private readonly schemas = new Set(['waybill']);
   private readonly tables = new Set<string>();
+  private readonly loads = new Set<string>();
 
   /** @param prefix `t`, eight hexadecimal digits, `_` */
   constructor(readonly prefix: string) {}
@@ -40,12 +44,20 @@ export class PrefixedNames implements TableNames {
     )) {
       this.tables.add(table!.toLowerCase());
     }
+    for (const [, schema, table] of text.matchAll(/\balter table (\w+)\.\w+ rename to (\w+)/gi)) {
+      this.tables.add(`${schema}.${table}`);
+    }
     return text
       .replace(/\b((?:create|drop) (?:schema|database) (?:if (?:not )?exists )?)(\w+)/gi, `$1${this.prefix}$2`)
       .replace(/(?<![\w.'])public\.(?=\w)/g, '') // what has no schema is in the database of its connection
-      .replace(/(?<![\w./'-])(\w+)\.(\w+)/g, (whole, schema: string, table: string) =>
+      .replace(/(?<![\w./'-]|renamed_from: )(\w+)\.(\w+)/g, (whole, schema: string, table: string) =>
         this.knows(schema, table) ? `${this.prefix}${whole}` : whole,
       );
+  }
+
+  learnFile(path: string): void {
+    const load = /^loads\/(.+)\.ya?ml$/.exec(path)?.[1];
+    if (load !== undefined) this.loads.add(load.replaceAll('/', '.'));
   }
 
   intoProject(yaml: string): string {
@@ -65,11 +77,11 @@ export class PrefixedNames implements TableNames {
     return Object.fromEntries(Object.entries(answer).map(([key, value]) => [key, this.outOf(value as unknown)])) as T;
   }
 
-  /** Loads have names like those of tables (`core.order`): what no statement made is none of ours. */
+  /** Loads have names like those of tables (`core.order`): such a name is a table's only if a statement made one. */
   private knows(schema: string, table: string): boolean {
     if (schema === 'waybill') return table !== 'yaml';
-    return (
-      this.schemas.has(schema) && this.tables.has(`${schema}.${table.replace(/_(processing|next)$/, '')}`.toLowerCase())
-    );
+    if (!this.schemas.has(schema)) return false;
+    const name = `${schema}.${table.replace(/_(processing|next)$/, '')}`.toLowerCase();
+    return this.tables.has(name) || !this.loads.has(name);
   }
 }

@@ -90,6 +90,7 @@ export class World {
     const drops = [warehouse, source].map((one) => () => one.drop());
     const world = new World(directory, env, words, names, clients[0]!, clients[1]!, client, address, namespace, drops);
     const files = { 'waybill.yaml': WAYBILL_YAML, ...options.files };
+    for (const path of Object.keys(files)) names.learnFile(path);
     for (const [path, text] of Object.entries(files)) await world.write(path, text);
     return world;
   }
@@ -113,6 +114,7 @@ export class World {
   /** Writes a file of the project, with the names and the SQL of its server. */
   async write(path: string, text: string): Promise<void> {
     const file = join(this.directory, path);
+    this.names.learnFile(path);
     await mkdir(dirname(file), { recursive: true });
     const known = this.words.family === 'postgres' ? text : asMysql(this.names.into(text));
     await writeFile(file, path === 'waybill.yaml' ? this.names.intoProject(known) : known);
@@ -183,6 +185,36 @@ export class World {
   async value(text: string, values: readonly unknown[] = []): Promise<unknown> {
     const [row] = await this.rows<Record<string, unknown>>(text, values);
     return row && Object.values(row)[0];
+  }
+
+  /** Whether a table of this name is there. */
+  async exists(table: string): Promise<boolean> {
+    return (await this.value(this.words.exists, this.partsOf(table))) === true;
+  }
+
+  /** Which table has this name now. */
+  identity(table: string): Promise<unknown> {
+    return this.value(this.words.identity, this.partsOf(table));
+  }
+
+  private partsOf(table: string): string[] {
+    return [...this.names.into(table).matchAll(/"([^"]*)"|(\w+)/g)].map(([, quoted, plain]) => quoted ?? plain!);
+  }
+
+  /** How many connections these words mean. */
+  async count(connections: string): Promise<number> {
+    return (await this.rows(connections)).length;
+  }
+
+  /** Ends the connections that these words mean, and waits until they are gone; how many. */
+  async end(connections: string): Promise<number> {
+    const ids = (await this.rows<{ id: number | string }>(connections)).map(({ id }) => String(id));
+    for (const id of ids) await this.warehouse.query(this.words.end(id));
+    await until(async () => {
+      const left = await this.rows<{ id: number | string }>(this.words.connections);
+      return left.every(({ id }) => !ids.includes(String(id)));
+    });
+    return ids.length;
   }
 
   async states(load: string): Promise<string[]> {
