@@ -20,8 +20,6 @@ const OTHERWISE: readonly [RegExp, string][] = [
   [/(\binsert into [\w.]+) table ([\w.]+)/gi, '$1 select * from $2'],
   [/\bselect (?=from\b)/gi, 'select 1 '],
   [/\bcount\(\*\) filter \(where ([^()]+)\)/gi, 'count(case when $1 then 1 end)'],
-  [/\bbool_and\(/gi, 'min('],
-  [/\bbool_or\(/gi, 'max('],
   [/\binterval '(\d+) (\w+?)s?'/gi, "interval '$1' $2"],
   [/\balter table (\w+)\.(\w+) rename to (\w+)/gi, 'rename table $1.$2 to $1.$3'],
 ];
