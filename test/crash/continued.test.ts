@@ -1,4 +1,5 @@
+import { servers } from '../servers.ts';
 import { crashTests } from './crash-tests.ts';
 import { CONTINUED } from './scenarios.ts';
 
-await crashTests(CONTINUED);
+await crashTests(CONTINUED, servers);

@@ -1,4 +1,5 @@
+import { servers } from '../servers.ts';
 import { crashTests } from './crash-tests.ts';
 import { REDO } from './scenarios.ts';
 
-await crashTests(REDO);
+await crashTests(REDO, servers);

@@ -1,4 +1,5 @@
+import { servers } from '../servers.ts';
 import { crashTests } from './crash-tests.ts';
 import { RESUME } from './scenarios.ts';
 
-await crashTests(RESUME);
+await crashTests(RESUME, servers);

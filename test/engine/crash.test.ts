@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { startTemporal } from '../../src/dev/temporal-server.ts';
-import { everyServer } from '../every-server.ts';
+import { servers } from '../servers.ts';
 import { expectWhole, ORDERS, SLOW_SQL, World } from './orders.ts';
 import { ended, until } from './world.ts';
 
@@ -23,7 +23,7 @@ const some = async (world: World): Promise<boolean> => {
 /** A worker is known as `host:pid`. */
 const pidOf = (worker: string): number => Number(worker.split(':')[1]);
 
-describe.each(everyServer)('what is killed, on $name', (server) => {
+describe.each(servers)('what is killed, on $name', (server) => {
   let world: World;
   afterEach(() => world.close());
 
@@ -120,7 +120,7 @@ describe.each(everyServer)('what is killed, on $name', (server) => {
   });
 });
 
-describe.each(everyServer.slice(0, 1))('Temporal itself, on $name', (server) => {
+describe.each(servers.slice(0, 1))('Temporal itself, on $name', (server) => {
   test('its database is deleted in mid-load: refused until max_runtime or --force, then redone, every row once', async () => {
     const dbFilename = join(tmpdir(), `waybill-test-temporal-${process.pid}.db`);
     let temporal = await startTemporal({ external: false, dbFilename });
