@@ -57,7 +57,7 @@ export class Ends {
       const definition = { name, maxConnections: 6, controlSchema: 'waybill' };
       if (isMysql(server)) {
         const url = await through((await freshMysqlDatabase(server)).url, name);
-        return new MysqlDatabase({ ...definition, url, scheme: 'mysql' }) as unknown as Database;
+        return new MysqlDatabase({ ...definition, url, scheme: 'mysql' });
       }
       const fresh = await freshDatabase(server);
       drops.push(() => fresh.drop());
