@@ -65,7 +65,7 @@ class SmallDisk implements FullDisk {
     chownSync(this.directory, user.uid, user.gid);
     await world.warehouse.query(`create tablespace ${this.name} location '${this.directory}'`);
     await world.warehouse.query(`alter table core.orders set tablespace ${this.name}`);
-    await world.warehouse.query(`alter index core.orders_batch_id_idx set tablespace ${this.name}`);
+    await world.warehouse.query(`alter index core.orders_by_batch set tablespace ${this.name}`);
     writeFileSync(join(this.directory, 'full'), Buffer.alloc((SIZE_KB - LEFT_KB) * 1024));
   }
 

@@ -23,7 +23,7 @@ describe.each(servers)('a roll back on $name', { timeout: 120_000 }, (server) =>
     const { warehouse } = world;
     // 100 pages that the batch itself empties: an update finds room there once they were vacuumed.
     await warehouse.query(`
-      drop index core.orders_batch_id_idx; -- nothing leads to its rows: it goes over the table as a whole
+      drop index core.orders_by_batch; -- nothing leads to its rows: it goes over the table as a whole
       alter table core.orders set (autovacuum_enabled = off);
       insert into core.orders select g, repeat('x', 1900), g, 0 from generate_series(1, 400) g;
       create function core.wait() returns trigger language plpgsql as

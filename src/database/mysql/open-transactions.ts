@@ -82,6 +82,9 @@ async function runningStatements(session: MysqlSession): Promise<Entry[]> {
 /** InnoDB fills its list of transactions at most ten times a second, and not at all for those who ask more often. */
 const REFILLED_MS = 110;
 const MOST_TRIES = 100;
+/** Loads that look at the same server take turns: each look would keep the list of all others from being filled. */
+const TURN = 'waybill innodb_trx';
+const TURN_SECONDS = 60;
 
 interface Found {
   connectionId: string;
@@ -94,6 +97,18 @@ async function transactionsNow(session: MysqlSession): Promise<Found[]> {
   await session.rollback();
   await session.say('set transaction isolation level repeatable read');
   await session.say('start transaction with consistent snapshot, read only');
+  const { rows } = await session.query<{ mine: unknown }>(
+    sql`select get_lock(${TURN}, ${raw(String(TURN_SECONDS))}) as mine`,
+  );
+  try {
+    if (Number(rows[0]?.mine) === 1) return await lookUntilFresh(session);
+  } finally {
+    await session.query(sql`select release_lock(${TURN})`).catch(() => undefined); // lost with its connection, else
+  }
+  throw new Error(`other loads look at the transactions of this server for longer than ${TURN_SECONDS} s`);
+}
+
+async function lookUntilFresh(session: MysqlSession): Promise<Found[]> {
   for (let tries = 0; tries < MOST_TRIES; tries += 1) {
     const look = `look ${randomUUID()}`;
     const { rows } = await session.query<TransactionRow>(sql`
@@ -104,7 +119,7 @@ async function transactionsNow(session: MysqlSession): Promise<Found[]> {
       left join information_schema.processlist p on p.id = t.trx_mysql_thread_id`);
     const own = rows.find(({ thread }) => String(thread) === session.connectionId);
     if (own?.query?.includes(look)) return rows.filter((row) => row !== own).map(foundIn);
-    await sleep(REFILLED_MS);
+    await sleep(REFILLED_MS * (1 + Math.random())); // not in step with whoever else asks
   }
   throw new Error(
     'information_schema.innodb_trx is asked by others without pause, so that the server never brings it up to date',
