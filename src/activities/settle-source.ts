@@ -2,7 +2,7 @@ import { Context } from '@temporalio/activity';
 import { getBatch } from '../control/batch.ts';
 import { withSource } from '../control/source.ts';
 import { describeHolder } from '../database/describe-holder.ts';
-import type { OpenTransaction } from '../database/dialect.ts';
+import type { OpenTransaction } from '../database/cursor-dialect.ts';
 import { FAILURE, type BatchReference } from '../workflows/messages.ts';
 import type { Engine } from './engine.ts';
 import { permanent, toFailure } from './failures.ts';

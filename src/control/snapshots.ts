@@ -1,5 +1,6 @@
 /** The table `snapshot`: which renamed table a batch reads, known by identity and not by name. */
-import type { Database, Session, TableIdentity, TakenSnapshot } from '../database/dialect.ts';
+import type { TakenSnapshot } from '../database/snapshot-dialect.ts';
+import type { Database, Session, TableIdentity } from '../database/dialect.ts';
 import { list, sql, type SqlPart } from '../database/sql.ts';
 import { processingName } from '../sql/processing-name.ts';
 import { recordEvent } from './events.ts';

@@ -1,6 +1,7 @@
 /** The source of an acquisition, read only. */
 import type { AcquisitionSource, LoadDefinition } from '../config/definition.ts';
-import type { ColumnFacts, CursorKind, Database, Session } from '../database/dialect.ts';
+import type { CursorKind } from '../database/cursor-dialect.ts';
+import type { ColumnFacts, Database, Session } from '../database/dialect.ts';
 import { ConfigurationError } from '../errors.ts';
 import { nearest } from '../sql/names.ts';
 

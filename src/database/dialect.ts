@@ -1,11 +1,12 @@
 /**
- * What the engine asks of a database. One implementation a family: `postgres/`, soon `mysql/` too (MariaDB is a flavour of
- * it). Everything in which they differ is a documented method or fact here; nothing else in the engine may know which
+ * What the engine asks of a database. One implementation a family: `postgres/` and `mysql/` (MariaDB is a flavour of it). Everything in which they differ is a documented method or fact here; nothing else in the engine may know which
  * database it talks to.
  */
 import type { SqlDialect } from '../sql/dialect.ts';
 import type { Rendered } from '../sql/render.ts';
 import type { CopyDialect } from './copy-dialect.ts';
+import type { CursorDialect } from './cursor-dialect.ts';
+import type { SnapshotDialect } from './snapshot-dialect.ts';
 import type { RawSql, SqlPart, SqlStatement } from './sql.ts';
 
 /** How the ledger's own statements say what servers say differently. */
@@ -63,8 +64,10 @@ export interface Session {
   query<Row = Record<string, unknown>>(statement: SqlStatement): Promise<QueryResult<Row>>;
   /** Several of our own statements, one after another, in one round trip where the server can. The first error ends them. */
   pipeline<Row = Record<string, unknown>>(statements: readonly SqlStatement[]): Promise<QueryResult<Row>[]>;
-  /** A rendered user statement. Throws `TransactionLostError` when it ended the transaction that it ran in,
-   * unless it `commits` by itself, what was done before it, too: then no transaction is open afterwards. */
+  /**
+   * A rendered user statement. Throws `TransactionLostError` when it ended the transaction that it ran in, unless it is one that
+   * `commits` by itself what was done before it: then no transaction is open afterwards.
+   */
   run(statement: Pick<Rendered, 'text' | 'values'>, options?: { commits?: boolean }): Promise<QueryResult<unknown[]>>;
   begin(options?: BeginOptions): Promise<void>;
   /** Throws unless the server's answer is COMMIT: a failed transaction answers ROLLBACK without an error. */
@@ -158,26 +161,6 @@ export const NULL_KEYS = 'null';
 
 export type ChunkMethod = 'once' | 'pages' | 'key';
 
-export type CursorKind = 'time' | 'number';
-
-/** What gives a column its numbers. */
-export interface Numbering {
-  /** As messages say it: `sequence public.item_id_seq`. */
-  name: string;
-  /** What its owner says of numbers that a session takes to use them later (`CACHE 20`), and how to stop it. Undefined: none. */
-  ahead?: { what: string; stop: string };
-  step: string;
-  /** The last one that was given out; null: none yet, or the role may not know. */
-  last: string | null;
-  /** The statement that has it go on with this number. */
-  restartWith(next: string): string;
-}
-
-/** A transaction on a source server, known by a key that no later transaction gets. */
-export interface OpenTransaction extends Holder {
-  key: string;
-}
-
 /** A part of an output: a roll back deletes the batch's rows of it in one transaction. Made and read by one dialect. */
 export interface DeletionRange {
   /** Quoted table: a partition where the output is partitioned. */
@@ -196,31 +179,6 @@ export interface Holder {
   application: string | null;
   ageSeconds: number | null;
 }
-
-/** A landing table and the identity of its snapshot. */
-export interface TakenSnapshot extends TableIdentity {
-  table: string;
-}
-
-/** What a swap has the ledger do, each within a transaction, while nobody else can swap these tables. */
-export interface SwapLedger<Kept> {
-  /** Before anything is changed. Undefined: go on; else everything stays as it is, and this is why. */
-  prove(session: Session): Promise<Kept | undefined>;
-  /** All tables have been swapped. `since`: the moment from which on no acquisition's rows can be in the snapshot. */
-  record: (session: Session, taken: TakenSnapshot[], since: SqlPart) => Promise<void>;
-}
-
-/** `busy`: somebody uses a table; nothing is held any more, and another call goes on from here, waiting for that one first. */
-export type SwapResult<Kept> = { kind: 'swapped' } | { kind: 'kept'; why: Kept } | BusyTable;
-
-export interface BusyTable {
-  kind: 'busy';
-  waitingFor: string;
-  holders: Holder[];
-}
-
-/** `gone`: no table has the name; `other`: another one has it now, which stays; `busy`: somebody uses it. */
-export type DropResult = { kind: 'dropped' | 'gone' | 'other' } | { kind: 'busy'; holders: Holder[] };
 
 /** A database of one connection of the project, as one worker or command sees it. */
 export interface Database {
@@ -250,7 +208,7 @@ export interface Database {
   close(): Promise<void>;
 }
 
-export interface Dialect extends CopyDialect {
+export interface Dialect extends CopyDialect, CursorDialect, SnapshotDialect {
   readonly name: 'postgres' | 'mysql';
   /** The lexer's facts. */
   readonly sql: SqlDialect;
@@ -312,92 +270,6 @@ export interface Dialect extends CopyDialect {
     key: ColumnFacts[],
     bind: (value: unknown, cast?: string) => string,
   ): string;
-
-  /** How this column may serve as a cursor; undefined: it cannot (text, floating point, …). */
-  cursorKind(column: ColumnFacts): CursorKind | undefined;
-  /** A value that a person wrote for this column, as its own server writes it (time zone included). */
-  cursorValue(session: Session, column: ColumnFacts, written: string): Promise<string>;
-  /**
-   * The exclusive end of a window, as text: time: the server's clock less `lagMs`, floored to the column's precision;
-   * numbers: the greatest value plus one step; never more than `until`. Null: no rows (numbers).
-   */
-  windowEnd(
-    session: Session,
-    table: string,
-    column: ColumnFacts,
-    kind: CursorKind,
-    limits: { lagMs: number; until: string | null },
-  ): Promise<string | null>;
-  /** These values of the cursor in its own order, equal ones together. */
-  inCursorOrder(session: Session, column: ColumnFacts, values: string[]): Promise<string[][]>;
-  /** What numbers the rows of this table by this column; undefined: nothing that the server knows of. */
-  numberingOf(session: Session, table: string, column: ColumnFacts): Promise<Numbering | undefined>;
-  /**
-   * A replica, which does not see the transactions that are open on its primary. Throws `ConfigurationError`, with what to
-   * grant, where the account may see neither this nor what `openTransactions` looks at.
-   */
-  isStandby(session: Session): Promise<boolean>;
-  /**
-   * Transactions that are open now and could still commit rows behind a window's end; `of`: those of them that still are, by
-   * whatever key they go now. For a session of its own: it leaves the transaction in which it was asked.
-   */
-  openTransactions(session: Session, of?: readonly OpenTransaction[]): Promise<OpenTransaction[]>;
-  /** The condition of a window `[from, to)`, either end open when null. */
-  windowCondition(
-    column: ColumnFacts,
-    window: { from: string | null; to: string | null },
-    bind: (value: unknown, cast?: string) => string,
-  ): string;
-
-  /** Why a landing table cannot be renamed away and replaced by a twin; empty: it can. */
-  snapshotRefusals(session: Session, table: string): Promise<{ reason: string; next: string }[]>;
-  /**
-   * While nobody else swaps, adopts or drops snapshots of these tables, not even one whose worker is thought to be dead:
-   * whoever stands in the way is ended.
-   */
-  aloneWith<T>(session: Session, tables: readonly string[], work: () => Promise<T>): Promise<T>;
-  /**
-   * Renames tables to their `_processing` names, which refuse writes from then on, and puts empty twins in their places: all of
-   * them or none. Begins and ends its own transactions; after an error the caller rolls back. Where DDL commits by itself, what
-   * an attempt that broke off has left is finished or undone first.
-   */
-  swap<Kept>(
-    session: Session,
-    database: Database,
-    request: { batchId: string; tables: string[]; waitFirst: string | undefined; waitMs: number },
-    ledger: SwapLedger<Kept>,
-  ): Promise<SwapResult<Kept>>;
-  /**
-   * The same for a batch that has ended: what its swap left half-way is finished and recorded, or undone. Throws an error that
-   * is transient while somebody is in the way.
-   */
-  settleSwap(database: Database, batchId: string, record: SwapLedger<never>['record']): Promise<void>;
-  /** Why a table that another tool renamed to `_processing` cannot serve as a snapshot; empty: it can, or is not there. */
-  adoptionRefusals(session: Session, processing: string): Promise<{ reason: string; next: string }[]>;
-  /**
-   * Makes the `_processing` tables of these tables refuse writes, once whoever writes to them has ended, then does the work in a
-   * transaction: the same one where DDL can be rolled back. Waits a few seconds, then throws an error that is transient and
-   * names who writes.
-   */
-  adoptSnapshots<T>(
-    database: Database,
-    tables: readonly string[],
-    work: (session: Session, adopted: TakenSnapshot[]) => Promise<T>,
-  ): Promise<T>;
-  /**
-   * Drops a snapshot if its name still leads to it. `prove` and `record` run within transactions of the session, before it is
-   * looked at and once it is gone; nothing is recorded when somebody uses it. After an error the caller rolls back.
-   */
-  dropSnapshot(
-    session: Session,
-    snapshot: { table: string; processing: string; relationId: string },
-    ledger: {
-      prove(session: Session): Promise<void>;
-      record(session: Session, result: Exclude<DropResult['kind'], 'busy'>): Promise<void>;
-    },
-  ): Promise<DropResult>;
-  /** Who holds a lock on this table now, the oldest first. */
-  tableHolders(session: Session, table: string): Promise<Holder[]>;
 
   /**
    * What a roll back has to delete from this output, cut into transactions of about so many rows where something can cut it.

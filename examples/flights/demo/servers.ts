@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { startMysql } from '../../../src/dev/mysql-server.ts';
+import { startMysql, type MysqlOptions } from '../../../src/dev/mysql-server.ts';
 import { startPostgres } from '../../../src/dev/postgres-server.ts';
 import type { PostgresServer } from '../../../src/dev/postgres-server.ts';
 import { isTemporal, startTemporal } from '../../../src/dev/temporal-server.ts';
@@ -12,14 +12,14 @@ import type { Kept } from './kept.ts';
 import type { DemoOptions } from './options.ts';
 import { say, sayForNow } from './terminal.ts';
 
-/** For three million rows: most of them fit into memory. */
-const MYSQL = {
+/** By the word of `--warehouse`. For three million rows: most of them fit into memory. */
+const MYSQL: Record<string, Pick<MysqlOptions, 'flavour' | 'settings'> | undefined> = {
   mysql: {
     flavour: 'MySQL',
     settings: { 'innodb-buffer-pool-size': '1G', 'innodb-redo-log-capacity': '2G', 'local-infile': 'ON' },
   },
   mariadb: { flavour: 'MariaDB', settings: { 'innodb-buffer-pool-size': '1G', 'innodb-log-file-size': '1G' } },
-} as const;
+};
 
 export interface DemoServers {
   postgres: PostgresServer;
@@ -38,12 +38,11 @@ export async function startServers(options: DemoOptions, kept: Kept, cleanUp: Cl
     if (!options.keep) await cleanUp.add(what, () => server.stop());
     return server;
   };
+  const mysql = MYSQL[options.warehouse ?? ''];
   const [postgres, temporal, ours] = await Promise.all([
     endsWithUs('PostgreSQL', startOrFindPostgres(options, kept)),
     endsWithUs('Temporal', startOrFindTemporal(options, kept)),
-    options.warehouse === 'mysql' || options.warehouse === 'mariadb'
-      ? endsWithUs(options.warehouse, startMysql({ ...MYSQL[options.warehouse], onProgress: sayForNow }))
-      : undefined,
+    mysql && endsWithUs(mysql.flavour, startMysql({ ...mysql, onProgress: sayForNow })),
   ]);
   say(`PostgreSQL ${postgres.version} on port ${postgres.port}, Temporal on ${temporal.address}`);
 
@@ -51,8 +50,7 @@ export async function startServers(options: DemoOptions, kept: Kept, cleanUp: Cl
   if (options.warehouse === undefined) await createDatabase(postgres, 'warehouse');
   const sourceUrl = postgres.url('source');
   const warehouseUrl = ours?.url() ?? options.warehouse ?? postgres.url('warehouse');
-  if (ours !== undefined)
-    say(`${MYSQL[options.warehouse as keyof typeof MYSQL].flavour} ${ours.version} on port ${ours.port}`);
+  if (mysql && ours) say(`${mysql.flavour} ${ours.version} on port ${ours.port}`);
   return {
     ...{ postgres, temporal, sourceUrl, warehouseUrl },
     environment: {

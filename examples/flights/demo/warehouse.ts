@@ -49,7 +49,7 @@ export function ask<T>(url: string, sql: string): Promise<T[]> {
 }
 
 /** Whether the database has this table or view. */
-export async function has(database: DemoDatabase, schema: string, table: string): Promise<boolean> {
+async function has(database: DemoDatabase, schema: string, table: string): Promise<boolean> {
   const [found] = await database.ask<{ n: string }>(
     `select count(*) as n from information_schema.tables where table_schema = '${schema}' and table_name = '${table}'`,
   );

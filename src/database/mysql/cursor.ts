@@ -1,7 +1,8 @@
 import { mysqlSql } from '../../sql/mysql.ts';
-import type { ColumnFacts, CursorKind, Session } from '../dialect.ts';
+import type { CursorKind } from '../cursor-dialect.ts';
+import type { ColumnFacts, Dialect, Session } from '../dialect.ts';
+import { conditionOfWindow } from '../window-condition.ts';
 import { part, raw, sql, type SqlPart } from '../sql.ts';
-import type { Bind } from './key-form.ts';
 import { quoteName, quoteTable } from './names.ts';
 
 const TIME = /^(?:(?:datetime|timestamp)(?:\(([1-6])\))?|date)$/;
@@ -93,15 +94,5 @@ export async function inCursorOrder(session: Session, column: ColumnFacts, value
 }
 
 /** See `Dialect.windowCondition`. */
-export function windowCondition(
-  column: ColumnFacts,
-  window: { from: string | null; to: string | null },
-  bind: Bind,
-): string {
-  const name = quoteName(column.name);
-  const parts = [
-    ...(window.from === null ? [] : [`${name} >= ${bind(window.from, boundType(column))}`]),
-    ...(window.to === null ? [] : [`${name} < ${bind(window.to, boundType(column))}`]),
-  ];
-  return parts.length === 0 ? 'true' : parts.join(' and ');
-}
+export const windowCondition: Dialect['windowCondition'] = (column, window, bind) =>
+  conditionOfWindow(quoteName(column.name), boundType(column), window, bind);

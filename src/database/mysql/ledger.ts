@@ -1,6 +1,7 @@
 /** What MySQL and MariaDB say in their own way in the ledger's statements, and how its tables are made. */
 import type { BeginOptions, Database, LedgerWords, MigrationWords, Session } from '../dialect.ts';
-import { raw, sql, type SqlStatement } from '../sql.ts';
+import { part, raw, sql, type SqlStatement } from '../sql.ts';
+import { takeNamedLock } from './named-locks.ts';
 import { quoteName, quoteText } from './names.ts';
 import type { MysqlSession } from './session.ts';
 
@@ -79,10 +80,8 @@ export const migration: MigrationWords = {
 /** GET_LOCK knows names of 64 characters on the whole server: the control database's may be as long alone. */
 async function lockMigration(session: Session, { controlSchema }: Database): Promise<void> {
   const name = `concat('waybill migrate ', left(sha2(${quoteText(controlSchema)}, 256), 32))`;
-  const { rows } = await session.query<{ locked: unknown }>(
-    sql`select get_lock(${raw(name)}, ${raw(String(MIGRATION_SECONDS))}) as locked`,
-  );
-  if (Number(rows[0]?.locked) !== 1) throw new Error(`another migration of ${controlSchema} takes too long`);
+  if (!(await takeNamedLock(session, part`${raw(name)}`, MIGRATION_SECONDS)))
+    throw new Error(`another migration of ${controlSchema} takes too long`);
 }
 
 /** Our own migrations: a statement ends where a line ends with a semicolon. */

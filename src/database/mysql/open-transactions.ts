@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ConfigurationError } from '../../errors.ts';
-import type { OpenTransaction, Session } from '../dialect.ts';
+import type { OpenTransaction } from '../cursor-dialect.ts';
+import type { Session } from '../dialect.ts';
 import { raw, sql } from '../sql.ts';
 import { classify } from './errors.ts';
+import { giveNamedLock, takeNamedLock } from './named-locks.ts';
 import type { MysqlSession } from './session.ts';
 
 /** What an account needs to see whether rows could still come: for `isStandby`, and for the transactions themselves. */
@@ -97,15 +99,14 @@ async function transactionsNow(session: MysqlSession): Promise<Found[]> {
   await session.rollback();
   await session.say('set transaction isolation level repeatable read');
   await session.say('start transaction with consistent snapshot, read only');
-  const { rows } = await session.query<{ mine: unknown }>(
-    sql`select get_lock(${TURN}, ${raw(String(TURN_SECONDS))}) as mine`,
-  );
-  try {
-    if (Number(rows[0]?.mine) === 1) return await lookUntilFresh(session);
-  } finally {
-    await session.query(sql`select release_lock(${TURN})`).catch(() => undefined); // lost with its connection, else
+  if (!(await takeNamedLock(session, TURN, TURN_SECONDS))) {
+    throw new Error(`other loads look at the transactions of this server for longer than ${TURN_SECONDS} s`);
   }
-  throw new Error(`other loads look at the transactions of this server for longer than ${TURN_SECONDS} s`);
+  try {
+    return await lookUntilFresh(session);
+  } finally {
+    await giveNamedLock(session, TURN);
+  }
 }
 
 async function lookUntilFresh(session: MysqlSession): Promise<Found[]> {

@@ -1,4 +1,6 @@
-import type { ColumnFacts, CursorKind, OpenTransaction, Session } from '../dialect.ts';
+import type { CursorKind, OpenTransaction } from '../cursor-dialect.ts';
+import type { ColumnFacts, Dialect, Session } from '../dialect.ts';
+import { conditionOfWindow } from '../window-condition.ts';
 import { raw, sql } from '../sql.ts';
 import { quoteName, quoteTable } from './names.ts';
 
@@ -126,15 +128,5 @@ export async function inCursorOrder(session: Session, column: ColumnFacts, value
   return rows.map(({ same }) => JSON.parse(same) as string[]);
 }
 
-export function windowCondition(
-  column: ColumnFacts,
-  window: { from: string | null; to: string | null },
-  bind: (value: unknown, cast?: string) => string,
-): string {
-  const name = quoteName(column.name);
-  const parts = [
-    ...(window.from === null ? [] : [`${name} >= ${bind(window.from, boundType(column))}`]),
-    ...(window.to === null ? [] : [`${name} < ${bind(window.to, boundType(column))}`]),
-  ];
-  return parts.length === 0 ? 'true' : parts.join(' and ');
-}
+export const windowCondition: Dialect['windowCondition'] = (column, window, bind) =>
+  conditionOfWindow(quoteName(column.name), boundType(column), window, bind);

@@ -1,4 +1,5 @@
-import type { ColumnFacts, Numbering, Session } from '../dialect.ts';
+import type { Numbering } from '../cursor-dialect.ts';
+import type { ColumnFacts, Session } from '../dialect.ts';
 import { raw, sql } from '../sql.ts';
 import { quoteName, quoteTable } from './names.ts';
 

@@ -1,17 +1,8 @@
 /** The dialect's snapshot methods, over the steps in snapshot/. */
 import { formatTableName, parseTableName } from '../../sql/names.ts';
 import { postgresSql } from '../../sql/postgres.ts';
-import type {
-  Database,
-  Dialect,
-  DropResult,
-  Holder,
-  Session,
-  SwapLedger,
-  SwapResult,
-  TableIdentity,
-  TakenSnapshot,
-} from '../dialect.ts';
+import type { DropResult, SwapLedger, SwapResult, TakenSnapshot } from '../snapshot-dialect.ts';
+import type { Database, Dialect, Holder, Session, TableIdentity } from '../dialect.ts';
 import { part } from '../sql.ts';
 import { processingName } from '../../sql/processing-name.ts';
 import type { PostgresSession } from './session.ts';

@@ -11,7 +11,6 @@ export async function emptyLedgerOn(server: MysqlTestServer): Promise<Database> 
   return openLedger(url, `${name}_waybill`);
 }
 
-/** The dialect is not whole yet; what the ledger needs of it is. */
 export function openLedger(url: string, controlSchema: string): Database {
   return new MysqlDatabase({
     name: 'w',

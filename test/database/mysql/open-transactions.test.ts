@@ -1,7 +1,8 @@
 import { createConnection, type Connection } from 'mysql2/promise';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { ConfigurationError } from '../../../src/errors.ts';
-import type { OpenTransaction, Session } from '../../../src/database/dialect.ts';
+import type { OpenTransaction } from '../../../src/database/cursor-dialect.ts';
+import type { Session } from '../../../src/database/dialect.ts';
 import { MysqlDatabase } from '../../../src/database/mysql/database.ts';
 import { describeOn, freshMysqlDatabase, mysqlServers } from '../../mysql-servers.ts';
 

@@ -5,7 +5,8 @@ import type { AcquisitionSource, LoadDefinition } from '../../../src/config/defi
 import { windowWhere } from '../../../src/control/conditions.ts';
 import { cursorColumn, withSource } from '../../../src/control/source.ts';
 import { nextWindow, type Window } from '../../../src/control/windows.ts';
-import type { Database, OpenTransaction } from '../../../src/database/dialect.ts';
+import type { OpenTransaction } from '../../../src/database/cursor-dialect.ts';
+import type { Database } from '../../../src/database/dialect.ts';
 import { raw, sql } from '../../../src/database/sql.ts';
 import { describeOn, mysqlServers } from '../../mysql-servers.ts';
 import { ledgerOn } from './ledger-on.ts';

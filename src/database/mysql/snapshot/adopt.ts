@@ -1,12 +1,14 @@
-import type { Database, Session, TakenSnapshot } from '../../dialect.ts';
+import type { TakenSnapshot } from '../../snapshot-dialect.ts';
+import type { Database, Session } from '../../dialect.ts';
 import { processingName } from '../../../sql/processing-name.ts';
 import { quoteText } from '../names.ts';
 import type { MysqlSession } from '../session.ts';
 import { aloneWith, SWAP_WAITS_SECONDS } from './alone-with.ts';
-import { isBusy, TableBusyError } from './busy.ts';
+import { TableBusyError } from './busy.ts';
 import { guardSnapshot } from './guard.ts';
 import { holdersOf } from './holders.ts';
 import { newRelationId, snapshotComment, tableIdentity } from './identity.ts';
+import { withTablesLocked } from './lock-tables.ts';
 import { at, placeOf } from './place.ts';
 import { withDdlSettings } from './settings.ts';
 
@@ -40,20 +42,13 @@ async function adopt(session: MysqlSession, table: string): Promise<{ relationId
   const processing = processingName(table);
   const relationId = newRelationId();
   return withDdlSettings(session, WAIT_SECONDS, async () => {
-    try {
-      await session.say(`lock tables ${at(place, place.processing)} write`);
-    } catch (error) {
-      if (!isBusy(error)) throw error;
-      throw new TableBusyError(processing, await holdersOf(session, place, place.processing));
-    }
-    try {
-      await session.say(
-        `alter table ${at(place, place.processing)} comment = ${quoteText(snapshotComment(relationId))}`,
-      );
+    const locked = at(place, place.processing);
+    const identity = await withTablesLocked(session, [locked], async () => {
+      await session.say(`alter table ${locked} comment = ${quoteText(snapshotComment(relationId))}`);
       await guardSnapshot(session, place, relationId);
       return (await tableIdentity(session, processing))!;
-    } finally {
-      await session.say('unlock tables').catch(() => undefined);
-    }
+    });
+    if (identity !== 'busy') return identity;
+    throw new TableBusyError(processing, await holdersOf(session, place, place.processing));
   });
 }

@@ -2,6 +2,7 @@ import { LoadFailedError } from '../../../errors.ts';
 import { mysqlSql } from '../../../sql/mysql.ts';
 import { parseTableName } from '../../../sql/names.ts';
 import { raw, sql } from '../../sql.ts';
+import { giveNamedLock, takeNamedLock } from '../named-locks.ts';
 import { killConnection, type MysqlSession } from '../session.ts';
 
 /**
@@ -37,8 +38,7 @@ export async function aloneWith<T>(
     }
     return await work();
   } finally {
-    // One that is lost with its connection is free.
-    for (const name of held) await session.query(sql`select release_lock(${name})`).catch(() => undefined);
+    for (const name of held) await giveNamedLock(session, name);
   }
 }
 
@@ -54,10 +54,7 @@ async function lockName(session: MysqlSession, table: string): Promise<string> {
 async function take(session: MysqlSession, name: string, table: string, patienceSeconds: number): Promise<void> {
   let seconds = patienceSeconds;
   for (let kills = 0; ; kills += 1) {
-    const { rows } = await session.query<{ taken: unknown }>(
-      sql`select get_lock(${name}, ${raw(String(seconds))}) as taken`,
-    );
-    if (Number(rows[0]?.taken) === 1) return;
+    if (await takeNamedLock(session, name, seconds)) return;
     const { rows: used } = await session.query<{ holder: string | number | null }>(
       sql`select is_used_lock(${name}) as holder`,
     );

@@ -1,10 +1,11 @@
 import { LoadFailedError } from '../../../errors.ts';
-import type { Dialect, DropResult } from '../../dialect.ts';
+import type { DropResult } from '../../snapshot-dialect.ts';
+import type { Dialect } from '../../dialect.ts';
 import type { MysqlSession } from '../session.ts';
 import { aloneWith, SWAP_WAITS_SECONDS } from './alone-with.ts';
-import { isBusy } from './busy.ts';
 import { holdersOf } from './holders.ts';
 import { tableIdentity } from './identity.ts';
+import { withTablesLocked } from './lock-tables.ts';
 import { at, findPlace } from './place.ts';
 import { inSession } from './settings.ts';
 
@@ -43,26 +44,22 @@ async function dropLocked(session: MysqlSession, processing: string, relationId:
   const found = await tableIdentity(session, processing);
   if (found?.relationId !== relationId) return { kind: found ? 'other' : 'gone' };
   const table = at(place, place.name);
-  return inSession(session, { lock_wait_timeout: String(WAIT_SECONDS) }, async () => {
+  const dropThis = async (): Promise<DropResult> => {
+    const now = await tableIdentity(session, processing);
+    if (now?.relationId !== relationId) return { kind: now ? 'other' : 'gone' };
     try {
-      await session.say(`lock tables ${table} write`);
-    } catch (error) {
-      if (!isBusy(error)) throw error;
-      return { kind: 'busy', holders: await holdersOf(session, place, place.name) };
-    }
-    try {
-      const now = await tableIdentity(session, processing);
-      if (now?.relationId !== relationId) return { kind: now ? 'other' : 'gone' };
       await session.say(`drop table ${table}`);
-      return { kind: 'dropped' };
     } catch (cause) {
       if (!REFERRED_TO.has((cause as { errno?: number }).errno ?? 0)) throw cause;
       throw new LoadFailedError(`snapshot ${processing} cannot be dropped: ${(cause as Error).message}`, {
         next: 'Drop the foreign key that refers to the snapshot; then start the load again.',
         cause,
       });
-    } finally {
-      await session.say('unlock tables').catch(() => undefined);
     }
+    return { kind: 'dropped' };
+  };
+  return inSession(session, { lock_wait_timeout: String(WAIT_SECONDS) }, async () => {
+    const result = await withTablesLocked(session, [table], dropThis);
+    return result === 'busy' ? { kind: 'busy', holders: await holdersOf(session, place, place.name) } : result;
   });
 }

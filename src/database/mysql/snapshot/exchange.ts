@@ -3,6 +3,7 @@ import type { MysqlSession } from '../session.ts';
 import { isBusy } from './busy.ts';
 import { definitionOf } from './definition.ts';
 import type { SwapIntent } from './intents.ts';
+import { withTablesLocked } from './lock-tables.ts';
 import { at, taken, type Place } from './place.ts';
 import { withDdlSettings } from './settings.ts';
 import { isAsPlanned } from './twin.ts';
@@ -56,14 +57,8 @@ async function exchangeUnderLock(
   seconds: number,
 ): Promise<ExchangeResult> {
   return withDdlSettings(session, seconds, async () => {
-    const locks = tables.flatMap(({ place }) => [`${at(place, place.name)} write`, `${at(place, place.twin)} write`]);
-    try {
-      await session.say(`lock tables ${locks.join(', ')}`);
-    } catch (error) {
-      if (!isBusy(error)) throw error;
-      return { busy: tables[0]!.place };
-    }
-    try {
+    const both = tables.flatMap(({ place }) => [at(place, place.name), at(place, place.twin)]);
+    const result = await withTablesLocked(session, both, async (): Promise<ExchangeResult> => {
       for (const { place, plan } of tables) if (!(await isAsPlanned(session, place, plan))) return { changed: place };
       for (const { place } of tables) {
         const { nextNumber } = await definitionOf(session, place, place.name);
@@ -71,9 +66,8 @@ async function exchangeUnderLock(
       }
       await session.say(renaming(tables));
       return 'done';
-    } finally {
-      await session.say('unlock tables').catch(() => undefined);
-    }
+    });
+    return result === 'busy' ? { busy: tables[0]!.place } : result;
   });
 }
 

@@ -15,20 +15,23 @@ const PINNED = {
 export const withDdlSettings = <T>(session: MysqlSession, waitSeconds: number, work: () => Promise<T>): Promise<T> =>
   inSession(session, { ...PINNED, lock_wait_timeout: String(waitSeconds) }, work);
 
-/** Runs `work` with these settings (expressions) of the session, and gives back what was set before. */
+let runs = 0;
+
+/** Runs `work` with these settings (expressions) of the session, and gives back what was set before; one may run in another. */
 export async function inSession<T>(
   session: MysqlSession,
   settings: Readonly<Record<string, string>>,
   work: () => Promise<T>,
 ): Promise<T> {
   const names = Object.keys(settings);
+  const before = `@waybill_${(runs += 1)}`;
   const set = (of: (name: string) => string): Promise<void> => session.say(`set ${names.map(of).join(', ')}`);
-  await set((name) => `@waybill_${name} = @@session.${name}`);
+  await set((name) => `${before}_${name} = @@session.${name}`);
   await set((name) => `session ${name} = ${settings[name]!}`);
   try {
     return await work();
   } finally {
     // A connection that is gone has no settings to be given back.
-    await set((name) => `session ${name} = @waybill_${name}`).catch(() => undefined);
+    await set((name) => `session ${name} = ${before}_${name}`).catch(() => undefined);
   }
 }

@@ -1,5 +1,6 @@
 import { LoadFailedError } from '../../../errors.ts';
-import type { BusyTable, Database, SwapLedger, SwapResult, TakenSnapshot } from '../../dialect.ts';
+import type { BusyTable, SwapLedger, SwapResult, TakenSnapshot } from '../../snapshot-dialect.ts';
+import type { Database } from '../../dialect.ts';
 import { part } from '../../sql.ts';
 import type { MysqlSession } from '../session.ts';
 import { aloneWith, SWAP_WAITS_SECONDS } from './alone-with.ts';

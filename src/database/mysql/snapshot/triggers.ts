@@ -3,6 +3,7 @@ import { sql } from '../../sql.ts';
 import { quoteText } from '../names.ts';
 import type { MysqlSession } from '../session.ts';
 import { at, ownName, quoted, type Place } from './place.ts';
+import { inSession } from './settings.ts';
 
 /** A trigger with all that its text means something by. */
 export interface Trigger {
@@ -94,34 +95,23 @@ async function create(
   before?: string,
 ): Promise<void> {
   // Our text is utf8mb4: that stays the client's where the body says something in letters that are not ASCII.
-  // eslint-disable-next-line no-control-regex
-  const client = /^[\x00-\x7f]*$/.test(trigger.body) ? trigger.client : 'utf8mb4';
-  await session.say(
-    'set @waybill_mode = @@session.sql_mode, @waybill_client = @@session.character_set_client, ' +
-      '@waybill_collation = @@session.collation_connection',
-  );
+  const client = Buffer.byteLength(trigger.body) === trigger.body.length ? trigger.client : 'utf8mb4';
+  const settings = {
+    sql_mode: quoteText(trigger.sqlMode),
+    character_set_client: quoteText(client),
+    collation_connection: quoteText(trigger.collation),
+  };
+  const text =
+    `create definer = ${account(trigger.definer)} trigger ${at(place, trigger.name)} ${trigger.timing} ${trigger.event} ` +
+    `on ${at(place, table)} for each row ${before === undefined ? '' : `precedes ${quoted(before)} `}${trigger.body}`;
   try {
-    await session.say(
-      `set session sql_mode = ${quoteText(trigger.sqlMode)}, session character_set_client = ${quoteText(client)}, ` +
-        `session collation_connection = ${quoteText(trigger.collation)}`,
-    );
-    await session.say(
-      `create definer = ${account(trigger.definer)} trigger ${at(place, trigger.name)} ${trigger.timing} ${trigger.event} ` +
-        `on ${at(place, table)} for each row ${before === undefined ? '' : `precedes ${quoted(before)} `}${trigger.body}`,
-    );
+    await inSession(session, settings, () => session.say(text));
   } catch (cause) {
     if (!MAY_NOT.has((cause as { errno?: number }).errno ?? 0)) throw cause;
     throw new LoadFailedError(
       `the triggers of ${place.table} cannot be made on its twin: ${(cause as Error).message}`,
       { where: place.table, next: TRIGGER_RIGHTS, cause },
     );
-  } finally {
-    await session
-      .say(
-        'set session sql_mode = @waybill_mode, session character_set_client = @waybill_client, ' +
-          'session collation_connection = @waybill_collation',
-      )
-      .catch(() => undefined);
   }
 }
 

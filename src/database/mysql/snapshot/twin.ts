@@ -2,7 +2,7 @@ import { LoadFailedError } from '../../../errors.ts';
 import { raw, sql } from '../../sql.ts';
 import type { MysqlSession } from '../session.ts';
 import { definitionOf, twinText, type Definition, type NamedConstraint } from './definition.ts';
-import { at, taken, type Place } from './place.ts';
+import { at, quoted, taken, type Place } from './place.ts';
 import { makeStandIns, triggersOf, type Trigger } from './triggers.ts';
 
 /** What a landing table was when its twin was made, and what is left to do once that has taken its place. */
@@ -18,7 +18,7 @@ export async function makeTwin(session: MysqlSession, place: Place): Promise<Twi
   const plan = { text: definition.text, constraints: definition.constraints, triggers: [] as Trigger[] };
   plan.triggers = await triggersOf(session, place, place.name);
   await dropTwin(session, place);
-  await session.say(`use \`${place.schema.replaceAll('`', '``')}\``); // what is not qualified is the table's own schema's
+  await session.say(`use ${quoted(place.schema)}`); // what is not qualified is the table's own schema's
   await session.say(twinText(definition, place));
   try {
     await mustBeAlike(session, place, definition);

@@ -20,6 +20,19 @@ describeOn(await mysqlServers(), 'landing tables in use on $name', (server) => {
   });
   afterEach(() => scene.close());
 
+  /** A database to whose connection a statement that begins so does not go before it is woken. */
+  function sleepsBefore(beginning: string) {
+    let wake: () => void = () => undefined;
+    let asleep = false;
+    const awake = new Promise<void>((resolve) => (wake = resolve));
+    const database = watched(scene.database, async (text) => {
+      if (!text.startsWith(beginning)) return;
+      asleep = true;
+      await awake;
+    });
+    return { database, asleep: () => until(() => Promise.resolve(asleep)), wake };
+  }
+
   test('lose no row of those who write without pause, and none of them fails, through ten swaps of two inputs', async () => {
     let writing = true;
     const write = async (table: 'a' | 'b'): Promise<number> => {
@@ -98,21 +111,14 @@ describeOn(await mysqlServers(), 'landing tables in use on $name', (server) => {
     const first = await scene.batch('a');
     await scene.take(first);
     await scene.setState(first, 'published');
-    let wake: () => void = () => undefined;
-    let asleep = false;
-    const awake = new Promise<void>((resolve) => (wake = resolve));
-    const sleepy = watched(scene.database, async (text) => {
-      if (!text.startsWith('drop table')) return;
-      asleep = true;
-      await awake;
-    });
-    const zombie = scene.drop(first, sleepy).catch((error: unknown) => error);
-    await until(() => Promise.resolve(asleep));
+    const sleeper = sleepsBefore('drop table');
+    const zombie = scene.drop(first, sleeper.database).catch((error: unknown) => error);
+    await sleeper.asleep();
     await scene.drop(first);
     await scene.say('insert into a () values ()');
     const second = await scene.batch('a');
     await scene.take(second);
-    wake();
+    sleeper.wake();
     expect(await zombie).toBeInstanceOf(Error);
     expect(await scene.values('select count(*) from a_processing')).toEqual(['1']);
     expect((await scene.records(second))[0]).toMatchObject({ dropped: false });
@@ -120,16 +126,9 @@ describeOn(await mysqlServers(), 'landing tables in use on $name', (server) => {
 
   test('are not swapped by one that slept: the batch that comes next ends it first', async () => {
     const first = await scene.batch('a');
-    let wake: () => void = () => undefined;
-    let asleep = false;
-    const awake = new Promise<void>((resolve) => (wake = resolve));
-    const sleepy = watched(scene.database, async (text) => {
-      if (!text.startsWith('rename table')) return;
-      asleep = true;
-      await awake;
-    });
-    const zombie = scene.take(first, sleepy).catch((error: unknown) => error);
-    await until(() => Promise.resolve(asleep));
+    const sleeper = sleepsBefore('rename table');
+    const zombie = scene.take(first, sleeper.database).catch((error: unknown) => error);
+    await sleeper.asleep();
     await scene.setState(first, 'failed');
     await scene.database.dialect.settleSwap(scene.database, first, () =>
       Promise.reject(new Error('nothing was swapped')),
@@ -137,7 +136,7 @@ describeOn(await mysqlServers(), 'landing tables in use on $name', (server) => {
     const second = await scene.batch('a');
     await scene.take(second);
     await scene.finish(second);
-    wake();
+    sleeper.wake();
     expect(await zombie).toBeInstanceOf(Error);
     expect(await scene.values("show tables like '%processing'")).toEqual([]);
     expect(await scene.leftBehind()).toEqual([]);

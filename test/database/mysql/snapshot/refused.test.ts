@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { TakenSnapshot } from '../../../../src/database/dialect.ts';
+import type { TakenSnapshot } from '../../../../src/database/snapshot-dialect.ts';
 import { describeOn, mysqlServers } from '../../../mysql-servers.ts';
 import { Scene } from './scene.ts';
 
