@@ -10,7 +10,9 @@ interface Keyed {
   table: string;
   key: ColumnFacts[];
   forms: KeyForm[];
-  /** Rows that have a key, and more that must be true of them. */
+  /** `(…) and `: what must be true of the rows, whether they have a key or not; may be nothing. */
+  rowsOf: SqlPart;
+  /** The same, of rows that have a key. */
   condition: SqlPart;
 }
 
@@ -27,12 +29,8 @@ export async function planKeys(
 ): Promise<ChunkRange[]> {
   const walked = (where?.window ?? true) && (await indexOf(session, table, key));
   if (walked) return walkKeys(session, table, key, rows, { condition: where?.condition, index: walked });
-  return rangesOf(
-    session,
-    keyed(table, key, where?.condition),
-    (cut) => everyNth(session, cut, rows),
-    where?.condition,
-  );
+  const cut = keyed(table, key, where?.condition);
+  return rangesOf(session, cut, await everyNth(session, cut, rows));
 }
 
 /**
@@ -47,27 +45,22 @@ export async function walkKeys(
   rows: number,
   { condition, index }: { condition: SqlPart | undefined; index: string },
 ): Promise<ChunkRange[]> {
-  return rangesOf(session, keyed(table, key, condition), (cut) => walk(session, cut, rows, index), condition);
+  const cut = keyed(table, key, condition);
+  return rangesOf(session, cut, await walk(session, cut, rows, index));
 }
 
 function keyed(table: string, key: ColumnFacts[], condition: SqlPart | undefined): Keyed {
   const rowsOf = condition ? part`(${condition}) and ` : part``;
-  return { table, key, forms: key.map(keyForm), condition: part`${rowsOf}${raw(hasKey(key))}` };
+  return { table, key, forms: key.map(keyForm), rowsOf, condition: part`${rowsOf}${raw(hasKey(key))}` };
 }
 
 const hasKey = (key: ColumnFacts[]): string => key.map(({ name }) => `${quoteName(name)} is not null`).join(' and ');
 
-async function rangesOf(
-  session: Session,
-  cut: Keyed,
-  boundsOf: (cut: Keyed) => Promise<string[]>,
-  condition: SqlPart | undefined,
-): Promise<ChunkRange[]> {
-  const bounds = await boundsOf(cut);
+/** From each bound to the next one; and NULL keys, where there are any. */
+async function rangesOf(session: Session, cut: Keyed, bounds: string[]): Promise<ChunkRange[]> {
   const ranges = bounds.map((bound, i) => ({ from: i === 0 ? null : bound, to: bounds[i + 1] ?? null }));
-  const rowsOf = condition ? part`(${condition}) and ` : part``;
   const { rows: nulls } = await session.query(sql`
-    select 1 from ${raw(quoteTable(cut.table))} where ${rowsOf}not (${raw(hasKey(cut.key))}) limit 1`);
+    select 1 from ${raw(quoteTable(cut.table))} where ${cut.rowsOf}not (${raw(hasKey(cut.key))}) limit 1`);
   return nulls.length > 0 ? [...ranges, { from: NULL_KEYS, to: NULL_KEYS }] : ranges;
 }
 
