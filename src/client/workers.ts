@@ -25,8 +25,8 @@ export async function pollingWorkers(client: Client, taskQueue: string): Promise
     .filter((identity) => !isGone(identity));
 }
 
-/** A worker that has just been started needs a moment until its first poll is known. */
-const JUST_STARTED_MS = 2_500;
+/** A worker that was started at the same time needs seconds until its first poll is known, on a busy machine. */
+const JUST_STARTED_MS = 10_000;
 
 /** Throws `UnreachableError` when nobody would hear of the work. */
 export async function requireWorker(client: Client, taskQueue: string): Promise<void> {

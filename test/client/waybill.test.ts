@@ -49,7 +49,7 @@ describe.each(servers)('Waybill as a library on $name', (server) => {
   });
 
   test('throws classes that say what happened', async () => {
-    world = await World.create(server, BREAKABLE(1_000, { broken: 0, pause: 0.3 }));
+    world = await World.create(server, BREAKABLE(1_000, { broken: 0, pause: 3 }));
     waybill = await open();
     await world.worker();
     await expect(waybill.run('core.ordr')).rejects.toThrow(ConfigurationError);
@@ -72,7 +72,7 @@ describe.each(servers)('Waybill as a library on $name', (server) => {
   });
 
   test('of a workflow that was terminated says so, and what heals it', async () => {
-    world = await World.create(server, BREAKABLE(1_000, { broken: 0, pause: 0.3 }));
+    world = await World.create(server, BREAKABLE(1_000, { broken: 0, pause: 3 }));
     waybill = await open();
     await world.worker();
     const run = await waybill.run('core.order');

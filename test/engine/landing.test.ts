@@ -4,7 +4,8 @@ import { servers } from '../servers.ts';
 import { chunks, expectSameRows, itemFile } from './items.ts';
 import { ended, until, World, type WorldOptions } from './world.ts';
 
-/** Two landing tables, each with its acquisition from a source whose rows take `seconds` to be read; one core load empties both. */
+/** Two landing tables, each with its acquisition from a source whose rows above 200 take `seconds` to be read, until somebody
+ * says `hurry`; one core load empties both. */
 function PROJECT(options: { rows?: number; seconds?: number; yaml?: string } = {}): WorldOptions {
   const { rows = 600, seconds = 0 } = options;
   const acquisition = (name: string): string =>
@@ -15,7 +16,7 @@ function PROJECT(options: { rows?: number; seconds?: number; yaml?: string } = {
   const source = (name: string): string => `
     create table ${name}_stock (id bigint primary key, name text);
     insert into ${name}_stock select g, '${name} ' || g from generate_series(1, ${rows}) g;
-    create view ${name} as select id, slowly(name) as name from ${name}_stock;`;
+    create view ${name} as select id, slowly(id, name) as name from ${name}_stock;`;
   return {
     files: {
       'loads/acquisition/item.yaml': acquisition('item'),
@@ -34,9 +35,10 @@ outputs: [ core.all_items ]
 `,
     },
     source: `
-      create table tempo (seconds float8); insert into tempo values (${seconds});
-      create function slowly(said text) returns text stable language plpgsql as
-        $$ begin perform pg_sleep(seconds) from tempo; return said; end $$;
+      create table tempo (seconds float8, above bigint); insert into tempo values (${seconds}, 200);
+      create sequence hurry; -- what it says is no part of anybody's snapshot
+      create function slowly(id bigint, said text) returns text stable language plpgsql as
+        $$ begin perform pg_sleep(seconds) from tempo, hurry where id > above and not is_called; return said; end $$;
       ${source('item')} ${source('other')}`,
     warehouse: `
       create schema acq; create schema core;
@@ -68,6 +70,8 @@ describe.each(servers)(
         'select id, name from core.all_items',
       );
 
+    const hurry = (): Promise<unknown> => world.source.query(`select nextval('hurry')`);
+
     const done = async (load: string): Promise<number> =>
       Number(
         await world.value(
@@ -77,13 +81,14 @@ describe.each(servers)(
       );
 
     test('a core load waits for the acquisition that is under way, and then has all of its rows', async () => {
-      world = await World.create(server, PROJECT({ seconds: 0.005 }));
+      world = await World.create(server, PROJECT({ seconds: 0.5 }));
       await world.worker();
       const acquisition = await world.start('acquisition.item');
       await until(async () => (await done('acquisition.item')) > 1, 90);
       const core = await world.start('core.all');
       await until(async () => (await phase('core.all')) === 'waiting for acquisition.item', 90);
       expect(await world.value(`select to_regclass('acq.item_processing')`)).toBeNull();
+      await hurry();
       expect(await ended(acquisition)).toMatchObject({ ok: true, result: { rowsWritten: 600 } });
       expect(await ended(core)).toMatchObject({ ok: true, result: { rowsWritten: 600 } });
       await expectAll(['item']);
@@ -93,7 +98,7 @@ describe.each(servers)(
     });
 
     test('an acquisition that starts while a snapshot is wanted waits until it is taken, and lands in the new table', async () => {
-      world = await World.create(server, PROJECT({ seconds: 0.008 }));
+      world = await World.create(server, PROJECT({ seconds: 0.5 }));
       await world.worker();
       const other = await world.start('acquisition.other');
       await until(async () => (await done('acquisition.other')) > 1, 90);
@@ -102,6 +107,7 @@ describe.each(servers)(
       const item = await world.start('acquisition.item');
       await until(async () => (await phase('acquisition.item')) === 'waiting for core.all to take its snapshot', 90);
       expect(await world.states('acquisition.item')).toEqual([]);
+      await hurry();
       expect(await ended(other)).toMatchObject({ ok: true });
       expect(await ended(core)).toMatchObject({ ok: true, result: { rowsWritten: 600 } });
       expect(await ended(item)).toMatchObject({ ok: true, result: { rowsWritten: 600 } });
@@ -122,7 +128,7 @@ describe.each(servers)(
       world = await World.create(server, PROJECT({ rows: 200 }));
       await world.worker();
       expect(await world.run('acquisition.item')).toMatchObject({ ok: true, result: { rowsWritten: 200 } });
-      await world.source.query(`update tempo set seconds = 0.005;
+      await world.source.query(`update tempo set seconds = 0.5, above = 350;
       insert into item_stock select g, 'second ' || g from generate_series(201, 800) g`);
       const dead = await world.start('acquisition.item');
       await until(async () => (await done('acquisition.item')) > 6, 90);
@@ -137,7 +143,7 @@ describe.each(servers)(
         { load_name: 'core.all', state: 'published', error_class: null },
       ]);
       expect(await world.value('select count(*) from acq.item')).toBe('0');
-      await world.source.query('update tempo set seconds = 0');
+      await hurry();
       expect(await world.run('acquisition.item')).toMatchObject({ ok: true, result: { rowsWritten: 600 } });
       expect(await world.run('core.all')).toMatchObject({ ok: true, result: { rowsWritten: 600 } });
       await expectAll(['item']);
@@ -164,7 +170,7 @@ describe.each(servers)(
     });
 
     test('a core load that was terminated while it wanted a snapshot holds no acquisition up', async () => {
-      world = await World.create(server, PROJECT({ seconds: 0.008 }));
+      world = await World.create(server, PROJECT({ seconds: 0.5 }));
       await world.worker();
       const other = await world.start('acquisition.other');
       await until(async () => (await done('acquisition.other')) > 1, 90);
@@ -172,6 +178,7 @@ describe.each(servers)(
       await until(async () => (await phase('core.all')) === 'waiting for acquisition.other', 90);
       await core.terminate('the test');
       expect(await world.value('select count(wanted_by) from waybill.landing')).toBe('2');
+      await hurry();
       // As in a session, where the core load comes after its acquisitions.
       expect(await world.run('acquisition.item')).toMatchObject({ ok: true, result: { rowsWritten: 600 } });
       expect(await ended(other)).toMatchObject({ ok: true });
