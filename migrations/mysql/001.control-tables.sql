@@ -28,6 +28,9 @@ create table if not exists batch (
   invisible        longtext not null,         -- batches unfinished when this one opened: `reads` must not see them, ever
   window_from      text,
   window_to        text,
+  load_at          datetime(6),               -- :load_at; null: when it started
+  last_load_at     datetime(6),               -- :last_load_at; null: there was none
+  session_name     varchar(300),                      -- whose shared window these two are
   workflow_id      text,
   first_run_id     varchar(64),
   started_at       datetime(6) not null default current_timestamp(6),
@@ -80,6 +83,14 @@ create table if not exists chunk (
   primary key (batch_id, stage, n),
   -- Keeps the claim flat from the first chunk to the last.
   key chunk_pending (batch_id, stage, state, n)
+) engine = InnoDB, character set utf8mb4, collate utf8mb4_bin;
+
+-- The shared window of a session: what lies between `last_load_at` and `load_at` is being loaded; no `load_at`: nothing is.
+create table if not exists session_window (
+  session_name  varchar(300) not null primary key,
+  last_load_at  datetime(6),
+  load_at       datetime(6),
+  first_run_id  varchar(300)                          -- of the run that opened it
 ) engine = InnoDB, character set utf8mb4, collate utf8mb4_bin;
 
 create table if not exists lane (

@@ -24,6 +24,9 @@ create table batch (
   invisible        text not null default '[]',-- batches unfinished when this one opened: `reads` must not see them, ever
   window_from      text,
   window_to        text,
+  load_at          timestamptz,               -- :load_at; null: when it started
+  last_load_at     timestamptz,               -- :last_load_at; null: there was none
+  session_name     text,                      -- whose shared window these two are
   workflow_id      text,
   first_run_id     text,
   started_at       timestamptz not null default now(),
@@ -74,6 +77,14 @@ create table chunk (
 ) with (fillfactor = 70);
 -- Keeps the claim flat from the first chunk to the last (FACTS: 60,000 chunks).
 create index chunk_pending on chunk (batch_id, stage, n) where state = 'pending';
+
+-- The shared window of a session: what lies between `last_load_at` and `load_at` is being loaded; no `load_at`: nothing is.
+create table session_window (
+  session_name  text not null primary key,
+  last_load_at  timestamptz,
+  load_at       timestamptz,
+  first_run_id  text                          -- of the run that opened it
+);
 
 create table lane (
   batch_id       bigint not null,

@@ -4,6 +4,7 @@ import { awaitLoad } from './await-load.ts';
 import { describeBatch } from './describe-batch.ts';
 import { dropSnapshot } from './drop-snapshot.ts';
 import { fenceBatch } from './fence-batch.ts';
+import { closeWindow, openWindow } from './session-window.ts';
 import { openBatch } from './open-batch.ts';
 import { planSession } from './plan-session.ts';
 import { planStage } from './plan-stage.ts';
@@ -32,6 +33,8 @@ export function createActivities(engine: Engine) {
     fenceBatch: fenceBatch(engine),
     rollBack: rollBack(engine),
     planSession: planSession(engine),
+    openWindow: openWindow(engine),
+    closeWindow: closeWindow(engine),
     awaitLoad: awaitLoad(engine),
   };
 }

@@ -1,4 +1,3 @@
-import { findLastLoadAt } from '../control/reading.ts';
 import { consumedBatches } from '../control/consumption.ts';
 import { getBatch, type Batch } from '../control/batch.ts';
 import { chunkKey } from '../control/chunk-key.ts';
@@ -19,18 +18,15 @@ export interface BatchContext {
 export async function loadContext(engine: Engine, at: BatchReference): Promise<BatchContext> {
   const database = engine.databases.get(at.connection);
   const batch = await getBatch(database, at.batchId);
-  const [lastLoadAt, consumed] = await Promise.all([
-    findLastLoadAt(database, batch),
-    consumedBatches(database, at.batchId),
-  ]);
+  const consumed = await consumedBatches(database, at.batchId);
   return {
     database,
     batch,
     values: {
       definition: batch.definition,
       batchId: at.batchId,
-      loadAt: batch.startedAt.toISOString(),
-      lastLoadAt: lastLoadAt?.toISOString() ?? null,
+      loadAt: batch.loadAt.toISOString(),
+      lastLoadAt: batch.lastLoadAt?.toISOString() ?? null,
       params: batch.params,
       consumed,
       invisible: batch.invisible,

@@ -4,6 +4,7 @@ import { newestPublished, recordInputs } from '../control/consumption.ts';
 import { recordEvent } from '../control/events.ts';
 import { lockLanding, wantedBy } from '../control/landing.ts';
 import { lastBatchId, nextBatchId } from '../control/project.ts';
+import { lastLoadAt } from '../control/session-window.ts';
 import { inheritLineage, recordSnapshot } from '../control/snapshots.ts';
 import type { TakenSnapshot } from '../database/snapshot-dialect.ts';
 import type { Database, Session } from '../database/dialect.ts';
@@ -76,19 +77,23 @@ async function insertRow(
   batchId: string,
 ): Promise<void> {
   const definition = JSON.stringify(load);
+  const window = request.window ?? { session: null, from: await lastLoadAt(session, database, load.name), to: null };
   const { rows: unfinished } = await session.query<{ batch_id: string }>(sql`
     select batch_id from ${database.ledger('batch')}
     where state in ('running', 'checking', 'held', 'rolling_back', 'retracting') order by batch_id`);
   await session.query(sql`
     insert into ${database.ledger('batch')} (batch_id, load_name, kind, state, reprocess_of, attempt, triggered_by, forced,
-      definition_hash, definition, params, invisible, window_from, window_to, workflow_id, first_run_id, deadline_at,
-      requested_by)
+      definition_hash, definition, params, invisible, window_from, window_to, load_at, last_load_at, session_name,
+      workflow_id, first_run_id, deadline_at, requested_by)
     values (${batchId}, ${load.name}, ${load.kind}, 'running', ${latest && redone(latest) ? latest.batchId : null},
       ${request.attempt}, ${request.workflowId}, ${request.force}, ${hashOf(definition)}, ${definition},
       ${JSON.stringify({ ...load.params, ...request.params })}, ${JSON.stringify(unfinished.map((row) => row.batch_id))},
-      ${work.window?.from ?? null}, ${work.window?.to ?? null}, ${request.workflowId}, ${request.firstRunId},
+      ${work.window?.from ?? null}, ${work.window?.to ?? null}, ${asDate(window.to)}, ${asDate(window.from)},
+      ${window.session}, ${request.workflowId}, ${request.firstRunId},
       ${database.dialect.words.secondsFromNow(load.maxRuntimeMs / 1000)}, ${request.requestedBy ?? null})`);
 }
+
+const asDate = (iso: string | null): Date | null => (iso === null ? null : new Date(iso));
 
 async function insertParts(session: Session, database: Database, load: LoadDefinition, batchId: string): Promise<void> {
   const stages = load.from ? ['copy'] : load.stages.map((stage) => stage.name);

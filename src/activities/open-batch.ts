@@ -5,7 +5,13 @@ import { renameHistory } from '../control/rename.ts';
 import type { Database } from '../database/dialect.ts';
 import { isUnfinished } from '../control/states.ts';
 import { nearest } from '../sql/names.ts';
-import { FAILURE, type BatchReference, type OwnedBatch, type ParameterValue } from '../workflows/messages.ts';
+import {
+  FAILURE,
+  type BatchReference,
+  type OwnedBatch,
+  type ParameterValue,
+  type SharedWindow,
+} from '../workflows/messages.ts';
 import type { Engine } from './engine.ts';
 import { permanent, refused, toFailure } from './failures.ts';
 import { findWork } from './find-work.ts';
@@ -27,6 +33,8 @@ export interface OpenRequest {
   adopt: boolean;
   params: Record<string, ParameterValue>;
   requestedBy: string | undefined;
+  /** Of the session that asks, where all its loads share one. */
+  window?: SharedWindow | undefined;
 }
 
 /** What a start finds, and so what the workflow does next. */
@@ -101,7 +109,16 @@ async function open(
     const left = await leftovers(database, latest, request);
     if (left) return { kind: 'finish', batch: referenceOf(database, latest), after: left.after };
   }
-  await refuseOutputs(database, load, { takesOver: latest !== undefined || request.force });
+  if (doneInWindow(load, latest, request.window)) {
+    return {
+      kind: 'nothing',
+      reason: `batch ${latest.batchId} did it in this window of session ${latest.sessionName}`,
+    };
+  }
+  await refuseOutputs(database, load, {
+    takesOver: latest !== undefined || request.force,
+    loads: Object.values(project.loads),
+  });
   const snapshot = await surveySnapshot(database, load, latest, request);
   const work = await findWork(engine, database, load, latest, snapshot);
   if (work.kind !== 'work') return work;
@@ -119,6 +136,16 @@ async function open(
     if (other) return opened(engine, database, other);
     throw error;
   }
+}
+
+/** A session that goes on in a window that broke off runs no task twice in it. Other kinds know by themselves what is new. */
+function doneInWindow(load: LoadDefinition, latest: Batch | undefined, window?: SharedWindow): latest is Batch {
+  return (
+    load.kind === 'task' &&
+    latest?.state === 'published' &&
+    latest.sessionName === window?.session &&
+    latest.loadAt.toISOString() === window?.to
+  );
 }
 
 async function opened(engine: Engine, database: Database, batch: Batch): Promise<OpenOutcome> {

@@ -7,6 +7,8 @@ export interface SessionPlan {
   loads: string[];
   /** For each load, those that must end well before it starts. */
   dependencies: Record<string, string[]>;
+  /** The connection whose ledger keeps the session's shared window; undefined: each load has its own. */
+  windowOn: string | undefined;
 }
 
 /** The loads of a session and their order, from the project's files. */
@@ -16,7 +18,12 @@ export const planSession =
     try {
       const project = await engine.loadProject();
       const session = project.sessions[name];
-      if (session) return { loads: session.loads, dependencies: session.dependencies };
+      if (session) {
+        const { loads, dependencies, sharesWindow } = session;
+        const [first] = loads;
+        const windowOn = sharesWindow && first !== undefined ? project.loads[first]!.connection : undefined;
+        return { loads, dependencies, windowOn };
+      }
       const near = nearest(name, Object.keys(project.sessions));
       throw permanent(FAILURE.configuration, `there is no session ${name}`, {
         where: 'waybill.yaml',

@@ -7,13 +7,13 @@ import { refused } from './failures.ts';
 const LASTING = ['table', 'partitioned table'];
 
 /**
- * Looks at the tables that a batch would write, before it opens. `takesOver`: whether a load that has never run may go on
- * with what another one wrote.
+ * Looks at the tables that a batch would write, before it opens. `loads`: all of the project. `takesOver`: whether a load that
+ * has never run may go on with what another one wrote.
  */
 export async function refuseOutputs(
   database: Database,
   load: LoadDefinition,
-  { takesOver }: { takesOver: boolean },
+  { takesOver, loads }: { takesOver: boolean; loads: LoadDefinition[] },
 ): Promise<void> {
   for (const { table } of load.outputs) {
     const facts = await database.dialect.describeTable(database, table);
@@ -26,13 +26,17 @@ export async function refuseOutputs(
       },
     );
   }
-  if (!takesOver) await refuseForeignOutput(database, load);
+  if (!takesOver) await refuseForeignOutput(database, load, loads);
 }
 
-/** Renamed without a word, a load would read and consume everything again. */
-async function refuseForeignOutput(database: Database, load: LoadDefinition): Promise<void> {
+/**
+ * Renamed without a word, a load would read and consume everything again. Another load of the project that has the table, too, is
+ * no earlier name of this one: the project's check knows that they take turns.
+ */
+async function refuseForeignOutput(database: Database, load: LoadDefinition, loads: LoadDefinition[]): Promise<void> {
   const tables = load.outputs.map(({ table }) => table);
-  const other = await otherWriter(database, load.name, tables);
+  const sharing = loads.filter(({ outputs }) => outputs.some(({ table }) => tables.includes(table)));
+  const other = await otherWriter(database, [load.name, ...sharing.map(({ name }) => name)], tables);
   if (!other) return;
   throw refused(
     `${other.table} was written by ${other.load} so far (batch ${other.batchId}), and ${load.name} is new`,

@@ -84,7 +84,10 @@ async function decide(
       return { ...start, ...found, because: [...start.because, ...found.because] };
     }
   }
-  await ruleForOutputs(database, load, { takesOver: latest !== undefined });
+  await ruleForOutputs(database, load, {
+    takesOver: latest !== undefined,
+    loads: Object.values(context.project.loads),
+  });
   const snapshot = await ruleForSnapshots(database, load, latest);
   const redoes = latest && latest.state !== 'published' ? latest : undefined;
   const inherited = snapshot.inherited.map(({ table }) => table);

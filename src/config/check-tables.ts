@@ -1,9 +1,11 @@
 import { nearest } from '../sql/names.ts';
+import type { LoadDefinition } from './definition.ts';
 import { didYouMean, problemIn } from './parsed-load.ts';
 import type { ParsedLoad } from './parsed-load.ts';
 import type { Problem } from './problem.ts';
 import { tableId } from './project-loads.ts';
 import type { ProjectLoads } from './project-loads.ts';
+import { membersOf } from './sessions.ts';
 
 /** Who fills, empties and writes each table: one load each, and nothing both ways. */
 export function checkTables(load: ParsedLoad, project: ProjectLoads): Problem[] {
@@ -22,10 +24,19 @@ export function checkTables(load: ParsedLoad, project: ProjectLoads): Problem[] 
 function writtenTwice({ definition, yaml }: ParsedLoad, project: ProjectLoads): Problem[] {
   return definition.outputs.flatMap(({ table }, index) => {
     const first = project.producerOf(definition.connection, table)?.definition;
-    if (first === undefined || first.name === definition.name) return [];
+    if (first === undefined || first.name === definition.name || takeTurns(first, definition, project)) return [];
     const at = definition.from === undefined ? ['outputs', index] : targetPath(yaml);
     const message = `\`${table}\` is written by \`${first.name}\` too: one table belongs to one load`;
     return [problemIn(yaml, at, message, 'Give each load a table of its own.')];
+  });
+}
+
+/** Tasks of one sequential session never write at the same time. */
+function takeTurns(one: LoadDefinition, other: LoadDefinition, project: ProjectLoads): boolean {
+  if (one.kind !== 'task' || other.kind !== 'task') return false;
+  return Object.values(project.settings.sessions).some(({ loads, sequential }) => {
+    const members = sequential ? membersOf(loads, project) : [];
+    return members.includes(one.name) && members.includes(other.name);
   });
 }
 

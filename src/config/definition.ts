@@ -142,6 +142,10 @@ export interface SessionDefinition {
   loads: string[];
   /** For each load, the loads of this session that must end well before it starts. */
   dependencies: Record<string, string[]>;
+  /** One after the other; the first that fails ends it. */
+  sequential: boolean;
+  /** All loads see one `:last_load_at` and `:load_at`, which move only when the session succeeds. */
+  sharesWindow: boolean;
 }
 
 /** A project folder, read and checked. */

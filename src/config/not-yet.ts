@@ -34,13 +34,7 @@ export const NOT_YET_IN_LOADS = [
   'checks.*.kind',
 ] as const;
 
-export const NOT_YET_IN_PROJECT = [
-  'connections.*.task_queue',
-  'sessions.*.schedule',
-  'sessions.*.timezone',
-  'sessions.*.window',
-  'sessions.*.sequential',
-] as const;
+export const NOT_YET_IN_PROJECT = ['connections.*.task_queue', 'sessions.*.schedule', 'sessions.*.timezone'] as const;
 
 /** Keys that only mean something beside a value that is itself not yet available: one problem is enough. */
 const SCD2_KEYS = ['key', 'effective_from', 'effective_to', 'current', 'open_end'];

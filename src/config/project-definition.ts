@@ -4,7 +4,7 @@ import path from 'node:path';
 import { nearest } from '../sql/names.ts';
 import { checkAgainstSchema } from './check-schema.ts';
 import { checkUrl } from './check-url.ts';
-import type { ConnectionDefinition } from './definition.ts';
+import type { ConnectionDefinition, SessionDefinition } from './definition.ts';
 import { parseDuration } from './duration.ts';
 import { substituteEnvironment } from './environment.ts';
 import type { SubstitutionOptions } from './environment.ts';
@@ -22,6 +22,9 @@ export interface Defaults {
   maxAttempts: number;
 }
 
+/** A session, its patterns not yet expanded. */
+export type SessionSettings = Pick<SessionDefinition, 'loads' | 'sequential' | 'sharesWindow'>;
+
 /** `waybill.yaml`, checked by itself: what it says of loads is checked once those are read. */
 export interface ProjectSettings {
   yaml: YamlFile;
@@ -29,8 +32,8 @@ export interface ProjectSettings {
   taskQueue: string;
   connections: Record<string, ConnectionDefinition>;
   defaults: Defaults;
-  /** Session name to load names and patterns, as written. */
-  sessions: Record<string, string[]>;
+  /** As written: load names and patterns. */
+  sessions: Record<string, SessionSettings>;
   /** The file is wrong: connections and sessions are not known. */
   unknown: boolean;
 }
@@ -91,7 +94,12 @@ export function defineProject(
       maxRuntimeMs,
       maxAttempts: file.defaults?.max_attempts ?? DEFAULTS.maxAttempts,
     },
-    sessions: Object.fromEntries(Object.entries(file.sessions ?? {}).map(([name, { loads }]) => [name, loads])),
+    sessions: Object.fromEntries(
+      Object.entries(file.sessions ?? {}).map(([name, { loads, sequential = false, window }]) => [
+        name,
+        { loads, sequential, sharesWindow: window === 'shared' },
+      ]),
+    ),
     unknown: false,
   };
 }

@@ -41,6 +41,14 @@ export const defaultsSchema = z
 export const sessionSchema = z
   .strictObject({
     loads: z.array(text.describe('A load, or a pattern with *')).min(1),
+    sequential: z
+      .boolean()
+      .optional()
+      .describe('One load after the other, as listed; the first that fails ends the session'),
+    window: z
+      .literal('shared', { error: 'must be `shared`, or left out' })
+      .optional()
+      .describe('All loads see one :last_load_at and :load_at, moved only when the session succeeds'),
   })
   .describe('Several loads, run in the order that their tables and `needs` give');
 

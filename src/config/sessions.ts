@@ -15,7 +15,8 @@ export function matchesPattern(name: string, pattern: string): boolean {
 export function defineSessions(project: ProjectLoads, problems: Problem[]): Record<string, SessionDefinition> {
   const { settings } = project;
   const sessions: Record<string, SessionDefinition> = {};
-  for (const [name, patterns] of Object.entries(settings.sessions)) {
+  for (const [name, session] of Object.entries(settings.sessions)) {
+    const patterns = session.loads;
     const at = ['sessions', name];
     if (project.names.has(name)) {
       const message = `the session \`${name}\` has the name of a load: \`run ${name}\` could mean both`;
@@ -28,7 +29,10 @@ export function defineSessions(project: ProjectLoads, problems: Problem[]): Reco
         problemIn(settings.yaml, [...at, 'loads', index], `no load is named \`${pattern}\`${didYouMean(close)}`),
       );
     });
-    sessions[name] = orderSession(name, patterns, project);
+    const ordered = orderSession(patterns, project);
+    const order = session.sequential ? inTurn(name, ordered, project, problems) : ordered;
+    const { loads, dependencies } = order;
+    sessions[name] = { ...session, name, loads, dependencies };
   }
   return sessions;
 }
@@ -39,10 +43,18 @@ function patternsFor(pattern: string, names: ReadonlySet<string>): string[] {
   return [...new Set([...names].map((name) => name.replace(/[^.]*$/, '*')))];
 }
 
-/** Loads in the order of the patterns, as far as their dependencies let them. */
-function orderSession(name: string, patterns: string[], project: ProjectLoads): SessionDefinition {
+/** Loads that the patterns mean, disabled ones left out, in the order in which they are written. */
+export function membersOf(patterns: string[], project: ProjectLoads): string[] {
   const enabled = project.loads.filter(({ definition }) => definition.enabled).map(({ definition }) => definition.name);
-  const members = new Set(patterns.flatMap((pattern) => enabled.filter((load) => matchesPattern(load, pattern))));
+  return [...new Set(patterns.flatMap((pattern) => enabled.filter((load) => matchesPattern(load, pattern))))];
+}
+
+type Order = Pick<SessionDefinition, 'loads' | 'dependencies'> & { written: string[] };
+
+/** Loads in the order of the patterns, as far as their dependencies let them. */
+function orderSession(patterns: string[], project: ProjectLoads): Order {
+  const written = membersOf(patterns, project);
+  const members = new Set(written);
   const dependencies: Record<string, string[]> = {};
   for (const member of members) {
     const load = project.byName.get(member);
@@ -56,5 +68,23 @@ function orderSession(name: string, patterns: string[], project: ProjectLoads): 
     loads.add(member);
   };
   members.forEach(add);
-  return { name, loads: [...loads], dependencies };
+  return { loads: [...loads], dependencies, written };
+}
+
+/** Each load waits for the one before. An order that tables or `needs` forbid is refused rather than changed. */
+function inTurn(
+  session: string,
+  { written, dependencies }: Order,
+  project: ProjectLoads,
+  problems: Problem[],
+): Pick<SessionDefinition, 'loads' | 'dependencies'> {
+  for (const [index, load] of written.entries()) {
+    const late = dependencies[load]?.find((on) => written.indexOf(on) > index);
+    if (late === undefined) continue;
+    const at = ['sessions', session, 'loads'];
+    const message = `\`${load}\` stands before \`${late}\`, for which it has to wait`;
+    problems.push(problemIn(project.settings.yaml, at, message, 'List it after that one: the session is sequential.'));
+  }
+  const turns = written.map((load, index) => [load, index === 0 ? [] : [written[index - 1]!]] as const);
+  return { loads: written, dependencies: Object.fromEntries(turns) };
 }

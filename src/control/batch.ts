@@ -22,6 +22,11 @@ export interface Batch {
   invisible: string[];
   windowFrom: string | null;
   windowTo: string | null;
+  /** `:load_at` and `:last_load_at`. */
+  loadAt: Date;
+  lastLoadAt: Date | null;
+  /** The session whose shared window these two are. */
+  sessionName: string | null;
   workflowId: string | null;
   firstRunId: string | null;
   startedAt: Date;
@@ -43,7 +48,7 @@ interface BatchRow {
 /** The columns of `Batch`, for `select`. */
 export const BATCH_COLUMNS: RawSql = raw(
   `batch_id, load_name, kind, state, reprocess_of, attempt, forced, definition_hash, definition, params, invisible,
-   window_from, window_to, workflow_id, first_run_id, started_at, deadline_at, finished_at, rows_read, rows_written,
+   window_from, window_to, coalesce(load_at, started_at) as load_at, last_load_at, session_name, workflow_id, first_run_id, started_at, deadline_at, finished_at, rows_read, rows_written,
    rows_rejected, error_class, error, requested_by, reason`,
 );
 
@@ -70,6 +75,9 @@ export function batchOf(row: BatchRow): Batch {
     invisible: JSON.parse(row['invisible'] as string) as string[],
     windowFrom: row['window_from'] as string | null,
     windowTo: row['window_to'] as string | null,
+    loadAt: row['load_at'] as Date,
+    lastLoadAt: row['last_load_at'] as Date | null,
+    sessionName: row['session_name'] as string | null,
     workflowId: row['workflow_id'] as string | null,
     firstRunId: row['first_run_id'] as string | null,
     startedAt: row['started_at'] as Date,

@@ -4,15 +4,6 @@ import { part, raw, sql } from '../database/sql.ts';
 import type { Batch } from './batch.ts';
 import { BATCH_COLUMNS, batchOf } from './batch.ts';
 
-/** When the last batch of this load that was published before this one opened. */
-export async function findLastLoadAt(database: Database, batch: Batch): Promise<Date | undefined> {
-  const { rows } = await database.query<{ started_at: Date }>(sql`
-    select started_at from ${database.ledger('batch')}
-    where load_name = ${batch.loadName} and state = 'published' and batch_id < ${batch.batchId}
-    order by batch_id desc limit 1`);
-  return rows[0]?.started_at;
-}
-
 /** The newest batch that this chain of workflow runs opened: what someone who follows it looks at. */
 export async function findNewestOfRun(database: Database, firstRunId: string): Promise<Batch | undefined> {
   const { rows } = await database.query(sql`

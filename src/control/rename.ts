@@ -22,19 +22,19 @@ export async function renameHistory(database: Database, from: string, to: string
 }
 
 /**
- * The load that wrote one of these tables last, if it was another than `load`. What it read, consumed and wrote is found by
+ * The load that wrote one of these tables last, if it was none of `loads`. What it read, consumed and wrote is found by
  * its name, so that a load under a new name would do all of it again.
  */
 export async function otherWriter(
   database: Database,
-  load: string,
+  loads: string[],
   tables: string[],
 ): Promise<{ load: string; table: string; batchId: string } | undefined> {
   if (tables.length === 0) return undefined;
   const { rows } = await database.query<{ load_name: string; table_name: string; batch_id: string }>(sql`
     select b.load_name, o.table_name, b.batch_id
     from ${database.ledger('batch')} b join ${database.ledger('batch_output')} o on o.batch_id = b.batch_id
-    where o.table_name in ${list(tables)} and b.load_name <> ${load}
+    where o.table_name in ${list(tables)} and b.load_name not in ${list(loads)}
       and b.state not in ('failed', 'cancelled', 'retracted')
     order by b.batch_id desc limit 1`);
   return rows[0] && { load: rows[0].load_name, table: rows[0].table_name, batchId: rows[0].batch_id };

@@ -88,6 +88,7 @@ async function continueRun(
     ...(input.params ? { params: input.params } : {}),
     ...(input.requestedBy ? { requestedBy: input.requestedBy } : {}),
     ...(input.force ? { force: true } : {}),
+    ...(input.window ? { window: input.window } : {}),
     continued: {
       batch: { connection: batch.connection, batchId: batch.batchId },
       attempt,

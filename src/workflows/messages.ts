@@ -17,8 +17,17 @@ export interface LoadInput {
   adopt?: boolean;
   params?: Record<string, ParameterValue>;
   requestedBy?: string;
+  /** Set by a session whose loads share one. */
+  window?: SharedWindow;
   /** Set by the workflow itself when it continues as new. */
   continued?: ContinuedLoad;
+}
+
+/** What all loads of a session see as `:last_load_at` and `:load_at`, ISO text in UTC; no `from`: the session never ended well. */
+export interface SharedWindow {
+  session: string;
+  from: string | null;
+  to: string;
 }
 
 /** What a run hands to the run that continues it. */

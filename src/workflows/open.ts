@@ -29,6 +29,7 @@ export async function open(
     adopt: input.adopt ?? false,
     params: input.params ?? {},
     requestedBy: input.requestedBy,
+    window: input.window,
   };
   for (let waits = 0; ;) {
     // Not to be broken off: a batch that was opened while its opener was cancelled would be nobody's.

@@ -8,11 +8,14 @@ import {
   isCancellation,
   setCurrentDetails,
   setHandler,
+  workflowInfo,
 } from '@temporalio/workflow';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { activities, ASKING } from './activity-proxies.ts';
 import { failureOf, summarize } from './error-summary.ts';
 import { row } from './progress.ts';
+import type { OpenWindow } from '../activities/session-window.ts';
+import type { SessionPlan } from '../activities/plan-session.ts';
 import type { load } from './load.ts';
 import {
   FAILURE,
@@ -46,10 +49,40 @@ export async function session(input: SessionInput): Promise<SessionResult> {
     if (isCancellation(error)) throw error;
     throw failureOf(summarize(error));
   }
+  for (;;) {
+    const window = plan.windowOn === undefined ? undefined : await openWindow(input.session, plan.windowOn);
+    await runAll(plan, input, window, results, set);
+    refuseBad(input.session, [...results.values()]);
+    if (window === undefined || plan.windowOn === undefined) break;
+    const closed = { connection: plan.windowOn, session: input.session, to: window.to };
+    await CancellationScope.nonCancellable(() => activities(`up to ${window.to}`).closeWindow(closed));
+    // What a run before left undone reached up to its own start: what is new since then comes now.
+    if (!window.resumed) break;
+  }
+  return { session: input.session, status: 'finished', loads: [...results.values()] };
+}
+
+async function openWindow(session: string, connection: string): Promise<OpenWindow> {
+  try {
+    const { firstExecutionRunId: firstRunId } = workflowInfo();
+    return await activities(session, ASKING).openWindow({ connection, session, firstRunId });
+  } catch (error) {
+    if (isCancellation(error)) throw error;
+    throw failureOf(summarize(error));
+  }
+}
+
+/** Every load once, each as soon as what it needs has ended well. */
+async function runAll(
+  plan: SessionPlan,
+  input: SessionInput,
+  window: OpenWindow | undefined,
+  results: ReadonlyMap<string, SessionLoadResult>,
+  set: (result: SessionLoadResult) => void,
+): Promise<void> {
   for (const load of plan.loads) set({ load, status: 'waiting' });
   const ended = (name: string): boolean => !['waiting', 'running'].includes(results.get(name)!.status);
   const well = (name: string): boolean => ['finished', 'nothing'].includes(results.get(name)!.status);
-
   await Promise.all(
     plan.loads.map(async (name) => {
       const needs = plan.dependencies[name] ?? [];
@@ -61,7 +94,7 @@ export async function session(input: SessionInput): Promise<SessionResult> {
           return;
         }
         set({ load: name, status: 'running' });
-        set(resultOf(name, await runLoad(name, input)));
+        set(resultOf(name, await runLoad(name, input, window)));
       } catch (error) {
         const summary = summarize(error);
         const status = isCancellation(error) || summary.type === FAILURE.cancelled ? 'cancelled' : 'failed';
@@ -69,17 +102,19 @@ export async function session(input: SessionInput): Promise<SessionResult> {
       }
     }),
   );
+}
 
-  const loads = [...results.values()];
+/** Throws how the session ends where not every load ended well. */
+function refuseBad(session: string, loads: SessionLoadResult[]): void {
   if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('cancelled');
   const bad = loads.filter((result) => !['finished', 'nothing'].includes(result.status));
-  if (bad.length === 0) return { session: input.session, status: 'finished', loads };
+  if (bad.length === 0) return;
   const failed = bad.filter((result) => result.status !== 'skipped');
   throw failureOf(
     {
       type: failed.every((result) => result.status === 'cancelled') ? FAILURE.cancelled : FAILURE.loadFailed,
       message: `${failed.map((result) => result.load).join(', ')} failed` + skipped(bad.length - failed.length),
-      where: `session ${input.session}`,
+      where: `session ${session}`,
       next: `mend it, then run the session again: what was done is not done twice`,
     },
     { loads },
@@ -89,7 +124,7 @@ export async function session(input: SessionInput): Promise<SessionResult> {
 const skipped = (n: number): string => (n === 0 ? '' : `; ${n} that need${n === 1 ? 's' : ''} it skipped`);
 
 /** A load that somebody else runs is waited for, then run for what that run had not seen. */
-async function runLoad(name: string, input: SessionInput): Promise<LoadResult> {
+async function runLoad(name: string, input: SessionInput, window: OpenWindow | undefined): Promise<LoadResult> {
   for (;;) {
     try {
       return await executeChild<typeof load>('load', {
@@ -99,6 +134,7 @@ async function runLoad(name: string, input: SessionInput): Promise<LoadResult> {
             load: name,
             requestedBy: input.requestedBy ?? `session ${input.session}`,
             ...(input.params ? { params: input.params } : {}),
+            ...(window ? { window: { session: input.session, from: window.from, to: window.to } } : {}),
           },
         ],
         parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,

@@ -207,6 +207,8 @@ describe('the flights project of the design', () => {
     expect((await load(FLIGHTS)).sessions).toEqual({
       nightly: {
         name: 'nightly',
+        sequential: false,
+        sharesWindow: false,
         loads: ['acquisition.airport', 'acquisition.flight', 'core.flight', 'services.delay'],
         dependencies: {
           'acquisition.airport': [],
@@ -228,6 +230,8 @@ describe('sessions', () => {
     });
     expect(sessions['backwards']).toEqual({
       name: 'backwards',
+      sequential: false,
+      sharesWindow: false,
       loads: ['acquisition.flight', 'core.flight', 'services.delay'],
       dependencies: {
         'acquisition.flight': [],

@@ -16,6 +16,39 @@ outputs: [core.flight]
     expected: ['loads/core/flight.yaml:2:13: unknown connection `warehose`: did you mean `warehouse`?'],
   },
   {
+    title: 'a sequential session in an order that the tables forbid',
+    files: {
+      'waybill.yaml': `name: flights
+connections:
+  source:
+    url: \${SOURCE_URL}
+  warehouse:
+    url: \${WAREHOUSE_URL}
+sessions:
+  nightly: { loads: [core.*, acquisition.*], sequential: true }
+`,
+    },
+    expected: ['waybill.yaml:8:21: `core.flight` stands before `acquisition.flight`, for which it has to wait'],
+  },
+  {
+    title: 'a window that is not shared',
+    files: {
+      'waybill.yaml': `name: flights
+connections:
+  source:
+    url: \${SOURCE_URL}
+  warehouse:
+    url: \${WAREHOUSE_URL}
+sessions:
+  nightly: { loads: [acquisition.*, core.*], window: own, sequential: 1 }
+`,
+    },
+    expected: [
+      'waybill.yaml:8:54: `window` must be `shared`, got "own"',
+      'waybill.yaml:8:71: `sequential` must be true or false, got 1',
+    ],
+  },
+  {
     title: 'an unknown source connection',
     files: {
       'loads/acquisition/flight.yaml': `kind: acquisition

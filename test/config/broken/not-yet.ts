@@ -145,14 +145,12 @@ connections:
   warehouse:
     url: \${WAREHOUSE_URL}
 sessions:
-  nightly: { loads: [acquisition.*, core.*], schedule: "0 2 * * *", timezone: Europe/London, window: shared, sequential: true }
+  nightly: { loads: [acquisition.*, core.*], schedule: "0 2 * * *", timezone: Europe/London }
 `,
     },
     expected: [
       'waybill.yaml:8:46: `sessions.schedule` is not yet available in this version',
       'waybill.yaml:8:69: `sessions.timezone` is not yet available in this version',
-      'waybill.yaml:8:94: `sessions.window` is not yet available in this version',
-      'waybill.yaml:8:110: `sessions.sequential` is not yet available in this version',
     ],
   },
   {

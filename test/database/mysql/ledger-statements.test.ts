@@ -143,7 +143,7 @@ describeOn(await mysqlServers(), 'statements of the ledger on $name', (server) =
     expect(await reading.readEvents(database, '4')).toMatchObject([
       { what: 'opened', requestedBy: 'mary', reason: null },
     ]);
-    expect(await otherWriter(database, 'core.d', ['core.c'])).toEqual({
+    expect(await otherWriter(database, ['core.d'], ['core.c'])).toEqual({
       load: 'core.c',
       table: 'core.c',
       batchId: '4',
