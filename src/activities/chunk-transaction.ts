@@ -167,7 +167,7 @@ interface ChunkErrorFacts extends ErrorFacts {
  */
 function factsOf(error: unknown, { database }: BatchContext): ChunkErrorFacts {
   if (!(error instanceof SourceError)) return { ...database.dialect.classify(error), counts: true };
-  const facts = database.dialect.classify(error.cause);
+  const { facts } = error;
   const said = {
     ...facts,
     message: `on the source: ${facts.message}`,

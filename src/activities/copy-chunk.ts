@@ -1,7 +1,7 @@
 import type { Chunk } from '../control/chunks.ts';
 import { copyRows, SourceError } from '../copy/copy-rows.ts';
 import { landingColumns, type LandingColumn } from '../copy/landing-columns.ts';
-import type { Session } from '../database/dialect.ts';
+import type { Database, Session } from '../database/dialect.ts';
 import { WaybillError } from '../errors.ts';
 import type { BatchContext } from './batch-context.ts';
 import type { ChunkOutcome, ChunkWork } from './chunk-transaction.ts';
@@ -18,7 +18,7 @@ export async function copyWork(engine: Engine, { database, batch }: BatchContext
   const key = await acquisitionKey(engine, definition);
   const table = database.dialect.quoteTable(target);
   const into = [...columns.map((column) => column.into), { name: 'batch_id' }];
-  const reader = new Reader(() => sourceDatabase.openSession(`waybill read ${batch.loadName}`, { reading: true }));
+  const reader = new Reader(sourceDatabase, `waybill read ${batch.loadName}`);
 
   return source.connection === database.connection
     ? { run: insertChunk, close: () => Promise.resolve() }
@@ -75,19 +75,22 @@ export async function copyWork(engine: Engine, { database, batch }: BatchContext
 class Reader {
   private session: Session | undefined;
 
-  constructor(private readonly open: () => Promise<Session>) {}
+  constructor(
+    private readonly source: Database,
+    private readonly purpose: string,
+  ) {}
 
   /** Opens it beforehand: a chunk's transaction must not lie idle while a place on the source is waited for. */
   async ready(): Promise<void> {
-    await ofSource(async () => (this.session ??= await this.open()));
+    await this.ofSource(async () => (this.session ??= await this.open()));
   }
 
   /** Runs `work` in a read-only transaction. */
   async use<T>(work: (session: Session) => Promise<T>): Promise<T> {
-    const session = await ofSource(() => this.begin());
+    const session = await this.ofSource(() => this.begin());
     try {
       const value = await work(session);
-      await ofSource(() => session.commit());
+      await this.ofSource(() => session.commit());
       return value;
     } catch (error) {
       await this.close(); // whatever it was at, the server ends with the connection
@@ -116,12 +119,16 @@ class Reader {
     await this.session.begin({ readOnly: true });
     return this.session;
   }
-}
 
-async function ofSource<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    throw new SourceError(error);
+  private open(): Promise<Session> {
+    return this.source.openSession(this.purpose, { reading: true });
+  }
+
+  private async ofSource<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw new SourceError(error, this.source.dialect);
+    }
   }
 }

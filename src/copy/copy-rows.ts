@@ -1,17 +1,26 @@
 import type { CopyFormat, CopyInColumn, CopyInStream, CopyOutStream } from '../database/copy-stream.ts';
-import type { Dialect, Session } from '../database/dialect.ts';
+import type { Dialect, ErrorFacts, Session } from '../database/dialect.ts';
 
-/** The source failed, not the target: whose error it was decides what is rolled back and retried. */
+/**
+ * The source failed, not the target: whose error it was decides what is rolled back and retried. It is sorted by the source's own
+ * dialect, which may be another than the target's.
+ */
 export class SourceError extends Error {
   override readonly name = 'SourceError';
-  constructor(override readonly cause: unknown) {
+  readonly facts: ErrorFacts;
+
+  constructor(
+    override readonly cause: unknown,
+    dialect: Pick<Dialect, 'classify'>,
+  ) {
     super(cause instanceof Error ? cause.message : String(cause), { cause });
+    this.facts = dialect.classify(cause);
   }
 }
 
 /** One end of a copy: a session, and how its server speaks. */
 export interface CopyEnd {
-  dialect: Pick<Dialect, 'openCopyOut' | 'openCopyIn'>;
+  dialect: Pick<Dialect, 'openCopyOut' | 'openCopyIn' | 'classify'>;
   session: Session;
 }
 
@@ -63,7 +72,7 @@ export function copyRows(
         into.finish();
       },
       failed: (error: unknown): void => {
-        sourceFailure = new SourceError(error);
+        sourceFailure = new SourceError(error, source.dialect);
         into.abandon('the source failed', out?.missing ?? 0); // rejects when the target has answered
       },
     };

@@ -236,8 +236,8 @@ describe.each(ways)('copying rows from $source to $target in $format', { timeout
       expect(Date.now() - killed).toBeLessThan(5000);
       expect(failure).toBeInstanceOf(Error);
       expect(failure instanceof SourceError, side).toBe(side === 'source');
-      const cause = failure instanceof SourceError ? failure.cause : failure;
-      expect(ends[side].dialect.classify(cause).kind).toBe('connection');
+      const facts = failure instanceof SourceError ? failure.facts : ends.target.dialect.classify(failure);
+      expect(facts.kind).toBe('connection');
       source.destroy();
       target.destroy();
     }
