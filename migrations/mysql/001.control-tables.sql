@@ -192,6 +192,7 @@ create table if not exists rejected_row (
   chunk        int not null,
   n            int not null,
   row_key      text,
+  row_data     longtext,               -- its columns as JSON
   error        longtext,
   rejected_at  datetime(6) not null default current_timestamp(6),
   primary key (batch_id, stage, chunk, n),

@@ -162,6 +162,7 @@ create table rejected_row (
   chunk        int not null,
   n            int not null,
   row_key      text,
+  row_data     text,                   -- its columns as JSON
   error        text,
   rejected_at  timestamptz not null default now(),
   primary key (batch_id, stage, chunk, n)

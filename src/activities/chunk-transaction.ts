@@ -4,6 +4,7 @@ import { SourceError } from '../copy/copy-rows.ts';
 import type { ErrorFacts, Session } from '../database/dialect.ts';
 import type { SqlPart } from '../database/sql.ts';
 import type { BatchReference } from '../workflows/messages.ts';
+import { setAside, type BadRows } from './bad-rows.ts';
 import type { BatchContext } from './batch-context.ts';
 
 /** Between two attempts while a source is down. */
@@ -16,6 +17,8 @@ export interface ChunkWork {
   /** Runs it. Throws to have it rolled back. */
   run(session: Session, chunk: Chunk): Promise<ChunkOutcome>;
   close(): Promise<void>;
+  /** How a bad row is found in a chunk; undefined: it fails with all of its chunk, and so does the batch. */
+  bad?: BadRows | undefined;
 }
 
 export interface ChunkOutcome {
@@ -142,6 +145,10 @@ async function recordFailure(
       await session.begin();
       const gate = await enterGate(session, database, at.batchId, 'shared');
       if (gate?.state !== 'running') return await leave(session, { kind: 'fenced' });
+    }
+    const { bad } = at.work;
+    if (bad && facts.kind === 'permanent' && facts.because === 'data') {
+      return await setAside(session, context, { ...at, bad }, chunk, facts);
     }
     await markAttempt(
       session,

@@ -1,8 +1,12 @@
+import type { Batch } from '../control/batch.ts';
 import type { Chunk } from '../control/chunks.ts';
+import { windowWhere } from '../control/conditions.ts';
+import { withSource } from '../control/source.ts';
 import { copyRows, SourceError } from '../copy/copy-rows.ts';
 import { landingColumns, type LandingColumn } from '../copy/landing-columns.ts';
-import type { Database, Session } from '../database/dialect.ts';
+import type { ColumnFacts, Database, Session } from '../database/dialect.ts';
 import { WaybillError } from '../errors.ts';
+import { searchTable, type BadRows } from './bad-rows.ts';
 import type { BatchContext } from './batch-context.ts';
 import type { ChunkOutcome, ChunkWork } from './chunk-transaction.ts';
 import type { Engine } from './engine.ts';
@@ -20,9 +24,11 @@ export async function copyWork(engine: Engine, { database, batch }: BatchContext
   const into = [...columns.map((column) => column.into), { name: 'batch_id' }];
   const reader = new Reader(sourceDatabase, `waybill read ${batch.loadName}`);
 
+  const bad = definition.onBadRow === 'quarantine' && key ? badRowsOfSource(sourceDatabase, batch, key) : undefined;
+
   return source.connection === database.connection
-    ? { run: insertChunk, close: () => Promise.resolve() }
-    : { ready: () => reader.ready(), run: copyChunk, close: () => reader.close() };
+    ? { run: insertChunk, close: () => Promise.resolve(), bad }
+    : { ready: () => reader.ready(), run: copyChunk, close: () => reader.close(), bad };
 
   async function copyChunk(session: Session, chunk: Chunk): Promise<ChunkOutcome> {
     const select = selectOf(chunk, ({ select }) => select);
@@ -69,6 +75,29 @@ export async function copyWork(engine: Engine, { database, batch }: BatchContext
     const stamp = dialect.sql.cast(String(BigInt(batch.batchId)), dialect.castOf('batch id')!);
     return `select ${values}, ${stamp} from ${dialect.quoteTable(source.table)} where (${window}) and (${range})`;
   }
+}
+
+/** Bad rows are searched where they come from, on connections of their own: the lane's may be in the middle of what failed. */
+function badRowsOfSource(database: Database, batch: Batch, key: ColumnFacts): BadRows | undefined {
+  const { table, cursor } = batch.definition.from!;
+  const window = { from: batch.windowFrom, to: batch.windowTo };
+  const where = cursor ? windowWhere(database.dialect, key, window) : undefined;
+  const bad = searchTable({ database, table, method: 'key', key: [key], where, countsRead: true });
+  return (
+    bad && {
+      ...bad,
+      halve: (_, range) => withSource(database, batch.loadName, (session) => bad.halve(session, range)),
+      rows: async (_, range) => {
+        try {
+          return await withSource(database, batch.loadName, (session) => bad.rows(session, range));
+        } catch (error) {
+          // The source itself cannot compute this row: where it lies is all that can be said.
+          if (database.dialect.classify(error).because !== 'data') throw error;
+          return [{ key: JSON.stringify({ [key.name]: range }), data: null }];
+        }
+      },
+    }
+  );
 }
 
 /** The lane's connection to the source: opened when it is first needed, replaced when it broke. Its errors are the source's. */

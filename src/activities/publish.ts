@@ -1,5 +1,6 @@
 import { getBatch, type Batch } from '../control/batch.ts';
 import { changeStateIn, FencedError } from '../control/gate.ts';
+import { rejectedRows } from '../control/bad-rows.ts';
 import { raw, sql } from '../database/sql.ts';
 import type { Database, Session } from '../database/dialect.ts';
 import { processingName } from '../sql/processing-name.ts';
@@ -96,7 +97,7 @@ async function storeTotals(session: Session, database: Database, batch: Batch, u
   const read = rows[0]?.rows_read;
   const rowsRead = read === null && uncut === null ? null : Number(read ?? 0) + (uncut ?? 0);
   await session.query(sql`
-    update ${database.ledger('batch')} set rows_written = ${rows[0]!.rows_written}, rows_read = ${rowsRead}, rows_rejected = 0
+    update ${database.ledger('batch')} set rows_written = ${rows[0]!.rows_written}, rows_read = ${rowsRead}, rows_rejected = ${rejectedRows(database, batch.batchId)}
     where batch_id = ${batch.batchId}`);
 }
 

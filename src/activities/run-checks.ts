@@ -5,6 +5,7 @@ import { sql } from '../database/sql.ts';
 import { renderForBatch } from '../sql/batch-sql.ts';
 import { parseStatements } from '../sql/statement.ts';
 import type { BatchReference } from '../workflows/messages.ts';
+import { overLimitAtLast } from './bad-rows.ts';
 import { loadContext, type BatchContext } from './batch-context.ts';
 import type { Engine } from './engine.ts';
 import { permanent, toFailure } from './failures.ts';
@@ -30,6 +31,8 @@ export const runChecks =
       const state = await changeState(database, at.batchId, 'checking');
       if (state !== 'checking') throw new FencedError(at.batchId, state, ['running', 'checking']);
       const outcome: ChecksOutcome = { passed: 0, warnings: [], errors: [] };
+      const tooMany = await overLimitAtLast(context);
+      if (tooMany !== undefined) outcome.errors.push(tooMany);
       for (const [i, check] of context.batch.definition.checks.entries()) {
         const actual = await runCheck(context, check);
         const passed = matches(actual, check.expect);

@@ -1,11 +1,12 @@
 import type { StageDefinition } from '../config/definition.ts';
-import { rangeWhere } from '../control/conditions.ts';
+import { rangeWhere, sourceWhere } from '../control/conditions.ts';
 import { readSnapshots, type SnapshotRecord } from '../control/snapshots.ts';
 import type { ChunkMethod, ColumnFacts, Database, Session } from '../database/dialect.ts';
 import { part, raw, sql, type SqlPart } from '../database/sql.ts';
 import { WaybillError } from '../errors.ts';
-import { renderForBatch, type Cut } from '../sql/batch-sql.ts';
+import { renderForBatch, sourceTable, type Cut } from '../sql/batch-sql.ts';
 import { parseStatements, type Statement } from '../sql/statement.ts';
+import { searchTable, type BadRows } from './bad-rows.ts';
 import type { BatchContext } from './batch-context.ts';
 import type { ChunkWork } from './chunk-transaction.ts';
 
@@ -35,7 +36,22 @@ export async function sqlWork(context: BatchContext, n: number, key: ColumnFacts
       };
     },
     close: () => Promise.resolve(),
+    bad: quarantines(context, stage, method, key, countsRead),
   };
+}
+
+/** What the stage is cut by is what its bad rows are searched in. */
+function quarantines(
+  { database, batch, values }: BatchContext,
+  { chunk }: StageDefinition,
+  method: ChunkMethod,
+  key: ColumnFacts[],
+  countsRead: boolean,
+): BadRows | undefined {
+  if (batch.definition.onBadRow !== 'quarantine' || !chunk) return undefined;
+  const table = sourceTable(chunk.input, batch.definition);
+  const where = sourceWhere(database.dialect, chunk.input, values)?.condition;
+  return searchTable({ database, table, method, key, where, countsRead });
 }
 
 /** The first stage that an input cuts counts the rows read of it; later ones read them again. */

@@ -22,7 +22,10 @@ export const addShow: AddCommand = (program, cli, done) => {
 };
 
 function page(details: BatchDetails): string {
-  const parts = [head(details), stages(details), steps(details), checks(details), chunks(details), events(details)];
+  const parts = [
+    ...[head(details), stages(details), steps(details), checks(details), chunks(details), rejected(details)],
+    events(details),
+  ];
   if (details.next !== null) parts.push(`Next: ${details.next}`);
   return parts.filter((part) => part !== '').join('\n\n');
 }
@@ -33,7 +36,10 @@ function head({ connection, batch, view, inputs, outputs }: BatchDetails): strin
     ['state', `${statusWords(view)}${batch.errorClass !== null && view.error ? ` (${batch.errorClass})` : ''}`],
     ['started', `${formatTime(view.started_at)}${batch.requestedBy === null ? '' : ` by ${batch.requestedBy}`}`],
     ['took', formatBetween(view.started_at, view.finished_at)],
-    ['rows', `${formatCount(view.rows_written)} written${readWords(view.rows_read)}`],
+    [
+      'rows',
+      `${formatCount(view.rows_written)} written${readWords(view.rows_read)}${rejectedWords(view.rows_rejected)}`,
+    ],
     ['redoes', batch.reprocessOf === null ? null : `batch ${batch.reprocessOf}`],
     ['window', windowWords(batch.windowFrom, batch.windowTo)],
     ['from', lineage(inputs)],
@@ -47,6 +53,8 @@ function head({ connection, batch, view, inputs, outputs }: BatchDetails): strin
 }
 
 const readWords = (rows: number | null): string => (rows === null ? '' : `, ${formatCount(rows)} read`);
+
+const rejectedWords = (rows: number | null): string => (rows ? `, ${formatCount(rows)} rejected` : '');
 
 function windowWords(from: string | null, to: string | null): string | null {
   if (from === null && to === null) return null;
@@ -116,6 +124,16 @@ function chunks({ troubledChunks, stages }: BatchDetails): string {
       return error === null ? head : `${head}\n  ${indent(error, 2)}`;
     })
     .join('\n');
+}
+
+function rejected({ rejected: { count, rows }, stages, batch }: BatchDetails): string {
+  if (count === 0) return '';
+  const lines = rows.map(({ stage, key, error }) => {
+    const name = stages.find((candidate) => candidate.n === stage)?.name ?? String(stage);
+    return `${name}, row ${key ?? 'without a key'} rejected\n  ${indent(error ?? '', 2)}`;
+  });
+  const more = count > rows.length ? [`… and ${formatCount(count - rows.length)} more`] : [];
+  return [...lines, ...more, `All of them, with their columns: rejected_row of batch ${batch.batchId}.`].join('\n');
 }
 
 /** Who opened it also stands behind what came of that by itself: said once. */

@@ -3,6 +3,7 @@ import {
   readChecks,
   readEvents,
   readInputs,
+  readRejected,
   readStages,
   readSteps,
   readTroubledChunks,
@@ -10,6 +11,7 @@ import {
   type ChunkReading,
   type EventReading,
   type InputReading,
+  type RejectedReading,
   type StageReading,
   type StepReading,
 } from '../control/reading.ts';
@@ -27,6 +29,8 @@ export interface BatchDetails {
   steps: StepReading[];
   /** Failed, or tried more than once; the worst first. */
   troubledChunks: ChunkReading[];
+  /** Rows that were set aside: all of them counted, the first ones named. */
+  rejected: { count: number; rows: RejectedReading[] };
   inputs: InputReading[];
   outputs: string[];
   events: EventReading[];
@@ -36,15 +40,16 @@ export interface BatchDetails {
 
 export async function readBatchDetails(database: Database, batch: Batch): Promise<BatchDetails> {
   const { batchId } = batch;
-  const [stages, checks, steps, troubledChunks, inputs, events] = await Promise.all([
+  const [stages, checks, steps, troubledChunks, rejected, inputs, events] = await Promise.all([
     readStages(database, batchId),
     readChecks(database, batchId),
     readSteps(database, batchId),
     readTroubledChunks(database, batchId),
+    readRejected(database, batchId),
     readInputs(database, batchId),
     readEvents(database, batchId),
   ]);
-  const view = batchView(batch, stages);
+  const view = { ...batchView(batch, stages), rows_rejected: rejected.count };
   const warnings = warningsOf(checks);
   if (warnings.length > 0) view.warnings = warnings;
   const undone = steps.filter(({ phase, state }) => phase === 'after' && state !== 'done' && state !== 'skipped');
@@ -60,6 +65,7 @@ export async function readBatchDetails(database: Database, batch: Batch): Promis
     checks,
     steps,
     troubledChunks,
+    rejected,
     inputs,
     outputs: batch.definition.outputs.map(({ table }) => table),
     events,
@@ -85,6 +91,7 @@ export function detailsDocument(details: BatchDetails): BatchView & Record<strin
     checks: details.checks,
     steps: details.steps,
     troubled_chunks: details.troubledChunks,
+    rejected: details.rejected.rows,
     inputs: details.inputs.map(({ batchId, load, via }) => ({ batch_id: batchId, load, via })),
     outputs: details.outputs,
     events: details.events.map(({ what, requestedBy, reason, happenedAt }) => ({

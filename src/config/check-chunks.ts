@@ -10,7 +10,7 @@ import type { ProjectLoads } from './project-loads.ts';
 
 /** A chunked stage does the same when its table is cut into many chunks as when it is one. */
 export function checkChunks(load: ParsedLoad, project: ProjectLoads): Problem[] {
-  return load.stages.flatMap((stage) => {
+  const parts = load.stages.flatMap((stage) => {
     if (stage.chunk === undefined) return [];
     const input = stage.chunk.input;
     const unknown = unknownInput(load, stage, input, project);
@@ -36,6 +36,15 @@ export function checkChunks(load: ParsedLoad, project: ProjectLoads): Problem[] 
       ...(makesTables ? [] : insertsPerChunk(load, statement, input)),
     ]);
   });
+  return [...parts, ...nothingToHalve(load)];
+}
+
+/** A bad row is found by halving chunks. */
+function nothingToHalve({ definition, yaml, stages }: ParsedLoad): Problem[] {
+  if (definition.onBadRow !== 'quarantine' || definition.from || definition.kind === 'task') return [];
+  if (stages.some(({ chunk }) => chunk !== undefined)) return [];
+  const message = '`on_bad_row: quarantine` cannot tell rows apart: no stage is cut into chunks';
+  return [problemIn(yaml, ['on_bad_row'], message, 'Cut a stage with `chunk`, or leave it out.', true)];
 }
 
 function cutsOf(statement: Statement, input: string) {

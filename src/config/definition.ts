@@ -94,6 +94,9 @@ export interface AcquisitionSource {
   start?: string;
 }
 
+/** Rows, or a share of those that were read. */
+export type RejectLimit = { rows: number } | { percent: number };
+
 /** One load, checked. */
 export interface LoadDefinition {
   /** `core.flight`: the file's path under `loads/`, dots for slashes, without `.yaml`. */
@@ -123,6 +126,10 @@ export interface LoadDefinition {
   maxAttempts: number;
   maxRuntimeMs: number;
   onFailure: 'roll_back' | 'hold';
+  /** `quarantine`: rows that cannot be processed are written to `rejected_row`, and the others go on. */
+  onBadRow: 'fail' | 'quarantine';
+  /** So many rejected rows a batch bears. */
+  maxRejected: RejectLimit;
   renamedFrom?: string;
   /** Acquisitions only. `outputs` then holds the landing table. */
   from?: AcquisitionSource;

@@ -1,7 +1,7 @@
 import { normalizeTableName } from '../sql/names.ts';
 import { WaybillError } from '../errors.ts';
 import { parseDuration } from './duration.ts';
-import type { AcquisitionSource, CheckDefinition, LoadDefinition, StageDefinition } from './definition.ts';
+import type { AcquisitionSource, CheckDefinition, LoadDefinition, RejectLimit, StageDefinition } from './definition.ts';
 import { parseExpectation } from './expectation.ts';
 import type { AcquisitionFile, CoreFile, LoadFile, ServicesFile } from './load-schema.ts';
 import type { Problem } from './problem.ts';
@@ -54,9 +54,24 @@ export function defineLoad(file: LoadFile, build: LoadBuild): LoadDefinition {
     maxAttempts: file.max_attempts ?? settings.defaults.maxAttempts,
     maxRuntimeMs,
     onFailure: file.on_failure ?? 'roll_back',
+    onBadRow: file.on_bad_row ?? 'fail',
+    maxRejected: rejectLimitOf(file, build),
     ...(file.renamed_from !== undefined && { renamedFrom: file.renamed_from }),
     producers: {},
   };
+}
+
+/** What a load may reject when it does not say. */
+const DEFAULT_MOST_REJECTED = 100;
+
+function rejectLimitOf(file: LoadFile, { yaml, problems }: LoadBuild): RejectLimit {
+  const { max_rejected: limit = DEFAULT_MOST_REJECTED } = file;
+  if (file.max_rejected !== undefined && file.on_bad_row !== 'quarantine') {
+    const message = '`max_rejected` means nothing without `on_bad_row: quarantine`';
+    const next = 'Add that, or leave it out.';
+    problems.push({ ...yaml.place(['max_rejected'], 'key'), message, next, severity: 'error' });
+  }
+  return typeof limit === 'number' ? { rows: limit } : { percent: Number(limit.replace('%', '')) };
 }
 
 type Parts = Pick<LoadDefinition, 'inputs' | 'consumes' | 'reads' | 'outputs' | 'stages' | 'chunkRows' | 'from'>;

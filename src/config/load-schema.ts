@@ -11,6 +11,7 @@ import {
   parameterName,
   parameterValue,
   plainName,
+  rejectLimit,
   settingName,
   settingValue,
   sqlList,
@@ -80,7 +81,11 @@ const anyLoad = {
   before: sqlList.optional().describe('Steps before the snapshot, each its own transaction'),
   after: sqlList.optional().describe('Steps after publishing, each its own transaction'),
   checks: z.array(check).optional(),
-  on_bad_row: z.literal('fail').optional(),
+  on_bad_row: z
+    .enum(['fail', 'quarantine'])
+    .optional()
+    .describe('quarantine: what cannot be processed is set aside row by row, and the others go on'),
+  max_rejected: rejectLimit.optional().describe('Rows, or "1%" of those read, that may be set aside (100)'),
   on_failure: z.enum(['roll_back', 'hold']).optional(),
   renamed_from: loadName.optional().describe('The name under which this load ran before'),
 };

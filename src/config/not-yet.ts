@@ -14,7 +14,6 @@ export const NOT_YET_IN_LOADS = [
   'on_error',
   'on_new_columns',
   'on_invalid',
-  'on_bad_row=quarantine',
   'from.sql',
   'from.files',
   'from.range',

@@ -67,6 +67,15 @@ export const settingValue = z.union([z.string(), z.number(), z.boolean()], {
   error: 'must be text, a number, true or false',
 });
 
+/** `100`, `"0.5%"`. */
+export const rejectLimit = z.union(
+  [
+    wholeNumber.min(0),
+    z.string().regex(/^(?:100|\d{1,2})(?:\.\d+)?%$/, 'must be a number of rows, or a share such as `"1%"`'),
+  ],
+  { error: 'must be a number of rows, or a share such as `"1%"`' },
+);
+
 export const expectation = z.union([z.number(), z.string().regex(EXPECTATION_PATTERN, expectationAdvice())], {
   error: expectationAdvice(),
 });

@@ -125,6 +125,34 @@ export async function readTroubledChunks(database: Database, batchId: string, mo
   }));
 }
 
+export interface RejectedReading {
+  stage: number;
+  chunk: number;
+  key: string | null;
+  error: string | null;
+}
+
+/** Rows that were set aside, the first of them, and how many there are. */
+export async function readRejected(
+  database: Database,
+  batchId: string,
+  most = 20,
+): Promise<{ count: number; rows: RejectedReading[] }> {
+  const { rows } = await database.query<{
+    stage: number;
+    chunk: number;
+    row_key: string | null;
+    error: string | null;
+    n: string;
+  }>(sql`
+    select stage, chunk, row_key, error, count(*) over () as n from ${database.ledger('rejected_row')}
+    where batch_id = ${batchId} order by stage, chunk, n limit ${raw(String(Math.floor(most)))}`);
+  return {
+    count: Number(rows[0]?.n ?? 0),
+    rows: rows.map(({ stage, chunk, row_key: key, error }) => ({ stage, chunk, key, error })),
+  };
+}
+
 export interface EventReading {
   what: string;
   requestedBy: string | null;

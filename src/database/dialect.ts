@@ -96,8 +96,11 @@ export interface ErrorFacts {
   kind: 'transient' | 'permanent' | 'connection';
   /** SQLSTATE or error number, if the server gave one. */
   code: string | undefined;
-  /** `missing`: a table or schema that it names is not there; `forbidden`: the role may not do this. */
-  because?: 'missing' | 'forbidden';
+  /**
+   * `missing`: a table or schema that it names is not there; `forbidden`: the role may not do this; `data`: a row's values did not
+   * fit, so without that row it would work.
+   */
+  because?: 'missing' | 'forbidden' | 'data';
   /** The whole message, for the ledger in the warehouse itself; it can hold values of rows. */
   message: string;
   /** The message without values of rows, for Temporal's history and logs. */
@@ -252,6 +255,11 @@ export interface Dialect extends CopyDialect, CursorDialect, SnapshotDialect {
 
   /** Ranges of about `rows` rows of a frozen table, without any key; undefined: the server has none, use keys. */
   readonly planPages: ((session: Session, table: string, rows: number) => Promise<ChunkRange[]>) | undefined;
+  /** Two halves of a range of pages that has `rows` rows, more than one. */
+  readonly halvePages:
+    ((session: Session, table: string, range: ChunkRange, rows: number) => Promise<ChunkRange[]>) | undefined;
+  /** An expression: these columns of a row as one JSON object, bytes in hexadecimal. */
+  rowAsJson(columns: ColumnFacts[]): string;
   /**
    * Ranges of about `rows` rows by key; all rows of one key share a range; NULL keys get one of their own. `where` says which
    * rows; `window`: it is about the key alone, so that an index on the key leads straight to them.

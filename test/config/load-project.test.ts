@@ -130,6 +130,8 @@ describe('the flights project of the design', () => {
       maxAttempts: 5,
       maxRuntimeMs: 7_200_000,
       onFailure: 'roll_back',
+      onBadRow: 'fail',
+      maxRejected: { rows: 100 },
       from: { connection: 'source', table: 'public.flight', cursor: 'id', lagMs: 90_000, start: '0' },
       chunkRows: 50_000,
       producers: {},

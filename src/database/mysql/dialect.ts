@@ -11,6 +11,7 @@ import { begin, lockOutput, migration, settings, words } from './ledger.ts';
 import { isStandby, numberingOf } from './numbering.ts';
 import { openTransactions } from './open-transactions.ts';
 import { quoteName, quoteTable, quoteText } from './names.ts';
+import { rowAsJson } from './row-json.ts';
 import { snapshotMethods } from './snapshot.ts';
 import { describeTable, hasRows, listTables } from './tables.ts';
 import { copyInColumn, copyOutValue, shapeOf } from './values.ts';
@@ -59,6 +60,8 @@ export const mysqlDialect: Dialect = {
   hasRows,
   checkStatement,
   planPages: undefined,
+  halvePages: undefined,
+  rowAsJson,
   planKeys,
   rangeCondition,
   cursorKind,

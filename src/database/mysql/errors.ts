@@ -70,6 +70,11 @@ const BECAUSE = new Map<number, ErrorFacts['because']>([
   [1227, 'forbidden'],
   [1370, 'forbidden'],
 ]);
+/** Values that do not fit, constraints, a query that had one row too many, what a trigger signals: of rows, not of the statement. */
+const ABOUT_DATA = new Set([
+  ...[1048, 1062, 1169, 1172, 1216, 1217, 1242, 1264, 1265, 1292, 1365, 1366, 1367, 1369, 1406, 1411, 1416, 1425, 1441],
+  ...[1451, 1452, 1525, 1526, 1557, 1586, 1644, 1690, 1748, 3140, 3141, 3156, 3819, 3903, 4025, 4038],
+]);
 const NO_SPACE = new Set([1021, 1030, 1114]);
 const NO_SPACE_WAIT_SECONDS = 30;
 
@@ -77,7 +82,7 @@ const NO_SPACE_WAIT_SECONDS = 30;
 export function classify(error: unknown): ErrorFacts {
   const failure = (error instanceof Error ? error : new Error(String(error))) as ServerError;
   const number = numberOf(failure);
-  const because = number === undefined ? undefined : BECAUSE.get(number);
+  const because = number === undefined ? undefined : (BECAUSE.get(number) ?? dataOf(number, failure));
   return {
     kind: kindOf(failure, number),
     code: number === undefined ? failure.code : String(number),
@@ -87,6 +92,10 @@ export function classify(error: unknown): ErrorFacts {
     retryAfterSeconds: number !== undefined && NO_SPACE.has(number) ? NO_SPACE_WAIT_SECONDS : 0,
   };
 }
+
+/** A SIGNAL comes under any number that its author gave it, with an SQLSTATE of his own. */
+const dataOf = (number: number, { sqlState }: ServerError): 'data' | undefined =>
+  ABOUT_DATA.has(number) || sqlState === '45000' ? 'data' : undefined;
 
 /** The server's own number; errors of the network have one of the operating system, which is negative. */
 function numberOf({ errno }: ServerError): number | undefined {

@@ -1,6 +1,7 @@
 import type { ChunkMethod, ChunkRange, ColumnFacts, Session } from '../dialect.ts';
 import { NULL_KEYS } from '../dialect.ts';
-import { part, raw, sql, type RawSql, type SqlPart, type SqlStatement } from '../sql.ts';
+import { postgresSql } from '../../sql/postgres.ts';
+import { composed, part, raw, sql, type RawSql, type SqlPart, type SqlStatement } from '../sql.ts';
 import { quoteName, quoteTable, quoteText } from './names.ts';
 
 /** Where, and over how many pages, the rows of a page are counted: spread, because bulk writers leave empty pages behind. */
@@ -41,6 +42,26 @@ export async function planPages(session: Session, table: string, rows: number): 
     ranges.push({ from: String(page), to: page + step < pages ? String(page + step) : null });
   }
   return ranges;
+}
+
+/** Two halves of a range of pages, by its rows: bounds may then lie within a page. */
+export async function halvePages(
+  session: Session,
+  table: string,
+  range: ChunkRange,
+  rows: number,
+): Promise<ChunkRange[]> {
+  const where = composed(postgresSql, (bind) => rangeCondition('pages', range, [], bind));
+  const { rows: found } = await session.query<{ middle: string }>(sql`
+    select ctid::text as middle from ${raw(quoteTable(table))} where ${where}
+    order by ctid offset ${Math.floor(rows / 2)} limit 1`);
+  const middle = found[0]?.middle.replace(/[()]/g, '').replace(',', '.');
+  return middle === undefined
+    ? [range]
+    : [
+        { ...range, to: middle },
+        { ...range, from: middle },
+      ];
 }
 
 /**
@@ -126,8 +147,8 @@ export function rangeCondition(
 ): string {
   if (method === 'once') return 'true';
   if (method === 'pages') {
-    const from = `ctid >= ${quoteText(tid(Number(range.from ?? 0)))}::tid`;
-    return range.to === null ? from : `${from} and ctid < ${quoteText(tid(Number(range.to)))}::tid`;
+    const from = `ctid >= ${quoteText(tid(range.from ?? '0'))}::tid`;
+    return range.to === null ? from : `${from} and ctid < ${quoteText(tid(range.to))}::tid`;
   }
   const names = key.map((column) => quoteName(column.name));
   const notNull = names.map((name) => `${name} is not null`).join(' and ');
@@ -145,4 +166,8 @@ export function rangeCondition(
   ].join(' and ');
 }
 
-const tid = (page: number): string => `(${page},0)`;
+/** A place in a table: a page, or `page.row`. */
+function tid(at: number | string): string {
+  const [page, row = '0'] = String(at).split('.');
+  return `(${Number(page)},${Number(row)})`;
+}

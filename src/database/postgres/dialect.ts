@@ -1,6 +1,6 @@
 import { postgresSql } from '../../sql/postgres.ts';
 import type { Dialect } from '../dialect.ts';
-import { planKeys, planPages, rangeCondition } from './chunk-ranges.ts';
+import { halvePages, planKeys, planPages, rangeCondition } from './chunk-ranges.ts';
 import { cursorKind, cursorValue, inCursorOrder, openTransactions, windowCondition, windowEnd } from './cursor.ts';
 import { deleteRange, planDeletion, planSweep } from './deletion.ts';
 import { classify } from './errors.ts';
@@ -56,6 +56,9 @@ export const postgresDialect: Dialect = {
   hasRows,
   checkStatement,
   planPages,
+  halvePages,
+  rowAsJson: (columns) =>
+    `(select row_to_json(r)::text from (select ${columns.map(({ name }) => quoteName(name)).join(', ')}) r)`,
   planKeys,
   rangeCondition,
   cursorKind,

@@ -40,6 +40,12 @@ const CONNECTION = new Set([
 ]);
 /** undefined_table, invalid_schema_name; insufficient_privilege. */
 const BECAUSE: Record<string, ErrorFacts['because']> = { '42P01': 'missing', '3F000': 'missing', '42501': 'forbidden' };
+/**
+ * Data exceptions and constraints, a query that had one row too many, what a trigger raises, a view's check option: of the rows that
+ * were written, not of the statement.
+ */
+const isAboutData = (code: string | undefined): boolean =>
+  code !== undefined && SQLSTATE.test(code) && (/^2[23]/.test(code) || ['21000', '44000', 'P0001'].includes(code));
 const DISK_FULL_WAIT_SECONDS = 30;
 const SQLSTATE = /^[0-9A-Z]{5}$/;
 
@@ -48,7 +54,7 @@ export function classify(error: unknown): ErrorFacts {
   const failure = (error instanceof Error ? error : new Error(String(error))) as ServerError;
   const code = typeof failure.code === 'string' ? failure.code : undefined;
   const message = [failure.message, failure.detail].filter(Boolean).join('. ');
-  const because = BECAUSE[code ?? ''];
+  const because = BECAUSE[code ?? ''] ?? (isAboutData(code) ? 'data' : undefined);
   return {
     kind: kindOf(failure),
     code,

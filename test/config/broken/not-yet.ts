@@ -82,20 +82,6 @@ outputs: [{ table: core.flight, write: replace, views: true }]
     ],
   },
   {
-    title: 'quarantine',
-    files: {
-      'loads/core/flight.yaml': `kind: core
-connection: warehouse
-inputs: [acq.flight]
-stages:
-  - { name: flights, sql: flights.sql, chunk: { input: acq.flight } }
-outputs: [core.flight]
-on_bad_row: quarantine
-`,
-    },
-    expected: ['loads/core/flight.yaml:7:13: `on_bad_row: quarantine` is not yet available in this version'],
-  },
-  {
     title: 'acquisition by query and from files',
     files: {
       'loads/acquisition/flight.yaml': `kind: acquisition

@@ -580,7 +580,54 @@ outputs: [core.flight]
 on_bad_row: skip
 `,
     },
-    expected: ['loads/core/flight.yaml:7:13: `on_bad_row` must be `fail`, got "skip"'],
+    expected: ['loads/core/flight.yaml:7:13: `on_bad_row` must be `fail` or `quarantine`, got "skip"'],
+  },
+  {
+    title: 'a limit of rejected rows where none is rejected',
+    files: {
+      'loads/core/flight.yaml': `kind: core
+connection: warehouse
+inputs: [acq.flight]
+stages:
+  - { name: flights, sql: flights.sql, chunk: { input: acq.flight } }
+outputs: [core.flight]
+max_rejected: 5
+`,
+    },
+    expected: ['loads/core/flight.yaml:7:1: `max_rejected` means nothing without `on_bad_row: quarantine`'],
+  },
+  {
+    title: 'a limit of rejected rows that is no share',
+    files: {
+      'loads/core/flight.yaml': `kind: core
+connection: warehouse
+inputs: [acq.flight]
+stages:
+  - { name: flights, sql: flights.sql, chunk: { input: acq.flight } }
+outputs: [core.flight]
+on_bad_row: quarantine
+max_rejected: 200%
+`,
+    },
+    expected: [
+      'loads/core/flight.yaml:8:15: `max_rejected` must be a number of rows, or a share such as `"1%"`, got "200%"',
+    ],
+  },
+  {
+    title: 'a quarantine with nothing to halve',
+    files: {
+      'loads/core/flight.yaml': `kind: core
+connection: warehouse
+inputs: [acq.flight]
+stages:
+  - { name: flights, sql: flights.sql }
+outputs: [core.flight]
+on_bad_row: quarantine
+`,
+    },
+    expected: [
+      'loads/core/flight.yaml:7:1: `on_bad_row: quarantine` cannot tell rows apart: no stage is cut into chunks',
+    ],
   },
   {
     title: 'two cursors',

@@ -1,0 +1,165 @@
+import type { RejectLimit } from '../config/definition.ts';
+import {
+  countRejected,
+  finishRejected,
+  lockPending,
+  recordRejected,
+  splitChunk,
+  type BadRow,
+} from '../control/bad-rows.ts';
+import { rangeWhere } from '../control/conditions.ts';
+import { markAttempt, type Chunk } from '../control/chunks.ts';
+import {
+  NULL_KEYS,
+  type ChunkMethod,
+  type ChunkRange,
+  type ColumnFacts,
+  type Database,
+  type ErrorFacts,
+  type Session,
+} from '../database/dialect.ts';
+import { part, raw, sql, type SqlPart } from '../database/sql.ts';
+import { rowKey } from '../sql/row-key.ts';
+import type { BatchContext } from './batch-context.ts';
+import type { ChunkAttempt, Turn } from './chunk-transaction.ts';
+
+/** How a stage's chunks are searched for bad rows. */
+export interface BadRows {
+  /** Halves of a range; one: it cannot be halved. */
+  halve(session: Session, range: ChunkRange): Promise<ChunkRange[]>;
+  /** The rows of a range that cannot be halved, up to one more than `MOST_OF_ONE_KEY`. */
+  rows(session: Session, range: ChunkRange): Promise<BadRow[]>;
+  /** Chunks of this stage count the rows that they read. */
+  countsRead: boolean;
+}
+
+/** Rows that share one key and so one fate. */
+const MOST_OF_ONE_KEY = 1_000;
+/** A share of what was read so far says nothing before so many rows were rejected. */
+const ENOUGH_FOR_A_SHARE = 100;
+
+/**
+ * A chunk failed because of a row's values: cuts it in two, so that in the end the bad row stands alone; one that stands alone is
+ * written down, and its chunk is done. All in the transaction that the session is in.
+ */
+export async function setAside(
+  session: Session,
+  { database, batch }: BatchContext,
+  at: ChunkAttempt & { bad: BadRows },
+  chunk: Chunk,
+  facts: ErrorFacts,
+): Promise<Turn> {
+  const key = { ...at, n: chunk.n };
+  if (!(await lockPending(session, database, key))) {
+    await session.rollback();
+    return { kind: 'again' };
+  }
+  const parts = await at.bad.halve(session, chunk.range);
+  if (parts.length > 1) {
+    await splitChunk(session, database, key, parts);
+    await session.commit();
+    return { kind: 'again' };
+  }
+  const found = await at.bad.rows(session, chunk.range);
+  const rows = found.slice(0, MOST_OF_ONE_KEY);
+  await recordRejected(session, database, key, rows, facts.message);
+  const over =
+    found.length > MOST_OF_ONE_KEY
+      ? `more than ${MOST_OF_ONE_KEY} rows share one key, which cannot be cut further`
+      : await overLimit(session, database, at.batchId, batch.definition.maxRejected);
+  if (over === undefined) {
+    const rowsRead = at.bad.countsRead ? rows.length : null;
+    await finishRejected(session, database, key, { rowsRead, worker: at.worker });
+    await session.commit();
+    return { kind: 'done', n: chunk.n, rows: 0, claim: undefined };
+  }
+  const [error, message] = [facts.message, facts.safeMessage].map((last) => `${over}; the last: ${last}`);
+  await markAttempt(session, database, key, { error: error!, waitSeconds: 0, failed: true, worker: at.worker });
+  await session.commit();
+  return { kind: 'failed', n: chunk.n, message: message!, attempts: chunk.attempts + 1 };
+}
+
+/** What is said when more rows were rejected than may be; undefined: so many may. */
+async function overLimit(
+  session: Session,
+  database: Database,
+  batchId: string,
+  limit: RejectLimit,
+): Promise<string | undefined> {
+  const { rejected, read } = await countRejected(session, database, batchId);
+  if ('rows' in limit) return rejected > limit.rows ? tooMany(rejected, limit) : undefined;
+  return rejected > ENOUGH_FOR_A_SHARE ? overShare(rejected, read, limit) : undefined;
+}
+
+/** The same at the end, when all is read. */
+export async function overLimitAtLast({ database, batch }: BatchContext): Promise<string | undefined> {
+  const limit = batch.definition.maxRejected;
+  const { rejected, read } = await countRejected(database, database, batch.batchId);
+  return rejected > 0 && 'percent' in limit ? overShare(rejected, read, limit) : undefined;
+}
+
+const overShare = (rejected: number, read: number | null, limit: { percent: number }): string | undefined =>
+  read !== null && rejected * 100 > limit.percent * read ? tooMany(rejected, limit, read) : undefined;
+
+function tooMany(rejected: number, limit: RejectLimit, read?: number): string {
+  const of = read === undefined ? '' : ` of ${read}`;
+  const most = 'rows' in limit ? String(limit.rows) : `${limit.percent}%`;
+  return `${rejected} ${rejected === 1 ? 'row was' : 'rows were'} rejected${of}, more than max_rejected (${most})`;
+}
+
+/** A table whose chunks are searched. */
+interface Searched {
+  /** Where it is: the lane's own database, or an acquisition's source. */
+  database: Database;
+  table: string;
+  method: ChunkMethod;
+  key: ColumnFacts[];
+  /** Which of its rows are the stage's; undefined: all. */
+  where: SqlPart | undefined;
+  countsRead: boolean;
+}
+
+/** Searches a table by the way it was cut; undefined: it was not, so nothing can be told apart. */
+export function searchTable({ database, table, method, key, where, countsRead }: Searched): BadRows | undefined {
+  const { dialect } = database;
+  if (method === 'once') return undefined;
+  const from = raw(dialect.quoteTable(table));
+  const conditionOf = (range: ChunkRange): SqlPart => {
+    const inRange = rangeWhere(dialect, { method, range, key });
+    return where ? part`(${where}) and ${inRange}` : inRange;
+  };
+  return {
+    countsRead,
+    halve: async (session, range) => {
+      if (range.from === NULL_KEYS) return [range];
+      const { rows } = await session.query<{ n: string }>(
+        sql`select count(*) as n from ${from} where ${conditionOf(range)}`,
+      );
+      const n = Number(rows[0]!.n);
+      if (n <= 1) return [range];
+      if (method === 'pages') return dialect.halvePages!(session, table, range, n);
+      const plan = (step: number): Promise<ChunkRange[]> =>
+        dialect.planKeys(session, table, key, step, { condition: conditionOf(range), window: false });
+      const halves = await plan(Math.ceil(n / 2));
+      // Where one key has most of the rows, the middle is its own beginning: cut between any two keys then.
+      const parts = halves.length > 1 ? halves : await plan(1);
+      const middle = parts[Math.ceil(parts.length / 2)]?.from;
+      return parts.length < 2 || middle === undefined
+        ? [range]
+        : [
+            { ...range, to: middle },
+            { ...range, from: middle },
+          ];
+    },
+    rows: async (session, range) => {
+      const facts = (await dialect.describeTable(database, table))!;
+      const unique = rowKey(facts)?.columns ?? key.map(({ name }) => name);
+      const keyed = facts.columns.filter(({ name }) => unique.includes(name));
+      const keyOf = raw(keyed.length === 0 ? 'null' : dialect.rowAsJson(keyed));
+      const { rows } = await session.query<{ row_key: string | null; row_data: string | null }>(sql`
+        select ${keyOf} as row_key, ${raw(dialect.rowAsJson(facts.columns))} as row_data
+        from ${from} where ${conditionOf(range)} limit ${raw(String(MOST_OF_ONE_KEY + 1))}`);
+      return rows.map(({ row_key: rowKey, row_data: data }) => ({ key: rowKey, data }));
+    },
+  };
+}

@@ -1,0 +1,101 @@
+/** Chunks that hold bad rows: their ranges in `chunk`, and the rows themselves in `rejected_row`. */
+import type { ChunkRange, Database, Session } from '../database/dialect.ts';
+import { part, sql, type SqlPart } from '../database/sql.ts';
+
+interface ChunkKey {
+  batchId: string;
+  stage: number;
+  n: number;
+}
+
+/** A row that could not be processed. */
+export interface BadRow {
+  /** JSON object of what tells it from others; null: nothing does. */
+  key: string | null;
+  /** JSON object of all its columns. */
+  data: string | null;
+}
+
+/** Locks a chunk that has to be pending; false: it is not any more. */
+export async function lockPending(session: Session, database: Database, at: ChunkKey): Promise<boolean> {
+  const { rows } = await session.query(sql`
+    select n from ${database.ledger('chunk')}
+    where batch_id = ${at.batchId} and stage = ${at.stage} and n = ${at.n} and state = 'pending' for update`);
+  return rows.length > 0;
+}
+
+/** Puts these ranges in place of a chunk's own: it keeps the first of them, the others become chunks behind all there are. */
+export async function splitChunk(
+  session: Session,
+  database: Database,
+  at: ChunkKey,
+  [first, ...others]: ChunkRange[],
+): Promise<void> {
+  const { dialect } = database;
+  const stage = part`batch_id = ${at.batchId} and n = ${at.stage}`;
+  // The stage's row keeps two lanes from taking the same numbers.
+  await session.query(sql`
+    update ${database.ledger('stage')} set planned_chunks = planned_chunks + ${others.length} where ${stage}`);
+  const { rows } = await session.query<{ n: number }>(sql`
+    select max(n) as n from ${database.ledger('chunk')} where batch_id = ${at.batchId} and stage = ${at.stage}`);
+  for (const [i, range] of others.entries()) {
+    await session.query(sql`
+      insert into ${database.ledger('chunk')} (batch_id, stage, n, range_from, range_to)
+      values (${at.batchId}, ${at.stage}, ${rows[0]!.n + i + 1}, ${range.from}, ${range.to})`);
+  }
+  await session.query(sql`
+    update ${database.ledger('chunk')}
+    set range_from = ${first!.from}, range_to = ${first!.to}, attempts = 0, not_before = ${dialect.words.now}, error = null
+    where batch_id = ${at.batchId} and stage = ${at.stage} and n = ${at.n}`);
+}
+
+/** Writes down the rows of a chunk, which stand alone: they could not be processed. */
+export async function recordRejected(
+  session: Session,
+  database: Database,
+  at: ChunkKey,
+  rows: BadRow[],
+  error: string,
+): Promise<void> {
+  const table = database.ledger('rejected_row');
+  // A chunk that was held with its rows, and resumed.
+  await session.query(
+    sql`delete from ${table} where batch_id = ${at.batchId} and stage = ${at.stage} and chunk = ${at.n}`,
+  );
+  for (const [i, row] of rows.entries()) {
+    await session.query(sql`
+      insert into ${table} (batch_id, stage, chunk, n, row_key, row_data, error)
+      values (${at.batchId}, ${at.stage}, ${at.n}, ${i + 1}, ${row.key}, ${row.data}, ${error})`);
+  }
+}
+
+/** A chunk all of whose rows were rejected is done. `rowsRead`: null where chunks of its stage do not count them. */
+export async function finishRejected(
+  session: Session,
+  database: Database,
+  at: ChunkKey,
+  facts: { rowsRead: number | null; worker: string },
+): Promise<void> {
+  await session.query(sql`
+    update ${database.ledger('chunk')}
+    set state = 'done', row_count = 0, rows_read = ${facts.rowsRead}, worker = ${facts.worker},
+        finished_at = ${database.dialect.words.clock}, error = null
+    where batch_id = ${at.batchId} and stage = ${at.stage} and n = ${at.n}`);
+}
+
+/** Rows of a batch that were rejected, as a value in a statement. */
+export const rejectedRows = (database: Database, batchId: string): SqlPart =>
+  part`(select count(*) from ${database.ledger('rejected_row')} where batch_id = ${batchId})`;
+
+/** How many rows of a batch were rejected so far, and read by its chunks that are done; null: they do not say. */
+export async function countRejected(
+  reader: Pick<Session, 'query'>,
+  database: Database,
+  batchId: string,
+): Promise<{ rejected: number; read: number | null }> {
+  const { rows } = await reader.query<{ rejected: string; rows_read: string | null }>(sql`
+    select ${rejectedRows(database, batchId)} as rejected,
+      (select sum(rows_read) from ${database.ledger('chunk')} where batch_id = ${batchId}) as rows_read`);
+  const { rejected, rows_read: read } = rows[0]!;
+  return { rejected: Number(rejected), read: read === null ? null : Number(read) };
+}
