@@ -17,7 +17,9 @@ import {
   type Database,
   type ErrorFacts,
   type Session,
+  type TableFacts,
 } from '../database/dialect.ts';
+import { fromItem, type RowSource } from '../database/row-source.ts';
 import { part, raw, sql, type SqlPart } from '../database/sql.ts';
 import { rowKey } from '../sql/row-key.ts';
 import type { BatchContext } from './batch-context.ts';
@@ -111,7 +113,9 @@ function tooMany(rejected: number, limit: RejectLimit, read?: number): string {
 interface Searched {
   /** Where it is: the lane's own database, or an acquisition's source. */
   database: Database;
-  table: string;
+  table: RowSource;
+  /** The columns of a query, which has no keys. */
+  facts?: TableFacts;
   method: ChunkMethod;
   key: ColumnFacts[];
   /** Which of its rows are the stage's; undefined: all. */
@@ -120,10 +124,18 @@ interface Searched {
 }
 
 /** Searches a table by the way it was cut; undefined: it was not, so nothing can be told apart. */
-export function searchTable({ database, table, method, key, where, countsRead }: Searched): BadRows | undefined {
+export function searchTable({
+  database,
+  table,
+  facts: known,
+  method,
+  key,
+  where,
+  countsRead,
+}: Searched): BadRows | undefined {
   const { dialect } = database;
   if (method === 'once') return undefined;
-  const from = raw(dialect.quoteTable(table));
+  const from = raw(fromItem(table, (name) => dialect.quoteTable(name)));
   const conditionOf = (range: ChunkRange): SqlPart => {
     const inRange = rangeWhere(dialect, { method, range, key });
     return where ? part`(${where}) and ${inRange}` : inRange;
@@ -137,7 +149,7 @@ export function searchTable({ database, table, method, key, where, countsRead }:
       );
       const n = Number(rows[0]!.n);
       if (n <= 1) return [range];
-      if (method === 'pages') return dialect.halvePages!(session, table, range, n);
+      if (method === 'pages') return dialect.halvePages!(session, table as string, range, n);
       const plan = (step: number): Promise<ChunkRange[]> =>
         dialect.planKeys(session, table, key, step, { condition: conditionOf(range), window: false });
       const halves = await plan(Math.ceil(n / 2));
@@ -152,7 +164,7 @@ export function searchTable({ database, table, method, key, where, countsRead }:
           ];
     },
     rows: async (session, range) => {
-      const facts = (await dialect.describeTable(database, table))!;
+      const facts = known ?? (await dialect.describeTable(database, table as string))!;
       const unique = rowKey(facts)?.columns ?? key.map(({ name }) => name);
       const keyed = facts.columns.filter(({ name }) => unique.includes(name));
       const keyOf = raw(keyed.length === 0 ? 'null' : dialect.rowAsJson(keyed));

@@ -1,10 +1,11 @@
 import type { Batch } from '../control/batch.ts';
 import type { Chunk } from '../control/chunks.ts';
 import { windowWhere } from '../control/conditions.ts';
-import { withSource } from '../control/source.ts';
+import { describeSource, sourceName, sourceRows, withSource } from '../control/source.ts';
 import { copyRows, SourceError } from '../copy/copy-rows.ts';
 import { landingColumns, type LandingColumn } from '../copy/landing-columns.ts';
-import type { ColumnFacts, Database, Session } from '../database/dialect.ts';
+import type { ColumnFacts, Database, Session, TableFacts } from '../database/dialect.ts';
+import { fromItem } from '../database/row-source.ts';
 import { WaybillError } from '../errors.ts';
 import { searchTable, type BadRows } from './bad-rows.ts';
 import type { BatchContext } from './batch-context.ts';
@@ -18,13 +19,18 @@ export async function copyWork(engine: Engine, { database, batch }: BatchContext
   const source = definition.from!;
   const target = definition.outputs[0]!.table;
   const sourceDatabase = engine.databases.get(source.connection);
-  const { columns, format } = await landingColumns(sourceDatabase, source.table, database, target, definition.file);
+  const facts = await describeSource(sourceDatabase, definition, source);
+  const { columns, format } = await landingColumns(sourceDatabase, facts, database, definition);
+  const from = fromItem(sourceRows(source, sourceDatabase.dialect.sql), (name) =>
+    sourceDatabase.dialect.quoteTable(name),
+  );
   const key = await acquisitionKey(engine, definition);
   const table = database.dialect.quoteTable(target);
   const into = [...columns.map((column) => column.into), { name: 'batch_id' }];
   const reader = new Reader(sourceDatabase, `waybill read ${batch.loadName}`);
 
-  const bad = definition.onBadRow === 'quarantine' && key ? badRowsOfSource(sourceDatabase, batch, key) : undefined;
+  const bad =
+    definition.onBadRow === 'quarantine' && key ? badRowsOfSource(sourceDatabase, batch, facts, key) : undefined;
 
   return source.connection === database.connection
     ? { run: insertChunk, close: () => Promise.resolve(), bad }
@@ -62,7 +68,7 @@ export async function copyWork(engine: Engine, { database, batch }: BatchContext
       return cast ? dialect.sql.cast(text, cast) : text;
     };
     if (!key && (chunk.range.from !== null || chunk.range.to !== null)) {
-      throw new WaybillError(`${source.table} has lost the primary key that it was cut by`, {
+      throw new WaybillError(`${sourceName(source)} has lost the primary key that it was cut by`, {
         next: 'put it back, or start the load again without it: the table is then read in one piece',
       });
     }
@@ -73,16 +79,17 @@ export async function copyWork(engine: Engine, { database, batch }: BatchContext
         : 'true';
     const values = columns.map(value).join(', ');
     const stamp = dialect.sql.cast(String(BigInt(batch.batchId)), dialect.castOf('batch id')!);
-    return `select ${values}, ${stamp} from ${dialect.quoteTable(source.table)} where (${window}) and (${range})`;
+    return `select ${values}, ${stamp} from ${from} where (${window}) and (${range})`;
   }
 }
 
 /** Bad rows are searched where they come from, on connections of their own: the lane's may be in the middle of what failed. */
-function badRowsOfSource(database: Database, batch: Batch, key: ColumnFacts): BadRows | undefined {
-  const { table, cursor } = batch.definition.from!;
+function badRowsOfSource(database: Database, batch: Batch, facts: TableFacts, key: ColumnFacts): BadRows | undefined {
+  const from = batch.definition.from!;
   const window = { from: batch.windowFrom, to: batch.windowTo };
-  const where = cursor ? windowWhere(database.dialect, key, window) : undefined;
-  const bad = searchTable({ database, table, method: 'key', key: [key], where, countsRead: true });
+  const where = from.cursor ? windowWhere(database.dialect, key, window) : undefined;
+  const table = sourceRows(from, database.dialect.sql);
+  const bad = searchTable({ database, table, facts, method: 'key', key: [key], where, countsRead: true });
   return (
     bad && {
       ...bad,

@@ -1,9 +1,12 @@
 import type { LoadDefinition } from '../config/definition.ts';
+import type { Reread } from '../config/reread.ts';
 import type { Batch } from '../control/batch.ts';
 import { stillPublished, unconsumed, type ProducerBatch } from '../control/consumption.ts';
 import { wantedBy, type UnfinishedBatch } from '../control/landing.ts';
+import { describeSource, sourceName } from '../control/source.ts';
 import { nextWindow, type Window } from '../control/windows.ts';
 import { landingColumns } from '../copy/landing-columns.ts';
+import { planLanding, type LandingNote } from '../copy/plan-landing.ts';
 import type { Database } from '../database/dialect.ts';
 import type { BatchReference } from '../workflows/messages.ts';
 import type { Engine } from './engine.ts';
@@ -12,7 +15,14 @@ import { workflowLiveness } from './workflow-liveness.ts';
 
 /** What a new batch would do. */
 export type Work =
-  | { kind: 'work'; consumes: ProducerBatch[]; window?: Window; deadWanting?: string[] }
+  | {
+      kind: 'work';
+      consumes: ProducerBatch[];
+      window?: Window;
+      deadWanting?: string[];
+      /** What becomes of the landing table, or of columns that it lacks. */
+      notes?: LandingNote[];
+    }
   | { kind: 'nothing'; reason: string }
   | { kind: 'wait'; batch: BatchReference; load: string };
 
@@ -23,8 +33,9 @@ export async function findWork(
   load: LoadDefinition,
   latest: Batch | undefined,
   snapshot: SnapshotSurvey,
+  reread: Reread = {},
 ): Promise<Work> {
-  if (load.from) return acquisitionWork(engine, database, load, load.from);
+  if (load.from) return acquisitionWork(engine, database, load, load.from, reread);
   if (load.consumes.length > 0) return consumption(database, load, latest);
   if (snapshot.inherited.length > 0 || snapshot.adopted.length > 0) return { kind: 'work', consumes: [] };
   for (const { table } of load.inputs) {
@@ -48,6 +59,7 @@ async function acquisitionWork(
   database: Database,
   load: LoadDefinition,
   from: NonNullable<LoadDefinition['from']>,
+  reread: Reread,
 ): Promise<Work> {
   const deadWanting: string[] = [];
   for (const { table } of load.outputs) {
@@ -59,17 +71,21 @@ async function acquisitionWork(
     deadWanting.push(wanting.batchId);
   }
   const source = engine.databases.get(from.connection);
-  await landingColumns(source, from.table, database, load.outputs[0]!.table, load.file);
-  const window = await nextWindow(source, database, load, from);
-  if (window === undefined) return { kind: 'nothing', reason: `nothing new in ${from.connection} ${from.table}` };
-  return { kind: 'work', consumes: [], window, deadWanting };
+  const facts = await describeSource(source, load, from);
+  const landing = await database.dialect.describeTable(database, load.outputs[0]!.table);
+  const { statements, notes } = planLanding({ dialect: source.dialect, facts }, database.dialect, landing, load);
+  // What a start has yet to make or add (`plan` looks before one) fits.
+  if (statements.length === 0) await landingColumns(source, facts, database, load);
+  const window = await nextWindow(source, database, load, from, reread);
+  if (window === undefined) return { kind: 'nothing', reason: `nothing new in ${sourceName(from)}` };
+  return { kind: 'work', consumes: [], window, deadWanting, notes };
 }
 
 /**
  * Its workflow ended without its snapshot. Its next start comes after the acquisitions, so to wait for it would be to wait
  * for ever; should an activity of it still be alive, it looks for open acquisitions again before it swaps.
  */
-async function isDead(engine: Engine, wanting: UnfinishedBatch): Promise<boolean> {
+export async function isDead(engine: Engine, wanting: UnfinishedBatch): Promise<boolean> {
   if (!(engine.client as Engine['client'] | undefined)) return false; // `plan` looks without Temporal
   const liveness = await workflowLiveness(engine.client, wanting.workflowId, wanting.firstRunId);
   return liveness === 'closed' || (liveness === 'unknown' && wanting.deadlineAt.getTime() < Date.now());

@@ -1,7 +1,8 @@
 import type { LoadDefinition } from '../config/definition.ts';
+import { rereadWords } from '../config/reread.ts';
 import { BATCH_COLUMNS, batchOf, hashOf, type Batch } from '../control/batch.ts';
 import { newestPublished, recordInputs } from '../control/consumption.ts';
-import { recordEvent } from '../control/events.ts';
+import { adoptEvents, recordEvent } from '../control/events.ts';
 import { lockLanding, wantedBy } from '../control/landing.ts';
 import { lastBatchId, nextBatchId } from '../control/project.ts';
 import { lastLoadAt } from '../control/session-window.ts';
@@ -59,6 +60,17 @@ export async function insertBatch(
       requestedBy: request.requestedBy,
       reason: findings.latest && redone(findings.latest) ? `redoes batch ${findings.latest.batchId}` : undefined,
     });
+    await adoptEvents(session, database, batchId, load.name);
+    for (const { what, reason } of findings.work.notes ?? []) {
+      await recordEvent(session, database, batchId, what, { reason });
+    }
+    const { reread = {} } = request;
+    const asked = rereadWords(reread);
+    if (asked !== '') {
+      const again = reread.since !== undefined || reread.full === true;
+      const reason = again ? `${asked}: what was read before is read again` : asked;
+      await recordEvent(session, database, batchId, 'window_asked', { requestedBy: request.requestedBy, reason });
+    }
     const { rows } = await session.query(
       sql`select ${BATCH_COLUMNS} from ${database.ledger('batch')} where batch_id = ${batchId}`,
     );

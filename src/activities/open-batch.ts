@@ -1,4 +1,5 @@
 import type { LoadDefinition, Project } from '../config/definition.ts';
+import { rereadProblem, rereadWords, type Reread } from '../config/reread.ts';
 import { findLatest, findOpenedBy, findUnfinished, type Batch } from '../control/batch.ts';
 import { requireProject } from '../control/project.ts';
 import { renameHistory } from '../control/rename.ts';
@@ -18,6 +19,7 @@ import { findWork } from './find-work.ts';
 import { insertBatch } from './insert-batch.ts';
 import { leftovers } from './leftovers.ts';
 import { describeOpened, type OpenedBatch } from './opened-batch.ts';
+import { prepareLanding } from './prepare-landing.ts';
 import { refuseOutputs } from './refuse-outputs.ts';
 import { decideUnfinished } from './restart-rules.ts';
 import { surveySnapshot } from './survey-snapshot.ts';
@@ -31,6 +33,8 @@ export interface OpenRequest {
   force: boolean;
   resume: boolean;
   adopt: boolean;
+  /** What to read in place of what comes next. */
+  reread?: Reread;
   params: Record<string, ParameterValue>;
   requestedBy: string | undefined;
   /** Of the session that asks, where all its loads share one. */
@@ -66,6 +70,11 @@ export const openBatch =
           next: near ? `did you mean ${near}?` : `loads: ${Object.keys(project.loads).sort().join(', ')}`,
         });
       }
+      const misasked = rereadProblem(load, request.reread ?? {});
+      if (misasked) {
+        throw permanent(FAILURE.configuration, misasked.message, { where: load.file, next: misasked.next });
+      }
+      if (request.resume) refuseWindow(load, request.reread ?? {});
       if (!load.enabled) throw refused(`${load.name} is disabled`, { where: load.file, next: 'set enabled: true' });
       database = engine.databases.get(load.connection);
       await requireProject(database, project.name);
@@ -120,7 +129,9 @@ async function open(
     loads: Object.values(project.loads),
   });
   const snapshot = await surveySnapshot(database, load, latest, request);
-  const work = await findWork(engine, database, load, latest, snapshot);
+  const wait = await prepareLanding(engine, database, load, request.requestedBy);
+  if (wait) return wait;
+  const work = await findWork(engine, database, load, latest, snapshot, request.reread);
   if (work.kind !== 'work') return work;
   try {
     const batch = await insertBatch(database, load, request, {
@@ -156,3 +167,13 @@ export const referenceOf = (database: Database, batch: Batch): BatchReference =>
   connection: database.connection,
   batchId: batch.batchId,
 });
+
+/** A held batch goes on in the window that it has. */
+function refuseWindow(load: LoadDefinition, reread: Reread): void {
+  const words = rereadWords(reread);
+  if (words === '') return;
+  throw permanent(FAILURE.configuration, `the held batch has its window, and ${words} asks for another`, {
+    where: load.file,
+    next: `resume it without; or start the load with ${words} and without resume: a new batch then`,
+  });
+}

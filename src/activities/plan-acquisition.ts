@@ -1,4 +1,4 @@
-import { cursorColumn, withSource } from '../control/source.ts';
+import { cursorColumn, sourceRows, withSource } from '../control/source.ts';
 import { windowWhere } from '../control/conditions.ts';
 import type { ChunkMethod, ChunkRange, ColumnFacts } from '../database/dialect.ts';
 import type { BatchContext } from './batch-context.ts';
@@ -6,7 +6,7 @@ import type { Engine } from './engine.ts';
 
 /**
  * Cuts the source by its cursor, or by its primary key where there is no cursor. The source lives on, so only values can
- * cut it: pages would not hold still. A table without either is one chunk.
+ * cut it: pages would not hold still. A table without either is one chunk, and so is a query without a cursor.
  */
 export async function planAcquisition(
   engine: Engine,
@@ -18,8 +18,9 @@ export async function planAcquisition(
   const database = engine.databases.get(source.connection);
   const window = { from: batch.windowFrom, to: batch.windowTo };
   const where = source.cursor ? { condition: windowWhere(database.dialect, key, window), window: true } : undefined;
+  const rows = sourceRows(source, database.dialect.sql);
   const ranges = await withSource(database, batch.loadName, (session) =>
-    database.dialect.planKeys(session, source.table, [key], batch.definition.chunkRows, where),
+    database.dialect.planKeys(session, rows, [key], batch.definition.chunkRows, where),
   );
   return { method: 'key', ranges };
 }
@@ -32,6 +33,7 @@ export async function acquisitionKey(
   const source = definition.from!;
   const database = engine.databases.get(source.connection);
   if (source.cursor) return (await cursorColumn(database, definition, source))?.column;
+  if (source.table === undefined) return undefined;
   const facts = await database.dialect.describeTable(database, source.table);
   const primary = facts?.indexes.find((index) => index.primary && index.columns.length > 0);
   return facts?.columns.find((column) => column.name === primary?.columns[0]);

@@ -46,6 +46,7 @@ function head(plan: LoadPreview): string {
   for (const { table, taken } of goesOn(plan) ? plan.snapshot : []) {
     lines.push(`  snapshot: ${table}${taken === 'before' ? ', which is there already' : ''}`);
   }
+  lines.push(...plan.landing.map((sentence) => `  ${sentence}`));
   lines.push(...plan.refusals.map((refusal) => `  refused: ${refusal}`));
   if (plan.window) {
     const { column, from, to } = plan.window;

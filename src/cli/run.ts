@@ -8,14 +8,10 @@ import { follow, type FollowOptions } from './follow.ts';
 import { runParameters } from './run-parameters.ts';
 import { runDocument, runSummary } from './run-summary.ts';
 import { runPage } from './temporal-ui.ts';
-import { notYet } from './usage-error.ts';
 
-interface RunFlags extends Pick<RunOptions, 'force' | 'resume' | 'adopt' | 'attach'> {
+interface RunFlags extends Pick<RunOptions, 'force' | 'resume' | 'adopt' | 'attach' | 'since' | 'until' | 'full'> {
   detach?: boolean;
   param: string[];
-  since?: string;
-  until?: string;
-  full?: boolean;
 }
 
 export const addRun: AddCommand = (program, cli, done) => {
@@ -29,13 +25,10 @@ export const addRun: AddCommand = (program, cli, done) => {
     .option('--attach', 'if it is running already, follow it')
     .option('--detach', 'start it and do not follow it')
     .option('--param <k=v>', 'a parameter of the load; may be given several times', collect, [])
-    .option('--since <time>', 'not yet available')
-    .option('--until <time>', 'not yet available')
-    .option('--full', 'not yet available')
+    .option('--since <value>', 'of an acquisition: read from this value of the cursor on, what was read before too')
+    .option('--until <value>', 'of an acquisition: read up to this value of the cursor, not with it')
+    .option('--full', 'of an acquisition: read everything again')
     .action(async (name: string, flags: RunFlags) => {
-      for (const flag of ['since', 'until', 'full'] as const) {
-        if (flags[flag] !== undefined) throw notYet(`run --${flag}`);
-      }
       done(await cli.withWaybill((waybill) => runAndFollow(cli, waybill, name, flags)));
     });
 };
@@ -43,9 +36,9 @@ export const addRun: AddCommand = (program, cli, done) => {
 const collect = (value: string, before: string[]): string[] => [...before, value];
 
 async function runAndFollow(cli: Cli, waybill: Waybill, name: string, flags: RunFlags): Promise<number> {
-  const { force, resume, adopt, attach, detach } = flags;
-  const params = runParameters(waybill.project, name, flags.param);
-  const follower = await waybill.run(name, { force, resume, adopt, attach, params });
+  const { param, detach, ...options } = flags;
+  const params = runParameters(waybill.project, name, param);
+  const follower = await waybill.run(name, { ...options, params });
   if (detach === true) return detached(cli, waybill, follower);
   return followToEnd(cli, waybill, follower, { interrupt: 'detach', cancel: () => waybill.cancel(name) });
 }

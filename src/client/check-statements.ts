@@ -1,5 +1,7 @@
 import type { LoadDefinition, SqlSource, StageDefinition } from '../config/definition.ts';
 import type { Problem } from '../config/problem.ts';
+import type { TableDescription } from '../config/table-requirements.ts';
+import { describeSource } from '../control/source.ts';
 import type { Databases } from '../database/databases.ts';
 import type { ColumnFacts, Database, StatementComplaint } from '../database/dialect.ts';
 import { renderForBatch, type BatchValues, type Cut } from '../sql/batch-sql.ts';
@@ -23,7 +25,7 @@ export interface StatementCheck {
 export async function checkStatements(loads: LoadDefinition[], databases: Databases): Promise<StatementCheck> {
   const total: StatementCheck = { checked: 0, unchecked: 0, problems: [] };
   for (const load of loads) {
-    const found = await checkLoad(load, databases.get(load.connection));
+    const found = await checkLoad(load, databases.get(load.connection), loads);
     total.checked += found.checked;
     total.unchecked += found.unchecked;
     total.problems.push(...found.problems);
@@ -31,12 +33,12 @@ export async function checkStatements(loads: LoadDefinition[], databases: Databa
   return total;
 }
 
-async function checkLoad(load: LoadDefinition, database: Database): Promise<StatementCheck> {
+async function checkLoad(load: LoadDefinition, database: Database, loads: LoadDefinition[]): Promise<StatementCheck> {
   const result: StatementCheck = { checked: 0, unchecked: 0, problems: [] };
   const values = dummyValues(load);
   // Unqualified names would be looked up elsewhere than at run time.
   const elsewhere = load.sessionParams['search_path'] !== undefined;
-  let made = elsewhere;
+  let made = elsewhere || (await readsWhatIsNotThere(load, database, loads));
   for (const { source, stage, place } of sourcesOf(load)) {
     const cut = stage && (await dummyCut(database, stage));
     for (const statement of parseStatements(source, database.dialect.sql, place)) {
@@ -56,6 +58,25 @@ async function checkLoad(load: LoadDefinition, database: Database): Promise<Stat
     }
   }
   return result;
+}
+
+/** Whether an acquisition that makes its landing table has yet to make one of which this load takes rows. */
+async function readsWhatIsNotThere(
+  load: LoadDefinition,
+  database: Database,
+  loads: LoadDefinition[],
+): Promise<boolean> {
+  const tables = loads
+    .filter(({ landing, connection }) => landing?.create === true && connection === load.connection)
+    .filter(
+      ({ name, outputs }) =>
+        name === load.name ||
+        load.consumes.includes(name) ||
+        load.inputs.some(({ table }) => table === outputs[0]!.table),
+    )
+    .map(({ outputs }) => outputs[0]!.table);
+  const found = await Promise.all(tables.map((table) => database.dialect.describeTable(database, table)));
+  return found.includes(undefined);
 }
 
 function sourcesOf(load: LoadDefinition): { source: SqlSource; place: SqlPlace; stage?: StageDefinition }[] {
@@ -93,6 +114,24 @@ async function dummyCut(database: Database, stage: StageDefinition): Promise<Cut
     .map((name) => facts?.columns.find((column) => column.name === name))
     .filter((column): column is ColumnFacts => column !== undefined);
   return { method: key.length > 0 ? 'key' : 'once', range: { from: null, to: null }, key };
+}
+
+/** What the query of an acquisition gives, or what its server has against it, at its place. */
+export async function checkQuery(load: LoadDefinition, database: Database): Promise<TableDescription | Problem> {
+  const { dialect } = database;
+  const from = load.from!;
+  const [statement] = parseStatements(from.sql!, dialect.sql);
+  const { text } = statement!;
+  const complaint = await dialect.checkStatement(database, text);
+  if (complaint) return problemOf(statement!, { text, values: [], replaced: [] }, complaint);
+  try {
+    return await describeSource(database, load, from);
+  } catch (error) {
+    const facts = dialect.classify(error);
+    if (facts.kind !== 'permanent' || facts.code === undefined) throw error;
+    // Right by itself, but not as a derived table: two columns of one name, a lock.
+    return problemOf(statement!, { text, values: [], replaced: [] }, { message: facts.message, missing: false });
+  }
 }
 
 function problemOf(statement: Statement, rendered: RenderedStatement, complaint: StatementComplaint): Problem {

@@ -19,6 +19,8 @@ import type { Batch } from '../control/batch.ts';
 import type { ChunkRange, Database } from '../database/dialect.ts';
 import type { Databases } from '../database/databases.ts';
 
+export { planLanding } from '../copy/plan-landing.ts';
+export type { LandingNote } from '../copy/plan-landing.ts';
 export type { SnapshotSurvey, Work };
 
 /** A plain start: what no flag and no person has said. */

@@ -1,6 +1,7 @@
 import type { LoadDefinition, StageDefinition } from '../config/definition.ts';
 import { chunkKey } from '../control/chunk-key.ts';
 import { sourceWhere } from '../control/conditions.ts';
+import { sourceName } from '../control/source.ts';
 import type { ChunkRange, Database, Session } from '../database/dialect.ts';
 import { type BatchValues, type Cut } from '../sql/batch-sql.ts';
 import { processingName } from '../sql/processing-name.ts';
@@ -53,8 +54,11 @@ async function acquisitionCut(
   database: Database,
   { load, start }: CutQuestion,
 ): Promise<CutPreview> {
-  const { connection, table, cursor } = load.from!;
-  const words = `about ${load.chunkRows} rows each of ${connection} ${table}, by ${cursor ?? 'its primary key'}`;
+  const from = load.from!;
+  const whole = from.table === undefined && from.cursor === undefined;
+  const words = whole
+    ? `all rows of ${sourceName(from)}`
+    : `about ${load.chunkRows} rows each of ${sourceName(from)}, by ${from.cursor ?? 'its primary key'}`;
   if (start.work === undefined) return { chunks: 0, cut: undefined, words };
   const ranges = await acquisitionRanges(databases, database, load, start.work.window);
   return { chunks: ranges.length, cut: undefined, words };

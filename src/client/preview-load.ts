@@ -1,12 +1,14 @@
-import type { LoadDefinition, LoadKind, SqlSource, StageDefinition } from '../config/definition.ts';
+import type { AcquisitionSource, LoadDefinition, LoadKind, SqlSource, StageDefinition } from '../config/definition.ts';
 import type { ProducerBatch } from '../control/consumption.ts';
 import type { Database } from '../database/dialect.ts';
 import { raw, sql } from '../database/sql.ts';
 import { renderForBatch, type BatchValues, type Cut } from '../sql/batch-sql.ts';
+import { sourceName } from '../control/source.ts';
 import { parseStatements, type SqlPlace } from '../sql/statement.ts';
 import type { ClientContext } from './context.ts';
 import { databaseFailure, ledgerOf } from './ledger.ts';
 import { previewCut } from './preview-cut.ts';
+import { landingWords } from './preview-landing.ts';
 import { previewStart, type StartPreview } from './preview-start.ts';
 
 /** A statement as it would be sent. */
@@ -41,6 +43,8 @@ export interface LoadPreview {
   snapshot: { table: string; taken: 'anew' | 'before' }[];
   /** Why the snapshot would be refused. */
   refusals: string[];
+  /** What becomes of an acquisition's landing table, or of columns that it lacks. */
+  landing: string[];
   window: { column: string; from: string | null; to: string | null } | null;
   consumes: ProducerBatch[];
   stages: StagePreview[];
@@ -76,7 +80,7 @@ async function preview(context: ClientContext, database: Database, load: LoadDef
       lanes,
       chunks,
       cut: words,
-      statements: stage.sql.flatMap((source) => sqlOf(source, stage, cut)),
+      statements: load.from ? queryOf(context, load.from) : stage.sql.flatMap((source) => sqlOf(source, stage, cut)),
     });
   }
   return {
@@ -88,6 +92,7 @@ async function preview(context: ClientContext, database: Database, load: LoadDef
     redoes: start.redoes?.batchId ?? null,
     snapshot: load.inputs.map(({ table }) => ({ table, taken: start.inherited.includes(table) ? 'before' : 'anew' })),
     refusals: await refusals(database, load, start.inherited),
+    landing: (start.work?.notes ?? []).map(landingWords),
     window: windowOf(load, start),
     consumes: start.work?.consumes ?? [],
     stages,
@@ -119,6 +124,16 @@ function previewValues(load: LoadDefinition, { work }: StartPreview): BatchValue
     consumed,
     invisible: [],
   };
+}
+
+/** `from.sql`, as the source gets it. */
+function queryOf({ databases }: ClientContext, { connection, sql: query }: AcquisitionSource): StatementPreview[] {
+  if (query === undefined) return [];
+  return parseStatements(query, databases.get(connection).dialect.sql).map(({ file, line, column, text }) => ({
+    where: `${file}:${line}:${column}`,
+    text,
+    values: [],
+  }));
 }
 
 const copyStage = (load: LoadDefinition): StageDefinition => ({ name: 'copy', sql: [], lanes: load.lanes });
@@ -159,7 +174,7 @@ function locksOf(load: LoadDefinition, inherited: string[]): string[] {
     ...(anew.length > 0
       ? [`${anew.join(', ')}: alone, for the moment of the renaming; while it waits for one it holds no other`]
       : []),
-    ...(load.from ? [`${load.from.connection} ${load.from.table}: as any reader`] : []),
+    ...(load.from ? [`${sourceName(load.from)}: as any reader`] : []),
     `${outputs}: as any writer; readers and other writers go on`,
   ];
 }

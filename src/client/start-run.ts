@@ -1,6 +1,7 @@
 import { userInfo, hostname } from 'node:os';
 import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError, type Client } from '@temporalio/client';
-import type { ParameterValue } from '../config/definition.ts';
+import type { LoadDefinition, ParameterValue } from '../config/definition.ts';
+import { rereadProblem, rereadWords, type Reread } from '../config/reread.ts';
 import { AlreadyRunningError, ConfigurationError, LoadFailedError } from '../errors.ts';
 import { forceReloadUpdate, type LoadInput, type SessionInput, type SteerResult } from '../workflows/messages.ts';
 import type { ClientContext } from './context.ts';
@@ -9,7 +10,7 @@ import type { Named } from './names.ts';
 import { waitingOf, type Waiting } from './waiting.ts';
 import { requireWorker } from './workers.ts';
 
-export interface RunOptions {
+export interface RunOptions extends Reread {
   /** Loads only: of a running load, fence and roll back its batch and begin anew; else skip waiting for people. */
   force?: boolean;
   /** Loads only: go on in the held batch. */
@@ -42,6 +43,7 @@ export function requester(): string {
 /** Starts a load or session, or joins the run that there is. Throws `AlreadyRunningError`, `UnreachableError`. */
 export async function startRun(context: ClientContext, named: Named, options: RunOptions = {}): Promise<StartedRun> {
   if (named.kind === 'session') refuseLoadOptions(named.name, options);
+  else refuseWindow(named.load, options);
   const client = await context.temporal();
   const { taskQueue } = context.project;
   try {
@@ -62,10 +64,24 @@ export async function startRun(context: ClientContext, named: Named, options: Ru
 }
 
 function refuseLoadOptions(session: string, options: RunOptions): void {
-  const given = (['force', 'resume', 'adopt'] as const).find((name) => options[name] === true);
+  const flags = ['force', 'resume', 'adopt', 'since', 'until', 'full'] as const;
+  const given = flags.find((name) => options[name] !== undefined && options[name] !== false);
   if (given === undefined) return;
   throw new ConfigurationError(`--${given} is for a load, and ${session} is a session`, {
     next: `run the load itself: waybill run LOAD --${given}`,
+  });
+}
+
+/** What an acquisition is asked to read fits it, and the batch that would read it is a new one. */
+function refuseWindow(load: LoadDefinition, options: RunOptions): void {
+  const problem = rereadProblem(load, options);
+  if (problem) throw new ConfigurationError(problem.message, { where: load.file, next: problem.next });
+  const words = rereadWords(options);
+  if (words === '') return;
+  const other = (['resume', 'attach'] as const).find((name) => options[name] === true);
+  if (other === undefined) return;
+  throw new ConfigurationError(`--${other} goes on in a batch whose window is set, and ${words} asks for another`, {
+    next: `leave --${other} out, or the window`,
   });
 }
 
@@ -82,6 +98,9 @@ function inputOf(named: Named, options: RunOptions): LoadInput | SessionInput {
     ...(options.force === true && { force: true }),
     ...(options.resume === true && { resume: true }),
     ...(options.adopt === true && { adopt: true }),
+    ...(options.since !== undefined && { since: options.since }),
+    ...(options.until !== undefined && { until: options.until }),
+    ...(options.full === true && { full: true }),
   };
 }
 
@@ -90,7 +109,8 @@ async function join(context: ClientContext, client: Client, named: Named, option
   const running = await describeRun(context, client, named.workflowId);
   if (running?.status !== 'RUNNING') return startRun(context, named, options); // it ended in this moment
   const joined = { workflowId: named.workflowId, firstRunId: running.firstRunId };
-  if (options.force === true) {
+  const asked = rereadWords(options);
+  if (options.force === true && asked === '') {
     const handle = client.workflow.getHandle(named.workflowId);
     const { answer } = await handle
       .executeUpdate<SteerResult, [{ requestedBy: string }]>(forceReloadUpdate.name, {
@@ -110,8 +130,9 @@ async function join(context: ClientContext, client: Client, named: Named, option
   throw new AlreadyRunningError(`${named.name} is running already, since ${since}`, {
     where: `workflow ${named.workflowId}, run ${running.runId}`,
     next:
+      (asked === '' ? '' : `${asked} asks for a batch of its own: start it when this one is over; `) +
       `follow it: waybill run ${named.name} --attach; end it: waybill cancel ${named.name}` +
-      (named.kind === 'load' ? `; begin anew: waybill run ${named.name} --force` : ''),
+      (named.kind === 'load' && asked === '' ? `; begin anew: waybill run ${named.name} --force` : ''),
   });
 }
 

@@ -1,9 +1,11 @@
 import { checkAgainstDatabase } from '../config/check-database.ts';
 import { ProjectError, sortProblems, type Problem } from '../config/problem.ts';
 import type { TableDescription } from '../config/table-requirements.ts';
-import { checkStatements } from './check-statements.ts';
+import type { LoadDefinition } from '../config/definition.ts';
+import { checkQuery, checkStatements } from './check-statements.ts';
 import type { ClientContext } from './context.ts';
 import { databaseFailure } from './ledger.ts';
+import { previewLanding } from './preview-landing.ts';
 
 /** What was looked at, and what is doubtful. */
 export interface Validation {
@@ -51,13 +53,19 @@ export async function validateProject(context: ClientContext): Promise<Validatio
     described.set(key, known);
     return known;
   };
+  const describeQuery = (load: LoadDefinition): Promise<TableDescription | Problem> => {
+    const { connection } = load.from!;
+    return asking(connection, () => checkQuery(load, databases.get(connection)));
+  };
+  const planLanding = (load: LoadDefinition) =>
+    asking(load.connection, () => previewLanding(load, databases.get(load.connection), databases));
   const listTables = (connection: string): Promise<string[]> => {
     const database = databases.get(connection);
     return asking(connection, () => database.dialect.listTables(database));
   };
 
   const cutsByPages = (connection: string): boolean => databases.get(connection).dialect.planPages !== undefined;
-  const tables = await checkAgainstDatabase(project, describe, listTables, cutsByPages);
+  const tables = await checkAgainstDatabase(project, { describe, describeQuery, planLanding, listTables, cutsByPages });
   const wrong = new Set(tables.filter(({ severity }) => severity === 'error').map(({ file }) => file));
   // Where a table is missing, every statement that names it is wrong too: one complaint is enough.
   const loads = Object.values(project.loads).filter((load) => !wrong.has(load.file));

@@ -41,10 +41,14 @@ export function checkChunks(load: ParsedLoad, project: ProjectLoads): Problem[] 
 
 /** A bad row is found by halving chunks. */
 function nothingToHalve({ definition, yaml, stages }: ParsedLoad): Problem[] {
-  if (definition.onBadRow !== 'quarantine' || definition.from || definition.kind === 'task') return [];
+  if (definition.onBadRow !== 'quarantine' || definition.kind === 'task') return [];
   if (stages.some(({ chunk }) => chunk !== undefined)) return [];
-  const message = '`on_bad_row: quarantine` cannot tell rows apart: no stage is cut into chunks';
-  return [problemIn(yaml, ['on_bad_row'], message, 'Cut a stage with `chunk`, or leave it out.', true)];
+  const { from } = definition;
+  if (from?.table !== undefined || from?.cursor !== undefined) return [];
+  const [what, next] = from
+    ? ['a query without `cursor` is one chunk', 'Name a cursor, or leave it out.']
+    : ['no stage is cut into chunks', 'Cut a stage with `chunk`, or leave it out.'];
+  return [problemIn(yaml, ['on_bad_row'], `\`on_bad_row: quarantine\` cannot tell rows apart: ${what}`, next, true)];
 }
 
 function cutsOf(statement: Statement, input: string) {

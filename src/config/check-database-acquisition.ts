@@ -1,7 +1,7 @@
 import type { SqlDialect } from '../sql/dialect.ts';
 import { requireBatchId, requireColumn, requireTable } from './table-requirements.ts';
 import type { TableCheck, TableDescription } from './table-requirements.ts';
-import type { AcquisitionSource } from './definition.ts';
+import type { AcquisitionSource, LoadDefinition } from './definition.ts';
 
 /** Columns of a landing table that Waybill fills itself. */
 const LANDING_COLUMNS = ['batch_id', 'ngdw_id'];
@@ -9,19 +9,24 @@ const LANDING_COLUMNS = ['batch_id', 'ngdw_id'];
 /** An acquisition's source has its cursor; its landing table has room for every column of the source, and its own two. */
 export async function checkAcquisitionTables(
   from: AcquisitionSource,
-  { load, dialect, find, report }: TableCheck,
+  { load, dialect, find, findQuery, planLanding, report }: TableCheck,
 ): Promise<void> {
-  const source = await find(from.connection, from.table, ['from', 'table']);
+  const source = from.sql ? await findQuery() : await find(from.connection, from.table!, ['from', 'table']);
+  const name = from.table ?? 'from.sql';
   if (source !== undefined && from.cursor !== undefined) {
-    requireColumn(source, from.table, from.cursor, ['from', 'cursor'], report);
+    requireColumn(source, name, from.cursor, ['from', 'cursor'], report);
   }
   const target = load.outputs[0]?.table ?? '';
   const landing = await find(load.connection, target, ['to', 'table']);
+  // What is wrong with the source was said.
+  const plan = source === undefined ? { notes: [] } : await planLanding(load);
+  if ('refused' in plan) report(['to'], plan.refused, plan.next);
+  else plan.notes.forEach((note) => report(['to'], note, undefined, 'warn'));
   if (landing === undefined) return;
   requireTable(landing, target, ['to', 'table'], report);
   requireBatchId(landing, target, ['to', 'table'], report);
   requireNumbering(landing, target, dialect, report);
-  if (source !== undefined) requireSameColumns(source, from.table, landing, target, report);
+  if (source !== undefined) requireSameColumns(source, name, landing, load, report);
 }
 
 function requireNumbering(
@@ -43,11 +48,15 @@ function requireSameColumns(
   source: TableDescription,
   from: string,
   landing: TableDescription,
-  target: string,
+  { outputs, landing: rule }: LoadDefinition,
   report: TableCheck['report'],
 ): void {
+  const target = outputs[0]!.table;
+  const isNew = (name: string): boolean => landing.columns.every((column) => column.name !== name);
   const writable = landing.columns.filter(({ generated }) => !generated).map(({ name }) => name);
-  const lost = source.columns.map(({ name }) => name).filter((name) => !writable.includes(name));
+  const lost = source.columns
+    .map(({ name }) => name)
+    .filter((name) => !writable.includes(name) && !(rule?.onNewColumns !== 'fail' && isNew(name)));
   if (lost.length > 0) {
     const message = `\`${target}\` has no column for ${list(lost)} of \`${from}\`: the values would be lost`;
     report(['to', 'table'], message, `Add the column to \`${target}\`.`);

@@ -18,9 +18,7 @@ export type { TableDescription, TableLookup } from './table-requirements.ts';
  */
 export async function checkAgainstDatabase(
   project: LoadedProject,
-  describe: TableLookup['describe'],
-  listTables: TableLookup['listTables'],
-  cutsByPages: TableLookup['cutsByPages'],
+  { describe, describeQuery, planLanding, listTables, cutsByPages }: TableLookup,
 ): Promise<Problem[]> {
   const problems: Problem[] = [];
   for (const load of Object.values(project.loads)) {
@@ -29,7 +27,7 @@ export async function checkAgainstDatabase(
     };
     const find: TableCheck['find'] = async (connection, table, at) => {
       const found = await describe(connection, table);
-      if (found !== undefined) return found;
+      if (found !== undefined || madeByStart(project, connection, table)) return found;
       const close = nearest(table, await listTables(connection));
       report(
         at,
@@ -39,11 +37,25 @@ export async function checkAgainstDatabase(
       return undefined;
     };
     const dialect = sqlDialectOf(project.connections, load.connection);
-    const check = { load, dialect, find, report, cutsByPages };
+    const findQuery: TableCheck['findQuery'] = async () => {
+      const found = await describeQuery(load);
+      if ('columns' in found) return found;
+      problems.push(found);
+      return undefined;
+    };
+    const check = { load, dialect, planLanding, find, findQuery, report, cutsByPages };
     if (load.from !== undefined) await checkAcquisitionTables(load.from, check);
     else await checkTransformTables(check);
   }
   return sortProblems(problems);
+}
+
+/** Whether it is the landing table of an acquisition that makes it. */
+function madeByStart({ loads }: LoadedProject, connection: string, table: string): boolean {
+  return Object.values(loads).some(
+    (load) =>
+      load.landing?.create === true && load.connection === connection && load.outputs.some((o) => o.table === table),
+  );
 }
 
 async function checkTransformTables({ load, find, report, cutsByPages }: TableCheck): Promise<void> {

@@ -128,7 +128,7 @@ function ownSource(
   settings: ProjectLoads['settings'],
 ): Problem[] {
   const [target] = outputs;
-  if (from?.connection !== connection || target === undefined) return [];
+  if (from?.connection !== connection || from.table === undefined || target === undefined) return [];
   if (tableId(settings, connection, from.table) !== tableId(settings, connection, target.table)) return [];
   const message = `\`${from.table}\` would be copied into itself`;
   return [problemIn(yaml, ['from', 'table'], message, 'Name another table in `from` or in `to`.')];

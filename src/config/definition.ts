@@ -85,7 +85,10 @@ export interface CheckDefinition {
 /** `from:` of an acquisition. */
 export interface AcquisitionSource {
   connection: string;
-  table: string;
+  /** What is read: a table, or else `sql`. */
+  table?: string;
+  /** One SELECT in the dialect of `connection`, whose rows are read. */
+  sql?: SqlSource;
   /** Column whose growing values cut windows. Absent: the whole table, every time. */
   cursor?: string;
   /** Time cursors: milliseconds behind the source server's clock where a window ends. Default 10,000; never 0 by default. */
@@ -96,6 +99,14 @@ export interface AcquisitionSource {
 
 /** Rows, or a share of those that were read. */
 export type RejectLimit = { rows: number } | { percent: number };
+
+/** `to:` of an acquisition, besides its table. */
+export interface LandingDefinition {
+  /** A start makes the table where there is none. */
+  create: boolean;
+  /** What becomes of columns of the source that the table lacks. */
+  onNewColumns: 'fail' | 'ignore' | 'add';
+}
 
 /** One load, checked. */
 export interface LoadDefinition {
@@ -133,6 +144,7 @@ export interface LoadDefinition {
   renamedFrom?: string;
   /** Acquisitions only. `outputs` then holds the landing table. */
   from?: AcquisitionSource;
+  landing?: LandingDefinition;
   /** Acquisitions only: rows a chunk, about. */
   chunkRows: number;
   /**

@@ -74,11 +74,14 @@ function rejectLimitOf(file: LoadFile, { yaml, problems }: LoadBuild): RejectLim
   return typeof limit === 'number' ? { rows: limit } : { percent: Number(limit.replace('%', '')) };
 }
 
-type Parts = Pick<LoadDefinition, 'inputs' | 'consumes' | 'reads' | 'outputs' | 'stages' | 'chunkRows' | 'from'>;
+type Parts = Pick<
+  LoadDefinition,
+  'inputs' | 'consumes' | 'reads' | 'outputs' | 'stages' | 'chunkRows' | 'from' | 'landing'
+>;
 
 function acquisitionParts(file: AcquisitionFile, build: LoadBuild): Parts {
   const { yaml, settings, problems } = build;
-  const { connection, table, cursor, lag, start } = file.from;
+  const { connection, table, sql, cursor, lag, start } = file.from;
   checkConnectionName(connection, settings, yaml, ['from', 'connection'], problems);
   for (const key of ['lag', 'start'] as const) {
     if (file.from[key] === undefined || cursor !== undefined) continue;
@@ -90,11 +93,14 @@ function acquisitionParts(file: AcquisitionFile, build: LoadBuild): Parts {
       severity: 'error',
     });
   }
+  const folder = { ...build.folder, dialect: sqlDialectOf(settings.connections, connection) };
+  const query = sql === undefined ? undefined : readSql(yaml, ['from', 'sql'], sql, folder, problems);
   const target =
     typeof file.to === 'string' ? { at: ['to'], table: file.to } : { at: ['to', 'table'], table: file.to.table };
   const from: AcquisitionSource = {
     connection,
-    table: readTable(table, ['from', 'table'], connection, build),
+    ...(table !== undefined && { table: readTable(table, ['from', 'table'], connection, build) }),
+    ...(query !== undefined && { sql: query }),
     ...(cursor !== undefined && { cursor }),
     lagMs: parseDuration(lag ?? '') ?? DEFAULT_LAG_MS,
     ...(start !== undefined && { start: String(start) }),
@@ -109,6 +115,10 @@ function acquisitionParts(file: AcquisitionFile, build: LoadBuild): Parts {
     stages: [],
     chunkRows: file.chunk_rows ?? settings.defaults.chunkRows,
     from,
+    landing: {
+      create: typeof file.to === 'object' && file.to.create === true,
+      onNewColumns: (typeof file.to === 'object' && file.to.on_new_columns) || 'fail',
+    },
   };
 }
 

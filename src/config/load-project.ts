@@ -10,6 +10,7 @@ import { checkLanes } from './check-lanes.ts';
 import { checkNames } from './check-names.ts';
 import { checkOutputsKept } from './check-outputs-kept.ts';
 import { checkParameterNames } from './check-parameters.ts';
+import { checkSourceQuery } from './check-source-query.ts';
 import { checkTables } from './check-tables.ts';
 import type { Project } from './definition.ts';
 import { producersOf } from './dependencies.ts';
@@ -59,6 +60,7 @@ export async function loadProject(directory: string, options: LoadProjectOptions
       ...checkTables(load, project),
       ...checkBraces(load, project),
       ...checkParameterNames(load),
+      ...checkSourceQuery(load),
       ...checkInputsUsed(load, project),
       ...checkChunks(load, project),
       ...checkBatchId(load),

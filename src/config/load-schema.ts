@@ -90,13 +90,23 @@ const anyLoad = {
   renamed_from: loadName.optional().describe('The name under which this load ran before'),
 };
 
+const landing = z.strictObject({
+  table: tableName,
+  create: z.boolean().optional().describe('A start makes the table where there is none'),
+  on_new_columns: z
+    .enum(['fail', 'ignore', 'add'])
+    .optional()
+    .describe('What becomes of columns of the source that the table lacks; fail (default) refuses the start'),
+});
+
 export const acquisitionSchema = z
   .strictObject({
     kind: z.literal('acquisition'),
     ...anyLoad,
     from: z.strictObject({
       connection: plainName,
-      table: tableName,
+      table: tableName.optional().describe('The table that is copied; or `sql`'),
+      sql: sqlText.optional().describe('One SELECT whose rows are copied, in the SQL of the source'),
       cursor: text.optional().describe('Column whose growing values cut windows'),
       lag: duration.optional().describe("How far behind the source server's clock a window ends (10s)"),
       start: z
@@ -104,7 +114,7 @@ export const acquisitionSchema = z
         .optional()
         .describe('First value of the first window'),
     }),
-    to: z.union([tableName, z.strictObject({ table: tableName })], { error: 'must be a table, or { table }' }),
+    to: z.union([tableName, landing], { error: 'must be a table, or { table, create, on_new_columns }' }),
     chunk_rows: chunkRows.optional().describe('Rows a chunk, about'),
   })
   .describe('Copies rows of a source table into a landing table');

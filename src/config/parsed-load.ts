@@ -21,6 +21,8 @@ export interface ParsedLoad {
   stages: ParsedStage[];
   checks: Statement[];
   after: Statement[];
+  /** `from.sql` of an acquisition, in the dialect of its source. */
+  source: Statement[];
   /** Some of its SQL could not be read: "nothing uses this" cannot be said of it. */
   incomplete: boolean;
 }
@@ -30,6 +32,7 @@ export function parseLoad(
   definition: LoadDefinition,
   yaml: YamlFile,
   dialect: SqlDialect,
+  sourceDialect: SqlDialect,
   problems: Problem[],
 ): ParsedLoad {
   const before = problems.length;
@@ -52,11 +55,13 @@ export function parseLoad(
     stages,
     checks,
     after: definition.after.flatMap(parseStep),
+    source: definition.from?.sql ? statementsOf(definition.from.sql, sourceDialect, 'batch', problems) : [],
     incomplete: problems.length > before,
   };
 }
 
-const QUERY_VERBS = ['select', 'with', 'values', 'table', 'show'];
+/** What begins a query. */
+export const QUERY_VERBS = ['select', 'with', 'values', 'table', 'show'];
 
 function statementsOf(source: SqlSource, dialect: SqlDialect, place: SqlPlace, problems: Problem[]): Statement[] {
   try {

@@ -8,7 +8,8 @@ import { substituteEnvironment } from './environment.ts';
 import type { Substitution, SubstitutionOptions } from './environment.ts';
 import type { FoundFiles, FoundLoad } from './find-files.ts';
 import { defineLoad } from './load-definition.ts';
-import { SCHEMA_OF_KIND } from './load-schema.ts';
+import { acquisitionSchema, SCHEMA_OF_KIND } from './load-schema.ts';
+import type { AcquisitionFile } from './load-schema.ts';
 import { NOT_YET_IN_LOADS } from './not-yet.ts';
 import { didYouMean, parseLoad, problemIn } from './parsed-load.ts';
 import type { ParsedLoad } from './parsed-load.ts';
@@ -49,18 +50,24 @@ export async function readLoad({ name, file }: FoundLoad, context: ReadContext):
   const kind = kindOf(yaml, substitution, problems);
   if (kind === undefined) return undefined;
   const schema = SCHEMA_OF_KIND[kind];
-  const explainKey = (at: ValuePath, key: string) => (at.length === 0 ? keyOfOtherKind(key, kind) : undefined);
+  const explainKey = (at: ValuePath, key: string) => {
+    if (at.length > 0) return undefined;
+    return keyOfLanding(key, kind) ?? keyOfOtherKind(key, kind);
+  };
   const content = checkAgainstSchema({ yaml, schema, substitution, notYet: NOT_YET_IN_LOADS, explainKey }, problems);
   if (content === undefined) return undefined;
   if (content.kind === 'core' && content.inputs === undefined && content.consumes === undefined) {
     problems.push(problemIn(yaml, [], 'a core load needs `inputs` or `consumes`', 'Say which rows it takes.'));
   }
 
+  if (content.kind === 'acquisition' && !hasOneSource(content.from, yaml, problems)) return undefined;
+
   const dialect = sqlDialectOf(settings.connections, content.connection);
   const folder = { directory, files: found.sql, dialect };
   const before = problems.length;
   const definition = defineLoad(content, { name, yaml, settings, folder, problems });
-  const load = parseLoad(definition, yaml, dialect, problems);
+  const sourceDialect = sqlDialectOf(settings.connections, definition.from?.connection ?? definition.connection);
+  const load = parseLoad(definition, yaml, dialect, sourceDialect, problems);
   return { ...load, incomplete: problems.length > before };
 }
 
@@ -68,6 +75,18 @@ export async function readLoad({ name, file }: FoundLoad, context: ReadContext):
 function isSql(path: ValuePath): boolean {
   const key = path.findLast((step) => typeof step === 'string');
   return key === 'sql' || path[0] === 'before' || path[0] === 'after';
+}
+
+/** Rows come from one place. */
+function hasOneSource(from: AcquisitionFile['from'], yaml: YamlFile, problems: Problem[]): boolean {
+  const given = (['table', 'sql'] as const).filter((key) => from[key] !== undefined);
+  const [, second] = given;
+  if (given.length === 0) problems.push(problemIn(yaml, ['from'], '`from` needs `table` or `sql`', undefined, true));
+  if (second !== undefined) {
+    const message = '`from` has a `table` and a `sql`: rows come from one of them';
+    problems.push(problemIn(yaml, ['from', second], message, 'Leave one out.', true));
+  }
+  return given.length === 1;
 }
 
 function kindOf(yaml: YamlFile, { value }: Substitution, problems: Problem[]): AvailableKind | undefined {
@@ -86,6 +105,12 @@ function kindOf(yaml: YamlFile, { value }: Substitution, problems: Problem[]): A
   if (typeof kind !== 'string') return refuse(['kind'], '`kind` must be text', `It is one of ${kinds}.`);
   const close = nearest(kind, LOAD_KINDS);
   return refuse(['kind'], `unknown kind \`${kind}\`${didYouMean(close)}`, `A kind is one of ${kinds}.`);
+}
+
+function keyOfLanding(key: string, kind: AvailableKind): string | undefined {
+  return kind === 'acquisition' && keysAt(acquisitionSchema, ['to']).includes(key) && key !== 'table'
+    ? `\`${key}\` stands under \`to\``
+    : undefined;
 }
 
 function keyOfOtherKind(key: string, kind: AvailableKind): string | undefined {

@@ -26,6 +26,10 @@ export interface TableDescription {
 export interface TableLookup {
   /** `undefined`: there is no such table. */
   describe: (connection: string, table: string) => Promise<TableDescription | undefined>;
+  /** What the query of an acquisition gives; or what its server has against it. */
+  describeQuery: (load: LoadDefinition) => Promise<TableDescription | Problem>;
+  /** What a start would do with an acquisition's landing table, in words; or why it cannot. */
+  planLanding: (load: LoadDefinition) => Promise<{ notes: string[] } | { refused: string; next?: string }>;
   /** Names to suggest from. */
   listTables: (connection: string) => Promise<string[]>;
   /** Whether its server can cut a snapshot that has no key. */
@@ -33,12 +37,14 @@ export interface TableLookup {
 }
 
 /** One load's view of the databases: finds tables, notes what is wrong. */
-export interface TableCheck {
+export interface TableCheck extends Pick<TableLookup, 'planLanding'> {
   load: LoadDefinition;
   /** Of the connection that the load writes to. */
   dialect: SqlDialect;
   /** The description of a table that must be there; `undefined`, and a problem, when it is not. */
   find: (connection: string, table: string, at: ValuePath) => Promise<TableDescription | undefined>;
+  /** What the load's query gives; `undefined`, and a problem, when its server will not have it. */
+  findQuery: () => Promise<TableDescription | undefined>;
   report: (at: ValuePath, message: string, next?: string, severity?: Problem['severity']) => void;
   cutsByPages: TableLookup['cutsByPages'];
 }

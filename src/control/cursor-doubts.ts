@@ -2,7 +2,7 @@
 import type { AcquisitionSource, LoadDefinition } from '../config/definition.ts';
 import type { Dialect, Session } from '../database/dialect.ts';
 import { ConfigurationError, LoadFailedError } from '../errors.ts';
-import type { Cursor } from './source.ts';
+import { sourceRows, type Cursor } from './source.ts';
 
 interface Doubt {
   load: LoadDefinition;
@@ -39,6 +39,7 @@ async function refuseNumbering(
   dialect: Dialect,
   { load, source, cursor, readAlready }: Doubt,
 ): Promise<void> {
+  if (source.table === undefined) return; // which column a query's came from nobody says
   const numbering = await dialect.numberingOf(session, source.table, cursor.column);
   if (!numbering) return;
   const { name, ahead, step, last } = numbering;
@@ -78,7 +79,7 @@ async function refuseNumbering(
 async function refuseClock(session: Session, dialect: Dialect, doubt: Doubt): Promise<void> {
   const { load, source, cursor, readAlready } = doubt;
   const now = { lagMs: 0, until: null };
-  const clock = await dialect.windowEnd(session, source.table, cursor.column, 'time', now);
+  const clock = await dialect.windowEnd(session, sourceRows(source, dialect.sql), cursor.column, 'time', now);
   const read = clock === null ? undefined : await readAlready(clock);
   if (!read) return;
   throw new LoadFailedError(

@@ -63,7 +63,8 @@ export async function gapsBetween(
   ];
 }
 
-async function isBelow(value: string, other: string, inOrder: CursorOrder): Promise<boolean> {
+/** Whether a value of the cursor comes before another. */
+export async function isBelow(value: string, other: string, inOrder: CursorOrder): Promise<boolean> {
   const [first] = await inOrder([value, other]);
   return first!.length === 1 && first![0] === value;
 }

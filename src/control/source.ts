@@ -1,9 +1,12 @@
 /** The source of an acquisition, read only. */
 import type { AcquisitionSource, LoadDefinition } from '../config/definition.ts';
 import type { CursorKind } from '../database/cursor-dialect.ts';
-import type { ColumnFacts, Database, Session } from '../database/dialect.ts';
+import type { ColumnFacts, Database, Session, TableFacts } from '../database/dialect.ts';
+import { nameOfRows, type RowSource } from '../database/row-source.ts';
 import { ConfigurationError } from '../errors.ts';
+import type { SqlDialect } from '../sql/dialect.ts';
 import { nearest } from '../sql/names.ts';
+import { parseStatements } from '../sql/statement.ts';
 
 /** A short read-only session on the source. Named so that other acquisitions do not wait for it. */
 export async function withSource<T>(
@@ -23,6 +26,34 @@ export async function withSource<T>(
   }
 }
 
+/** What an acquisition reads from. A query's text ends before its `;`. */
+export function sourceRows({ table, sql }: AcquisitionSource, dialect: SqlDialect): RowSource {
+  return table ?? { query: parseStatements(sql!, dialect)[0]!.text };
+}
+
+/** `source public.item`, as messages say it. */
+export const sourceName = ({ connection, table }: AcquisitionSource): string => `${connection} ${table ?? 'from.sql'}`;
+
+/** The columns of what is read, and its indexes where it is a table. Throws `ConfigurationError` if there is no such table. */
+export async function describeSource(
+  database: Database,
+  load: Pick<LoadDefinition, 'name' | 'file'>,
+  source: AcquisitionSource,
+): Promise<TableFacts> {
+  const { dialect } = database;
+  const rows = sourceRows(source, dialect.sql);
+  if (typeof rows === 'string') {
+    const facts = await dialect.describeTable(database, rows);
+    if (facts) return facts;
+    throw new ConfigurationError(`${source.connection} has no table ${rows}`, {
+      where: load.file,
+      next: 'create it, correct its name, or grant the role USAGE on its schema',
+    });
+  }
+  const columns = await withSource(database, load.name, (session) => dialect.describeQuery(session, rows.query));
+  return { table: nameOfRows(rows), kind: 'query', columns, indexes: [] };
+}
+
 export interface Cursor {
   column: ColumnFacts;
   kind: CursorKind;
@@ -35,27 +66,21 @@ export async function cursorColumn(
   source: AcquisitionSource,
 ): Promise<Cursor | undefined> {
   if (source.cursor === undefined) return undefined;
-  const facts = await database.dialect.describeTable(database, source.table);
-  if (!facts) {
-    throw new ConfigurationError(`${source.connection} has no table ${source.table}`, {
-      where: load.file,
-      next: 'correct from.table, or grant the role USAGE on its schema',
-    });
-  }
+  const facts = await describeSource(database, load, source);
   const column = facts.columns.find((candidate) => candidate.name === source.cursor);
   if (!column) {
     const near = nearest(
       source.cursor,
       facts.columns.map((candidate) => candidate.name),
     );
-    throw new ConfigurationError(`${source.table} has no column ${source.cursor}`, {
+    throw new ConfigurationError(`${facts.table} has no column ${source.cursor}`, {
       where: load.file,
       next: near ? `did you mean ${near}?` : 'correct from.cursor',
     });
   }
   const kind = database.dialect.cursorKind(column);
   if (!kind) {
-    throw new ConfigurationError(`${source.table}.${source.cursor} is ${column.type}: no cursor can be kept on it`, {
+    throw new ConfigurationError(`${facts.table}.${source.cursor} is ${column.type}: no cursor can be kept on it`, {
       where: load.file,
       next: 'use an integer, a numeric of fixed scale, a date or a timestamp column that only grows',
     });

@@ -1,12 +1,14 @@
 /** The position of a cursor: the union of the published windows of a load. */
 import type { AcquisitionSource, LoadDefinition } from '../config/definition.ts';
+import type { Reread } from '../config/reread.ts';
 import type { ColumnFacts, Database, Dialect, Session } from '../database/dialect.ts';
-import { raw, sql } from '../database/sql.ts';
+import { fromItem } from '../database/row-source.ts';
+import { raw, sql, type RawSql } from '../database/sql.ts';
 import { ConfigurationError } from '../errors.ts';
 import { windowWhere } from './conditions.ts';
 import { refuseDoubtfulCursor } from './cursor-doubts.ts';
-import { gapsBetween, readCovered, windowOver, type CursorOrder } from './published-windows.ts';
-import { cursorColumn, withSource, type Cursor } from './source.ts';
+import { gapsBetween, isBelow, readCovered, windowOver, type CursorOrder, type Gap } from './published-windows.ts';
+import { cursorColumn, sourceRows, withSource, type Cursor } from './source.ts';
 
 /** `[from, to)` of the cursor as text; null: open. Without a cursor both are null: the whole table. */
 export interface Window {
@@ -23,27 +25,40 @@ export async function nextWindow(
   target: Database,
   load: LoadDefinition,
   source: AcquisitionSource,
+  asked: Reread = {},
 ): Promise<Window | undefined> {
   const cursor = await cursorColumn(database, load, source);
-  if (!cursor) return (await database.dialect.hasRows(database, source.table)) ? { from: null, to: null } : undefined;
   const { dialect } = database;
+  const rows = sourceRows(source, dialect.sql);
+  if (!cursor) {
+    // A query is run once, for its rows: to ask whether it has any could take as long.
+    const some = typeof rows !== 'string' || (await dialect.hasRows(database, rows));
+    return some ? { from: null, to: null } : undefined;
+  }
+  const item = raw(fromItem(rows, (table) => dialect.quoteTable(table)));
   return withSource(database, load.name, async (session) => {
-    if (cursor.column.nullable) await refuseNulls(session, dialect, load, source);
-    const start = await readStart(session, database, load, source, cursor);
+    if (cursor.column.nullable) await refuseNulls(session, item, dialect, load, source);
+    const read = (written: string, what: string) => valueOf(session, database, load, cursor, written, what);
+    const start = source.start === undefined ? null : await read(source.start, 'from.start');
     await refuseOtherCursor(target, load, cursor.column);
     const inOrder: CursorOrder = (values) => dialect.inCursorOrder(session, cursor.column, values);
     const covered = await readCovered(target, load.name, inOrder);
-    const gaps = await gapsBetween(covered, start, inOrder);
+    const bounds = {
+      full: asked.full === true,
+      since: asked.since === undefined ? undefined : await read(asked.since, '--since'),
+      until: asked.until === undefined ? undefined : await read(asked.until, '--until'),
+    };
+    const gaps = await stretchesAsked(bounds, await gapsBetween(covered, start, inOrder), start, inOrder, load);
     const readAlready = (value: string) => windowOver(target, load.name, value, covered, inOrder);
     await refuseDoubtfulCursor(session, dialect, { load, source, cursor, readAlready });
     for (const { from, until } of gaps) {
       const limits = { lagMs: source.lagMs, until };
-      const to = await dialect.windowEnd(session, source.table, cursor.column, cursor.kind, limits);
+      const to = await dialect.windowEnd(session, rows, cursor.column, cursor.kind, limits);
       if (to === null) return undefined;
-      const { rows } = await session.query<{ found: boolean }>(sql`
-        select exists (select 1 from ${raw(dialect.quoteTable(source.table))}
+      const { rows: answer } = await session.query<{ found: boolean }>(sql`
+        select exists (select 1 from ${item}
                        where ${windowWhere(dialect, cursor.column, { from, to })}) as found`);
-      if (rows[0]?.found) return { from, to };
+      if (answer[0]?.found) return { from, to };
     }
     return undefined;
   });
@@ -55,20 +70,21 @@ const COUNTED = 1_000;
 /** A row without a cursor value is in no window: it would be lost without a word. */
 async function refuseNulls(
   session: Session,
+  from: RawSql,
   dialect: Dialect,
   load: LoadDefinition,
   source: AcquisitionSource,
 ): Promise<void> {
   const { rows } = await session.run({
     text:
-      `select count(*) from (select 1 from ${dialect.quoteTable(source.table)} ` +
+      `select count(*) from (select 1 from ${from.text} ` +
       `where ${dialect.quoteName(source.cursor!)} is null limit ${COUNTED}) nulls`,
     values: [],
   });
   const found = Number(rows[0]?.[0]);
   if (found === 0) return;
   throw new ConfigurationError(
-    `${source.table} on ${source.connection} has ${found === COUNTED ? `${found} or more` : found} ` +
+    `${source.table ?? 'from.sql'} on ${source.connection} has ${found === COUNTED ? `${found} or more` : found} ` +
       `row${found === 1 ? '' : 's'} whose ${source.cursor} is NULL: no window would ever read them`,
     {
       where: load.file,
@@ -77,22 +93,53 @@ async function refuseNulls(
   );
 }
 
-/** `start` as the source itself writes it: a time without a zone is meant in the source's own. */
-async function readStart(
+/**
+ * What a start was asked to read, in place of the gaps between published windows: the window since a value, everything from
+ * `start` on, or the gaps up to a value.
+ */
+async function stretchesAsked(
+  { full, since, until }: { full: boolean; since: string | undefined; until: string | undefined },
+  gaps: Gap[],
+  start: string | null,
+  inOrder: CursorOrder,
+  load: LoadDefinition,
+): Promise<Gap[]> {
+  if (full) return [{ from: start, until: null }];
+  if (since !== undefined) {
+    if (start !== null && (await isBelow(since, start, inOrder))) {
+      throw new ConfigurationError(`--since ${since} lies below from.start, ${start}: no row down there is read`, {
+        where: load.file,
+        next: 'ask for a later value, or lower from.start first',
+      });
+    }
+    return [{ from: since, until: until ?? null }];
+  }
+  if (until === undefined) return gaps;
+  const below: Gap[] = [];
+  for (const gap of gaps) {
+    if (gap.from !== null && !(await isBelow(gap.from, until, inOrder))) continue;
+    const whole = gap.until !== null && (await isBelow(gap.until, until, inOrder));
+    below.push(whole ? gap : { from: gap.from, until });
+  }
+  return below;
+}
+
+/** A value as the source itself writes it: a time without a zone is meant in the source's own. `what`: where it was given. */
+async function valueOf(
   session: Session,
   database: Database,
   load: LoadDefinition,
-  source: AcquisitionSource,
   { column }: Cursor,
-): Promise<string | null> {
-  if (source.start === undefined) return null;
+  written: string,
+  what: string,
+): Promise<string> {
   try {
-    return await database.dialect.cursorValue(session, column, source.start);
+    return await database.dialect.cursorValue(session, column, written);
   } catch (error) {
     if (database.dialect.classify(error).kind !== 'permanent') throw error;
-    throw new ConfigurationError(`from.start is ${source.start}, which is no ${column.type}`, {
+    throw new ConfigurationError(`${what} is ${written}, which is no ${column.type}`, {
       where: load.file,
-      next: `write a value of ${source.table}.${column.name}`,
+      next: `write a value of ${column.name}`,
       cause: error,
     });
   }

@@ -1,11 +1,12 @@
 import type { CopyFormat, CopyInColumn } from '../database/copy-stream.ts';
 import type { ColumnFacts, Database, TableFacts } from '../database/dialect.ts';
+import type { LoadDefinition } from '../config/definition.ts';
 import { lostBetween } from '../database/value-shape.ts';
 import { ConfigurationError } from '../errors.ts';
 import { nearest } from '../sql/names.ts';
 
 /** Columns that the landing table has for itself. */
-const OWN = new Set(['batch_id', 'ngdw_id']);
+export const OWN = new Set(['batch_id', 'ngdw_id']);
 
 /** A column of a landing table that is filled from the source. */
 export interface LandingColumn {
@@ -17,25 +18,25 @@ export interface LandingColumn {
 
 /**
  * Which columns travel, and how: every column of the source has one of the same name in the landing table that takes its
- * values as they are. Throws `ConfigurationError` naming the columns that do not fit, before anything is copied.
+ * values as they are, or is left out where the load says so. Throws `ConfigurationError` naming the columns that do not fit, before anything is copied.
  */
 export async function landingColumns(
   sourceDatabase: Database,
-  sourceTable: string,
+  source: TableFacts,
   targetDatabase: Database,
-  targetTable: string,
-  file: string,
+  { outputs, landing, file }: Pick<LoadDefinition, 'outputs' | 'landing' | 'file'>,
 ): Promise<{ columns: LandingColumn[]; format: CopyFormat }> {
+  const targetTable = outputs[0]!.table;
   const [from, to] = [sourceDatabase.dialect, targetDatabase.dialect];
   const native = from === to ? to.nativeCopy : undefined;
-  const source = await describe(sourceDatabase, sourceTable, file);
   const target = await describe(targetDatabase, targetTable, file);
   const pairs: { column: ColumnFacts; into: ColumnFacts }[] = [];
-  const problems: string[] = [];
+  const problems = repeated(source);
   const lost = (column: ColumnFacts, into: ColumnFacts): string | undefined =>
     native ? native.narrowing(column, into) : lostBetween(from.shapeOf(column), to.shapeOf(into));
   for (const column of source.columns) {
     const into = target.columns.find(({ name }) => name === column.name);
+    if (!into && landing?.onNewColumns === 'ignore') continue;
     const problem = misfit(column, into, source, target, lost);
     if (problem !== undefined) problems.push(problem);
     // What both compute is computed again from the same values.
@@ -43,9 +44,9 @@ export async function landingColumns(
   }
   problems.push(...unfilled(target, new Set(pairs.map(({ into }) => into.name))));
   if (problems.length > 0) {
-    throw new ConfigurationError(`${sourceTable} does not fit ${targetTable}: ${problems.join('; ')}`, {
+    throw new ConfigurationError(`${source.table} does not fit ${targetTable}: ${problems.join('; ')}`, {
       where: file,
-      next: `change ${targetTable}, or read a view of ${sourceTable} that has its columns`,
+      next: `change ${targetTable}, or read a view or a query (from.sql) that has its columns`,
     });
   }
   const columns = pairs.map(({ column, into }) => ({
@@ -55,6 +56,14 @@ export async function landingColumns(
   }));
   const types = pairs.map(({ column, into }) => ({ source: column.castType, target: into.castType }));
   return { columns, format: native?.agreesInBinary(types) ? 'binary' : 'text' };
+}
+
+/** Which of two columns of one name is meant a query does not say. */
+function repeated({ columns }: TableFacts): string[] {
+  const names = columns.map(({ name }) => name);
+  return [...new Set(names.filter((name, i) => names.indexOf(name) !== i))].map(
+    (name) => `the source has two columns ${name}`,
+  );
 }
 
 /** Why a column of the source cannot travel; undefined: it can. */
@@ -93,6 +102,6 @@ async function describe(database: Database, table: string, file: string): Promis
   if (facts) return facts;
   throw new ConfigurationError(`${database.connection} has no table ${table}`, {
     where: file,
-    next: 'create it, correct its name, or grant the role USAGE on its schema',
+    next: 'create it (or have it made: to.create), correct its name, or grant the role USAGE on its schema',
   });
 }

@@ -1,5 +1,6 @@
 /** What the windows of a cursor ask of their source. */
 import type { ColumnFacts, Holder, Session } from './dialect.ts';
+import type { RowSource } from './row-source.ts';
 
 export type CursorKind = 'time' | 'number';
 
@@ -32,7 +33,7 @@ export interface CursorDialect {
    */
   windowEnd(
     session: Session,
-    table: string,
+    table: RowSource,
     column: ColumnFacts,
     kind: CursorKind,
     limits: { lagMs: number; until: string | null },

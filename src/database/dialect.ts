@@ -6,6 +6,8 @@ import type { SqlDialect } from '../sql/dialect.ts';
 import type { Rendered } from '../sql/render.ts';
 import type { CopyDialect } from './copy-dialect.ts';
 import type { CursorDialect } from './cursor-dialect.ts';
+import type { LandingDialect } from './landing-dialect.ts';
+import type { RowSource } from './row-source.ts';
 import type { SnapshotDialect } from './snapshot-dialect.ts';
 import type { RawSql, SqlPart, SqlStatement } from './sql.ts';
 
@@ -211,7 +213,7 @@ export interface Database {
   close(): Promise<void>;
 }
 
-export interface Dialect extends CopyDialect, CursorDialect, SnapshotDialect {
+export interface Dialect extends CopyDialect, CursorDialect, LandingDialect, SnapshotDialect {
   readonly name: 'postgres' | 'mysql';
   /** The lexer's facts. */
   readonly sql: SqlDialect;
@@ -245,6 +247,8 @@ export interface Dialect extends CopyDialect, CursorDialect, SnapshotDialect {
   lockOutput(session: Session, database: Database, table: string): Promise<void>;
 
   describeTable(database: Database, table: string): Promise<TableFacts | undefined>;
+  /** The columns that a SELECT gives, as types of this server; it is not run. What a column may not hold it does not know. */
+  describeQuery(session: Session, query: string): Promise<ColumnFacts[]>;
   listTables(database: Database): Promise<string[]>;
   tableIdentity(session: Session, table: string): Promise<TableIdentity | undefined>;
   /** A condition: the table of this name is still that one, and was not rewritten. */
@@ -262,11 +266,12 @@ export interface Dialect extends CopyDialect, CursorDialect, SnapshotDialect {
   rowAsJson(columns: ColumnFacts[]): string;
   /**
    * Ranges of about `rows` rows by key; all rows of one key share a range; NULL keys get one of their own. `where` says which
-   * rows; `window`: it is about the key alone, so that an index on the key leads straight to them.
+   * rows; `window`: it is about the key alone, so that an index on the key leads straight to them. Rows of a query are sorted
+   * once: no index has them in order.
    */
   planKeys(
     session: Session,
-    table: string,
+    table: RowSource,
     key: ColumnFacts[],
     rows: number,
     where?: { condition: SqlPart; window: boolean },

@@ -15,6 +15,13 @@ export interface LoadInput {
   resume?: boolean;
   /** Take over `_processing` tables that no batch knows (cut-over from another tool). */
   adopt?: boolean;
+  /**
+   * Acquisitions with a cursor: the window begins here, whatever was read before; ends here at the latest, exclusive; or holds
+   * everything. Rows that were read before come again.
+   */
+  since?: string | number;
+  until?: string | number;
+  full?: boolean;
   params?: Record<string, ParameterValue>;
   requestedBy?: string;
   /** Set by a session whose loads share one. */

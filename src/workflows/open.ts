@@ -27,6 +27,11 @@ export async function open(
     force,
     resume: attempt === 1 && (input.resume ?? false), // after a forced reload there is nothing held any more
     adopt: input.adopt ?? false,
+    reread: {
+      ...(input.since !== undefined && { since: String(input.since) }),
+      ...(input.until !== undefined && { until: String(input.until) }),
+      ...(input.full === true && { full: true }),
+    },
     params: input.params ?? {},
     requestedBy: input.requestedBy,
     window: input.window,

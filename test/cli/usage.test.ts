@@ -39,14 +39,20 @@ describe('the command line itself', () => {
     },
   );
 
-  test.each([['--since', '2026-01-01'], ['--until', '2026-01-01'], ['--full']])(
-    'run %s is known, and not yet there',
-    async (...flags) => {
-      const answer = await inProject('run', 'core.flight', ...flags);
-      expect(answer.exitCode).toBe(2);
-      expect(answer.stderr).toContain(`run ${flags[0]} is not yet available in this version`);
-    },
-  );
+  test.each([
+    [['core.flight', '--since', '2026-01-01'], '--since 2026-01-01 is for acquisitions, and core.flight is none'],
+    [['core.flight', '--full'], '--full is for acquisitions, and core.flight is none'],
+    [['nightly', '--until', '7'], '--until is for a load, and nightly is a session'],
+    [['acquisition.flight', '--full', '--until', '7'], '--until 7 --full: --full reads everything, without bounds'],
+    [
+      ['acquisition.flight', '--since', '7', '--attach'],
+      '--attach goes on in a batch whose window is set, and --since 7 asks for another',
+    ],
+  ])('run %j asks for a window that cannot be', async (argv, message) => {
+    const answer = await inProject('run', ...argv);
+    expect(answer.exitCode).toBe(2);
+    expect(answer.stderr).toContain(message);
+  });
 
   test('with --json, a wrong command line is a JSON document too', async () => {
     const answer = await inProject('run', '--json');

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { ORDERS, World } from '../engine/orders.ts';
+import type { WorldOptions } from '../engine/world.ts';
 import { servers } from '../servers.ts';
 import { document, waybill } from './command-line.ts';
 
@@ -129,5 +130,54 @@ describe.each(servers)('waybill plan on $name', (server) => {
       snapshot: [{ table: 'acq.orders', taken: 'before' }],
       removes: [],
     });
+  });
+});
+
+describe.each(servers)('a landing table that is yet to be made, on $name', (server) => {
+  let world: World;
+  afterEach(() => world.close());
+
+  const project = (to: string, query: string): WorldOptions => ({
+    files: {
+      'loads/acquisition/item.yaml': `kind: acquisition
+connection: warehouse
+from: { connection: source, sql: item.sql, cursor: id }
+to: ${to}
+`,
+      'loads/acquisition/item.sql': query,
+      'loads/core/item.yaml': `kind: core
+connection: warehouse
+inputs: [acq.item]
+stages: [{ name: items, sql: "insert into core.item select i.id, :batch_id from {{ acq.item }} i" }]
+outputs: [core.item]
+`,
+    },
+    source: `create table item (id bigint primary key); insert into item values (1), (2);`,
+    warehouse: `create schema acq; create schema core;
+      create table core.item (id bigint, batch_id bigint not null); create index on core.item (batch_id);`,
+  });
+
+  test('validate warns that a start makes it, plan shows how, and nothing is touched', async () => {
+    world = await World.create(server, project('{ table: acq.item, create: true }', 'select id from item;'));
+    await waybill(world, 'migrate');
+    const validated = await waybill(world, 'validate');
+    expect(validated.exitCode).toBe(0);
+    expect(validated.stdout + validated.stderr).toContain(
+      'loads/acquisition/item.yaml:4:5: a start makes the landing table acq.item (id bigint)',
+    );
+    const planned = await waybill(world, 'plan', 'acquisition.item');
+    expect(planned.stdout).toContain('a start makes the landing table acq.item (id bigint)');
+    expect(planned.stdout).toMatch(/1 chunk, about 50,?000 rows each of source from\.sql, by id/);
+    expect(planned.stdout).toContain('select id from item');
+    expect(planned.stdout).toContain('window: id from the beginning up to, not with, 3');
+    expect(await world.exists('acq.item')).toBe(false);
+    expect(await world.value('select count(*) from waybill.event')).toBe('0');
+  });
+
+  test('without `create` it is missing, for both loads', async () => {
+    world = await World.create(server, project('acq.item', 'select id from item'));
+    const validated = await waybill(world, 'validate');
+    expect(validated.exitCode).toBe(2);
+    expect(validated.stderr.match(/there is no table `acq\.item`/g)).toHaveLength(2);
   });
 });

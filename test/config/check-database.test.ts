@@ -36,17 +36,18 @@ async function problemsOf(
   const all = { ...GOOD, ...tables };
   return withProject({ ...BASE_PROJECT, ...files }, async (directory) => {
     const project = await loadProject(directory, { env: ENVIRONMENT });
-    const problems = await checkAgainstDatabase(
-      project,
-      (connection, name) => Promise.resolve(all[`${connection} ${name}`]),
-      (connection) =>
+    const problems = await checkAgainstDatabase(project, {
+      describe: (connection, name) => Promise.resolve(all[`${connection} ${name}`]),
+      describeQuery: ({ from }) => Promise.resolve(all[`${from!.connection} from.sql`]!),
+      planLanding: () => Promise.resolve({ notes: [] }),
+      listTables: (connection) =>
         Promise.resolve(
           Object.entries(all).flatMap(([key, found]) =>
             found !== undefined && key.startsWith(`${connection} `) ? [key.split(' ')[1] ?? ''] : [],
           ),
         ),
-      () => cutsByPages,
-    );
+      cutsByPages: () => cutsByPages,
+    });
     return problems.map((problem) => `${problem.severity} ${formatProblem(problem)}`);
   });
 }

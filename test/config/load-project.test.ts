@@ -133,6 +133,7 @@ describe('the flights project of the design', () => {
       onBadRow: 'fail',
       maxRejected: { rows: 100 },
       from: { connection: 'source', table: 'public.flight', cursor: 'id', lagMs: 90_000, start: '0' },
+      landing: { create: false, onNewColumns: 'fail' },
       chunkRows: 50_000,
       producers: {},
     });

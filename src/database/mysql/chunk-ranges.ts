@@ -1,13 +1,14 @@
 import { NULL_KEYS, type ChunkMethod, type ChunkRange, type ColumnFacts, type Session } from '../dialect.ts';
 import { mysqlSql } from '../../sql/mysql.ts';
 import { compareKey, keyForm, type Bind, type KeyForm } from './key-form.ts';
+import { fromItem, nameOfRows, type RowSource } from '../row-source.ts';
 import { composed, part, raw, sql, type RawSql, type SqlPart } from '../sql.ts';
 import { quoteName, quoteTable } from './names.ts';
 import { describeTable } from './tables.ts';
 
 /** Which rows are cut, by what. */
 interface Keyed {
-  table: string;
+  table: RowSource;
   key: ColumnFacts[];
   forms: KeyForm[];
   /** `(…) and `: what must be true of the rows, whether they have a key or not; may be nothing. */
@@ -22,12 +23,12 @@ interface Keyed {
  */
 export async function planKeys(
   session: Session,
-  table: string,
+  table: RowSource,
   key: ColumnFacts[],
   rows: number,
   where?: { condition: SqlPart; window: boolean },
 ): Promise<ChunkRange[]> {
-  const walked = (where?.window ?? true) && (await indexOf(session, table, key));
+  const walked = typeof table === 'string' && (where?.window ?? true) && (await indexOf(session, table, key));
   if (walked) return walkKeys(session, table, key, rows, { condition: where?.condition, index: walked });
   const cut = keyed(table, key, where?.condition);
   return rangesOf(session, cut, await everyNth(session, cut, rows));
@@ -49,7 +50,7 @@ export async function walkKeys(
   return rangesOf(session, cut, await walk(session, cut, rows, index));
 }
 
-function keyed(table: string, key: ColumnFacts[], condition: SqlPart | undefined): Keyed {
+function keyed(table: RowSource, key: ColumnFacts[], condition: SqlPart | undefined): Keyed {
   const rowsOf = condition ? part`(${condition}) and ` : part``;
   return { table, key, forms: key.map(keyForm), rowsOf, condition: part`${rowsOf}${raw(hasKey(key))}` };
 }
@@ -60,10 +61,11 @@ const hasKey = (key: ColumnFacts[]): string => key.map(({ name }) => `${quoteNam
 async function rangesOf(session: Session, cut: Keyed, bounds: string[]): Promise<ChunkRange[]> {
   const ranges = bounds.map((bound, i) => ({ from: i === 0 ? null : bound, to: bounds[i + 1] ?? null }));
   const { rows: nulls } = await session.query(sql`
-    select 1 from ${raw(quoteTable(cut.table))} where ${cut.rowsOf}not (${raw(hasKey(cut.key))}) limit 1`);
+    select 1 from ${rowsIn(cut)} where ${cut.rowsOf}not (${raw(hasKey(cut.key))}) limit 1`);
   return nulls.length > 0 ? [...ranges, { from: NULL_KEYS, to: NULL_KEYS }] : ranges;
 }
 
+const rowsIn = ({ table }: Keyed): RawSql => raw(fromItem(table, quoteTable));
 const columnsOf = ({ key }: Keyed): RawSql => raw(key.map(({ name }) => quoteName(name)).join(', '));
 const orderOf = ({ forms }: Keyed): RawSql => raw(forms.map(({ value }) => value).join(', '));
 const textsOf = ({ forms }: Keyed): RawSql => raw(forms.map(({ text }, i) => `${text} as k${i}`).join(', '));
@@ -76,7 +78,7 @@ async function everyNth(session: Session, cut: Keyed, rows: number): Promise<str
     select ${textsOf(cut)}, its_rank from (
       select ${columnsOf(cut)}, row_number() over (order by ${orderOf(cut)}) as its_row,
         rank() over (order by ${orderOf(cut)}) as its_rank
-      from ${raw(quoteTable(cut.table))} where ${cut.condition}) numbered
+      from ${rowsIn(cut)} where ${cut.condition}) numbered
     where (its_row - 1) % ${raw(String(step))} = 0 order by its_row`);
   return found
     .filter((row, i) => i === 0 || String(row['its_rank']) !== String(found[i - 1]!['its_rank']))
@@ -93,7 +95,7 @@ async function walk(session: Session, cut: Keyed, rows: number, index: string): 
     // Outside: `order by` would take a column of the table for one of these, should it be called k1.
     const { rows: found } = await session.query(sql`
       select ${textsOf(cut)} from (
-        select ${columnsOf(cut)} from ${raw(quoteTable(cut.table))} force index (${raw(quoteName(index))})
+        select ${columnsOf(cut)} from ${rowsIn(cut)} force index (${raw(quoteName(index))})
         where ${cut.condition}${compared}
         order by ${orderOf(cut)} limit 1 offset ${raw(String(offset))}) found`);
     return found[0] && boundOf(cut, found[0]);
@@ -111,7 +113,7 @@ async function walk(session: Session, cut: Keyed, rows: number, index: string): 
   for (let at = await keyAt(0); at !== undefined;) {
     const bound = JSON.stringify(at);
     // A walk that does not move on would never end: a bound that the server reads in another way than it wrote it.
-    if (bound === bounds.at(-1)) throw new Error(`the key of ${cut.table} does not grow beyond ${bound}`);
+    if (bound === bounds.at(-1)) throw new Error(`the key of ${nameOfRows(cut.table)} does not grow beyond ${bound}`);
     bounds.push(bound);
     const next = await keyAt(step, { operator: '>=', bound: at });
     const skewed: boolean = next !== undefined && !(await differs(at, next));

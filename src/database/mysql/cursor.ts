@@ -1,6 +1,7 @@
 import { mysqlSql } from '../../sql/mysql.ts';
 import type { CursorKind } from '../cursor-dialect.ts';
 import type { ColumnFacts, Dialect, Session } from '../dialect.ts';
+import { fromItem, type RowSource } from '../row-source.ts';
 import { conditionOfWindow } from '../window-condition.ts';
 import { part, raw, sql, type SqlPart } from '../sql.ts';
 import { quoteName, quoteTable } from './names.ts';
@@ -39,7 +40,7 @@ export async function cursorValue(session: Session, column: ColumnFacts, written
 /** See `Dialect.windowEnd`. */
 export async function windowEnd(
   session: Session,
-  table: string,
+  table: RowSource,
   column: ColumnFacts,
   kind: CursorKind,
   { lagMs, until }: { lagMs: number; until: string | null },
@@ -48,7 +49,7 @@ export async function windowEnd(
     until === null ? end : part`least(${end}, cast(${until} as ${raw(boundType(column))}))`;
   const { rows } = await session.query<{ end: string | null }>(
     kind === 'number'
-      ? sql`select cast(${earlier(behindGreatest(column))} as char) as ${raw('`end`')} from ${raw(quoteTable(table))}`
+      ? sql`select cast(${earlier(behindGreatest(column))} as char) as ${raw('`end`')} from ${raw(fromItem(table, quoteTable))}`
       : sql`select left(date_format(${earlier(clock(column, lagMs))}, '%Y-%m-%d %H:%i:%s.%f'),
               ${raw(String(lengthOf(column)))}) as ${raw('`end`')}`,
   );

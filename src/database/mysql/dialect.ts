@@ -10,9 +10,11 @@ import { endConnection, endGateHolders, gate } from './gate.ts';
 import { begin, lockOutput, migration, settings, words } from './ledger.ts';
 import { isStandby, numberingOf } from './numbering.ts';
 import { openTransactions } from './open-transactions.ts';
+import { addColumns, changeTable, createLanding, landingType } from './landing.ts';
 import { quoteName, quoteTable, quoteText } from './names.ts';
 import { rowAsJson } from './row-json.ts';
 import { snapshotMethods } from './snapshot.ts';
+import { describeQuery } from './query-columns.ts';
 import { describeTable, hasRows, listTables } from './tables.ts';
 import { copyInColumn, copyOutValue, shapeOf } from './values.ts';
 
@@ -56,6 +58,7 @@ export const mysqlDialect: Dialect = {
   endConnection,
   lockOutput,
   describeTable,
+  describeQuery,
   listTables,
   hasRows,
   checkStatement,
@@ -76,6 +79,10 @@ export const mysqlDialect: Dialect = {
   // To look first costs little along an index, and without one there is nothing else that could cut the table.
   planSweep: () => Promise.resolve([]),
   deleteRange,
+  landingType,
+  createLanding,
+  addColumns,
+  changeTable,
   shapeOf,
   copyOutValue,
   copyInColumn,

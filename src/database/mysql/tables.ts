@@ -88,7 +88,7 @@ function factsOf({ name, type, family, nullable, initial, extra, expression }: C
  * the collation of the column that it is compared with, which a cast one would refuse. MySQL takes a value that it casts to
  * `unsigned` for a signed one first, and cuts it without a word: such numbers go by way of decimals.
  */
-function castTypeOf(family: string, type: string): string {
+export function castTypeOf(family: string, type: string): string {
   if (/int$|^year$|^bit$/.test(family)) return /unsigned|^(year|bit)/.test(type) ? 'decimal(20,0)' : 'signed';
   if (/^(decimal|numeric)$/.test(family)) return `decimal${/\(.*?\)/.exec(type)?.[0] ?? '(65,0)'}`;
   if (/^(float|double|real)$/.test(family)) return 'double';

@@ -1,6 +1,7 @@
 import type { ChunkMethod, ChunkRange, ColumnFacts, Session } from '../dialect.ts';
 import { NULL_KEYS } from '../dialect.ts';
 import { postgresSql } from '../../sql/postgres.ts';
+import { fromItem, type RowSource } from '../row-source.ts';
 import { composed, part, raw, sql, type RawSql, type SqlPart, type SqlStatement } from '../sql.ts';
 import { quoteName, quoteTable, quoteText } from './names.ts';
 
@@ -70,17 +71,17 @@ export async function halvePages(
  */
 export async function planKeys(
   session: Session,
-  table: string,
+  table: RowSource,
   key: ColumnFacts[],
   rows: number,
   where?: { condition: SqlPart; window: boolean },
 ): Promise<ChunkRange[]> {
-  const from = raw(quoteTable(table));
+  const from = raw(fromItem(table, quoteTable));
   const step = Math.max(1, Math.floor(rows));
   const columns = key.map((column) => quoteName(column.name));
   const notNull = columns.map((column) => `${column} is not null`).join(' and ');
   const condition = where ? part`(${where.condition}) and ` : part``;
-  const walks = (where?.window ?? true) && (await hasIndex(session, table, key));
+  const walks = typeof table === 'string' && (where?.window ?? true) && (await hasIndex(session, table, key));
   const { rows: bounds } = await session.query<{ bound: string }>(
     (walks ? keysetWalk : everyNth)(from, columns, part`${condition}${raw(notNull)}`, step),
   );

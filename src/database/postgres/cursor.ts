@@ -1,5 +1,6 @@
 import type { CursorKind, OpenTransaction } from '../cursor-dialect.ts';
 import type { ColumnFacts, Dialect, Session } from '../dialect.ts';
+import { fromItem, type RowSource } from '../row-source.ts';
 import { conditionOfWindow } from '../window-condition.ts';
 import { raw, sql } from '../sql.ts';
 import { quoteName, quoteTable } from './names.ts';
@@ -30,7 +31,7 @@ export async function cursorValue(session: Session, column: ColumnFacts, written
  */
 export async function windowEnd(
   session: Session,
-  table: string,
+  table: RowSource,
   column: ColumnFacts,
   kind: CursorKind,
   limits: { lagMs: number; until: string | null },
@@ -42,7 +43,7 @@ export async function windowEnd(
 
 async function numberEnd(
   session: Session,
-  table: string,
+  table: RowSource,
   column: ColumnFacts,
   until: string | null,
 ): Promise<string | null> {
@@ -53,7 +54,7 @@ async function numberEnd(
   const { rows } = await session.query<{ end: string }>(sql`
     select least(max(${name})::numeric + power(10::numeric, ${-scale}::int), ${until}::numeric)
              ::numeric(1000, ${raw(String(Math.max(scale, 0)))})::text as ${raw('"end"')}
-    from ${raw(quoteTable(table))} ${numbers} having max(${name}) is not null`);
+    from ${raw(fromItem(table, quoteTable))} ${numbers} having max(${name}) is not null`);
   return rows[0]?.end ?? null;
 }
 

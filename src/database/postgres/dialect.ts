@@ -8,6 +8,7 @@ import { agreesInBinary, openCopyIn, openCopyOut } from './copy.ts';
 import { endConnection, endGateHolders, gate } from './gate.ts';
 import { begin, lockOutput, migration, settings, words } from './ledger.ts';
 import { narrowing } from './narrowing.ts';
+import { addColumns, changeTable, createLanding, landingType } from './landing.ts';
 import { quoteName, quoteTable, quoteText } from './names.ts';
 import { isStandby, numberingOf } from './numbering.ts';
 import {
@@ -21,7 +22,7 @@ import {
   tableHolders,
 } from './snapshot.ts';
 import { copyInColumn, copyOutValue, shapeOf } from './values.ts';
-import { checkStatement, describeTable, hasRows, isStill, listTables, tableIdentity } from './tables.ts';
+import { checkStatement, describeQuery, describeTable, hasRows, isStill, listTables, tableIdentity } from './tables.ts';
 
 const CASTS = {
   'batch id': 'bigint',
@@ -50,6 +51,7 @@ export const postgresDialect: Dialect = {
   endConnection,
   lockOutput,
   describeTable,
+  describeQuery,
   listTables,
   tableIdentity,
   isStill,
@@ -71,6 +73,10 @@ export const postgresDialect: Dialect = {
   windowCondition,
   openCopyOut,
   openCopyIn,
+  landingType,
+  createLanding,
+  addColumns,
+  changeTable,
   shapeOf,
   copyOutValue,
   copyInColumn,

@@ -8,7 +8,9 @@ import type {
   TableIdentity,
 } from '../dialect.ts';
 import { part, raw, sql, type SqlPart } from '../sql.ts';
+import { fromItem } from '../row-source.ts';
 import { quoteTable } from './names.ts';
+import type { PostgresSession } from './session.ts';
 
 const KINDS: Record<string, string> = {
   r: 'table',
@@ -17,6 +19,10 @@ const KINDS: Record<string, string> = {
   m: 'materialized view',
   f: 'foreign table',
 };
+
+/** How `pg_type y` is named in a cast. */
+const CAST_TYPE = raw(`case when y.typnamespace = 'pg_catalog'::regnamespace then format_type(y.oid, -1)
+            else format('%I.%I', y.typnamespace::regnamespace::name, y.typname) end`);
 
 /** `table` and `partitioned table` only where all rows survive a crash of the server. */
 function kindOf({ kind, persistence, mixed }: { kind: string; persistence: string; mixed: boolean }): string {
@@ -40,8 +46,7 @@ export async function describeTable(database: Database, table: string): Promise<
       c.relkind = 'p' and exists (select from pg_partition_tree(c.oid) p join pg_class x on x.oid = p.relid
         where x.relkind = 'f' or x.relpersistence <> 'p') as mixed,
       (select coalesce(json_agg(json_build_object(
-          'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'castType', case when y.typnamespace = 'pg_catalog'::regnamespace then format_type(a.atttypid, -1)
-            else format('%I.%I', y.typnamespace::regnamespace::name, y.typname) end,
+          'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'castType', ${CAST_TYPE},
           'nullable', not a.attnotnull, 'hasDefault', a.atthasdef or a.attidentity <> '',
           'generated', a.attgenerated <> '') order by a.attnum), '[]')
        from pg_attribute a join pg_type y on y.oid = a.atttypid
@@ -62,6 +67,18 @@ export async function describeTable(database: Database, table: string): Promise<
     columns: JSON.parse(row.columns as unknown as string) as ColumnFacts[],
     indexes: JSON.parse(row.indexes as unknown as string) as IndexFacts[],
   };
+}
+
+/** See `Dialect.describeQuery`. */
+export async function describeQuery(session: Session, query: string): Promise<ColumnFacts[]> {
+  const { client } = session as PostgresSession;
+  const { fields } = await client.query(`select * from ${fromItem({ query }, quoteTable)} limit 0`);
+  const { rows } = await session.query<{ type: string; castType: string }>(sql`
+    select format_type(y.oid, f.modifier) as type, ${CAST_TYPE} as ${raw('"castType"')}
+    from unnest(${fields.map((field) => field.dataTypeID)}::oid[], ${fields.map((field) => field.dataTypeModifier)}::int[])
+      with ordinality f(type, modifier, n) join pg_type y on y.oid = f.type order by f.n`);
+  const unknown = { nullable: true, hasDefault: false, generated: false };
+  return fields.map(({ name }, i) => ({ name, ...rows[i]!, ...unknown }));
 }
 
 /** Tables and views that people made, as canonical names, for near-miss suggestions. */

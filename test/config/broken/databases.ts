@@ -39,6 +39,45 @@ export const databases: BrokenDatabase[] = [
     expected: ['loads/acquisition/flight.yaml:3:59: `public.flight` has no column `id`: did you mean `ids`?'],
   },
   {
+    title: 'a query that its source will not have',
+    files: {
+      'loads/acquisition/flight.yaml': `kind: acquisition
+connection: warehouse
+from: { connection: source, sql: flights.sql, cursor: id }
+to: acq.flight
+`,
+      'loads/acquisition/flights.sql': 'select id, origin\nfrom flight where orign = 1;',
+    },
+    expected: ['loads/acquisition/flights.sql:2:19: column "orign" does not exist'],
+  },
+  {
+    title: 'a query without the cursor, and with a column too many',
+    files: {
+      'loads/acquisition/flight.yaml': `kind: acquisition
+connection: warehouse
+from: { connection: source, sql: "select origin, id as number from flight", cursor: id }
+to: { table: acq.flight }
+`,
+    },
+    expected: [
+      'loads/acquisition/flight.yaml:3:85: `from.sql` has no column `id`',
+      'loads/acquisition/flight.yaml:4:14: `acq.flight` has no column for `number` of `from.sql`: the values would be lost',
+    ],
+  },
+  {
+    title: 'a query that is none within another',
+    files: {
+      'loads/acquisition/flight.yaml': `kind: acquisition
+connection: warehouse
+from: { connection: source, sql: "with gone as (delete from flight returning *) select id, origin from gone" }
+to: { table: acq.flight }
+`,
+    },
+    expected: [
+      'loads/acquisition/flight.yaml:3:35: WITH clause containing a data-modifying statement must be at the top level (SQLSTATE 0A000)',
+    ],
+  },
+  {
     title: 'a landing table that is not there',
     warehouse: 'alter table acq.flight rename to fligth',
     expected: [

@@ -180,15 +180,6 @@ outputs: [core.flight]
     },
     expected: ['loads/core/flight.yaml:1:1: `connection` is missing'],
   },
-  {
-    title: 'a missing table in from',
-    files: {
-      'loads/acquisition/flight.yaml': `kind: acquisition
-connection: warehouse
-from: { connection: source, cursor: id }
-to: { table: acq.flight }
-`,
-    },
     expected: ['loads/acquisition/flight.yaml:3:1: `table` is missing in `from`'],
   },
   {

@@ -82,30 +82,17 @@ outputs: [{ table: core.flight, write: replace, views: true }]
     ],
   },
   {
-    title: 'acquisition by query and from files',
-    files: {
-      'loads/acquisition/flight.yaml': `kind: acquisition
-connection: warehouse
-from: { connection: source, sql: select 1, cursor: id }
-to: { table: acq.flight }
-`,
-    },
-    expected: ['loads/acquisition/flight.yaml:3:29: `from.sql` is not yet available in this version'],
-  },
-  {
     title: 'acquisition from files',
     files: {
       'loads/acquisition/flight.yaml': `kind: acquisition
 connection: warehouse
 from: { files: "*.csv" }
-to: { table: acq.flight, create: true }
-on_new_columns: add
+to: { table: acq.flight, on_invalid: fail }
 `,
     },
     expected: [
       'loads/acquisition/flight.yaml:3:9: `from.files` is not yet available in this version',
-      'loads/acquisition/flight.yaml:4:26: `to.create` is not yet available in this version',
-      'loads/acquisition/flight.yaml:5:1: `on_new_columns` is not yet available in this version',
+      'loads/acquisition/flight.yaml:4:26: `to.on_invalid` is not yet available in this version',
     ],
   },
   {

@@ -69,7 +69,7 @@ describeOn(await mysqlServers(), 'windows on $name', (server) => {
     const { column } = (await cursorColumn(database, load, from))!;
     const where = windowWhere(database.dialect, column, window);
     const { rows } = await database.query<{ id: string }>(
-      sql`select id from ${raw(database.dialect.quoteTable(from.table))} where ${where}`,
+      sql`select id from ${raw(database.dialect.quoteTable(from.table!))} where ${where}`,
     );
     read.push(...rows.map(({ id }) => String(id)));
     await publish(window);

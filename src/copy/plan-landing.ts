@@ -1,0 +1,81 @@
+import type { LoadDefinition } from '../config/definition.ts';
+import type { Dialect, TableFacts } from '../database/dialect.ts';
+import type { NewColumn } from '../database/landing-dialect.ts';
+import { ConfigurationError } from '../errors.ts';
+import { OWN } from './landing-columns.ts';
+
+/** What a start does with a landing table, as an event says it. */
+export interface LandingNote {
+  what: 'landing_created' | 'columns_added' | 'columns_ignored';
+  reason: string;
+}
+
+export interface LandingPlan {
+  /** What makes the table, or gives it the columns that it lacks; empty: it stays as it is. */
+  statements: string[];
+  notes: LandingNote[];
+}
+
+const NOTHING: LandingPlan = { statements: [], notes: [] };
+
+/**
+ * What `to.create` and `to.on_new_columns` make of a landing table as it is now (`undefined`: it is not there) for rows of this
+ * source. Throws `ConfigurationError` naming the columns that no type of the target keeps.
+ */
+export function planLanding(
+  source: { dialect: Pick<Dialect, 'shapeOf'>; facts: TableFacts },
+  target: Dialect,
+  landing: TableFacts | undefined,
+  load: Pick<LoadDefinition, 'outputs' | 'landing' | 'file'>,
+): LandingPlan {
+  const { create, onNewColumns } = load.landing!;
+  const table = load.outputs[0]!.table;
+  if (landing === undefined && !create) return NOTHING;
+  const there = new Set(landing?.columns.map(({ name }) => name));
+  const missing = { ...source.facts, columns: source.facts.columns.filter(({ name }) => !there.has(name)) };
+  if (missing.columns.length === 0 || (landing !== undefined && onNewColumns === 'fail')) return NOTHING;
+  if (landing !== undefined && onNewColumns === 'ignore') {
+    const names = missing.columns.map(({ name }) => name).join(', ');
+    return { statements: [], notes: [{ what: 'columns_ignored', reason: `${names}: not in ${table}` }] };
+  }
+  const columns = typed({ ...source, facts: missing }, target, table, load.file);
+  const list = columns.map(({ name, type }) => `${name} ${type}`).join(', ');
+  return landing === undefined
+    ? {
+        statements: target.createLanding(table, columns),
+        notes: [{ what: 'landing_created', reason: `${table} (${list})` }],
+      }
+    : {
+        statements: target.addColumns(table, columns),
+        notes: [{ what: 'columns_added', reason: `${list}, to ${table}` }],
+      };
+}
+
+function typed(
+  { dialect, facts }: { dialect: Pick<Dialect, 'shapeOf'>; facts: TableFacts },
+  target: Dialect,
+  table: string,
+  file: string,
+): NewColumn[] {
+  const problems: string[] = [];
+  const columns = facts.columns.flatMap((column, i): NewColumn[] => {
+    const { name } = column;
+    if (OWN.has(name)) {
+      problems.push(`the source has a column ${name}, which the landing table keeps for itself`);
+      return [];
+    }
+    if (facts.columns.findIndex((other) => other.name === name) !== i) {
+      problems.push(`the source has two columns ${name}`);
+      return [];
+    }
+    const type = target.landingType(column, dialect.shapeOf(column), dialect === target);
+    if (type !== undefined) return [{ name, type }];
+    problems.push(`${name}, ${column.type}, has no type there that keeps its values`);
+    return [];
+  });
+  if (problems.length === 0) return columns;
+  throw new ConfigurationError(`${table} cannot be given the columns of ${facts.table}: ${problems.join('; ')}`, {
+    where: file,
+    next: 'read a view or a query (from.sql) that casts or renames them',
+  });
+}

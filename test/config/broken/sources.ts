@@ -1,0 +1,100 @@
+import type { BrokenProject, ProjectFiles } from '../project-folder.ts';
+
+/** The acquisition with this `from`, and a query beside it. */
+const from = (text: string, query?: string): ProjectFiles => ({
+  'loads/acquisition/flight.yaml': `kind: acquisition
+connection: warehouse
+from: { connection: source, ${text} }
+to: { table: acq.flight }
+`,
+  ...(query !== undefined && { 'loads/acquisition/flights.sql': query }),
+});
+
+/** Where an acquisition reads from. */
+export const sources: BrokenProject[] = [
+  {
+    title: 'a source that is nothing',
+    files: from('cursor: id'),
+    expected: ['loads/acquisition/flight.yaml:3:1: `from` needs `table` or `sql`'],
+  },
+  {
+    title: 'a source that is two things',
+    files: from('table: public.flight, sql: select 1'),
+    expected: ['loads/acquisition/flight.yaml:3:51: `from` has a `table` and a `sql`: rows come from one of them'],
+  },
+  {
+    title: 'a query that is two',
+    files: from('sql: flights.sql', 'select 1;\nselect 2;\n'),
+    expected: ['loads/acquisition/flights.sql:2:1: `from.sql` is exactly one query, and this is a second'],
+  },
+  {
+    title: 'a query that is none',
+    files: from('sql: flights.sql', '-- tidy up\ndelete from flight\n'),
+    expected: ['loads/acquisition/flights.sql:2:1: `from.sql` is a query, and this is `delete`'],
+  },
+  {
+    title: 'a query that is empty',
+    files: from('sql: flights.sql', '-- later\n'),
+    expected: ['loads/acquisition/flights.sql:1:1: there is no SQL statement here'],
+  },
+  {
+    title: 'a query whose file is not there',
+    files: from('sql: fligths.sql', 'select 1'),
+    expected: ['loads/acquisition/flight.yaml:3:34: there is no SQL file `fligths.sql`: did you mean `flights.sql`?'],
+  },
+  {
+    title: 'values in a query',
+    files: from('sql: flights.sql', 'select * from flight\nwhere id > :last_load_at and x = :params.y'),
+    expected: [
+      'loads/acquisition/flights.sql:2:12: `:last_load_at` cannot be used in `from.sql`: a copy binds no values',
+      'loads/acquisition/flights.sql:2:34: `:params.y` cannot be used in `from.sql`: a copy binds no values',
+    ],
+  },
+  {
+    title: 'braces in a query',
+    files: from('sql: "select * from {{ acq.flight }} f"'),
+    expected: [
+      'loads/acquisition/flight.yaml:3:49: `{{ acq.flight }}` cannot be used in `from.sql`: it reads the source, which knows no batches',
+    ],
+  },
+  {
+    title: 'quarantine of a query that is one chunk',
+    files: {
+      'loads/acquisition/flight.yaml': `kind: acquisition
+connection: warehouse
+from: { connection: source, sql: select 1 as id }
+to: acq.flight
+on_bad_row: quarantine
+`,
+    },
+    expected: [
+      'loads/acquisition/flight.yaml:5:1: `on_bad_row: quarantine` cannot tell rows apart: a query without `cursor` is one chunk',
+    ],
+  },
+  {
+    title: 'a rule for new columns that is none',
+    files: {
+      'loads/acquisition/flight.yaml': `kind: acquisition
+connection: warehouse
+from: { connection: source, table: public.flight }
+to: { table: acq.flight, create: yes please, on_new_columns: added }
+`,
+    },
+    expected: [
+      'loads/acquisition/flight.yaml:4:34: `create` must be true or false, got "yes please"',
+      'loads/acquisition/flight.yaml:4:62: `on_new_columns` must be `fail`, `ignore` or `add`, got "added"',
+    ],
+  },
+  {
+    title: 'a rule for new columns that stands elsewhere',
+    files: {
+      'loads/acquisition/flight.yaml': `kind: acquisition
+connection: warehouse
+from: { connection: source, table: public.flight }
+to: acq.flight
+on_new_columns: add
+`,
+    },
+    expected: ['loads/acquisition/flight.yaml:5:1: `on_new_columns` stands under `to`'],
+  },
+];

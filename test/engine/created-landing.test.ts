@@ -1,0 +1,178 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { everyServer } from '../every-server.ts';
+import { expectAcquired, expectSameRows, ITEM, itemFile, PLAIN_SOURCE, retract } from './items.ts';
+import { until, World } from './world.ts';
+
+const FILE = 'loads/acquisition/item.yaml';
+const file = (to: string, from?: string): string =>
+  itemFile({ ...(from !== undefined && { from }) }).replace(
+    'to: { table: acq.item }',
+    `to: { table: acq.item, ${to} }`,
+  );
+const notes = (world: World): Promise<unknown> =>
+  world.rows(`select batch_id, what, requested_by, reason from waybill.event
+    where what in ('landing_created', 'columns_added', 'columns_ignored') order by event_id`);
+
+describe.each(everyServer)('to.create on $name', { timeout: 120_000 }, (server) => {
+  let world: World;
+  afterEach(() => world.close());
+
+  async function items(to = 'create: true', source = PLAIN_SOURCE(250)): Promise<void> {
+    world = await World.create(server, { files: { [FILE]: file(to) }, source, warehouse: 'create schema acq' });
+    await world.worker();
+    // That acq.item is a table of the test's is learned from the statements that make one.
+    world.names.into('create table acq.item (id bigint)');
+  }
+
+  test('makes the table, fills it, and goes on with it; the event says so', async () => {
+    await items();
+    expect(await world.run({ load: ITEM, requestedBy: 'ada@host' })).toMatchObject({
+      ok: true,
+      result: { rowsWritten: 250 },
+    });
+    await expectAcquired(world);
+    await world.source.query(`insert into item (name) values ('new')`);
+    expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 1 } });
+    await expectAcquired(world);
+    expect(await world.value('select count(distinct ngdw_id) from acq.item')).toBe('251');
+    expect(await notes(world)).toEqual([
+      {
+        batch_id: '1',
+        what: 'landing_created',
+        requested_by: 'ada@host',
+        reason: expect.stringMatching(
+          /^acq\.item \(id bigint(\(20\))?, name \w+, amount (numeric|decimal)\(12,2\)\)$/,
+        ) as string,
+      },
+    ]);
+  });
+
+  test('when there is nothing to read it makes the table all the same, and the first batch tells of it', async () => {
+    await items('create: true', PLAIN_SOURCE(1));
+    await world.source.query('delete from item');
+    expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { status: 'nothing' } });
+    expect(await world.exists('acq.item')).toBe(true);
+    await world.source.query(`insert into item (name) values ('first')`);
+    expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 1 } });
+    expect(await notes(world)).toMatchObject([{ batch_id: '1', what: 'landing_created' }]);
+  });
+
+  test('two loads that start at once, and a table that is there already: one is made, none is lost', async () => {
+    await items();
+    await world.write('loads/acquisition/other.yaml', file('create: true').replace('acq.item', 'acq.other'));
+    world.names.into('create table acq.other (id bigint)');
+    const ends = await Promise.all([world.run(ITEM), world.run('acquisition.other')]);
+    expect(ends).toMatchObject([{ result: { rowsWritten: 250 } }, { result: { rowsWritten: 250 } }]);
+    await retract(world, String(await world.value('select min(batch_id) from acq.item')));
+    expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 250 } });
+    await expectAcquired(world);
+    expect(await notes(world)).toHaveLength(2);
+  });
+
+  test('a core load takes its snapshot, and the twin numbers and takes rows as it did', async () => {
+    await items('create: true, on_new_columns: add');
+    await world.warehouse.query(`create schema core;
+      create table core.item (id bigint, name varchar(40), batch_id bigint not null)`);
+    await world.write(
+      'loads/core/item.yaml',
+      `kind: core
+connection: warehouse
+inputs: [acq.item]
+stages:
+  - name: items
+    sql: "insert into core.item (id, name, batch_id) select i.id, i.name, :batch_id from {{ acq.item }} i"
+    chunk: { input: acq.item, rows: 100 }
+outputs: [core.item]
+`,
+    );
+    expect(await world.run(ITEM)).toMatchObject({ ok: true });
+    expect(await world.run('core.item')).toMatchObject({ ok: true, result: { rowsWritten: 250 } });
+    await world.source.query(`alter table item add column colour varchar(20)`);
+    await world.source.query(`insert into item (name, colour) values ('new', 'red')`);
+    expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 1 } });
+    expect(await world.run('core.item')).toMatchObject({ ok: true, result: { rowsWritten: 1 } });
+    await expectSameRows(world, 'select id, name from item', 'select id, name from core.item');
+    expect(await world.exists('acq.item_processing')).toBe(false);
+  });
+
+  test('without its schema it says what is missing', async () => {
+    world = await World.create(server, { files: { [FILE]: file('create: true') }, source: PLAIN_SOURCE(1) });
+    await world.worker();
+    const end = await world.run(ITEM);
+    expect(end).toMatchObject({ ok: false, type: 'Database' });
+    expect(!end.ok && end.message).toMatch(/acq/);
+    expect(await world.states(ITEM)).toEqual([]);
+  });
+});
+
+describe.each(everyServer)('to.on_new_columns on $name', { timeout: 120_000 }, (server) => {
+  let world: World;
+  afterEach(() => world.close());
+
+  /** A landing table that was there first; the source gets two columns after the first batch. */
+  async function grown(rule: string): Promise<void> {
+    world = await World.create(server, {
+      files: { [FILE]: file(rule) },
+      source: PLAIN_SOURCE(150),
+      warehouse: `create schema acq;
+        create table acq.item (id bigint, name varchar(60), amount numeric(12,2), batch_id bigint not null,
+                               ngdw_id bigint generated by default as identity primary key)`,
+    });
+    await world.worker();
+    expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 150 } });
+    await world.source.query('alter table item add column colour varchar(20)');
+    await world.source.query('alter table item add column weight double precision');
+    await world.source.query(
+      `insert into item (name, colour, weight) values ('new', 'red', 0.1), ('plain', null, null)`,
+    );
+  }
+
+  test('fail, unless it says otherwise: the start is refused, and names them', async () => {
+    await grown('create: false');
+    const end = await world.run(ITEM);
+    expect(end).toMatchObject({ ok: false, type: 'Configuration' });
+    expect(!end.ok && end.message).toMatch(
+      /^(?:public\.)?item does not fit acq\.item: acq\.item has no column colour \(.*\); acq\.item has no column weight \(double.*\)$/,
+    );
+    expect(await world.states(ITEM)).toEqual(['published']);
+    expect(await notes(world)).toEqual([]);
+  });
+
+  test('ignore: they are left out, and every batch says so', async () => {
+    await grown('on_new_columns: ignore');
+    expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 2 } });
+    await expectAcquired(world);
+    expect(await notes(world)).toEqual([
+      { batch_id: '2', what: 'columns_ignored', requested_by: null, reason: 'colour, weight: not in acq.item' },
+    ]);
+  });
+
+  test('add: the table gets them; rows from before have none', async () => {
+    await grown('on_new_columns: add');
+    expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 2 } });
+    await expectAcquired(world, 'id, name, amount, colour, weight');
+    expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { status: 'nothing' } });
+    expect(await notes(world)).toMatchObject([
+      {
+        batch_id: '2',
+        what: 'columns_added',
+        reason: expect.stringMatching(/^colour .*, weight double.*, to acq\.item$/) as string,
+      },
+    ]);
+  });
+
+  test('add waits for a core load that takes its snapshot', async () => {
+    await grown('on_new_columns: add');
+    // As a core load leaves it that is about to swap; its workflow is not known, and its time is not over.
+    await world.warehouse.query(`
+      insert into waybill.batch (batch_id, load_name, kind, state, definition_hash, definition, params, invisible, deadline_at)
+      values (90, 'core.item', 'core', 'running', 'h', '{}', '{}', '[]', '2099-01-01 00:00:00')`);
+    await world.warehouse.query(`update waybill.landing set wanted_by = 90 where table_name like '%item%'`);
+    const handle = await world.start(ITEM);
+    await until(async () => JSON.stringify(await handle.query('progress')).includes('waiting for core.item'));
+    expect(await notes(world)).toEqual([]);
+    await world.warehouse.query(`update waybill.batch set state = 'failed' where batch_id = 90`);
+    expect(await handle.result()).toMatchObject({ status: 'finished', rowsWritten: 2 });
+    await expectAcquired(world, 'id, name, amount, colour, weight');
+  });
+});
