@@ -180,8 +180,6 @@ outputs: [core.flight]
     },
     expected: ['loads/core/flight.yaml:1:1: `connection` is missing'],
   },
-    expected: ['loads/acquisition/flight.yaml:3:1: `table` is missing in `from`'],
-  },
   {
     title: 'a missing name of a stage',
     files: {
