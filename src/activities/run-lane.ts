@@ -147,6 +147,7 @@ class Lane {
       statementTimeoutMs: Math.max(1000, batch.deadlineAt.getTime() - Date.now()),
     });
     try {
+      if (this.suspicious) await database.dialect.endLeftLane(database, this.at);
       await recordLane(database, this.at, { connectionId: session.connectionId, worker: this.engine.worker });
     } catch (error) {
       session.destroy();

@@ -66,12 +66,35 @@ async function runStep(context: BatchContext, step: StepKey, source: SqlSource):
     statementTimeoutMs:
       step.phase === 'after' ? batch.definition.maxRuntimeMs : Math.max(1000, batch.deadlineAt.getTime() - Date.now()),
   });
+  const run = statements.some(({ commitsByItself }) => commitsByItself) ? atLeastOnce : once;
   try {
-    return statements.some(({ commitsByItself }) => commitsByItself)
-      ? await atLeastOnce(context, session, step, statements)
-      : await once(context, session, step, statements);
+    return await alone(context, session, step, () => run(context, session, step, statements));
   } finally {
     await session.close();
+  }
+}
+
+/**
+ * Never twice at a time. Where a server goes on with the statement of a connection that is lost (MySQL, MariaDB), whoever comes
+ * next ends it, and a fence finds it where it finds those of lanes.
+ */
+async function alone<T>(
+  { database }: BatchContext,
+  session: Session,
+  step: StepKey,
+  work: () => Promise<T>,
+): Promise<T> {
+  const { dialect, controlSchema } = database;
+  const name = `${dialect.quoteName(controlSchema)}.${dialect.quoteName(`step ${step.batchId} ${step.phase} ${step.n}`)}`;
+  try {
+    return await dialect.aloneWith(session, [name], async () => {
+      if (step.phase === 'before')
+        await recordLane(database, laneOf(step), { connectionId: session.connectionId, worker: 'before step' });
+      return work();
+    });
+  } catch (error) {
+    await session.rollback();
+    throw error;
   }
 }
 
@@ -99,8 +122,7 @@ async function once(
 
 /**
  * Where a statement commits by itself, nothing can hold the step together: each statement is a transaction that passes the gate,
- * and a step that breaks off is done again from its start. Never twice at a time: whoever comes next ends the connection of the
- * one before, and a fence finds it where it finds those of lanes.
+ * and a step that breaks off is done again from its start.
  */
 async function atLeastOnce(
   { database, batch, values }: BatchContext,
@@ -108,34 +130,22 @@ async function atLeastOnce(
   step: StepKey,
   statements: Statement[],
 ): Promise<boolean> {
-  const { dialect } = database;
   const startedAt = new Date();
   const begin = async (): Promise<StepRow | undefined> => {
     await session.begin({ settings: batch.definition.sessionParams });
     return passGate(session, database, batch.batchId, STATES[step.phase], () => lockStep(session, database, step));
   };
-  const alone = async (): Promise<boolean> => {
-    if (step.phase === 'before')
-      await recordLane(database, laneOf(step), { connectionId: session.connectionId, worker: 'before step' });
-    let rows = 0;
-    for (const statement of statements) {
-      if (isOver(await begin())) return false;
-      const { commitsByItself: commits } = statement;
-      rows += (await session.run(renderForBatch(statement, values, dialect), { commits })).rowCount;
-      if (!commits) await session.commit();
-    }
-    await begin();
-    await markStepDone(session, database, step, { rows, startedAt });
-    await session.commit();
-    return true;
-  };
-  const name = `${dialect.quoteName(database.controlSchema)}.${dialect.quoteName(`step ${step.batchId} ${step.phase} ${step.n}`)}`;
-  try {
-    return await dialect.aloneWith(session, [name], alone);
-  } catch (error) {
-    await session.rollback();
-    throw error;
+  let rows = 0;
+  for (const statement of statements) {
+    if (isOver(await begin())) return false;
+    const { commitsByItself: commits } = statement;
+    rows += (await session.run(renderForBatch(statement, values, database.dialect), { commits })).rowCount;
+    if (!commits) await session.commit();
   }
+  await begin();
+  await markStepDone(session, database, step, { rows, startedAt });
+  await session.commit();
+  return true;
 }
 
 const STATES = { before: ['running'], after: ['published'] } as const;

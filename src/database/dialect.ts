@@ -175,6 +175,8 @@ export interface DeletionRange {
   key: ColumnFacts[];
   /** No more rows than these at once: the next plan finds what is left. Undefined: all. */
   most?: number;
+  /** The greatest key goes first: rows refer to others of the same table, and the server looks at each row by itself. */
+  backwards?: boolean;
 }
 
 /** Somebody who holds a lock or an old transaction that we wait for. */
@@ -243,6 +245,11 @@ export interface Dialect extends CopyDialect, CursorDialect, LandingDialect, Sna
   /** Ends the connections that stand in the gate of this batch, but for this session and one more; how many. */
   endGateHolders(session: Session, database: Database, batchId: string, exceptConnection: string): Promise<number>;
   endConnection(database: Database, connectionId: string): Promise<void>;
+  /**
+   * Ends what a lane of this number has left behind on the server, by its connection in the ledger. PostgreSQL notices by itself that a
+   * client has gone; MySQL and MariaDB go on with its statement to the end, and nobody else gets its chunk for so long.
+   */
+  endLeftLane(database: Database, at: { batchId: string; stage: number; lane: number }): Promise<void>;
   /** Until the transaction ends, nobody else publishes or retracts rows of this output. */
   lockOutput(session: Session, database: Database, table: string): Promise<void>;
 

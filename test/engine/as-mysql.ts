@@ -12,11 +12,13 @@ const OTHERWISE: readonly [RegExp, string][] = [
     '(select sleep($1) as slept$2 limit 1) $3',
   ],
   [/\bpg_sleep\(/gi, 'sleep('],
+  [/\bfor share\b/gi, 'lock in share mode'], // MariaDB does not know the other
   [/\bclock_timestamp\(\)/gi, 'sysdate(6)'],
   [/([\w.]+|\([^()]*\))::numeric\b/gi, 'cast($1 as decimal(38, 16))'],
   [/([\w.]+|\([^()]*\))::text\b/gi, 'cast($1 as char)'],
   [/([\w.]+|\([^()]*\))::(?:big)?int\b/gi, 'cast($1 as signed)'],
   [/\bas table ([\w.]+)/gi, 'as select * from $1'],
+  [/\(like ([\w.]+) including all\)/gi, '(like $1)'],
   [/(\binsert into [\w.]+) table ([\w.]+)/gi, '$1 select * from $2'],
   [/\bselect (?=from\b)/gi, 'select 1 '],
   [/\bcount\(\*\) filter \(where ([^()]+)\)/gi, 'count(case when $1 then 1 end)'],

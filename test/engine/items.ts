@@ -4,7 +4,7 @@ import type { World, WorldOptions } from './world.ts';
 
 export interface ItemsOptions {
   /** SQL that makes `public.item` on the source. */
-  source: string;
+  source: NonNullable<WorldOptions['source']>;
   /** Columns of acq.item besides `batch_id` and `ngdw_id`. */
   columns: string;
   /** What `from` says besides its connection. Default: the table, by its id. */
@@ -27,13 +27,20 @@ export const PLAIN_SOURCE = (n: number): string => `
   insert into item (name, amount) select concat('item ', g % 31), g::numeric / 3 from generate_series(1, ${n}) g;`;
 
 /** A source whose every row takes a while to be read, though planning does not look at what takes so long. */
-export const SLOW_SOURCE = (n: number, seconds: number): string => `
-  create table stock (id bigint primary key, name text, amount numeric(12,2));
-  insert into stock select g, concat('item ', g % 31), g::numeric / 3 from generate_series(1, ${n}) g;
-  -- "stable" lets the planner leave it out where the name is not asked for
-  create function slowly(said text) returns text stable language plpgsql as
-    $$ begin perform pg_sleep(${seconds}); return said; end $$;
-  create view item as select id, slowly(name) as name, amount from stock;`;
+export function SLOW_SOURCE(n: number, seconds: number): Record<'postgres' | 'mysql', string> {
+  const around = (slowly: string): string => `
+    create table stock (id bigint primary key, name text, amount numeric(12,2));
+    insert into stock select g, concat('item ', g % 31), g::numeric / 3 from generate_series(1, ${n}) g;
+    ${slowly}
+    create view item as select id, slowly(name) as name, amount from stock;`;
+  return {
+    // "stable" lets the planner leave it out where the name is not asked for
+    postgres: around(`create function slowly(said text) returns text stable language plpgsql as
+      $$ begin perform pg_sleep(${seconds}); return said; end $$;`),
+    mysql: around(`create function slowly(said text) returns text deterministic no sql
+      begin do sleep(${seconds}); return said; end;`),
+  };
+}
 
 export function itemFile({ from, chunkRows, yaml }: Pick<ItemsOptions, 'from' | 'chunkRows' | 'yaml'>): string {
   return `

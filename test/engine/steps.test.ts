@@ -1,8 +1,11 @@
 /** `before` and `after` steps, and the values that SQL of a load may use. */
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { servers } from '../servers.ts';
+import { everyServer } from '../every-server.ts';
+import { describeOn, mysqlServers } from '../mysql-servers.ts';
 import { exists } from './breakable-orders.ts';
-import { expectWhole, ORDERS, World, type OrdersOptions } from './orders.ts';
+import { asleep } from './moments.ts';
+import { comingAgain, expectWhole, ORDERS, World, type OrdersOptions } from './orders.ts';
+import { wordsAt } from './server-words.ts';
 import { ended, until, type WorldOptions } from './world.ts';
 
 vi.setConfig({ testTimeout: 180_000 });
@@ -13,7 +16,7 @@ function DIARY(n: number, options: OrdersOptions): WorldOptions {
   return {
     ...orders,
     warehouse: `${orders.warehouse}
-      create table core.diary (n bigint generated always as identity, what text, batch_id bigint, load_at timestamptz,
+      create table core.diary (n bigint generated always as identity primary key, what text, batch_id bigint, load_at timestamptz,
         last_load_at timestamptz, note text);
       create table core.switch (ok int); insert into core.switch values (0);`,
   };
@@ -27,7 +30,7 @@ const diary = async (world: World): Promise<string[]> =>
 const steps = (world: World) =>
   world.rows('select batch_id, phase, n, state, attempts from waybill.step order by batch_id, phase desc, n');
 
-describe.each(servers)('steps on $name', (server) => {
+describe.each(everyServer)('steps on $name', (server) => {
   let world: World;
   afterEach(() => world.close());
 
@@ -66,10 +69,15 @@ after:
   });
 
   test('and chunks and checks know the batch, its times and its parameters, as bound values of their types', async () => {
+    const { family } = wordsAt(server.url);
+    // MySQL and MariaDB take a value's type from where it is used, and have no truth values.
+    const values = {
+      postgres: `:params.word::text, :params.number + 1, :params.half * 2, :params.yes, coalesce(:params.nothing::text, 'null')`,
+      mysql: `:params.word, :params.number + 1, round(:params.half * 2, 1), :params.yes, coalesce(:params.nothing, 'null')`,
+    }[family];
     const write = (what: string): string =>
       `insert into core.diary (what, batch_id, load_at, last_load_at, note)
-       select '${what}', :batch_id, :load_at, :last_load_at, concat_ws('|', :params.word::text, :params.number + 1,
-         :params.half * 2, :params.yes, coalesce(:params.nothing::text, 'null'))`;
+       select '${what}', :batch_id, :load_at, :last_load_at, concat_ws('|', ${values})`;
     world = await World.create(
       server,
       DIARY(30, {
@@ -92,28 +100,47 @@ checks: [ { name: mine, sql: "select count(*) from core.diary where batch_id = :
     const params = { word: 'other', number: -1, yes: false };
     expect(await world.run({ load: 'core.order', params })).toMatchObject({ ok: false, type: 'CheckFailed' });
     expect(await world.run('core.order')).toMatchObject({ ok: true });
-    const plain = `it's :batch_id|42|1.0|t|null`;
+    const [plain, given] = {
+      postgres: [`it's :batch_id|42|1.0|t|null`, 'other|0|1.0|f|null'],
+      mysql: [`it's :batch_id|42|1.0|1|null`, 'other|0|1.0|0|null'],
+    }[family];
     const whats = (batch: string, text: string, all = ['before', 'chunk', 'after']) =>
       all.map((what) => ({ what, batch_id: batch, note: text }));
     expect(await world.rows('select what, batch_id, note from core.diary order by n')).toEqual([
-      ...whats('1', plain),
-      ...whats('2', 'other|0|1.0|f|null', ['before', 'chunk']),
-      ...whats('3', plain),
+      ...whats('1', plain!),
+      ...whats('2', given!, ['before', 'chunk']),
+      ...whats('3', plain!),
     ]);
     // The times of the ledger, to the millisecond; the last load is the last published one.
-    expect(
-      await world.rows(`
-        select d.what, d.batch_id from core.diary d join waybill.batch b using (batch_id)
-        left join waybill.batch l on l.batch_id = case d.batch_id when 1 then null else 1 end
-        where d.load_at is distinct from date_trunc('milliseconds', b.started_at)
-           or d.last_load_at is distinct from date_trunc('milliseconds', l.started_at)`),
-    ).toEqual([]);
+    const batches = await world.rows<{ batch_id: string; started_at: Date }>(
+      'select batch_id, started_at from waybill.batch order by batch_id',
+    );
+    const started = Object.fromEntries(batches.map((batch) => [batch.batch_id, batch.started_at]));
+    for (const row of await world.rows<{ batch_id: string; load_at: Date; last_load_at: Date | null }>(
+      'select batch_id, load_at, last_load_at from core.diary',
+    )) {
+      expect(row.load_at).toEqual(started[row.batch_id]);
+      expect(row.last_load_at).toEqual(row.batch_id === '1' ? null : started['1']);
+    }
     await expectWhole(world);
   });
 
   test('and chunks and checks run with session_params, and only they', async () => {
-    const write = `insert into core.diary (what) select concat_ws(' ', current_setting('app.who'),
-                   current_setting('work_mem'), current_setting('timezone'))`;
+    const { settings, shown, isSet, said } = {
+      postgres: {
+        settings: `{ app.who: "it's me", work_mem: 7MB, TimeZone: Asia/Tokyo }`,
+        shown: `current_setting('app.who'), current_setting('work_mem'), current_setting('timezone')`,
+        isSet: `current_setting('app.who') = 'it''s me'`,
+        said: `it's me 7MB Asia/Tokyo`,
+      },
+      mysql: {
+        settings: `{ lc_time_names: de_DE, sort_buffer_size: 7340032, group_concat_max_len: 4711 }`,
+        shown: '@@session.lc_time_names, @@session.sort_buffer_size, @@session.group_concat_max_len',
+        isSet: `@@session.lc_time_names = 'de_DE'`,
+        said: 'de_DE 7340032 4711',
+      },
+    }[wordsAt(server.url).family];
+    const write = `insert into core.diary (what) select concat_ws(' ', ${shown})`;
     world = await World.create(
       server,
       DIARY(20, {
@@ -121,15 +148,15 @@ checks: [ { name: mine, sql: "select count(*) from core.diary where batch_id = :
               select o.id, o.customer, o.amount * 2, :batch_id from {{ acq.orders }} o;
               ${write} from {{ acq.orders }} o where o.id = 1`,
         yaml: `
-session_params: { app.who: "it's me", work_mem: 7MB, TimeZone: Asia/Tokyo }
-before: "${write.replaceAll('\n', ' ')}"
-after: "${write.replaceAll('\n', ' ')}"
-checks: [ { name: me, sql: "select count(*) where current_setting('app.who') = 'it''s me'", expect: 1 } ]`,
+session_params: ${settings}
+before: "${write}"
+after: "${write}"
+checks: [ { name: me, sql: "select case when ${isSet} then 1 else 0 end", expect: 1 } ]`,
       }),
     );
     await world.worker();
     expect(await world.run('core.order')).toMatchObject({ ok: true });
-    expect(await diary(world)).toEqual(Array(3).fill(`it's me 7MB Asia/Tokyo`));
+    expect(await diary(world)).toEqual(Array(3).fill(said));
     await expectWhole(world);
   });
 
@@ -137,27 +164,27 @@ checks: [ { name: me, sql: "select count(*) where current_setting('app.who') = '
     world = await World.create(
       server,
       DIARY(300, {
-        yaml: `before: [ ${note('before 1')}, "insert into core.diary (what) select 'x' from core.switch where 1 / ok > 0", ${note('before 3')} ]`,
+        yaml: `before: [ ${note('before 1')}, "insert into core.diary (what, batch_id) select 'x', 1 / ok from core.switch", ${note('before 3')} ]`,
       }),
     );
     await world.worker();
-    const oid = await world.value(`select 'acq.orders'::regclass::oid`);
+    const before = await world.identity('acq.orders');
     const failed = await world.run('core.order');
     expect(failed).toMatchObject({
       ok: false,
       type: 'Database',
-      message: 'division by zero (SQLSTATE 22012)',
+      message: world.words.divisionByZero,
       where: 'load core.order, batch 1, before step 2',
     });
     expect(await world.rows('select state, error_class, error from waybill.batch')).toEqual([
-      { state: 'failed', error_class: 'database', error: 'before step 2: division by zero (SQLSTATE 22012)' },
+      { state: 'failed', error_class: 'database', error: `before step 2: ${world.words.divisionByZero}` },
     ]);
     expect(await steps(world)).toEqual([
       { batch_id: '1', phase: 'before', n: 1, state: 'done', attempts: 1 },
       { batch_id: '1', phase: 'before', n: 2, state: 'failed', attempts: 1 },
       { batch_id: '1', phase: 'before', n: 3, state: 'pending', attempts: 0 },
     ]);
-    expect(await world.value(`select 'acq.orders'::regclass::oid`)).toBe(oid);
+    expect(await world.identity('acq.orders')).toBe(before);
     expect(await world.value('select count(*) from acq.orders')).toBe('300');
     expect(await exists(world, 'acq.orders_processing')).toBe(false);
 
@@ -178,7 +205,7 @@ checks: [ { name: me, sql: "select count(*) where current_setting('app.who') = '
     const failed = await world.run('core.order');
     expect(failed).toMatchObject({ ok: false, type: 'AfterFailed', where: 'load core.order, batch 1, after step 2' });
     expect(!failed.ok && failed.message).toMatch(
-      /^batch 1 is published, but what comes after failed: relation "core.report" does not exist/,
+      /^batch 1 is published, but what comes after failed: (relation "core.report" does not exist|Table 'core.report' doesn't exist)/,
     );
     expect(!failed.ok && failed.next).toMatch(/waybill run core.order --force skips it/);
     expect(await world.rows('select state, error from waybill.batch')).toEqual([{ state: 'published', error: null }]);
@@ -244,7 +271,7 @@ checks: [ { name: me, sql: "select count(*) where current_setting('app.who') = '
   test('after the load have time of their own, however long ago the load was', async () => {
     world = await World.create(
       server,
-      DIARY(50, { yaml: `after: "insert into core.report select :batch_id from pg_sleep(2.5)"` }),
+      DIARY(50, { yaml: `after: "insert into core.report select :batch_id from (select pg_sleep(2.5)) pause"` }),
     );
     await world.worker();
     expect(await world.run('core.order')).toMatchObject({ ok: false, type: 'AfterFailed' });
@@ -256,24 +283,25 @@ checks: [ { name: me, sql: "select count(*) where current_setting('app.who') = '
   });
 
   test('are tried again after a transient error, up to max_attempts, and leave nothing of the attempts that failed', async () => {
-    const stubborn = `
-  insert into core.diary (what) values ('tried');
-  do $$ begin
-    if nextval('core.tries') < 3 then raise exception using errcode = '40001', message = 'again'; end if;
-  end $$`;
-    world = await World.create(server, DIARY(50, { yaml: `max_attempts: 3\nbefore: |${stubborn}` }));
-    await world.warehouse.query('create sequence core.tries');
+    const stubborn = `"insert into core.diary (what) values ('tried'); select core.come_again()"`;
+    world = await World.create(server, {
+      ...DIARY(50, { yaml: `max_attempts: 3\nbefore: ${stubborn}` }),
+      own: comingAgain('n < 3'),
+    });
     await world.worker();
     expect(await world.run('core.order')).toMatchObject({ ok: true });
     expect(await diary(world)).toEqual(['tried']);
     expect(await steps(world)).toMatchObject([{ state: 'done', attempts: 3 }]);
     await expectWhole(world);
 
-    await world.warehouse.query(`alter sequence core.tries minvalue -99 restart -99;
-                                 insert into acq.orders values (9001, 'late', 1)`);
+    const fewerTries = {
+      postgres: 'alter sequence core.tries minvalue -99 restart -99',
+      mysql: 'update core.tries set n = -99',
+    }[world.words.family];
+    await world.warehouse.query(`${fewerTries}; insert into acq.orders values (9001, 'late', 1)`);
     expect(await world.run('core.order')).toMatchObject({
       ok: false,
-      message: expect.stringMatching(/ \(SQLSTATE 40001\) \(3 attempts\)$/) as string,
+      message: `${world.words.comesAgain.inHistory} (3 attempts)`,
       where: 'load core.order, batch 2, before step 1',
     });
     expect(await diary(world)).toEqual(['tried']);
@@ -289,12 +317,7 @@ checks: [ { name: me, sql: "select count(*) where current_setting('app.who') = '
     await world.warehouse.query('create table core.pause (s int); insert into core.pause values (60)');
     const first = await world.workerProcess();
     const handle = await world.start('core.order');
-    await until(
-      async () =>
-        (await world.value(`select count(*) from pg_stat_activity where application_name = 'waybill 1 before step 1'
-                            and state = 'active' and query like '%pg_sleep%'`)) === '1',
-      90,
-    );
+    await until(async () => (await asleep(world)) === 1, 90);
     first.kill('SIGKILL');
     await world.warehouse.query('update core.pause set s = 0');
     await world.worker();
@@ -307,19 +330,96 @@ checks: [ { name: me, sql: "select count(*) where current_setting('app.who') = '
     world = await World.create(
       server,
       DIARY(50, {
-        yaml: `before: [ ${note('before 1')}, "insert into core.diary (what) select 'x' from pg_sleep(120)" ]`,
+        yaml: `before: [ ${note('before 1')}, "insert into core.diary (what) select 'x' from (select pg_sleep(120)) pause" ]`,
       }),
     );
     await world.worker();
     const handle = await world.start('core.order');
-    const atWork = async (): Promise<unknown> =>
-      world.value(`select count(*) from pg_stat_activity where application_name = 'waybill 1 before step 2'`);
-    await until(async () => (await atWork()) === '1', 90);
+    await until(async () => (await asleep(world)) === 1, 90);
     await handle.cancel();
     expect(await ended(handle)).toMatchObject({ ok: false, type: 'Canceled' });
-    await until(async () => (await atWork()) === '0', 90);
+    await until(async () => (await asleep(world)) === 0, 30);
     expect(await diary(world)).toEqual(['before 1']);
     expect(await world.states('core.order')).toEqual(['cancelled']);
     expect(await world.value('select count(*) from acq.orders')).toBe('50');
+  });
+});
+
+describeOn(await mysqlServers(), 'a step whose statement commits by itself, on $name', (server) => {
+  let world: World;
+  afterEach(() => world.close());
+
+  /** Its second statement ends the transaction of the first one; the third takes as long as `core.pause` says. */
+  const COMMITS = `
+before:
+  - |
+    insert into core.diary (what, batch_id) values ('begun', :batch_id);
+    truncate core.scratch;
+    insert into core.diary (what, batch_id) select 'slept', :batch_id from (select pg_sleep(s) from core.pause) pause;
+  - ${note('before 2')}`;
+  const SCRATCH = `
+      create table core.scratch (n int); insert into core.scratch values (1);
+      create table core.pause (s int); insert into core.pause values (0);`;
+  const create = async (yaml: string): Promise<World> => {
+    const options = DIARY(50, { yaml });
+    world = await World.create(server, { ...options, warehouse: `${options.warehouse} ${SCRATCH}` });
+    return world;
+  };
+
+  test('is done in order, and once where nothing breaks off', async () => {
+    await create(COMMITS);
+    await world.worker();
+    expect(await world.run('core.order')).toMatchObject({ ok: true });
+    expect(await diary(world)).toEqual(['begun', 'slept', 'before 2']);
+    expect(await world.value('select count(*) from core.scratch')).toBe('0');
+    expect(await steps(world)).toMatchObject([
+      { n: 1, state: 'done', attempts: 1 },
+      { n: 2, state: 'done', attempts: 1 },
+    ]);
+    await expectWhole(world);
+  });
+
+  test('is done again from its start by another worker, which ends the first one’s connection before it begins', async () => {
+    await create(COMMITS);
+    await world.warehouse.query('update core.pause set s = 600');
+    const first = await world.workerProcess();
+    const handle = await world.start('core.order');
+    await until(async () => (await asleep(world)) === 1, 90);
+    const [{ id: dead }] = (await world.rows<{ id: string }>(world.words.sleepers)) as [{ id: string }];
+    first.kill('SIGKILL');
+    await world.warehouse.query('update core.pause set s = 0');
+    await world.worker();
+    expect(await ended(handle)).toMatchObject({ ok: true });
+    // What the dead one had committed stays; what it was at does not: it was ended, not waited for.
+    expect(await diary(world)).toEqual(['begun', 'begun', 'slept', 'before 2']);
+    const left = await world.rows<{ id: string }>(world.words.connections);
+    expect(left.map(({ id }) => String(id))).not.toContain(String(dead));
+    expect(await steps(world)).toMatchObject([{ state: 'done' }, { state: 'done' }]);
+    await expectWhole(world);
+  });
+
+  test('is ended by a cancel, and what it has not begun is not done', async () => {
+    await create(COMMITS);
+    await world.warehouse.query('update core.pause set s = 600');
+    await world.worker();
+    const handle = await world.start('core.order');
+    await until(async () => (await asleep(world)) === 1, 90);
+    await handle.cancel();
+    expect(await ended(handle)).toMatchObject({ ok: false, type: 'Canceled' });
+    await until(async () => (await asleep(world)) === 0, 30);
+    expect(await diary(world)).toEqual(['begun']);
+    expect(await world.states('core.order')).toEqual(['cancelled']);
+    expect(await world.value('select count(*) from acq.orders')).toBe('50');
+  });
+
+  test('fails where the server only says so in a row', async () => {
+    await create('after: analyze table core.nowhere');
+    await world.worker();
+    const failed = await world.run('core.order');
+    expect(failed).toMatchObject({ ok: false, type: 'AfterFailed', where: 'load core.order, batch 1, after step 1' });
+    expect(!failed.ok && failed.message).toMatch(/core.nowhere: Table 'core.nowhere' doesn't exist/);
+    await world.warehouse.query('create table core.nowhere (n int)');
+    expect(await world.run('core.order')).toMatchObject({ ok: true, result: { status: 'nothing' } });
+    expect(await steps(world)).toMatchObject([{ state: 'done', attempts: 2 }]);
   });
 });

@@ -3,8 +3,8 @@ import { mysqlSql } from '../../sql/mysql.ts';
 import type { DeletionRange, IndexFacts, Session } from '../dialect.ts';
 import { composed, part, raw, sql } from '../sql.ts';
 import { rangeCondition, walkKeys } from './chunk-ranges.ts';
-import { quoteTable } from './names.ts';
-import { describeTable } from './tables.ts';
+import { quoteName, quoteTable } from './names.ts';
+import { describeTable, isTable } from './tables.ts';
 
 /**
  * Cuts the rows of a batch along the table's own key: an index on batch_id has them in that order, and without one the table
@@ -29,13 +29,23 @@ export async function planDeletion(
     const key = names.map((one) => columns.find((column) => column.name === one)!);
     const index = (indexes.find((one) => unique.primary && hasBatchesInOrder(one, unique)) ?? unique).name;
     const ranges = await walkKeys(session, table, key, rowsPerTransaction, { condition: ofBatch(batchId), index });
-    return ranges.map((range) => ({ table: name, range, key }));
+    // As a rule a row refers to an older one, of a lower key.
+    return (await refersToItself(session, table))
+      ? ranges.reverse().map((range) => ({ table: name, range, key, backwards: true }))
+      : ranges.map((range) => ({ table: name, range, key }));
   }
   const { rows } = await session.query(sql`select 1 from ${raw(name)} where ${ofBatch(batchId)} limit 1`);
   if (rows.length === 0) return [];
   const indexed = indexes.some((index) => index.columns[0] === 'batch_id');
   const all = { table: name, range: { from: null, to: null }, key: [] };
   return [indexed ? { ...all, most: rowsPerTransaction } : all];
+}
+
+async function refersToItself(session: Session, table: string): Promise<boolean> {
+  const { rows } = await session.query(sql`
+    select 1 from information_schema.key_column_usage
+    where ${isTable(table)} and referenced_table_schema = table_schema and referenced_table_name = table_name limit 1`);
+  return rows.length > 0;
 }
 
 /** InnoDB ends every other index with the columns of the primary key. */
@@ -46,9 +56,10 @@ export async function deleteRange(session: Session, group: DeletionRange, batchI
   const range = composed(mysqlSql, (bind) =>
     rangeCondition(group.key.length > 0 ? 'key' : 'once', group.range, group.key, bind),
   );
-  const limit = raw(group.most === undefined ? '' : `limit ${Math.floor(group.most)}`);
+  const order = group.backwards ? `order by ${group.key.map(({ name }) => `${quoteName(name)} desc`).join(', ')}` : '';
+  const limit = group.most === undefined ? '' : `limit ${Math.floor(group.most)}`;
   const { rowCount } = await session.query(sql`
-    delete from ${raw(group.table)} where ${ofBatch(batchId)} and ${range} ${limit}`);
+    delete from ${raw(group.table)} where ${ofBatch(batchId)} and ${range} ${raw(`${order} ${limit}`)}`);
   return rowCount;
 }
 

@@ -6,7 +6,7 @@ import { openCopyIn, openCopyOut } from './copy.ts';
 import { cursorKind, cursorValue, inCursorOrder, windowCondition, windowEnd } from './cursor.ts';
 import { deleteRange, planDeletion } from './deletion.ts';
 import { classify } from './errors.ts';
-import { endConnection, endGateHolders, gate } from './gate.ts';
+import { endConnection, endGateHolders, endLeftLane, gate } from './gate.ts';
 import { begin, lockOutput, migration, settings, words } from './ledger.ts';
 import { isStandby, numberingOf } from './numbering.ts';
 import { openTransactions } from './open-transactions.ts';
@@ -56,6 +56,7 @@ export const mysqlDialect: Dialect = {
   gate,
   endGateHolders,
   endConnection,
+  endLeftLane,
   lockOutput,
   describeTable,
   describeQuery,

@@ -44,12 +44,17 @@ export async function endGateHolders(
 }
 
 /** Numbers of connections begin anew when the server starts: what was recorded before is void. */
-async function laneConnections(session: Session, database: Database, batchId: string): Promise<string[]> {
+async function laneConnections(
+  session: Session,
+  database: Database,
+  batchId: string,
+  which: SqlPart = part``,
+): Promise<string[]> {
   const { rows: uptime } = await session.query<{ Value: string }>(sql`show global status like 'Uptime'`);
   const { rows } = await session.query<{ connection_id: string }>(sql`
     select connection_id from ${database.ledger('lane')}
     where batch_id = ${batchId} and connection_id is not null
-      and started_at > current_timestamp(6) - interval ${Number(uptime[0]?.Value ?? 0)} second`);
+      and started_at > current_timestamp(6) - interval ${Number(uptime[0]?.Value ?? 0)} second ${which}`);
   return rows.map((row) => row.connection_id);
 }
 
@@ -74,6 +79,20 @@ async function blockersOf(session: Session, connectionId: string): Promise<strin
   } catch (error) {
     if (classify(error).because !== 'forbidden') throw error;
     return [];
+  }
+}
+
+/** See `Dialect.endLeftLane`. */
+export async function endLeftLane(
+  database: Database,
+  { batchId, stage, lane }: { batchId: string; stage: number; lane: number },
+): Promise<void> {
+  const session = await database.openAside('waybill end');
+  try {
+    for (const id of await laneConnections(session, database, batchId, part`and stage = ${stage} and n = ${lane}`))
+      await killConnection(session as MysqlSession, id);
+  } finally {
+    await session.close();
   }
 }
 

@@ -49,6 +49,7 @@ export const postgresDialect: Dialect = {
   gate,
   endGateHolders,
   endConnection,
+  endLeftLane: () => Promise.resolve(),
   lockOutput,
   describeTable,
   describeQuery,

@@ -84,6 +84,15 @@ describeOn(await mysqlServers(), 'a roll back on $name', (server) => {
     expect(await deleted(250)).toEqual([]);
   });
 
+  test('takes rows that refer to others of the same table, in parts too', async () => {
+    await fill(
+      'k int primary key, parent int, foreign key (parent) references t (k)',
+      'k, parent',
+      'i, if(i < 4, null, i - 3)',
+    );
+    expect((await deleted(100)).reduce((sum, n) => sum + n, 0)).toBe(600);
+  });
+
   test('takes rows out of all partitions', async () => {
     const parts = 'partition by range (k) (partition a values less than (300), partition b values less than maxvalue)';
     await say('drop table if exists t');

@@ -27,6 +27,8 @@ export async function holdersOf(session: MysqlSession, place: Place, table: stri
     } catch (error) {
       // A right or a plugin that is not there; what we are about to say is worth more than why we cannot say more.
       if (classify(error).kind !== 'permanent') throw error;
+      // It ended no transaction that we may be in: the session learns that from the next answer without rows.
+      await session.say('do 0');
     }
   }
   return [];
