@@ -14,6 +14,7 @@ import {
 } from './cases/core-load.ts';
 import { killedWorker } from './cases/kill.ts';
 import { rollBackAgainstDelete } from './cases/roll-back.ts';
+import { taskFewRanges, taskSmallRanges } from './cases/task.ts';
 import { tenRows } from './cases/ten-rows.ts';
 import { workerMemory } from './cases/worker-memory.ts';
 import { HELP, parseOptions, type BenchOptions } from './options.ts';
@@ -31,6 +32,8 @@ const CASES: Benchmark[] = [
   rollBackAgainstDelete,
   tenRows,
   claimOverhead,
+  taskSmallRanges,
+  taskFewRanges,
   killedWorker,
   workerMemory,
 ];

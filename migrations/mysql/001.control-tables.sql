@@ -57,7 +57,7 @@ create table if not exists stage (
   batch_id        bigint not null,
   n               int not null,
   name            varchar(255) not null,
-  method          varchar(20),                -- how ranges are cut: once, pages, key
+  method          varchar(20),                -- how ranges are cut: once, pages, key, range (of a task)
   planned_chunks  int,                        -- null: not planned yet; 0: planned and empty
   started_at      datetime(6),
   finished_at     datetime(6),
@@ -141,7 +141,7 @@ create table if not exists swap_intent (
 
 create table if not exists step (
   batch_id     bigint not null,
-  phase        varchar(20) not null check (phase in ('before', 'after')),
+  phase        varchar(20) not null check (phase in ('before', 'after', 'on_error')),
   n            int not null,
   state        varchar(20) not null default 'pending' check (state in ('pending', 'done', 'failed', 'skipped')),
   attempts     int not null default 0,

@@ -51,7 +51,7 @@ create table stage (
   batch_id        bigint not null references batch,
   n               int not null,
   name            text not null,
-  method          text,                       -- how ranges are cut: once, pages, key
+  method          text,                       -- how ranges are cut: once, pages, key, range (of a task)
   planned_chunks  int,                        -- null: not planned yet; 0: planned and empty
   started_at      timestamptz,
   finished_at     timestamptz,
@@ -116,7 +116,7 @@ create table snapshot (
 
 create table step (
   batch_id     bigint not null references batch,
-  phase        text not null check (phase in ('before', 'after')),
+  phase        text not null check (phase in ('before', 'after', 'on_error')),
   n            int not null,
   state        text not null default 'pending' check (state in ('pending', 'done', 'failed', 'skipped')),
   attempts     int not null default 0,

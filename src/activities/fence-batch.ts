@@ -42,7 +42,10 @@ async function ledgerError(
   if (errorClass !== 'database') return undefined;
   const database = engine.databases.get(connection);
   const chunk = await firstFailure(database, database, batchId);
-  if (chunk) return `stage ${chunk.stage}, chunk ${chunk.n} of ${chunk.planned}: ${chunk.error}`;
+  if (chunk) {
+    const { stage, n, planned, method, from, to, error } = chunk;
+    return `stage ${stage}, chunk ${n}${method === 'range' ? `, ${from} to ${to}` : ` of ${planned}`}: ${error}`;
+  }
   const { rows } = await database.query<{ phase: string; n: number; error: string }>(sql`
     select phase, n, error from ${database.ledger('step')} where batch_id = ${batchId} and state = 'failed' order by phase, n`);
   return rows[0] && `${rows[0].phase} step ${rows[0].n}: ${rows[0].error}`;

@@ -11,6 +11,7 @@ import type { Database } from '../database/dialect.ts';
 import type { BatchReference } from '../workflows/messages.ts';
 import type { Engine } from './engine.ts';
 import type { SnapshotSurvey } from './survey-snapshot.ts';
+import { taskWork, type WorkRequest } from './task-work.ts';
 import { workflowLiveness } from './workflow-liveness.ts';
 
 /** What a new batch would do. */
@@ -22,6 +23,8 @@ export type Work =
       deadWanting?: string[];
       /** What becomes of the landing table, or of columns that it lacks. */
       notes?: LandingNote[];
+      /** The batch of a task whose work stays, and is gone on with. */
+      continues?: Batch;
     }
   | { kind: 'nothing'; reason: string }
   | { kind: 'wait'; batch: BatchReference; load: string };
@@ -33,9 +36,10 @@ export async function findWork(
   load: LoadDefinition,
   latest: Batch | undefined,
   snapshot: SnapshotSurvey,
-  reread: Reread = {},
+  request: WorkRequest,
 ): Promise<Work> {
-  if (load.from) return acquisitionWork(engine, database, load, load.from, reread);
+  if (load.kind === 'task') return taskWork(database, load, latest, request);
+  if (load.from) return acquisitionWork(engine, database, load, load.from, request.reread ?? {});
   if (load.consumes.length > 0) return consumption(database, load, latest);
   if (snapshot.inherited.length > 0 || snapshot.adopted.length > 0) return { kind: 'work', consumes: [] };
   for (const { table } of load.inputs) {

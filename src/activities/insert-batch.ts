@@ -2,11 +2,13 @@ import type { LoadDefinition } from '../config/definition.ts';
 import { rereadWords } from '../config/reread.ts';
 import { BATCH_COLUMNS, batchOf, hashOf, type Batch } from '../control/batch.ts';
 import { newestPublished, recordInputs } from '../control/consumption.ts';
+import { keepsItsWork, takeStepsDone } from '../control/continued.ts';
 import { adoptEvents, recordEvent } from '../control/events.ts';
 import { lockLanding, wantedBy } from '../control/landing.ts';
 import { lastBatchId, nextBatchId } from '../control/project.ts';
 import { lastLoadAt } from '../control/session-window.ts';
 import { inheritLineage, recordSnapshot } from '../control/snapshots.ts';
+import { STEP_PHASES, stepsOf } from '../control/steps.ts';
 import type { TakenSnapshot } from '../database/snapshot-dialect.ts';
 import type { Database, Session } from '../database/dialect.ts';
 import { processingName } from '../sql/processing-name.ts';
@@ -16,6 +18,7 @@ import type { Work } from './find-work.ts';
 import { keptIn } from './kept-rows.ts';
 import type { OpenRequest } from './open-batch.ts';
 import type { SnapshotSurvey } from './survey-snapshot.ts';
+import { givenParams } from './task-work.ts';
 
 interface Findings {
   /** All loads of the project. */
@@ -51,14 +54,14 @@ export async function insertBatch(
     }
     const batchId = await nextBatchId(session, database, floor);
     await insertRow(session, database, load, request, findings, batchId);
-    await insertParts(session, database, load, batchId);
+    await insertParts(session, database, load, batchId, findings.work.continues);
     await recordInputs(session, database, batchId, findings.work.consumes, 'consumes');
     const read = new Set(load.reads.map((table) => load.producers[table]).filter((name) => name !== undefined));
     await recordInputs(session, database, batchId, await newestPublished(session, database, [...read]), 'reads');
     await takeOver(session, database, batchId, request, findings, adopted);
     await recordEvent(session, database, batchId, 'opened', {
       requestedBy: request.requestedBy,
-      reason: findings.latest && redone(findings.latest) ? `redoes batch ${findings.latest.batchId}` : undefined,
+      reason: lineOf(load, findings),
     });
     await adoptEvents(session, database, batchId, load.name);
     for (const { what, reason } of findings.work.notes ?? []) {
@@ -78,18 +81,29 @@ export async function insertBatch(
   });
 }
 
-const redone = (latest: Batch): boolean => latest.state !== 'published';
+/** The batch whose snapshot, set or undone chunks this one takes over. */
+function reprocessed(load: LoadDefinition, { latest, work }: Findings): Batch | undefined {
+  if (keepsItsWork(load)) return work.continues;
+  return latest && latest.state !== 'published' ? latest : undefined;
+}
+
+function lineOf(load: LoadDefinition, findings: Findings): string | undefined {
+  const other = reprocessed(load, findings);
+  return other && `${findings.work.continues ? 'goes on with' : 'redoes'} batch ${other.batchId}`;
+}
 
 async function insertRow(
   session: Session,
   database: Database,
   load: LoadDefinition,
   request: OpenRequest,
-  { latest, work }: Findings,
+  findings: Findings,
   batchId: string,
 ): Promise<void> {
+  const { work } = findings;
+  const given = work.continues ? givenParams(work.continues) : {};
   const definition = JSON.stringify(load);
-  const window = request.window ?? { session: null, from: await lastLoadAt(session, database, load.name), to: null };
+  const window = await timesOf(session, database, load, request, work.continues);
   const { rows: unfinished } = await session.query<{ batch_id: string }>(sql`
     select batch_id from ${database.ledger('batch')}
     where state in ('running', 'checking', 'held', 'rolling_back', 'retracting') order by batch_id`);
@@ -97,28 +111,50 @@ async function insertRow(
     insert into ${database.ledger('batch')} (batch_id, load_name, kind, state, reprocess_of, attempt, triggered_by, forced,
       definition_hash, definition, params, invisible, window_from, window_to, load_at, last_load_at, session_name,
       workflow_id, first_run_id, deadline_at, requested_by)
-    values (${batchId}, ${load.name}, ${load.kind}, 'running', ${latest && redone(latest) ? latest.batchId : null},
+    values (${batchId}, ${load.name}, ${load.kind}, 'running', ${reprocessed(load, findings)?.batchId ?? null},
       ${request.attempt}, ${request.workflowId}, ${request.force}, ${hashOf(definition)}, ${definition},
-      ${JSON.stringify({ ...load.params, ...request.params })}, ${JSON.stringify(unfinished.map((row) => row.batch_id))},
+      ${JSON.stringify({ ...load.params, ...given, ...request.params })}, ${JSON.stringify(unfinished.map((row) => row.batch_id))},
       ${work.window?.from ?? null}, ${work.window?.to ?? null}, ${asDate(window.to)}, ${asDate(window.from)},
       ${window.session}, ${request.workflowId}, ${request.firstRunId},
       ${database.dialect.words.secondsFromNow(load.maxRuntimeMs / 1000)}, ${request.requestedBy ?? null})`);
 }
 
+/** `:last_load_at` and `:load_at`, and of which session they are: those of the batch that is gone on with, where there is one. */
+async function timesOf(
+  session: Session,
+  database: Database,
+  load: LoadDefinition,
+  { window }: OpenRequest,
+  continues: Batch | undefined,
+): Promise<{ session: string | null; from: string | null; to: string | null }> {
+  if (continues) {
+    const { sessionName, lastLoadAt: from, loadAt } = continues;
+    return { session: sessionName, from: from?.toISOString() ?? null, to: loadAt.toISOString() };
+  }
+  return window ?? { session: null, from: await lastLoadAt(session, database, load.name), to: null };
+}
+
 const asDate = (iso: string | null): Date | null => (iso === null ? null : new Date(iso));
 
-async function insertParts(session: Session, database: Database, load: LoadDefinition, batchId: string): Promise<void> {
+async function insertParts(
+  session: Session,
+  database: Database,
+  load: LoadDefinition,
+  batchId: string,
+  continues: Batch | undefined,
+): Promise<void> {
   const stages = load.from ? ['copy'] : load.stages.map((stage) => stage.name);
   for (const [i, name] of stages.entries()) {
     await session.query(
       sql`insert into ${database.ledger('stage')} (batch_id, n, name) values (${batchId}, ${i + 1}, ${name})`,
     );
   }
-  for (const phase of ['before', 'after'] as const) {
-    for (let n = 1; n <= load[phase].length; n += 1) {
-      await session.query(
-        sql`insert into ${database.ledger('step')} (batch_id, phase, n) values (${batchId}, ${phase}, ${n})`,
-      );
+  if (continues) await takeStepsDone(session, database, batchId, continues.batchId);
+  for (const phase of STEP_PHASES) {
+    for (let n = 1; n <= stepsOf(load, phase).length; n += 1) {
+      await session.query(sql`
+        insert into ${database.ledger('step')} (batch_id, phase, n) values (${batchId}, ${phase}, ${n})
+        ${database.dialect.words.onDuplicate(['batch_id', 'phase', 'n'], [])}`);
     }
   }
   const kept = keptIn(load, database.dialect).map((table) => ({ table, rollback: 'delete' }));

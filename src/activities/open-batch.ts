@@ -17,7 +17,7 @@ import type { Engine } from './engine.ts';
 import { permanent, refused, toFailure } from './failures.ts';
 import { findWork } from './find-work.ts';
 import { insertBatch } from './insert-batch.ts';
-import { leftovers } from './leftovers.ts';
+import { leftovers, unrecovered } from './leftovers.ts';
 import { describeOpened, type OpenedBatch } from './opened-batch.ts';
 import { prepareLanding } from './prepare-landing.ts';
 import { refuseOutputs } from './refuse-outputs.ts';
@@ -50,7 +50,9 @@ export type OpenOutcome =
   /** An unfinished batch whose workflow is gone: fence it, roll it back, ask again. */
   | { kind: 'redo'; batch: OwnedBatch; why: string; errorClass: string }
   /** A published batch with its snapshot or `after` steps left: finish it, ask again. */
-  | { kind: 'finish'; batch: BatchReference; after: boolean };
+  | { kind: 'finish'; batch: BatchReference; after: boolean }
+  /** A failed batch whose `on_error` steps are not done: do them, ask again. */
+  | { kind: 'recover'; batch: BatchReference };
 
 /**
  * Opens a batch, or says what has to be done first: the restart rules (DESIGN §3). Idempotent on the workflow's first run
@@ -124,6 +126,9 @@ async function open(
       reason: `batch ${latest.batchId} did it in this window of session ${latest.sessionName}`,
     };
   }
+  if (latest && (await unrecovered(database, latest, request))) {
+    return { kind: 'recover', batch: referenceOf(database, latest) };
+  }
   await refuseOutputs(database, load, {
     takesOver: latest !== undefined || request.force,
     loads: Object.values(project.loads),
@@ -131,7 +136,7 @@ async function open(
   const snapshot = await surveySnapshot(database, load, latest, request);
   const wait = await prepareLanding(engine, database, load, request.requestedBy);
   if (wait) return wait;
-  const work = await findWork(engine, database, load, latest, snapshot, request.reread);
+  const work = await findWork(engine, database, load, latest, snapshot, request);
   if (work.kind !== 'work') return work;
   try {
     const batch = await insertBatch(database, load, request, {

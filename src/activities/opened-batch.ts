@@ -1,6 +1,7 @@
 import type { LoadKind } from '../config/definition.ts';
 import type { Batch } from '../control/batch.ts';
 import { countChunks } from '../control/chunks.ts';
+import { keepsItsWork } from '../control/continued.ts';
 import { openSteps } from '../control/steps.ts';
 import { sql } from '../database/sql.ts';
 import type { Database } from '../database/dialect.ts';
@@ -21,11 +22,14 @@ export interface OpenedBatch extends BatchReference {
   /** Steps that are not done, by number. */
   before: number[];
   after: number[];
+  onError: number[];
   /** It has inputs, so a snapshot to take (or to go on with). */
   snapshot: boolean;
   /** An acquisition: the source's open transactions have to end first. */
   source: boolean;
   checks: number;
+  /** What is done stays done when it ends badly. */
+  keepsItsWork: boolean;
   onFailure: 'roll_back' | 'hold';
   /** Those of ours that the Temporal server knows. */
   searchAttributes: string[];
@@ -63,9 +67,11 @@ export async function describeOpened(engine: Engine, database: Database, batch: 
     stages: counted,
     before: await openSteps(database, batch.batchId, 'before'),
     after: await openSteps(database, batch.batchId, 'after'),
+    onError: await openSteps(database, batch.batchId, 'on_error'),
     snapshot: definition.inputs.length > 0,
     source: definition.from !== undefined,
     checks: definition.checks.length,
+    keepsItsWork: keepsItsWork(definition),
     onFailure: definition.onFailure,
     searchAttributes: await engine.searchAttributes(),
     historyLimit: engine.historyLimit ?? null,

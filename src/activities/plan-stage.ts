@@ -1,8 +1,12 @@
 import { sourceWhere } from '../control/conditions.ts';
-import { countChunks, writePlan, type StageCounts } from '../control/chunks.ts';
+import { Ranges } from '../config/ranges.ts';
+import { countChunks, type StageCounts } from '../control/chunks.ts';
+import { keepsItsWork, leftUndone, takeUndone } from '../control/continued.ts';
 import { passGate } from '../control/gate.ts';
-import type { ChunkMethod, ChunkRange } from '../database/dialect.ts';
+import { writePlan, type PlannedRanges } from '../control/plan.ts';
+import type { ChunkMethod, Session } from '../database/dialect.ts';
 import { sourceTable } from '../sql/batch-sql.ts';
+import { isRanged } from '../sql/ranged.ts';
 import type { BatchReference } from '../workflows/messages.ts';
 import { planAcquisition } from './plan-acquisition.ts';
 import { keyColumns, loadContext, type BatchContext } from './batch-context.ts';
@@ -22,11 +26,9 @@ export const planStage =
       const planned = await countChunks(database, database, at);
       if (planned.planned !== null) return planned;
       const context = await loadContext(engine, at);
-      const { method, ranges } = context.batch.definition.from
-        ? await planAcquisition(engine, context)
-        : await planRanges(context, at.stage);
+      const write = await planOf(engine, context, at);
       await database.transaction((session) =>
-        passGate(session, database, at.batchId, ['running'], () => writePlan(session, database, at, method, ranges)),
+        passGate(session, database, at.batchId, ['running'], () => write(session)),
       );
       return await countChunks(database, database, at);
     } catch (error) {
@@ -34,9 +36,30 @@ export const planStage =
     }
   };
 
-async function planRanges(context: BatchContext, n: number): Promise<{ method: ChunkMethod; ranges: ChunkRange[] }> {
+/** What writes the plan, once it is made. */
+async function planOf(
+  engine: Engine,
+  context: BatchContext,
+  at: PlanRequest,
+): Promise<(session: Session) => Promise<boolean>> {
+  const { database, batch } = context;
+  if (keepsItsWork(batch.definition) && batch.reprocessOf !== null) {
+    const left = await leftUndone(database, database, batch.reprocessOf, at.stage);
+    if (left) return (session) => takeUndone(session, database, at, left);
+  }
+  const { method, ranges } = batch.definition.from
+    ? await planAcquisition(engine, context)
+    : await planRanges(context, at.stage);
+  return (session) => writePlan(session, database, at, method, ranges);
+}
+
+async function planRanges(context: BatchContext, n: number): Promise<{ method: ChunkMethod; ranges: PlannedRanges }> {
   const { database, batch, values } = context;
   const stage = batch.definition.stages[n - 1]!;
+  const { range } = batch.definition;
+  if (range && isRanged(stage, database.dialect.sql)) {
+    return { method: 'range', ranges: new Ranges({ from: batch.windowFrom!, to: batch.windowTo! }, range.step) };
+  }
   if (!stage.chunk) return { method: 'once', ranges: [{ from: null, to: null }] };
   const key = await keyColumns(context, stage);
   const table = sourceTable(stage.chunk.input, batch.definition);

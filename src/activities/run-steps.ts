@@ -4,6 +4,7 @@ import {
   markStepAttempt,
   markStepDone,
   openSteps,
+  stepsOf,
   type StepKey,
   type StepPhase,
   type StepRow,
@@ -37,7 +38,7 @@ export const runSteps =
       const step = { batchId: at.batchId, phase: at.phase, n };
       const where = `load ${batch.loadName}, batch ${at.batchId}, ${at.phase} step ${n}`;
       try {
-        done += (await runStep(context, step, batch.definition[at.phase][n - 1]!)) ? 1 : 0;
+        done += (await runStep(context, step, stepsOf(batch.definition, at.phase)[n - 1]!)) ? 1 : 0;
       } catch (error) {
         const facts = database.dialect.classify(error);
         const attempts = await countAttempt(context, step, facts);
@@ -62,9 +63,9 @@ async function runStep(context: BatchContext, step: StepKey, source: SqlSource):
   const { database, batch } = context;
   const statements = parseStatements(source, database.dialect.sql, 'step');
   const session = await database.openSession(`waybill ${batch.batchId} ${step.phase} step ${step.n}`, {
-    // `after` may run long after the batch: the time that its work had is over then, and no measure.
+    // What follows a batch may run long after it: the time that its work had is over then, and no measure.
     statementTimeoutMs:
-      step.phase === 'after' ? batch.definition.maxRuntimeMs : Math.max(1000, batch.deadlineAt.getTime() - Date.now()),
+      step.phase === 'before' ? Math.max(1000, batch.deadlineAt.getTime() - Date.now()) : batch.definition.maxRuntimeMs,
   });
   const run = statements.some(({ commitsByItself }) => commitsByItself) ? atLeastOnce : once;
   try {
@@ -148,7 +149,7 @@ async function atLeastOnce(
   return true;
 }
 
-const STATES = { before: ['running'], after: ['published'] } as const;
+const STATES = { before: ['running'], after: ['published'], on_error: ['failed'] } as const;
 
 const isOver = (row: StepRow | undefined): boolean => row?.state === 'done' || row?.state === 'skipped';
 

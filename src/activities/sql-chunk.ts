@@ -6,6 +6,7 @@ import { part, raw, sql, type SqlPart } from '../database/sql.ts';
 import { WaybillError } from '../errors.ts';
 import { renderForBatch, sourceTable, type Cut } from '../sql/batch-sql.ts';
 import { parseStatements, type Statement } from '../sql/statement.ts';
+import { inRanges } from './bad-ranges.ts';
 import { searchTable, type BadRows } from './bad-rows.ts';
 import type { BatchContext } from './batch-context.ts';
 import type { ChunkWork } from './chunk-transaction.ts';
@@ -48,7 +49,9 @@ function quarantines(
   key: ColumnFacts[],
   countsRead: boolean,
 ): BadRows | undefined {
-  if (batch.definition.onBadRow !== 'quarantine' || !chunk) return undefined;
+  if (batch.definition.onBadRow !== 'quarantine') return undefined;
+  if (method === 'range') return inRanges;
+  if (!chunk) return undefined;
   const table = sourceTable(chunk.input, batch.definition);
   const where = sourceWhere(database.dialect, chunk.input, values)?.condition;
   return searchTable({ database, table, method, key, where, countsRead });

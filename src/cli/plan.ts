@@ -19,6 +19,7 @@ export const addPlan: AddCommand = (program, cli, done) => {
 const VERDICTS: Record<LoadPreview['does'], string> = {
   'new batch': 'A start opens a new batch.',
   redo: 'A start does a failed batch again, as a new batch.',
+  'goes on': 'A start goes on where a batch ended, as a new batch: what is done stays done.',
   nothing: 'A start has nothing to do, and opens no batch.',
   waits: 'A start waits.',
   refused: 'A start is refused.',
@@ -30,16 +31,18 @@ function page(plan: LoadPreview): string {
   if (plan.before.length > 0) parts.splice(1, 0, section('Before', plan.before));
   if (plan.checks.length > 0) parts.push(`Checks\n${plan.checks.map(check).join('\n')}`);
   if (plan.after.length > 0) parts.push(section('After, once it is published', plan.after));
+  if (plan.on_error.length > 0) parts.push(section('When it has failed', plan.on_error));
   parts.push(`Locks\n${plan.locks.map((lock) => `  ${lock}`).join('\n')}`);
   return parts.join('\n\n');
 }
 
-const goesOn = ({ does }: LoadPreview): boolean => does === 'new batch' || does === 'redo';
+const goesOn = ({ does }: LoadPreview): boolean => ['new batch', 'redo', 'goes on'].includes(does);
 
 function head(plan: LoadPreview): string {
   const lines = [`${plan.load} (${plan.kind}, connection ${plan.connection})`, `  ${VERDICTS[plan.does]}`];
   lines.push(...plan.because.map((sentence) => `  ${goesOn(plan) ? 'first' : 'why'}: ${sentence}`));
-  if (plan.redoes !== null) lines.push(`  redoes: batch ${plan.redoes}`);
+  if (plan.redoes !== null)
+    lines.push(`  ${plan.does === 'goes on' ? 'goes on with' : 'redoes'}: batch ${plan.redoes}`);
   for (const { table, batch, rows } of plan.removes) {
     lines.push(`  removes: ${plural(rows, 'row')} of batch ${batch} from ${table}`);
   }
@@ -50,7 +53,9 @@ function head(plan: LoadPreview): string {
   lines.push(...plan.refusals.map((refusal) => `  refused: ${refusal}`));
   if (plan.window) {
     const { column, from, to } = plan.window;
-    lines.push(`  window: ${column} from ${from ?? 'the beginning'} up to, not with, ${to ?? 'the end'}`);
+    lines.push(
+      `  ${plan.kind === 'task' ? 'range' : 'window'}: ${column === null ? '' : `${column} `}from ${from ?? 'the beginning'} up to, not with, ${to ?? 'the end'}`,
+    );
   }
   for (const { load, batchId } of plan.consumes) lines.push(`  consumes: ${load} batch ${batchId}`);
   return lines.join('\n');

@@ -1,7 +1,7 @@
 import { detailsDocument, type BatchDetails } from '../client/show-batch.ts';
 import { EXIT } from '../errors.ts';
 import type { AddCommand } from './cli.ts';
-import { formatBetween, formatCount, formatTable, formatTime, indent } from './format.ts';
+import { formatBetween, formatCount, formatTable, formatTime, indent, plural } from './format.ts';
 import { statusWords } from './run-summary.ts';
 
 export const addShow: AddCommand = (program, cli, done) => {
@@ -24,13 +24,13 @@ export const addShow: AddCommand = (program, cli, done) => {
 function page(details: BatchDetails): string {
   const parts = [
     ...[head(details), stages(details), steps(details), checks(details), chunks(details), rejected(details)],
-    events(details),
+    ...[ranges(details), events(details)],
   ];
   if (details.next !== null) parts.push(`Next: ${details.next}`);
   return parts.filter((part) => part !== '').join('\n\n');
 }
 
-function head({ connection, batch, view, inputs, outputs }: BatchDetails): string {
+function head({ connection, batch, view, inputs, outputs, doneBefore }: BatchDetails): string {
   const facts: [string, string | null][] = [
     ['load', `${batch.loadName} (${batch.kind}, connection ${connection})`],
     ['state', `${statusWords(view)}${batch.errorClass !== null && view.error ? ` (${batch.errorClass})` : ''}`],
@@ -40,16 +40,23 @@ function head({ connection, batch, view, inputs, outputs }: BatchDetails): strin
       'rows',
       `${formatCount(view.rows_written)} written${readWords(view.rows_read)}${rejectedWords(view.rows_rejected)}`,
     ],
-    ['redoes', batch.reprocessOf === null ? null : `batch ${batch.reprocessOf}`],
+    ['redoes', batch.reprocessOf === null || doneBefore !== null ? null : `batch ${batch.reprocessOf}`],
+    ['goes on', doneBefore && beforeWords(doneBefore)],
     ['window', windowWords(batch.windowFrom, batch.windowTo)],
     ['from', lineage(inputs)],
-    ['into', outputs.join(', ')],
+    ['into', outputs.length === 0 ? null : outputs.join(', ')],
     ['error', view.error?.message ?? null],
   ];
   const shown = facts.filter((fact): fact is [string, string] => fact[1] !== null);
   return [`Batch ${batch.batchId}`, ...shown.map(([name, text]) => `  ${name.padEnd(8)} ${indent(text, 11)}`)].join(
     '\n',
   );
+}
+
+/** What stays of the batches that this one goes on with. */
+function beforeWords({ batches, chunks, rows }: NonNullable<BatchDetails['doneBefore']>): string {
+  const which = `batch${batches.length === 1 ? '' : 'es'} ${batches.join(', ')}`;
+  return `where ${which} ended: ${plural(chunks, 'chunk')} had been done, ${plural(rows, 'row')} written`;
 }
 
 const readWords = (rows: number | null): string => (rows === null ? '' : `, ${formatCount(rows)} read`);
@@ -134,6 +141,27 @@ function rejected({ rejected: { count, rows }, stages, batch }: BatchDetails): s
   });
   const more = count > rows.length ? [`… and ${formatCount(count - rows.length)} more`] : [];
   return [...lines, ...more, `All of them, with their columns: rejected_row of batch ${batch.batchId}.`].join('\n');
+}
+
+/** Of a task: where the time went. */
+function ranges({ ranges, stages }: BatchDetails): string {
+  if (ranges.length < 2) return '';
+  const done = stages.reduce((n, stage) => n + stage.done, 0);
+  const several = stages.length > 1;
+  const table = formatTable(
+    [
+      ...(several ? [{ title: 'stage' }] : []),
+      ...[{ title: 'chunk', right: true }, { title: 'from' }, { title: 'to' }, { title: 'rows', right: true }],
+      ...[{ title: 'started' }, { title: 'stopped' }, { title: 'took', right: true }],
+    ],
+    ranges.map(({ stage, n, range, rows, startedAt, finishedAt }) => [
+      ...(several ? [stages.find((candidate) => candidate.n === stage)?.name ?? ''] : []),
+      ...[formatCount(n), range.from ?? '', range.to ?? '', formatCount(rows)],
+      ...[formatTime(startedAt), formatTime(finishedAt)],
+      `${((finishedAt?.getTime() ?? 0) - (startedAt?.getTime() ?? 0)) / 1000} s`,
+    ]),
+  );
+  return ranges.length < done ? `The ${ranges.length} slowest of ${formatCount(done)} ranges\n${table}` : table;
 }
 
 /** Who opened it also stands behind what came of that by itself: said once. */

@@ -1,5 +1,6 @@
-import type { LoadDefinition, LoadKind } from '../config/definition.ts';
+import type { LoadDefinition } from '../config/definition.ts';
 import type { Batch } from '../control/batch.ts';
+import { keepsItsWork } from '../control/continued.ts';
 import { readChecks, readStages, type CheckReading, type StageReading } from '../control/reading.ts';
 import { jobStatus } from '../control/states.ts';
 import type { Database } from '../database/dialect.ts';
@@ -29,7 +30,8 @@ export function warningsOf(checks: CheckReading[]): string[] {
 export function batchView(batch: Batch, stages: StageReading[]): BatchView {
   const sum = (of: (stage: StageReading) => number): number => stages.reduce((total, stage) => total + of(stage), 0);
   const status = jobStatus(batch.state);
-  const written = batch.state === 'failed' || batch.state === 'cancelled' ? 0 : sum((stage) => stage.rows);
+  const takenBack = ['failed', 'cancelled'].includes(batch.state) && !keepsItsWork(batch.definition);
+  const written = takenBack ? 0 : sum((stage) => stage.rows);
   return {
     load: batch.loadName,
     kind: batch.kind,
@@ -103,7 +105,7 @@ function batchError(batch: Batch): ErrorView | null {
 export function nextStep(batch: {
   state: Batch['state'];
   loadName: string;
-  kind: LoadKind;
+  definition: Pick<LoadDefinition, 'kind' | 'outputs'>;
   errorClass: string | null;
 }): string | null {
   const run = `waybill run ${batch.loadName}`;
@@ -111,9 +113,9 @@ export function nextStep(batch: {
     case 'failed':
       if (batch.errorClass === 'timeout') return `raise max_runtime or lanes of the load, then: ${run}`;
       if (['forced', 'interrupted', 'superseded'].includes(batch.errorClass ?? '')) return `to do it again: ${run}`;
-      return `mend the cause, then: ${run} (${whatAgain(batch.kind)})`;
+      return `mend the cause, then: ${run} (${whatAgain(batch.definition)})`;
     case 'cancelled':
-      return `when you want it: ${run} (${whatAgain(batch.kind)})`;
+      return `when you want it: ${run} (${whatAgain(batch.definition)})`;
     case 'held':
       return `mend the cause, then go on in this batch: ${run} --resume; or begin anew: ${run}`;
     case 'rolling_back':
@@ -123,15 +125,15 @@ export function nextStep(batch: {
   }
 }
 
-function whatAgain(kind: LoadKind): string {
-  switch (kind) {
+function whatAgain(load: Pick<LoadDefinition, 'kind' | 'outputs'>): string {
+  switch (load.kind) {
     case 'core':
       return 'a new batch takes over the same snapshot';
     case 'services':
       return 'a new batch takes the same set';
     case 'acquisition':
       return 'a new batch reads the same window again, and what is newer';
-    default:
-      return 'a new batch';
+    case 'task':
+      return keepsItsWork(load) ? 'a new batch does what is not done' : 'a new batch does everything again';
   }
 }

@@ -1,9 +1,10 @@
-import type { LoadDefinition, SqlSource, StageDefinition } from '../config/definition.ts';
+import type { LoadDefinition, RangeDefinition, SqlSource, StageDefinition } from '../config/definition.ts';
+import { boundQueries } from '../config/ranges.ts';
 import type { Problem } from '../config/problem.ts';
 import type { TableDescription } from '../config/table-requirements.ts';
 import { describeSource } from '../control/source.ts';
 import type { Databases } from '../database/databases.ts';
-import type { ColumnFacts, Database, StatementComplaint } from '../database/dialect.ts';
+import type { ChunkRange, ColumnFacts, Database, StatementComplaint } from '../database/dialect.ts';
 import { renderForBatch, type BatchValues, type Cut } from '../sql/batch-sql.ts';
 import type { RenderedStatement } from '../sql/render.ts';
 import { renderedPosition } from '../sql/rendered-position.ts';
@@ -40,7 +41,7 @@ async function checkLoad(load: LoadDefinition, database: Database, loads: LoadDe
   const elsewhere = load.sessionParams['search_path'] !== undefined;
   let made = elsewhere || (await readsWhatIsNotThere(load, database, loads));
   for (const { source, stage, place } of sourcesOf(load)) {
-    const cut = stage && (await dummyCut(database, stage));
+    const cut = stage && (await dummyCut(database, load, stage));
     for (const statement of parseStatements(source, database.dialect.sql, place)) {
       if (!PLANNABLE.has(statement.verb)) {
         made ||= MAKES.has(statement.verb);
@@ -85,6 +86,8 @@ function sourcesOf(load: LoadDefinition): { source: SqlSource; place: SqlPlace; 
     ...load.stages.flatMap((stage) => stage.sql.map((source) => ({ source, place: 'batch' as const, stage }))),
     ...load.checks.map(({ sql }) => ({ source: sql, place: 'batch' as const })),
     ...load.after.map((source) => ({ source, place: 'step' as const })),
+    ...load.onError.map((source) => ({ source, place: 'step' as const })),
+    ...boundQueries(load).map((source) => ({ source, place: 'batch' as const })),
   ];
 }
 
@@ -107,7 +110,8 @@ function dummyValues(load: LoadDefinition): BatchValues {
   };
 }
 
-async function dummyCut(database: Database, stage: StageDefinition): Promise<Cut | undefined> {
+async function dummyCut(database: Database, load: LoadDefinition, stage: StageDefinition): Promise<Cut | undefined> {
+  if (load.range) return { method: 'range', range: dummyRange(load.range), key: [] };
   if (!stage.chunk) return undefined;
   const facts = await database.dialect.describeTable(database, stage.chunk.input);
   const key = (stage.chunk.key ?? [])
@@ -132,6 +136,14 @@ export async function checkQuery(load: LoadDefinition, database: Database): Prom
     // Right by itself, but not as a derived table: two columns of one name, a lock.
     return problemOf(statement!, { text, values: [], replaced: [] }, { message: facts.message, missing: false });
   }
+}
+
+/** Of the type that the bounds will have, as far as the file says it: else each takes the type of its place. */
+function dummyRange({ over, step }: RangeDefinition): ChunkRange {
+  if (step.unit === 'whole') return { from: '0', to: '1' };
+  const written = 'min' in over ? [over.min, over.max].find((bound) => 'value' in bound) : undefined;
+  const value = written === undefined ? null : written.value;
+  return { from: value, to: value };
 }
 
 function problemOf(statement: Statement, rendered: RenderedStatement, complaint: StatementComplaint): Problem {

@@ -9,7 +9,7 @@
 import type { Client } from '@temporalio/client';
 import { findWork, type Work } from '../activities/find-work.ts';
 import type { Engine } from '../activities/engine.ts';
-import { leftovers } from '../activities/leftovers.ts';
+import { leftovers, unrecovered } from '../activities/leftovers.ts';
 import { planAcquisition } from '../activities/plan-acquisition.ts';
 import { refuseOutputs } from '../activities/refuse-outputs.ts';
 import { decideUnfinished } from '../activities/restart-rules.ts';
@@ -59,6 +59,11 @@ export function ruleForLeftovers(database: Database, published: Batch): Promise<
   return leftovers(database, published, PLAIN_START);
 }
 
+/** Whether a failed batch has `on_error` steps left to run. */
+export function ruleForRecovery(database: Database, failed: Batch): Promise<boolean> {
+  return unrecovered(database, failed, PLAIN_START);
+}
+
 /** Whether a batch may write its outputs. Throws `ApplicationFailure` of type `Refused`. */
 export const ruleForOutputs = refuseOutputs;
 
@@ -79,7 +84,7 @@ export function ruleForWork(
   latest: Batch | undefined,
   snapshot: SnapshotSurvey,
 ): Promise<Work> {
-  return findWork(engineOf(databases), database, load, latest, snapshot);
+  return findWork(engineOf(databases), database, load, latest, snapshot, PLAIN_START);
 }
 
 /** The chunks that an acquisition would be cut into. */

@@ -1,9 +1,13 @@
-import type { LoadDefinition, StageDefinition } from '../config/definition.ts';
+import type { LoadDefinition, RangeDefinition, StageDefinition } from '../config/definition.ts';
+import { Ranges } from '../config/ranges.ts';
 import { chunkKey } from '../control/chunk-key.ts';
 import { sourceWhere } from '../control/conditions.ts';
+import { leftUndone } from '../control/continued.ts';
 import { sourceName } from '../control/source.ts';
+import type { Window } from '../control/windows.ts';
 import type { ChunkRange, Database, Session } from '../database/dialect.ts';
 import { type BatchValues, type Cut } from '../sql/batch-sql.ts';
+import { isRanged } from '../sql/ranged.ts';
 import { processingName } from '../sql/processing-name.ts';
 import type { ClientContext } from './context.ts';
 import type { StartPreview } from './preview-start.ts';
@@ -32,6 +36,7 @@ export async function previewCut(
 ): Promise<CutPreview> {
   const { load, stage } = question;
   if (load.from) return acquisitionCut(context, database, question);
+  if (load.kind === 'task') return rangeCut(database, question);
   if (!stage.chunk) return { chunks: 1, cut: undefined, words: 'one piece' };
   const { input, rows } = stage.chunk;
   const isInput = load.inputs.some(({ table }) => table === input);
@@ -63,6 +68,25 @@ async function acquisitionCut(
   const ranges = await acquisitionRanges(databases, database, load, start.work.window);
   return { chunks: ranges.length, cut: undefined, words };
 }
+
+/** The ranges of a task, or what is left of them. */
+async function rangeCut(database: Database, { load, stage, start }: CutQuestion): Promise<CutPreview> {
+  const { work } = start;
+  const ranged = isRanged(stage, database.dialect.sql);
+  const all = work?.window && load.range && ranged ? rangesOf(work.window, load.range) : undefined;
+  const cut: Cut | undefined = ranged ? { method: 'range', range: all?.at(0) ?? UNKNOWN, key: [] } : undefined;
+  const words = ranged ? `ranges of ${load.range?.step.text}` : 'one piece';
+  const n = load.stages.indexOf(stage) + 1;
+  const left = work?.continues && (await leftUndone(database, database, work.continues.batchId, n));
+  if (!left) return { chunks: all?.length ?? (ranged ? 0 : 1), cut, words };
+  return { chunks: left.chunks, cut, words: `${words}, what batch ${left.batchId} left undone` };
+}
+
+const rangesOf = ({ from, to }: Window, { step }: RangeDefinition): Ranges | undefined =>
+  from === null || to === null ? undefined : new Ranges({ from, to }, step);
+
+/** A start has nothing to do, or is refused. */
+const UNKNOWN: ChunkRange = { from: "‹the range's start›", to: '‹its end›' };
 
 /** A short read-only session. */
 async function reading<T>(database: Database, load: string, work: (session: Session) => Promise<T>): Promise<T> {

@@ -37,7 +37,7 @@ export interface LoadPreview {
   does: StartPreview['does'];
   /** What comes first, why there is nothing to do, or why it is refused. */
   because: string[];
-  /** The failed batch that the new one does again. */
+  /** The failed batch that the new one does again, or goes on with. */
   redoes: string | null;
   /** Landing tables, and whether their snapshot is taken anew or is there already. */
   snapshot: { table: string; taken: 'anew' | 'before' }[];
@@ -45,12 +45,15 @@ export interface LoadPreview {
   refusals: string[];
   /** What becomes of an acquisition's landing table, or of columns that it lacks. */
   landing: string[];
-  window: { column: string; from: string | null; to: string | null } | null;
+  /** Of a cursor; or of a task's range, whose column only its SQL knows. */
+  window: { column: string | null; from: string | null; to: string | null } | null;
   consumes: ProducerBatch[];
   stages: StagePreview[];
   before: StatementPreview[];
   checks: (StatementPreview & { name: string; expect: string; severity: string })[];
   after: StatementPreview[];
+  /** When it has failed. */
+  on_error: StatementPreview[];
   locks: string[];
   /** Rows of an unfinished batch that are taken back first. */
   removes: { table: string; batch: string; rows: number }[];
@@ -102,13 +105,16 @@ async function preview(context: ClientContext, database: Database, load: LoadDef
       ...{ name: check.name, expect: check.expect.text, severity: check.severity },
     })),
     after: load.after.flatMap(stepOf),
+    on_error: load.onError.flatMap(stepOf),
     locks: locksOf(load, start.inherited),
     removes: start.takesBack ? await removals(database, load, start.takesBack.batchId) : [],
   };
 }
 
-function windowOf({ from }: LoadDefinition, { work }: StartPreview): LoadPreview['window'] {
-  return from?.cursor === undefined || work?.window === undefined ? null : { column: from.cursor, ...work.window };
+function windowOf({ from, range }: LoadDefinition, { work }: StartPreview): LoadPreview['window'] {
+  if (work?.window === undefined || (from?.cursor === undefined && range === undefined)) return null;
+  const column = from?.cursor ?? (range && 'table' in range.over ? range.over.column : null);
+  return { column, ...work.window };
 }
 
 /** Values that stand for themselves: a preview shows which they are. */
@@ -175,7 +181,8 @@ function locksOf(load: LoadDefinition, inherited: string[]): string[] {
       ? [`${anew.join(', ')}: alone, for the moment of the renaming; while it waits for one it holds no other`]
       : []),
     ...(load.from ? [`${sourceName(load.from)}: as any reader`] : []),
-    `${outputs}: as any writer; readers and other writers go on`,
+    ...(load.outputs.length > 0 ? [`${outputs}: as any writer; readers and other writers go on`] : []),
+    ...(load.kind === 'task' ? ['those that its SQL takes, a range at a time'] : []),
   ];
 }
 

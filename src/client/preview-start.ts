@@ -1,12 +1,14 @@
 import { ApplicationFailure } from '@temporalio/client';
 import type { LoadDefinition } from '../config/definition.ts';
 import { findLatest, findUnfinished, type Batch } from '../control/batch.ts';
+import { keepsItsWork } from '../control/continued.ts';
 import type { Database } from '../database/dialect.ts';
 import { temporalFailure } from './connect.ts';
 import type { ClientContext } from './context.ts';
 import {
   ruleForOutputs,
   ruleForLeftovers,
+  ruleForRecovery,
   ruleForSnapshots,
   ruleForUnfinished,
   ruleForWork,
@@ -17,7 +19,7 @@ import { loadWorkflowId } from '../workflows/messages.ts';
 
 /** What a plain start would do at this moment. */
 export interface StartPreview {
-  does: 'new batch' | 'redo' | 'nothing' | 'waits' | 'refused' | 'running';
+  does: 'new batch' | 'redo' | 'goes on' | 'nothing' | 'waits' | 'refused' | 'running';
   /** What comes first, why there is nothing to do, or why it is refused: sentences. */
   because: string[];
   /** The unfinished batch whose rows leave the outputs first. */
@@ -68,7 +70,8 @@ async function decide(
     }
     const { why } = await ruleForUnfinished(context.databases, client, database, unfinished);
     start.takesBack = unfinished;
-    start.because.push(`batch ${unfinished.batchId} is rolled back: ${why}`);
+    const keeps = keepsItsWork(unfinished.definition);
+    start.because.push(`batch ${unfinished.batchId} is ${keeps ? 'ended' : 'rolled back'}: ${why}`);
   }
   const latest: Batch | undefined = unfinished
     ? { ...unfinished, state: 'failed' }
@@ -84,18 +87,21 @@ async function decide(
       return { ...start, ...found, because: [...start.because, ...found.because] };
     }
   }
+  if (latest && (await ruleForRecovery(database, latest))) {
+    start.because.push(`\`on_error\` of batch ${latest.batchId} runs`);
+  }
   await ruleForOutputs(database, load, {
     takesOver: latest !== undefined,
     loads: Object.values(context.project.loads),
   });
   const snapshot = await ruleForSnapshots(database, load, latest);
-  const redoes = latest && latest.state !== 'published' ? latest : undefined;
   const inherited = snapshot.inherited.map(({ table }) => table);
   const found = await workOf(context, database, load, latest, inherited, snapshot);
+  const redoes = keepsItsWork(load) ? found.work?.continues : latest?.state === 'published' ? undefined : latest;
   return {
     ...start,
     ...found,
-    does: found.does === 'new batch' && redoes ? 'redo' : found.does,
+    does: found.does === 'new batch' && redoes ? (found.work?.continues ? 'goes on' : 'redo') : found.does,
     because: [...start.because, ...found.because],
     redoes,
     inherited,

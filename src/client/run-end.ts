@@ -8,6 +8,7 @@ import {
   type Client,
 } from '@temporalio/client';
 import type { LoadDefinition } from '../config/definition.ts';
+import { keepsItsWork } from '../control/continued.ts';
 import { CancelledError, type WaybillError } from '../errors.ts';
 import {
   FAILURE,
@@ -107,7 +108,9 @@ function summarize(named: Named, error: unknown): ErrorSummary & FailureDetails 
   }
   if (cause instanceof CancelledFailure) {
     const next = `when you want it: waybill run ${named.name}`;
-    return { type: FAILURE.cancelled, message: `${named.name} was cancelled, and rolled back`, where: at, next };
+    const stays = named.kind === 'load' && keepsItsWork(named.load);
+    const message = `${named.name} was cancelled${stays ? '; what is done stays' : ', and rolled back'}`;
+    return { type: FAILURE.cancelled, message, where: at, next };
   }
   const again = `start it again: what it left behind is rolled back first: waybill run ${named.name}`;
   if (cause instanceof TerminatedFailure) {

@@ -1,4 +1,5 @@
 import type { Batch } from '../control/batch.ts';
+import { doneBefore, keepsItsWork, type DoneBefore } from '../control/continued.ts';
 import {
   readChecks,
   readEvents,
@@ -6,6 +7,7 @@ import {
   readRejected,
   readStages,
   readSteps,
+  readSlowestChunks,
   readTroubledChunks,
   type CheckReading,
   type ChunkReading,
@@ -31,6 +33,10 @@ export interface BatchDetails {
   troubledChunks: ChunkReading[];
   /** Rows that were set aside: all of them counted, the first ones named. */
   rejected: { count: number; rows: RejectedReading[] };
+  /** Of a task: its ranges in order, or the slowest ones where there are many. */
+  ranges: ChunkReading[];
+  /** What the batches had done that this one goes on with. */
+  doneBefore: DoneBefore | null;
   inputs: InputReading[];
   outputs: string[];
   events: EventReading[];
@@ -40,23 +46,25 @@ export interface BatchDetails {
 
 export async function readBatchDetails(database: Database, batch: Batch): Promise<BatchDetails> {
   const { batchId } = batch;
-  const [stages, checks, steps, troubledChunks, rejected, inputs, events] = await Promise.all([
+  const task = batch.definition.kind === 'task';
+  const [stages, checks, allSteps, troubledChunks, rejected, slowest, before, inputs, events] = await Promise.all([
     readStages(database, batchId),
     readChecks(database, batchId),
     readSteps(database, batchId),
     readTroubledChunks(database, batchId),
     readRejected(database, batchId),
+    task ? readSlowestChunks(database, batchId, MOST_RANGES) : [],
+    doneBeforeOf(database, batch),
     readInputs(database, batchId),
     readEvents(database, batchId),
   ]);
+  // It would never run: nothing has failed.
+  const steps = allSteps.filter(
+    ({ phase, state }) => batch.state === 'failed' || phase !== 'on_error' || state !== 'pending',
+  );
   const view = { ...batchView(batch, stages), rows_rejected: rejected.count };
   const warnings = warningsOf(checks);
   if (warnings.length > 0) view.warnings = warnings;
-  const undone = steps.filter(({ phase, state }) => phase === 'after' && state !== 'done' && state !== 'skipped');
-  const afterNext =
-    batch.state === 'published' && undone.length > 0
-      ? `\`after\` is not done: waybill run ${batch.loadName} goes on with it; with --force it is skipped`
-      : null;
   return {
     connection: database.connection,
     batch,
@@ -66,12 +74,29 @@ export async function readBatchDetails(database: Database, batch: Batch): Promis
     steps,
     troubledChunks,
     rejected,
+    ranges: slowest.sort((a, b) => a.stage - b.stage || a.n - b.n),
+    doneBefore: before,
     inputs,
     outputs: batch.definition.outputs.map(({ table }) => table),
     events,
-    next: nextStep(batch) ?? afterNext,
+    next: nextOfSteps(batch, steps) ?? nextStep(batch),
   };
 }
+
+/** A start goes on with what follows the last batch before it does anything else. */
+function nextOfSteps({ state, loadName }: Batch, steps: StepReading[]): string | null {
+  const phase = state === 'published' ? 'after' : state === 'failed' ? 'on_error' : undefined;
+  if (!steps.some((step) => step.phase === phase && step.state !== 'done' && step.state !== 'skipped')) return null;
+  const force = phase === 'after' ? 'it is skipped' : 'it is skipped, and everything begins anew';
+  return `\`${phase}\` is not done: waybill run ${loadName} goes on with it; with --force ${force}`;
+}
+
+async function doneBeforeOf(database: Database, { definition, reprocessOf }: Batch): Promise<DoneBefore | null> {
+  return keepsItsWork(definition) && reprocessOf !== null ? doneBefore(database, database, reprocessOf) : null;
+}
+
+/** As many as one looks at. */
+const MOST_RANGES = 20;
 
 /** The document of `show --json`: a batch, and more. */
 export function detailsDocument(details: BatchDetails): BatchView & Record<string, unknown> {
@@ -90,8 +115,12 @@ export function detailsDocument(details: BatchDetails): BatchView & Record<strin
     })),
     checks: details.checks,
     steps: details.steps,
-    troubled_chunks: details.troubledChunks,
+    troubled_chunks: details.troubledChunks.map(chunkDocument),
     rejected: details.rejected.rows,
+    ranges: details.ranges.map(chunkDocument),
+    done_before: details.doneBefore && {
+      ...{ batches: details.doneBefore.batches, chunks: details.doneBefore.chunks, rows: details.doneBefore.rows },
+    },
     inputs: details.inputs.map(({ batchId, load, via }) => ({ batch_id: batchId, load, via })),
     outputs: details.outputs,
     events: details.events.map(({ what, requestedBy, reason, happenedAt }) => ({
@@ -100,3 +129,9 @@ export function detailsDocument(details: BatchDetails): BatchView & Record<strin
     next: details.next,
   };
 }
+
+const chunkDocument = ({ startedAt, finishedAt, ...chunk }: ChunkReading): Record<string, unknown> => ({
+  ...chunk,
+  started_at: startedAt?.toISOString() ?? null,
+  finished_at: finishedAt?.toISOString() ?? null,
+});

@@ -13,7 +13,7 @@ export function checkBraces(load: ParsedLoad, project: ProjectLoads): Problem[] 
   const known = knownTables(load, project);
   const consumesUnread = definition.consumes.some((name) => !project.byName.has(name));
 
-  const check = (statements: Statement[], where: 'stages' | 'checks' | 'before' | 'after'): Problem[] =>
+  const check = (statements: Statement[], where: 'stages' | 'checks' | 'before' | 'after' | 'on_error'): Problem[] =>
     statements.flatMap((statement) =>
       statement.braces.flatMap((brace) => {
         const place = { file: statement.file, line: brace.line, column: brace.column };
@@ -40,6 +40,7 @@ export function checkBraces(load: ParsedLoad, project: ProjectLoads): Problem[] 
     ),
     ...check(load.checks, 'checks'),
     ...check(load.after, 'after'),
+    ...check(load.onError, 'on_error'),
   ];
 }
 
@@ -69,6 +70,7 @@ function unknownBrace(table: string, known: Set<string>): string {
 function adviceFor(table: string, load: ParsedLoad, project: ProjectLoads): string | undefined {
   const { definition } = load;
   const producer = project.producerOf(definition.connection, table)?.definition;
+  if (definition.kind === 'task') return `Put \`${table}\` into \`reads\`, or write it without braces.`;
   if (producer?.kind === 'acquisition')
     return `Put \`${table}\` into \`inputs\`, or \`${producer.name}\` into \`consumes\`.`;
   if (producer !== undefined) return `Put \`${table}\` into \`reads\`, or \`${producer.name}\` into \`consumes\`.`;

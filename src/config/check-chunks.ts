@@ -1,7 +1,9 @@
 import { groupingConstructs, insertsOnce, mentionsTable } from '../sql/lint.ts';
 import { nearest } from '../sql/names.ts';
 import type { Statement } from '../sql/statement.ts';
+import type { LoadDefinition } from './definition.ts';
 import { hasUnknownBrace } from './check-braces.ts';
+import { isGiven } from './check-range.ts';
 import { didYouMean, problemAt, problemIn } from './parsed-load.ts';
 import type { ParsedLoad, ParsedStage } from './parsed-load.ts';
 import type { Problem } from './problem.ts';
@@ -40,15 +42,23 @@ export function checkChunks(load: ParsedLoad, project: ProjectLoads): Problem[] 
 }
 
 /** A bad row is found by halving chunks. */
-function nothingToHalve({ definition, yaml, stages }: ParsedLoad): Problem[] {
-  if (definition.onBadRow !== 'quarantine' || definition.kind === 'task') return [];
-  if (stages.some(({ chunk }) => chunk !== undefined)) return [];
-  const { from } = definition;
-  if (from?.table !== undefined || from?.cursor !== undefined) return [];
-  const [what, next] = from
-    ? ['a query without `cursor` is one chunk', 'Name a cursor, or leave it out.']
-    : ['no stage is cut into chunks', 'Cut a stage with `chunk`, or leave it out.'];
-  return [problemIn(yaml, ['on_bad_row'], `\`on_bad_row: quarantine\` cannot tell rows apart: ${what}`, next, true)];
+function nothingToHalve({ definition, yaml }: ParsedLoad): Problem[] {
+  if (definition.onBadRow !== 'quarantine') return [];
+  const [what, next] = whyNotHalved(definition, isGiven(yaml, 'range')) ?? [];
+  if (what === undefined) return [];
+  const message = `\`on_bad_row: quarantine\` cannot tell rows apart: ${what}`;
+  return [problemIn(yaml, ['on_bad_row'], message, next, true)];
+}
+
+/** And what to do about it; undefined: there is something to halve. */
+function whyNotHalved({ kind, from, stages }: LoadDefinition, hasRange: boolean): [string, string] | undefined {
+  if (kind === 'task') return hasRange ? undefined : ['there is no `range`', 'Write `range`, or leave it out.'];
+  if (from) {
+    if (from.table !== undefined || from.cursor !== undefined) return undefined;
+    return ['a query without `cursor` is one chunk', 'Name a cursor, or leave it out.'];
+  }
+  if (stages.some(({ chunk }) => chunk !== undefined)) return undefined;
+  return ['no stage is cut into chunks', 'Cut a stage with `chunk`, or leave it out.'];
 }
 
 function cutsOf(statement: Statement, input: string) {

@@ -12,8 +12,8 @@ import type { TableCheck, TableLookup } from './table-requirements.ts';
 export type { TableDescription, TableLookup } from './table-requirements.ts';
 
 /**
- * Checks tables and columns of a project against its databases: those of inputs, reads and outputs, `chunk.key`, source
- * table and cursor. It reads catalogs only. Answers problems in reading order; errors of `describe` (unreachable, not
+ * Checks tables and columns of a project against its databases: those of inputs, reads and outputs, `chunk.key`, `range.of`,
+ * source table and cursor. It reads catalogs only. Answers problems in reading order; errors of `describe` (unreachable, not
  * permitted) pass through. Whether the SQL itself is right, the server says when it prepares it.
  */
 export async function checkAgainstDatabase(
@@ -73,6 +73,11 @@ async function checkTransformTables({ load, find, report, cutsByPages }: TableCh
     if (found.indexes.some(({ columns }) => columns[0] === 'batch_id')) continue;
     const next = `create index ${table.replace(/\W+/g, '_')}_batch on ${table} (batch_id);`;
     report(at, `no index of \`${table}\` begins with \`batch_id\`: a roll back reads the whole table`, next, 'warn');
+  }
+  if (load.range !== undefined && 'table' in load.range.over) {
+    const { table, column } = load.range.over;
+    const found = await find(load.connection, table, ['range', 'of']);
+    if (found !== undefined) requireColumn(found, table, column, ['range', 'of'], report);
   }
   for (const [index, { chunk }] of load.stages.entries()) {
     if (chunk === undefined) continue;

@@ -108,6 +108,25 @@ export interface LandingDefinition {
   onNewColumns: 'fail' | 'ignore' | 'add';
 }
 
+/** `min` or `max` of a range: a number, date or time as text, or a query for one. */
+export type RangeBound = { value: string } | { query: SqlSource };
+
+/** How far it is from one range to the next. */
+export interface RangeStep {
+  /** How many of these, as text. */
+  by: string;
+  unit: 'whole' | 'microsecond' | 'day' | 'month';
+  /** As the user wrote it. */
+  text: string;
+}
+
+/** `range:` of a task: what its `:from` and `:to` go over, `max` included. */
+export interface RangeDefinition {
+  /** Between two bounds; or over all values of a column. */
+  over: { min: RangeBound; max: RangeBound } | { table: string; column: string };
+  step: RangeStep;
+}
+
 /** One load, checked. */
 export interface LoadDefinition {
   /** `core.flight`: the file's path under `loads/`, dots for slashes, without `.yaml`. */
@@ -129,6 +148,8 @@ export interface LoadDefinition {
   /** Each step is a list of statements that runs in one transaction. */
   before: SqlSource[];
   after: SqlSource[];
+  /** Tasks only: run when the batch has failed. */
+  onError: SqlSource[];
   needs: string[];
   params: Record<string, ParameterValue>;
   /** Server settings, set for each transaction of the load. */
@@ -145,6 +166,8 @@ export interface LoadDefinition {
   /** Acquisitions only. `outputs` then holds the landing table. */
   from?: AcquisitionSource;
   landing?: LandingDefinition;
+  /** Tasks only. Absent: every stage runs once. */
+  range?: RangeDefinition;
   /** Acquisitions only: rows a chunk, about. */
   chunkRows: number;
   /**

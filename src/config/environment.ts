@@ -15,7 +15,7 @@ export interface SubstitutionOptions {
   /** Leave a variable that is not set as it is, instead of reporting it. */
   allowMissing: boolean;
   /** Values that are taken as they are, such as SQL: a `${NAME}` in them is a problem. */
-  isVerbatim?: (path: ValuePath) => boolean;
+  isVerbatim?: (path: ValuePath, text: string) => boolean;
 }
 
 const VARIABLE = /\$\{([^}]*)(\}?)/g;
@@ -28,7 +28,7 @@ export function substituteEnvironment(yaml: YamlFile, options: SubstitutionOptio
 
   const inText = (text: string, path: ValuePath): string => {
     if (!text.includes('${')) return text;
-    if (options.isVerbatim?.(path) === true) {
+    if (options.isVerbatim?.(path, text) === true) {
       problems.push({
         ...placeInScalar(yaml, path, '${'),
         message: '`${…}` is not filled in inside SQL',

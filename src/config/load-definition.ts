@@ -1,5 +1,3 @@
-import { normalizeTableName } from '../sql/names.ts';
-import { WaybillError } from '../errors.ts';
 import { parseDuration } from './duration.ts';
 import type { AcquisitionSource, CheckDefinition, LoadDefinition, RejectLimit, StageDefinition } from './definition.ts';
 import { parseExpectation } from './expectation.ts';
@@ -10,8 +8,10 @@ import type { ProjectSettings } from './project-definition.ts';
 import { sessionSettings } from './session-settings.ts';
 import { readSql, readSqlList } from './sql-source.ts';
 import type { SqlFolder } from './sql-source.ts';
+import { readOutputs, readTable, readTables } from './read-table.ts';
 import { sqlDialectOf } from './sql-dialect.ts';
-import type { ValuePath, YamlFile } from './yaml-file.ts';
+import { taskParts } from './task-definition.ts';
+import type { YamlFile } from './yaml-file.ts';
 
 /** What a time window keeps away from the source server's clock when the load does not say: ten seconds. */
 const DEFAULT_LAG_MS = 10_000;
@@ -32,10 +32,8 @@ export function defineLoad(file: LoadFile, build: LoadBuild): LoadDefinition {
   const maxRuntimeMs = parseDuration(file.max_runtime ?? '') ?? settings.defaults.maxRuntimeMs;
   checkMaxRuntime(yaml, ['max_runtime'], maxRuntimeMs, problems);
 
-  const steps = (key: 'before' | 'after') => {
-    const given = file[key];
-    return given === undefined ? [] : readSqlList(yaml, [key], given, folder, problems);
-  };
+  const steps = (key: string, given: string | string[] | undefined) =>
+    given === undefined ? [] : readSqlList(yaml, [key], given, folder, problems);
   return {
     name,
     kind: file.kind,
@@ -43,10 +41,11 @@ export function defineLoad(file: LoadFile, build: LoadBuild): LoadDefinition {
     ...(file.description !== undefined && { description: file.description }),
     enabled: file.enabled ?? true,
     connection: file.connection,
-    ...(file.kind === 'acquisition' ? acquisitionParts(file, build) : transformParts(file, build)),
+    ...partsOf(file, build),
     checks: checksOf(file, build),
-    before: steps('before'),
-    after: steps('after'),
+    before: steps('before', file.before),
+    after: steps('after', file.after),
+    onError: steps('on_error', file.kind === 'task' ? file.on_error : undefined),
     needs: file.needs ?? [],
     params: file.params ?? {},
     sessionParams: sessionSettings(yaml, file.session_params ?? {}, problems),
@@ -74,10 +73,16 @@ function rejectLimitOf(file: LoadFile, { yaml, problems }: LoadBuild): RejectLim
   return typeof limit === 'number' ? { rows: limit } : { percent: Number(limit.replace('%', '')) };
 }
 
-type Parts = Pick<
+/** What the kinds say each in their own way. */
+export type Parts = Pick<
   LoadDefinition,
-  'inputs' | 'consumes' | 'reads' | 'outputs' | 'stages' | 'chunkRows' | 'from' | 'landing'
+  'inputs' | 'consumes' | 'reads' | 'outputs' | 'stages' | 'chunkRows' | 'from' | 'landing' | 'range'
 >;
+
+function partsOf(file: LoadFile, build: LoadBuild): Parts {
+  if (file.kind === 'acquisition') return acquisitionParts(file, build);
+  return file.kind === 'task' ? taskParts(file, build) : transformParts(file, build);
+}
 
 function acquisitionParts(file: AcquisitionFile, build: LoadBuild): Parts {
   const { yaml, settings, problems } = build;
@@ -123,24 +128,18 @@ function acquisitionParts(file: AcquisitionFile, build: LoadBuild): Parts {
 }
 
 function transformParts(file: CoreFile | ServicesFile, build: LoadBuild): Parts {
-  const tableAt = (key: string, index: number, entry: string | { table: string }): string =>
-    typeof entry === 'string'
-      ? readTable(entry, [key, index], file.connection, build)
-      : readTable(entry.table, [key, index, 'table'], file.connection, build);
+  const { connection } = file;
   const inputs = file.kind === 'core' ? (file.inputs ?? []) : [];
+  const inputTables = readTables(inputs, 'inputs', connection, build);
   return {
     inputs: inputs.map((entry, index) => ({
-      table: tableAt('inputs', index, entry),
+      table: inputTables[index]!,
       external: typeof entry === 'object' && entry.external === true,
     })),
     consumes: file.consumes ?? [],
-    reads: (file.reads ?? []).map((entry, index) => tableAt('reads', index, entry)),
-    outputs: file.outputs.map((entry, index) => ({
-      table: tableAt('outputs', index, entry),
-      rollback: 'delete',
-      write: 'append',
-    })),
-    stages: file.stages.map((stage, index) => stageOf(stage, index, file.connection, build)),
+    reads: readTables(file.reads ?? [], 'reads', connection, build),
+    outputs: readOutputs(file.outputs, connection, build),
+    stages: file.stages.map((stage, index) => stageOf(stage, index, connection, build)),
     chunkRows: build.settings.defaults.chunkRows,
   };
 }
@@ -180,20 +179,4 @@ function checksOf(file: LoadFile, build: LoadBuild): CheckDefinition[] {
     if (sql === undefined || expect === undefined) return [];
     return [{ name: check.name, sql, expect, severity: check.severity ?? 'error' }];
   });
-}
-
-/** The one way to write a table's name; what cannot be one is reported and kept as it is. */
-function readTable(text: string, at: ValuePath, connection: string, { yaml, settings, problems }: LoadBuild): string {
-  try {
-    return normalizeTableName(text, sqlDialectOf(settings.connections, connection));
-  } catch (error) {
-    if (!(error instanceof WaybillError)) throw error;
-    problems.push({
-      ...yaml.place(at),
-      message: error.message,
-      ...(error.next !== undefined && { next: error.next }),
-      severity: 'error',
-    });
-    return text;
-  }
 }

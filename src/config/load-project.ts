@@ -10,6 +10,7 @@ import { checkLanes } from './check-lanes.ts';
 import { checkNames } from './check-names.ts';
 import { checkOutputsKept } from './check-outputs-kept.ts';
 import { checkParameterNames } from './check-parameters.ts';
+import { checkRange } from './check-range.ts';
 import { checkSourceQuery } from './check-source-query.ts';
 import { checkTables } from './check-tables.ts';
 import type { Project } from './definition.ts';
@@ -63,6 +64,7 @@ export async function loadProject(directory: string, options: LoadProjectOptions
       ...checkSourceQuery(load),
       ...checkInputsUsed(load, project),
       ...checkChunks(load, project),
+      ...checkRange(load),
       ...checkBatchId(load),
       ...checkOutputsKept(load),
       ...checkLanes(load, project),

@@ -142,13 +142,51 @@ export const servicesSchema = z
   })
   .describe('Derives rows from published batches');
 
-/** A file under `loads/`. */
-export const loadSchema = z.discriminatedUnion('kind', [acquisitionSchema, coreSchema, servicesSchema]);
+const bound = z
+  .union([z.int(), text], { error: 'must be a whole number, a date, a time, or a query' })
+  .describe('A whole number, a date (2001-01-31), a time (2001-01-31 10:00:00), or a query that gives one');
 
-/** The schema of each kind whose issue has come. */
-export const SCHEMA_OF_KIND = { acquisition: acquisitionSchema, core: coreSchema, services: servicesSchema } as const;
+const range = z.strictObject({
+  min: bound.optional().describe('The first value'),
+  max: bound.optional().describe('The last value: it is in the last range'),
+  of: text.optional().describe('Instead of `min` and `max`: all values of this column, `core.vehicle.id`'),
+  step: z
+    .union([z.int(), text], { error: 'must be a whole number above 0, or a step of the calendar such as `1 day`' })
+    .describe('How long a range is: 1000, `1 day`, `1 month`, `2h`'),
+});
+
+const taskStage = z.strictObject({
+  name: text,
+  sql: sqlList.describe('Uses :from and :to, and runs once a range; or neither, and runs once'),
+  lanes: lanes.optional().describe("Overrides the task's lanes"),
+});
+
+export const taskSchema = z
+  .strictObject({
+    kind: z.literal('task'),
+    ...anyLoad,
+    reads: tableList.optional().describe('Tables whose published rows are looked up'),
+    range: range.optional().describe('What :from and :to go over'),
+    sql: sqlList.optional().describe('What is done, where there is one stage'),
+    stages: z.array(taskStage).min(1).optional().describe('What is done, where there are several'),
+    outputs: z.array(output).min(1).optional().describe('Tables whose rows are taken back when the task fails'),
+    on_error: sqlList.optional().describe('Steps when the task has failed, each its own transaction'),
+  })
+  .describe('Runs SQL, over ranges of values');
+
+/** A file under `loads/`. */
+export const loadSchema = z.discriminatedUnion('kind', [acquisitionSchema, coreSchema, servicesSchema, taskSchema]);
+
+/** The schema of each kind. */
+export const SCHEMA_OF_KIND = {
+  acquisition: acquisitionSchema,
+  core: coreSchema,
+  services: servicesSchema,
+  task: taskSchema,
+} as const;
 
 export type AcquisitionFile = z.infer<typeof acquisitionSchema>;
 export type CoreFile = z.infer<typeof coreSchema>;
 export type ServicesFile = z.infer<typeof servicesSchema>;
+export type TaskFile = z.infer<typeof taskSchema>;
 export type LoadFile = z.infer<typeof loadSchema>;

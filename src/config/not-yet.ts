@@ -6,12 +6,8 @@ import type { ValuePath, YamlFile } from './yaml-file.ts';
  * believes that it works. A path is written with `*` for any key or position; `=` refuses one value of the key only.
  */
 export const NOT_YET_IN_LOADS = [
-  'kind=task',
-  'range',
   'method',
   'output',
-  'step',
-  'on_error',
   'on_invalid',
   'from.files',
   'from.range',

@@ -4,6 +4,7 @@ import { parseStatements } from '../sql/statement.ts';
 import type { SqlPlace, Statement } from '../sql/statement.ts';
 import type { LoadDefinition, SqlSource, StageDefinition } from './definition.ts';
 import type { Problem } from './problem.ts';
+import { boundQueries } from './ranges.ts';
 import type { ValuePath, YamlFile } from './yaml-file.ts';
 
 /** A stage and its statements. */
@@ -23,6 +24,9 @@ export interface ParsedLoad {
   after: Statement[];
   /** `from.sql` of an acquisition, in the dialect of its source. */
   source: Statement[];
+  onError: Statement[];
+  /** The queries of a task's range. */
+  bounds: Statement[];
   /** Some of its SQL could not be read: "nothing uses this" cannot be said of it. */
   incomplete: boolean;
 }
@@ -39,15 +43,7 @@ export function parseLoad(
   const parse = (source: SqlSource): Statement[] => statementsOf(source, dialect, 'batch', problems);
   const parseStep = (source: SqlSource): Statement[] => statementsOf(source, dialect, 'step', problems);
   const stages = definition.stages.map((stage, index) => ({ ...stage, index, statements: stage.sql.flatMap(parse) }));
-  const checks = definition.checks.flatMap(({ sql }) => {
-    const statements = parse(sql);
-    const [query, second] = statements;
-    if (second !== undefined) problems.push(problemAt(second, 'a check is exactly one query, and this is a second'));
-    if (query !== undefined && !QUERY_VERBS.includes(query.verb)) {
-      problems.push(problemAt(query, `a check is a query, and this is \`${query.verb}\``, 'Begin with `select`.'));
-    }
-    return statements;
-  });
+  const checks = definition.checks.flatMap(({ sql }) => onlyQuery(sql, dialect, 'a check', problems));
   return {
     definition,
     yaml,
@@ -56,8 +52,21 @@ export function parseLoad(
     checks,
     after: definition.after.flatMap(parseStep),
     source: definition.from?.sql ? statementsOf(definition.from.sql, sourceDialect, 'batch', problems) : [],
+    onError: definition.onError.flatMap(parseStep),
+    bounds: boundQueries(definition).flatMap((source) => onlyQuery(source, dialect, 'a bound', problems)),
     incomplete: problems.length > before,
   };
+}
+
+/** The one query of a check or a bound. */
+function onlyQuery(source: SqlSource, dialect: SqlDialect, what: string, problems: Problem[]): Statement[] {
+  const statements = statementsOf(source, dialect, 'batch', problems);
+  const [query, second] = statements;
+  if (second !== undefined) problems.push(problemAt(second, `${what} is exactly one query, and this is a second`));
+  if (query !== undefined && !QUERY_VERBS.includes(query.verb)) {
+    problems.push(problemAt(query, `${what} is a query, and this is \`${query.verb}\``, 'Begin with `select`.'));
+  }
+  return statements;
 }
 
 /** What begins a query. */

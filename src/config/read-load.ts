@@ -10,6 +10,7 @@ import type { FoundFiles, FoundLoad } from './find-files.ts';
 import { defineLoad } from './load-definition.ts';
 import { acquisitionSchema, SCHEMA_OF_KIND } from './load-schema.ts';
 import type { AcquisitionFile } from './load-schema.ts';
+import { isQuery } from './range-definition.ts';
 import { NOT_YET_IN_LOADS } from './not-yet.ts';
 import { didYouMean, parseLoad, problemIn } from './parsed-load.ts';
 import type { ParsedLoad } from './parsed-load.ts';
@@ -71,10 +72,11 @@ export async function readLoad({ name, file }: FoundLoad, context: ReadContext):
   return { ...load, incomplete: problems.length > before };
 }
 
-/** SQL is never filled from the environment: `sql:`, and the lists of `before:` and `after:`. */
-function isSql(path: ValuePath): boolean {
+/** SQL is never filled from the environment: `sql:`, the lists of `before:`, `after:` and `on_error:`, queries of a range. */
+function isSql(path: ValuePath, text: string): boolean {
   const key = path.findLast((step) => typeof step === 'string');
-  return key === 'sql' || path[0] === 'before' || path[0] === 'after';
+  if (path[0] === 'range') return isQuery(text);
+  return key === 'sql' || ['before', 'after', 'on_error'].includes(String(path[0]));
 }
 
 /** Rows come from one place. */
@@ -100,7 +102,6 @@ function kindOf(yaml: YamlFile, { value }: Substitution, problems: Problem[]): A
   if (typeof value !== 'object' || Array.isArray(value)) return refuse([], 'a load is a mapping of keys to values');
   const kind = (value as Record<string, unknown>)['kind'];
   if (kind === undefined || kind === null) return refuse(['kind'], '`kind` is missing', `It is one of ${kinds}.`);
-  if (kind === 'task') return refuse(['kind'], '`kind: task` is not yet available in this version');
   if (typeof kind === 'string' && Object.hasOwn(SCHEMA_OF_KIND, kind)) return kind as AvailableKind;
   if (typeof kind !== 'string') return refuse(['kind'], '`kind` must be text', `It is one of ${kinds}.`);
   const close = nearest(kind, LOAD_KINDS);

@@ -17,38 +17,6 @@ export interface StageCounts {
   rows: number;
 }
 
-/** Chunks a statement when the plan is written: 5 values each, far under the protocol's 65,535. */
-const CHUNKS_A_STATEMENT = 2_000;
-
-/** Writes a stage's chunks, once: false if they have been written already. Within the caller's transaction. */
-export async function writePlan(
-  session: Session,
-  database: Database,
-  at: { batchId: string; stage: number },
-  method: ChunkMethod,
-  ranges: ChunkRange[],
-): Promise<boolean> {
-  const { rowCount } = await session.query(sql`
-    update ${database.ledger('stage')}
-    set planned_chunks = ${ranges.length}, method = ${method}, started_at = ${database.dialect.words.now},
-        finished_at = case when ${ranges.length === 0} then ${database.dialect.words.now} end
-    where batch_id = ${at.batchId} and n = ${at.stage} and planned_chunks is null`);
-  if (rowCount === 0) return false;
-  for (let start = 0; start < ranges.length; start += CHUNKS_A_STATEMENT) {
-    const values = ranges.slice(start, start + CHUNKS_A_STATEMENT);
-    const strings = [
-      `insert into ${database.ledger('chunk').text} (batch_id, stage, n, range_from, range_to) values (`,
-    ];
-    const bound: unknown[] = [];
-    values.forEach((range, i) => {
-      bound.push(at.batchId, at.stage, start + i + 1, range.from, range.to);
-      strings.push(', ', ', ', ', ', ', ', i === values.length - 1 ? ')' : '), (');
-    });
-    await session.query({ strings, values: bound });
-  }
-  return true;
-}
-
 /** What a lane finds when it comes for a chunk. */
 export interface Claim {
   /** The batch's; undefined: there is no such batch. */
@@ -224,17 +192,27 @@ export async function firstFailure(
   database: Database,
   batchId: string,
 ): Promise<
-  { stage: string; n: number; planned: number; from: string | null; to: string | null; error: string } | undefined
+  | {
+      stage: string;
+      n: number;
+      planned: number;
+      method: ChunkMethod;
+      from: string | null;
+      to: string | null;
+      error: string;
+    }
+  | undefined
 > {
   const { rows } = await reader.query<{
     stage: string;
     n: number;
     planned: number;
+    method: ChunkMethod;
     from: string | null;
     to: string | null;
     error: string;
   }>(sql`
-    select s.name as stage, c.n, s.planned_chunks as planned, c.range_from as ${raw(database.dialect.quoteName('from'))}, c.range_to as ${raw(database.dialect.quoteName('to'))}, c.error
+    select s.name as stage, c.n, s.planned_chunks as planned, s.method, c.range_from as ${raw(database.dialect.quoteName('from'))}, c.range_to as ${raw(database.dialect.quoteName('to'))}, c.error
     from ${database.ledger('chunk')} c join ${database.ledger('stage')} s on s.batch_id = c.batch_id and s.n = c.stage
     where c.batch_id = ${batchId} and c.state = 'failed' order by c.stage, c.n limit 1`);
   return rows[0];

@@ -1,6 +1,6 @@
 /** What `status`, `show` and the progress bar read: nothing here locks or changes anything. */
 import type { Database } from '../database/dialect.ts';
-import { part, raw, sql } from '../database/sql.ts';
+import { part, raw, sql, type RawSql, type SqlPart } from '../database/sql.ts';
 import type { Batch } from './batch.ts';
 import { BATCH_COLUMNS, batchOf } from './batch.ts';
 
@@ -95,10 +95,31 @@ export interface ChunkReading {
   rows: number | null;
   worker: string | null;
   error: string | null;
+  startedAt: Date | null;
+  finishedAt: Date | null;
 }
 
 /** Chunks that failed or were tried more than once: what a person wants to see first. */
-export async function readTroubledChunks(database: Database, batchId: string, most = 50): Promise<ChunkReading[]> {
+export const readTroubledChunks = (database: Database, batchId: string, most = 50): Promise<ChunkReading[]> =>
+  readChunks(
+    database,
+    part`
+    c.batch_id = ${batchId} and (c.attempts > 0 or c.state = 'failed')
+    order by (c.state = 'failed') desc, c.attempts desc, c.stage, c.n ${limit(most)}`,
+  );
+
+/** The chunks that took longest, of those that are done. */
+export const readSlowestChunks = (database: Database, batchId: string, most: number): Promise<ChunkReading[]> =>
+  readChunks(
+    database,
+    part`
+    c.batch_id = ${batchId} and c.state = 'done'
+    order by ${database.dialect.words.secondsBetween('c.started_at', 'c.finished_at')} desc, c.stage, c.n ${limit(most)}`,
+  );
+
+const limit = (most: number): RawSql => raw(`limit ${Math.floor(most)}`);
+
+async function readChunks(database: Database, which: SqlPart): Promise<ChunkReading[]> {
   const { rows } = await database.query<{
     stage: number;
     n: number;
@@ -109,10 +130,12 @@ export async function readTroubledChunks(database: Database, batchId: string, mo
     row_count: string | null;
     worker: string | null;
     error: string | null;
+    started_at: Date | null;
+    finished_at: Date | null;
   }>(sql`
-    select stage, n, state, attempts, range_from, range_to, row_count, worker, error from ${database.ledger('chunk')}
-    where batch_id = ${batchId} and (attempts > 0 or state = 'failed')
-    order by (state = 'failed') desc, attempts desc, stage, n limit ${raw(String(Math.floor(most)))}`);
+    select c.stage, c.n, c.state, c.attempts, c.range_from, c.range_to, c.row_count, c.worker, c.error, c.started_at,
+      c.finished_at
+    from ${database.ledger('chunk')} c where ${which}`);
   return rows.map((row) => ({
     stage: row.stage,
     n: row.n,
@@ -122,6 +145,8 @@ export async function readTroubledChunks(database: Database, batchId: string, mo
     rows: row.row_count === null ? null : Number(row.row_count),
     worker: row.worker,
     error: row.error,
+    startedAt: row.started_at,
+    finishedAt: row.finished_at,
   }));
 }
 
@@ -201,6 +226,6 @@ export interface StepReading {
 export async function readSteps(database: Database, batchId: string): Promise<StepReading[]> {
   const { rows } = await database.query<StepReading>(sql`
     select phase, n, state, attempts, error from ${database.ledger('step')}
-    where batch_id = ${batchId} order by ${raw("phase = 'after'")}, n`);
+    where batch_id = ${batchId} order by ${raw("phase <> 'before'")}, n`);
   return rows;
 }

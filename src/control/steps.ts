@@ -1,8 +1,14 @@
-/** The table `step`: `before` and `after` stand in the ledger like chunks. */
+/** The table `step`: `before`, `after` and `on_error` stand in the ledger like chunks. */
+import type { LoadDefinition, SqlSource } from '../config/definition.ts';
 import type { Database, Session } from '../database/dialect.ts';
 import { sql } from '../database/sql.ts';
 
-export type StepPhase = 'before' | 'after';
+export const STEP_PHASES = ['before', 'after', 'on_error'] as const;
+export type StepPhase = (typeof STEP_PHASES)[number];
+
+/** The steps of a phase, as the load's file has them. */
+export const stepsOf = (load: LoadDefinition, phase: StepPhase): SqlSource[] =>
+  phase === 'on_error' ? load.onError : load[phase];
 
 export interface StepKey {
   batchId: string;
@@ -55,7 +61,7 @@ export async function openSteps(database: Database, batchId: string, phase: Step
   return rows.map((row) => row.n);
 }
 
-/** A forced start goes past `after` steps that cannot be done. */
+/** A forced start goes past `after` and `on_error` steps that cannot be done. */
 export async function skipSteps(
   session: Session,
   database: Database,

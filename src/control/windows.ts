@@ -1,12 +1,13 @@
 /** The position of a cursor: the union of the published windows of a load. */
 import type { AcquisitionSource, LoadDefinition } from '../config/definition.ts';
 import type { Reread } from '../config/reread.ts';
-import type { ColumnFacts, Database, Dialect, Session } from '../database/dialect.ts';
+import type { ColumnFacts, Database, Session } from '../database/dialect.ts';
 import { fromItem } from '../database/row-source.ts';
-import { raw, sql, type RawSql } from '../database/sql.ts';
+import { raw, sql } from '../database/sql.ts';
 import { ConfigurationError } from '../errors.ts';
 import { windowWhere } from './conditions.ts';
 import { refuseDoubtfulCursor } from './cursor-doubts.ts';
+import { refuseNulls } from './nulls.ts';
 import { gapsBetween, isBelow, readCovered, windowOver, type CursorOrder, type Gap } from './published-windows.ts';
 import { cursorColumn, sourceRows, withSource, type Cursor } from './source.ts';
 
@@ -37,7 +38,18 @@ export async function nextWindow(
   }
   const item = raw(fromItem(rows, (table) => dialect.quoteTable(table)));
   return withSource(database, load.name, async (session) => {
-    if (cursor.column.nullable) await refuseNulls(session, item, dialect, load, source);
+    if (cursor.column.nullable) {
+      await refuseNulls(
+        session,
+        dialect,
+        { connection: source.connection, table: source.table ?? 'from.sql', from: item.text, column: source.cursor! },
+        {
+          lost: 'no window would ever read them',
+          where: load.file,
+          next: 'give those rows a value (and the column NOT NULL), or leave cursor out to read the whole table each time',
+        },
+      );
+    }
     const read = (written: string, what: string) => valueOf(session, database, load, cursor, written, what);
     const start = source.start === undefined ? null : await read(source.start, 'from.start');
     await refuseOtherCursor(target, load, cursor.column);
@@ -62,35 +74,6 @@ export async function nextWindow(
     }
     return undefined;
   });
-}
-
-/** Rows that are counted to be named in a refusal. */
-const COUNTED = 1_000;
-
-/** A row without a cursor value is in no window: it would be lost without a word. */
-async function refuseNulls(
-  session: Session,
-  from: RawSql,
-  dialect: Dialect,
-  load: LoadDefinition,
-  source: AcquisitionSource,
-): Promise<void> {
-  const { rows } = await session.run({
-    text:
-      `select count(*) from (select 1 from ${from.text} ` +
-      `where ${dialect.quoteName(source.cursor!)} is null limit ${COUNTED}) nulls`,
-    values: [],
-  });
-  const found = Number(rows[0]?.[0]);
-  if (found === 0) return;
-  throw new ConfigurationError(
-    `${source.table ?? 'from.sql'} on ${source.connection} has ${found === COUNTED ? `${found} or more` : found} ` +
-      `row${found === 1 ? '' : 's'} whose ${source.cursor} is NULL: no window would ever read them`,
-    {
-      where: load.file,
-      next: 'give those rows a value (and the column NOT NULL), or leave cursor out to read the whole table each time',
-    },
-  );
 }
 
 /**

@@ -23,6 +23,8 @@ export interface LedgerWords {
   shared: RawSql;
   /** Ends an INSERT whose row may be there already, by its unique `key`: these columns are overwritten; none: it stays. */
   onDuplicate(key: readonly string[], overwrite: readonly string[]): RawSql;
+  /** Seconds from one instant to another, both columns of ours. */
+  secondsBetween(from: string, to: string): RawSql;
 }
 
 /** How control tables are made. */
@@ -164,7 +166,8 @@ export interface ChunkRange {
 /** A range of keys: JSON arrays of the key columns' values as text; `from` null: open; special value `NULL_KEYS`. */
 export const NULL_KEYS = 'null';
 
-export type ChunkMethod = 'once' | 'pages' | 'key';
+/** `range`: by the `:from` and `:to` of its SQL, which say what of which table. */
+export type ChunkMethod = 'once' | 'pages' | 'key' | 'range';
 
 /** A part of an output: a roll back deletes the batch's rows of it in one transaction. Made and read by one dialect. */
 export interface DeletionRange {
@@ -226,8 +229,8 @@ export interface Dialect extends CopyDialect, CursorDialect, LandingDialect, Sna
   quoteName(name: string): string;
   /** A text constant, for the few statements that bind nothing (COPY). */
   quoteText(text: string): string;
-  /** What a bound value of this sort must be cast to, where the server would not deduce it. */
-  castOf(sort: 'batch id' | 'time' | 'integer' | 'decimal' | 'boolean'): string | undefined;
+  /** What a bound value of this sort must be cast to, where the server would not deduce it. A local time has no zone. */
+  castOf(sort: 'batch id' | 'time' | 'local time' | 'date' | 'integer' | 'decimal' | 'boolean'): string | undefined;
   /** `column` is one of these batches; as few bound values however many there are, and an index on it serves. */
   inBatches(column: string, batchIds: readonly string[], bind: (value: unknown, cast?: string) => string): string;
   /** Sorts an error of this database's driver; also takes errors of the network. */

@@ -2,6 +2,7 @@ import type { LoadDefinition, ParameterValue, StageDefinition } from '../config/
 import type { ChunkMethod, ChunkRange, ColumnFacts, Dialect } from '../database/dialect.ts';
 import { ConfigurationError } from '../errors.ts';
 import { processingName } from './processing-name.ts';
+import { bindRangeValue } from './range-value.ts';
 import { renderStatement, type Bind, type RenderedStatement } from './render.ts';
 import type { BraceUse, ParameterUse, Statement } from './statement.ts';
 
@@ -55,7 +56,7 @@ function renderParameter(use: ParameterUse, bind: Bind, batch: BatchValues, dial
       return bind(batch.lastLoadAt && dialect.sql.instant(batch.lastLoadAt), dialect.castOf('time'));
     case 'from':
     case 'to':
-      return renderBound(use.name, bind, cut);
+      return renderBound(use.name, bind, dialect, cut);
     default: {
       const value = batch.params[use.name.replace(/^params\./, '')];
       if (!use.name.startsWith('params.') || value === undefined) {
@@ -66,8 +67,9 @@ function renderParameter(use: ParameterUse, bind: Bind, batch: BatchValues, dial
   }
 }
 
-/** The bounds of a key range; open ends and NULL keys bind NULL. */
-function renderBound(name: 'from' | 'to', bind: Bind, cut?: Cut): string {
+/** The bounds of a chunk; of a range of keys, open ends and NULL keys bind NULL. */
+function renderBound(name: 'from' | 'to', bind: Bind, dialect: Dialect, cut?: Cut): string {
+  if (cut?.method === 'range') return bindRangeValue(cut.range[name] ?? '', bind, dialect);
   const text = cut?.method === 'key' ? cut.range[name] : null;
   const value = text === null || !text.startsWith('[') ? null : (JSON.parse(text) as string[])[0];
   return bind(value ?? null, cut?.key[0]?.castType || undefined); // a text takes the type of its place

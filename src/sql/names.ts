@@ -14,6 +14,27 @@ export interface TableName {
  * Throws `ConfigurationError` for anything else, and for a part that is too long for the server.
  */
 export function parseTableName(text: string, dialect: SqlDialect): TableName {
+  const parts = readParts(text, dialect);
+  if (parts.length > 2) {
+    const message = `"${text.trim()}" has ${parts.length} parts; ${dialect.noThirdPart}`;
+    throw new ConfigurationError(message, { next: dialect.nameForm });
+  }
+  return parts.length === 2 ? { schema: parts[0], name: parts[1]! } : { schema: undefined, name: parts[0]! };
+}
+
+/** Reads `table.column` and `schema.table.column`; the table comes normalized. Throws as `parseTableName` does. */
+export function parseColumnName(text: string, dialect: SqlDialect): { table: string; column: string } {
+  const parts = readParts(text, dialect);
+  if (parts.length < 2 || parts.length > 3) {
+    throw new ConfigurationError(`"${text.trim()}" is not a column with its table`, {
+      next: 'Write `schema.table.column`.',
+    });
+  }
+  const [column, name, schema] = parts.reverse() as [string, string, string | undefined];
+  return { table: formatTableName({ schema, name }, dialect), column };
+}
+
+function readParts(text: string, dialect: SqlDialect): string[] {
   const parts: string[] = [];
   let at = skipSpace(text, 0, dialect);
   for (;;) {
@@ -31,11 +52,7 @@ export function parseTableName(text: string, dialect: SqlDialect): TableName {
     if (text[at] !== '.') throw notAName(text, false, dialect);
     at = skipSpace(text, at + 1, dialect);
   }
-  if (parts.length > 2) {
-    const message = `"${text.trim()}" has ${parts.length} parts; ${dialect.noThirdPart}`;
-    throw new ConfigurationError(message, { next: dialect.nameForm });
-  }
-  return parts.length === 2 ? { schema: parts[0], name: parts[1]! } : { schema: undefined, name: parts[0]! };
+  return parts;
 }
 
 /** The one way to write a table's name: `schema.name`, in quotes only where the server needs them. */

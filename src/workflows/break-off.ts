@@ -5,6 +5,7 @@ import { conclude } from './conclude.ts';
 import { errorClassOf, failureOf, summarize } from './error-summary.ts';
 import { FAILURE, type BatchState, type ErrorSummary, type LoadInput, type LoadResult } from './messages.ts';
 import type { Progress } from './progress.ts';
+import { recover } from './recover.ts';
 import type { Steering } from './steering.ts';
 
 /**
@@ -25,7 +26,7 @@ export async function breakOff(
   const cause = causeOf(batch, error, steering);
   progress.failed(cause.error);
   const hold = batch.onFailure === 'hold' && cause.errorClass !== 'cancelled' && !interruption;
-  progress.phase(hold ? 'holding' : 'rolling back');
+  progress.phase(hold ? 'holding' : batch.keepsItsWork ? 'ending' : 'rolling back');
   let state: BatchState;
   try {
     ({ state } = await activities(cause.error.message).fenceBatch({
@@ -39,6 +40,7 @@ export async function breakOff(
     if (state === 'rolling_back') {
       const { state: final } = await activities(cause.error.message).rollBack(at);
       progress.state(final);
+      state = final;
     }
   } catch (cleanUp) {
     const { message, next } = summarize(cleanUp);
@@ -54,13 +56,26 @@ export async function breakOff(
     return conclude(batch, await activities('was it published?').publish(ours), input, progress, warnings);
   }
   if (interruption?.kind === 'force') return 'forced';
-  progress.phase(hold ? 'held' : 'rolled back');
+  const unrecovered = state === 'failed' && batch.onError.length > 0 ? await unrecoveredBy(batch, progress) : '';
+  progress.phase(hold ? 'held' : batch.keepsItsWork ? 'ended' : 'rolled back');
   await condition(allHandlersFinished);
   const held = hold
     ? { next: `waybill run ${batch.load} --resume goes on in this batch; without --resume it starts anew` }
     : {};
-  if (cause.errorClass === 'cancelled' && !interruption) throw new CancelledFailure('cancelled, and rolled back');
-  throw failureOf({ ...cause.error, ...held }, { batch: at });
+  if (cause.errorClass === 'cancelled' && !interruption) {
+    throw new CancelledFailure(batch.keepsItsWork ? 'cancelled; what is done stays' : 'cancelled, and rolled back');
+  }
+  throw failureOf({ ...cause.error, message: `${cause.error.message}${unrecovered}`, ...held }, { batch: at });
+}
+
+/** The batch has failed, whatever becomes of its `on_error`: the next start goes on with it. */
+async function unrecoveredBy(batch: OpenedBatch, progress: Progress): Promise<string> {
+  try {
+    await recover(batch, progress);
+    return '';
+  } catch (error) {
+    return `; and on_error failed: ${summarize(error).message}`;
+  }
 }
 
 function causeOf(batch: OpenedBatch, error: unknown, steering: Steering): { errorClass: string; error: ErrorSummary } {

@@ -6,6 +6,7 @@ import { finishPublished } from './conclude.ts';
 import { failureOf, summarize } from './error-summary.ts';
 import { FAILURE, type LoadInput, type LoadResult } from './messages.ts';
 import type { Progress } from './progress.ts';
+import { recoverBefore } from './recover.ts';
 import type { Steering } from './steering.ts';
 import { takeDown } from './take-down.ts';
 import { waitBeforeLook } from './wait.ts';
@@ -56,6 +57,9 @@ export async function open(
         break;
       case 'finish':
         await CancellationScope.nonCancellable(() => finishBefore(outcome, input, progress));
+        break;
+      case 'recover':
+        await CancellationScope.nonCancellable(() => recoverBefore(outcome.batch, input.load, progress));
         break;
       case 'wait':
         progress.phase(`waiting for ${outcome.load} to take its snapshot`);

@@ -107,6 +107,11 @@ export class StageLanes {
     });
   }
 
+  /** Chunks that are left of another batch keep their numbers: how many there are says nothing of them. */
+  private goesOn(): boolean {
+    return this.batch.keepsItsWork && this.batch.redoes !== null;
+  }
+
   private ended(lane: number, result: LaneResult): void {
     this.worked = true;
     const { stage } = result;
@@ -118,7 +123,7 @@ export class StageLanes {
       const { chunk, message } = result.failure;
       this.failure ??= failureOf({
         type: FAILURE.database,
-        message: `chunk ${chunk} of ${stage.planned ?? '?'}: ${message}`,
+        message: `chunk ${chunk}${this.goesOn() ? '' : ` of ${stage.planned ?? '?'}`}: ${message}`,
         where: `${where}, chunk ${chunk}`,
         next: `waybill show ${this.batch.batchId} has the whole message`,
       });

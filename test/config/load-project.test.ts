@@ -123,6 +123,7 @@ describe('the flights project of the design', () => {
       checks: [],
       before: [],
       after: [],
+      onError: [],
       needs: [],
       params: {},
       sessionParams: {},

@@ -9,7 +9,7 @@ type Found = BatchState | 'none' | 'no control tables';
 /** What the ledger may say of the load's newest batch when its worker dies in this activity. */
 const STATES: Record<string, readonly Found[]> = {
   openBatch: ['running'],
-  runSteps: ['running', 'published'],
+  runSteps: ['running', 'published', 'failed'],
   settleSource: ['running'],
   takeSnapshot: ['running'],
   planStage: ['running'],

@@ -3,6 +3,7 @@ import { expect } from 'vitest';
 import type { BatchState, LoadInput } from '../../src/workflows/messages.ts';
 import { COLUMNS, expectAcquired, ITEM, ITEMS, PLAIN_SOURCE } from '../engine/items.ts';
 import { comingAgain, expectSame, expectWhole, ORDERS, SLOW_SQL } from '../engine/orders.ts';
+import { breakAt, expectSeenOnce, TASK, VEHICLES } from '../engine/vehicles.ts';
 import type { World, WorldOptions } from '../engine/world.ts';
 
 export interface Scenario {
@@ -233,4 +234,55 @@ outputs: [ services.total ]`,
       ['customer', 'amount'],
     );
   },
+};
+
+/** What is to be done is asked: nothing is left to a start after the last one. */
+const tasks = (): WorldOptions => {
+  const unseen = (bound: string): string => `"select ${bound}(id) from core.vehicle where seen = 0"`;
+  return VEHICLES(40, {
+    lanes: 1,
+    range: `{ min: ${unseen('min')}, max: ${unseen('max')}, step: 10 }`,
+    yaml: `
+before: "insert into core.log values ('before', :batch_id)"
+on_error: [ "insert into core.log values ('on_error 1', :batch_id)", "insert into core.log values ('on_error 2', :batch_id)" ]`,
+    warehouse: `${LOG} update core.settings set broken = 25;`,
+  });
+};
+
+/** Every range was done once, `before` too, and what follows a failure ran once for each batch that had failed. */
+async function expectTaskDone(world: World): Promise<void> {
+  await expectSeenOnce(world);
+  const steps = await world.rows<{ step: string; batch_id: string }>(
+    'select step, batch_id from core.log order by batch_id, step',
+  );
+  const failed = await world.rows<{ batch_id: string }>(
+    `select batch_id from waybill.batch where state = 'failed' order by batch_id`,
+  );
+  expect(steps.filter(({ step }) => step === 'before')).toHaveLength(1);
+  expect(steps.filter(({ step }) => step !== 'before')).toEqual(
+    failed.flatMap(({ batch_id }) => ['on_error 1', 'on_error 2'].map((step) => ({ step, batch_id }))),
+  );
+}
+
+export const FAILING_TASK: Scenario = {
+  title: 'a task that fails',
+  world: tasks(),
+  start: { load: TASK },
+  activities: ['openBatch', 'runSteps', 'planStage', 'runLane', 'fenceBatch', 'rollBack'],
+  before: 'none',
+  mend: (world) => breakAt(world, 0),
+  expectRight: expectTaskDone,
+};
+
+export const CONTINUED_TASK: Scenario = {
+  title: 'a task that goes on where a batch failed',
+  world: tasks(),
+  start: { load: TASK },
+  activities: ['openBatch', 'planStage', 'runLane', 'publish'],
+  before: 'failed',
+  prepare: async (world) => {
+    await runsBadly(TASK)(world);
+    await breakAt(world, 0);
+  },
+  expectRight: expectTaskDone,
 };

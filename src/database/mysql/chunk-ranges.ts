@@ -131,7 +131,7 @@ async function indexOf(session: Session, table: string, key: ColumnFacts[]): Pro
 
 /** The condition of one range: half-open, the first open below, the last above, NULL keys apart. */
 export function rangeCondition(method: ChunkMethod, range: ChunkRange, key: ColumnFacts[], bind: Bind): string {
-  if (method === 'once') return 'true';
+  if (method === 'once' || method === 'range') return 'true';
   const forms = key.map(keyForm);
   if (range.from === NULL_KEYS) return `not (${hasKey(key)})`;
   const compare = (operator: '<' | '>=', bound: string): string =>

@@ -22,6 +22,8 @@ import { copyInColumn, copyOutValue, shapeOf } from './values.ts';
 const CASTS = {
   'batch id': 'signed',
   time: 'datetime(6)',
+  'local time': 'datetime(6)',
+  date: 'date',
   integer: 'signed',
   decimal: 'decimal(65,30)',
   boolean: 'signed',

@@ -19,6 +19,7 @@ export const words: LedgerWords = {
           : overwrite.map((column) => `${column} = values(${column})`).join(', ')
       }`,
     ),
+  secondsBetween: (from, to) => raw(`timestampdiff(microsecond, ${from}, ${to}) / 1000000`),
 };
 
 /** They hold for the session: neither server has settings of a transaction. */

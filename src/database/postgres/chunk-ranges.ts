@@ -146,7 +146,7 @@ export function rangeCondition(
   key: ColumnFacts[],
   bind: (value: unknown, cast?: string) => string,
 ): string {
-  if (method === 'once') return 'true';
+  if (method === 'once' || method === 'range') return 'true';
   if (method === 'pages') {
     const from = `ctid >= ${quoteText(tid(range.from ?? '0'))}::tid`;
     return range.to === null ? from : `${from} and ctid < ${quoteText(tid(range.to))}::tid`;

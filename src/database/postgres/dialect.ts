@@ -27,6 +27,8 @@ import { checkStatement, describeQuery, describeTable, hasRows, isStill, listTab
 const CASTS = {
   'batch id': 'bigint',
   time: 'timestamptz',
+  'local time': 'timestamp',
+  date: 'date',
   integer: 'bigint',
   decimal: 'numeric',
   boolean: 'boolean',

@@ -15,6 +15,7 @@ export const words: LedgerWords = {
           ? 'nothing'
           : `update set ${overwrite.map((column) => `${column} = excluded.${column}`).join(', ')}`),
     ),
+  secondsBetween: (from, to) => raw(`extract(epoch from ${to} - ${from})::float8`),
 };
 
 export const settings = (given: Record<string, string>): SqlStatement[] =>

@@ -140,7 +140,7 @@ stages: []
 `,
     },
     expected: [
-      'loads/acquisition/flight.yaml:5:1: `stages` is no key of a load of kind `acquisition`: it belongs to `core`, `services`',
+      'loads/acquisition/flight.yaml:5:1: `stages` is no key of a load of kind `acquisition`: it belongs to `core`, `services`, `task`',
     ],
   },
   {

@@ -7,7 +7,8 @@ import {
   unconsumed,
   consumedBatches,
 } from '../../../src/control/consumption.ts';
-import { firstFailure, markAttempt, reopenFailed, writePlan } from '../../../src/control/chunks.ts';
+import { firstFailure, markAttempt, reopenFailed } from '../../../src/control/chunks.ts';
+import { writePlan } from '../../../src/control/plan.ts';
 import { recordEvent } from '../../../src/control/events.ts';
 import { clearWanted, lockLanding, markWanted, unfinishedWriters, wantedBy } from '../../../src/control/landing.ts';
 import { clearLane, recordLane, releaseLanes, steerLanes } from '../../../src/control/lanes.ts';

@@ -1,15 +1,9 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import {
-  claimChunk,
-  completeChunk,
-  countChunks,
-  markAttempt,
-  writePlan,
-  type Claim,
-} from '../../../src/control/chunks.ts';
+import { claimChunk, completeChunk, countChunks, markAttempt, type Claim } from '../../../src/control/chunks.ts';
 import { fence } from '../../../src/control/fence.ts';
 import { changeState, inGate } from '../../../src/control/gate.ts';
 import { recordLane, steerLanes } from '../../../src/control/lanes.ts';
+import { writePlan } from '../../../src/control/plan.ts';
 import { nextBatchId } from '../../../src/control/project.ts';
 import type { Database, Session } from '../../../src/database/dialect.ts';
 import { sql } from '../../../src/database/sql.ts';

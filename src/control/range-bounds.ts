@@ -1,0 +1,188 @@
+/** What a task's range goes over: asked once, before its batch opens. */
+import type { LoadDefinition, RangeBound, RangeDefinition, SqlSource } from '../config/definition.ts';
+import { misfit, mixed, type Misfit } from '../config/ranges.ts';
+import type { Database, Session } from '../database/dialect.ts';
+import { ConfigurationError } from '../errors.ts';
+import { renderForBatch, type BatchValues } from '../sql/batch-sql.ts';
+import { nearest } from '../sql/names.ts';
+import { parseRangeValue, valueAfter, writeRangeValue, type RangeValue } from '../sql/range-value.ts';
+import { parseStatements } from '../sql/statement.ts';
+import { refuseNulls } from './nulls.ts';
+
+/** `[from, to)` as text; or why there is nothing to go over. */
+export type RangeWindow = { from: string; to: string } | { nothing: string };
+
+/** Asks a task's bounds. Throws `ConfigurationError` for what cannot be cut into ranges. */
+export async function askWindow(database: Database, load: LoadDefinition, values: BatchValues): Promise<RangeWindow> {
+  const { over, step } = load.range!;
+  const column = 'table' in over ? `${over.table}.${over.column}` : undefined;
+  const [min, max] = written(over) ?? (await asking(database, load, (session) => ask(session, database, load, values)));
+  if (min === null || max === null) {
+    return {
+      nothing: column === undefined ? `range.${min === null ? 'min' : 'max'} is NULL` : `${column} has no value`,
+    };
+  }
+  const first = valueOf(min, column ?? 'range.min', load);
+  const last = valueOf(max, column ?? 'range.max', load);
+  refuse(load, mixed(first, last));
+  if (last.at < first.at) return { nothing: `range.max is ${max}, which is below range.min, ${min}` };
+  const end = valueAfter(last);
+  refuse(load, misfit(first, end, step));
+  const [from, to] = [writeRangeValue(first), writeRangeValue(end)];
+  if (from !== undefined && to !== undefined) return { from, to };
+  throw new ConfigurationError(`${column ?? 'range.max'} goes up to ${max}, and behind it no last range could end`, {
+    where: `${load.file}, range`,
+    next: 'let the range end before 9999-12-31',
+  });
+}
+
+function refuse({ file }: LoadDefinition, found: Misfit | undefined): void {
+  if (!found) return;
+  throw new ConfigurationError(found.message.replaceAll('`', ''), {
+    where: `${file}, range`,
+    next: found.next.replaceAll('`', ''),
+  });
+}
+
+type Ends = [min: string | null, max: string | null];
+
+/** Bounds that stand in the file: nobody has to be asked. */
+function written(over: RangeDefinition['over']): Ends | undefined {
+  if ('table' in over || 'query' in over.min || 'query' in over.max) return undefined;
+  return [over.min.value, over.max.value];
+}
+
+async function ask(session: Session, database: Database, load: LoadDefinition, values: BatchValues): Promise<Ends> {
+  const { over } = load.range!;
+  if ('table' in over) return askColumn(session, database, load, over);
+  const min = await askBound(session, database, over.min, 'min', values);
+  return [min, await askBound(session, database, over.max, 'max', values)];
+}
+
+/** A read-only transaction with the load's own settings: bounds mean what its SQL means. */
+async function asking<T>(
+  database: Database,
+  { name, sessionParams, maxRuntimeMs }: LoadDefinition,
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
+  const session = await database.openSession(`waybill read ${name}`, { statementTimeoutMs: maxRuntimeMs });
+  try {
+    await session.begin({ readOnly: true, settings: sessionParams });
+    const value = await work(session);
+    await session.commit();
+    return value;
+  } finally {
+    await session.rollback();
+    await session.close();
+  }
+}
+
+/** Text of a bound; null: NULL. */
+async function askBound(
+  session: Session,
+  database: Database,
+  bound: RangeBound,
+  name: 'min' | 'max',
+  values: BatchValues,
+): Promise<string | null> {
+  if ('value' in bound) return bound.value;
+  const { query } = bound;
+  const where = `${query.file}:${query.line}:${query.column}`;
+  const { rows } = await answerOf(session, database, query, name, values, where);
+  const [row, second] = rows;
+  const next = 'Let the query give one row with one value: select max(id) from …';
+  if (row === undefined) throw new ConfigurationError(`the query of range.${name} gives no row`, { where, next });
+  if (second !== undefined)
+    throw new ConfigurationError(`the query of range.${name} gives several rows`, { where, next });
+  if (row.length !== 1) {
+    throw new ConfigurationError(`the query of range.${name} gives ${row.length} columns`, { where, next });
+  }
+  return textOf(row[0]);
+}
+
+async function answerOf(
+  session: Session,
+  database: Database,
+  query: SqlSource,
+  name: 'min' | 'max',
+  values: BatchValues,
+  where: string,
+): Promise<{ rows: unknown[][] }> {
+  const { dialect } = database;
+  const rendered = renderForBatch(parseStatements(query, dialect.sql)[0]!, values, dialect);
+  try {
+    // The limit: a query that lacks its max() would bring its whole table here. The line's end: it may end in a comment.
+    return await session.run({ text: `select * from (${rendered.text}\n) bound limit 2`, values: rendered.values });
+  } catch (error) {
+    const facts = dialect.classify(error);
+    if (facts.kind !== 'permanent') throw error;
+    throw new ConfigurationError(`the query of range.${name} failed: ${facts.safeMessage}`, { where, cause: error });
+  }
+}
+
+/** First and last value of a column; rows without one would be in no range. */
+async function askColumn(
+  session: Session,
+  database: Database,
+  load: LoadDefinition,
+  { table, column: name }: { table: string; column: string },
+): Promise<Ends> {
+  const { dialect } = database;
+  const where = `${load.file}, range.of`;
+  const facts = await dialect.describeTable(database, table);
+  if (!facts)
+    throw new ConfigurationError(`${load.connection} has no table ${table}`, { where, next: 'correct range.of' });
+  const column = facts.columns.find((candidate) => candidate.name === name);
+  if (!column) {
+    const near = nearest(
+      name,
+      facts.columns.map((candidate) => candidate.name),
+    );
+    const next = near ? `did you mean ${near}?` : 'correct range.of';
+    throw new ConfigurationError(`${table} has no column ${name}`, { where, next });
+  }
+  if (dialect.cursorKind(column) === undefined) {
+    throw new ConfigurationError(`${table}.${name} is ${column.type}: no ranges can be made of it`, {
+      where,
+      next: 'use a column of whole numbers, dates or times',
+    });
+  }
+  if (column.nullable) {
+    await refuseNulls(
+      session,
+      dialect,
+      { connection: load.connection, table, from: dialect.quoteTable(table), column: name },
+      {
+        lost: 'no range would ever reach them',
+        where,
+        next: 'give those rows a value; or write min and max, which leave them out',
+      },
+    );
+  }
+  const value = dialect.quoteName(name);
+  const text = `select min(${value}), max(${value}) from ${dialect.quoteTable(table)}`;
+  const { rows } = await session.run({ text, values: [] });
+  return [textOf(rows[0]?.[0]), textOf(rows[0]?.[1])];
+}
+
+/** An instant comes as a `Date`, to the millisecond. */
+function textOf(value: unknown): string | null {
+  if (value === null || value === undefined) return null;
+  return value instanceof Date ? value.toISOString() : `${value as string | number}`;
+}
+
+/** What it is stays unsaid where it could be anything: a query may give a customer's name. */
+function valueOf(text: string, what: string, { file }: LoadDefinition): RangeValue {
+  const value = parseRangeValue(text);
+  if (value) return value;
+  const number = /^-?[\d.]+$/.test(text);
+  throw new ConfigurationError(
+    `${what} is ${number ? text : 'something else'}: ranges go over whole numbers, dates and times`,
+    {
+      where: `${file}, range`,
+      next: number
+        ? 'use floor() for the first value, and ceil() for the last one'
+        : 'let the query give one of these; times without a zone as 2001-01-31 10:00:00',
+    },
+  );
+}
