@@ -1,5 +1,4 @@
-import { servers } from '../servers.ts';
 import { crashTests } from './crash-tests.ts';
 import { CONTINUED } from './scenarios.ts';
 
-await crashTests(CONTINUED, servers);
+await crashTests(CONTINUED);

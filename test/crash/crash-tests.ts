@@ -25,10 +25,10 @@ const seed = inject('seed');
 /** Who heals: the workflow's own retry on another worker, or the next start after the workflow is gone. */
 type Healer = 'the retry' | 'the next start';
 
-/** Registers the scenario's tests on these servers. */
-export async function crashTests(scenario: Scenario, on: readonly TestServer[] = everyServer): Promise<void> {
-  const recorded = await Promise.all(on.map((server) => record(server, scenario)));
-  for (const [i, server] of on.entries()) {
+/** Registers the scenario's tests on every server. */
+export async function crashTests(scenario: Scenario): Promise<void> {
+  const recorded = await Promise.all(everyServer.map((server) => record(server, scenario)));
+  for (const [i, server] of everyServer.entries()) {
     const points = pick(recorded[i]!, server);
     // Side by side: half of the time a test waits for the dead worker's heartbeat to be missed.
     describe.concurrent(`a worker is killed in ${scenario.title} on ${server.name}`, () => {

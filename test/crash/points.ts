@@ -89,24 +89,46 @@ function watchPostgres(watch: Watch): void {
   } as typeof pg.Client.prototype.query;
 }
 
-/** As its promises call it: the answer is the call of what was given last. */
+/** As its promises call it: the answer is the call of what was given last. Statements with values go by `execute`. */
 function watchMysql(watch: Watch): void {
   const connections = (mysql as unknown as { Connection: { prototype: Record<string, unknown> } }).Connection.prototype;
-  const query = connections['query'] as (this: object, ...given: unknown[]) => unknown;
-  connections['query'] = function watched(this: object, ...given: unknown[]): unknown {
-    const { connectAttributes } = (this as { config: { connectAttributes?: { program_name?: string } } }).config;
-    const text = typeof given[0] === 'string' ? given[0] : ((given[0] as { sql?: string }).sql ?? '');
-    const statement = watch(this, connectAttributes?.program_name ?? '', text);
-    const then = given.at(-1);
-    if (typeof then === 'function') {
-      given[given.length - 1] = (...answer: unknown[]) => {
-        statement.answered();
-        (then as (...answer: unknown[]) => void)(...answer);
-      };
-    }
-    const command = query.apply(this, given);
-    setImmediate(statement.sent);
-    return command;
+  for (const method of ['query', 'execute']) {
+    const send = connections[method] as (this: object, ...given: unknown[]) => MysqlCommand;
+    connections[method] = function watched(this: object, ...given: unknown[]): unknown {
+      const { connectAttributes } = (this as { config: { connectAttributes?: { program_name?: string } } }).config;
+      const text = typeof given[0] === 'string' ? given[0] : ((given[0] as { sql?: string }).sql ?? '');
+      const statement = watch(this, connectAttributes?.program_name ?? '', text);
+      const then = given.at(-1);
+      if (typeof then === 'function') {
+        given[given.length - 1] = (...answer: unknown[]) => {
+          statement.answered();
+          (then as (...answer: unknown[]) => void)(...answer);
+        };
+      }
+      const command = send.apply(this, given);
+      whenSent(command, statement.sent);
+      return command;
+    };
+  }
+}
+
+/** As the driver runs it: `start` sends it, and is called once all that was given before it has been answered. */
+interface MysqlCommand {
+  /** What it does next; null: it has not been started. */
+  next: unknown;
+  start(...given: unknown[]): unknown;
+}
+
+/** A connection prepares a statement with values the first time: what is on the way then is not yet the statement itself. */
+function whenSent(command: MysqlCommand, then: () => void): void {
+  if (command.next !== null) {
+    setImmediate(then);
+    return;
+  }
+  const start = command.start.bind(command);
+  command.start = (...given) => {
+    setImmediate(then);
+    return start(...given);
   };
 }
 

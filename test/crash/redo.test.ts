@@ -1,5 +1,4 @@
-import { servers } from '../servers.ts';
 import { crashTests } from './crash-tests.ts';
 import { REDO } from './scenarios.ts';
 
-await crashTests(REDO, servers);
+await crashTests(REDO);

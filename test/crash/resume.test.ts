@@ -1,5 +1,4 @@
-import { servers } from '../servers.ts';
 import { crashTests } from './crash-tests.ts';
 import { RESUME } from './scenarios.ts';
 
-await crashTests(RESUME, servers);
+await crashTests(RESUME);

@@ -1,5 +1,7 @@
 /** DESIGN §3, "Plan": what a plan rests on, and what happens when somebody changes it under a load. */
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { everyServer } from '../every-server.ts';
+import { describeOn, mysqlServers } from '../mysql-servers.ts';
 import { servers } from '../servers.ts';
 import { done, exists, land } from './breakable-orders.ts';
 import { COLUMNS, expectAcquired, ITEM, ITEMS, PLAIN_SOURCE } from './items.ts';
@@ -135,8 +137,57 @@ describe.each(servers)('the plan of a stage on $name', (server) => {
     expect(await world.run('core.order')).toMatchObject({ ok: true, result: { rowsWritten: 2000 } });
     await expectWhole(world);
   });
+});
 
-  test('is one chunk for one row, and finds rows on the last page, behind many empty ones', async () => {
+describeOn(await mysqlServers(), 'a stage that is under way on $name', (server) => {
+  let world: World;
+  afterEach(() => world.close());
+
+  async function underWay() {
+    world = await World.create(server, ORDERS(3000, { sql: SLOW_SQL(0.1), lanes: 1 }));
+    await world.worker();
+    const handle = await world.start('core.order');
+    await until(async () => (await done(world)) > 1, 90);
+    return handle;
+  }
+
+  test('minds no rebuild of the snapshot, for its chunks go by the key', async () => {
+    const handle = await underWay();
+    await world.warehouse.query('optimize table acq.orders_processing');
+    expect(await ended(handle)).toMatchObject({ ok: true, result: { rowsWritten: 3000, chunks: 30 } });
+    await expectWhole(world);
+  });
+
+  test('does not take a snapshot for an empty one that was truncated, which passes triggers, until --force says so', async () => {
+    const handle = await underWay();
+    await world.warehouse.query('truncate acq.orders_processing');
+    const failed = world.names.outOf(await ended(handle));
+    expect(!failed.ok && failed.message).toMatch(
+      /^chunk \d+ of \d+: the snapshot acq.orders_processing was rewritten or emptied/,
+    );
+    expect(await world.value('select count(*) from core.orders')).toBe('0');
+    const refused = await world.run('core.order');
+    expect(refused).toMatchObject({ ok: false, type: 'Refused' });
+    expect(!refused.ok && refused.message).toMatch(
+      /^acq.orders_processing, the snapshot of batch 1, was rewritten since, and holds no row/,
+    );
+    expect(await world.states('core.order')).toEqual(['failed']);
+    expect(await world.run({ load: 'core.order', force: true })).toMatchObject({
+      ok: true,
+      result: { rowsWritten: 0 },
+    });
+    expect(await exists(world, 'acq.orders_processing')).toBe(false);
+    await world.warehouse.query('insert into acq.orders table kept.orders'); // they had a copy
+    expect(await world.run('core.order')).toMatchObject({ ok: true, result: { rowsWritten: 3000 } });
+    await expectWhole(world);
+  });
+});
+
+describe.each(everyServer)('the chunks of a stage on $name', (server) => {
+  let world: World;
+  afterEach(() => world.close());
+
+  test('are one for one row, and find rows at the end, behind many that are gone', async () => {
     world = await World.create(server, ORDERS(1));
     await world.worker();
     expect(await world.run('core.order')).toMatchObject({ ok: true, result: { rowsWritten: 1, chunks: 1 } });

@@ -1,103 +1,85 @@
 /** What tables look like: which are refused, which names and keys work, and what `{{ table }}` shows of them. */
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { everyServer } from '../every-server.ts';
 import { servers } from '../servers.ts';
-import { exists } from './breakable-orders.ts';
+import { holdLatch, LATCHES, WAIT } from './latch.ts';
 import { expectWhole, ORDERS, World } from './orders.ts';
+import { wordsAt, type ServerWords } from './server-words.ts';
 import { ended, until } from './world.ts';
 
 vi.setConfig({ testTimeout: 180_000 });
 
+interface RefusedTable {
+  made: string;
+  sql: string;
+  reason: RegExp;
+}
+
 /** Landing tables that cannot become a snapshot: how each is made, and what is said. */
-const REFUSED: { made: string; sql: string; reason: RegExp }[] = [
-  { made: 'unlogged', sql: 'alter table acq.orders set unlogged', reason: /acq.orders is unlogged/ },
-  {
-    made: 'partitioned',
-    sql: `alter table acq.orders rename to part;
+const REFUSED: Record<ServerWords['family'], RefusedTable[]> = {
+  mysql: [
+    { made: 'MyISAM', sql: 'alter table acq.orders engine = MyISAM', reason: /its engine is MyISAM/ },
+    {
+      made: 'one that another refers to',
+      sql: `create table acq.items (order_id bigint, constraint items_order foreign key (order_id) references acq.orders (id))`,
+      reason: /foreign key items_order of acq.items refers to it/,
+    },
+    {
+      made: 'a view',
+      sql: 'alter table acq.orders rename to real_orders; create view acq.orders as select * from acq.real_orders',
+      reason: /it is a view/,
+    },
+    { made: 'missing', sql: 'drop table acq.orders', reason: /table acq.orders does not exist/ },
+  ],
+  postgres: [
+    { made: 'unlogged', sql: 'alter table acq.orders set unlogged', reason: /acq.orders is unlogged/ },
+    {
+      made: 'partitioned',
+      sql: `alter table acq.orders rename to part;
           create table acq.orders (like acq.part) partition by range (id);
           alter table acq.orders attach partition acq.part default`,
-    reason: /acq.orders is a partitioned table/,
-  },
-  {
-    made: 'one that another refers to',
-    sql: 'create table acq.items (order_id bigint references acq.orders)',
-    reason: /foreign key items_order_id_fkey of acq.items refers to acq.orders/,
-  },
-  {
-    made: 'a view',
-    sql: 'alter table acq.orders rename to real_orders; create view acq.orders as select * from acq.real_orders',
-    reason: /acq.orders is a view/,
-  },
-  { made: 'missing', sql: 'drop table acq.orders', reason: /table acq.orders does not exist/ },
-];
+      reason: /acq.orders is a partitioned table/,
+    },
+    {
+      made: 'one that another refers to',
+      sql: 'create table acq.items (order_id bigint references acq.orders)',
+      reason: /foreign key items_order_id_fkey of acq.items refers to acq.orders/,
+    },
+    {
+      made: 'a view',
+      sql: 'alter table acq.orders rename to real_orders; create view acq.orders as select * from acq.real_orders',
+      reason: /acq.orders is a view/,
+    },
+    { made: 'missing', sql: 'drop table acq.orders', reason: /table acq.orders does not exist/ },
+  ],
+};
 
-describe.each(servers)('landing tables on $name', (server) => {
+describe.each(everyServer)('landing tables on $name', (server) => {
   let world: World;
   afterEach(() => world.close());
 
-  test.each(REFUSED)('$made: refused before anything is touched, with the reason', async ({ sql, reason }) => {
-    world = await World.create(server, ORDERS(40, { yaml: 'before: "insert into core.steps values (1)"' }));
-    await world.warehouse.query(`create table core.steps (n int); ${sql}`);
-    await world.worker();
-    const catalog = `select oid, relname, relkind, relpersistence from pg_class
-                     where relnamespace = 'acq'::regnamespace order by oid`;
-    const before = await world.rows(catalog);
-    const refused = await world.run('core.order');
-    expect(refused).toMatchObject({ ok: false, type: 'Refused' });
-    expect(!refused.ok && refused.message).toMatch(/^the snapshot cannot be taken: /);
-    expect(!refused.ok && refused.message).toMatch(reason);
-    expect(!refused.ok && refused.next).toBeTruthy();
-    expect(await world.rows(catalog)).toEqual(before);
-    expect(await world.value('select count(*) from core.steps')).toBe('0');
-    expect(await world.states('core.order')).toEqual([]);
-  });
-
-  test('with names that need quotes work from end to end: failure, roll back, redo', async () => {
-    world = await World.create(server, {
-      files: {
-        'loads/core/odd.yaml': `
-kind: core
-connection: warehouse
-inputs: [ { table: '"Acq Daily"."Orders; Land"', external: true }, { table: 'acq."Order"', external: true }, { table: acq.select, external: true } ]
-stages:
-  - name: orders
-    chunk: { input: '"Acq Daily"."Orders; Land"', rows: 50, key: "Order Id" }
-    sql: |
-      insert into "Core"."Done.Orders" ("Order Id", "per cent %", batch_id)
-      select o."Order Id", 100 / s."of", :batch_id from {{ "Acq Daily"."Orders; Land" }} o, core.switch s
-  - name: others
-    chunk: { input: 'acq."Order"', rows: 10 }
-    sql: insert into "Core"."Done.Orders" ("Order Id", batch_id) select -o.id, :batch_id from {{ acq."Order" }} o
-  - name: reserved
-    sql: insert into "Core"."Done.Orders" ("Order Id", batch_id) select 1000 + s.id, :batch_id from {{ acq.select }} s
-outputs: [ '"Core"."Done.Orders"' ]
-`,
-      },
-      warehouse: `
-        create schema "Acq Daily"; create schema acq; create schema "Core"; create schema core;
-        create table core.switch ("of" int); insert into core.switch values (0);
-        create table "Acq Daily"."Orders; Land" ("Order Id" bigserial primary key, "Who's" text);
-        insert into "Acq Daily"."Orders; Land" ("Who's") select 'x' from generate_series(1, 200);
-        create table acq."Order" (id int); insert into acq."Order" select generate_series(1, 30);
-        create table acq.select (id int); insert into acq.select values (1), (2);
-        create table "Core"."Done.Orders" ("Order Id" bigint, "per cent %" int, batch_id bigint);`,
-    });
-    await world.worker();
-    expect(await world.run('core.odd')).toMatchObject({ ok: false, type: 'Database' });
-    expect(await exists(world, '"Acq Daily"."Orders; Land_processing"')).toBe(true);
-    expect(await exists(world, 'acq."Order_processing"')).toBe(true);
-    expect(await exists(world, 'acq.select_processing')).toBe(true);
-    await world.warehouse.query('update core.switch set "of" = 2');
-    expect(await world.run('core.odd')).toMatchObject({ ok: true, result: { rowsWritten: 232 } });
-    expect(
-      await world.rows(`
-        with expected as (select g::bigint, 50, 2::bigint from generate_series(1, 200) g
-                          union all select -g, null, 2 from generate_series(1, 30) g
-                          union all values (1001, null::int, 2), (1002, null, 2)),
-             found as (table "Core"."Done.Orders")
-        (table expected except all table found) union all (table found except all table expected)`),
-    ).toEqual([]);
-    expect(await world.value(`select count(*) from pg_class where relname like '%processing%'`)).toBe('0');
-  });
+  test.each(REFUSED[wordsAt(server.url).family])(
+    '$made: refused before anything is touched, with the reason',
+    async ({ made, sql, reason }) => {
+      world = await World.create(server, ORDERS(40, { yaml: 'before: "insert into core.steps values (1)"' }));
+      await world.warehouse.query(`create table core.steps (n int); ${sql}`);
+      await world.worker();
+      const looks = async (): Promise<unknown> => [
+        await world.rows(`select table_name as name, table_type as type from information_schema.tables
+                        where table_schema = '${world.names.prefix}acq' order by table_name`),
+        ...(made === 'missing' ? [] : [await world.identity('acq.orders')]),
+      ];
+      const before = await looks();
+      const refused = await world.run('core.order');
+      expect(refused).toMatchObject({ ok: false, type: 'Refused' });
+      expect(!refused.ok && refused.message).toMatch(/^the snapshot cannot be taken: /);
+      expect(!refused.ok && refused.message).toMatch(reason);
+      expect(!refused.ok && refused.next).toBeTruthy();
+      expect(await looks()).toEqual(before);
+      expect(await world.value('select count(*) from core.steps')).toBe('0');
+      expect(await world.states('core.order')).toEqual([]);
+    },
+  );
 
   test('that are empty beside one that is not: their stages are planned and empty, and the batch is published', async () => {
     const orders = ORDERS(150);
@@ -115,7 +97,7 @@ stages:
   - { name: uncut, sql: "insert into core.orders select k.id, 'k', 0, :batch_id from {{ acq.keys }} k" }
 outputs: [ core.orders ]`,
       },
-      warehouse: `${orders.warehouse} create table acq.pages (id bigint); create table acq.keys (id bigint);
+      warehouse: `${orders.warehouse} create table acq.pages (id bigint primary key); create table acq.keys (id bigint primary key);
         insert into acq.pages values (1); delete from acq.pages;`, // a page without a row
     });
     await world.worker();
@@ -130,7 +112,7 @@ outputs: [ core.orders ]`,
   });
 });
 
-/** Keys by which a stage is cut: columns, and the SQL of a table that has them, with a number `v` beside. */
+/** Keys by which a stage is cut (on MySQL and MariaDB: test/database/mysql/chunk-ranges.test.ts): columns, and the SQL of a table that has them, with a number `v` beside. */
 const KEYS: { key: string; columns: string; types: string; rows: string }[] = [
   {
     key: 'a text, with quotes, capitals, accents and an empty one',
@@ -241,7 +223,7 @@ outputs: [ core.sums, core.share ]
   });
 });
 
-describe.each(servers)('outputs on $name', (server) => {
+describe.each(everyServer)('outputs on $name', (server) => {
   let world: World;
   afterEach(() => world.close());
 
@@ -266,8 +248,11 @@ checks: [ { name: allowed, sql: select ok from core.switch, expect: 1 } ]`,
         warehouse: `${orders.warehouse}
           create table core.switch (ok int); insert into core.switch values (0);
           alter table core.orders add primary key (id);
-          create table core.items (id bigint primary key, order_id bigint references core.orders,
-            previous bigint references core.items deferrable initially deferred, batch_id bigint);`,
+          create table core.items (id bigint primary key, order_id bigint, previous bigint, batch_id bigint);
+          alter table core.items add constraint of_order foreign key (order_id) references core.orders (id);
+          alter table core.items add constraint after_item foreign key (previous) references core.items (id)${
+            wordsAt(server.url).family === 'postgres' ? ' deferrable initially deferred' : ''
+          };`,
       });
       await world.worker();
       const failed = await world.run('core.order');
@@ -285,34 +270,42 @@ checks: [ { name: allowed, sql: select ok from core.switch, expect: 1 } ]`,
     },
   );
 
-  test.each([
-    ['unlogged table', 'alter table core.orders set unlogged'],
-    [
-      'partitioned table with partitions that are unlogged, temporary or foreign',
-      `drop table core.orders; create table core.orders (id bigint, customer text, amount numeric(12,2), batch_id bigint) partition by range (id);
+  const view: [string, string] = [
+    'view',
+    'alter table core.orders rename to real_orders; create view core.orders as select * from core.real_orders',
+  ];
+  const PASSING: Record<ServerWords['family'], [string, string][]> = {
+    mysql: [['MyISAM table', 'alter table core.orders engine = MyISAM'], view],
+    postgres: [
+      ['unlogged table', 'alter table core.orders set unlogged'],
+      [
+        'partitioned table with partitions that are unlogged, temporary or foreign',
+        `drop table core.orders; create table core.orders (id bigint, customer text, amount numeric(12,2), batch_id bigint) partition by range (id);
        create table core.orders_1 partition of core.orders for values from (0) to (50); create unlogged table core.orders_2 partition of core.orders default`,
-    ],
-    [
-      'foreign table',
-      `drop table core.orders; create foreign data wrapper w; create server s foreign data wrapper w;
+      ],
+      [
+        'foreign table',
+        `drop table core.orders; create foreign data wrapper w; create server s foreign data wrapper w;
        create foreign table core.orders (id bigint, customer text, amount numeric(12,2), batch_id bigint) server s`,
+      ],
+      view,
     ],
-    [
-      'view',
-      'alter table core.orders rename to real_orders; create view core.orders as select * from core.real_orders',
-    ],
-  ])('that would not keep their rows (%s) are refused before a batch opens', async (kind, sql) => {
-    world = await World.create(server, ORDERS(20));
-    await world.warehouse.query(sql);
-    await world.worker();
-    expect(await world.run('core.order')).toMatchObject({
-      ok: false,
-      type: 'Refused',
-      message: `core.orders is no ordinary, permanent table (${kind}): its rows would not be safe with their batch`,
-    });
-    expect(await world.states('core.order')).toEqual([]);
-    expect(await world.value('select count(*) from acq.orders')).toBe('20');
-  });
+  };
+  test.each(PASSING[wordsAt(server.url).family])(
+    'that would not keep their rows (%s) are refused before a batch opens',
+    async (kind, sql) => {
+      world = await World.create(server, ORDERS(20));
+      await world.warehouse.query(sql);
+      await world.worker();
+      expect(await world.run('core.order')).toMatchObject({
+        ok: false,
+        type: 'Refused',
+        message: `core.orders is no ordinary, permanent table (${kind}): its rows would not be safe with their batch`,
+      });
+      expect(await world.states('core.order')).toEqual([]);
+      expect(await world.value('select count(*) from acq.orders')).toBe('20');
+    },
+  );
 
   test('whose rows somebody else refers to stop the roll back, which says so and is finished later', async () => {
     world = await World.create(
@@ -322,14 +315,20 @@ checks: [ { name: allowed, sql: select ok from core.switch, expect: 1 } ]`,
     await world.warehouse.query(`
       create table core.switch (ok int); insert into core.switch values (0);
       alter table core.orders add primary key (id);
-      create table core.notes (order_id bigint references core.orders);
-      create function core.take_note() returns trigger language plpgsql as $$ begin
-        insert into core.notes values (new.id); return null; end $$;
-      create trigger take_note after insert on core.orders for each row when (new.id = 77) execute function core.take_note()`);
+      create table core.notes (order_id bigint, constraint notes_order foreign key (order_id) references core.orders (id))`);
+    await world.warehouse.query(
+      {
+        postgres: `create function core.take_note() returns trigger language plpgsql as $$ begin
+            insert into core.notes values (new.id); return null; end $$;
+          create trigger take_note after insert on core.orders for each row when (new.id = 77) execute function core.take_note()`,
+        mysql: `create trigger core.take_note after insert on core.orders for each row
+          if new.id = 77 then insert into core.notes values (new.id); end if`,
+      }[world.words.family],
+    );
     await world.worker();
     const failed = await world.run('core.order');
     expect(failed).toMatchObject({ ok: false, type: 'CheckFailed' });
-    expect(!failed.ok && failed.message).toMatch(/and the roll back is not finished: .*notes_order_id_fkey/);
+    expect(!failed.ok && failed.message).toMatch(/and the roll back is not finished: .*notes_order/);
     expect(await world.states('core.order')).toEqual(['rolling_back']);
     await world.warehouse.query('truncate core.notes; update core.switch set ok = 1');
     expect(await world.run('core.order')).toMatchObject({ ok: true });
@@ -373,7 +372,7 @@ stages:
   - name: customers
     chunk: { input: acq.customers, rows: 10, key: id }
     sql:
-      - select pg_advisory_xact_lock_shared(43) from {{ acq.customers }} c where c.id % 10 = 5
+      - select c.id from {{ acq.customers }} c, (${WAIT(2)}) held where c.id % 10 = 5
       - insert into core.customers select c.id, c.city, :batch_id from {{ acq.customers }} c
 outputs: [ core.customers ]`,
     'loads/core/order.yaml': `
@@ -384,21 +383,21 @@ reads: [ core.customers ]
 stages:
   - name: early
     sql: insert into core.seen select 'early', c.id, c.batch_id, :batch_id from {{ core.customers }} c, {{ acq.orders }} o
-  - { name: wait, sql: "select pg_advisory_xact_lock_shared(42)" }
+  - { name: wait, sql: "${WAIT(1)}" }
   - name: late
     chunk: { input: acq.orders, rows: 10, key: id }
     sql: insert into core.seen select 'late', c.id, c.batch_id, :batch_id from {{ core.customers }} c, {{ acq.orders }} o
 outputs: [ core.seen ]`,
   },
   warehouse: `
-    create schema acq; create schema core;
-    create table acq.customers (id int, city text);
+    create schema acq; create schema core; ${LATCHES}
+    create table acq.customers (id int primary key, city text);
     create table core.customers (id int, city text, batch_id bigint);
-    create table acq.orders (id int); insert into acq.orders values (1);
-    create table core.seen (stage text, customer int, customer_batch bigint, batch_id bigint);`,
+    create table acq.orders (id int primary key); insert into acq.orders values (1);
+    create table core.seen (stage varchar(20), customer int, customer_batch bigint, batch_id bigint);`,
 };
 
-describe.each(servers)('reads of another load’s output on $name', (server) => {
+describe.each(everyServer)('reads of another load’s output on $name', (server) => {
   let world: World;
   afterEach(() => world.close());
 
@@ -411,17 +410,16 @@ describe.each(servers)('reads of another load’s output on $name', (server) => 
     expect(await world.run('core.customer')).toMatchObject({ ok: true, result: { batch: { batchId: '901' } } });
     await world.warehouse.query(`insert into acq.customers select g, 'new' from generate_series(101, 120) g`);
     // The second chunk waits; the first one's rows are committed, and belong to nobody yet.
-    await world.warehouse.query('select pg_advisory_lock(42)');
-    await world.source.query('select 1');
-    await world.warehouse.query('select pg_advisory_lock(43)');
+    const letOrdersGo = await holdLatch(world, 1);
+    const letCustomersGo = await holdLatch(world, 2);
     const customers = await world.start('core.customer');
     await until(async () => (await world.states('core.customer')).length === 2, 90);
     await world.warehouse.query(`insert into core.customers values (102, 'new', 902)`); // as if a chunk were done
     const orders = await world.start('core.order');
     await until(async () => (await world.value(`select count(*) from core.seen where stage = 'early'`)) === '22', 90);
-    await world.warehouse.query('select pg_advisory_unlock(43)');
+    await letCustomersGo();
     expect(await ended(customers)).toMatchObject({ ok: true, result: { rowsWritten: 20 } });
-    await world.warehouse.query('select pg_advisory_unlock(42)');
+    await letOrdersGo();
     expect(await ended(orders)).toMatchObject({ ok: true, result: { rowsWritten: 44 } });
     const visible = [
       { customer_batch: '900', n: '1' },
@@ -431,7 +429,7 @@ describe.each(servers)('reads of another load’s output on $name', (server) => 
     const seen = (stage: string, batch: number) =>
       world.rows(
         `select customer_batch, count(*) as n from core.seen where stage = $1 and batch_id = $2
-                  group by 1 order by 1 nulls last`,
+                  group by customer_batch order by customer_batch is null, customer_batch`,
         [stage, batch],
       );
     expect(await seen('early', 903)).toEqual(visible);
