@@ -2,6 +2,7 @@ import type { LoadDefinition } from '../config/definition.ts';
 import type { Reread } from '../config/reread.ts';
 import type { Batch } from '../control/batch.ts';
 import { stillPublished, unconsumed, type ProducerBatch } from '../control/consumption.ts';
+import { notReady } from '../control/readiness.ts';
 import { wantedBy, type UnfinishedBatch } from '../control/landing.ts';
 import { describeSource, sourceName } from '../control/source.ts';
 import { nextWindow, type Window } from '../control/windows.ts';
@@ -11,7 +12,7 @@ import type { Database } from '../database/dialect.ts';
 import type { BatchReference } from '../workflows/messages.ts';
 import type { Engine } from './engine.ts';
 import type { SnapshotSurvey } from './survey-snapshot.ts';
-import { taskWork, type WorkRequest } from './task-work.ts';
+import { taskWork, valuesBefore, type WorkRequest } from './task-work.ts';
 import { workflowLiveness } from './workflow-liveness.ts';
 
 /** What a new batch would do. */
@@ -42,6 +43,9 @@ export async function findWork(
   if (load.from) return acquisitionWork(engine, database, load, load.from, request.reread ?? {});
   if (load.consumes.length > 0) return consumption(database, load, latest);
   if (snapshot.inherited.length > 0 || snapshot.adopted.length > 0) return { kind: 'work', consumes: [] };
+  const waiting = await notReady(database, load, await valuesBefore(database, load, request));
+  if (waiting.length > 0)
+    return { kind: 'nothing', reason: `${waiting.join(', ')} ${waiting.length === 1 ? 'is' : 'are'} not ready` };
   for (const { table } of load.inputs) {
     if (await database.dialect.hasRows(database, table)) return { kind: 'work', consumes: [] };
   }

@@ -5,6 +5,7 @@ import { doneBefore, keepsItsWork } from '../control/continued.ts';
 import { askWindow } from '../control/range-bounds.ts';
 import { lastLoadAt } from '../control/session-window.ts';
 import type { Database } from '../database/dialect.ts';
+import type { BatchValues } from '../sql/batch-sql.ts';
 import type { SqlDialect } from '../sql/dialect.ts';
 import { isRanged } from '../sql/ranged.ts';
 import type { ParameterValue, SharedWindow } from '../workflows/messages.ts';
@@ -33,20 +34,28 @@ export async function taskWork(
     return { kind: 'work', consumes: [], ...(to !== null && { window: { from, to } }), continues };
   }
   if (!load.range) return { kind: 'work', consumes: [] };
-  const window = await askWindow(database, load, {
-    definition: load,
-    batchId: '', // not known yet, like load_at: `validate` refuses them in a bound
-    loadAt: '',
-    lastLoadAt: await previousLoadAt(database, load, request),
-    params: { ...load.params, ...request.params },
-    consumed: {},
-    invisible: [],
-  });
+  const window = await askWindow(database, load, await valuesBefore(database, load, request));
   return 'nothing' in window ? { kind: 'nothing', reason: window.nothing } : { kind: 'work', consumes: [], window };
 }
 
-const previousLoadAt = (database: Database, { name }: LoadDefinition, { window }: WorkRequest) =>
-  window ? window.from : database.transaction((session) => lastLoadAt(session, database, name));
+/** What SQL may know that is asked before a batch opens: neither its id nor its time. `validate` refuses those there. */
+export async function valuesBefore(
+  database: Database,
+  load: LoadDefinition,
+  { params, window }: Pick<WorkRequest, 'params' | 'window'>,
+): Promise<BatchValues> {
+  return {
+    definition: load,
+    batchId: '',
+    loadAt: '',
+    lastLoadAt: window
+      ? window.from
+      : await database.transaction((session) => lastLoadAt(session, database, load.name)),
+    params: { ...load.params, ...params },
+    consumed: {},
+    invisible: [],
+  };
+}
 
 /** The failed or cancelled batch whose work stays; refused where the task has become another one since. */
 async function toContinue(

@@ -88,6 +88,7 @@ function sourcesOf(load: LoadDefinition): { source: SqlSource; place: SqlPlace; 
     ...load.after.map((source) => ({ source, place: 'step' as const })),
     ...load.onError.map((source) => ({ source, place: 'step' as const })),
     ...boundQueries(load).map((source) => ({ source, place: 'batch' as const })),
+    ...load.inputs.flatMap(({ ready }) => (ready ? [{ source: ready, place: 'batch' as const }] : [])),
   ];
 }
 

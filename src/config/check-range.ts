@@ -1,8 +1,6 @@
-import { nearest } from '../sql/names.ts';
 import { usedBounds } from '../sql/ranged.ts';
-import type { Statement } from '../sql/statement.ts';
 import { valueAt } from './describe-issue.ts';
-import { didYouMean, problemAt, problemIn } from './parsed-load.ts';
+import { problemAt, problemIn } from './parsed-load.ts';
 import type { ParsedLoad, ParsedStage } from './parsed-load.ts';
 import type { Problem } from './problem.ts';
 import type { ValuePath, YamlFile } from './yaml-file.ts';
@@ -11,7 +9,7 @@ import type { ValuePath, YamlFile } from './yaml-file.ts';
 export function checkRange(load: ParsedLoad): Problem[] {
   const { definition, yaml, stages, incomplete } = load;
   if (definition.kind !== 'task') return [];
-  const problems = load.bounds.flatMap((query) => boundProblems(query, load));
+  const problems: Problem[] = [];
   const hasRange = isGiven(load.yaml, 'range');
   const ranged = stages.filter(({ statements }) => usedBounds(statements).length > 0);
   for (const stage of stages) {
@@ -55,24 +53,3 @@ function halfCut({ name, index, statements }: ParsedStage, load: ParsedLoad): Pr
 }
 
 const WRITING = ['insert', 'replace', 'update', 'delete', 'merge'];
-
-/** A bound is asked before the batch opens: what only a batch has is not there yet. */
-function boundProblems(query: Statement, { definition }: ParsedLoad): Problem[] {
-  const known = ['last_load_at', ...Object.keys(definition.params).map((name) => `params.${name}`)];
-  const braces = query.braces.map(({ table, line, column }) =>
-    problemAt(
-      { file: query.file, line, column },
-      `\`{{ ${table} }}\` cannot be read in a bound: it is asked before the batch opens`,
-      `Write \`${table}\`.`,
-    ),
-  );
-  const parameters = query.parameters.flatMap(({ name, line, column }) => {
-    if (known.includes(name)) return [];
-    const message = ['batch_id', 'load_at', 'from', 'to'].includes(name)
-      ? `\`:${name}\` is not known yet when a bound is asked: the batch opens after that`
-      : `unknown parameter \`:${name}\`${didYouMean(nearest(name, known)?.replace(/^/, ':'))}`;
-    const next = `Known here: ${known.map((parameter) => `:${parameter}`).join(' ')}.`;
-    return [problemAt({ file: query.file, line, column }, message, next)];
-  });
-  return [...braces, ...parameters];
-}

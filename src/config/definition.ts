@@ -39,6 +39,8 @@ export interface InputTable {
   table: string;
   /** Filled by scripts outside Waybill, not by an acquisition of this project. */
   external: boolean;
+  /** Whether those scripts are done, as a query says. */
+  ready?: SqlSource;
 }
 
 /** How a stage is cut into chunks. */

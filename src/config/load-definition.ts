@@ -1,5 +1,12 @@
 import { parseDuration } from './duration.ts';
-import type { AcquisitionSource, CheckDefinition, LoadDefinition, RejectLimit, StageDefinition } from './definition.ts';
+import type {
+  AcquisitionSource,
+  CheckDefinition,
+  InputTable,
+  LoadDefinition,
+  RejectLimit,
+  StageDefinition,
+} from './definition.ts';
 import { parseExpectation } from './expectation.ts';
 import type { AcquisitionFile, CoreFile, LoadFile, ServicesFile } from './load-schema.ts';
 import type { Problem } from './problem.ts';
@@ -135,6 +142,7 @@ function transformParts(file: CoreFile | ServicesFile, build: LoadBuild): Parts 
     inputs: inputs.map((entry, index) => ({
       table: inputTables[index]!,
       external: typeof entry === 'object' && entry.external === true,
+      ...readyOf(entry, index, build),
     })),
     consumes: file.consumes ?? [],
     reads: readTables(file.reads ?? [], 'reads', connection, build),
@@ -142,6 +150,27 @@ function transformParts(file: CoreFile | ServicesFile, build: LoadBuild): Parts 
     stages: file.stages.map((stage, index) => stageOf(stage, index, connection, build)),
     chunkRows: build.settings.defaults.chunkRows,
   };
+}
+
+/** `ready:` of an input. An acquisition is ready when its batch is published, and needs none. */
+function readyOf(
+  entry: NonNullable<CoreFile['inputs']>[number],
+  index: number,
+  { yaml, folder, problems }: LoadBuild,
+): Pick<InputTable, 'ready'> {
+  if (typeof entry === 'string' || entry.ready === undefined) return {};
+  const at = ['inputs', index, 'ready'];
+  if (entry.external !== true) {
+    const message = '`ready` is for a table that scripts fill: an acquisition is waited for by itself';
+    problems.push({
+      ...yaml.place(at, 'key'),
+      message,
+      next: 'Add `external: true`, or leave it out.',
+      severity: 'error',
+    });
+  }
+  const ready = readSql(yaml, at, entry.ready, folder, problems);
+  return ready === undefined ? {} : { ready };
 }
 
 function stageOf(

@@ -5,6 +5,7 @@ import { checkBatchId } from './check-batch-id.ts';
 import { checkBraces } from './check-braces.ts';
 import { checkChunks } from './check-chunks.ts';
 import { checkCycles } from './check-cycles.ts';
+import { checkEarlyQueries } from './check-early-queries.ts';
 import { checkInputsUsed } from './check-inputs-used.ts';
 import { checkLanes } from './check-lanes.ts';
 import { checkNames } from './check-names.ts';
@@ -65,6 +66,7 @@ export async function loadProject(directory: string, options: LoadProjectOptions
       ...checkInputsUsed(load, project),
       ...checkChunks(load, project),
       ...checkRange(load),
+      ...checkEarlyQueries(load),
       ...checkBatchId(load),
       ...checkOutputsKept(load),
       ...checkLanes(load, project),

@@ -27,9 +27,10 @@ const input = z.union(
     z.strictObject({
       table: tableName,
       external: z.boolean().optional().describe('Filled by scripts outside this project'),
+      ready: sqlText.optional().describe('One query: true, or a number that is not 0, once the scripts are done'),
     }),
   ],
-  { error: 'must be a table, or { table, external: true }' },
+  { error: 'must be a table, or { table, external: true, ready }' },
 );
 
 const output = z.union(

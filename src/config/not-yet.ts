@@ -12,7 +12,6 @@ export const NOT_YET_IN_LOADS = [
   'from.files',
   'from.range',
   'to.on_invalid',
-  'inputs.*.ready',
   'outputs.*.rollback=scd2',
   'outputs.*.rollback=undo',
   'outputs.*.write=replace',

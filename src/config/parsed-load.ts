@@ -27,6 +27,8 @@ export interface ParsedLoad {
   onError: Statement[];
   /** The queries of a task's range. */
   bounds: Statement[];
+  /** The queries that say whether an input is ready. */
+  ready: Statement[];
   /** Some of its SQL could not be read: "nothing uses this" cannot be said of it. */
   incomplete: boolean;
 }
@@ -54,6 +56,9 @@ export function parseLoad(
     source: definition.from?.sql ? statementsOf(definition.from.sql, sourceDialect, 'batch', problems) : [],
     onError: definition.onError.flatMap(parseStep),
     bounds: boundQueries(definition).flatMap((source) => onlyQuery(source, dialect, 'a bound', problems)),
+    ready: definition.inputs.flatMap(({ ready }) =>
+      ready === undefined ? [] : onlyQuery(ready, dialect, '`ready`', problems),
+    ),
     incomplete: problems.length > before,
   };
 }

@@ -76,7 +76,7 @@ export async function readLoad({ name, file }: FoundLoad, context: ReadContext):
 function isSql(path: ValuePath, text: string): boolean {
   const key = path.findLast((step) => typeof step === 'string');
   if (path[0] === 'range') return isQuery(text);
-  return key === 'sql' || ['before', 'after', 'on_error'].includes(String(path[0]));
+  return key === 'sql' || key === 'ready' || ['before', 'after', 'on_error'].includes(String(path[0]));
 }
 
 /** Rows come from one place. */

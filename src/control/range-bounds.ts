@@ -59,8 +59,8 @@ async function ask(session: Session, database: Database, load: LoadDefinition, v
   return [min, await askBound(session, database, over.max, 'max', values)];
 }
 
-/** A read-only transaction with the load's own settings: bounds mean what its SQL means. */
-async function asking<T>(
+/** A read-only transaction with the load's own settings: what is asked before a batch opens means what its SQL means. */
+export async function asking<T>(
   database: Database,
   { name, sessionParams, maxRuntimeMs }: LoadDefinition,
   work: (session: Session) => Promise<T>,

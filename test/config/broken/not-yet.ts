@@ -72,19 +72,6 @@ to: { table: acq.flight, on_invalid: fail }
     ],
   },
   {
-    title: 'readiness of an external table',
-    files: {
-      'loads/core/flight.yaml': `kind: core
-connection: warehouse
-inputs: [{ table: acq.flight, ready: select 1 }]
-stages:
-  - { name: flights, sql: flights.sql, chunk: { input: acq.flight } }
-outputs: [core.flight]
-`,
-    },
-    expected: ['loads/core/flight.yaml:3:31: `inputs.ready` is not yet available in this version'],
-  },
-  {
     title: 'a schedule',
     files: {
       'waybill.yaml': `name: flights

@@ -3,6 +3,38 @@ import type { BrokenProject } from '../project-folder.ts';
 /** Tables between loads: who fills, empties, writes and waits. */
 export const tables: BrokenProject[] = [
   {
+    title: 'readiness of a table that an acquisition fills',
+    files: {
+      'loads/core/flight.yaml': `kind: core
+connection: warehouse
+inputs: [{ table: acq.flight, ready: select 1 }]
+stages:
+  - { name: flights, sql: flights.sql, chunk: { input: acq.flight } }
+outputs: [core.flight]
+`,
+    },
+    expected: [
+      'loads/core/flight.yaml:3:31: `ready` is for a table that scripts fill: an acquisition is waited for by itself',
+    ],
+  },
+  {
+    title: 'readiness that is no question, or asks for what is not there yet',
+    files: {
+      'loads/core/flight.yaml': `kind: core
+connection: warehouse
+inputs: [{ table: acq.flight, external: true, ready: "delete from x" }, { table: acq.other, external: true, ready: "select :batch_id from {{ acq.other }}" }]
+stages:
+  - { name: flights, sql: flights.sql, chunk: { input: acq.flight } }
+outputs: [core.flight]
+`,
+    },
+    expected: [
+      'loads/core/flight.yaml:3:55: `ready` is a query, and this is `delete`',
+      'loads/core/flight.yaml:3:124: `:batch_id` is not known yet when `ready` is asked: the batch opens after that',
+      'loads/core/flight.yaml:3:139: `{{ acq.other }}` cannot be read in `ready`: it is asked before the batch opens',
+    ],
+  },
+  {
     title: 'an input that nobody fills, with the nearest',
     files: {
       'loads/core/flight.yaml': `kind: core

@@ -139,7 +139,7 @@ outputs: [core.flight]
 `,
     },
     expected: [
-      'loads/core/flight.yaml:3:10: an entry of `inputs` must be a table, or { table, external: true }, got 7',
+      'loads/core/flight.yaml:3:10: an entry of `inputs` must be a table, or { table, external: true, ready }, got 7',
     ],
   },
   {
