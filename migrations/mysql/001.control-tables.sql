@@ -199,6 +199,17 @@ create table if not exists rejected_row (
   constraint rejected_row_of foreign key (batch_id) references batch (batch_id)
 ) engine = InnoDB, character set utf8mb4, collate utf8mb4_bin;
 
+-- The files of an acquisition `from.files`. Not garbage while they may be read again: a published one is never read twice.
+create table if not exists source_file (
+  batch_id  bigint not null,
+  n         int not null,                     -- its chunk
+  name      text not null,                    -- relative to the project's folder
+  size      bigint,                           -- bytes as they lie there; null: not read yet
+  sha256    varchar(64),
+  primary key (batch_id, n),
+  constraint source_file_batch foreign key (batch_id) references batch (batch_id)
+) engine = InnoDB, character set utf8mb4, collate utf8mb4_bin;
+
 create table if not exists event (
   event_id      bigint not null auto_increment primary key,
   batch_id      bigint,

@@ -168,6 +168,16 @@ create table rejected_row (
   primary key (batch_id, stage, chunk, n)
 );
 
+-- The files of an acquisition `from.files`. Not garbage while they may be read again: a published one is never read twice.
+create table source_file (
+  batch_id  bigint not null references batch,
+  n         int not null,                     -- its chunk
+  name      text not null,                    -- relative to the project's folder
+  size      bigint,                           -- bytes as they lie there; null: not read yet
+  sha256    text,
+  primary key (batch_id, n)
+);
+
 create table event (
   event_id      bigint generated always as identity primary key,
   batch_id      bigint,

@@ -10,6 +10,17 @@ import type { BatchContext } from './batch-context.ts';
 /** Between two attempts while a source is down. */
 const SOURCE_DOWN_SECONDS = 5;
 
+/** What went wrong with a chunk that is a place of its own: a file. `cause`: as sorted by itself. */
+export class FileError extends Error {
+  override readonly name = 'FileError';
+  constructor(
+    readonly place: string,
+    override readonly cause: unknown,
+  ) {
+    super(place, { cause });
+  }
+}
+
 /** What is done for one chunk, inside the chunk's transaction. */
 export interface ChunkWork {
   /** Gets what `run` needs from elsewhere, before the transaction begins. */
@@ -172,7 +183,13 @@ interface ChunkErrorFacts extends ErrorFacts {
  * A source that cannot be reached leaves this session whole: the chunk is tried again, here or elsewhere, until the batch's
  * time is over. An outage is not the chunk's fault, so it burns no attempt.
  */
-function factsOf(error: unknown, { database }: BatchContext): ChunkErrorFacts {
+function factsOf(error: unknown, context: BatchContext): ChunkErrorFacts {
+  const { database } = context;
+  if (error instanceof FileError) {
+    const facts = factsOf(error.cause, context);
+    const { message, safeMessage } = facts;
+    return { ...facts, message: `${error.place}: ${message}`, safeMessage: `${error.place}: ${safeMessage}` };
+  }
   if (!(error instanceof SourceError)) return { ...database.dialect.classify(error), counts: true };
   const { facts } = error;
   const said = {

@@ -11,6 +11,7 @@ import { planLanding, type LandingNote } from '../copy/plan-landing.ts';
 import type { Database } from '../database/dialect.ts';
 import type { BatchReference } from '../workflows/messages.ts';
 import type { Engine } from './engine.ts';
+import { findFileWork } from './find-file-work.ts';
 import type { SnapshotSurvey } from './survey-snapshot.ts';
 import { taskWork, valuesBefore, type WorkRequest } from './task-work.ts';
 import { workflowLiveness } from './workflow-liveness.ts';
@@ -22,6 +23,8 @@ export type Work =
       consumes: ProducerBatch[];
       window?: Window;
       deadWanting?: string[];
+      /** Names of files to read. */
+      files?: string[];
       /** What becomes of the landing table, or of columns that it lacks. */
       notes?: LandingNote[];
       /** The batch of a task whose work stays, and is gone on with. */
@@ -40,7 +43,7 @@ export async function findWork(
   request: WorkRequest,
 ): Promise<Work> {
   if (load.kind === 'task') return taskWork(database, load, latest, request);
-  if (load.from) return acquisitionWork(engine, database, load, load.from, request.reread ?? {});
+  if (load.kind === 'acquisition') return acquisitionWork(engine, database, load, request.reread ?? {});
   if (load.consumes.length > 0) return consumption(database, load, latest);
   if (snapshot.inherited.length > 0 || snapshot.adopted.length > 0) return { kind: 'work', consumes: [] };
   const waiting = await notReady(database, load, await valuesBefore(database, load, request));
@@ -66,7 +69,6 @@ async function acquisitionWork(
   engine: Engine,
   database: Database,
   load: LoadDefinition,
-  from: NonNullable<LoadDefinition['from']>,
   reread: Reread,
 ): Promise<Work> {
   const deadWanting: string[] = [];
@@ -78,6 +80,12 @@ async function acquisitionWork(
     }
     deadWanting.push(wanting.batchId);
   }
+  if (load.files) {
+    const found = await findFileWork(engine, database, load, load.files, reread);
+    if ('nothing' in found) return { kind: 'nothing', reason: found.nothing };
+    return { kind: 'work', consumes: [], deadWanting, ...found };
+  }
+  const from = load.from!;
   const source = engine.databases.get(from.connection);
   const facts = await describeSource(source, load, from);
   const landing = await database.dialect.describeTable(database, load.outputs[0]!.table);

@@ -8,6 +8,7 @@ import { lockLanding, wantedBy } from '../control/landing.ts';
 import { lastBatchId, nextBatchId } from '../control/project.ts';
 import { lastLoadAt } from '../control/session-window.ts';
 import { inheritLineage, recordSnapshot } from '../control/snapshots.ts';
+import { insertFiles } from '../control/source-files.ts';
 import { STEP_PHASES, stepsOf } from '../control/steps.ts';
 import type { TakenSnapshot } from '../database/snapshot-dialect.ts';
 import type { Database, Session } from '../database/dialect.ts';
@@ -63,6 +64,7 @@ export async function insertBatch(
       requestedBy: request.requestedBy,
       reason: lineOf(load, findings),
     });
+    await insertFiles(session, database, batchId, findings.work.files ?? []);
     await adoptEvents(session, database, batchId, load.name);
     for (const { what, reason } of findings.work.notes ?? []) {
       await recordEvent(session, database, batchId, what, { reason });
@@ -143,7 +145,7 @@ async function insertParts(
   batchId: string,
   continues: Batch | undefined,
 ): Promise<void> {
-  const stages = load.from ? ['copy'] : load.stages.map((stage) => stage.name);
+  const stages = load.kind === 'acquisition' ? ['copy'] : load.stages.map((stage) => stage.name);
   for (const [i, name] of stages.entries()) {
     await session.query(
       sql`insert into ${database.ledger('stage')} (batch_id, n, name) values (${batchId}, ${i + 1}, ${name})`,

@@ -1,17 +1,22 @@
 import { cursorColumn, sourceRows, withSource } from '../control/source.ts';
 import { windowWhere } from '../control/conditions.ts';
 import type { ChunkMethod, ChunkRange, ColumnFacts } from '../database/dialect.ts';
+import { filesOf } from '../control/source-files.ts';
 import type { BatchContext } from './batch-context.ts';
 import type { Engine } from './engine.ts';
 
 /**
- * Cuts the source by its cursor, or by its primary key where there is no cursor. The source lives on, so only values can
+ * Files are chunks as they are. Else cuts the source by its cursor, or by its primary key where there is no cursor. The source lives on, so only values can
  * cut it: pages would not hold still. A table without either is one chunk, and so is a query without a cursor.
  */
 export async function planAcquisition(
   engine: Engine,
-  { batch }: BatchContext,
+  { database: target, batch }: BatchContext,
 ): Promise<{ method: ChunkMethod; ranges: ChunkRange[] }> {
+  if (batch.definition.files) {
+    const files = await filesOf(target, batch.batchId);
+    return { method: 'file', ranges: files.map((name) => ({ from: name, to: null })) };
+  }
   const source = batch.definition.from!;
   const key = await acquisitionKey(engine, batch.definition);
   if (!key) return { method: 'once', ranges: [{ from: null, to: null }] };

@@ -47,9 +47,10 @@ async function planOf(
     const left = await leftUndone(database, database, batch.reprocessOf, at.stage);
     if (left) return (session) => takeUndone(session, database, at, left);
   }
-  const { method, ranges } = batch.definition.from
-    ? await planAcquisition(engine, context)
-    : await planRanges(context, at.stage);
+  const { method, ranges } =
+    batch.definition.kind === 'acquisition'
+      ? await planAcquisition(engine, context)
+      : await planRanges(context, at.stage);
   return (session) => writePlan(session, database, at, method, ranges);
 }
 

@@ -2,10 +2,11 @@ import type { LoadDefinition } from '../config/definition.ts';
 import { recordLoadEvent } from '../control/events.ts';
 import { lockLanding, wantedBy, type UnfinishedBatch } from '../control/landing.ts';
 import { describeSource } from '../control/source.ts';
-import { planLanding, type LandingPlan } from '../copy/plan-landing.ts';
+import { planLanding, type LandingOrigin, type LandingPlan } from '../copy/plan-landing.ts';
 import type { Database } from '../database/dialect.ts';
 import type { Engine } from './engine.ts';
 import { refused } from './failures.ts';
+import { newFileColumns } from './find-file-work.ts';
 import { isDead, type Work } from './find-work.ts';
 
 /** A core load takes its snapshot first: until then the table stays as the twin that it makes. */
@@ -26,14 +27,13 @@ export async function prepareLanding(
   load: LoadDefinition,
   requestedBy: string | undefined,
 ): Promise<Extract<Work, { kind: 'wait' }> | undefined> {
-  const { from, landing } = load;
-  if (!from || !landing || (!landing.create && landing.onNewColumns !== 'add')) return undefined;
-  const source = engine.databases.get(from.connection);
-  const facts = await describeSource(source, load, from);
+  const { landing } = load;
+  if (!landing || (!landing.create && landing.onNewColumns !== 'add')) return undefined;
+  const origin = await originOf(engine, database, load);
   const { dialect } = database;
   const table = load.outputs[0]!.table;
   const look = async (): Promise<LandingPlan> =>
-    planLanding({ dialect: source.dialect, facts }, dialect, await dialect.describeTable(database, table), load);
+    planLanding(origin, dialect, await dialect.describeTable(database, table), load);
   if ((await look()).statements.length === 0) return undefined;
 
   let plan: LandingPlan;
@@ -64,6 +64,12 @@ export async function prepareLanding(
   } finally {
     await session.close();
   }
+}
+
+async function originOf(engine: Engine, database: Database, load: LoadDefinition): Promise<LandingOrigin> {
+  if (load.files) return newFileColumns(engine, database, load, load.files);
+  const source = engine.databases.get(load.from!.connection);
+  return { dialect: source.dialect, facts: await describeSource(source, load, load.from!) };
 }
 
 /** One that died half-way cannot be waited for: its next start comes after the acquisitions. */

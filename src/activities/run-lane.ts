@@ -7,6 +7,7 @@ import type { BatchReference } from '../workflows/messages.ts';
 import { keyColumns, loadContext, type BatchContext } from './batch-context.ts';
 import { attemptChunk, type ChunkWork, type Turn } from './chunk-transaction.ts';
 import { copyWork } from './copy-chunk.ts';
+import { fileWork } from './file-chunk.ts';
 import type { Engine } from './engine.ts';
 import { toFailure } from './failures.ts';
 import { report } from './heartbeat.ts';
@@ -113,6 +114,7 @@ class Lane {
 
   private async prepare(): Promise<ChunkWork> {
     const { batch } = this.context;
+    if (batch.definition.files) return fileWork(this.engine, this.context);
     if (batch.definition.from) return copyWork(this.engine, this.context);
     const stage = batch.definition.stages[this.at.stage - 1]!;
     return sqlWork(this.context, this.at.stage, await keyColumns(this.context, stage));
@@ -142,7 +144,7 @@ class Lane {
 
   private async connect(): Promise<Session> {
     const { database, batch } = this.context;
-    const name = batch.definition.from ? 'copy' : batch.definition.stages[this.at.stage - 1]!.name;
+    const name = batch.definition.kind === 'acquisition' ? 'copy' : batch.definition.stages[this.at.stage - 1]!.name;
     const session = await database.openSession(`waybill ${batch.batchId} ${name} lane ${this.at.lane}`, {
       statementTimeoutMs: Math.max(1000, batch.deadlineAt.getTime() - Date.now()),
     });

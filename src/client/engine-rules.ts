@@ -14,7 +14,7 @@ import { planAcquisition } from '../activities/plan-acquisition.ts';
 import { refuseOutputs } from '../activities/refuse-outputs.ts';
 import { decideUnfinished } from '../activities/restart-rules.ts';
 import { surveySnapshot, type SnapshotSurvey } from '../activities/survey-snapshot.ts';
-import type { LoadDefinition } from '../config/definition.ts';
+import type { LoadDefinition, Project } from '../config/definition.ts';
 import type { Batch } from '../control/batch.ts';
 import type { ChunkRange, Database } from '../database/dialect.ts';
 import type { Databases } from '../database/databases.ts';
@@ -36,8 +36,13 @@ const PLAIN_START = {
 };
 
 /** The rules read databases and, for an unfinished batch, ask Temporal for its workflow; no more of the engine. */
-function engineOf(databases: Databases, client?: Client): Engine {
-  return { databases, client } as Engine;
+function engineOf(databases: Databases, client?: Client, project?: Project): Engine {
+  return {
+    databases,
+    client,
+    worker: 'this machine',
+    loadProject: () => Promise.resolve(project),
+  } as unknown as Engine;
 }
 
 /** What a start does first about an unfinished batch. Throws `ApplicationFailure` of type `Refused`. */
@@ -78,13 +83,13 @@ export function ruleForSnapshots(
 
 /** Whether a new batch would have anything to do. */
 export function ruleForWork(
-  databases: Databases,
+  { databases, project }: { databases: Databases; project: Project },
   database: Database,
   load: LoadDefinition,
   latest: Batch | undefined,
   snapshot: SnapshotSurvey,
 ): Promise<Work> {
-  return findWork(engineOf(databases), database, load, latest, snapshot, PLAIN_START);
+  return findWork(engineOf(databases, undefined, project), database, load, latest, snapshot, PLAIN_START);
 }
 
 /** The chunks that an acquisition would be cut into. */

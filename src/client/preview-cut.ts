@@ -35,6 +35,13 @@ export async function previewCut(
   question: CutQuestion,
 ): Promise<CutPreview> {
   const { load, stage } = question;
+  if (load.files) {
+    return {
+      chunks: question.start.work?.files?.length ?? 0,
+      cut: undefined,
+      words: `files, ${load.files.patterns.join(', ')}`,
+    };
+  }
   if (load.from) return acquisitionCut(context, database, question);
   if (load.kind === 'task') return rangeCut(database, question);
   if (!stage.chunk) return { chunks: 1, cut: undefined, words: 'one piece' };

@@ -22,8 +22,8 @@ export async function previewLanding(
   target: Database,
   databases: Databases,
 ): Promise<{ notes: string[] } | { refused: string; next?: string }> {
-  const from = load.from!;
-  if (!load.landing!.create && load.landing!.onNewColumns === 'fail') return { notes: [] };
+  const { from } = load;
+  if (!from || (!load.landing!.create && load.landing!.onNewColumns === 'fail')) return { notes: [] };
   const source = databases.get(from.connection);
   try {
     const facts = await describeSource(source, load, from);

@@ -75,7 +75,7 @@ async function preview(context: ClientContext, database: Database, load: LoadDef
     statements(database, values, source, 'batch', stage, cut);
   const stepOf = (source: SqlSource): StatementPreview[] => statements(database, values, source, 'step');
   const stages: StagePreview[] = [];
-  for (const stage of load.from ? [copyStage(load)] : load.stages) {
+  for (const stage of load.kind === 'acquisition' ? [copyStage(load)] : load.stages) {
     const { cut, chunks, words } = await previewCut(context, database, { load, stage, start, values });
     const lanes = Math.min(stage.lanes ?? load.lanes, database.lanePlaces);
     stages.push({

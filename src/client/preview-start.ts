@@ -117,7 +117,7 @@ async function workOf(
   inherited: string[],
   snapshot: Parameters<typeof ruleForWork>[4] = { inherited: [], adopted: [] },
 ): Promise<Pick<StartPreview, 'does' | 'because' | 'work' | 'inherited'>> {
-  const work = await ruleForWork(context.databases, database, load, latest, snapshot);
+  const work = await ruleForWork(context, database, load, latest, snapshot);
   if (work.kind === 'work') return { does: 'new batch', because: [], work, inherited };
   const because = work.kind === 'nothing' ? work.reason : `waits for ${work.load}, which takes its snapshot`;
   return { does: work.kind === 'nothing' ? 'nothing' : 'waits', because: [because], work: undefined, inherited };

@@ -8,12 +8,13 @@ const LANDING_COLUMNS = ['batch_id', 'ngdw_id'];
 
 /** An acquisition's source has its cursor; its landing table has room for every column of the source, and its own two. */
 export async function checkAcquisitionTables(
-  from: AcquisitionSource,
+  from: AcquisitionSource | undefined,
   { load, dialect, find, findQuery, planLanding, report }: TableCheck,
 ): Promise<void> {
-  const source = from.sql ? await findQuery() : await find(from.connection, from.table!, ['from', 'table']);
-  const name = from.table ?? 'from.sql';
-  if (source !== undefined && from.cursor !== undefined) {
+  // Which columns files have is seen where they are.
+  const source = from === undefined ? undefined : await findSource(from, find, findQuery);
+  const name = from?.table ?? 'from.sql';
+  if (source !== undefined && from?.cursor !== undefined) {
     requireColumn(source, name, from.cursor, ['from', 'cursor'], report);
   }
   const target = load.outputs[0]?.table ?? '';
@@ -27,6 +28,14 @@ export async function checkAcquisitionTables(
   requireBatchId(landing, target, ['to', 'table'], report);
   requireNumbering(landing, target, dialect, report);
   if (source !== undefined) requireSameColumns(source, name, landing, load, report);
+}
+
+function findSource(
+  from: AcquisitionSource,
+  find: TableCheck['find'],
+  findQuery: TableCheck['findQuery'],
+): Promise<TableDescription | undefined> {
+  return from.sql ? findQuery() : find(from.connection, from.table!, ['from', 'table']);
 }
 
 function requireNumbering(

@@ -44,7 +44,7 @@ export async function checkAgainstDatabase(
       return undefined;
     };
     const check = { load, dialect, planLanding, find, findQuery, report, cutsByPages };
-    if (load.from !== undefined) await checkAcquisitionTables(load.from, check);
+    if (load.kind === 'acquisition') await checkAcquisitionTables(load.from, check);
     else await checkTransformTables(check);
   }
   return sortProblems(problems);

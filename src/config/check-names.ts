@@ -60,7 +60,9 @@ function repeated({ definition, yaml }: ParsedLoad): Problem[] {
     ['consumes', definition.consumes],
     ['inputs', definition.inputs.map(({ table }) => table)],
     ['reads', definition.reads],
-    ...(definition.from ? [] : [['outputs', definition.outputs.map(({ table }) => table)] as [string, string[]]]),
+    ...(definition.kind === 'acquisition'
+      ? []
+      : [['outputs', definition.outputs.map(({ table }) => table)] as [string, string[]]]),
     ['stages', definition.stages.map(({ name }) => name)],
     ['checks', definition.checks.map(({ name }) => name)],
   ];

@@ -25,7 +25,7 @@ function writtenTwice({ definition, yaml }: ParsedLoad, project: ProjectLoads): 
   return definition.outputs.flatMap(({ table }, index) => {
     const first = project.producerOf(definition.connection, table)?.definition;
     if (first === undefined || first.name === definition.name || takeTurns(first, definition, project)) return [];
-    const at = definition.from === undefined ? ['outputs', index] : targetPath(yaml);
+    const at = definition.kind === 'acquisition' ? targetPath(yaml) : ['outputs', index];
     const message = `\`${table}\` is written by \`${first.name}\` too: one table belongs to one load`;
     return [problemIn(yaml, at, message, 'Give each load a table of its own.')];
   });
@@ -80,7 +80,9 @@ function inputsNobodyFills({ definition, yaml }: ParsedLoad, project: ProjectLoa
       const message = `\`${table}\` is written on the connection \`${elsewhere.definition.connection}\`, and this load is on \`${definition.connection}\``;
       return [problemIn(yaml, at, message)];
     }
-    const targets = project.loads.flatMap(({ definition: other }) => (other.from ? other.outputs : []));
+    const targets = project.loads.flatMap(({ definition: other }) =>
+      other.kind === 'acquisition' ? other.outputs : [],
+    );
     const close = nearest(
       table,
       targets.map((target) => target.table),

@@ -102,6 +102,13 @@ export interface AcquisitionSource {
 /** Rows, or a share of those that were read. */
 export type RejectLimit = { rows: number } | { percent: number };
 
+/** `from.files` of an acquisition: CSV files, where the workers run. */
+export interface FileSource {
+  /** Relative to the project's folder; `*`, `**` and `?` stand for what they do in a shell. */
+  patterns: string[];
+  format: { delimiter: string; quote: string; nullText: string };
+}
+
 /** `to:` of an acquisition, besides its table. */
 export interface LandingDefinition {
   /** A start makes the table where there is none. */
@@ -167,6 +174,8 @@ export interface LoadDefinition {
   renamedFrom?: string;
   /** Acquisitions only. `outputs` then holds the landing table. */
   from?: AcquisitionSource;
+  /** Acquisitions from files have this, and no `from`. */
+  files?: FileSource;
   landing?: LandingDefinition;
   /** Tasks only. Absent: every stage runs once. */
   range?: RangeDefinition;

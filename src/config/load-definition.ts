@@ -2,6 +2,7 @@ import { parseDuration } from './duration.ts';
 import type {
   AcquisitionSource,
   CheckDefinition,
+  FileSource,
   InputTable,
   LoadDefinition,
   RejectLimit,
@@ -83,7 +84,7 @@ function rejectLimitOf(file: LoadFile, { yaml, problems }: LoadBuild): RejectLim
 /** What the kinds say each in their own way. */
 export type Parts = Pick<
   LoadDefinition,
-  'inputs' | 'consumes' | 'reads' | 'outputs' | 'stages' | 'chunkRows' | 'from' | 'landing' | 'range'
+  'inputs' | 'consumes' | 'reads' | 'outputs' | 'stages' | 'chunkRows' | 'from' | 'files' | 'landing' | 'range'
 >;
 
 function partsOf(file: LoadFile, build: LoadBuild): Parts {
@@ -92,11 +93,34 @@ function partsOf(file: LoadFile, build: LoadBuild): Parts {
 }
 
 function acquisitionParts(file: AcquisitionFile, build: LoadBuild): Parts {
+  const { yaml, settings } = build;
+  const target =
+    typeof file.to === 'string' ? { at: ['to'], table: file.to } : { at: ['to', 'table'], table: file.to.table };
+  const { connection, files } = file.from;
+  return {
+    inputs: [],
+    consumes: [],
+    reads: [],
+    outputs: [
+      { table: readTable(target.table, target.at, file.connection, build), rollback: 'delete', write: 'append' },
+    ],
+    stages: [],
+    chunkRows: file.chunk_rows ?? settings.defaults.chunkRows,
+    ...(files === undefined && { from: sourceOf({ ...file.from, connection: connection! }, build) }),
+    ...(files !== undefined && { files: filesOf(files, file.from.csv ?? {}, yaml, build.problems) }),
+    landing: {
+      create: typeof file.to === 'object' && file.to.create === true,
+      onNewColumns: (typeof file.to === 'object' && file.to.on_new_columns) || 'fail',
+    },
+  };
+}
+
+function sourceOf(from: AcquisitionFile['from'] & { connection: string }, build: LoadBuild): AcquisitionSource {
   const { yaml, settings, problems } = build;
-  const { connection, table, sql, cursor, lag, start } = file.from;
+  const { connection, table, sql, cursor, lag, start } = from;
   checkConnectionName(connection, settings, yaml, ['from', 'connection'], problems);
   for (const key of ['lag', 'start'] as const) {
-    if (file.from[key] === undefined || cursor !== undefined) continue;
+    if (from[key] === undefined || cursor !== undefined) continue;
     const message = `\`${key}\` means nothing without \`cursor\``;
     problems.push({
       ...yaml.place(['from', key], 'key'),
@@ -107,9 +131,7 @@ function acquisitionParts(file: AcquisitionFile, build: LoadBuild): Parts {
   }
   const folder = { ...build.folder, dialect: sqlDialectOf(settings.connections, connection) };
   const query = sql === undefined ? undefined : readSql(yaml, ['from', 'sql'], sql, folder, problems);
-  const target =
-    typeof file.to === 'string' ? { at: ['to'], table: file.to } : { at: ['to', 'table'], table: file.to.table };
-  const from: AcquisitionSource = {
+  return {
     connection,
     ...(table !== undefined && { table: readTable(table, ['from', 'table'], connection, build) }),
     ...(query !== undefined && { sql: query }),
@@ -117,20 +139,33 @@ function acquisitionParts(file: AcquisitionFile, build: LoadBuild): Parts {
     lagMs: parseDuration(lag ?? '') ?? DEFAULT_LAG_MS,
     ...(start !== undefined && { start: String(start) }),
   };
+}
+
+/** Files lie in the project's folder, or behind a link in it: a definition never names a place of one machine. */
+function filesOf(
+  given: string | string[],
+  { delimiter = ',', quote = '"', null_text = '' }: NonNullable<AcquisitionFile['from']['csv']>,
+  yaml: YamlFile,
+  problems: Problem[],
+): FileSource {
+  const patterns = typeof given === 'string' ? [given] : given;
+  for (const [index, pattern] of patterns.entries()) {
+    if (!/^\/|^[a-z]:|\\|(^|\/)\.\.(\/|$)/i.test(pattern)) continue;
+    const at = typeof given === 'string' ? ['from', 'files'] : ['from', 'files', index];
+    problems.push({
+      ...yaml.place(at),
+      message: `\`${pattern}\` is not within the project's folder`,
+      next: 'Write it with `/`, relative to the folder of waybill.yaml; a folder elsewhere can be linked into it.',
+      severity: 'error',
+    });
+  }
+  if (delimiter === quote) {
+    const message = `\`delimiter\` and \`quote\` are one character`;
+    problems.push({ ...yaml.place(['from', 'csv', 'quote']), message, severity: 'error' });
+  }
   return {
-    inputs: [],
-    consumes: [],
-    reads: [],
-    outputs: [
-      { table: readTable(target.table, target.at, file.connection, build), rollback: 'delete', write: 'append' },
-    ],
-    stages: [],
-    chunkRows: file.chunk_rows ?? settings.defaults.chunkRows,
-    from,
-    landing: {
-      create: typeof file.to === 'object' && file.to.create === true,
-      onNewColumns: (typeof file.to === 'object' && file.to.on_new_columns) || 'fail',
-    },
+    patterns: patterns.map((pattern) => pattern.replace(/^(\.\/)+/, '')),
+    format: { delimiter, quote, nullText: null_text },
   };
 }
 

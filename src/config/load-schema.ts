@@ -91,6 +91,15 @@ const anyLoad = {
   renamed_from: loadName.optional().describe('The name under which this load ran before'),
 };
 
+const oneCharacter = z.string().regex(/^[\t !-[\]-~]$/, 'must be one ASCII character, and no backslash or line end');
+
+const csv = z.strictObject({
+  delimiter: oneCharacter.optional().describe('Between two values; `,`'),
+  quote: oneCharacter.optional().describe('Around values; doubled within them; `"`'),
+  null_text: z.string().optional().describe('An unquoted value that is NULL; nothing at all'),
+  encoding: z.literal('utf-8').optional(),
+});
+
 const landing = z.strictObject({
   table: tableName,
   create: z.boolean().optional().describe('A start makes the table where there is none'),
@@ -105,8 +114,15 @@ export const acquisitionSchema = z
     kind: z.literal('acquisition'),
     ...anyLoad,
     from: z.strictObject({
-      connection: plainName,
-      table: tableName.optional().describe('The table that is copied; or `sql`'),
+      connection: plainName.optional().describe('Where the rows are; not for files'),
+      files: z
+        .union([text, z.array(text).min(1)], {
+          error: 'must be a file, a pattern such as `data/*.csv`, or a list of them',
+        })
+        .optional()
+        .describe('CSV files where the workers run, relative to the project; `.gz` is unpacked'),
+      csv: csv.optional().describe('How the files are written'),
+      table: tableName.optional().describe('The table that is copied; or `sql`, or `files`'),
       sql: sqlText.optional().describe('One SELECT whose rows are copied, in the SQL of the source'),
       cursor: text.optional().describe('Column whose growing values cut windows'),
       lag: duration.optional().describe("How far behind the source server's clock a window ends (10s)"),

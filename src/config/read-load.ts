@@ -79,16 +79,29 @@ function isSql(path: ValuePath, text: string): boolean {
   return key === 'sql' || key === 'ready' || ['before', 'after', 'on_error'].includes(String(path[0]));
 }
 
-/** Rows come from one place. */
+const SOURCES = ['table', 'sql', 'files'] as const;
+/** What belongs to files, and what does not. */
+const OF_FILES = ['csv'] as const;
+const OF_DATABASES = ['connection', 'cursor', 'lag', 'start'] as const;
+
+/** Rows come from one place, and what is said of it fits. */
 function hasOneSource(from: AcquisitionFile['from'], yaml: YamlFile, problems: Problem[]): boolean {
-  const given = (['table', 'sql'] as const).filter((key) => from[key] !== undefined);
-  const [, second] = given;
-  if (given.length === 0) problems.push(problemIn(yaml, ['from'], '`from` needs `table` or `sql`', undefined, true));
+  const before = problems.length;
+  const refuse = (at: ValuePath, message: string, next?: string): void => {
+    problems.push(problemIn(yaml, ['from', ...at], message, next, true));
+  };
+  const [first, second] = SOURCES.filter((key) => from[key] !== undefined);
+  if (first === undefined) refuse([], '`from` needs `table`, `sql` or `files`');
   if (second !== undefined) {
-    const message = '`from` has a `table` and a `sql`: rows come from one of them';
-    problems.push(problemIn(yaml, ['from', second], message, 'Leave one out.', true));
+    refuse([second], `\`from\` has \`${first}\` and \`${second}\`: rows come from one of them`, 'Leave one out.');
   }
-  return given.length === 1;
+  const stray = (first === 'files' ? OF_DATABASES : OF_FILES).find((key) => from[key] !== undefined);
+  if (stray !== undefined) {
+    const what = first === 'files' ? 'files: they lie where the workers run' : 'a database';
+    refuse([stray], `\`${stray}\` means nothing for ${what}`, 'Leave it out.');
+  }
+  if (first !== 'files' && from.connection === undefined) refuse([], '`connection` is missing in `from`');
+  return problems.length === before;
 }
 
 function kindOf(yaml: YamlFile, { value }: Substitution, problems: Problem[]): AvailableKind | undefined {

@@ -6,7 +6,7 @@ export interface Reread {
   since?: string;
   /** Where the window ends at the latest; exclusive. */
   until?: string;
-  /** Everything, from `from.start` on. */
+  /** Everything, from `from.start` on; or all files. */
   full?: boolean;
 }
 
@@ -24,6 +24,13 @@ export function rereadWords({ since, until, full }: Reread): string {
 export function rereadProblem(load: LoadDefinition, asked: Reread): { message: string; next: string } | undefined {
   const words = rereadWords(asked);
   if (words === '') return undefined;
+  if (load.files !== undefined) {
+    if (words === '--full') return undefined;
+    return {
+      message: `${words} is for acquisitions with a cursor, and ${load.name} reads files`,
+      next: 'only --full is',
+    };
+  }
   if (load.from === undefined) {
     return { message: `${words} is for acquisitions, and ${load.name} is none`, next: 'start it without' };
   }

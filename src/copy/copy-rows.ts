@@ -1,4 +1,10 @@
-import type { CopyFormat, CopyInColumn, CopyInStream, CopyOutStream } from '../database/copy-stream.ts';
+import type {
+  CopyFormat,
+  CopyInColumn,
+  CopyInStream,
+  CopyOutListener,
+  CopyOutStream,
+} from '../database/copy-stream.ts';
 import type { Dialect, ErrorFacts, Session } from '../database/dialect.ts';
 
 /**
@@ -24,14 +30,28 @@ export interface CopyEnd {
   session: Session;
 }
 
-export interface CopyRequest {
-  /** A whole SELECT for the source, its values already literals: COPY binds nothing. */
-  select: string;
-  /** Quoted target table, and its columns in the order of the SELECT. */
+/** Where rows come from. */
+export interface RowsOut {
+  /** Called once, when the target takes rows. */
+  open(listener: CopyOutListener): CopyOutStream;
+  /** Nobody takes the rows any more, and it would go on sending. */
+  cut(): void;
+  /** Sorts its errors. */
+  dialect: Pick<Dialect, 'classify'>;
+}
+
+/** Where rows go. */
+export interface RowsIn {
+  /** Quoted target table, and its columns in the order of the values. */
   table: string;
   columns: CopyInColumn[];
   /** `binary` only where the types of both ends agree. */
   format: CopyFormat;
+}
+
+export interface CopyRequest extends RowsIn {
+  /** A whole SELECT for the source, its values already literals: COPY binds nothing. */
+  select: string;
 }
 
 /**
@@ -44,20 +64,34 @@ export interface CopyRequest {
 export function copyRows(
   source: CopyEnd,
   target: CopyEnd,
-  request: CopyRequest,
+  { select, ...into }: CopyRequest,
+): Promise<{ read: number; written: number }> {
+  const { dialect, session } = source;
+  const rows = {
+    open: (listener: CopyOutListener) => dialect.openCopyOut(session, select, into.format, listener),
+    cut: () => session.destroy(),
+    dialect,
+  };
+  return pourRows(rows, target, into);
+}
+
+/** The same for rows that come from elsewhere, as COPY's text. */
+export function pourRows(
+  source: RowsOut,
+  target: CopyEnd,
+  { table, columns, format }: RowsIn,
 ): Promise<{ read: number; written: number }> {
   return new Promise((resolve, reject) => {
     let out: CopyOutStream | undefined;
     let read: number | undefined;
     let sourceFailure: SourceError | undefined;
-    const { table, columns, format } = request;
     const into: CopyInStream = target.dialect.openCopyIn(target.session, table, columns, format, {
       // Only now: a target that refuses leaves the source untouched.
-      ready: () => (out = source.dialect.openCopyOut(source.session, request.select, format, reading)),
+      ready: () => (out = source.open(reading)),
       done: (written) => resolve({ read: read ?? 0, written }),
       failed: (error) => {
         if (out && read === undefined && !sourceFailure) {
-          source.session.destroy(); // it would go on sending
+          source.cut();
           into.complete(out.missing);
         }
         reject(sourceFailure ?? (error as Error));

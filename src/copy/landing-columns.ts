@@ -42,7 +42,7 @@ export async function landingColumns(
     // What both compute is computed again from the same values.
     else if (into && !into.generated) pairs.push({ column, into });
   }
-  problems.push(...unfilled(target, new Set(pairs.map(({ into }) => into.name))));
+  problems.push(...unfilled(target, new Set(pairs.map(({ into }) => into.name)), 'the source'));
   if (problems.length > 0) {
     throw new ConfigurationError(`${source.table} does not fit ${targetTable}: ${problems.join('; ')}`, {
       where: file,
@@ -88,11 +88,11 @@ function misfit(
 }
 
 /** Columns of the landing table that a row from the source would leave empty though they must not be. */
-function unfilled(target: TableFacts, filled: ReadonlySet<string>): string[] {
+export function unfilled(target: TableFacts, filled: ReadonlySet<string>, source: string): string[] {
   const problems = target.columns
     .filter((column) => !column.nullable && !column.hasDefault && !column.generated)
     .filter(({ name }) => name !== 'batch_id' && !filled.has(name))
-    .map(({ name }) => `${target.table}.${name} is NOT NULL without a default, and the source has no such column`);
+    .map(({ name }) => `${target.table}.${name} is NOT NULL without a default, and ${source} has no such column`);
   if (!target.columns.some(({ name }) => name === 'batch_id')) problems.push(`${target.table} has no column batch_id`);
   return problems;
 }

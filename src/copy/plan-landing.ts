@@ -10,6 +10,12 @@ export interface LandingNote {
   reason: string;
 }
 
+/** What the columns of a landing table come from. */
+export interface LandingOrigin {
+  dialect: Pick<Dialect, 'shapeOf'>;
+  facts: TableFacts;
+}
+
 export interface LandingPlan {
   /** What makes the table, or gives it the columns that it lacks; empty: it stays as it is. */
   statements: string[];
@@ -23,7 +29,7 @@ const NOTHING: LandingPlan = { statements: [], notes: [] };
  * source. Throws `ConfigurationError` naming the columns that no type of the target keeps.
  */
 export function planLanding(
-  source: { dialect: Pick<Dialect, 'shapeOf'>; facts: TableFacts },
+  source: LandingOrigin,
   target: Dialect,
   landing: TableFacts | undefined,
   load: Pick<LoadDefinition, 'outputs' | 'landing' | 'file'>,
@@ -51,12 +57,7 @@ export function planLanding(
       };
 }
 
-function typed(
-  { dialect, facts }: { dialect: Pick<Dialect, 'shapeOf'>; facts: TableFacts },
-  target: Dialect,
-  table: string,
-  file: string,
-): NewColumn[] {
+function typed({ dialect, facts }: LandingOrigin, target: Dialect, table: string, file: string): NewColumn[] {
   const problems: string[] = [];
   const columns = facts.columns.flatMap((column, i): NewColumn[] => {
     const { name } = column;

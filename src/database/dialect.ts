@@ -166,8 +166,11 @@ export interface ChunkRange {
 /** A range of keys: JSON arrays of the key columns' values as text; `from` null: open; special value `NULL_KEYS`. */
 export const NULL_KEYS = 'null';
 
-/** `range`: by the `:from` and `:to` of its SQL, which say what of which table. */
-export type ChunkMethod = 'once' | 'pages' | 'key' | 'range';
+/**
+ * `range`: by the `:from` and `:to` of its SQL, which say what of which table. `file`: each range begins with a file's name. No database
+ * cuts anything for either.
+ */
+export type ChunkMethod = 'once' | 'pages' | 'key' | 'range' | 'file';
 
 /** A part of an output: a roll back deletes the batch's rows of it in one transaction. Made and read by one dialect. */
 export interface DeletionRange {

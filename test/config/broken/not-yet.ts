@@ -58,16 +58,16 @@ outputs: [{ table: core.flight, write: replace, views: true }]
     ],
   },
   {
-    title: 'acquisition from files',
+    title: 'ranges, and a rule for values',
     files: {
       'loads/acquisition/flight.yaml': `kind: acquisition
 connection: warehouse
-from: { files: "*.csv" }
+from: { connection: source, table: public.flight, range: { column: id, step: 5 } }
 to: { table: acq.flight, on_invalid: fail }
 `,
     },
     expected: [
-      'loads/acquisition/flight.yaml:3:9: `from.files` is not yet available in this version',
+      'loads/acquisition/flight.yaml:3:51: `from.range` is not yet available in this version',
       'loads/acquisition/flight.yaml:4:26: `to.on_invalid` is not yet available in this version',
     ],
   },

@@ -15,12 +15,12 @@ export const sources: BrokenProject[] = [
   {
     title: 'a source that is nothing',
     files: from('cursor: id'),
-    expected: ['loads/acquisition/flight.yaml:3:1: `from` needs `table` or `sql`'],
+    expected: ['loads/acquisition/flight.yaml:3:1: `from` needs `table`, `sql` or `files`'],
   },
   {
     title: 'a source that is two things',
     files: from('table: public.flight, sql: select 1'),
-    expected: ['loads/acquisition/flight.yaml:3:51: `from` has a `table` and a `sql`: rows come from one of them'],
+    expected: ['loads/acquisition/flight.yaml:3:51: `from` has `table` and `sql`: rows come from one of them'],
   },
   {
     title: 'a query that is two',
@@ -69,6 +69,49 @@ on_bad_row: quarantine
     },
     expected: [
       'loads/acquisition/flight.yaml:5:1: `on_bad_row: quarantine` cannot tell rows apart: a query without `cursor` is one chunk',
+    ],
+  },
+  {
+    title: 'files of a connection, with a cursor',
+    files: from('files: data/*.csv, cursor: id'),
+    expected: [
+      'loads/acquisition/flight.yaml:3:9: `connection` means nothing for files: they lie where the workers run',
+    ],
+  },
+  {
+    title: 'a database that is written in CSV',
+    files: from('table: public.flight, csv: { delimiter: ";" }'),
+    expected: ['loads/acquisition/flight.yaml:3:51: `csv` means nothing for a database'],
+  },
+  {
+    title: 'files elsewhere, written in a way that cannot be read',
+    files: {
+      'loads/acquisition/flight.yaml': `kind: acquisition
+connection: warehouse
+from: { files: [/data/a.csv, ../b.csv, 'c\\d.csv', e/..f.csv], csv: { delimiter: "'", quote: "'" } }
+to: { table: acq.flight }
+`,
+    },
+    expected: [
+      "loads/acquisition/flight.yaml:3:17: `/data/a.csv` is not within the project's folder",
+      "loads/acquisition/flight.yaml:3:30: `../b.csv` is not within the project's folder",
+      "loads/acquisition/flight.yaml:3:40: `c\\d.csv` is not within the project's folder",
+      'loads/acquisition/flight.yaml:3:93: `delimiter` and `quote` are one character',
+    ],
+  },
+  {
+    title: 'options of CSV that are none',
+    files: {
+      'loads/acquisition/flight.yaml': `kind: acquisition
+connection: warehouse
+from: { files: a.csv, csv: { delimiter: ", ", encoding: latin1, nulltext: "" } }
+to: { table: acq.flight }
+`,
+    },
+    expected: [
+      'loads/acquisition/flight.yaml:3:41: `delimiter` must be one ASCII character, and no backslash or line end, got ", "',
+      'loads/acquisition/flight.yaml:3:57: `encoding` must be `utf-8`, got "latin1"',
+      'loads/acquisition/flight.yaml:3:65: unknown key `nulltext`: did you mean `null_text`?',
     ],
   },
   {

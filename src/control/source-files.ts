@@ -1,0 +1,48 @@
+/** The table `source_file`: which files an acquisition reads, and as what it found them. */
+import type { Database, Session } from '../database/dialect.ts';
+import { sql } from '../database/sql.ts';
+
+/** A file that a published batch has read, as it was then. */
+export interface PublishedFile {
+  size: number;
+  sha256: string;
+  batchId: string;
+}
+
+/** Every file that published batches of this load have read, by name, as the newest of them found it. */
+export async function publishedFiles(database: Database, load: string): Promise<Map<string, PublishedFile>> {
+  const { rows } = await database.query<{ name: string; size: string; sha256: string; batch_id: string }>(sql`
+    select f.name, f.size, f.sha256, f.batch_id from ${database.ledger('source_file')} f
+    join ${database.ledger('batch')} b on b.batch_id = f.batch_id
+    where b.load_name = ${load} and b.state = 'published' order by f.batch_id`);
+  return new Map(
+    rows.map(({ name, size, sha256, batch_id }) => [name, { size: Number(size), sha256, batchId: batch_id }]),
+  );
+}
+
+/** The files that a batch is to read, in order of their chunks. */
+export async function insertFiles(session: Session, database: Database, batchId: string, names: readonly string[]) {
+  for (const [i, name] of names.entries()) {
+    await session.query(
+      sql`insert into ${database.ledger('source_file')} (batch_id, n, name) values (${batchId}, ${i + 1}, ${name})`,
+    );
+  }
+}
+
+export async function filesOf(database: Database, batchId: string): Promise<string[]> {
+  const { rows } = await database.query<{ name: string }>(sql`
+    select name from ${database.ledger('source_file')} where batch_id = ${batchId} order by n`);
+  return rows.map(({ name }) => name);
+}
+
+/** What was read, within the transaction of its rows. */
+export async function markFile(
+  session: Session,
+  database: Database,
+  at: { batchId: string; n: number },
+  { size, sha256 }: { size: number; sha256: string },
+): Promise<void> {
+  await session.query(sql`
+    update ${database.ledger('source_file')} set size = ${size}, sha256 = ${sha256}
+    where batch_id = ${at.batchId} and n = ${at.n}`);
+}

@@ -1,0 +1,41 @@
+import type { LoadDefinition } from '../config/definition.ts';
+import type { CopyInColumn } from '../database/copy-stream.ts';
+import type { Dialect, TableFacts } from '../database/dialect.ts';
+import { nearest } from '../sql/names.ts';
+import { OWN, unfilled } from './landing-columns.ts';
+
+/** Where the values of a file go. */
+export interface FileColumns {
+  columns: CopyInColumn[];
+  /** Which values of a row these are. */
+  keep: boolean[];
+}
+
+/** The landing table's column for each name of a header; or what is wrong with it. */
+export function fileColumns(
+  header: readonly string[],
+  target: TableFacts,
+  dialect: Pick<Dialect, 'copyInColumn'>,
+  { landing }: Pick<LoadDefinition, 'landing'>,
+): FileColumns | { problems: string[] } {
+  const problems: string[] = [];
+  const found: FileColumns = { columns: [], keep: [] };
+  const filled = new Set<string>();
+  for (const name of header) {
+    const column = target.columns.find((candidate) => candidate.name === name);
+    found.keep.push(column !== undefined);
+    if (OWN.has(name)) problems.push(`the header names ${name}, which the landing table keeps for itself`);
+    else if (column?.generated) problems.push(`${target.table}.${name} is generated: the file's value would be lost`);
+    else if (column) {
+      found.columns.push(dialect.copyInColumn(column));
+      filled.add(name);
+    } else if (landing?.onNewColumns !== 'ignore') {
+      const free = target.columns.map((other) => other.name).filter((other) => !header.includes(other));
+      const near = nearest(name, free);
+      problems.push(`${target.table} has no column ${name}${near ? `; is it ${near}?` : ''}`);
+    }
+  }
+  problems.push(...unfilled(target, filled, 'the header'));
+  if (found.columns.length === 0) problems.push(`no column of ${target.table} is in the header`);
+  return problems.length > 0 ? { problems } : found;
+}
