@@ -1,8 +1,9 @@
 import path from 'node:path';
 import { EXIT } from '../errors.ts';
 import type { AddCommand } from './cli.ts';
-import { scaffold } from './scaffold.ts';
+import { newProject } from './scaffold.ts';
 import { UsageError } from './usage-error.ts';
+import { writeProject } from './write-project.ts';
 
 export const addInit: AddCommand = (program, cli, done) => {
   program
@@ -18,7 +19,7 @@ export const addInit: AddCommand = (program, cli, done) => {
       }
       const { cwd } = cli.io;
       const folder = path.resolve(cwd, dir ?? project ?? '.');
-      const files = await scaffold(folder);
+      const files = await writeProject(folder, await newProject(folder), 'waybill init DIR');
       cli.document({ directory: folder, files });
       cli.say(madeProject(folder, path.relative(cwd, folder), files));
       done(EXIT.done);

@@ -2,7 +2,7 @@ import type { AddCommand } from './cli.ts';
 import { notYet } from './usage-error.ts';
 
 /** Commands of the contract that later versions bring: known by name, so that nobody takes them for a typo. */
-const LATER = ['doctor', 'watch', 'history', 'report', 'retract', 'gc', 'test', 'schedule', 'import'];
+const LATER = ['doctor', 'watch', 'history', 'report', 'retract', 'gc', 'test', 'schedule'];
 
 export const addLaterCommands: AddCommand = (program) => {
   for (const name of LATER) {

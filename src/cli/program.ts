@@ -5,6 +5,7 @@ import { EXIT, WaybillError } from '../errors.ts';
 import { addCancel } from './cancel.ts';
 import { Cli, type AddCommand, type GlobalOptions } from './cli.ts';
 import { addDev } from './dev.ts';
+import { addImport } from './import.ts';
 import { addInit } from './init.ts';
 import type { Io } from './io.ts';
 import { addLanes } from './lanes.ts';
@@ -35,6 +36,7 @@ const COMMANDS: AddCommand[] = [
   addPause,
   addResume,
   addLanes,
+  addImport,
   addLaterCommands,
 ];
 

@@ -30,6 +30,9 @@ const REFUSED: Record<string, string> = {
   client_encoding: 'Waybill speaks UTF-8',
 };
 
+/** Why no load sets this; undefined: it may. */
+export const whyNotSet = (name: string): string | undefined => REFUSED[name.toLowerCase()];
+
 /** Refuses settings that would take a transaction out of Waybill's hands. Answers the rest as text, names in lower case. */
 export function sessionSettings(
   yaml: YamlFile,
@@ -39,7 +42,7 @@ export function sessionSettings(
   const settings: Record<string, string> = {};
   for (const [name, value] of Object.entries(given)) {
     const key = name.toLowerCase();
-    const why = REFUSED[key];
+    const why = whyNotSet(name);
     if (why !== undefined) {
       const message = `\`session_params\` cannot set \`${name}\`: ${why}`;
       problems.push({

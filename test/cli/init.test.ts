@@ -112,7 +112,7 @@ describe('waybill init refuses', () => {
       exitCode: 2,
       stdout: '',
       stderr:
-        'waybill: README.md, loads/core/sale.sql are files that init would write, and nothing is overwritten\n' +
+        'waybill: README.md, loads/core/sale.sql are files that would be written, and nothing is overwritten\n' +
         `  where: ${cwd}/shop\n` +
         '  next:  name a folder without them: waybill init DIR\n',
     });

@@ -30,7 +30,7 @@ describe('the command line itself', () => {
     expect(answer.stderr).toMatch(/next: {2}\S|is not NAME=VALUE|no parameter/);
   });
 
-  test.each(['doctor', 'watch', 'history', 'report', 'retract', 'gc', 'test', 'schedule', 'import'])(
+  test.each(['doctor', 'watch', 'history', 'report', 'retract', 'gc', 'test', 'schedule'])(
     '%s is known, and not yet there',
     async (command) => {
       const answer = await inProject(command, 'anything', '--cascade');

@@ -1,0 +1,108 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { loadProject } from '../config/load-project.ts';
+import { formatPlace, ProjectError } from '../config/problem.ts';
+import { ConfigurationError, EXIT } from '../errors.ts';
+import { buildProject, type ImportedProject } from '../import/pupdate/build-project.ts';
+import type { Note } from '../import/pupdate/note.ts';
+import { readPupdateFile } from '../import/pupdate/pupdate-file.ts';
+import type { AddCommand } from './cli.ts';
+import { plural } from './format.ts';
+import { projectName, schemaFiles } from './scaffold.ts';
+import { UsageError } from './usage-error.ts';
+import { writeProject } from './write-project.ts';
+
+const AGAIN = 'waybill import pupdate FILE… --project DIR';
+
+export const addImport: AddCommand = (program, cli, done) => {
+  program
+    .command('import')
+    .description("make a project of another tool's files: pupdate session files become task loads")
+    .argument('<tool>', 'pupdate')
+    .argument('<files...>', 'its session files, JSON')
+    .addHelpText(
+      'after',
+      '\nThe project is written to the folder of --project (default: this one); nothing there is overwritten.',
+    )
+    .action(async (tool: string, files: string[]) => {
+      if (tool !== 'pupdate') {
+        throw new UsageError(`files of ${tool} cannot be imported`, { next: 'waybill import pupdate FILE…' });
+      }
+      const folder = path.resolve(cli.io.cwd, cli.options.project ?? '.');
+      const notes: Note[] = [];
+      const project = await importFiles(folder, cli.io.cwd, files, notes);
+      const written = await writeProject(folder, project.files, AGAIN);
+      const { loads, sessions, variables } = project;
+      cli.document({ directory: folder, files: written, loads, sessions, variables, notes });
+      cli.say(summary(folder, project, notes));
+      done(EXIT.done);
+    });
+};
+
+async function importFiles(folder: string, cwd: string, files: string[], notes: Note[]): Promise<ImportedProject> {
+  const noteOf = () => (kind: Note['kind'], at: Omit<Note, 'kind' | 'message'>, message: string) =>
+    void notes.push({ kind, ...at, message });
+  const sources = [];
+  for (const file of files)
+    sources.push(readPupdateFile(file, await readText(path.resolve(cwd, file), file), noteOf()));
+  const project = buildProject(projectName(folder), sources, noteOf);
+  for (const [name, text] of await schemaFiles()) project.files.set(name, text);
+  await refuseWhatIsWrong(project);
+  return project;
+}
+
+async function readText(full: string, file: string): Promise<string> {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(await readFile(full));
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const why = code === 'ENOENT' ? 'there is no such file' : code === undefined ? 'it is no UTF-8 text' : code;
+    throw new ConfigurationError(`${file} cannot be read: ${why}`, {
+      next: 'name session files of pupdate',
+      cause: error,
+    });
+  }
+}
+
+/** What our own check says of the project, before it stands anywhere: SQL that no load may hold, above all. */
+async function refuseWhatIsWrong(project: ImportedProject): Promise<void> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'waybill-import-'));
+  try {
+    await writeProject(folder, project.files, AGAIN);
+    // Any password does: the kind of the server is known by its URL, and none is asked.
+    const env = Object.fromEntries(project.variables.map((name) => [name, 'password']));
+    await loadProject(folder, { env });
+  } catch (error) {
+    if (!(error instanceof ProjectError)) throw error;
+    throw new ConfigurationError(`not all of it can be a project:\n${error.message}`, {
+      next: 'mend those tasks, or set "Disabled": true in them, and import again; nothing was written',
+    });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+const TITLES: Record<Note['kind'], string> = {
+  dangerous: 'Look at these',
+  changed: 'Changed',
+  ignored: 'Left out',
+};
+
+function summary(folder: string, { loads, sessions, variables, files }: ImportedProject, notes: Note[]): string {
+  const made = [
+    plural(loads.length, 'task load'),
+    ...(sessions.length > 0 ? [plural(sessions.length, 'session')] : []),
+  ];
+  const lines = [`${made.join(' and ')}, ${plural(files.size, 'file')}, in ${folder}`];
+  for (const kind of ['dangerous', 'changed', 'ignored'] as const) {
+    const some = notes.filter((note) => note.kind === kind);
+    if (some.length === 0) continue;
+    lines.push(`${TITLES[kind]}:`, ...some.map((note) => `  ${formatPlace(note)}: ${note.message}`));
+  }
+  lines.push('Next:');
+  if (variables.length > 0) lines.push(`  set ${variables.join(', ')} (.env.example says how)`);
+  const first = sessions[0] ?? loads[0];
+  lines.push('  waybill validate', `  waybill dev --run ${first}`);
+  return lines.join('\n');
+}

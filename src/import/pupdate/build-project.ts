@@ -1,0 +1,94 @@
+import { stringify } from 'yaml';
+import { ConfigurationError } from '../../errors.ts';
+import { Connections } from './connections.ts';
+import { Names } from './names.ts';
+import type { TakeNote } from './note.ts';
+import type { PupdateFile, PupdateTask } from './pupdate-file.ts';
+import { convertTask, type TaskLoad } from './task-load.ts';
+
+/** A project's files, by path. */
+export interface ImportedProject {
+  files: Map<string, string>;
+  loads: string[];
+  sessions: string[];
+  /** Names of the environment variables that the connections need. */
+  variables: string[];
+}
+
+const SERVER_LINE = (up: string, file: string): string =>
+  `# yaml-language-server: $schema=${up}.waybill/schemas/${file}.schema.json\n`;
+
+/** Folder of tasks that belong to no session. */
+const SINGLE = 'task';
+
+/** pupdate knew no longest time. */
+const MAX_RUNTIME = '7d';
+
+/** Builds the project: a task load for each task, a sequential session for each file that had several. */
+export function buildProject(name: string, files: PupdateFile[], noteOf: (file: string) => TakeNote): ImportedProject {
+  const connections = new Connections();
+  const folders = new Names();
+  const alone = folders.give(SINGLE, SINGLE);
+  const namesOfSingle = new Names();
+  const project: ImportedProject = { files: new Map(), loads: [], sessions: [], variables: [] };
+  const sessions: Record<string, unknown> = {};
+  for (const source of files) {
+    const note = noteOf(source.file);
+    const folder = source.session ? folders.give(source.name, 'session') : alone;
+    const names = source.session ? new Names() : namesOfSingle;
+    const loads: string[] = [];
+    let windowed = false;
+    for (const task of source.tasks) {
+      const load = convertUnlessDisabled(task, note);
+      if (load === undefined) continue;
+      const connection = connections.of(task.dsn, load, note);
+      const file = names.give(task.name, 'task', (changed) =>
+        note('changed', task.at, `a task before it has the name ${task.name}, too: this one becomes ${changed}`),
+      );
+      windowed ||= load.windowed;
+      loads.push(`${folder}.${file}`);
+      writeLoad(project.files, `loads/${folder}/${file}`, connection, load, source.file);
+    }
+    project.loads.push(...loads);
+    if (!source.session) continue;
+    sessions[folder] = { loads, sequential: true, ...(windowed && { window: 'shared' }) };
+    project.sessions.push(folder);
+  }
+  const settings = {
+    name,
+    connections: connections.settings(),
+    defaults: { max_runtime: MAX_RUNTIME },
+    ...(project.sessions.length > 0 && { sessions }),
+  };
+  project.files.set('waybill.yaml', SERVER_LINE('./', 'waybill') + stringify(settings, { lineWidth: 0 }));
+  project.variables = connections.variables();
+  project.files.set('.env.example', envExample(project.variables));
+  return project;
+}
+
+/** What is switched off need not be understood: it is left out then. */
+function convertUnlessDisabled(task: PupdateTask, note: TakeNote): TaskLoad | undefined {
+  try {
+    return convertTask(task, note);
+  } catch (error) {
+    if (!task.disabled || !(error instanceof ConfigurationError)) throw error;
+    note('ignored', task.at, `${task.name} is disabled, and left out: ${error.message}`);
+    return undefined;
+  }
+}
+
+function writeLoad(files: Map<string, string>, file: string, connection: string, load: TaskLoad, source: string): void {
+  const statement = file.split('/').at(-1)!;
+  const { description, ...keys } = load.keys;
+  const yaml = { description, kind: 'task', connection, ...keys, sql: `${statement}.sql` };
+  files.set(`${file}.yaml`, `${SERVER_LINE('../../', 'load')}# From ${source}\n${stringify(yaml, { lineWidth: 0 })}`);
+  files.set(`${file}.sql`, `${load.sql}\n`);
+}
+
+function envExample(variables: string[]): string {
+  const head = `# Passwords of the connections. Copy this file to .env (keep that one out of git), put them in, and read it into the shell:
+#   set -a; . ./.env; set +a
+# Special characters are percent-encoded: @ is %40, # is %23, / is %2F.
+`;
+  return head + variables.map((name) => `${name}=''\n`).join('');
+}

@@ -1,0 +1,163 @@
+import jsonc from 'jsonc-parser';
+import { formatPlace, type Place } from '../../config/problem.ts';
+import { ConfigurationError } from '../../errors.ts';
+import type { Fragment, TakeNote } from './note.ts';
+
+type Node = jsonc.Node;
+
+/** Says what is wrong at a place of the imported file. */
+export function refuseAt(at: Place, message: string, next: string): never {
+  throw new ConfigurationError(message, { where: formatPlace(at), next });
+}
+
+/**
+ * Reads the outermost object of a JSON file that people wrote by hand: comments and commas at the end are taken as they are.
+ * Throws `ConfigurationError` with the position for what cannot be understood; a file that ends too early is one.
+ */
+export function readJsonObject(file: string, text: string, note: TakeNote): Section {
+  const locate = placesIn(file, text);
+  const errors: jsonc.ParseError[] = [];
+  const root = jsonc.parseTree(text, errors, { allowTrailingComma: true });
+  const [first] = errors;
+  if (first !== undefined || root === undefined) {
+    const end = text.trimEnd().length;
+    // A reader of JSON notices an open string where it begins; that the file ends in it is what a person must know.
+    const cut = first === undefined || first.offset + first.length >= end;
+    const at = locate(cut ? end : first.offset);
+    if (cut) refuseAt(at, 'the file ends in the middle: something is still open here', 'Get the whole file.');
+    const what = jsonc
+      .printParseErrorCode(first.error)
+      .replace(/(?<=[a-z])(?=[A-Z])/g, ' ')
+      .toLowerCase();
+    refuseAt(at, `this is no JSON: ${what}`, 'Mend the file there.');
+  }
+  if (root.type !== 'object') refuseAt(locate(root.offset), 'a session file is a JSON object', 'Look at the file.');
+  return new Section(root, locate, note);
+}
+
+/** 1-based line and column of offsets in a text. */
+function placesIn(file: string, text: string): (offset: number) => Place {
+  return (offset) => {
+    const before = text.slice(0, offset);
+    const line = before.split('\n').length;
+    return { file, line, column: offset - before.lastIndexOf('\n') };
+  };
+}
+
+/**
+ * One object, read as Go reads it: the case of keys does not count, of a repeated key the last one does. Keys that begin with `-`
+ * are switched off, `c` is a comment, and `""` is a value that is not set.
+ */
+export class Section {
+  readonly at: Place;
+  private readonly properties = new Map<string, { key: string; node: Node; at: Place }>();
+  private readonly used = new Set<string>();
+
+  constructor(
+    node: Node,
+    private readonly locate: (offset: number) => Place,
+    private readonly note: TakeNote,
+  ) {
+    this.at = locate(node.offset);
+    for (const { children } of node.children ?? []) {
+      const [name, value] = children ?? [];
+      if (name === undefined || value === undefined) continue;
+      const key = String(name.value);
+      const at = locate(name.offset);
+      if (key.startsWith('-')) note('ignored', at, `\`${key}\` is switched off by its dash`);
+      if (key.startsWith('-') || key.toLowerCase() === 'c') continue;
+      const folded = key.toLowerCase();
+      const earlier = this.properties.get(folded);
+      if (earlier) note('ignored', earlier.at, `\`${earlier.key}\` stands again further down, and the last one counts`);
+      this.properties.set(folded, { key, node: value, at });
+    }
+  }
+
+  /** The text of the first of these keys that is set. */
+  text(...keys: string[]): Fragment | undefined {
+    for (const key of keys) {
+      const found = this.find(key);
+      if (found === undefined || isUnset(found.node)) continue;
+      const { node, at } = found;
+      if (node.type === 'string' || node.type === 'number') {
+        return { text: String(node.value), at: this.locate(node.offset) };
+      }
+      refuseAt(at, `\`${found.key}\` must be text`, 'Mend the file there.');
+    }
+    return undefined;
+  }
+
+  /** A whole number, also one in quotes. */
+  number(key: string): number | undefined {
+    const found = this.text(key);
+    if (found === undefined) return undefined;
+    if (!/^\s*[+-]?\d+\s*$/.test(found.text) || !Number.isSafeInteger(Number(found.text))) {
+      refuseAt(
+        found.at,
+        `\`${key}\` must be a whole number, and is ${JSON.stringify(found.text)}`,
+        'Mend the file there.',
+      );
+    }
+    return Number(found.text);
+  }
+
+  flag(key: string): boolean {
+    const found = this.find(key);
+    if (found === undefined || isUnset(found.node)) return false;
+    const value: unknown = found.node.value;
+    const text = typeof value === 'string' || typeof value === 'number' ? String(value).toLowerCase() : value;
+    if (value === true || text === 'true' || text === '1') return true;
+    if (value === false || text === 'false' || text === '0') return false;
+    return refuseAt(found.at, `\`${found.key}\` must be true or false`, 'Mend the file there.');
+  }
+
+  /** Texts of a list, those of them that are set; one text alone is a list of one. */
+  texts(key: string): Fragment[] {
+    const found = this.find(key);
+    if (found === undefined || isUnset(found.node)) return [];
+    const items = found.node.type === 'array' ? (found.node.children ?? []) : [found.node];
+    return items.map((item) => {
+      if (item.type !== 'string')
+        refuseAt(this.locate(item.offset), `\`${found.key}\` is a list of texts`, 'Mend the file there.');
+      return { text: String(item.value), at: this.locate(item.offset) };
+    });
+  }
+
+  /** Objects of a list; undefined when there is no such key. */
+  sections(key: string): Section[] | undefined {
+    const found = this.find(key);
+    if (found === undefined) return undefined;
+    if (found.node.type !== 'array')
+      refuseAt(found.at, `\`${found.key}\` must be a list of tasks`, 'Mend the file there.');
+    return (found.node.children ?? []).map((item) => {
+      if (item.type !== 'object') refuseAt(this.locate(item.offset), 'a task is an object', 'Mend the file there.');
+      return new Section(item, this.locate, this.note);
+    });
+  }
+
+  /** Keys that count as asked for, whether they were or not. */
+  knows(...keys: string[]): void {
+    for (const key of keys) this.used.add(key.toLowerCase());
+  }
+
+  /** Says of a key that it is known and has no counterpart. */
+  leaveOut(key: string, why: string): void {
+    const found = this.find(key);
+    if (found !== undefined && !isUnset(found.node)) this.note('ignored', found.at, `\`${found.key}\`: ${why}`);
+  }
+
+  /** Notes every key that nobody asked for. */
+  finish(): void {
+    for (const [folded, { key, at }] of this.properties) {
+      if (!this.used.has(folded)) this.note('ignored', at, `\`${key}\` is no key of pupdate's that is known`);
+    }
+  }
+
+  private find(key: string): { key: string; node: Node; at: Place } | undefined {
+    const folded = key.toLowerCase();
+    this.used.add(folded);
+    return this.properties.get(folded);
+  }
+}
+
+const isUnset = (node: Node): boolean => node.type === 'null' || node.value === '';

@@ -1,0 +1,57 @@
+import { refuseAt } from './careless-json.ts';
+import type { Fragment, TakeNote } from './note.ts';
+import type { Place } from '../../config/problem.ts';
+
+/** Where a task runs. */
+export interface Dsn {
+  at: Place;
+  user: string;
+  /** Only ever compared and measured, never written anywhere. */
+  password: string;
+  host: string;
+  port: number;
+  database: string;
+  tls: boolean;
+}
+
+/** `user:password@tcp(host:port)/database?params`; `tcp(…)`, port and parameters may be missing. */
+const FORM =
+  /^(?:(?<user>[^:@/]*)(?::(?<password>.*))?@)?(?:tcp\((?<inner>[^)]*)\)|(?<outer>[^()/@]*))\/(?<database>[^?]*)(?:\?(?<params>.*))?$/s;
+
+/** What the Go driver was told, and we do by ourselves. */
+const OURS: Record<string, string> = {
+  charset: 'utf8mb4 is spoken',
+  collation: 'utf8mb4 is spoken',
+  parsetime: 'times are times',
+  loc: 'times travel in UTC',
+  autocommit: 'each range is a transaction',
+};
+
+/** Reads the Go form of an address. Throws with the place, and never with any part of the text, which holds a password. */
+export function parseDsn({ text, at }: Fragment, note: TakeNote): Dsn {
+  const parts = FORM.exec(text.trim())?.groups;
+  const form = 'Write user:password@tcp(host:port)/database.';
+  if (parts === undefined) return refuseAt(at, '`Dsn` is not in the form of the Go driver', form);
+  const address = parts['inner'] ?? parts['outer'] ?? '';
+  const [, host, port] = /^(\[[^\]]*\]|[^:]*)(?::(\d+))?$/.exec(address) ?? [];
+  if (host === undefined) refuseAt(at, '`Dsn` names no host and port that can be read', form);
+  if (parts['user'] === undefined || parts['user'] === '') refuseAt(at, '`Dsn` names no user', form);
+  if (parts['database'] === undefined || parts['database'] === '') refuseAt(at, '`Dsn` names no database', form);
+  let tls = false;
+  for (const [name, value] of new URLSearchParams(parts['params'] ?? '')) {
+    if (name.toLowerCase() === 'tls') {
+      tls = value !== 'false';
+      if (value !== 'true' && value !== 'false')
+        note('dangerous', at, `\`tls=${value}\`: becomes \`tls: true\`, which verifies the server's certificate`);
+    } else note('ignored', at, `\`${name}\` of \`Dsn\`: ${OURS[name.toLowerCase()] ?? 'it has no counterpart'}`);
+  }
+  return {
+    at,
+    user: parts['user'],
+    password: parts['password'] ?? '',
+    host: host === '' ? 'localhost' : host,
+    port: Number(port ?? 3306),
+    database: parts['database'],
+    tls,
+  };
+}

@@ -1,0 +1,171 @@
+import { whyNotSet } from '../../config/session-settings.ts';
+import { mysqlSql } from '../../sql/mysql.ts';
+import { splitTokens } from '../../sql/split.ts';
+import { tablePositions } from '../../sql/table-positions.ts';
+import { isCode, isMark, isWord, type Token } from '../../sql/token.ts';
+import { refuseAt } from './careless-json.ts';
+import type { Fragment, TakeNote } from './note.ts';
+
+/** What stood before a task's statement, in our words. */
+export interface Preparation {
+  sessionParams: Record<string, string | number>;
+  /** In their order, tables named with their database where it was another. */
+  before: string[];
+  /** The database in which the task's own statement runs. */
+  database: string;
+}
+
+/** Sorts the statements that pupdate ran on each connection of a task before its own. */
+export function convertPreSteps(pieces: Fragment[], database: string, note: TakeNote): Preparation {
+  const steps = pieces.flatMap((piece) => statementsOf(piece));
+  const last = steps.findLast(({ code }) => isWord(code[0], 'use'));
+  const end = last === undefined ? database : nameAfterUse(last);
+  const made: Preparation = { sessionParams: {}, before: [], database: end };
+  let current = database;
+  for (const step of steps) {
+    if (isWord(step.code[0], 'use')) current = nameAfterUse(step);
+    else if (isWord(step.code[0], 'set')) takeSetting(step, made, note);
+    else made.before.push(stepText(step, current === end ? undefined : current, note));
+  }
+  if (end !== database) note('changed', last!.piece.at, `\`use ${end}\`: the task's connection is to this database`);
+  if (made.before.length > 0) {
+    note(
+      'changed',
+      pieces[0]!.at,
+      'its preparing statements run once, before the first range, no longer on every connection',
+    );
+  }
+  return made;
+}
+
+interface Step {
+  piece: Fragment;
+  tokens: Token[];
+  code: Token[];
+}
+
+function statementsOf(piece: Fragment): Step[] {
+  try {
+    const source = { text: piece.text, file: '', line: 1, column: 1 };
+    return [...splitTokens(source, mysqlSql)].map((tokens) => ({ piece, tokens, code: tokens.filter(isCode) }));
+  } catch (error) {
+    return refuseAt(piece.at, `this SQL cannot be read: ${(error as Error).message}`, 'Mend the statement.');
+  }
+}
+
+function nameAfterUse({ code, piece }: Step): string {
+  const name = code[1];
+  if (code.length === 2 && (name?.kind === 'word' || name?.kind === 'quoted')) return name.value;
+  return refuseAt(piece.at, '`use` names no database', 'Write: use database.');
+}
+
+/** Assignments of a `set`, as far as a setting of the load can be one. */
+function takeSetting({ code, piece, tokens }: Step, made: Preparation, note: TakeNote): void {
+  const text = textOf(tokens);
+  if (isWord(code[1], 'names', 'character', 'charset', 'transaction')) {
+    note('ignored', piece.at, `\`${text}\`: Waybill says it by itself on every connection (utf8mb4, READ COMMITTED)`);
+    return;
+  }
+  for (const assignment of splitAtCommas(code.slice(1))) {
+    const { name, value } = readAssignment(assignment);
+    const why = name === undefined ? undefined : whyNotSet(name);
+    if (
+      isWord(assignment[0], 'global', 'persist', 'persist_only') ||
+      /^@@(?:global|persist)/.test(assignment[0]!.value)
+    ) {
+      note('dangerous', piece.at, `\`${text}\` changed the server for everybody: it is left out`);
+    } else if (why !== undefined) {
+      note('ignored', piece.at, `\`${text}\`: ${why}`);
+    } else if (name === undefined || value === undefined) {
+      refuseAt(
+        piece.at,
+        `\`${text}\` cannot become a setting of a load`,
+        'Write set name = value, with a number, a word or a text; put what a variable holds into the statement itself.',
+      );
+    } else {
+      const earlier = made.sessionParams[name];
+      if (earlier !== undefined && earlier !== value) {
+        note('dangerous', piece.at, `${name} was ${earlier} before: the whole load, its steps too, runs with ${value}`);
+      }
+      made.sessionParams[name] = value;
+    }
+  }
+}
+
+function splitAtCommas(code: Token[]): Token[][] {
+  const parts: Token[][] = [[]];
+  for (const token of code) {
+    if (isMark(token, ',')) parts.push([]);
+    else parts.at(-1)!.push(token);
+  }
+  return parts.filter((part) => part.length > 0);
+}
+
+/** `session x = 1`, `@@session.x := 'a'`; no name where it is a variable of the user's, no value where it is more than one token. */
+function readAssignment(code: Token[]): { name?: string; value?: string | number } {
+  const rest = isWord(code[0], 'session', 'local') ? code.slice(1) : code;
+  const [target, sign, ...values] = rest;
+  const name =
+    target?.kind === 'word'
+      ? target.value.toLowerCase()
+      : /^@@(?:session\.|local\.)?(\w+)$/.exec(target?.value ?? '')?.[1];
+  if (name === undefined) return {};
+  if (!isMark(sign, '=') && !isMark(sign, ':=')) return { name };
+  const text = values.map((token) => token.text).join('');
+  if (/^-?\d+$/.test(text)) return { name, value: Number(text) };
+  if (values.length !== 1) return { name };
+  const [value] = values;
+  if (value!.kind === 'word' || value!.kind === 'number') return { name, value: value!.text };
+  return value!.kind === 'string' && !/\\/.test(text) ? { name, value: text.slice(1, -1) } : { name };
+}
+
+const textOf = (tokens: Token[]): string =>
+  tokens
+    .map((token) => token.text)
+    .join('')
+    .trim();
+
+/** The statement, its tables with their database where that is not the connection's. */
+function stepText({ tokens, code, piece }: Step, database: string | undefined, note: TakeNote): string {
+  const named = new Set(database === undefined ? [] : tablesWithout(code));
+  const text = tokens
+    .map((token) => (named.has(token) ? `${nameOf(database!)}.${token.text}` : token.text))
+    .join('')
+    .trim();
+  if (isWord(code[0], 'truncate', 'delete', 'drop'))
+    note('dangerous', piece.at, `it empties or removes a table: \`${text}\``);
+  return text;
+}
+
+/** Tokens that name a table and no database. */
+function tablesWithout(code: Token[]): Token[] {
+  const positions = tablePositions(code, mysqlSql);
+  const common = new Set(
+    code
+      .filter((token, i) => isWord(code[i + 1], 'as') && isMark(code[i + 2], '(') && token.kind !== 'number')
+      .map(({ value }) => value),
+  );
+  return code.filter((token, i) => {
+    if (!positions[i] || (token.kind !== 'word' && token.kind !== 'quoted')) return false;
+    if (isMark(code[i + 1], '.') || common.has(token.value)) return false;
+    return !isWord(
+      token,
+      'table',
+      'tables',
+      'if',
+      'from',
+      'into',
+      'ignore',
+      'exists',
+      'not',
+      'select',
+      'lateral',
+      'dual',
+    );
+  });
+}
+
+const nameOf = (database: string): string =>
+  mysqlSql.plainName.test(database) && !mysqlSql.reservedWords.has(database.toLowerCase())
+    ? database
+    : mysqlSql.quoteName(database);

@@ -1,0 +1,120 @@
+import { refuseAt } from './careless-json.ts';
+import type { Converted } from './statement.ts';
+import { convertStatement } from './statement.ts';
+import type { TakeNote } from './note.ts';
+import { convertPreSteps } from './pre-steps.ts';
+import type { PupdateTask } from './pupdate-file.ts';
+
+/** pupdate asked for a connection for each of up to hundreds of goroutines; more lanes than this seldom help a server. */
+const MOST_LANES = 16;
+const MOST_ATTEMPTS = 100;
+
+/** One task in our words. */
+export interface TaskLoad {
+  /** Keys of the load's file, in the order in which they are written, but for `kind`, `connection` and `sql`. */
+  keys: Record<string, unknown>;
+  sql: string;
+  database: string;
+  lanes: number;
+  windowed: boolean;
+}
+
+/** Throws `ConfigurationError` with the place for a task that cannot be understood. */
+export function convertTask(task: PupdateTask, note: TakeNote): TaskLoad {
+  const { sessionParams, before, database } = convertPreSteps(task.preSteps, task.dsn.database, note);
+  const statement = convertStatement(task.statement, note);
+  const range = rangeOf(task, statement, note);
+  const lanes = range === undefined ? 1 : lanesOf(task, note);
+  return {
+    keys: {
+      description: task.description ?? task.name,
+      ...(task.disabled && { enabled: false }),
+      ...(range !== undefined && { range, lanes }),
+      ...attemptsOf(task, note),
+      ...outputOf(task, note),
+      ...(Object.keys(sessionParams).length > 0 && { session_params: sessionParams }),
+      ...(before.length > 0 && { before }),
+    },
+    sql: statement.sql,
+    database,
+    lanes,
+    windowed: statement.windowed,
+  };
+}
+
+function rangeOf(task: PupdateTask, { ranged, sql }: Converted, note: TakeNote): Record<string, unknown> | undefined {
+  const { min, max, step = 0 } = task;
+  const bounded = max !== undefined && (typeof min === 'string' || typeof max === 'string' || max > min);
+  if (!ranged) {
+    if (step > 0 && bounded) {
+      refuseAt(
+        task.at,
+        `${task.name} has a range and a statement without %d`,
+        'Write id>=%d and id<%d, or take Step out.',
+      );
+    }
+    if (/^\s*(?:update|delete)\b/i.test(sql)) {
+      const next =
+        'one giant transaction if the table is large. Give it range: { of: table.id, step: 1000 } and its SQL `id >= :from and id < :to`';
+      note('dangerous', task.at, `${task.name} runs once over whole tables, ${next}`);
+    }
+    return undefined;
+  }
+  if (step <= 0 || !bounded) {
+    refuseAt(
+      task.at,
+      `${task.name} has %d in its statement and no range: pupdate would have sent it as it stands`,
+      'Give it Step, and a Max above Min.',
+    );
+  }
+  if (task.concurrency !== undefined && task.concurrency < 1) {
+    note(
+      'changed',
+      task.at,
+      `Concurrency ${task.concurrency} made pupdate send %d as it stands: the ranges run in one lane`,
+    );
+  }
+  if (typeof min === 'number' && typeof max === 'number' && (max - min) % step !== 0) {
+    note('changed', task.at, `pupdate left out what lies above the last whole step: Max (${max}) is reached now`);
+  }
+  return { min: queryOf(min), max: queryOf(max), step };
+}
+
+/** A query stands in YAML without its semicolon. */
+const queryOf = (bound: number | string): number | string =>
+  typeof bound === 'string' ? bound.trim().replace(/;\s*$/, '') : bound;
+
+function lanesOf({ concurrency = 1, at }: PupdateTask, note: TakeNote): number {
+  if (concurrency <= MOST_LANES) return Math.max(1, concurrency);
+  note(
+    'changed',
+    at,
+    `Concurrency ${concurrency}: becomes ${MOST_LANES} lanes (raise lanes and max_connections if the server has room)`,
+  );
+  return MOST_LANES;
+}
+
+function attemptsOf({ maxAttempts, at }: PupdateTask, note: TakeNote): { max_attempts?: number } {
+  if (maxAttempts === undefined || maxAttempts < 1) return {};
+  if (maxAttempts > MOST_ATTEMPTS)
+    note('changed', at, `MaxAttempts ${maxAttempts}: becomes ${MOST_ATTEMPTS}, with a growing pause between two`);
+  return { max_attempts: Math.min(MOST_ATTEMPTS, maxAttempts) };
+}
+
+function outputOf({ method, output, name }: PupdateTask, note: TakeNote): { method?: string; output?: string } {
+  if (method === 'exec') {
+    if (output !== undefined) note('ignored', output.at, `\`Output\`: ${name} returns no rows`);
+    return {};
+  }
+  if (output === undefined || output.text === 'stdout') return { method, output: 'stdout' };
+  const plain = output.text
+    .replaceAll('\\', '/')
+    .replace(/^(?:[A-Za-z]:)?\/+/, '')
+    .split('/')
+    .filter((part) => part !== '..' && part !== '.' && part !== '')
+    .join('/');
+  const file = /\.(?:csv|jsonl)$/.test(plain) ? plain : `${plain}.csv`;
+  if (file !== output.text)
+    note('changed', output.at, `Output ${JSON.stringify(output.text)}: becomes ${file}, inside the project`);
+  return { method, output: file };
+}

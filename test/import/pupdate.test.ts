@@ -1,0 +1,300 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { loadProject } from '../../src/config/load-project.ts';
+import { document, run, type Answer } from '../cli/command-line.ts';
+
+let cwd: string;
+beforeEach(async () => (cwd = await mkdtemp(path.join(tmpdir(), 'waybill-pupdate-'))));
+afterEach(() => rm(cwd, { recursive: true }));
+
+const DSN = 'etl:s3cr3t@tcp(db.example.org:3306)/mot';
+
+/** Imports files, given as JSON text or as what becomes JSON, into the folder `made`. */
+async function importing(files: Record<string, unknown>, ...options: string[]): Promise<Answer> {
+  for (const [name, content] of Object.entries(files)) {
+    await writeFile(path.join(cwd, name), typeof content === 'string' ? content : JSON.stringify(content, null, 2));
+  }
+  return run(['import', 'pupdate', ...Object.keys(files), '--project', 'made', ...options], { cwd });
+}
+
+const read = (file: string): Promise<string> => readFile(path.join(cwd, 'made', file), 'utf8');
+const yaml = async (file: string): Promise<Record<string, unknown>> =>
+  parse(await read(file)) as Record<string, unknown>;
+const made = async (): Promise<string[]> => readdir(path.join(cwd, 'made'), { recursive: true }).catch(() => []);
+
+/** One task that works, with what the test is about. */
+const task = (keys: Record<string, unknown>) => ({ Name: 'one', Dsn: DSN, Exec: 'insert into a select 1', ...keys });
+
+/** Imports one task; its YAML, its SQL and what was said. */
+async function one(keys: Record<string, unknown>) {
+  const answer = await importing({ 'one.json': task(keys) }, '--json');
+  expect(answer, JSON.stringify(document(answer))).toMatchObject({ exitCode: 0 });
+  const { notes } = document(answer) as { notes: { kind: string; message: string }[] };
+  const said = notes.map(({ kind, message }) => `${kind}: ${message}`);
+  return { load: await yaml('loads/task/one.yaml'), sql: (await read('loads/task/one.sql')).trim(), said };
+}
+
+/** The message with which one task is refused, and its place; nothing was written. */
+async function refused(keys: Record<string, unknown>): Promise<string> {
+  const answer = await importing({ 'one.json': task(keys) }, '--json');
+  expect(answer.exitCode).toBe(2);
+  expect(await made()).toEqual([]);
+  const { error } = document(answer) as { error: { message: string; where: string | null } };
+  return `${error.where}: ${error.message}`;
+}
+
+describe('waybill import pupdate', () => {
+  test('makes a sequential session of a session file, and a project that validates', async () => {
+    const answer = await importing({
+      'nightly copy.json': `{ "Notifications": { "Email": "etl@example.org" },
+  "Tasks": [
+    { "Name": "update makes", "c": "all of them", "c": "whatever changed", "Dsn": "${DSN}",
+      "PreSteps": ["set foreign_key_checks=0"],
+      "ExecTab": ["update copy.maker mm ", "join make m on mm.id=m.id ", "set mm.name=m.name ",
+                  "where m.last_updated_on>'$last_etl'"], "MaxAttempts": 3 },
+    { "Name": "old one", "Disabled": true, "Dsn": "etl:s3cr3t@tcp(db.example.org)/mot", "Exec": "select 1" } ] }`,
+    });
+    expect(answer, answer.stderr).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(await yaml('waybill.yaml')).toEqual({
+      name: 'made',
+      connections: { mot: { url: 'mysql://etl:${MOT_PASSWORD}@db.example.org:3306/mot' } },
+      defaults: { max_runtime: '7d' },
+      sessions: {
+        nightly_copy: {
+          loads: ['nightly_copy.update_makes', 'nightly_copy.old_one'],
+          sequential: true,
+          window: 'shared',
+        },
+      },
+    });
+    expect(await yaml('loads/nightly_copy/update_makes.yaml')).toEqual({
+      description: 'update makes',
+      kind: 'task',
+      connection: 'mot',
+      max_attempts: 3,
+      session_params: { foreign_key_checks: 0 },
+      sql: 'update_makes.sql',
+    });
+    expect(await read('loads/nightly_copy/update_makes.sql')).toBe(`update copy.maker mm
+join make m on mm.id=m.id
+set mm.name=m.name
+where m.last_updated_on>coalesce(:last_load_at, timestamp '1970-01-01 00:00:01')
+`);
+    expect(await yaml('loads/nightly_copy/old_one.yaml')).toMatchObject({ enabled: false });
+    const project = await loadProject(path.join(cwd, 'made'), { env: { MOT_PASSWORD: 'x' } });
+    expect(project.sessions['nightly_copy']?.loads).toEqual(['nightly_copy.update_makes']);
+    expect(answer.stdout).toContain('2 task loads and 1 session');
+    expect(answer.stdout).toContain('nightly copy.json:3:5: update makes runs once over whole tables');
+    expect(answer.stdout).toContain('nightly copy.json:1:3: `Notifications`:');
+    expect(answer.stdout).toContain('set MOT_PASSWORD');
+    for (const file of await made()) {
+      if (/\./.test(path.basename(file))) expect(await read(file).catch(() => '')).not.toContain('s3cr3t');
+    }
+    expect(answer.stdout).not.toContain('s3cr3t');
+  });
+
+  test('makes a ranged load of a single task, switched-off and repeated keys and all', async () => {
+    const answer = await importing(
+      {
+        'seen.json': `{ "Dsn": "etl:s3cr3t@tcp(localhost:3306)/mot", "Update": "update vehicle set seen=1 where id>=%d and id<%d;",
+  "-Max": 100, "max": 5, "Max": 97958093, "Min": 0, "Step": 256, "Concurrency": 100, "Version-this is software version": "1" }`,
+      },
+      '--json',
+    );
+    expect(answer.exitCode).toBe(0);
+    expect(await yaml('loads/task/seen.yaml')).toEqual({
+      description: 'seen',
+      kind: 'task',
+      connection: 'mot',
+      range: { min: 0, max: 97958093, step: 256 },
+      lanes: 16,
+      sql: 'seen.sql',
+    });
+    expect(await read('loads/task/seen.sql')).toBe('update vehicle set seen=1 where id>=:from and id<:to\n');
+    expect((await yaml('waybill.yaml'))['connections']).toMatchObject({ mot: { max_connections: 18 } });
+    const { notes, variables } = document(answer) as {
+      notes: { line: number; column: number; message: string }[];
+      variables: string[];
+    };
+    expect(variables).toEqual(['MOT_PASSWORD']);
+    expect(notes.map(({ line, column, message }) => `${line}:${column} ${message}`)).toEqual([
+      '2:3 `-Max` is switched off by its dash',
+      '2:16 `max` stands again further down, and the last one counts',
+      "2:86 `Version-this is software version` is no key of pupdate's that is known",
+      '1:1 pupdate left out what lies above the last whole step: Max (97958093) is reached now',
+      '1:1 Concurrency 100: becomes 16 lanes (raise lanes and max_connections if the server has room)',
+      '1:10 the password of etl is not written anywhere: put it into MOT_PASSWORD',
+    ]);
+  });
+
+  test.each([
+    ['id>=%d and id<%d', 'id>=:from and id<:to', undefined],
+    ['id>%d and id<=%d', 'id>=:from and id<:to', /`> %d … <= %d` became .*Min itself was in no range/],
+    ['id>=%d and id<=%d', 'id>=:from and id<:to', /in two ranges/],
+    ['id > %d and id < %d', 'id >= :from and id < :to', /in no range/],
+    ['%d<id and %d>=id', ':from<=id and :to>id', /became/],
+    ['id between %d and %d', 'id between :from and :to - 1', /`between`/],
+    [`id>='%d' and id<'%d' and name like 'a%%'`, `id>=:from and id<:to and name like 'a%'`, undefined],
+  ])('the range of %s', async (where, becomes, note) => {
+    const { sql, said } = await one({ Exec: `update t set a=1 where ${where}`, Max: 100, Step: 10, Concurrency: 2 });
+    expect(sql).toBe(`update t set a=1 where ${becomes}`);
+    const about = said.filter((line) => /became|between/.test(line));
+    if (note === undefined) expect(about).toEqual([]);
+    else expect(about).toEqual([expect.stringMatching(note)]);
+  });
+
+  test('a percent sign is one where there are no ranges, and two of them stay two', async () => {
+    const { sql } = await one({ Exec: `insert into a select date_format(d, '%Y-%m'), 7 %% 2 from t` });
+    expect(sql).toBe(`insert into a select date_format(d, '%Y-%m'), 7 %% 2 from t`);
+  });
+
+  test('queries for bounds, numbers in quotes, attempts', async () => {
+    const { load, said } = await one({
+      MinQuery: 'select min(id) from vehicle;',
+      MaxQuery: 'select max(id) from vehicle',
+      Max: '',
+      Step: '1000',
+      Concurrency: 4,
+      MaxAttempts: 1000,
+      Exec: 'update vehicle set seen=1 where id>=%d and id<%d',
+      ExecType: 'SQLUpdate',
+    });
+    expect(load).toMatchObject({
+      range: { min: 'select min(id) from vehicle', max: 'select max(id) from vehicle', step: 1000 },
+      lanes: 4,
+      max_attempts: 100,
+    });
+    expect(load).not.toHaveProperty('method');
+    expect(said).toContain('changed: MaxAttempts 1000: becomes 100, with a growing pause between two');
+  });
+
+  test('preparing statements: settings, and steps in their order in the database that was used', async () => {
+    const { load, said } = await one({
+      SessionParamTab: [
+        'use moth_copy',
+        'set foreign_key_checks=0, unique_checks = 0; set names latin1',
+        'truncate moth_copy.x; delete from y where id in (select id from z)',
+        'insert into `order` (id) select a.id from a join mot.b b on a.id = b.id',
+        'use mot',
+        'analyze table x',
+      ],
+    });
+    expect(load).toMatchObject({
+      connection: 'mot',
+      session_params: { foreign_key_checks: 0, unique_checks: 0 },
+      before: [
+        'truncate moth_copy.x',
+        'delete from moth_copy.y where id in (select id from moth_copy.z)',
+        'insert into moth_copy.`order` (id) select a.id from moth_copy.a join mot.b b on a.id = b.id',
+        'analyze table x',
+      ],
+    });
+    expect(said.filter((line) => line.startsWith('dangerous'))).toEqual([
+      'dangerous: it empties or removes a table: `truncate moth_copy.x`',
+      'dangerous: it empties or removes a table: `delete from moth_copy.y where id in (select id from moth_copy.z)`',
+    ]);
+    expect(said).toContainEqual(expect.stringContaining('set names latin1'));
+  });
+
+  test('the last `use` is the database of the connection', async () => {
+    const { load } = await one({ PreSteps: ['use other'] });
+    expect(load['connection']).toBe('other');
+    expect((await yaml('waybill.yaml'))['connections']).toEqual({
+      other: { url: 'mysql://etl:${OTHER_PASSWORD}@db.example.org:3306/other' },
+    });
+  });
+
+  test.each([
+    ['root:p@ss/w:rd@tcp(10.0.0.1)/db', 'mysql://root:${DB_PASSWORD}@10.0.0.1:3306/db', true],
+    ['root:pw@host:3307/db', 'mysql://root:${DB_PASSWORD}@host:3307/db', false],
+    ['root@/db?charset=utf8&parseTime=true', 'mysql://root@localhost:3306/db', false],
+  ])('the address %s', async (Dsn, url, encoded) => {
+    const { said } = await one({ Dsn });
+    expect((await yaml('waybill.yaml'))['connections']).toEqual({ db: { url } });
+    expect(said.some((line) => line.includes('percent-encoded'))).toBe(encoded);
+  });
+
+  test('pieces that are joined to one word are shown', async () => {
+    const { sql, said } = await one({ ExecTab: ['insert into a select 1 ', 'from b where x=1', 'and y=2'] });
+    expect(sql).toBe('insert into a select 1\nfrom b where x=1and y=2');
+    expect(said).toContainEqual('dangerous: nothing stands between this piece and the one before: they make `x=1and`');
+  });
+
+  test.each([
+    [{ Exec: 'update t set a=1 where id>=%d' }, /one\.json:4:11: `%d` stands 1 time, and must stand twice/],
+    [{ Exec: 'update t set a=1 where id>=%d and id<%d' }, /: one has %d in its statement and no range/],
+    [{ Exec: `update t set a='%s' where id>=%d and id<%d`, Max: 9, Step: 1 }, /`%s` beside `%d`/],
+    [{ Exec: 'update t set a=%d where id<%d', Max: 9, Step: 1 }, /the lower bound is not compared/],
+    [{ Exec: `update t set a='from %d' where id>=%d and id<5`, Max: 9, Step: 1 }, /inside the text 'from :from'/],
+    [{ Exec: `update t set a=1 where d>'$last_etl 00:00'` }, /inside the text/],
+    [{ Exec: 'update t set a=1', Max: 9, Step: 1, Concurrency: 1 }, /a range and a statement without %d/],
+    [{ Exec: `update t set a='1` }, /cannot be read: this string is never closed/],
+    [{ Exec: 'call p()' }, /a procedure can commit/],
+    [{ Exec: '' }, /one has no statement/],
+    [{ Dsn: 'nonsense s3cr3t' }, /one\.json:3:10: `Dsn` is not in the form of the Go driver/],
+    [{ Dsn: '' }, /one has no `Dsn`/],
+    [{ Step: 'ten' }, /`Step` must be a whole number, and is "ten"/],
+    [{ ExecType: 'Twice' }, /there is no method "Twice"/],
+    [{ PreSteps: ['set @x = 1'] }, /cannot become a setting of a load/],
+    [{ PreSteps: [7] }, /`PreSteps` is a list of texts/],
+  ])('refuses %j with the place', async (keys, message) => {
+    const said = await refused(keys);
+    expect(said).toMatch(message);
+    expect(said).not.toContain('s3cr3t');
+  });
+
+  test.each([
+    ['{ "Tasks": [ { "Name": "a",', '1:28: the file ends in the middle'],
+    ['{ "Tasks": [ { "Name": "a"\n "Dsn": "b" } ] }', '2:2: this is no JSON: comma expected'],
+    ['[1]', '1:1: a session file is a JSON object'],
+    ['{ "Tasks": [] }', '1:1: the session has no tasks'],
+    ['{ "Tasks": [1] }', '1:13: a task is an object'],
+  ])('refuses the file %j', async (text, message) => {
+    const answer = await importing({ 'cut.json': text }, '--json');
+    expect(answer.exitCode).toBe(2);
+    const { error } = document(answer) as { error: { message: string; where: string } };
+    expect(`${error.where}: ${error.message}`).toContain(`cut.json:${message}`);
+    expect(await made()).toEqual([]);
+  });
+
+  test('a disabled task that cannot be understood is left out and named', async () => {
+    const answer = await importing({
+      'two.json': { Tasks: [task({}), task({ Name: 'odd', Disabled: true, Exec: 'select %d' })] },
+    });
+    expect(answer).toMatchObject({ exitCode: 0 });
+    expect(answer.stdout).toContain('odd is disabled, and left out: ');
+    expect((await yaml('waybill.yaml'))['sessions']).toEqual({ two: { loads: ['two.one'], sequential: true } });
+  });
+
+  test('several files become one project; names that meet are told apart', async () => {
+    const answer = await importing({
+      'a.json': { Tasks: [task({}), task({})] },
+      'b.json': task({}),
+      'c.json': task({}),
+    });
+    expect(answer).toMatchObject({ exitCode: 0 });
+    expect((await made()).filter((file) => file.endsWith('.sql')).sort()).toEqual([
+      'loads/a/one.sql',
+      'loads/a/one_2.sql',
+      'loads/task/one.sql',
+      'loads/task/one_2.sql',
+    ]);
+  });
+
+  test('touches nothing that is there', async () => {
+    await importing({ 'one.json': task({}) });
+    const again = await importing({ 'one.json': task({}) });
+    expect(again.exitCode).toBe(2);
+    expect(again.stderr).toContain('nothing is overwritten');
+  });
+
+  test('says what it can import, and of a file that is not there', async () => {
+    expect((await run(['import', 'pentaho', 'x'], { cwd })).stderr).toContain('files of pentaho cannot be imported');
+    expect((await run(['import', 'pupdate', 'x.json'], { cwd })).stderr).toContain(
+      'x.json cannot be read: there is no such file',
+    );
+  });
+});
