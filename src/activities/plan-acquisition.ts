@@ -1,6 +1,7 @@
-import { cursorColumn, sourceRows, withSource } from '../control/source.ts';
+import { cursorColumn, rangeColumn, sourceRows, withSource } from '../control/source.ts';
 import { windowWhere } from '../control/conditions.ts';
 import type { ChunkMethod, ChunkRange, ColumnFacts } from '../database/dialect.ts';
+import { arithmeticRanges } from '../control/arithmetic-ranges.ts';
 import { filesOf } from '../control/source-files.ts';
 import type { BatchContext } from './batch-context.ts';
 import type { Engine } from './engine.ts';
@@ -24,8 +25,11 @@ export async function planAcquisition(
   const window = { from: batch.windowFrom, to: batch.windowTo };
   const where = source.cursor ? { condition: windowWhere(database.dialect, key, window), window: true } : undefined;
   const rows = sourceRows(source, database.dialect.sql);
+  const { range } = source;
   const ranges = await withSource(database, batch.loadName, (session) =>
-    database.dialect.planKeys(session, rows, [key], batch.definition.chunkRows, where),
+    range
+      ? arithmeticRanges(session, database.dialect, rows, key, range.step)
+      : database.dialect.planKeys(session, rows, [key], batch.definition.chunkRows, where),
   );
   return { method: 'key', ranges };
 }
@@ -38,6 +42,7 @@ export async function acquisitionKey(
   const source = definition.from!;
   const database = engine.databases.get(source.connection);
   if (source.cursor) return (await cursorColumn(database, definition, source))?.column;
+  if (source.range) return rangeColumn(database, definition, source);
   if (source.table === undefined) return undefined;
   const facts = await database.dialect.describeTable(database, source.table);
   const primary = facts?.indexes.find((index) => index.primary && index.columns.length > 0);

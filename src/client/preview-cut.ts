@@ -67,10 +67,13 @@ async function acquisitionCut(
   { load, start }: CutQuestion,
 ): Promise<CutPreview> {
   const from = load.from!;
-  const whole = from.table === undefined && from.cursor === undefined;
+  const { range } = from;
+  const whole = from.table === undefined && from.cursor === undefined && range === undefined;
   const words = whole
     ? `all rows of ${sourceName(from)}`
-    : `about ${load.chunkRows} rows each of ${sourceName(from)}, by ${from.cursor ?? 'its primary key'}`;
+    : range
+      ? `${range.step} each of ${range.column} in ${sourceName(from)}`
+      : `about ${load.chunkRows} rows each of ${sourceName(from)}, by ${from.cursor ?? 'its primary key'}`;
   if (start.work === undefined) return { chunks: 0, cut: undefined, words };
   const ranges = await acquisitionRanges(databases, database, load, start.work.window);
   return { chunks: ranges.length, cut: undefined, words };

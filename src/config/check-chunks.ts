@@ -55,7 +55,7 @@ function whyNotHalved({ kind, from, stages }: LoadDefinition, hasRange: boolean)
   if (kind === 'task') return hasRange ? undefined : ['there is no `range`', 'Write `range`, or leave it out.'];
   if (from) {
     if (from.table !== undefined || from.cursor !== undefined) return undefined;
-    return ['a query without `cursor` is one chunk', 'Name a cursor, or leave it out.'];
+    return ['a query without `cursor` or `range` is one chunk', 'Name one of them, or leave it out.'];
   }
   if (stages.some(({ chunk }) => chunk !== undefined)) return undefined;
   return ['no stage is cut into chunks', 'Cut a stage with `chunk`, or leave it out.'];

@@ -17,6 +17,9 @@ export async function checkAcquisitionTables(
   if (source !== undefined && from?.cursor !== undefined) {
     requireColumn(source, name, from.cursor, ['from', 'cursor'], report);
   }
+  if (source !== undefined && from?.range !== undefined) {
+    requireColumn(source, name, from.range.column, ['from', 'range', 'column'], report);
+  }
   const target = load.outputs[0]?.table ?? '';
   const landing = await find(load.connection, target, ['to', 'table']);
   // What is wrong with the source was said.

@@ -91,6 +91,8 @@ export interface AcquisitionSource {
   table?: string;
   /** One SELECT in the dialect of `connection`, whose rows are read. */
   sql?: SqlSource;
+  /** Cuts what is read whole by arithmetic, where no key can or should. */
+  range?: { column: string; step: number };
   /** Column whose growing values cut windows. Absent: the whole table, every time. */
   cursor?: string;
   /** Time cursors: milliseconds behind the source server's clock where a window ends. Default 10,000; never 0 by default. */

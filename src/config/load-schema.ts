@@ -19,6 +19,7 @@ import {
   tableList,
   tableName,
   text,
+  wholeNumber,
 } from './schema-values.ts';
 
 const input = z.union(
@@ -125,6 +126,10 @@ export const acquisitionSchema = z
       table: tableName.optional().describe('The table that is copied; or `sql`, or `files`'),
       sql: sqlText.optional().describe('One SELECT whose rows are copied, in the SQL of the source'),
       cursor: text.optional().describe('Column whose growing values cut windows'),
+      range: z
+        .strictObject({ column: text, step: wholeNumber.min(1) })
+        .optional()
+        .describe('Chunks by arithmetic, for a view or a query that no key cuts'),
       lag: duration.optional().describe("How far behind the source server's clock a window ends (10s)"),
       start: z
         .union([text, z.number()], { error: 'must be text or a number' })

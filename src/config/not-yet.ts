@@ -9,7 +9,6 @@ export const NOT_YET_IN_LOADS = [
   'method',
   'output',
   'on_invalid',
-  'from.range',
   'to.on_invalid',
   'outputs.*.rollback=scd2',
   'outputs.*.rollback=undo',

@@ -82,7 +82,7 @@ function isSql(path: ValuePath, text: string): boolean {
 const SOURCES = ['table', 'sql', 'files'] as const;
 /** What belongs to files, and what does not. */
 const OF_FILES = ['csv'] as const;
-const OF_DATABASES = ['connection', 'cursor', 'lag', 'start'] as const;
+const OF_DATABASES = ['connection', 'cursor', 'range', 'lag', 'start'] as const;
 
 /** Rows come from one place, and what is said of it fits. */
 function hasOneSource(from: AcquisitionFile['from'], yaml: YamlFile, problems: Problem[]): boolean {
@@ -99,6 +99,13 @@ function hasOneSource(from: AcquisitionFile['from'], yaml: YamlFile, problems: P
   if (stray !== undefined) {
     const what = first === 'files' ? 'files: they lie where the workers run' : 'a database';
     refuse([stray], `\`${stray}\` means nothing for ${what}`, 'Leave it out.');
+  }
+  if (from.cursor !== undefined && from.range !== undefined) {
+    refuse(
+      ['range'],
+      '`range` cuts what is read whole, and `cursor` cuts windows: the cursor cuts those too',
+      'Leave one out.',
+    );
   }
   if (first !== 'files' && from.connection === undefined) refuse([], '`connection` is missing in `from`');
   return problems.length === before;

@@ -67,17 +67,7 @@ export async function cursorColumn(
 ): Promise<Cursor | undefined> {
   if (source.cursor === undefined) return undefined;
   const facts = await describeSource(database, load, source);
-  const column = facts.columns.find((candidate) => candidate.name === source.cursor);
-  if (!column) {
-    const near = nearest(
-      source.cursor,
-      facts.columns.map((candidate) => candidate.name),
-    );
-    throw new ConfigurationError(`${facts.table} has no column ${source.cursor}`, {
-      where: load.file,
-      next: near ? `did you mean ${near}?` : 'correct from.cursor',
-    });
-  }
+  const column = columnOf(facts, source.cursor, load.file, 'from.cursor');
   const kind = database.dialect.cursorKind(column);
   if (!kind) {
     throw new ConfigurationError(`${facts.table}.${source.cursor} is ${column.type}: no cursor can be kept on it`, {
@@ -86,4 +76,32 @@ export async function cursorColumn(
     });
   }
   return { column, kind };
+}
+
+/** The column of `from.range`. Throws `ConfigurationError` for one that holds no numbers. */
+export async function rangeColumn(
+  database: Database,
+  load: LoadDefinition,
+  source: AcquisitionSource,
+): Promise<ColumnFacts> {
+  const facts = await describeSource(database, load, source);
+  const column = columnOf(facts, source.range!.column, load.file, 'from.range');
+  if (['whole number', 'decimal'].includes(database.dialect.shapeOf(column).kind)) return column;
+  throw new ConfigurationError(`${facts.table}.${column.name} is ${column.type}: from.range cuts numbers`, {
+    where: load.file,
+    next: 'name a column of whole numbers or decimals, or cast one in a query (from.sql)',
+  });
+}
+
+function columnOf(facts: TableFacts, name: string, file: string, key: string): ColumnFacts {
+  const column = facts.columns.find((candidate) => candidate.name === name);
+  if (column) return column;
+  const near = nearest(
+    name,
+    facts.columns.map((candidate) => candidate.name),
+  );
+  throw new ConfigurationError(`${facts.table} has no column ${name}`, {
+    where: file,
+    next: near ? `did you mean ${near}?` : `correct ${key}`,
+  });
 }

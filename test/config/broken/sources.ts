@@ -68,8 +68,20 @@ on_bad_row: quarantine
 `,
     },
     expected: [
-      'loads/acquisition/flight.yaml:5:1: `on_bad_row: quarantine` cannot tell rows apart: a query without `cursor` is one chunk',
+      'loads/acquisition/flight.yaml:5:1: `on_bad_row: quarantine` cannot tell rows apart: a query without `cursor` or `range` is one chunk',
     ],
+  },
+  {
+    title: 'a range beside a cursor',
+    files: from('table: public.flight, cursor: id, range: { column: id, step: 5 }'),
+    expected: [
+      'loads/acquisition/flight.yaml:3:63: `range` cuts what is read whole, and `cursor` cuts windows: the cursor cuts those too',
+    ],
+  },
+  {
+    title: 'a range that does not move on',
+    files: from('table: public.flight, range: { column: id, step: 0 }'),
+    expected: ['loads/acquisition/flight.yaml:3:78: `step` must be at least 1, got 0'],
   },
   {
     title: 'files of a connection, with a cursor',
