@@ -210,6 +210,17 @@ create table if not exists source_file (
   constraint source_file_batch foreign key (batch_id) references batch (batch_id)
 ) engine = InnoDB, character set utf8mb4, collate utf8mb4_bin;
 
+-- Rows that the query of a task gave, as text: of each chunk first what stands above rows, then they.
+create table if not exists output_part (
+  batch_id  bigint not null,
+  stage     int not null,
+  chunk     int not null,
+  n         int not null,
+  body      longtext not null,
+  primary key (batch_id, stage, chunk, n),
+  constraint output_part_of foreign key (batch_id) references batch (batch_id)
+) engine = InnoDB, character set utf8mb4, collate utf8mb4_bin;
+
 create table if not exists event (
   event_id      bigint not null auto_increment primary key,
   batch_id      bigint,

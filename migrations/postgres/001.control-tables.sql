@@ -178,6 +178,16 @@ create table source_file (
   primary key (batch_id, n)
 );
 
+-- Rows that the query of a task gave, as text: of each chunk first what stands above rows, then they.
+create table output_part (
+  batch_id  bigint not null references batch,
+  stage     int not null,
+  chunk     int not null,
+  n         int not null,
+  body      text not null,
+  primary key (batch_id, stage, chunk, n)
+);
+
 create table event (
   event_id      bigint generated always as identity primary key,
   batch_id      bigint,

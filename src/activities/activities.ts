@@ -15,6 +15,7 @@ import { runLane } from './run-lane.ts';
 import { runSteps } from './run-steps.ts';
 import { settleSource } from './settle-source.ts';
 import { steerLanes } from './steer-lanes.ts';
+import { writeOutput } from './write-output.ts';
 import { takeSnapshot } from './take-snapshot.ts';
 
 export function createActivities(engine: Engine) {
@@ -28,6 +29,7 @@ export function createActivities(engine: Engine) {
     runLane: runLane(engine),
     steerLanes: steerLanes(engine),
     runChecks: runChecks(engine),
+    writeOutput: writeOutput(engine),
     publish: publish(engine),
     dropSnapshot: dropSnapshot(engine),
     fenceBatch: fenceBatch(engine),

@@ -5,6 +5,7 @@ import { newestPublished, recordInputs } from '../control/consumption.ts';
 import { keepsItsWork, takeStepsDone } from '../control/continued.ts';
 import { adoptEvents, recordEvent } from '../control/events.ts';
 import { lockLanding, wantedBy } from '../control/landing.ts';
+import { clearParts } from '../control/output.ts';
 import { lastBatchId, nextBatchId } from '../control/project.ts';
 import { lastLoadAt } from '../control/session-window.ts';
 import { inheritLineage, recordSnapshot } from '../control/snapshots.ts';
@@ -152,6 +153,7 @@ async function insertParts(
     );
   }
   if (continues) await takeStepsDone(session, database, batchId, continues.batchId);
+  else if (load.output) await clearParts(session, database, load.name, batchId);
   for (const phase of STEP_PHASES) {
     for (let n = 1; n <= stepsOf(load, phase).length; n += 1) {
       await session.query(sql`

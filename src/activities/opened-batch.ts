@@ -30,6 +30,8 @@ export interface OpenedBatch extends BatchReference {
   checks: number;
   /** What is done stays done when it ends badly. */
   keepsItsWork: boolean;
+  /** The file that its rows go to; null: none. */
+  output: string | null;
   onFailure: 'roll_back' | 'hold';
   /** Those of ours that the Temporal server knows. */
   searchAttributes: string[];
@@ -72,6 +74,7 @@ export async function describeOpened(engine: Engine, database: Database, batch: 
     source: definition.from !== undefined,
     checks: definition.checks.length,
     keepsItsWork: keepsItsWork(definition),
+    output: definition.output?.file ?? null,
     onFailure: definition.onFailure,
     searchAttributes: await engine.searchAttributes(),
     historyLimit: engine.historyLimit ?? null,

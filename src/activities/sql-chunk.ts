@@ -1,5 +1,6 @@
 import type { StageDefinition } from '../config/definition.ts';
 import { rangeWhere, sourceWhere } from '../control/conditions.ts';
+import { writeParts, type OutputKey } from '../control/output.ts';
 import { readSnapshots, type SnapshotRecord } from '../control/snapshots.ts';
 import type { ChunkMethod, ColumnFacts, Database, Session } from '../database/dialect.ts';
 import { part, raw, sql, type SqlPart } from '../database/sql.ts';
@@ -9,6 +10,7 @@ import { parseStatements, type Statement } from '../sql/statement.ts';
 import { inRanges } from './bad-ranges.ts';
 import { searchTable, type BadRows } from './bad-rows.ts';
 import type { BatchContext } from './batch-context.ts';
+import { encodeRows } from './encode-rows.ts';
 import type { ChunkWork } from './chunk-transaction.ts';
 
 /** The user's statements of a stage, cut to one chunk. */
@@ -25,11 +27,12 @@ export async function sqlWork(context: BatchContext, n: number, key: ColumnFacts
     holds: snapshots.map((record) => database.dialect.isStill(record.processing, record)),
     explain: (session: Session) => explainSnapshots(session, context, snapshots),
   };
+  const at = { batchId: batch.batchId, stage: n };
   return {
     run: async (session, chunk) => {
       const cut: Cut = { method, range: chunk.range, key };
       if (settings.length > 0) await session.pipeline(settings);
-      const rows = await runStatements(session, context, stage, statements, cut);
+      const rows = await runStatements(session, context, stage, statements, cut, { ...at, chunk: chunk.n });
       return {
         rows,
         rowsRead: countsRead ? rowsOf(database, cutSnapshot, cut) : null,
@@ -69,16 +72,23 @@ async function methodOf({ database, batch }: BatchContext, n: number): Promise<C
   return rows[0]?.method ?? 'once';
 }
 
+/** Rows written; of a query, rows that it gave. */
 async function runStatements(
   session: Session,
   { database, values }: BatchContext,
   stage: StageDefinition,
   statements: Statement[],
   cut: Cut,
+  at: OutputKey,
 ): Promise<number> {
+  const { output } = values.definition;
   let rows = 0;
-  for (const statement of statements) {
-    rows += (await session.run(renderForBatch(statement, values, database.dialect, stage, cut))).rowCount;
+  for (const [i, statement] of statements.entries()) {
+    const result = await session.run(renderForBatch(statement, values, database.dialect, stage, cut));
+    rows += result.rowCount;
+    if (output === undefined || i < statements.length - 1) continue;
+    await writeParts(session, database, at, encodeRows(output, result.columns, result.rows));
+    rows += output.first ? Math.min(1, result.rows.length) : result.rows.length;
   }
   return rows;
 }

@@ -103,6 +103,7 @@ const cutOf = (load: LoadDefinition, dialect: SqlDialect): Record<string, unknow
   range: load.range && JSON.stringify(load.range, withoutPlace),
   stages: load.stages.map((stage) => ({ name: stage.name, cut: isRanged(stage, dialect) })),
   before: load.before.length,
+  output: load.output,
 });
 
 /** A query is its text, wherever in the file that stands. */

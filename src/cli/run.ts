@@ -52,10 +52,13 @@ export async function followToEnd(
 ): Promise<number> {
   const end = await follow(cli, follower, options);
   if (end === 'detached') return detached(cli, waybill, follower);
+  // Rows are what such a run is for: they stand alone on standard output, or before the document.
+  const shows = await waybill.showOutput(end, (text) => cli.io.stdout.write(text));
   cli.document(runDocument(end));
-  cli.say(runSummary(end));
+  if (shows) cli.note(runSummary(end));
+  else cli.say(runSummary(end));
   const page = runPage(cli.io.env, waybill.temporal, follower);
-  if (page !== undefined) cli.say(`Temporal: ${page}`);
+  if (page !== undefined && !shows) cli.say(`Temporal: ${page}`);
   if (end.error === undefined) return EXIT.done;
   cli.complain(end.error);
   return end.error.exitCode;

@@ -10,7 +10,9 @@ import type { RunFollower } from './follow-run.ts';
 import { databaseFailure, findWrittenBatch } from './ledger.ts';
 import { findLoad, findName } from './names.ts';
 import type { LoadPreview } from './preview-load.ts';
+import { readOutput, shownLoads } from './read-output.ts';
 import type { LoadStatusRow } from './read-status.ts';
+import type { RunEnd } from './run-end.ts';
 import { readBatchDetails, type BatchDetails } from './show-batch.ts';
 import type { RunOptions } from './start-run.ts';
 import type { Steering } from './steer.ts';
@@ -99,6 +101,15 @@ export class Waybill {
   async show(batch: string): Promise<BatchDetails> {
     const found = await findWrittenBatch(this.context, batch);
     return readBatchDetails(found.database, found.batch);
+  }
+
+  /** Writes what tasks of a run show on standard output; false: nothing is to be shown. */
+  async showOutput(end: RunEnd, write: (text: string) => unknown): Promise<boolean> {
+    const loads = shownLoads(this.context, end);
+    for (const { load, batch_id: batchId } of loads) {
+      for await (const text of readOutput(this.context, load, batchId!)) write(text);
+    }
+    return loads.length > 0;
   }
 
   /** Asks a load or session to end; the follower sees it roll back. Throws `LoadFailedError` when it does not run. */

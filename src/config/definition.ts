@@ -138,6 +138,15 @@ export interface RangeDefinition {
   step: RangeStep;
 }
 
+/** What becomes of the rows of a task's query. */
+export interface TaskOutput {
+  /** Only the first row of each range. */
+  first: boolean;
+  /** Relative to the project's folder; null: standard output of whoever follows the run. */
+  file: string | null;
+  format: 'csv' | 'json lines';
+}
+
 /** One load, checked. */
 export interface LoadDefinition {
   /** `core.flight`: the file's path under `loads/`, dots for slashes, without `.yaml`. */
@@ -181,6 +190,8 @@ export interface LoadDefinition {
   landing?: LandingDefinition;
   /** Tasks only. Absent: every stage runs once. */
   range?: RangeDefinition;
+  /** Tasks only: the last statement of its stage is a query. */
+  output?: TaskOutput;
   /** Acquisitions only: rows a chunk, about. */
   chunkRows: number;
   /**

@@ -84,7 +84,17 @@ function rejectLimitOf(file: LoadFile, { yaml, problems }: LoadBuild): RejectLim
 /** What the kinds say each in their own way. */
 export type Parts = Pick<
   LoadDefinition,
-  'inputs' | 'consumes' | 'reads' | 'outputs' | 'stages' | 'chunkRows' | 'from' | 'files' | 'landing' | 'range'
+  | 'inputs'
+  | 'consumes'
+  | 'reads'
+  | 'outputs'
+  | 'stages'
+  | 'chunkRows'
+  | 'from'
+  | 'files'
+  | 'landing'
+  | 'range'
+  | 'output'
 >;
 
 function partsOf(file: LoadFile, build: LoadBuild): Parts {

@@ -15,6 +15,7 @@ import { checkRange } from './check-range.ts';
 import { checkSourceQuery } from './check-source-query.ts';
 import { checkTables } from './check-tables.ts';
 import type { Project } from './definition.ts';
+import { checkOutput } from './task-output.ts';
 import { producersOf } from './dependencies.ts';
 import type { SubstitutionOptions } from './environment.ts';
 import { findFiles } from './find-files.ts';
@@ -67,6 +68,7 @@ export async function loadProject(directory: string, options: LoadProjectOptions
       ...checkChunks(load, project),
       ...checkRange(load),
       ...checkEarlyQueries(load),
+      ...checkOutput(load, project),
       ...checkBatchId(load),
       ...checkOutputsKept(load),
       ...checkLanes(load, project),

@@ -192,6 +192,11 @@ export const taskSchema = z
     sql: sqlList.optional().describe('What is done, where there is one stage'),
     stages: z.array(taskStage).min(1).optional().describe('What is done, where there are several'),
     outputs: z.array(output).min(1).optional().describe('Tables whose rows are taken back when the task fails'),
+    method: z
+      .enum(['exec', 'query', 'query_one'])
+      .optional()
+      .describe('query: the rows of the last statement are shown; query_one: the first one of each range'),
+    output: text.optional().describe('Where the rows go: stdout, or a file of the project, .csv, .jsonl or .ndjson'),
     on_error: sqlList.optional().describe('Steps when the task has failed, each its own transaction'),
   })
   .describe('Runs SQL, over ranges of values');

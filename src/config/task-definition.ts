@@ -4,6 +4,7 @@ import type { StageDefinition } from './definition.ts';
 import type { LoadBuild, Parts } from './load-definition.ts';
 import type { TaskFile } from './load-schema.ts';
 import { readSqlList } from './sql-source.ts';
+import { outputOf } from './task-output.ts';
 
 /** The stage of a task that has `sql` and no `stages`. */
 export const ONLY_STAGE = 'task';
@@ -11,6 +12,7 @@ export const ONLY_STAGE = 'task';
 export function taskParts(file: TaskFile, build: LoadBuild): Parts {
   const { connection } = file;
   const range = file.range && rangeOf(file.range, connection, build);
+  const output = outputOf(file);
   return {
     inputs: [],
     consumes: [],
@@ -19,6 +21,7 @@ export function taskParts(file: TaskFile, build: LoadBuild): Parts {
     stages: stagesOf(file, build),
     chunkRows: build.settings.defaults.chunkRows,
     ...(range !== undefined && { range }),
+    ...(output !== undefined && { output }),
   };
 }
 

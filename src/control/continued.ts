@@ -14,7 +14,7 @@ export const keepsItsWork = ({ kind, outputs }: Pick<LoadDefinition, 'kind' | 'o
   kind === 'task' && outputs.length === 0;
 
 /** A batch and all that it goes on with, as the table `earlier`. */
-const earlier = (database: Database, newest: string): SqlPart => part`
+export const earlierBatches = (database: Database, newest: string): SqlPart => part`
   with recursive earlier (batch_id) as (
     select b.batch_id from ${database.ledger('batch')} b where b.batch_id = ${newest}
     union all
@@ -37,7 +37,7 @@ export async function leftUndone(
   stage: number,
 ): Promise<LeftUndone | undefined> {
   const { rows } = await reader.query<{ batch_id: string; method: ChunkMethod; chunks: string }>(sql`
-    ${earlier(database, newest)}
+    ${earlierBatches(database, newest)}
     select s.batch_id, s.method, (
         select count(*) from ${database.ledger('chunk')} c
         where c.batch_id = s.batch_id and c.stage = s.n and c.state <> 'done') as chunks
@@ -90,7 +90,7 @@ export interface DoneBefore {
 /** `newest`: the batch that is, or would be, gone on with. */
 export async function doneBefore(reader: Reader, database: Database, newest: string): Promise<DoneBefore> {
   const { rows } = await reader.query<{ batch_id: string; chunks: string; written: string; steps: string }>(sql`
-    ${earlier(database, newest)}
+    ${earlierBatches(database, newest)}
     select e.batch_id,
       (select count(*) from ${database.ledger('chunk')} c where c.batch_id = e.batch_id and c.state = 'done') as chunks,
       (select coalesce(sum(c.row_count), 0) from ${database.ledger('chunk')} c

@@ -48,6 +48,11 @@ export interface QueryResult<Row> {
   rowCount: number;
 }
 
+/** Of a user's statement; columns by name, none where it gives no rows. */
+export interface RunResult extends QueryResult<unknown[]> {
+  columns: string[];
+}
+
 /** How a transaction begins. The isolation is always READ COMMITTED, said and never inherited. */
 export interface BeginOptions {
   readOnly?: boolean;
@@ -72,7 +77,7 @@ export interface Session {
    * A rendered user statement. Throws `TransactionLostError` when it ended the transaction that it ran in, unless it is one that
    * `commits` by itself what was done before it: then no transaction is open afterwards.
    */
-  run(statement: Pick<Rendered, 'text' | 'values'>, options?: { commits?: boolean }): Promise<QueryResult<unknown[]>>;
+  run(statement: Pick<Rendered, 'text' | 'values'>, options?: { commits?: boolean }): Promise<RunResult>;
   begin(options?: BeginOptions): Promise<void>;
   /** Throws unless the server's answer is COMMIT: a failed transaction answers ROLLBACK without an error. */
   commit(): Promise<void>;

@@ -113,6 +113,11 @@ async function runBatch(
     published = await steering.run(async () => {
       watchDeadline(batch, steering);
       await work(batch, progress, steering, warnings, input.continued !== undefined);
+      if (batch.output !== null) {
+        progress.phase('writing the output');
+        const { connection, batchId } = batch;
+        await activities(batch.output).writeOutput({ connection, batchId });
+      }
       progress.phase('publishing');
       return activities(`batch ${batch.batchId}`).publish({
         connection: batch.connection,

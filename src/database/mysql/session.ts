@@ -2,7 +2,7 @@ import type { EventEmitter } from 'node:events';
 import type { Connection, FieldPacket, QueryOptions, ResultSetHeader, RowDataPacket } from 'mysql2/promise';
 import type { Rendered } from '../../sql/render.ts';
 import { BACK_TO_SAVEPOINT, renderSql, type SqlPart, type SqlStatement } from '../sql.ts';
-import { TransactionLostError, type BeginOptions, type QueryResult, type Session } from '../dialect.ts';
+import { TransactionLostError, type BeginOptions, type QueryResult, type RunResult, type Session } from '../dialect.ts';
 import { begin } from './ledger.ts';
 import type { ServerFacts } from './server-facts.ts';
 
@@ -61,7 +61,7 @@ export class MysqlSession implements Session {
     return this.pipeline<Row>(next);
   }
 
-  async run(statement: Pick<Rendered, 'text' | 'values'>, { commits = false } = {}): Promise<QueryResult<unknown[]>> {
+  async run(statement: Pick<Rendered, 'text' | 'values'>, { commits = false } = {}): Promise<RunResult> {
     const [result, fields] = await this.limited({
       sql: statement.text,
       values: statement.values,
@@ -72,8 +72,8 @@ export class MysqlSession implements Session {
       this.open = false;
       throwComplaint(result, fields);
     } else if (!this.open) throw new TransactionLostError('a statement ended the transaction that it ran in');
-    if (!Array.isArray(result)) return { rows: [], rowCount: result.affectedRows };
-    return { rows: result as unknown as unknown[][], rowCount: 0 };
+    if (!Array.isArray(result)) return { rows: [], rowCount: result.affectedRows, columns: [] };
+    return { rows: result as unknown as unknown[][], rowCount: 0, columns: fields.map(({ name }) => name) };
   }
 
   async begin(options: BeginOptions = {}): Promise<void> {

@@ -13,7 +13,7 @@ import {
 import { begin } from './ledger.ts';
 import { quoteText } from './names.ts';
 import { placeholder, PreparedStatements } from './prepared-statements.ts';
-import { TransactionLostError, type BeginOptions, type QueryResult, type Session } from '../dialect.ts';
+import { TransactionLostError, type BeginOptions, type QueryResult, type RunResult, type Session } from '../dialect.ts';
 
 const types: pg.CustomTypesConfig = {
   // Only what is exact and cheap is parsed; big integers, numerics, dates and times stay text.
@@ -53,7 +53,7 @@ export class PostgresSession implements Session {
     return [(await this.client.query({ text, types })) as unknown as pg.QueryResult | pg.QueryResult[]].flat();
   }
 
-  async run(statement: Pick<Rendered, 'text' | 'values'>): Promise<QueryResult<unknown[]>> {
+  async run(statement: Pick<Rendered, 'text' | 'values'>): Promise<RunResult> {
     const result = await this.client.query({
       text: statement.text,
       values: statement.values,
@@ -64,7 +64,8 @@ export class PostgresSession implements Session {
     if (this.transactionStatus() !== 'T') {
       throw new TransactionLostError('a statement ended the transaction that it ran in');
     }
-    return { rows: result.rows as unknown[][], rowCount: changedRows(result) };
+    const columns = result.fields.map(({ name }) => name);
+    return { rows: result.rows as unknown[][], rowCount: changedRows(result), columns };
   }
 
   async begin(options: BeginOptions = {}): Promise<void> {

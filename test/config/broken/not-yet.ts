@@ -117,22 +117,4 @@ checks:
     },
     expected: ['loads/core/flight.yaml:8:16: `checks.kind` is not yet available in this version'],
   },
-  {
-    title: 'keys of tasks, in another kind',
-    files: {
-      'loads/core/flight.yaml': `kind: core
-connection: warehouse
-inputs: [acq.flight]
-stages:
-  - { name: flights, sql: flights.sql, chunk: { input: acq.flight } }
-outputs: [core.flight]
-method: exec
-output: stdout
-`,
-    },
-    expected: [
-      'loads/core/flight.yaml:7:1: `method` is not yet available in this version',
-      'loads/core/flight.yaml:8:1: `output` is not yet available in this version',
-    ],
-  },
 ];

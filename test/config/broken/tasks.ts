@@ -143,8 +143,46 @@ export const tasks: BrokenProject[] = [
     ],
   ),
   task(
-    'method and output',
-    ['sql: select 1', 'method: query', 'output: stdout'],
-    ['4:1: `method` is not yet available in this version', '5:1: `output` is not yet available in this version'],
+    'output without rows',
+    ['sql: select 1', 'output: out.csv'],
+    ['4:1: `output` means nothing without `method: query` or `query_one`: nothing else has rows to show'],
   ),
+  task(
+    'a query whose last statement is none, with rows to be set aside',
+    [
+      `sql: [ "select 1", "${RANGED}" ]`,
+      'range: { min: 1, max: 9, step: 2 }',
+      'method: query',
+      'on_bad_row: quarantine',
+    ],
+    [
+      '3:21: the last statement gives the rows, and this is `update`',
+      '6:13: a query cannot set rows aside: their place among the others would be lost',
+    ],
+  ),
+  task(
+    'a query in several stages',
+    ['stages: [ { name: a, sql: select 1 }, { name: b, sql: select 2 } ]', 'method: query_one'],
+    ['4:9: a query has one stage, whose last statement gives the rows'],
+  ),
+  task(
+    'a file outside the project',
+    ['sql: select 1', 'method: query', 'output: out/../../vehicles.csv'],
+    ["5:9: `../vehicles.csv` is outside the project's folder"],
+  ),
+  task(
+    'a file that is part of the project',
+    ['sql: select 1', 'method: query', 'output: loads/core/flights.sql'],
+    ['5:9: `output` must be `stdout`, or a file that ends in .csv, .jsonl or .ndjson'],
+  ),
+  {
+    title: 'a file that another task writes, too',
+    files: Object.fromEntries(
+      ['a', 'b'].map((name) => [
+        `loads/task/${name}.yaml`,
+        'kind: task\nconnection: warehouse\nsql: select 1\nmethod: query\noutput: vehicles.csv\n',
+      ]),
+    ),
+    expected: ['loads/task/b.yaml:5:9: `vehicles.csv` is written by `task.a` too'],
+  },
 ];

@@ -1,0 +1,53 @@
+import type { TaskOutput } from '../config/definition.ts';
+import { WaybillError } from '../errors.ts';
+
+/** Characters of a part, about. */
+const PART = 1_000_000;
+
+/** Rows as text: first what stands above them once (the columns of a CSV file), then they themselves, in parts. */
+export function* encodeRows(
+  { format, first }: TaskOutput,
+  columns: readonly string[],
+  rows: readonly unknown[][],
+): Generator<string> {
+  const line = format === 'csv' ? csvLine : jsonLine(columns);
+  yield format === 'csv' ? csvLine(columns) : '';
+  let part = '';
+  for (const row of first ? rows.slice(0, 1) : rows) {
+    part += line(row);
+    if (part.length < PART) continue;
+    yield part;
+    part = '';
+  }
+  if (part !== '') yield part;
+}
+
+/** As RFC 4180 has it, but for the end of a line; NULL is nothing, an empty text is `""`. */
+function csvLine(values: readonly unknown[]): string {
+  const cells = values.map((value) => {
+    const text = textOf(value);
+    if (text === null) return '';
+    return typeof text === 'string' && (text === '' || /[",\r\n]/.test(text))
+      ? `"${text.replaceAll('"', '""')}"`
+      : String(text);
+  });
+  return `${cells.join(',')}\n`;
+}
+
+/** Numbers that a driver gives as text, because JavaScript would not keep them, stay text. */
+function jsonLine(columns: readonly string[]): (row: readonly unknown[]) => string {
+  const twice = columns.find((name, i) => columns.indexOf(name) !== i);
+  if (twice !== undefined) {
+    throw new WaybillError(`two columns of the query are called ${twice}`, {
+      next: 'name them apart: select a.id as a_id, …',
+    });
+  }
+  return (row) => `${JSON.stringify(Object.fromEntries(columns.map((name, i) => [name, textOf(row[i])])))}\n`;
+}
+
+function textOf(value: unknown): string | number | boolean | null {
+  if (value === null || value === undefined) return null;
+  if (value instanceof Date) return value.toISOString();
+  if (Buffer.isBuffer(value)) return `\\x${value.toString('hex')}`;
+  return typeof value === 'number' || typeof value === 'boolean' ? value : `${value as string}`;
+}

@@ -1,0 +1,63 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, open, realpath, rename, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { getBatch } from '../control/batch.ts';
+import { inGate } from '../control/gate.ts';
+import { readParts } from '../control/output.ts';
+import type { BatchReference } from '../workflows/messages.ts';
+import type { Engine } from './engine.ts';
+import { refused, toFailure } from './failures.ts';
+import { report } from './heartbeat.ts';
+
+/** Writes what a task's query gave into its file: beside it first, so that nobody ever reads half of it. */
+export const writeOutput =
+  (engine: Engine) =>
+  async (at: BatchReference): Promise<{ file: string }> => {
+    const database = engine.databases.get(at.connection);
+    const where = `batch ${at.batchId}, output`;
+    try {
+      const { definition } = await getBatch(database, at.batchId);
+      const file = definition.output!.file!;
+      await inGate(database, at.batchId, ['checking'], () => Promise.resolve());
+      const target = await placeOf((await engine.loadProject()).directory, file, where);
+      const beside = `${target}.${randomBytes(4).toString('hex')}.part`;
+      try {
+        const handle = await open(beside, 'wx');
+        try {
+          let written = 0;
+          for await (const text of readParts(database, at.batchId)) {
+            await handle.write(text);
+            report({ file, written: (written += text.length) });
+          }
+          await handle.sync();
+        } finally {
+          await handle.close();
+        }
+        await rename(beside, target);
+      } catch (error) {
+        await rm(beside, { force: true });
+        throw error;
+      }
+      return { file };
+    } catch (error) {
+      throw toFailure(error, database, where);
+    }
+  };
+
+/** The file's place, its folder made; a link in its way must not lead out of the project. */
+async function placeOf(project: string, file: string, where: string): Promise<string> {
+  const root = await realpath(project);
+  const inside = (folder: string): boolean => folder === root || folder.startsWith(root + path.sep);
+  const folder = path.dirname(path.join(root, file));
+  let there = folder;
+  while (!existsSync(there)) there = path.dirname(there);
+  if (!inside(await realpath(there))) {
+    throw refused(`${file} would lie outside the project's folder: a link on its way leads there`, {
+      where,
+      next: 'name a file in a folder that is no link',
+    });
+  }
+  await mkdir(folder, { recursive: true });
+  return path.join(await realpath(folder), path.basename(file));
+}

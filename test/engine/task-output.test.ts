@@ -1,0 +1,101 @@
+/** `method: query` and `query_one` of tasks: where their rows go. */
+import { mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { document, waybill } from '../cli/command-line.ts';
+import { everyServer } from '../every-server.ts';
+import { breakAt, TASK, VEHICLES } from './vehicles.ts';
+import { World } from './world.ts';
+
+vi.setConfig({ testTimeout: 180_000 });
+
+/** Texts that a CSV file has to quote, NULL and the empty text, which are not the same; of the broken vehicle a subquery gives too many rows. */
+const QUERY = `
+select v.id, w.word, (select s.id from core.vehicle s where v.id = (select broken from core.settings)) as one
+from core.vehicle v left join core.words w on w.id = v.id where v.id >= :from and v.id < :to order by v.id`;
+const WORDS = `
+  create table core.words (id bigint primary key, word varchar(40));
+  insert into core.words values (1, 'a "b"'), (2, ''), (3, 'c,d'), (4, 'e
+f'), (11, 'é');`;
+
+const file = (world: World, name: string): Promise<string> => readFile(join(world.directory, name), 'utf8');
+
+describe.each(everyServer)('the rows of a task on $name', (server) => {
+  let world: World;
+  afterEach(() => world.close());
+
+  test('stand in a file once it is published, in the order of ranges, those of earlier batches too', async () => {
+    world = await World.create(
+      server,
+      VEHICLES(45, { lanes: 3, sql: QUERY, warehouse: WORDS, yaml: 'method: query\noutput: out/deep/vehicles.jsonl' }),
+    );
+    await world.worker();
+    await breakAt(world, 25);
+    expect(await world.run(TASK)).toMatchObject({ ok: false, type: 'Database' });
+    expect(await readdir(world.directory)).not.toContain('out');
+    await breakAt(world, 0);
+    expect(await world.run(TASK)).toMatchObject({ ok: true });
+    const lines = (await file(world, 'out/deep/vehicles.jsonl')).trimEnd().split('\n');
+    const rows = lines.map((line) => JSON.parse(line) as { id: string; word: string | null; one: unknown });
+    expect(rows.map(({ id }) => Number(id))).toEqual(Array.from({ length: 45 }, (_, i) => i + 1));
+    expect(rows.slice(0, 5).map(({ word }) => word)).toEqual(['a "b"', '', 'c,d', 'e\nf', null]);
+    expect(await readdir(join(world.directory, 'out/deep'))).toEqual(['vehicles.jsonl']);
+
+    // The next load writes it anew, and the ledger keeps no more than its rows.
+    await world.warehouse.query('delete from core.vehicle where id > 2');
+    expect(await world.run(TASK)).toMatchObject({ ok: true, result: { rowsWritten: 2 } });
+    expect((await file(world, 'out/deep/vehicles.jsonl')).split('\n')).toHaveLength(3);
+    expect(await world.rows('select distinct batch_id from waybill.output_part')).toEqual([{ batch_id: '3' }]);
+  });
+
+  test('stand on standard output alone, as CSV, when the run has ended; of query_one the first of each range', async () => {
+    world = await World.create(
+      server,
+      VEHICLES(15, {
+        sql: QUERY,
+        warehouse: WORDS,
+        files: {
+          'loads/task/first.yaml': `
+kind: task
+connection: warehouse
+range: { of: core.vehicle.id, step: 10 }
+sql: [ "update core.vehicle set seen = 7 where id >= :from and id < :to", "select id, seen from core.vehicle where id >= :from and id < :to order by id" ]
+method: query_one`,
+        },
+        yaml: 'method: query',
+      }),
+    );
+    await waybill(world, 'migrate');
+    await world.worker();
+    const answer = await waybill(world, 'run', TASK);
+    const others = [5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15].map((id) => `${id},${id === 11 ? 'é' : ''}`);
+    expect(answer.stdout.replaceAll(/,$/gm, '')).toBe(
+      ['id,word,one', '1,"a ""b"""', '2,""', '3,"c,d"', '4,"e\nf"', ...others, ''].join('\n'),
+    );
+    expect(answer.stderr).toMatch(/task\.vehicle +1 +published +15/);
+    const first = await waybill(world, 'run', 'task.first', '--json');
+    expect(first.stdout.split('\n').slice(0, 3)).toEqual(['id,seen', '1,7', '11,7']);
+    expect(document(first)).toMatchObject({ state: 'published', rows_written: 17 });
+  });
+
+  test('go to no place outside the project, whatever link leads there', async () => {
+    world = await World.create(
+      server,
+      VEHICLES(5, { sql: QUERY, warehouse: WORDS, yaml: 'method: query\noutput: out/vehicles.csv' }),
+    );
+    const elsewhere = await mkdtemp(join(tmpdir(), 'elsewhere-'));
+    await symlink(elsewhere, join(world.directory, 'out'));
+    await world.worker();
+    expect(await world.run(TASK)).toMatchObject({
+      ...{ ok: false, type: 'Refused' },
+      message: `out/vehicles.csv would lie outside the project's folder: a link on its way leads there`,
+    });
+    expect(await readdir(elsewhere)).toEqual([]);
+    await rm(elsewhere, { recursive: true });
+    await rm(join(world.directory, 'out'));
+    // Nothing is asked again: the rows are in the ledger.
+    expect(await world.run(TASK)).toMatchObject({ ok: true, result: { chunks: 0 } });
+    expect((await file(world, 'out/vehicles.csv')).split('\n')).toHaveLength(8); // of five rows, one is of two lines
+  });
+});
