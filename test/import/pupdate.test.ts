@@ -171,6 +171,18 @@ where m.last_updated_on>coalesce(:last_load_at, timestamp '1970-01-01 00:00:01')
     expect(said).toContain('changed: MaxAttempts 1000: becomes 100, with a growing pause between two');
   });
 
+  test.each([
+    ['Query', undefined, { method: 'query', output: 'stdout' }],
+    ['QueryOne', 'stdout', { method: 'query_one', output: 'stdout' }],
+    ['Query', 'ids.jsonl', { method: 'query', output: 'ids.jsonl' }],
+    ['query', '/tmp/../out/ids.txt', { method: 'query', output: 'tmp/out/ids.txt.csv' }],
+  ])('rows that are read by %s go to %s, inside the project', async (ExecType, Output, becomes) => {
+    const keys = { Exec: 'select id from vehicle where id>=%d and id<%d', Max: 100, Step: 10, Concurrency: 2 };
+    const { load, said } = await one({ ...keys, ExecType, ...(Output !== undefined && { Output }) });
+    expect(load).toMatchObject(becomes);
+    expect(said.some((line) => line.includes('inside the project'))).toBe(Output?.startsWith('/') ?? false);
+  });
+
   test('preparing statements: settings, and steps in their order in the database that was used', async () => {
     const { load, said } = await one({
       SessionParamTab: [
