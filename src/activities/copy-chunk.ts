@@ -55,7 +55,7 @@ export async function copyWork(engine: Engine, { database, batch }: BatchContext
    */
   async function insertChunk(session: Session, chunk: Chunk): Promise<ChunkOutcome> {
     const names = into.map(({ name }) => name).join(', ');
-    const text = `insert into ${table} (${names}) ${selectOf(chunk, ({ name }) => database.dialect.quoteName(name))}`;
+    const text = `insert into ${table} (${names}) ${selectOf(chunk, ({ own }) => own)}`;
     const { rowCount } = await session.run({ text, values: [] });
     return { rows: rowCount, rowsRead: rowCount };
   }

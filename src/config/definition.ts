@@ -117,7 +117,12 @@ export interface LandingDefinition {
   create: boolean;
   /** What becomes of columns of the source that the table lacks. */
   onNewColumns: 'fail' | 'ignore' | 'add';
+  /** What becomes of values that the table's columns cannot keep; for all columns, or for those that are named. */
+  onInvalid: { all: InvalidRule; columns: Record<string, InvalidRule> };
 }
+
+/** `fail`: the batch does. `null`: NULL. `text`: the column is a text, which keeps them. */
+export type InvalidRule = 'fail' | 'null' | 'text';
 
 /** `min` or `max` of a range: a number, date or time as text, or a query for one. */
 export type RangeBound = { value: string } | { query: SqlSource };

@@ -4,6 +4,8 @@ import type {
   CheckDefinition,
   FileSource,
   InputTable,
+  InvalidRule,
+  LandingDefinition,
   LoadDefinition,
   RejectLimit,
   StageDefinition,
@@ -121,8 +123,19 @@ function acquisitionParts(file: AcquisitionFile, build: LoadBuild): Parts {
     landing: {
       create: typeof file.to === 'object' && file.to.create === true,
       onNewColumns: (typeof file.to === 'object' && file.to.on_new_columns) || 'fail',
+      onInvalid: invalidRules(typeof file.to === 'object' ? file.to.on_invalid : undefined),
     },
   };
+}
+
+/** One of the rules; null is YAML's for `null`. */
+type WrittenRule = string | null;
+
+function invalidRules(given: WrittenRule | Record<string, WrittenRule> | undefined): LandingDefinition['onInvalid'] {
+  const rule = (written: WrittenRule): InvalidRule => (written ?? 'null') as InvalidRule;
+  if (given === undefined) return { all: 'fail', columns: {} };
+  if (given === null || typeof given === 'string') return { all: rule(given), columns: {} };
+  return { all: 'fail', columns: Object.fromEntries(Object.entries(given).map(([name, one]) => [name, rule(one)])) };
 }
 
 function sourceOf(from: AcquisitionFile['from'] & { connection: string }, build: LoadBuild): AcquisitionSource {

@@ -101,6 +101,12 @@ const csv = z.strictObject({
   encoding: z.literal('utf-8').optional(),
 });
 
+/** No list of values, which a mapping would be measured by. */
+const invalidRuleName = z.string().regex(/^(fail|null|text)$/, 'must be `fail`, `null` or `text`');
+
+/** YAML reads a plain `null` as nothing. */
+const invalidRule = z.union([invalidRuleName, z.null()], { error: 'must be `fail`, `null` or `text`' });
+
 const landing = z.strictObject({
   table: tableName,
   create: z.boolean().optional().describe('A start makes the table where there is none'),
@@ -108,6 +114,12 @@ const landing = z.strictObject({
     .enum(['fail', 'ignore', 'add'])
     .optional()
     .describe('What becomes of columns of the source that the table lacks; fail (default) refuses the start'),
+  on_invalid: z
+    .union([invalidRuleName, z.null(), z.record(text, invalidRule)], {
+      error: 'must be `fail`, `null` or `text`, or a mapping of columns to one of them',
+    })
+    .optional()
+    .describe('What becomes of values that the table cannot keep, such as zero dates and infinity; fail (default)'),
 });
 
 export const acquisitionSchema = z

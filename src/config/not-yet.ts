@@ -6,8 +6,6 @@ import type { ValuePath, YamlFile } from './yaml-file.ts';
  * believes that it works. A path is written with `*` for any key or position; `=` refuses one value of the key only.
  */
 export const NOT_YET_IN_LOADS = [
-  'on_invalid',
-  'to.on_invalid',
   'outputs.*.rollback=scd2',
   'outputs.*.rollback=undo',
   'outputs.*.write=replace',

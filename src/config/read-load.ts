@@ -61,7 +61,7 @@ export async function readLoad({ name, file }: FoundLoad, context: ReadContext):
     problems.push(problemIn(yaml, [], 'a core load needs `inputs` or `consumes`', 'Say which rows it takes.'));
   }
 
-  if (content.kind === 'acquisition' && !hasOneSource(content.from, yaml, problems)) return undefined;
+  if (content.kind === 'acquisition' && !hasOneSource(content, yaml, problems)) return undefined;
 
   const dialect = sqlDialectOf(settings.connections, content.connection);
   const folder = { directory, files: found.sql, dialect };
@@ -85,8 +85,12 @@ const OF_FILES = ['csv'] as const;
 const OF_DATABASES = ['connection', 'cursor', 'range', 'lag', 'start'] as const;
 
 /** Rows come from one place, and what is said of it fits. */
-function hasOneSource(from: AcquisitionFile['from'], yaml: YamlFile, problems: Problem[]): boolean {
+function hasOneSource({ from, to }: AcquisitionFile, yaml: YamlFile, problems: Problem[]): boolean {
   const before = problems.length;
+  if (from.files !== undefined && typeof to === 'object' && to.on_invalid !== undefined) {
+    const message = '`on_invalid` means nothing for files: their values are read by the server as they are';
+    problems.push(problemIn(yaml, ['to', 'on_invalid'], message, 'Have them land in a text column.', true));
+  }
   const refuse = (at: ValuePath, message: string, next?: string): void => {
     problems.push(problemIn(yaml, ['from', ...at], message, next, true));
   };

@@ -1,6 +1,6 @@
 import type { CopyFormat, CopyInColumn } from '../database/copy-stream.ts';
-import type { ColumnFacts, Database, TableFacts } from '../database/dialect.ts';
-import type { LoadDefinition } from '../config/definition.ts';
+import type { ColumnFacts, Database, Dialect, TableFacts } from '../database/dialect.ts';
+import type { InvalidRule, LandingDefinition, LoadDefinition } from '../config/definition.ts';
 import { lostBetween } from '../database/value-shape.ts';
 import { ConfigurationError } from '../errors.ts';
 import { nearest } from '../sql/names.ts';
@@ -13,6 +13,8 @@ export interface LandingColumn {
   name: string;
   /** What the SELECT on the source says for it. */
   select: string;
+  /** The same within one database. */
+  own: string;
   into: CopyInColumn;
 }
 
@@ -37,25 +39,56 @@ export async function landingColumns(
   for (const column of source.columns) {
     const into = target.columns.find(({ name }) => name === column.name);
     if (!into && landing?.onNewColumns === 'ignore') continue;
-    const problem = misfit(column, into, source, target, lost);
+    const problem = misfit(column, into, source, target, lost) ?? noText(column, into, from, to, landing);
     if (problem !== undefined) problems.push(problem);
     // What both compute is computed again from the same values.
     else if (into && !into.generated) pairs.push({ column, into });
   }
   problems.push(...unfilled(target, new Set(pairs.map(({ into }) => into.name)), 'the source'));
+  for (const name of Object.keys(landing?.onInvalid?.columns ?? {})) {
+    const names = source.columns.map((column) => column.name);
+    if (names.includes(name)) continue;
+    const near = nearest(name, names);
+    problems.push(`on_invalid names ${name}, which the source has not${near ? `; is it ${near}?` : ''}`);
+  }
   if (problems.length > 0) {
     throw new ConfigurationError(`${source.table} does not fit ${targetTable}: ${problems.join('; ')}`, {
       where: file,
       next: `change ${targetTable}, or read a view or a query (from.sql) that has its columns`,
     });
   }
+  const validOnly = (value: string, column: ColumnFacts, into: ColumnFacts): string => {
+    if (invalidRule(landing, column.name) !== 'null') return value;
+    const kept = from.keepable(column, to.shapeOf(into));
+    return kept === undefined ? value : `case when ${kept} then ${value} end`;
+  };
   const columns = pairs.map(({ column, into }) => ({
     name: into.name,
-    select: native ? from.quoteName(column.name) : from.copyOutValue(column, to.shapeOf(into)),
+    select: validOnly(native ? from.quoteName(column.name) : from.copyOutValue(column, to.shapeOf(into)), column, into),
+    own: validOnly(from.quoteName(column.name), column, into),
     into: native ? { name: to.quoteName(into.name) } : to.copyInColumn(into),
   }));
   const types = pairs.map(({ column, into }) => ({ source: column.castType, target: into.castType }));
   return { columns, format: native?.agreesInBinary(types) ? 'binary' : 'text' };
+}
+
+/** What becomes of values of this column that its landing column cannot keep. */
+export function invalidRule(landing: LandingDefinition | undefined, column: string): InvalidRule {
+  return landing?.onInvalid?.columns[column] ?? landing?.onInvalid?.all ?? 'fail';
+}
+
+/** `on_invalid: text` is kept by a text column only; where nothing can be invalid, any will do. */
+function noText(
+  column: ColumnFacts,
+  into: ColumnFacts | undefined,
+  from: Pick<Dialect, 'keepable'>,
+  to: Pick<Dialect, 'shapeOf'>,
+  landing: LandingDefinition | undefined,
+): string | undefined {
+  if (!into || into.generated || invalidRule(landing, column.name) !== 'text') return undefined;
+  const shape = to.shapeOf(into);
+  if (shape.kind === 'text' || from.keepable(column, shape) === undefined) return undefined;
+  return `${column.name}, whose rule is on_invalid: text, is no text (${into.type})`;
 }
 
 /** Which of two columns of one name is meant a query does not say. */

@@ -1,8 +1,8 @@
 import type { LoadDefinition } from '../config/definition.ts';
-import type { Dialect, TableFacts } from '../database/dialect.ts';
+import type { ColumnFacts, Dialect, TableFacts } from '../database/dialect.ts';
 import type { NewColumn } from '../database/landing-dialect.ts';
 import { ConfigurationError } from '../errors.ts';
-import { OWN } from './landing-columns.ts';
+import { invalidRule, OWN } from './landing-columns.ts';
 
 /** What a start does with a landing table, as an event says it. */
 export interface LandingNote {
@@ -12,7 +12,8 @@ export interface LandingNote {
 
 /** What the columns of a landing table come from. */
 export interface LandingOrigin {
-  dialect: Pick<Dialect, 'shapeOf'>;
+  /** Files have texts, all of which are kept. */
+  dialect: Pick<Dialect, 'shapeOf'> & Partial<Pick<Dialect, 'keepable'>>;
   facts: TableFacts;
 }
 
@@ -44,7 +45,7 @@ export function planLanding(
     const names = missing.columns.map(({ name }) => name).join(', ');
     return { statements: [], notes: [{ what: 'columns_ignored', reason: `${names}: not in ${table}` }] };
   }
-  const columns = typed({ ...source, facts: missing }, target, table, load.file);
+  const columns = typed({ ...source, facts: missing }, target, load);
   const list = columns.map(({ name, type }) => `${name} ${type}`).join(', ');
   return landing === undefined
     ? {
@@ -57,8 +58,22 @@ export function planLanding(
       };
 }
 
-function typed({ dialect, facts }: LandingOrigin, target: Dialect, table: string, file: string): NewColumn[] {
+const TEXT = { type: 'text', castType: 'text' };
+
+function typed(
+  { dialect, facts }: LandingOrigin,
+  target: Dialect,
+  { outputs, landing, file }: Pick<LoadDefinition, 'outputs' | 'landing' | 'file'>,
+): NewColumn[] {
+  const table = outputs[0]!.table;
   const problems: string[] = [];
+  /** `on_invalid: text`: a text where the fitting type keeps less than the source has. */
+  const textIfInvalid = (type: string, column: ColumnFacts): string | undefined => {
+    if (invalidRule(landing, column.name) !== 'text') return undefined;
+    const castType = type.replace(/\(.*?\)/, '');
+    const kept = dialect.keepable?.(column, target.shapeOf({ ...column, type, castType }));
+    return kept === undefined ? undefined : target.landingType(TEXT, { kind: 'text' }, false);
+  };
   const columns = facts.columns.flatMap((column, i): NewColumn[] => {
     const { name } = column;
     if (OWN.has(name)) {
@@ -70,7 +85,7 @@ function typed({ dialect, facts }: LandingOrigin, target: Dialect, table: string
       return [];
     }
     const type = target.landingType(column, dialect.shapeOf(column), dialect === target);
-    if (type !== undefined) return [{ name, type }];
+    if (type !== undefined) return [{ name, type: textIfInvalid(type, column) ?? type }];
     problems.push(`${name}, ${column.type}, has no type there that keeps its values`);
     return [];
   });

@@ -15,6 +15,11 @@ export interface CopyDialect {
   shapeOf(column: ColumnFacts): ValueShape;
   /** What a SELECT says for this column, so that one of the shape `into` reads it; quoted. */
   copyOutValue(column: ColumnFacts, into: ValueShape): string;
+  /**
+   * A condition on the source: this column's value is one that a column of the shape `into` keeps. False or NULL for a zero date, an
+   * infinity, a number that is too large. Undefined: all values that lie in the column's type are.
+   */
+  keepable(column: ColumnFacts, into: ValueShape): string | undefined;
   /** How this column takes what `copyOutValue` of any family wrote for it. */
   copyInColumn(column: ColumnFacts): CopyInColumn;
   /** How rows travel between two servers of this kind, column by column as they are; undefined: as between any two. */

@@ -45,6 +45,10 @@ export interface ValueShape {
   utc?: boolean;
   /** Numbers in a JSON text become floats where they are no 64-bit integers. */
   floats?: boolean;
+  /** Digits of a decimal in all. */
+  digits?: number;
+  /** No NaN and no infinity is a value of it, and years are those from 1 to 9999. */
+  ordinary?: boolean;
   /** The type, where only the same one will do. */
   type?: string;
 }

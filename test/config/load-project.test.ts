@@ -134,7 +134,7 @@ describe('the flights project of the design', () => {
       onBadRow: 'fail',
       maxRejected: { rows: 100 },
       from: { connection: 'source', table: 'public.flight', cursor: 'id', lagMs: 90_000, start: '0' },
-      landing: { create: false, onNewColumns: 'fail' },
+      landing: { create: false, onNewColumns: 'fail', onInvalid: { all: 'fail', columns: {} } },
       chunkRows: 50_000,
       producers: {},
     });

@@ -10,6 +10,7 @@ import { endConnection, endGateHolders, endLeftLane, gate } from './gate.ts';
 import { begin, lockOutput, migration, settings, words } from './ledger.ts';
 import { isStandby, numberingOf } from './numbering.ts';
 import { openTransactions } from './open-transactions.ts';
+import { keepable } from './keepable.ts';
 import { addColumns, changeTable, createLanding, landingType } from './landing.ts';
 import { quoteName, quoteTable, quoteText } from './names.ts';
 import { rowAsJson } from './row-json.ts';
@@ -88,6 +89,7 @@ export const mysqlDialect: Dialect = {
   changeTable,
   shapeOf,
   copyOutValue,
+  keepable,
   copyInColumn,
   nativeCopy: undefined,
   openCopyOut,

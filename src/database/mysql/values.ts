@@ -31,23 +31,23 @@ export function shapeOf({ type }: Pick<ColumnFacts, 'type'>): ValueShape {
   if (family in WHOLE) {
     return { kind: 'whole number', precision: WHOLE[family]! + (type.includes('unsigned') ? 1 : 0) };
   }
-  if (family in FLOATS) return { kind: 'float', precision: FLOATS[family]! };
+  if (family in FLOATS) return { kind: 'float', precision: FLOATS[family]!, ordinary: true };
   const scale = Number(first ?? 0);
   switch (family) {
     case 'decimal':
-      return { kind: 'decimal', scale: Number(second ?? 0), exact: true };
+      return { kind: 'decimal', digits: Number(first ?? 10), scale: Number(second ?? 0), exact: true, ordinary: true };
     case 'bit':
       return { kind: 'bits', length: Number(first ?? 1), exact: true };
     case 'char':
-      return { kind: 'text', padded: true };
+      return { kind: 'text', padded: true, ordinary: true };
     case 'binary':
       return { kind: 'bytes', length: Number(first ?? 1) };
     case 'time':
-      return { kind: 'time', scale };
+      return { kind: 'time', scale, ordinary: true };
     case 'datetime':
-      return { kind: 'timestamp', scale, utc: true };
+      return { kind: 'timestamp', scale, utc: true, ordinary: true };
     case 'timestamp':
-      return { kind: 'instant', scale };
+      return { kind: 'instant', scale, ordinary: true };
     case 'json':
       return { kind: 'json', floats: true };
     case 'enum':
@@ -55,7 +55,7 @@ export function shapeOf({ type }: Pick<ColumnFacts, 'type'>): ValueShape {
     case 'set':
       return { kind: 'some of a list', labels: labelsOf(type) };
     default:
-      return PLAIN[family] ? { kind: PLAIN[family], type } : { kind: 'opaque', type };
+      return PLAIN[family] ? { kind: PLAIN[family], type, ordinary: true } : { kind: 'opaque', type };
   }
 }
 

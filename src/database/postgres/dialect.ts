@@ -8,6 +8,7 @@ import { agreesInBinary, openCopyIn, openCopyOut } from './copy.ts';
 import { endConnection, endGateHolders, gate } from './gate.ts';
 import { begin, lockOutput, migration, settings, words } from './ledger.ts';
 import { narrowing } from './narrowing.ts';
+import { keepable } from './keepable.ts';
 import { addColumns, changeTable, createLanding, landingType } from './landing.ts';
 import { quoteName, quoteTable, quoteText } from './names.ts';
 import { isStandby, numberingOf } from './numbering.ts';
@@ -82,6 +83,7 @@ export const postgresDialect: Dialect = {
   changeTable,
   shapeOf,
   copyOutValue,
+  keepable,
   copyInColumn,
   nativeCopy: { agreesInBinary, narrowing },
   snapshotRefusals,

@@ -34,7 +34,7 @@ function typeOf({ kind, precision = 0, scale, length }: ValueShape, type: string
     case 'interval':
       return `interval${scale === undefined ? '' : `(${scale})`}`;
     case 'timestamp':
-      return `timestamp(${scale ?? 6})`;
+      return `timestamp(${scale ?? 6}) without time zone`;
     case 'instant':
       return `timestamp(${scale ?? 6}) with time zone`;
     case 'json':

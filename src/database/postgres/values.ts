@@ -28,7 +28,10 @@ export function shapeOf({ type, castType }: Pick<ColumnFacts, 'type' | 'castType
   const modifiers = /\((\d+)(?:,(-?\d+))?\)/.exec(type);
   if (castType in WHOLE) return { kind: 'whole number', precision: WHOLE[castType]! };
   if (castType in FLOATS) return { kind: 'float', precision: FLOATS[castType]! };
-  if (castType === 'numeric') return { kind: 'decimal', ...(modifiers && { scale: Number(modifiers[2] ?? 0) }) };
+  if (castType === 'numeric') {
+    const [, digits, scale = 0] = modifiers ?? [];
+    return { kind: 'decimal', ...(digits !== undefined && { digits: Number(digits), scale: Number(scale) }) };
+  }
   if (castType in TIMES) {
     const scale = Number(modifiers?.[1] ?? 6);
     return { kind: TIMES[castType]!, scale, ...(TIMES[castType] === 'instant' && { offset: true }) };
@@ -50,7 +53,7 @@ export function copyOutValue(column: ColumnFacts, into: ValueShape): string {
   // Its shortest text may be beyond the largest float of MySQL; as a double it is not.
   if (precision === FLOATS['real'] && into.kind === 'float') return `${name}::float8`;
   if (kind === 'uuid' && into.kind === 'bytes') return `uuid_send(${name})`;
-  if (kind === 'json' && into.floats) return withoutLongNumbers(column.name, name);
+  if (kind === 'json' && into.floats) return orFailure(column.name, name);
   return name;
 }
 
@@ -61,14 +64,18 @@ export const copyInColumn = (column: ColumnFacts): CopyInColumn => ({ name: quot
  * A document in which a float would change a number is an error: a cast that fails, and says why. Up to 15 digits a float keeps.
  * Only where there may be more are the numbers looked at one by one.
  */
-function withoutLongNumbers(column: string, name: string): string {
+function orFailure(column: string, name: string): string {
   const why = `a number in ${column} is longer than JSON keeps on the target`.replaceAll("'", "''");
   // A constant would be cast when the statement is planned.
   const failure = `('${why}' || left(${name}::text, 0))::int::text`;
+  return `case when ${hasLongNumbers(name)} then ${failure} else ${name}::text end`;
+}
+
+/** A condition: the document (quoted name) has a number that a float would change. */
+export function hasLongNumbers(name: string): string {
   const number = `(v #>> '{}')::numeric`;
-  return `case when ${name}::text ~ '[0-9.]{16}|[0-9][eE][-+]?[0-9]' and exists (
+  return `${name}::text ~ '[0-9.]{16}|[0-9][eE][-+]?[0-9]' and exists (
     select 1 from jsonb_path_query(${name}::jsonb, 'strict $.**') v where jsonb_typeof(v) = 'number'
       and not (${number} % 1 = 0 and ${number} between -9223372036854775808 and 18446744073709551615)
-      and ${number}::float8::text::numeric <> ${number})
-    then ${failure} else ${name}::text end`;
+      and ${number}::float8::text::numeric <> ${number})`;
 }

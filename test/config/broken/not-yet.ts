@@ -58,17 +58,6 @@ outputs: [{ table: core.flight, write: replace, views: true }]
     ],
   },
   {
-    title: 'a rule for values',
-    files: {
-      'loads/acquisition/flight.yaml': `kind: acquisition
-connection: warehouse
-from: { connection: source, table: public.flight }
-to: { table: acq.flight, on_invalid: fail }
-`,
-    },
-    expected: ['loads/acquisition/flight.yaml:4:26: `to.on_invalid` is not yet available in this version'],
-  },
-  {
     title: 'a schedule',
     files: {
       'waybill.yaml': `name: flights

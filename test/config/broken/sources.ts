@@ -141,6 +141,17 @@ to: { table: acq.flight, create: yes please, on_new_columns: added }
     ],
   },
   {
+    title: 'rules for values that are none',
+    files: {
+      'loads/acquisition/flight.yaml': `kind: acquisition
+connection: warehouse
+from: { connection: source, table: public.flight }
+to: { table: acq.flight, on_invalid: { id: nil } }
+`,
+    },
+    expected: ['loads/acquisition/flight.yaml:4:44: `id` must be `fail`, `null` or `text`, got "nil"'],
+  },
+  {
     title: 'a rule for new columns that stands elsewhere',
     files: {
       'loads/acquisition/flight.yaml': `kind: acquisition

@@ -1,0 +1,181 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { LandingDefinition, LoadDefinition } from '../../src/config/definition.ts';
+import { landingColumns } from '../../src/copy/landing-columns.ts';
+import { planLanding } from '../../src/copy/plan-landing.ts';
+import { Ends, isMysql, pairs, type AnyServer } from './ends.ts';
+
+interface Case {
+  type: string;
+  into: string;
+  /** Values as SQL writes them. */
+  kept: string[];
+  invalid: string[];
+}
+
+const FROM_POSTGRES: Case[] = [
+  {
+    type: 'double precision',
+    into: 'double',
+    kept: ['1.5', '-1.7976931348623157e308'],
+    invalid: ["'NaN'", "'-Infinity'"],
+  },
+  { type: 'real', into: 'float', kept: ['1.5'], invalid: ["'NaN'", "'Infinity'"] },
+  {
+    type: 'numeric',
+    into: 'decimal(20,4)',
+    kept: ['1.5', '-9999999999999999.9999'],
+    invalid: ["'NaN'", "'Infinity'", '1e16', '0.00001'],
+  },
+  { type: 'bigint', into: 'smallint unsigned', kept: ['0', '65535'], invalid: ['-1', '65536'] },
+  { type: 'integer', into: 'decimal(5,2)', kept: ['999', '-999'], invalid: ['1000', '-1000'] },
+  {
+    type: 'date',
+    into: 'date',
+    kept: ["'0001-01-01'", "'9999-12-31'"],
+    invalid: ["'infinity'", "'0044-03-15 BC'", "'10000-01-01'"],
+  },
+  {
+    type: 'timestamp',
+    into: 'datetime(6)',
+    kept: ["'9999-12-31 23:59:59'"],
+    invalid: ["'-infinity'", "'12345-01-01'"],
+  },
+  {
+    type: 'timestamptz',
+    into: 'timestamp(6)',
+    kept: ["'1970-01-01 00:00:01+00'", "'2038-01-19 03:14:07+00'"],
+    invalid: ["'1969-12-31 23:59:59+00'", "'2038-01-19 03:14:08+00'", "'infinity'"],
+  },
+];
+
+const FROM_MYSQL: Case[] = [
+  {
+    type: 'date',
+    into: 'date',
+    kept: ["'2026-02-28'", "'0001-01-01'"],
+    invalid: ["'0000-00-00'", "'2026-00-10'", "'2026-02-31'", "'0000-05-01'"],
+  },
+  {
+    type: 'datetime',
+    into: 'timestamp(0)',
+    kept: ["'9999-12-31 23:59:59'"],
+    invalid: ["'0000-00-00 00:00:00'", "'2026-01-00 10:00:00'"],
+  },
+  { type: 'time(6)', into: 'time', kept: ["'00:00:00'", "'23:59:59.999999'"], invalid: ["'-00:00:01'", "'838:59:59'"] },
+  { type: 'bigint unsigned', into: 'bigint', kept: ['9223372036854775807'], invalid: ['9223372036854775808'] },
+  { type: 'int', into: 'smallint', kept: ['-32768', '32767'], invalid: ['-32769', '32768'] },
+  { type: 'tinyint(1)', into: 'boolean', kept: ['0', '1'], invalid: ['2', '-1'] },
+  { type: 'decimal(12,2)', into: 'numeric(4,2)', kept: ['99.99'], invalid: ['100.00'] },
+  { type: 'varchar(20)', into: 'text', kept: ["'plain'"], invalid: ["concat('a', char(0), 'b')"] },
+];
+
+const casesOf = (from: AnyServer, into: AnyServer): Case[] => {
+  if (!isMysql(from)) return FROM_POSTGRES;
+  if (!isMysql(into)) return FROM_MYSQL;
+  const numbers = { type: 'bigint unsigned', into: 'bigint', kept: ['1'], invalid: ['9223372036854775808'] };
+  if (into.flavour === 'MariaDB')
+    return [numbers, { type: 'int', into: 'smallint', kept: ['32767'], invalid: ['32768'] }];
+  // MariaDB takes dates with zeros, which MySQL refuses.
+  return [{ type: 'date', into: 'date', kept: ["'2026-02-28'"], invalid: ["'0000-00-00'", "'2026-00-10'"] }, numbers];
+};
+
+const ways = (await pairs()).filter(({ from, into }) => isMysql(from) || isMysql(into));
+
+describe.each(ways)('values that $target cannot keep, from $source', { timeout: 120_000 }, ({ from, into }) => {
+  let ends: Ends;
+  const cases = casesOf(from, into);
+  beforeAll(async () => {
+    ends = await Ends.create(from, into);
+    const columns = cases.map(({ type }, i) => `c${i} ${type}`).join(', ');
+    await ends.sql('source', `create table t (id int, ${columns})`);
+    const session = await ends.source.openSession('test fill');
+    if (isMysql(from)) await session.query({ strings: [`set session sql_mode = 'allow_invalid_dates'`], values: [] });
+    let id = 0;
+    for (const [i, { kept, invalid }] of cases.entries()) {
+      for (const value of [...kept, ...invalid]) {
+        await session.query({ strings: [`insert into t (id, c${i}) values (${(id += 1)}, ${value})`], values: [] });
+      }
+    }
+    await session.close();
+    await ends.sql(
+      'target',
+      `create table landing (id int, ${cases.map(({ into }, i) => `c${i} ${into}`).join(', ')}, batch_id bigint)`,
+    );
+  }, 120_000);
+  afterAll(() => ends.close());
+
+  const load = (onInvalid: LandingDefinition['onInvalid'], table = 'landing') =>
+    ({
+      file: 'loads/x.yaml',
+      outputs: [{ table }],
+      landing: { create: true, onNewColumns: 'fail', onInvalid },
+    }) as unknown as LoadDefinition;
+
+  /** Copies the rows of this condition; how many values of each column arrived. */
+  async function copied(
+    where: string,
+    onInvalid: LandingDefinition['onInvalid'],
+    table = 'landing',
+  ): Promise<number[]> {
+    const facts = (await ends.source.dialect.describeTable(ends.source, 't'))!;
+    const { columns, format } = await landingColumns(ends.source, facts, ends.target, load(onInvalid, table));
+    const [out, back] = [await ends.begin('source'), await ends.begin('target')];
+    try {
+      await ends.copy(out, back, {
+        table,
+        format,
+        select: `select ${columns.map(({ select }) => select).join(', ')}, 7 from t where ${where}`,
+        columns: [...columns.map((column) => column.into), { name: 'batch_id' }],
+      });
+      const counts = cases.map((_, i) => `count(c${i}) as n${i}`).join(', ');
+      const { rows } = await back.query<Record<string, string>>({
+        strings: [`select ${counts} from ${table}`],
+        values: [],
+      });
+      return cases.map((_, i) => Number(rows[0]![`n${i}`]));
+    } finally {
+      await back.rollback();
+      await back.close();
+      await out.rollback();
+      await out.close();
+    }
+  }
+
+  test('null: they are NULL, and all others arrive', async () => {
+    expect(await copied('true', { all: 'null', columns: {} })).toEqual(cases.map(({ kept }) => kept.length));
+  });
+
+  test('fail: each is an error', async () => {
+    let id = 0;
+    for (const { type, kept, invalid } of cases) {
+      id += kept.length;
+      for (const value of invalid) {
+        await expect(copied(`id = ${(id += 1)}`, { all: 'fail', columns: {} }), `${type} ${value}`).rejects.toThrow();
+      }
+    }
+  });
+
+  test('null for one column leaves the others as they are', async () => {
+    await expect(copied('true', { all: 'fail', columns: { c0: 'null' } })).rejects.toThrow();
+    const first = cases[0]!.kept.length + cases[0]!.invalid.length;
+    expect((await copied(`id <= ${first}`, { all: 'fail', columns: { c0: 'null' } }))[0]).toBe(cases[0]!.kept.length);
+  });
+
+  test('text: a table that is made has texts for what could be lost, and they hold every value', async () => {
+    const facts = (await ends.source.dialect.describeTable(ends.source, 't'))!;
+    const rule = { all: 'text', columns: {} } as const;
+    const { dialect } = ends.target;
+    const { statements } = planLanding({ dialect: ends.source.dialect, facts }, dialect, undefined, load(rule, 'made'));
+    for (const text of statements) await ends.sql('target', text);
+    const withNul = cases.findIndex(({ type }) => type === 'varchar(20)'); // no text of PostgreSQL keeps that
+    const counts = await copied(withNul < 0 ? 'true' : `c${withNul} is null or c${withNul} = 'plain'`, rule, 'made');
+    expect(counts).toEqual(cases.map(({ kept, invalid }, i) => (i === withNul ? 1 : kept.length + invalid.length)));
+    await expect(copied('true', rule)).rejects.toThrow(/c0, whose rule is on_invalid: text, is no text/);
+  });
+
+  test('a rule for a column that is not there is refused', async () => {
+    await expect(copied('true', { all: 'fail', columns: { c00: 'null' } })).rejects.toThrow(
+      /on_invalid names c00, .* is it c0\?/,
+    );
+  });
+});
