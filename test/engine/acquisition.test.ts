@@ -7,13 +7,11 @@ import {
   COLUMNS,
   expectAcquired,
   expectSameRows,
-  halfway,
   ITEM,
   itemFile,
   ITEMS,
   PLAIN_SOURCE,
   retract,
-  SLOW_SOURCE,
   windows,
 } from './items.ts';
 import { ended, until, World } from './world.ts';
@@ -21,70 +19,9 @@ import { ended, until, World } from './world.ts';
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 const NOTHING = { ok: true, result: { status: 'nothing', reason: 'nothing new in source public.item' } };
 
-/** Sessions of ours that read from the source now. */
-const readers = async (world: World): Promise<number> =>
-  (
-    await world.source.query(`select 1 from pg_stat_activity
-      where application_name like 'waybill read %' and datname = current_database() and query like 'copy %'
-        and state = 'active'`)
-  ).rows.length;
-
 describe.each(servers)('what an acquisition reads on $name', { timeout: 120_000 }, (server) => {
   let world: World;
   afterEach(() => world.close());
-
-  test('copies by a growing number, in chunks; the next run only what is new; the one after that opens no batch', async () => {
-    world = await World.create(server, ITEMS({ source: PLAIN_SOURCE(1050), columns: COLUMNS }));
-    await world.worker();
-    expect(await world.run(ITEM)).toMatchObject({
-      ok: true,
-      result: { status: 'finished', rowsWritten: 1050, chunks: 11 },
-    });
-    await expectAcquired(world);
-    expect(await world.value('select count(distinct ngdw_id) from acq.item')).toBe('1050');
-    expect(await world.rows('select state, rows_read, rows_written from waybill.batch')).toEqual([
-      { state: 'published', rows_read: '1050', rows_written: '1050' },
-    ]);
-
-    await world.source.query(`insert into item (name) select 'new' from generate_series(1, 7)`);
-    expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 7 } });
-    await expectAcquired(world);
-    expect(await world.run(ITEM)).toMatchObject(NOTHING);
-    expect(await windows(world)).toEqual([
-      { state: 'published', window_from: null, window_to: '1051' },
-      { state: 'published', window_from: '1051', window_to: '1058' },
-    ]);
-    expect(await world.rows('select batch_id, count(*) as n from acq.item group by 1 order by 1')).toEqual([
-      { batch_id: '1', n: '1050' },
-      { batch_id: '2', n: '7' },
-    ]);
-  });
-
-  test('takes decimals of a fixed scale for a cursor, and the greatest integer that there is', async () => {
-    const source = `create table item (id integer, step numeric(8,2));
-      insert into item select g, g * 0.25 from generate_series(1, 300) g;
-      insert into item values (2147483647, 80.01);`;
-    world = await World.create(server, {
-      ...ITEMS({ source, columns: 'id integer, step numeric(8,2)' }),
-      files: {
-        'loads/acquisition/item.yaml': itemFile({}),
-        'loads/acquisition/step.yaml': itemFile({ from: 'table: public.item, cursor: step' }).replace(
-          'acq.item',
-          'acq.step',
-        ),
-      },
-    });
-    await world.warehouse.query('create table acq.step (like acq.item including all)');
-    await world.worker();
-    for (const table of ['item', 'step']) {
-      expect(await world.run(`acquisition.${table}`)).toMatchObject({ ok: true, result: { rowsWritten: 301 } });
-      await expectSameRows(world, 'select id, step from item', `select id, step from acq.${table}`);
-    }
-    expect((await windows(world)).map((window) => window.window_to)).toEqual(['2147483648', '80.02']);
-    await world.source.query('insert into item values (17, 80.02)');
-    expect(await world.run('acquisition.step')).toMatchObject({ ok: true, result: { rowsWritten: 1 } });
-    expect(await world.run(ITEM)).toMatchObject(NOTHING);
-  });
 
   test('cuts time by the clock of the source, less the lag, floored to the precision of the column', async () => {
     const types = [
@@ -206,37 +143,6 @@ describe.each(servers)('what an acquisition reads on $name', { timeout: 120_000 
     expect(await world.run(ITEM)).toMatchObject(NOTHING);
   });
 
-  test('reads a table without cursor and key, or a view, as one chunk', async () => {
-    const source = `create table stock (id bigint, name text, amount numeric(12,2));
-      insert into stock select g % 5, 'x', null from generate_series(1, 500) g; create view item as table stock;`;
-    world = await World.create(server, ITEMS({ source, columns: COLUMNS, from: 'table: public.item' }));
-    await world.worker();
-    expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 500, chunks: 1 } });
-    await expectAcquired(world);
-  });
-
-  test('begins at `start`, and keeps what lies below out for good', async () => {
-    world = await World.create(
-      server,
-      ITEMS({ source: PLAIN_SOURCE(300), columns: COLUMNS, from: `${BY_ID}, start: 201` }),
-    );
-    await world.worker();
-    expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 100 } });
-    await expectSameRows(world, 'select * from item where id > 200', 'select id, name, amount from acq.item');
-    expect(await world.run(ITEM)).toMatchObject(NOTHING);
-    await retract(world, '1');
-    expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 100 } });
-    expect((await windows(world))[1]).toEqual({ state: 'published', window_from: '201', window_to: '301' });
-    // A lower start brings what lies between; a higher one changes nothing that was read.
-    await world.write('loads/acquisition/item.yaml', itemFile({ from: `${BY_ID}, start: 101` }));
-    expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 100 } });
-    await world.write('loads/acquisition/item.yaml', itemFile({ from: `${BY_ID}, start: 900` }));
-    expect(await world.run(ITEM)).toMatchObject(NOTHING);
-    await world.source.query('insert into item (id) values (301), (2000)');
-    expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 2 } });
-    await expectSameRows(world, 'select * from item where id > 100', 'select id, name, amount from acq.item');
-  });
-
   test('takes a `start` without a time zone in the zone of the source', async () => {
     const source = `create table item (id bigint, at timestamptz not null);
       insert into item select g, '2026-01-01 00:00+00'::timestamptz + g * interval '1 hour' from generate_series(0, 23) g;
@@ -283,28 +189,6 @@ describe.each(servers)('transactions on the source, on $name', { timeout: 120_00
       90,
     );
 
-  test('a transaction that opened before the window and commits late is waited for, and none of its rows is missed', async () => {
-    world = await World.create(server, ITEMS({ source: PLAIN_SOURCE(100), columns: COLUMNS }));
-    await world.worker();
-    const late = await world.another('source');
-    // Its ids are lower than those of rows that others commit before it.
-    await late.query(`begin; insert into item (name) select 'late' from generate_series(1, 50)`);
-    await world.source.query(`insert into item (name) select 'early' from generate_series(1, 50)`);
-    const handle = await world.start(ITEM);
-    await settling(handle);
-    await pause(700);
-    expect((await chunks(world)).all).toBe(0);
-    // One that opens now is none of our business, even when it never ends.
-    const later = await world.another('source');
-    await later.query(`begin; insert into item (name) values ('later')`);
-    await late.query('commit');
-    expect(await ended(handle)).toMatchObject({ ok: true, result: { rowsWritten: 200 } });
-    await expectAcquired(world);
-    await later.query('commit');
-    expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 1 } });
-    await expectAcquired(world);
-  });
-
   test('rows of one and the same time, of which some commit late, and some come after: none is missed, none comes twice', async () => {
     const source = `create table item (id bigint, at timestamptz not null);
       insert into item select g, now() - interval '1 hour' from generate_series(1, 20) g;`;
@@ -332,46 +216,6 @@ describe.each(servers)('transactions on the source, on $name', { timeout: 120_00
     expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 1 } });
     expect(await world.run(ITEM)).toMatchObject(NOTHING);
     await expectAcquired(world, 'id, at');
-  });
-
-  test('one that rolls back leaves nothing behind, and ids that commit out of order land once', async () => {
-    world = await World.create(server, ITEMS({ source: PLAIN_SOURCE(10), columns: COLUMNS }));
-    await world.worker();
-    const others = await Promise.all([1, 2, 3, 4].map(() => world.another('source')));
-    for (const other of others) {
-      await other.query(`begin; insert into item (name) select 'of one' from generate_series(1, 30)`);
-    }
-    await others[3]!.query('commit');
-    const handle = await world.start(ITEM);
-    await settling(handle);
-    await pause(700);
-    expect((await chunks(world)).all).toBe(0);
-    await others[1]!.query('commit');
-    await others[2]!.query('rollback');
-    await others[0]!.query('commit');
-    expect(await ended(handle)).toMatchObject({ ok: true, result: { rowsWritten: 100 } });
-    await expectAcquired(world);
-    expect(await world.run(ITEM)).toMatchObject(NOTHING);
-  });
-
-  test('one that stays open fails the load after a while, which names it; the next run has its rows too', async () => {
-    world = await World.create(server, ITEMS({ source: PLAIN_SOURCE(10), columns: COLUMNS }));
-    await world.worker({ settleLimitMs: 1_500 });
-    const open = await world.another('source', 'monthly report');
-    await open.query(`begin; insert into item (name) values ('open')`);
-    await world.source.query(`insert into item (name) values ('shut')`);
-    const pid = (await open.query<{ pid: number }>('select pg_backend_pid() as pid')).rows[0]!.pid;
-    const failed = await world.run(ITEM);
-    expect(failed).toMatchObject({ ok: false, type: 'LoadFailed' });
-    expect(!failed.ok && failed.message).toMatch(
-      /^1 transaction on source stayed open for 1.5 s, and it could still commit rows into this window: connection \d+ \(\w+, monthly report, open \d+ s\)$/,
-    );
-    expect(!failed.ok && failed.message).toContain(`connection ${pid} `);
-    expect(await world.states(ITEM)).toEqual(['failed']);
-    expect(await world.value('select count(*) from acq.item')).toBe('0');
-    await open.query('commit');
-    expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 12 } });
-    await expectAcquired(world);
   });
 
   test('a role that may read only this one table waits for the transactions of others all the same', async () => {
@@ -403,64 +247,6 @@ describe.each(servers)('transactions on the source, on $name', { timeout: 120_00
 describe.each(servers)('where a cursor stands, on $name', { timeout: 120_000 }, (server) => {
   let world: World;
   afterEach(() => world.close());
-
-  /** Three published windows of 100 rows each. */
-  async function three(): Promise<void> {
-    world = await World.create(server, ITEMS({ source: PLAIN_SOURCE(100), columns: COLUMNS }));
-    await world.worker();
-    for (const round of [1, 2, 3]) {
-      if (round > 1) await world.source.query(`insert into item (name) select 'x' from generate_series(1, 100)`);
-      expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 100 } });
-    }
-  }
-
-  test('a window that was retracted in the middle is read again, exactly that gap, and then what is new', async () => {
-    await three();
-    await retract(world, '2');
-    await world.source.query(`insert into item (name) select 'new' from generate_series(1, 5)`);
-    expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 100 } });
-    expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 5 } });
-    expect(await world.run(ITEM)).toMatchObject(NOTHING);
-    await expectAcquired(world);
-    expect((await windows(world)).slice(3)).toEqual([
-      { state: 'published', window_from: '101', window_to: '201' },
-      { state: 'published', window_from: '301', window_to: '306' },
-    ]);
-  });
-
-  test('the first window, open below, is read again when it was retracted', async () => {
-    await three();
-    await world.source.query(`insert into item (id, name) values (-5, 'below zero')`);
-    await retract(world, '1');
-    expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 101 } });
-    expect(await world.run(ITEM)).toMatchObject(NOTHING);
-    await expectAcquired(world);
-    expect((await windows(world))[3]).toEqual({ state: 'published', window_from: null, window_to: '101' });
-  });
-
-  test('all windows retracted: everything is read again; the last one only: from where it began', async () => {
-    await three();
-    await retract(world, '3');
-    expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 100 } });
-    await expectAcquired(world);
-    for (const batch of ['1', '2', '4']) await retract(world, batch);
-    expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 300 } });
-    await expectAcquired(world);
-  });
-
-  test('a gap whose rows are gone from the source does not keep what is new out', async () => {
-    await three();
-    await retract(world, '2');
-    await world.source.query(`delete from item where id between 101 and 200`);
-    await world.source.query(`insert into item (name) values ('new')`);
-    expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 1 } });
-    expect(await world.run(ITEM)).toMatchObject(NOTHING);
-    await expectAcquired(world);
-    // A row that turns up in the gap after all is still wanted.
-    await world.source.query(`insert into item (id, name) values (150, 'back')`);
-    expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 1 } });
-    await expectAcquired(world);
-  });
 
   test('a failed batch leaves no window: the next one reads the same', async () => {
     world = await World.create(server, ITEMS({ source: PLAIN_SOURCE(250), columns: `${COLUMNS}, check (id <> 222)` }));
@@ -539,19 +325,6 @@ describe.each(servers)('where a cursor stands, on $name', { timeout: 120_000 }, 
     await world.source.query('insert into item values (101, clock_timestamp())');
     expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 1 } });
     await expectAcquired(world, 'id, at');
-  });
-
-  test('another cursor is refused once windows were published, for they say nothing about it', async () => {
-    world = await World.create(server, ITEMS({ source: PLAIN_SOURCE(10), columns: COLUMNS }));
-    await world.worker();
-    expect(await world.run(ITEM)).toMatchObject({ ok: true });
-    await world.write('loads/acquisition/item.yaml', itemFile({ from: 'table: public.item, cursor: amount' }));
-    const refused = await world.run(ITEM);
-    expect(refused).toMatchObject({ ok: false, type: 'Configuration' });
-    expect(!refused.ok && refused.message).toBe(
-      'acquisition.item was read by cursor id so far: what was read is not known in terms of amount',
-    );
-    expect(await world.states(ITEM)).toEqual(['published']);
   });
 });
 
@@ -711,123 +484,5 @@ describe.each(servers)('values on their way, on $name', { timeout: 120_000 }, (s
     const columns = 'id, net, gross, twice, "Group By", "a""b"';
     await expectSameRows(world, `select ${columns} from item`, `select ${columns} from acq.item`);
     expect(await world.rows('select distinct batch_id, extra from acq.item')).toEqual([{ batch_id: '1', extra: 'e' }]);
-  });
-});
-
-describe.each(servers)('what breaks in the middle of a copy, on $name', { timeout: 180_000 }, (server) => {
-  let world: World;
-  afterEach(() => world.close());
-
-  const slow = (): Promise<World> =>
-    World.create(server, ITEMS({ source: SLOW_SOURCE(1200, 0.002), columns: COLUMNS, yaml: 'lanes: 2' }));
-
-  test('a worker that gets SIGKILL: another one goes on, each row once', async () => {
-    world = await slow();
-    const first = await world.workerProcess();
-    const handle = await world.start(ITEM);
-    await until(() => halfway(world), 90);
-    await until(async () => (await readers(world)) > 0);
-    first.kill('SIGKILL');
-    const { done, all } = await chunks(world);
-    expect(done).toBeGreaterThan(0);
-    expect(done).toBeLessThan(all);
-    await world.worker();
-    expect(await ended(handle)).toMatchObject({ ok: true, result: { rowsWritten: 1200, chunks: 12 } });
-    await expectSameRows(world, 'select id, name, amount from stock', 'select id, name, amount from acq.item');
-  });
-
-  test.each([
-    ['source', 'waybill read %'],
-    ['warehouse', 'waybill % lane %'],
-  ] as const)('connections of the %s that are cut: the chunk is done again, each row once', async (side, named) => {
-    world = await slow();
-    await world.worker();
-    const handle = await world.start(ITEM);
-    for (const times of [1, 2]) {
-      await until(async () => (await chunks(world)).done >= times * 2, 90);
-      await until(async () => (await readers(world)) > 0);
-      const { rows } = await world[side].query(
-        `select pg_terminate_backend(pid) from pg_stat_activity where application_name like $1 and datname = current_database()`,
-        [named],
-      );
-      expect(rows.length).toBeGreaterThan(0);
-    }
-    expect(await ended(handle)).toMatchObject({ ok: true, result: { rowsWritten: 1200, chunks: 12 } });
-    await expectSameRows(world, 'select id, name, amount from stock', 'select id, name, amount from acq.item');
-    expect(await world.states(ITEM)).toEqual(['published']);
-  });
-
-  test('an error of the source in a late row: nothing of the chunk stays, and the message holds no value', async () => {
-    const source = `create table stock (id bigint primary key, name text, amount numeric(12,2));
-      insert into stock select g, case g when 180 then 'secret' else '1' end, 1 from generate_series(1, 300) g;
-      create view item as select id, name::int::text as name, amount / (case id when 290 then 0 else 1 end) as amount from stock;`;
-    world = await World.create(
-      server,
-      ITEMS({ source, columns: 'id bigint, name text, amount numeric', yaml: 'lanes: 1' }),
-    );
-    await world.worker();
-    const first = await world.run(ITEM);
-    expect(first).toMatchObject({ ok: false, type: 'Database' });
-    expect(!first.ok && first.message).toBe('chunk 2 of 3: on the source: invalid text for the type (SQLSTATE 22P02)');
-    expect(await world.value(`select error from waybill.chunk where state = 'failed'`)).toBe(
-      'on the source: invalid input syntax for type integer: "secret" (SQLSTATE 22P02)',
-    );
-    expect(await world.value(`select sum(attempts) from waybill.chunk`)).toBe('1');
-    expect(await world.value('select count(*) from acq.item')).toBe('0');
-    await world.source.query(`update stock set name = '2' where id = 180`);
-    const second = await world.run(ITEM);
-    expect(!second.ok && second.message).toBe('chunk 3 of 3: on the source: division by zero (SQLSTATE 22012)');
-    await world.source.query('update stock set id = 1290 where id = 290');
-    expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 300 } });
-    await expectAcquired(world);
-    expect(await world.states(ITEM)).toEqual(['failed', 'failed', 'published']);
-  });
-
-  test('an error of the landing table: the batch fails with what it said, and the source is let go', async () => {
-    world = await World.create(
-      server,
-      ITEMS({
-        source: SLOW_SOURCE(400, 0.002),
-        columns: 'id bigint, name varchar(6), amount numeric(12,2)',
-        yaml: 'lanes: 1',
-      }),
-    );
-    await world.worker();
-    const failed = await world.run(ITEM);
-    expect(!failed.ok && failed.message).toBe(
-      'chunk 1 of 4: value too long for type character varying(6) (SQLSTATE 22001)',
-    );
-    await until(async () => (await readers(world)) === 0, 30);
-    expect(await world.value('select count(*) from acq.item')).toBe('0');
-  });
-
-  test('a cancel ends the copy on both servers, and takes the rows out', async () => {
-    world = await World.create(server, ITEMS({ source: SLOW_SOURCE(400, 0.1), columns: COLUMNS, chunkRows: 200 }));
-    await world.worker();
-    const handle = await world.start(ITEM);
-    await until(async () => (await readers(world)) === 2);
-    await handle.cancel();
-    expect(await ended(handle)).toMatchObject({ ok: false, type: 'Canceled' });
-    expect(await world.states(ITEM)).toEqual(['cancelled']);
-    expect(await world.value('select count(*) from acq.item')).toBe('0');
-    await until(async () => (await readers(world)) === 0, 30);
-  });
-
-  test('within one database it needs one connection a lane, so that lanes never wait for each other', async () => {
-    const options = ITEMS({ source: '', columns: COLUMNS });
-    const file = itemFile({ yaml: 'lanes: 2' }).replace('connection: source', 'connection: warehouse');
-    world = await World.create(server, {
-      warehouse: `${options.warehouse} ${PLAIN_SOURCE(2000)}`,
-      files: {
-        'loads/acquisition/item.yaml': file,
-        'waybill.yaml': `name: test\nconnections:\n  warehouse: { url: "\${WAREHOUSE_URL}", max_connections: 4 }\n`,
-      },
-    });
-    await world.worker();
-    expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 2000, chunks: 20 } });
-    expect(
-      await world.value(`select count(*) from item i full join acq.item a using (id, name, amount)
-                         where i.id is not null and a.batch_id = 1`),
-    ).toBe('2000');
   });
 });

@@ -2,47 +2,90 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, describe, expect, test } from 'vitest';
 import { setLanesUpdate } from '../../src/workflows/messages.ts';
-import { servers } from '../servers.ts';
+import { everyServer } from '../every-server.ts';
 import { expectWhole, ORDERS, SLOW_SQL, World } from './orders.ts';
 import { asleep } from './moments.ts';
+import type { ServerWords } from './server-words.ts';
+import { openTestClient, type TestClient } from './test-client.ts';
 import { ended, until, type WorldOptions } from './world.ts';
 
 const some = async (world: World): Promise<boolean> =>
   Number(await world.value(`select count(*) from waybill.chunk where state = 'done'`)) > 2;
 
-describe.each(servers)('where $name gives the role no more connections', { timeout: 180_000 }, (server) => {
+/** An account that may have so many connections at once, and all of Waybill's rights here. */
+interface Account {
+  make(role: string, connections: number): string;
+  limit(role: string, connections: number): string;
+  /** Its connections, in the column `id`. */
+  connected(role: string): string;
+  drop(role: string): string;
+}
+
+const ACCOUNT: Record<ServerWords['family'], Account> = {
+  postgres: {
+    make: (role, connections) => `
+      create role ${role} login password 'secret' connection limit ${connections};
+      do $$ begin execute format('grant create on database %I to ${role}', current_database()); end $$;
+      grant all on schema acq, core, kept to ${role};
+      alter table acq.orders owner to ${role}; alter table core.orders owner to ${role}`,
+    limit: (role, connections) => `alter role ${role} connection limit ${connections}`,
+    connected: (role) => `select pid as id from pg_stat_activity where usename = '${role}'`,
+    drop: (role) => `drop role if exists ${role}`,
+  },
+  mysql: {
+    make: (role, connections) => `
+      create user ${role} identified by 'secret' with max_user_connections ${connections};
+      grant all on *.* to ${role}`,
+    limit: (role, connections) => `alter user ${role} with max_user_connections ${connections}`,
+    connected: (role) => `select id from information_schema.processlist where user = '${role}'`,
+    drop: (role) => `drop user if exists ${role}`,
+  },
+};
+
+describe.each(everyServer)('where $name gives the role no more connections', { timeout: 180_000 }, (server) => {
   let world: World;
   let role: string;
+  let account: Account;
+  /** The one connection that the role has while it is shut out: no limit of 0 means none on MySQL and MariaDB. */
+  let own: TestClient | undefined;
   afterEach(async () => {
+    await own?.end();
+    own = undefined;
     await world.close();
     // The world's database, and with it all that the role owned, is gone; the role belongs to the server.
     const superuser = await World.create(server, { files: {} });
-    await superuser.warehouse.query(`drop role if exists ${role}`);
+    await superuser.warehouse.query(account.drop(role));
     await superuser.close();
   });
 
   /** A worker whose role may have as many connections at once. */
   async function workAs(connections: number): Promise<void> {
     role = `t_${process.pid}_${randomBytes(5).toString('hex')}`;
-    await world.warehouse.query(`
-      create role ${role} login password 'secret' connection limit ${connections};
-      do $$ begin execute format('grant create on database %I to ${role}', current_database()); end $$;
-      grant all on schema acq, core, kept to ${role};
-      alter table acq.orders owner to ${role}; alter table core.orders owner to ${role}`);
+    account = ACCOUNT[world.words.family];
+    await world.warehouse.query(account.make(role, connections));
+    await world.worker({ env: { ...world.env, WAREHOUSE_URL: asRole() } });
+  }
+
+  function asRole(): string {
     const url = new URL(world.env['WAREHOUSE_URL']!);
     url.username = role;
     url.password = 'secret';
-    await world.worker({ env: { ...world.env, WAREHOUSE_URL: url.href } });
+    return url.href;
   }
 
   /** All at once: lanes, control connections, whatever comes. */
   async function shut(): Promise<void> {
-    await world.warehouse.query(`alter role ${role} connection limit 0`);
-    await world.warehouse.query('select pg_terminate_backend(pid) from pg_stat_activity where usename = $1', [role]);
+    own = await openTestClient(asRole(), world.names);
+    const [{ id }] = (await own.query<{ id: string }>(world.words.self)).rows as [{ id: string }];
+    await world.warehouse.query(account.limit(role, 1));
+    await world.end(`select id from (${account.connected(role)}) r where id <> ${id}`);
   }
-  const open = (): Promise<unknown> => world.warehouse.query(`alter role ${role} connection limit 20`);
-  const connected = async (): Promise<number> =>
-    Number(await world.value('select count(*) from pg_stat_activity where usename = $1', [role]));
+  async function open(): Promise<void> {
+    await own?.end();
+    own = undefined;
+    await world.warehouse.query(account.limit(role, 20));
+  }
+  const connected = async (): Promise<number> => (await world.count(account.connected(role))) - (own ? 1 : 0);
   const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
   test('for a while: a load goes on where it was when it gets some again, and no attempt is lost by the wait', async () => {
@@ -118,35 +161,44 @@ inputs: [ { table: acq.${load}, external: true } ]
 stages:
   - name: all
     sql: |
-      select pg_sleep(pause) from core.pause where load = '${load}';
-      insert into core.${load} select o.id, :batch_id from {{ acq.${load} }} o
+      select pg_sleep(pause) from core.pause where of_load = '${load}';
+      insert into core.${load}_ids select o.id, :batch_id from {{ acq.${load} }} o
     chunk: { input: acq.${load}, rows: 100, key: id }
-outputs: [ core.${load} ]`,
+outputs: [ core.${load}_ids ]`,
         ]),
       ),
     },
     warehouse: `
       create schema acq; create schema core;
-      create table core.pause (load text, pause float8);
+      create table core.pause (of_load varchar(10), pause float8);
       ${loads
         .map(
           (load) => `
       insert into core.pause values ('${load}', 0.1);
       create table acq.${load} (id bigint primary key);
-      create table core.${load} (id bigint, batch_id bigint not null);
-      insert into acq.${load} select generate_series(1, 1000);`,
+      create table core.${load}_ids (id bigint, batch_id bigint not null);
+      insert into acq.${load} select g from generate_series(1, 1000) g;`,
         )
         .join('')}`,
   };
 }
 
-describe.each(servers)('several loads that share one connection to $name', { timeout: 180_000 }, (server) => {
+/** Connections that have slept for longer than the first pauses. */
+const LONG_ASLEEP: Record<ServerWords['family'], string> = {
+  postgres: `select pid from pg_stat_activity where wait_event = 'PgSleep' and datname = current_database()
+             and query_start < clock_timestamp() - interval '3 seconds'`,
+  mysql: `select p.id from information_schema.processlist p where p.state = 'User sleep' and p.db = database() and p.time > 3`,
+};
+
+describe.each(everyServer)('several loads that share one connection to $name', { timeout: 180_000 }, (server) => {
   let world: World;
   afterEach(() => world.close());
 
   const ids = (load: string): Promise<unknown> =>
-    world.rows(`select count(*), count(distinct id), min(id), max(id) from core.${load}`);
-  const ALL = [{ count: '1000', min: '1', max: '1000' }];
+    world.rows(
+      `select count(*) as n, count(distinct id) as ids, min(id) as first, max(id) as last from core.${load}_ids`,
+    );
+  const ALL = [{ n: '1000', ids: '1000', first: '1', last: '1000' }];
 
   test('all come to their end, however many lanes they are told to have', async () => {
     world = await World.create(server, THREE_LOADS());
@@ -154,10 +206,8 @@ describe.each(servers)('several loads that share one connection to $name', { tim
     const handles = await Promise.all(['core.a', 'core.b', 'core.c'].map((load) => world.start(load)));
     await handles[1]!.executeUpdate(setLanesUpdate, { args: [8] });
     let most = 0;
-    const lanes = `select count(*) from pg_stat_activity
-                   where datname = current_database() and application_name like 'waybill % lane %'`;
     await until(async () => {
-      most = Math.max(most, Number(await world.value(lanes)));
+      most = Math.max(most, await world.count(world.words.lanes));
       return (await world.value(`select count(*) from waybill.batch where state = 'published'`)) === '3';
     }, 120);
     expect(most).toBe(1);
@@ -178,10 +228,10 @@ describe.each(servers)('several loads that share one connection to $name', { tim
     // Whoever has the connection next keeps it for two minutes.
     await world.warehouse.query('update core.pause set pause = 120');
     const holder = await until(async () => {
-      const load = await world.value(`
-        select b.load_name from waybill.batch b, pg_stat_activity a
-        where a.datname = current_database() and a.application_name = 'waybill ' || b.batch_id || ' all lane 1'
-          and a.wait_event = 'PgSleep' and a.query_start < clock_timestamp() - interval '3 seconds'`);
+      const load = await world.value(
+        `select b.load_name from waybill.batch b join waybill.lane l using (batch_id)
+         where l.connection_id in (${LONG_ASLEEP[world.words.family]})`,
+      );
       return (load as string | undefined)?.slice('core.'.length);
     }, 90);
     await world.warehouse.query('update core.pause set pause = 0');
@@ -198,7 +248,7 @@ describe.each(servers)('several loads that share one connection to $name', { tim
     expect(await ids(third!)).toMatchObject(ALL);
     for (const load of [holder, waiting!]) {
       expect(await world.states(`core.${load}`)).toEqual(['cancelled']);
-      expect(await world.value(`select count(*) from core.${load}`)).toBe('0');
+      expect(await world.value(`select count(*) from core.${load}_ids`)).toBe('0');
       expect(await world.run(`core.${load}`)).toMatchObject({ ok: true, result: { chunks: 10 } });
       expect(await ids(load)).toMatchObject(ALL);
     }

@@ -3,7 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { startTemporal } from '../../src/dev/temporal-server.ts';
+import { everyServer } from '../every-server.ts';
 import { servers } from '../servers.ts';
+import { BREAKABLE, mend } from './breakable-orders.ts';
+import { asleep } from './moments.ts';
 import { expectWhole, ORDERS, SLOW_SQL, World } from './orders.ts';
 import { ended, until } from './world.ts';
 
@@ -23,7 +26,7 @@ const some = async (world: World): Promise<boolean> => {
 /** A worker is known as `host:pid`. */
 const pidOf = (worker: string): number => Number(worker.split(':')[1]);
 
-describe.each(servers)('what is killed, on $name', (server) => {
+describe.each(everyServer)('what is killed, on $name', (server) => {
   let world: World;
   afterEach(() => world.close());
 
@@ -40,6 +43,18 @@ describe.each(servers)('what is killed, on $name', (server) => {
     expect(await ended(handle)).toMatchObject({ ok: true, result: { rowsWritten: 4000 } });
     await expectWhole(world);
     expect(await world.states('core.order')).toEqual(['published']);
+  });
+
+  test('a worker that gets SIGKILL in a statement of ten minutes: nobody waits for that', async () => {
+    world = await World.create(server, BREAKABLE(200, { broken: 0, pause: 600 }));
+    const first = await world.workerProcess();
+    const handle = await world.start('core.order');
+    await until(async () => (await asleep(world)) === 2, 90);
+    first.kill('SIGKILL');
+    await mend(world);
+    await world.worker();
+    expect(await ended(handle)).toMatchObject({ ok: true, result: { rowsWritten: 202 } });
+    await expectWhole(world);
   });
 
   test.each([

@@ -150,7 +150,7 @@ export async function asleepAt(world: World, moment: MomentName): Promise<void> 
 
 /** What the moment is before has not happened, for everybody who can see it. */
 export const isBefore = async (world: World, moment: MomentName): Promise<boolean> =>
-  (await world.value(`select ${MOMENTS[moment].before.replace('<prefix>', world.names.prefix)}`)) === true;
+  Number(await world.value(`select ${MOMENTS[moment].before.replace('<prefix>', world.names.prefix)}`)) === 1;
 
 /** Ends the connections that sleep, and waits until they are gone; how many. */
 export const endSleepers = (world: World): Promise<number> => world.end(world.words.sleepers);

@@ -1,12 +1,14 @@
 import { afterEach, describe, expect, test } from 'vitest';
+import { oneOfEachFamily } from '../every-server.ts';
 import { servers } from '../servers.ts';
+import { asleep } from './moments.ts';
 import { expectWhole, ORDERS, SLOW_SQL, World } from './orders.ts';
 import { ended, until } from './world.ts';
 
 const done = async (world: World): Promise<number> =>
   Number(await world.value(`select count(*) from waybill.chunk where state = 'done'`));
 
-describe.each(servers)('what happens to workers and files on $name', { timeout: 120_000 }, (server) => {
+describe.each(oneOfEachFamily)('what happens to workers and files on $name', { timeout: 120_000 }, (server) => {
   let world: World;
   afterEach(() => world.close());
 
@@ -27,11 +29,7 @@ describe.each(servers)('what happens to workers and files on $name', { timeout: 
     world = await World.create(server, orders);
     const first = await world.worker({ graceMs: 1000 });
     const handle = await world.start('core.order');
-    await until(
-      async () =>
-        (await world.value(`select count(*) from pg_stat_activity where query like '%pg_sleep%' and state = 'active'
-                            and datname = current_database() and application_name like '%lane%'`)) === '3',
-    );
+    await until(async () => (await asleep(world)) === 3);
     await world.worker();
     await first.stop();
     expect(await done(world)).toBe(0);
@@ -45,8 +43,7 @@ describe.each(servers)('what happens to workers and files on $name', { timeout: 
     const handle = await world.start('core.order');
     await until(async () => (await done(world)) > 2);
     for (let i = 0; i < 5; i += 1) {
-      await world.warehouse.query(`select pg_terminate_backend(pid) from pg_stat_activity
-                                   where application_name like 'waybill%' and datname = current_database()`);
+      await world.end(world.words.ours);
       await new Promise((resolve) => setTimeout(resolve, 200));
     }
     expect(await ended(handle)).toMatchObject({ ok: true, result: { rowsWritten: 3000 } });
@@ -91,6 +88,29 @@ checks: [ { name: never, sql: "select 1", expect: 0 } ]`,
     expect(await world.value('select max(batch_id) from waybill.batch')).toBe('11');
   });
 
+  test('each run of a cron workflow opens a batch of its own', async () => {
+    world = await World.create(server, ORDERS(10));
+    await world.worker();
+    await world.client.workflow.start('load', {
+      workflowId: 'load/core.order',
+      taskQueue: 'waybill',
+      args: [{ load: 'core.order' }],
+      cronSchedule: '@every 1s',
+    });
+    await until(async () => (await world.states('core.order'))[0] === 'published');
+    await world.warehouse.query(`insert into acq.orders values (77, 'late', 1)`);
+    await until(async () => (await world.states('core.order'))[1] === 'published');
+    await world.client.workflow.getHandle('load/core.order').terminate('the test');
+    expect(await world.value('select count(*) from acq.orders')).toBe('0');
+    expect(await world.value('select count(*) from core.orders')).toBe('11');
+  });
+});
+
+// On MySQL and MariaDB: test/database/mysql/deletion.test.ts.
+describe.each(servers)('a batch of many rows on $name', { timeout: 120_000 }, (server) => {
+  let world: World;
+  afterEach(() => world.close());
+
   test('a roll back takes bounded transactions, not one a page', async () => {
     world = await World.create(
       server,
@@ -107,22 +127,5 @@ checks: [ { name: never, sql: "select 1", expect: 0 } ]`,
     const transactions = Number(await world.value('select count(distinct transaction) from kept.deletion'));
     expect(transactions).toBeGreaterThan(1);
     expect(transactions).toBeLessThan(50);
-  });
-
-  test('each run of a cron workflow opens a batch of its own', async () => {
-    world = await World.create(server, ORDERS(10));
-    await world.worker();
-    await world.client.workflow.start('load', {
-      workflowId: 'load/core.order',
-      taskQueue: 'waybill',
-      args: [{ load: 'core.order' }],
-      cronSchedule: '@every 1s',
-    });
-    await until(async () => (await world.states('core.order'))[0] === 'published');
-    await world.warehouse.query(`insert into acq.orders values (77, 'late', 1)`);
-    await until(async () => (await world.states('core.order'))[1] === 'published');
-    await world.client.workflow.getHandle('load/core.order').terminate('the test');
-    expect(await world.value('select count(*) from acq.orders')).toBe('0');
-    expect(await world.value('select count(*) from core.orders')).toBe('11');
   });
 });
