@@ -1,5 +1,9 @@
 import type { Servers } from './servers.ts';
 
+/** What a case runs on; without a choice, all. */
+export const SERVERS = ['postgres', 'mysql', 'mariadb'] as const;
+export type ServerName = (typeof SERVERS)[number];
+
 /** What a case is given. */
 export interface Bench {
   servers: Servers;
@@ -25,6 +29,8 @@ export const TIMES_MORE = 10 / 3;
 export interface Benchmark {
   /** Stable: people compare runs by it. */
   name: string;
+  /** Default: PostgreSQL. */
+  server?: ServerName;
   /** What is compared with what, in one line. */
   what: string;
   /** The most that it should be. */

@@ -13,6 +13,7 @@ import {
   largeAgainstOneInsert,
 } from './cases/core-load.ts';
 import { killedWorker } from './cases/kill.ts';
+import { onMysql } from './cases/mysql.ts';
 import { rollBackAgainstDelete } from './cases/roll-back.ts';
 import { taskFewRanges, taskSmallRanges } from './cases/task.ts';
 import { tenRows } from './cases/ten-rows.ts';
@@ -36,6 +37,8 @@ const CASES: Benchmark[] = [
   taskFewRanges,
   killedWorker,
   workerMemory,
+  ...onMysql('mysql'),
+  ...onMysql('mariadb'),
 ];
 
 /** Runs the cases one after the other. True when none broke. */
@@ -48,6 +51,7 @@ async function runAll(options: BenchOptions): Promise<boolean> {
     say(machine(servers));
     for (const benchmark of CASES) {
       if (options.only.length > 0 && !options.only.includes(benchmark.name)) continue;
+      if (options.servers.length > 0 && !options.servers.includes(benchmark.server ?? 'postgres')) continue;
       say(`${benchmark.name}: ${benchmark.what} (load average ${loadavg()[0]!.toFixed(1)})`);
       try {
         results.push(resultOf(benchmark, await benchmark.measure(bench)));

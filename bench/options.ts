@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { ConfigurationError } from '../src/errors.ts';
 import { nearest } from '../src/sql/names.ts';
+import { SERVERS, type ServerName } from './benchmark.ts';
 
 export interface BenchOptions {
   help: boolean;
@@ -8,14 +9,17 @@ export interface BenchOptions {
   json: string | undefined;
   /** Only these cases; empty: all. */
   only: string[];
+  /** Only the cases of these servers; empty: all. */
+  servers: ServerName[];
   rows: number;
   rounds: number;
 }
 
-export const HELP = `Measures Waybill against bare SQL, side by side on one PostgreSQL and in one run.
+export const HELP = `Measures Waybill against bare SQL, side by side on one server and in one run.
 
   npm run bench                        every case
   npm run bench -- --only CASE         only this one (may be given again)
+  npm run bench -- --server NAME       only those of postgres, mysql or mariadb (may be given again)
   npm run bench -- --rows N            flights of the big cases (3,000,000)
   npm run bench -- --rounds N          how often each side runs (3, and never less)
   npm run bench -- --json FILE         writes the results as JSON, too
@@ -27,18 +31,29 @@ export function parseOptions(args: string[], cases: string[]): BenchOptions {
   const { values } = parse(args);
   for (const name of values.only ?? []) {
     if (cases.includes(name)) continue;
-    const near = nearest(name, cases);
-    throw new ConfigurationError(`there is no case ${name}.`, {
-      next: near === undefined ? `Cases: ${cases.join(', ')}` : `Did you mean ${near}?`,
-    });
+    throw unknown('case', name, cases);
   }
   return {
     help: values.help === true,
     json: values.json,
     only: values.only ?? [],
+    servers: (values.server ?? []).map(serverName),
     rows: wholeNumber('--rows', values.rows, 3_000_000),
     rounds: wholeNumber('--rounds', values.rounds, 3),
   };
+}
+
+function serverName(name: string): ServerName {
+  const found = SERVERS.find((server) => server === name);
+  if (found === undefined) throw unknown('server', name, SERVERS);
+  return found;
+}
+
+function unknown(what: string, name: string, all: readonly string[]): ConfigurationError {
+  const near = nearest(name, all);
+  return new ConfigurationError(`there is no ${what} ${name}.`, {
+    next: near === undefined ? `There are: ${all.join(', ')}` : `Did you mean ${near}?`,
+  });
 }
 
 function parse(args: string[]) {
@@ -49,6 +64,7 @@ function parse(args: string[]) {
         help: { type: 'boolean', short: 'h' },
         json: { type: 'string' },
         only: { type: 'string', multiple: true },
+        server: { type: 'string', multiple: true },
         rows: { type: 'string' },
         rounds: { type: 'string' },
       },

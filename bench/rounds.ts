@@ -22,6 +22,7 @@ export const LEAST_ROUNDS = 3;
 export async function alternate(
   { rounds, servers }: Pick<Bench, 'rounds' | 'servers'>,
   sides: { ours: Side; reference: Side },
+  server: { pid: number } = servers.postgres,
 ): Promise<{ ours: number; reference: number }> {
   const took = { ours: [] as number[], reference: [] as number[] };
   for (let round = 0; round < Math.max(LEAST_ROUNDS, rounds); round += 1) {
@@ -31,9 +32,9 @@ export async function alternate(
     for (const name of order) {
       const side = sides[name];
       await side.prepare?.();
-      const before = await processorTime(servers);
+      const before = await processorTime(server);
       took[name].push(await side.run());
-      const after = await processorTime(servers);
+      const after = await processorTime(server);
       if (before && after) processors.push(`${name} ${used(before, after)}`);
       made[name] = await side.result();
     }

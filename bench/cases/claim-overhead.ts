@@ -4,12 +4,12 @@ import { projectOf, startProject, waybillYaml } from '../project.ts';
 import { alternate, seconds } from '../rounds.ts';
 import { checksum, freshDatabase } from '../servers.ts';
 
-const CHUNKS = 20_000;
+export const CHUNKS = 20_000;
 /** As in FACTS.md ("Temporal, measured"): a claim waits for its commit, and other lanes go on meanwhile. */
-const LANES = 4;
+export const LANES = 4;
 
 /** One row a chunk, by its key; the statement looks for it and writes nothing. */
-const FILES = {
+export const FILES = {
   'loads/core/order.yaml': `
 kind: core
 connection: warehouse

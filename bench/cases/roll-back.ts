@@ -6,9 +6,9 @@ import { alternate, seconds } from '../rounds.ts';
 import { checksum, freshDatabase } from '../servers.ts';
 
 /** Rows that the batch wrote; the table holds as many of an older one, which stay. */
-const ROWS = 1_000_000;
+export const ROWS = 1_000_000;
 
-const FILES = {
+export const FILES = {
   'loads/core/order.yaml': `
 kind: core
 connection: warehouse

@@ -42,7 +42,10 @@ const START_MS = 60_000;
 const PORT_ATTEMPTS = 5;
 
 /** For a server that nobody trusts with anything: a crash of the machine may lose its data. */
-const THROW_AWAY = ['--innodb-flush-method=nosync', '--innodb-doublewrite=0'];
+const THROW_AWAY = { 'innodb-flush-method': 'nosync', 'innodb-doublewrite': '0' };
+
+const asArguments = (settings: Record<string, string>): string[] =>
+  Object.entries(settings).map(([name, value]) => `--${name}=${value}`);
 
 /**
  * Starts a real MySQL or MariaDB that listens on 127.0.0.1 only, with a random password, on a temporary data directory: 8 s
@@ -72,7 +75,7 @@ async function initialise(program: MysqlProgram, directory: string): Promise<voi
       : ['mariadb-install-db', ['--no-defaults', '--auth-root-authentication-method=normal', '--skip-test-db']];
   for (const folder of ['data', 'files']) await mkdir(join(directory, folder), { mode: 0o700 });
   try {
-    await run(command, [...args, asUs(), data, ...THROW_AWAY], { cwd: directory });
+    await run(command, [...args, asUs(), data, ...asArguments(THROW_AWAY)], { cwd: directory });
   } catch (cause) {
     const { stderr, stdout } = cause as { stderr?: string; stdout?: string };
     const said = `${stdout ?? ''}${stderr ?? String(cause)}`.trim().split('\n').slice(-12).join('\n');
@@ -152,10 +155,11 @@ function serverArguments(
     'local-infile': 'ON',
     'skip-log-bin': 'ON',
     'innodb-flush-log-at-trx-commit': '0',
+    ...THROW_AWAY,
     ...(flavour === 'MySQL' ? { mysqlx: 'OFF' } : {}),
     ...settings,
   };
-  return [...Object.entries(ours).map(([name, value]) => `--${name}=${value}`), ...THROW_AWAY];
+  return asArguments(ours);
 }
 
 /** The server says its port once it serves: asking the port instead could be answered by somebody else's server. */

@@ -1,0 +1,217 @@
+/** The cases of PostgreSQL that say what the engine itself costs, on MySQL and MariaDB; and how far InnoDB scales with lanes. */
+import type { MysqlFlavour } from '../../src/dev/mysql-binaries.ts';
+import { FLIGHT_VALUES } from '../flights.ts';
+import type { Bench, Benchmark, Measured } from '../benchmark.ts';
+import { bareCore, keyRanges, MysqlBench } from '../mysql.ts';
+import { flightsProject, projectOf, startProject, waybillYaml } from '../project.ts';
+import { alternate, seconds } from '../rounds.ts';
+import { CHUNKS, FILES as CLAIM_FILES, LANES } from './claim-overhead.ts';
+import { FILES as ROLL_BACK_FILES, ROWS } from './roll-back.ts';
+
+const CHUNK_ROWS = 50_000;
+
+type Measure = (bench: Bench, warehouse: MysqlBench) => Promise<Measured>;
+
+/** Nothing is left to be written when a run begins: the rows of the round before are gone, and undone by nobody. */
+const EMPTY_CORE = 'truncate core.flight; truncate core.airport; truncate bare.flight; truncate bare.airport';
+
+function bareLoad(warehouse: MysqlBench, { rows, lanes }: Bench, cut: boolean) {
+  return async (): Promise<void> => {
+    const { airports, flights } = await bareCore();
+    await warehouse.say(airports);
+    const ranges = cut ? keyRanges('ngdw_id', CHUNK_ROWS, rows) : [undefined];
+    await warehouse.loop(ranges.map(flights), cut ? lanes : 1);
+  };
+}
+
+const coreLoad =
+  (against: 'one insert' | 'loop'): Measure =>
+  async (bench, warehouse) => {
+    await warehouse.fillLanded(bench.servers, bench.rows);
+    const folder = await flightsProject({ lanes: bench.lanes, chunkRows: CHUNK_ROWS });
+    const project = await startProject(bench.servers, folder, { warehouse: warehouse.url });
+    try {
+      const took = await alternate(
+        bench,
+        {
+          ours: {
+            prepare: async () => {
+              await warehouse.say(`${EMPTY_CORE}; truncate acq.flight; truncate acq.airport;
+                insert into acq.flight select * from bare.landed;
+                insert into acq.airport select * from bare.landed_airport`);
+              await warehouse.say('analyze table acq.flight, acq.airport');
+            },
+            run: async () => (await project.loads.run('core.flight')).seconds('takeSnapshot', 'publish'),
+            result: () => warehouse.checksum('core.flight', FLIGHT_VALUES),
+          },
+          reference: {
+            prepare: () => warehouse.say(EMPTY_CORE),
+            run: () => seconds(bareLoad(warehouse, bench, against === 'loop')),
+            result: () => warehouse.checksum('bare.flight', FLIGHT_VALUES),
+          },
+        },
+        warehouse.server,
+      );
+      return { ...took, unit: 's' };
+    } finally {
+      await project.close();
+    }
+  };
+
+/** Both sides are the bare loop, nothing of Waybill. */
+const bareLanes: Measure = async (bench, warehouse) => {
+  await warehouse.fillLanded(bench.servers, bench.rows);
+  const side = (lanes: number) => ({
+    prepare: () => warehouse.say(EMPTY_CORE),
+    run: () => seconds(bareLoad(warehouse, { ...bench, lanes }, true)),
+    result: () => warehouse.checksum('bare.flight', FLIGHT_VALUES),
+  });
+  const took = await alternate(bench, { ours: side(bench.lanes), reference: side(1) }, warehouse.server);
+  return { ...took, unit: 's' };
+};
+
+const ORDERS = `
+  create database acq; create database core;
+  create table acq.orders (id bigint not null primary key, customer varchar(40), amount decimal(12,2));
+  insert into acq.orders
+    with recursive s(n) as (select 1 union all select n + 1 from s where n < ${ROWS})
+    select n, concat('customer ', n % 9973), n / 3 from s;
+  create table bare.older (id bigint, customer varchar(40), amount decimal(12,2), batch_id bigint not null, primary key (batch_id, id));
+  insert into bare.older select id, customer, amount, 0 from acq.orders;
+  create table core.orders like bare.older;
+  create table bare.orders like bare.older`;
+
+/** As on PostgreSQL (roll-back.ts); the outputs have the key that the example's have. */
+const rollBack: Measure = async (bench, warehouse) => {
+  await warehouse.say(ORDERS);
+  const folder = await projectOf({ 'waybill.yaml': waybillYaml(bench.lanes), ...ROLL_BACK_FILES });
+  const project = await startProject(bench.servers, folder, { warehouse: warehouse.url });
+  const older = (table: string) => warehouse.say(`truncate ${table}; insert into ${table} select * from bare.older`);
+  const all = 'id, customer, amount, batch_id';
+  try {
+    const took = await alternate(
+      bench,
+      {
+        ours: {
+          prepare: () => older('core.orders'),
+          run: async () => (await project.loads.run('core.order', { fails: true })).seconds('fenceBatch', 'rollBack'),
+          result: () => warehouse.checksum('core.orders', all),
+        },
+        reference: {
+          prepare: async () => {
+            await older('bare.orders');
+            await warehouse.say('insert into bare.orders select id, customer, amount, 1 from bare.older');
+          },
+          run: () => seconds(() => warehouse.say('delete from bare.orders where batch_id = 1')),
+          result: () => warehouse.checksum('bare.orders', all),
+        },
+      },
+      warehouse.server,
+    );
+    return { ...took, unit: 's' };
+  } finally {
+    await project.close();
+  }
+};
+
+/** As on PostgreSQL (claim-overhead.ts). */
+const claims: Measure = async (bench, warehouse) => {
+  await warehouse.say(`
+    create database acq; create database core;
+    create table acq.orders (id bigint primary key); create table bare.landed like acq.orders;
+    insert into bare.landed
+      with recursive s(n) as (select 1 union all select n + 1 from s where n < ${CHUNKS}) select n from s;
+    create table core.orders (id bigint, batch_id bigint not null, primary key (batch_id, id));
+    create table bare.orders like core.orders`);
+  const folder = await projectOf({ 'waybill.yaml': waybillYaml(LANES), ...CLAIM_FILES });
+  const project = await startProject(bench.servers, folder, { warehouse: warehouse.url });
+  const statements = Array.from(
+    { length: CHUNKS },
+    (_, i) => `insert into bare.orders select o.id, 1 from (select * from bare.landed
+      where id is not null and id >= ${i + 1} and id < ${i + 2}) o where o.id < 0`,
+  );
+  try {
+    const took = await alternate(
+      bench,
+      {
+        ours: {
+          prepare: () => warehouse.say('insert into acq.orders select * from bare.landed; analyze table acq.orders'),
+          run: async () => {
+            await project.loads.run('core.order');
+            const { ms, chunks } = await warehouse.row<{ ms: string; chunks: number }>(`
+              select timestampdiff(microsecond, min(started_at), max(finished_at)) / 1000 as ms, count(*) as chunks
+              from waybill.chunk
+              where batch_id = (select max(batch_id) from waybill.batch) and state = 'done'`);
+            if (Number(chunks) !== CHUNKS) throw new Error(`${chunks} chunks were done, not ${CHUNKS}`);
+            return Number(ms) / CHUNKS;
+          },
+          result: () => warehouse.checksum('core.orders', 'id'),
+        },
+        reference: {
+          run: async () => ((await seconds(() => warehouse.loop(statements, LANES))) * 1000) / CHUNKS,
+          result: () => warehouse.checksum('bare.orders', 'id'),
+        },
+      },
+      warehouse.server,
+    );
+    return { ours: took.ours - took.reference, reference: took.reference, unit: 'ms' };
+  } finally {
+    await project.close();
+  }
+};
+
+const CASES: (Pick<Benchmark, 'name' | 'what' | 'aim' | 'aimOn'> & { run: Measure })[] = [
+  {
+    name: 'core-load-one-insert',
+    what: 'core load of the flights, snapshot to publish, chunks of 50,000; one bare INSERT … SELECT',
+    aim: 0.71,
+    aimOn: 'ratio',
+    run: coreLoad('one insert'),
+  },
+  {
+    name: 'core-load-loop-50k',
+    what: 'core load of the flights, snapshot to publish, chunks of 50,000; a bare loop of the same lanes and chunks',
+    aim: 1.1,
+    aimOn: 'ratio',
+    run: coreLoad('loop'),
+  },
+  {
+    name: 'bare-loop-lanes',
+    what: 'that bare loop on as many lanes as there are processors; the same on one lane: what InnoDB itself gains by lanes',
+    aim: 1,
+    aimOn: 'ratio',
+    run: bareLanes,
+  },
+  {
+    name: 'roll-back-delete',
+    what: 'roll back of a batch of 1,000,000 rows; one bare DELETE',
+    aim: 1.15,
+    aimOn: 'ratio',
+    run: rollBack,
+  },
+  {
+    name: 'claim-overhead',
+    what: '20,000 empty chunks on 4 lanes: what a chunk takes beyond its bare statement; the bare statement',
+    aim: 0.6,
+    aimOn: 'ours',
+    run: claims,
+  },
+];
+
+const FLAVOUR: Record<'mysql' | 'mariadb', MysqlFlavour> = { mysql: 'MySQL', mariadb: 'MariaDB' };
+
+/** The cases of one of the two, by PostgreSQL's names with the server's behind it. */
+export const onMysql = (server: 'mysql' | 'mariadb'): Benchmark[] =>
+  CASES.map(({ run, ...one }) => ({
+    ...one,
+    name: `${one.name}-${server}`,
+    server,
+    measure: async (bench) => {
+      const warehouse = await MysqlBench.open(await bench.servers.mysql(FLAVOUR[server]));
+      try {
+        return await run(bench, warehouse);
+      } finally {
+        await warehouse.close();
+      }
+    },
+  }));

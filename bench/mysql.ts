@@ -1,0 +1,160 @@
+/** MySQL and MariaDB for the cases: connections, a bare loop, and the flights in a warehouse. */
+import { readFile } from 'node:fs/promises';
+import { createConnection, type Connection, type RowDataPacket } from 'mysql2/promise';
+import { to as copyTo } from 'pg-copy-streams';
+import type { MysqlServer } from '../src/dev/mysql-server.ts';
+import { fillFlights } from './flights.ts';
+import { freshDatabase, type Servers } from './servers.ts';
+
+/** A schema is a database of the whole server here: one case at a time has these. */
+const DATABASES = ['acq', 'core', 'services', 'bare', 'waybill'];
+
+export class MysqlBench {
+  private constructor(
+    readonly server: MysqlServer,
+    private readonly connection: Connection,
+  ) {}
+
+  static async open(server: MysqlServer): Promise<MysqlBench> {
+    const bench = new MysqlBench(server, await connect(server));
+    await bench.clear();
+    await bench.say('create database waybill; create database bare');
+    return bench;
+  }
+
+  /** The warehouse, as a project names it. */
+  get url(): string {
+    return this.server.url('waybill');
+  }
+
+  async say(statements: string): Promise<void> {
+    await this.connection.query(statements);
+  }
+
+  async row<Row>(query: string): Promise<Row> {
+    const [rows] = await this.connection.query<RowDataPacket[]>(query);
+    return rows[0] as Row;
+  }
+
+  /** Rows and a sum over all values of the columns: a row that is lost, doubled or changed changes it. */
+  async checksum(table: string, columns: string): Promise<string> {
+    const { n, sum } = await this.row<{ n: number; sum: string }>(
+      `select count(*) as n, sum(crc32(concat_ws('|', ${columns}))) as sum from ${table}`,
+    );
+    return `${n} rows, sum ${sum}`;
+  }
+
+  /** Runs the statements, each a transaction of its own, over so many connections: a load with nothing around it. */
+  async loop(statements: readonly string[], lanes: number): Promise<void> {
+    const connections: Connection[] = [];
+    try {
+      for (let lane = 0; lane < lanes; lane += 1) connections.push(await connect(this.server));
+      let next = 0;
+      await Promise.all(
+        connections.map(async (connection) => {
+          while (next < statements.length) await connection.query(statements[next++]!);
+        }),
+      );
+    } finally {
+      await Promise.all(connections.map((connection) => connection.end()));
+    }
+  }
+
+  /** The tables of the example's warehouse, and `bare.landed`, `bare.landed_airport` with what each round's landing tables hold. */
+  async fillLanded(servers: Servers, rows: number): Promise<void> {
+    await this.say(await read('schema/warehouse.mysql.sql'));
+    await this.say(`
+      create table bare.landed like acq.flight; create table bare.landed_airport like acq.airport;
+      create table bare.flight like core.flight; create table bare.airport like core.airport`);
+    const source = await freshDatabase(servers);
+    try {
+      await fillFlights(source, rows);
+      await this.copy(
+        source.client.query(
+          copyTo(`copy (select flight_id, date, delay, distance, origin, destination, recorded_at at time zone 'UTC', 1, flight_id
+                  from flight order by flight_id) to stdout`),
+        ),
+        'bare.landed',
+      );
+      await this.copy(
+        source.client.query(
+          copyTo(`copy (select iata, name, city, state, country, latitude, longitude, updated_at at time zone 'UTC', 1,
+                  row_number() over () from airport) to stdout`),
+        ),
+        'bare.landed_airport',
+      );
+    } finally {
+      await source.drop();
+    }
+    const { n } = await this.row<{ n: number }>('select count(*) as n from bare.landed');
+    if (Number(n) !== rows) throw new Error(`${n} flights arrived, not ${rows}`);
+    await this.say('analyze table bare.landed, bare.landed_airport');
+  }
+
+  /** COPY's text is what LOAD DATA reads. */
+  private async copy(rows: NodeJS.ReadableStream, table: string): Promise<void> {
+    await this.connection.query({
+      sql: `load data local infile 'rows' into table ${table} character set utf8mb4`,
+      infileStreamFactory: () => rows as never,
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.clear();
+    await this.connection.end();
+  }
+
+  private async clear(): Promise<void> {
+    await this.say(DATABASES.map((name) => `drop database if exists ${name}`).join(';'));
+  }
+}
+
+function connect(server: MysqlServer): Promise<Connection> {
+  return createConnection({
+    uri: server.url().replace(/^mariadb:/, 'mysql:'),
+    multipleStatements: true,
+    flags: ['LOCAL_FILES'],
+    supportBigNumbers: true,
+    timezone: 'Z',
+  }).then(async (connection) => {
+    // As Waybill has it: InnoDB then locks nothing that an INSERT … SELECT only reads.
+    await connection.query('set session transaction isolation level read committed');
+    await connection
+      .query('set session cte_max_recursion_depth = 10000000')
+      .catch(() => connection.query('set session max_recursive_iterations = 10000000'));
+    return connection;
+  });
+}
+
+const read = (file: string): Promise<string> =>
+  readFile(new URL(`../examples/flights/${file}`, import.meta.url), 'utf8');
+
+/** The statements of the example's core load over the tables in `bare`, as a person without Waybill would run them. */
+export async function bareCore(): Promise<{ airports: string; flights: (where?: string) => string }> {
+  const [airports, flights] = await Promise.all([
+    read('loads/core/airports.mysql.sql'),
+    read('loads/core/flights.mysql.sql'),
+  ]);
+  const bare = (text: string, from: [string, string][]): string => {
+    for (const [name, table] of from) {
+      if (!text.includes(name)) throw new Error(`the example's SQL has no ${name} any more: change bench/mysql.ts`);
+      text = text.replaceAll(name, table);
+    }
+    return text.replaceAll(':batch_id', '1').replaceAll('into core.', 'into bare.');
+  };
+  return {
+    airports: bare(airports, [['{{ acq.airport }}', 'bare.landed_airport']]),
+    flights: (where = 'true') =>
+      bare(flights, [
+        ['{{ acq.flight }}', `(select * from bare.landed where ${where})`],
+        ['{{ core.airport }}', 'bare.airport'],
+      ]),
+  };
+}
+
+/** Conditions that cut a table along a key that counts from 1. */
+export function keyRanges(key: string, rows: number, all: number): string[] {
+  const ranges: string[] = [];
+  for (let from = 1; from <= all; from += rows) ranges.push(`${key} >= ${from} and ${key} < ${from + rows}`);
+  return ranges;
+}
