@@ -94,7 +94,7 @@ describe.each(everyServer)('on_error on $name', (server) => {
     ]);
   });
 
-  test('runs for a task that was interrupted or ran out of time, and not for one that was cancelled', async () => {
+  test('runs for a task that was interrupted, and not for one that was cancelled', async () => {
     world = await World.create(
       server,
       NOTING({
@@ -127,5 +127,22 @@ update core.vehicle set seen = seen + 1 where id >= :from and id < :to`,
       { state: 'failed', error_class: 'interrupted' },
       { state: 'published' },
     ]);
+  });
+
+  test('runs for a task that ran out of time', async () => {
+    world = await World.create(
+      server,
+      NOTING({
+        sql: `select id from core.gate where id >= :from and id < :to for update`,
+        warehouse: 'create table core.gate (id bigint primary key); insert into core.gate values (25);',
+        yaml: `on_error: ${note('first')}\nmax_runtime: 2s`,
+      }),
+    );
+    await world.worker();
+    const holder = await world.another('warehouse');
+    await holder.query('begin; select id from core.gate where id = 25 for update');
+    expect(await world.run(TASK)).toMatchObject({ ok: false, type: 'Timeout' });
+    expect(await notes(world)).toEqual(['first 1']);
+    expect(await batchesOf(world)).toMatchObject([{ state: 'failed', error_class: 'timeout' }]);
   });
 });
