@@ -15,3 +15,14 @@ export const everyServer: TestServer[] = [...servers, ...(await mysqlServers())]
 export const oneOfEachFamily: TestServer[] = everyServer.filter(
   ({ name }, _, all) => inject('seed').all || name === all[0]!.name || name.startsWith('MySQL'),
 );
+
+/**
+ * One PostgreSQL, and MySQL or MariaDB: other ones with another seed, as with crash points. For the longest files, so that a run stays
+ * short. All, where all is wanted.
+ */
+export const someServers: TestServer[] = [servers, everyServer.filter((server) => !servers.includes(server))].flatMap(
+  (family, i) =>
+    inject('seed').all || family.length < 2
+      ? family
+      : [family[(Number.parseInt(inject('seed').value.slice(-1), 16) >> i) % family.length]!],
+);

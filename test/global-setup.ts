@@ -85,7 +85,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   project.provide('workflowBundle', workflowBundle);
   project.provide('workerProcess', workerProcess.path);
   const seed = process.env['WAYBILL_TEST_SEED'] ?? randomBytes(4).toString('hex');
-  console.log(`Crash points by seed: WAYBILL_TEST_SEED=${seed}`);
+  console.log(`Crash points, and the servers of the longest files, by seed: WAYBILL_TEST_SEED=${seed}`);
   project.provide('seed', { value: seed, all: process.env['WAYBILL_TEST_LONG'] === '1' });
   project.provide('postgresServers', [
     { name: 'PostgreSQL 18', url: postgres18.url() },

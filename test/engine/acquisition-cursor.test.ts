@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { progressQuery } from '../../src/workflows/messages.ts';
-import { everyServer } from '../every-server.ts';
+import { someServers } from '../every-server.ts';
 import { servers } from '../servers.ts';
 import {
   BY_ID,
@@ -31,7 +31,7 @@ const tight = async (world: World): Promise<void> => {
 };
 
 /** Windows of times, and values of all types: acquisition.test.ts, test/database/mysql/windows.test.ts. */
-describe.each(everyServer)('what an acquisition reads by a number, on $name', { timeout: 300_000 }, (server) => {
+describe.each(someServers)('what an acquisition reads by a number, on $name', { timeout: 300_000 }, (server) => {
   let world: World;
   afterEach(() => world.close());
 
@@ -123,7 +123,7 @@ describe.each(everyServer)('what an acquisition reads by a number, on $name', { 
   });
 });
 
-describe.each(everyServer)('transactions on the source that are open, on $name', { timeout: 300_000 }, (server) => {
+describe.each(someServers)('transactions on the source that are open, on $name', { timeout: 300_000 }, (server) => {
   let world: World;
   afterEach(() => world.close());
 
@@ -202,7 +202,7 @@ describe.each(servers)('transactions on the source, on $name', { timeout: 120_00
   });
 });
 
-describe.each(everyServer)('where a cursor by a number stands, on $name', { timeout: 300_000 }, (server) => {
+describe.each(someServers)('where a cursor by a number stands, on $name', { timeout: 300_000 }, (server) => {
   let world: World;
   afterEach(() => world.close());
 

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, describe, expect, test } from 'vitest';
 import { setLanesUpdate } from '../../src/workflows/messages.ts';
-import { everyServer } from '../every-server.ts';
+import { someServers } from '../every-server.ts';
 import { expectWhole, ORDERS, SLOW_SQL, World } from './orders.ts';
 import { asleep } from './moments.ts';
 import type { ServerWords } from './server-words.ts';
@@ -42,7 +42,7 @@ const ACCOUNT: Record<ServerWords['family'], Account> = {
   },
 };
 
-describe.each(everyServer)('where $name gives the role no more connections', { timeout: 180_000 }, (server) => {
+describe.each(someServers)('where $name gives the role no more connections', { timeout: 180_000 }, (server) => {
   let world: World;
   let role: string;
   let account: Account;
@@ -190,7 +190,7 @@ const LONG_ASLEEP: Record<ServerWords['family'], string> = {
   mysql: `select p.id from information_schema.processlist p where p.state = 'User sleep' and p.db = database() and p.time > 3`,
 };
 
-describe.each(everyServer)('several loads that share one connection to $name', { timeout: 180_000 }, (server) => {
+describe.each(someServers)('several loads that share one connection to $name', { timeout: 180_000 }, (server) => {
   let world: World;
   afterEach(() => world.close());
 

@@ -1,6 +1,6 @@
 /** `before` and `after` steps, and the values that SQL of a load may use. */
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { everyServer } from '../every-server.ts';
+import { someServers } from '../every-server.ts';
 import { describeOn, mysqlServers } from '../mysql-servers.ts';
 import { exists } from './breakable-orders.ts';
 import { asleep } from './moments.ts';
@@ -30,7 +30,7 @@ const diary = async (world: World): Promise<string[]> =>
 const steps = (world: World) =>
   world.rows('select batch_id, phase, n, state, attempts from waybill.step order by batch_id, phase desc, n');
 
-describe.each(everyServer)('steps on $name', (server) => {
+describe.each(someServers)('steps on $name', (server) => {
   let world: World;
   afterEach(() => world.close());
 

@@ -1,6 +1,6 @@
 /** What tables look like: which are refused, which names and keys work, and what `{{ table }}` shows of them. */
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { everyServer } from '../every-server.ts';
+import { someServers } from '../every-server.ts';
 import { servers } from '../servers.ts';
 import { holdLatch, LATCHES, WAIT } from './latch.ts';
 import { expectWhole, ORDERS, World } from './orders.ts';
@@ -54,7 +54,7 @@ const REFUSED: Record<ServerWords['family'], RefusedTable[]> = {
   ],
 };
 
-describe.each(everyServer)('landing tables on $name', (server) => {
+describe.each(someServers)('landing tables on $name', (server) => {
   let world: World;
   afterEach(() => world.close());
 
@@ -223,7 +223,7 @@ outputs: [ core.sums, core.share ]
   });
 });
 
-describe.each(everyServer)('outputs on $name', (server) => {
+describe.each(someServers)('outputs on $name', (server) => {
   let world: World;
   afterEach(() => world.close());
 
@@ -397,7 +397,7 @@ outputs: [ core.seen ]`,
     create table core.seen (stage varchar(20), customer int, customer_batch bigint, batch_id bigint);`,
 };
 
-describe.each(everyServer)('reads of another load’s output on $name', (server) => {
+describe.each(someServers)('reads of another load’s output on $name', (server) => {
   let world: World;
   afterEach(() => world.close());
 
