@@ -4,7 +4,8 @@ import type { Client } from 'pg';
 import { fillSource } from '../examples/flights/fill-source.ts';
 import type { BenchDatabase } from './servers.ts';
 
-const read = (file: string): Promise<string> =>
+/** A file of the example. */
+export const read = (file: string): Promise<string> =>
   readFile(new URL(`../examples/flights/${file}`, import.meta.url), 'utf8');
 
 /** As many as the data set has; more are the same again, years later. */
@@ -57,9 +58,15 @@ export async function settle(client: Client, ...tables: string[]): Promise<void>
 export const FLIGHT_VALUES =
   'flight_id, flight_day, departs_at, origin, origin_state, destination, destination_state, delay_minutes, distance_miles';
 
-/** The statements of the example's core load over the tables in `bare`, as a person without Waybill would run them. */
-export async function bareCore(): Promise<{ airports: string; flights: (where?: string) => string }> {
-  const [airports, flights] = await Promise.all([read('loads/core/airports.sql'), read('loads/core/flights.sql')]);
+/**
+ * The statements of the example's core load over the tables in `bare`, as a person without Waybill would run them. `variant`: of
+ * which files, `.mysql` for those that stand beside the others.
+ */
+export async function bareCore(variant = ''): Promise<{ airports: string; flights: (where?: string) => string }> {
+  const [airports, flights] = await Promise.all([
+    read(`loads/core/airports${variant}.sql`),
+    read(`loads/core/flights${variant}.sql`),
+  ]);
   const bare = (text: string, from: [string, string][]): string => {
     for (const [name, table] of from) {
       if (!text.includes(name)) throw new Error(`the example's SQL has no ${name} any more: change bench/flights.ts`);

@@ -1,9 +1,8 @@
 /** MySQL and MariaDB for the cases: connections, a bare loop, and the flights in a warehouse. */
-import { readFile } from 'node:fs/promises';
 import { createConnection, type Connection, type RowDataPacket } from 'mysql2/promise';
 import { to as copyTo } from 'pg-copy-streams';
 import type { MysqlServer } from '../src/dev/mysql-server.ts';
-import { fillFlights } from './flights.ts';
+import { fillFlights, read } from './flights.ts';
 import { freshDatabase, type Servers } from './servers.ts';
 
 /** A schema is a database of the whole server here: one case at a time has these. */
@@ -124,32 +123,6 @@ function connect(server: MysqlServer): Promise<Connection> {
       .catch(() => connection.query('set session max_recursive_iterations = 10000000'));
     return connection;
   });
-}
-
-const read = (file: string): Promise<string> =>
-  readFile(new URL(`../examples/flights/${file}`, import.meta.url), 'utf8');
-
-/** The statements of the example's core load over the tables in `bare`, as a person without Waybill would run them. */
-export async function bareCore(): Promise<{ airports: string; flights: (where?: string) => string }> {
-  const [airports, flights] = await Promise.all([
-    read('loads/core/airports.mysql.sql'),
-    read('loads/core/flights.mysql.sql'),
-  ]);
-  const bare = (text: string, from: [string, string][]): string => {
-    for (const [name, table] of from) {
-      if (!text.includes(name)) throw new Error(`the example's SQL has no ${name} any more: change bench/mysql.ts`);
-      text = text.replaceAll(name, table);
-    }
-    return text.replaceAll(':batch_id', '1').replaceAll('into core.', 'into bare.');
-  };
-  return {
-    airports: bare(airports, [['{{ acq.airport }}', 'bare.landed_airport']]),
-    flights: (where = 'true') =>
-      bare(flights, [
-        ['{{ acq.flight }}', `(select * from bare.landed where ${where})`],
-        ['{{ core.airport }}', 'bare.airport'],
-      ]),
-  };
 }
 
 /** Conditions that cut a table along a key that counts from 1. */

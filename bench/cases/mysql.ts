@@ -1,8 +1,8 @@
 /** The cases of PostgreSQL that say what the engine itself costs, on MySQL and MariaDB; and how far InnoDB scales with lanes. */
 import type { MysqlFlavour } from '../../src/dev/mysql-binaries.ts';
-import { FLIGHT_VALUES } from '../flights.ts';
+import { bareCore, FLIGHT_VALUES } from '../flights.ts';
 import type { Bench, Benchmark, Measured } from '../benchmark.ts';
-import { bareCore, keyRanges, MysqlBench } from '../mysql.ts';
+import { keyRanges, MysqlBench } from '../mysql.ts';
 import { flightsProject, projectOf, startProject, waybillYaml } from '../project.ts';
 import { alternate, seconds } from '../rounds.ts';
 import { CHUNKS, FILES as CLAIM_FILES, LANES } from './claim-overhead.ts';
@@ -17,7 +17,7 @@ const EMPTY_CORE = 'truncate core.flight; truncate core.airport; truncate bare.f
 
 function bareLoad(warehouse: MysqlBench, { rows, lanes }: Bench, cut: boolean) {
   return async (): Promise<void> => {
-    const { airports, flights } = await bareCore();
+    const { airports, flights } = await bareCore('.mysql');
     await warehouse.say(airports);
     const ranges = cut ? keyRanges('ngdw_id', CHUNK_ROWS, rows) : [undefined];
     await warehouse.loop(ranges.map(flights), cut ? lanes : 1);

@@ -96,8 +96,9 @@ async function overLimit(
 /** The same at the end, when all is read. */
 export async function overLimitAtLast({ database, batch }: BatchContext): Promise<string | undefined> {
   const limit = batch.definition.maxRejected;
+  if (!('percent' in limit)) return undefined; // rows were counted as they were rejected
   const { rejected, read } = await countRejected(database, database, batch.batchId);
-  return rejected > 0 && 'percent' in limit ? overShare(rejected, read, limit) : undefined;
+  return rejected > 0 ? overShare(rejected, read, limit) : undefined;
 }
 
 const overShare = (rejected: number, read: number | null, limit: { percent: number }): string | undefined =>

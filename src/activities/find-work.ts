@@ -46,7 +46,7 @@ export async function findWork(
   if (load.kind === 'acquisition') return acquisitionWork(engine, database, load, request.reread ?? {});
   if (load.consumes.length > 0) return consumption(database, load, latest);
   if (snapshot.inherited.length > 0 || snapshot.adopted.length > 0) return { kind: 'work', consumes: [] };
-  const waiting = await notReady(database, load, await valuesBefore(database, load, request));
+  const waiting = await notReady(database, load, () => valuesBefore(database, load, request));
   if (waiting.length > 0)
     return { kind: 'nothing', reason: `${waiting.join(', ')} ${waiting.length === 1 ? 'is' : 'are'} not ready` };
   for (const { table } of load.inputs) {

@@ -48,9 +48,7 @@ export async function valuesBefore(
     definition: load,
     batchId: '',
     loadAt: '',
-    lastLoadAt: window
-      ? window.from
-      : await database.transaction((session) => lastLoadAt(session, database, load.name)),
+    lastLoadAt: window ? window.from : await lastLoadAt(database, database, load.name),
     params: { ...load.params, ...params },
     consumed: {},
     invisible: [],

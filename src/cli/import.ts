@@ -5,7 +5,7 @@ import { loadProject } from '../config/load-project.ts';
 import { formatPlace, ProjectError } from '../config/problem.ts';
 import { ConfigurationError, EXIT } from '../errors.ts';
 import { buildProject, type ImportedProject } from '../import/pupdate/build-project.ts';
-import type { Note } from '../import/pupdate/note.ts';
+import type { Note, TakeNote } from '../import/pupdate/note.ts';
 import { readPupdateFile } from '../import/pupdate/pupdate-file.ts';
 import type { AddCommand } from './cli.ts';
 import { plural } from './format.ts';
@@ -41,12 +41,10 @@ export const addImport: AddCommand = (program, cli, done) => {
 };
 
 async function importFiles(folder: string, cwd: string, files: string[], notes: Note[]): Promise<ImportedProject> {
-  const noteOf = () => (kind: Note['kind'], at: Omit<Note, 'kind' | 'message'>, message: string) =>
-    void notes.push({ kind, ...at, message });
+  const note: TakeNote = (kind, at, message) => void notes.push({ kind, ...at, message });
   const sources = [];
-  for (const file of files)
-    sources.push(readPupdateFile(file, await readText(path.resolve(cwd, file), file), noteOf()));
-  const project = buildProject(projectName(folder), sources, noteOf);
+  for (const file of files) sources.push(readPupdateFile(file, await readText(path.resolve(cwd, file), file), note));
+  const project = buildProject(projectName(folder), sources, note);
   for (const [name, text] of await schemaFiles()) project.files.set(name, text);
   await refuseWhatIsWrong(project);
   return project;

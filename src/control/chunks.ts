@@ -186,32 +186,24 @@ export async function rowsWritten(database: Database, batchId: string): Promise<
   return Number(rows[0]!.n);
 }
 
+/** A chunk that failed, and the stage that it is of. */
+interface FailedChunk {
+  stage: string;
+  n: number;
+  planned: number;
+  method: ChunkMethod;
+  from: string | null;
+  to: string | null;
+  error: string;
+}
+
 /** The first failed chunk of a batch, for messages. */
 export async function firstFailure(
   reader: Pick<Session, 'query'>,
   database: Database,
   batchId: string,
-): Promise<
-  | {
-      stage: string;
-      n: number;
-      planned: number;
-      method: ChunkMethod;
-      from: string | null;
-      to: string | null;
-      error: string;
-    }
-  | undefined
-> {
-  const { rows } = await reader.query<{
-    stage: string;
-    n: number;
-    planned: number;
-    method: ChunkMethod;
-    from: string | null;
-    to: string | null;
-    error: string;
-  }>(sql`
+): Promise<FailedChunk | undefined> {
+  const { rows } = await reader.query<FailedChunk>(sql`
     select s.name as stage, c.n, s.planned_chunks as planned, s.method, c.range_from as ${raw(database.dialect.quoteName('from'))}, c.range_to as ${raw(database.dialect.quoteName('to'))}, c.error
     from ${database.ledger('chunk')} c join ${database.ledger('stage')} s on s.batch_id = c.batch_id and s.n = c.stage
     where c.batch_id = ${batchId} and c.state = 'failed' order by c.stage, c.n limit 1`);

@@ -1,12 +1,12 @@
 /** What a task's range goes over: asked once, before its batch opens. */
-import type { LoadDefinition, RangeBound, RangeDefinition, SqlSource } from '../config/definition.ts';
+import type { LoadDefinition, RangeBound, RangeDefinition } from '../config/definition.ts';
 import { misfit, mixed, type Misfit } from '../config/ranges.ts';
 import type { Database, Session } from '../database/dialect.ts';
 import { ConfigurationError } from '../errors.ts';
-import { renderForBatch, type BatchValues } from '../sql/batch-sql.ts';
+import type { BatchValues } from '../sql/batch-sql.ts';
 import { nearest } from '../sql/names.ts';
 import { parseRangeValue, valueAfter, writeRangeValue, type RangeValue } from '../sql/range-value.ts';
-import { parseStatements } from '../sql/statement.ts';
+import { answerTo, asking, placeOf } from './early-queries.ts';
 import { refuseNulls } from './nulls.ts';
 
 /** `[from, to)` as text; or why there is nothing to go over. */
@@ -59,24 +59,6 @@ async function ask(session: Session, database: Database, load: LoadDefinition, v
   return [min, await askBound(session, database, over.max, 'max', values)];
 }
 
-/** A read-only transaction with the load's own settings: what is asked before a batch opens means what its SQL means. */
-export async function asking<T>(
-  database: Database,
-  { name, sessionParams, maxRuntimeMs }: LoadDefinition,
-  work: (session: Session) => Promise<T>,
-): Promise<T> {
-  const session = await database.openSession(`waybill read ${name}`, { statementTimeoutMs: maxRuntimeMs });
-  try {
-    await session.begin({ readOnly: true, settings: sessionParams });
-    const value = await work(session);
-    await session.commit();
-    return value;
-  } finally {
-    await session.rollback();
-    await session.close();
-  }
-}
-
 /** Text of a bound; null: NULL. */
 async function askBound(
   session: Session,
@@ -87,8 +69,12 @@ async function askBound(
 ): Promise<string | null> {
   if ('value' in bound) return bound.value;
   const { query } = bound;
-  const where = `${query.file}:${query.line}:${query.column}`;
-  const { rows } = await answerOf(session, database, query, name, values, where);
+  const where = placeOf(query);
+  // The limit: a query that lacks its max() would bring its whole table here. The line's end: it may end in a comment.
+  const { rows } = await answerTo(session, database, query, values, `the query of range.${name}`, (rendered) => ({
+    ...rendered,
+    text: `select * from (${rendered.text}\n) bound limit 2`,
+  }));
   const [row, second] = rows;
   const next = 'Let the query give one row with one value: select max(id) from …';
   if (row === undefined) throw new ConfigurationError(`the query of range.${name} gives no row`, { where, next });
@@ -98,26 +84,6 @@ async function askBound(
     throw new ConfigurationError(`the query of range.${name} gives ${row.length} columns`, { where, next });
   }
   return textOf(row[0]);
-}
-
-async function answerOf(
-  session: Session,
-  database: Database,
-  query: SqlSource,
-  name: 'min' | 'max',
-  values: BatchValues,
-  where: string,
-): Promise<{ rows: unknown[][] }> {
-  const { dialect } = database;
-  const rendered = renderForBatch(parseStatements(query, dialect.sql)[0]!, values, dialect);
-  try {
-    // The limit: a query that lacks its max() would bring its whole table here. The line's end: it may end in a comment.
-    return await session.run({ text: `select * from (${rendered.text}\n) bound limit 2`, values: rendered.values });
-  } catch (error) {
-    const facts = dialect.classify(error);
-    if (facts.kind !== 'permanent') throw error;
-    throw new ConfigurationError(`the query of range.${name} failed: ${facts.safeMessage}`, { where, cause: error });
-  }
 }
 
 /** First and last value of a column; rows without one would be in no range. */

@@ -49,8 +49,12 @@ export async function closeSessionWindow(database: Database, name: string, to: s
 }
 
 /** `:load_at` of the load's newest published batch. */
-export async function lastLoadAt(session: Session, database: Database, load: string): Promise<string | null> {
-  const { rows } = await session.query<{ load_at: Date }>(sql`
+export async function lastLoadAt(
+  reader: Pick<Session, 'query'>,
+  database: Database,
+  load: string,
+): Promise<string | null> {
+  const { rows } = await reader.query<{ load_at: Date }>(sql`
     select coalesce(load_at, started_at) as load_at from ${database.ledger('batch')}
     where load_name = ${load} and state = 'published' order by batch_id desc limit 1`);
   return rows[0]?.load_at.toISOString() ?? null;

@@ -3,28 +3,15 @@ import type { AcquisitionSource, LoadDefinition } from '../config/definition.ts'
 import type { CursorKind } from '../database/cursor-dialect.ts';
 import type { ColumnFacts, Database, Session, TableFacts } from '../database/dialect.ts';
 import { nameOfRows, type RowSource } from '../database/row-source.ts';
+import { reading } from '../database/transaction.ts';
 import { ConfigurationError } from '../errors.ts';
 import type { SqlDialect } from '../sql/dialect.ts';
 import { nearest } from '../sql/names.ts';
 import { parseStatements } from '../sql/statement.ts';
 
 /** A short read-only session on the source. Named so that other acquisitions do not wait for it. */
-export async function withSource<T>(
-  source: Database,
-  load: string,
-  work: (session: Session) => Promise<T>,
-): Promise<T> {
-  const session = await source.openSession(`waybill read ${load}`);
-  try {
-    await session.begin({ readOnly: true });
-    const value = await work(session);
-    await session.commit();
-    return value;
-  } finally {
-    await session.rollback();
-    await session.close();
-  }
-}
+export const withSource = <T>(source: Database, load: string, work: (session: Session) => Promise<T>): Promise<T> =>
+  reading(source, `waybill read ${load}`, work);
 
 /** What an acquisition reads from. A query's text ends before its `;`. */
 export function sourceRows({ table, sql }: AcquisitionSource, dialect: SqlDialect): RowSource {

@@ -1,4 +1,4 @@
-import type { BeginOptions, Session } from './dialect.ts';
+import type { BeginOptions, Database, Session } from './dialect.ts';
 
 /** `work` in one transaction of the session: committed when it is done, rolled back when it throws. */
 export async function inTransaction<T>(
@@ -14,5 +14,21 @@ export async function inTransaction<T>(
   } catch (error) {
     await session.rollback();
     throw error;
+  }
+}
+
+/** `work` in a read-only transaction on a connection of its own, which bears `purpose` for its name. */
+export async function reading<T>(
+  database: Database,
+  purpose: string,
+  work: (session: Session) => Promise<T>,
+  options: { settings?: Record<string, string>; statementTimeoutMs?: number } = {},
+): Promise<T> {
+  const { settings, ...limits } = options;
+  const session = await database.openSession(purpose, limits);
+  try {
+    return await inTransaction(session, work, { readOnly: true, ...(settings && { settings }) });
+  } finally {
+    await session.close();
   }
 }

@@ -25,7 +25,7 @@ const SINGLE = 'task';
 const MAX_RUNTIME = '7d';
 
 /** Builds the project: a task load for each task, a sequential session for each file that had several. */
-export function buildProject(name: string, files: PupdateFile[], noteOf: (file: string) => TakeNote): ImportedProject {
+export function buildProject(name: string, files: PupdateFile[], note: TakeNote): ImportedProject {
   const connections = new Connections();
   const folders = new Names();
   const alone = folders.give(SINGLE, SINGLE);
@@ -33,7 +33,6 @@ export function buildProject(name: string, files: PupdateFile[], noteOf: (file: 
   const project: ImportedProject = { files: new Map(), loads: [], sessions: [], variables: [] };
   const sessions: Record<string, unknown> = {};
   for (const source of files) {
-    const note = noteOf(source.file);
     const folder = source.session ? folders.give(source.name, 'session') : alone;
     const names = source.session ? new Names() : namesOfSingle;
     const loads: string[] = [];

@@ -1,6 +1,7 @@
 import jsonc from 'jsonc-parser';
 import { formatPlace, type Place } from '../../config/problem.ts';
 import { ConfigurationError } from '../../errors.ts';
+import { positionsIn } from '../../sql/sql-error.ts';
 import type { Fragment, TakeNote } from './note.ts';
 
 type Node = jsonc.Node;
@@ -15,7 +16,8 @@ export function refuseAt(at: Place, message: string, next: string): never {
  * Throws `ConfigurationError` with the position for what cannot be understood; a file that ends too early is one.
  */
 export function readJsonObject(file: string, text: string, note: TakeNote): Section {
-  const locate = placesIn(file, text);
+  const position = positionsIn({ file, text, line: 1, column: 1 });
+  const locate = (offset: number): Place => ({ file, ...position(offset) });
   const errors: jsonc.ParseError[] = [];
   const root = jsonc.parseTree(text, errors, { allowTrailingComma: true });
   const [first] = errors;
@@ -33,15 +35,6 @@ export function readJsonObject(file: string, text: string, note: TakeNote): Sect
   }
   if (root.type !== 'object') refuseAt(locate(root.offset), 'a session file is a JSON object', 'Look at the file.');
   return new Section(root, locate, note);
-}
-
-/** 1-based line and column of offsets in a text. */
-function placesIn(file: string, text: string): (offset: number) => Place {
-  return (offset) => {
-    const before = text.slice(0, offset);
-    const line = before.split('\n').length;
-    return { file, line, column: offset - before.lastIndexOf('\n') };
-  };
 }
 
 /**

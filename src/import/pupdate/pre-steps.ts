@@ -1,5 +1,6 @@
 import { whyNotSet } from '../../config/session-settings.ts';
 import { mysqlSql } from '../../sql/mysql.ts';
+import { formatTableName } from '../../sql/names.ts';
 import { splitTokens } from '../../sql/split.ts';
 import { tablePositions } from '../../sql/table-positions.ts';
 import { isCode, isMark, isWord, type Token } from '../../sql/token.ts';
@@ -129,7 +130,11 @@ const textOf = (tokens: Token[]): string =>
 function stepText({ tokens, code, piece }: Step, database: string | undefined, note: TakeNote): string {
   const named = new Set(database === undefined ? [] : tablesWithout(code));
   const text = tokens
-    .map((token) => (named.has(token) ? `${nameOf(database!)}.${token.text}` : token.text))
+    .map((token) =>
+      named.has(token)
+        ? `${formatTableName({ schema: undefined, name: database! }, mysqlSql)}.${token.text}`
+        : token.text,
+    )
     .join('')
     .trim();
   if (isWord(code[0], 'truncate', 'delete', 'drop'))
@@ -164,8 +169,3 @@ function tablesWithout(code: Token[]): Token[] {
     );
   });
 }
-
-const nameOf = (database: string): string =>
-  mysqlSql.plainName.test(database) && !mysqlSql.reservedWords.has(database.toLowerCase())
-    ? database
-    : mysqlSql.quoteName(database);

@@ -22,7 +22,7 @@ const TIMES: Record<string, string> = {
 
 /** Turns a statement's pieces, which pupdate joins with nothing between, into one statement of ours. */
 export function convertStatement(pieces: Fragment[], note: TakeNote): Converted {
-  refuseGlued(pieces, note);
+  noteGlued(pieces, note);
   const ranged = countRangeMarks(pieces) > 0;
   const windowed = pieces.some(({ text }) => /\$(?:last_etl|etl_to)\b/.test(text));
   let bounds = 0;
@@ -39,6 +39,7 @@ export function convertStatement(pieces: Fragment[], note: TakeNote): Converted 
 class Joined {
   readonly text: string;
   private readonly starts: number[] = [];
+  private lexed: Token[] | undefined;
 
   constructor(private readonly pieces: Fragment[]) {
     let text = '';
@@ -56,6 +57,10 @@ class Joined {
 
   /** Throws with a place of the imported file. */
   tokens(): Token[] {
+    return (this.lexed ??= this.lex());
+  }
+
+  private lex(): Token[] {
     const tokens: Token[] = [];
     try {
       for (const token of lex({ text: this.text, file: '', line: 1, column: 1 }, mysqlSql)) tokens.push(token);
@@ -78,7 +83,7 @@ class Joined {
 }
 
 /** `…where a=1` and `and b=2` make `a=1and`: seldom meant. */
-function refuseGlued(pieces: Fragment[], note: TakeNote): void {
+function noteGlued(pieces: Fragment[], note: TakeNote): void {
   for (const [i, piece] of pieces.entries()) {
     const before = pieces[i - 1]?.text ?? '';
     if (!/\w$/.test(before) || !/^\w/.test(piece.text)) continue;
