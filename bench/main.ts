@@ -41,17 +41,27 @@ const CASES: Benchmark[] = [
   ...onMysql('mariadb'),
 ];
 
+/** The cases that the options mean. @throws ConfigurationError when there is none. */
+function chosen({ only, servers }: BenchOptions): Benchmark[] {
+  const cases = CASES.filter(
+    ({ name, server = 'postgres' }) =>
+      (only.length === 0 || only.includes(name)) && (servers.length === 0 || servers.includes(server)),
+  );
+  if (cases.length > 0) return cases;
+  throw new ConfigurationError(`${only.join(', ')} is no case of ${servers.join(', ')}.`, {
+    next: `There are: ${CASES.map(({ name }) => name).join(', ')}`,
+  });
+}
+
 /** Runs the cases one after the other. True when none broke. */
-async function runAll(options: BenchOptions): Promise<boolean> {
+async function runAll(cases: Benchmark[], options: BenchOptions): Promise<boolean> {
   const servers = await startServers();
   const results: Result[] = [];
   const broken: string[] = [];
   try {
     const bench: Bench = { servers, rows: options.rows, rounds: options.rounds, lanes: availableParallelism() };
     say(machine(servers));
-    for (const benchmark of CASES) {
-      if (options.only.length > 0 && !options.only.includes(benchmark.name)) continue;
-      if (options.servers.length > 0 && !options.servers.includes(benchmark.server ?? 'postgres')) continue;
+    for (const benchmark of cases) {
       say(`${benchmark.name}: ${benchmark.what} (load average ${loadavg()[0]!.toFixed(1)})`);
       try {
         results.push(resultOf(benchmark, await benchmark.measure(bench)));
@@ -79,7 +89,7 @@ async function main(): Promise<number> {
       CASES.map(({ name }) => name),
     );
     if (options.help) console.log(HELP);
-    else if (!(await runAll(options))) return EXIT.failed;
+    else if (!(await runAll(chosen(options), options))) return EXIT.failed;
     return EXIT.done;
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error;
