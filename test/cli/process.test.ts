@@ -48,7 +48,8 @@ describe.each(servers.slice(0, 1))('the command line as a process of its own on 
     expect(await answer).toMatchObject({ exitCode: 0, stdout: '' });
     const killed = Date.now();
     expect((await waybill(world, 'run', 'core.order')).exitCode).toBe(5);
-    expect(Date.now() - killed).toBeLessThan(10_000);
+    // `run` gives a worker that is just starting ten seconds.
+    expect(Date.now() - killed).toBeLessThan(20_000);
   });
 
   test('of a worker that was killed, the next run says that none polls', async () => {

@@ -91,7 +91,8 @@ describeOn(await mysqlServers(), 'a session on $name', (server) => {
     const session = await open('waybill 1 flights lane 1');
     await session.begin();
     const userRows = await run(session, 'select id, at, yes from v where n = ?', [7]);
-    expect(userRows).toEqual({ rows: [[big, '2024-03-31 01:30:00.123000', 1]], rowCount: 0 });
+    const row = [big, '2024-03-31 01:30:00.123000', 1];
+    expect(userRows).toEqual({ rows: [row], rowCount: 0, columns: ['id', 'at', 'yes'] });
   });
 
   test('takes one statement, never two', async () => {
