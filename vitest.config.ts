@@ -13,6 +13,8 @@ export default defineConfig({
     env: { TEMPORAL_DEBUG: '1' },
     // The Temporal worker's native parts do not like worker threads.
     pool: 'forks',
+    // What a file imports stays loaded for the next one: it takes two seconds of a processor, and there are as many files as minutes.
+    isolate: false,
     // Each file has databases of its own. Twice the cores of a small machine: half of the time a test waits, for heartbeats
     // that are missed, for pauses that grow, for servers that start.
     maxWorkers: 4,

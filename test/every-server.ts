@@ -2,6 +2,8 @@
  * Every server of this run, for tests of the engine: `describe.each(everyServer)('… on $name', …)`. One suite for all
  * dialects; what only PostgreSQL has stands under `servers` of servers.ts.
  */
+import { createHash } from 'node:crypto';
+import { basename } from 'node:path';
 import { inject } from 'vitest';
 import { mysqlServers } from './mysql-servers.ts';
 import { servers, type TestServer } from './servers.ts';
@@ -17,12 +19,15 @@ export const oneOfEachFamily: TestServer[] = everyServer.filter(
 );
 
 /**
- * One PostgreSQL, and MySQL or MariaDB: other ones with another seed, as with crash points. For the longest files, so that a run stays
- * short. All, where all is wanted.
+ * One PostgreSQL, and MySQL or MariaDB: other ones for another file (`import.meta.url`) and with another seed, as with crash points.
+ * For what is dear, so that a run stays short. All, where all is wanted.
  */
-export const someServers: TestServer[] = [servers, everyServer.filter((server) => !servers.includes(server))].flatMap(
-  (family, i) =>
-    inject('seed').all || family.length < 2
-      ? family
-      : [family[(Number.parseInt(inject('seed').value.slice(-1), 16) >> i) % family.length]!],
-);
+export function someServers(file: string): TestServer[] {
+  const { value, all } = inject('seed');
+  const hash = createHash('sha256')
+    .update(`${value} ${basename(file)}`)
+    .digest();
+  return [servers, everyServer.filter((server) => !servers.includes(server))].flatMap((family, i) =>
+    all || family.length < 2 ? family : [family[hash[i]! % family.length]!],
+  );
+}

@@ -73,7 +73,7 @@ export async function setAside(
     const rowsRead = at.bad.countsRead ? rows.length : null;
     await finishRejected(session, database, key, { rowsRead, worker: at.worker });
     await session.commit();
-    return { kind: 'done', n: chunk.n, rows: 0, claim: undefined };
+    return { kind: 'done', chunks: [chunk.n], rows: 0, claim: undefined };
   }
   const [error, message] = [facts.message, facts.safeMessage].map((last) => `${over}; the last: ${last}`);
   await markAttempt(session, database, key, { error: error!, waitSeconds: 0, failed: true, worker: at.worker });

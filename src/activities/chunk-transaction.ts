@@ -1,4 +1,4 @@
-import { claimChunk, completeChunk, markAttempt, type Chunk, type Claim } from '../control/chunks.ts';
+import { claimChunks, completeChunks, markAttempt, type Chunk, type Claim, type DoneChunk } from '../control/chunks.ts';
 import { enterGate } from '../control/gate.ts';
 import { SourceError } from '../copy/copy-rows.ts';
 import type { ErrorFacts, Session } from '../database/dialect.ts';
@@ -21,7 +21,7 @@ export class FileError extends Error {
   }
 }
 
-/** What is done for one chunk, inside the chunk's transaction. */
+/** What is done for one chunk, inside a transaction of its own or one that it shares. */
 export interface ChunkWork {
   /** Gets what `run` needs from elsewhere, before the transaction begins. */
   ready?(): Promise<void>;
@@ -49,6 +49,8 @@ export interface ChunkAttempt extends BatchReference {
   stage: number;
   lane: number;
   lowWater: number;
+  /** Chunks of one transaction, at most. */
+  most: number;
   worker: string;
   /** At most between two attempts of the chunk. */
   longestWaitSeconds: number;
@@ -61,8 +63,8 @@ export interface ChunkAttempt extends BatchReference {
 
 /** What became of one turn. */
 export type Turn =
-  /** `claim`: the next chunk's transaction has begun. */
-  | { kind: 'done'; n: number; rows: number; claim: Claim | undefined }
+  /** `claim`: the next transaction has begun. */
+  | { kind: 'done'; chunks: number[]; rows: number; claim: Claim | undefined }
   | { kind: 'nothing' }
   | { kind: 'stopped' }
   | { kind: 'fenced' }
@@ -70,42 +72,72 @@ export type Turn =
   | { kind: 'failed'; n: number; message: string; attempts: number }
   /** It failed and will be tried again, here or elsewhere, not before its time. */
   | { kind: 'again' }
+  /** One of several that shared a transaction failed, and nothing of them is done: one by one it is seen which. */
+  | { kind: 'apart' }
   /** The connection is gone, or cannot be had: the server rolls back, the chunk is free again. */
   | { kind: 'lost'; running: boolean };
+
+/**
+ * Small chunks share a transaction for about so long. Alone, each would cost a gate, a claim and a commit, which together take longer
+ * than an update of a few rows does. Waiting for the gate, for locked rows or for a stop gets no longer than this.
+ */
+export const SHARED_MS = 50;
 
 /**
  * One chunk transaction (DESIGN §3): gate, state, claim, the work under a savepoint, the ledger, COMMIT. Rows and ledger
  * commit together, so a chunk happens once, however often its lane is retried. For the same reason the commit need not wait
  * for the disk: what a crash of the server takes, it takes from both. Who relies on a chunk flushes first (`clearLane`).
  */
-export async function attemptChunk(session: Session, context: BatchContext, at: ChunkAttempt): Promise<Turn> {
+export async function attemptChunks(session: Session, context: BatchContext, at: ChunkAttempt): Promise<Turn> {
   const { database } = context;
-  let chunk: Chunk | undefined;
+  let chunks: Chunk[] = [];
   try {
     await at.work.ready?.();
-    const startedAt = new Date();
-    const claim = at.claim ?? (await claimChunk(session, database, at, { relaxed: !at.suspicious }));
+    const claim = at.claim ?? (await claimChunks(session, database, at, { relaxed: !at.suspicious }));
     if (claim.state !== 'running') return await leave(session, { kind: 'fenced' });
     if (claim.stop) return await leave(session, { kind: 'stopped' });
-    if (!claim.chunk) return await leave(session, { kind: 'nothing' });
-    const { n } = (chunk = claim.chunk);
-    if (at.suspicious) return await countBeforeRunning(session, context, at, chunk);
-
-    const { proof, ...done } = await at.work.run(session, chunk);
-    const facts = { ...done, worker: at.worker, startedAt, holds: proof?.holds ?? [] };
-    // Where something must be ready first, the next transaction does not begin before it is.
-    const completed = await completeChunk(session, database, { ...at, n }, facts, at.work.ready ? undefined : at);
-    if (completed) return { kind: 'done', n, rows: done.rows, claim: completed.claim };
-    await proof?.explain(session);
-    throw new Error(`chunk ${n} of batch ${at.batchId} was not pending when it was done`);
+    if (claim.chunks.length === 0) return await leave(session, { kind: 'nothing' });
+    chunks = claim.chunks;
+    if (at.suspicious) return await countBeforeRunning(session, context, at, chunks[0]!);
+    return await runChunks(session, context, at, chunks);
   } catch (error) {
     const facts = factsOf(error, context);
-    if (facts.kind === 'connection' || chunk === undefined) {
+    if (facts.kind === 'connection' || chunks.length === 0) {
       if (facts.kind === 'permanent') throw error;
-      return { kind: 'lost', running: chunk !== undefined };
+      return { kind: 'lost', running: chunks.length > 0 };
     }
-    return recordFailure(session, context, at, chunk, facts);
+    if (chunks.length > 1) return await leave(session, { kind: 'apart' });
+    return recordFailure(session, context, at, chunks[0]!, facts);
   }
+}
+
+/** What time there is not for stays claimed until the transaction ends, and pending after it. */
+async function runChunks(
+  session: Session,
+  { database }: BatchContext,
+  at: ChunkAttempt,
+  chunks: readonly Chunk[],
+): Promise<Turn> {
+  const began = Date.now();
+  const done: DoneChunk[] = [];
+  let proven: ChunkOutcome['proof'];
+  for (const chunk of chunks) {
+    const startedAt = new Date();
+    const { proof, ...outcome } = await at.work.run(session, chunk);
+    const finishedAt = new Date();
+    done.push({ ...outcome, n: chunk.n, worker: at.worker, startedAt, finishedAt, holds: proof?.holds ?? [] });
+    proven = proof;
+    if (finishedAt.getTime() - began >= SHARED_MS) break;
+  }
+  // Where something must be ready first, the next transaction does not begin before it is.
+  const completed = await completeChunks(session, database, at, done, at.work.ready ? undefined : at);
+  const numbers = done.map(({ n }) => n);
+  if (completed) {
+    const rows = done.reduce((sum, chunk) => sum + chunk.rows, 0);
+    return { kind: 'done', chunks: numbers, rows, claim: completed.claim };
+  }
+  await proven?.explain(session);
+  throw new Error(`chunk ${numbers.join(', ')} of batch ${at.batchId} was not pending when it was done`);
 }
 
 async function leave(session: Session, turn: Turn): Promise<Turn> {

@@ -5,7 +5,7 @@ import type { Session } from '../database/dialect.ts';
 import { UnreachableError } from '../errors.ts';
 import type { BatchReference } from '../workflows/messages.ts';
 import { keyColumns, loadContext, type BatchContext } from './batch-context.ts';
-import { attemptChunk, type ChunkWork, type Turn } from './chunk-transaction.ts';
+import { attemptChunks, SHARED_MS, type ChunkWork, type Turn } from './chunk-transaction.ts';
 import { copyWork } from './copy-chunk.ts';
 import { fileWork } from './file-chunk.ts';
 import type { Engine } from './engine.ts';
@@ -51,6 +51,8 @@ const RECONNECT_MS = 1_000;
 const LONGEST_BACKOFF_MS = 30_000;
 /** Chunks after which a lane looks where the pending ones begin now. */
 const CHUNKS_A_LOOK = 64;
+/** More of them in one transaction would save next to nothing. */
+const MOST_SHARED = 64;
 
 /**
  * One lane of a stage: claims chunk after chunk until none is left, its time is up, or it is told to stop. Safe to run
@@ -83,6 +85,11 @@ class Lane {
    * that a chunk that kills workers is found.
    */
   private suspicious = this.activity.info.attempt > 1;
+  /** Every chunk has a transaction of its own: one of those that shared one failed, or killed the worker. */
+  private apart = this.activity.info.attempt > 1;
+  /** Chunks of the next transaction, at most. */
+  private most = 1;
+  private untilLook = CHUNKS_A_LOOK;
 
   constructor(
     private readonly engine: Engine,
@@ -128,9 +135,11 @@ class Lane {
       if (!(error instanceof UnreachableError) || this.engine.stopping()) throw error;
       return { kind: 'lost', running: false };
     }
-    const turn = await attemptChunk(this.session, this.context, {
+    const began = Date.now();
+    const turn = await attemptChunks(this.session, this.context, {
       ...this.at,
       lowWater: this.lowWater,
+      most: work.ready || this.apart ? 1 : this.most,
       worker: this.engine.worker,
       longestWaitSeconds: (this.engine.longestBackoffMs ?? LONGEST_BACKOFF_MS) / 1000,
       suspicious: this.suspicious,
@@ -138,6 +147,9 @@ class Lane {
       work,
     });
     this.claim = turn.kind === 'done' ? turn.claim : undefined;
+    if (turn.kind === 'done') {
+      this.most = fitting(this.most, (Date.now() - began) / turn.chunks.length);
+    }
     if (turn.kind === 'again' || turn.kind === 'done') this.suspicious = false;
     return turn;
   }
@@ -162,11 +174,15 @@ class Lane {
   private async after(turn: Turn): Promise<LaneResult | undefined> {
     switch (turn.kind) {
       case 'done':
-        this.chunks += 1;
+        this.chunks += turn.chunks.length;
         this.rows += turn.rows;
         this.pollMs = SHORTEST_POLL_MS;
-        report({ lane: this.at.lane, chunk: turn.n, chunks: this.chunks, rows: this.rows });
-        if (this.chunks % CHUNKS_A_LOOK === 0) this.lowWater = (await this.lowestPending()) ?? this.lowWater;
+        report({ lane: this.at.lane, chunk: turn.chunks.at(-1)!, chunks: this.chunks, rows: this.rows });
+        this.untilLook -= turn.chunks.length;
+        if (this.untilLook <= 0) {
+          this.lowWater = (await this.lowestPending()) ?? this.lowWater;
+          this.untilLook = CHUNKS_A_LOOK;
+        }
         break;
       case 'nothing':
         if (await this.isDrained()) return this.end('drained');
@@ -175,10 +191,13 @@ class Lane {
         this.session?.destroy();
         this.session = undefined;
         // Perhaps this chunk is what ends connections: its next attempt is counted before it runs.
-        if (turn.running) this.suspicious = true;
+        if (turn.running) this.suspicious = this.apart = true;
         await sleep(RECONNECT_MS);
         return undefined;
       case 'again':
+        break;
+      case 'apart':
+        this.apart = true;
         break;
       case 'failed':
         return {
@@ -212,6 +231,12 @@ class Lane {
     await clearLane(database, this.at);
     return { end, chunks: this.chunks, rows: this.rows, stage };
   }
+}
+
+/** How many chunks the next transaction may have, after some that took so long each: a power of two, for each is a text of its own. */
+function fitting(most: number, msEach: number): number {
+  if (most * msEach > SHARED_MS) return Math.max(1, most / 2);
+  return 2 * most * msEach > SHARED_MS ? most : Math.min(MOST_SHARED, 2 * most);
 }
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

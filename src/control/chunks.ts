@@ -23,24 +23,25 @@ export interface Claim {
   state: BatchState | undefined;
   /** The lane was asked to stop. */
   stop: boolean;
-  /** Undefined: nothing to claim now. */
-  chunk: Chunk | undefined;
+  /** In their order; none: nothing to claim now. */
+  chunks: Chunk[];
 }
 
-/** Who comes for a chunk. `lowWater`: chunks below are known to be done. */
+/** Who comes for chunks, and for how many at most. `lowWater`: chunks below are known to be done. */
 interface Claimant {
   batchId: string;
   stage: number;
   lane: number;
   lowWater: number;
+  most: number;
 }
 
 /**
- * Begins a chunk's transaction: gate, state, stop flag, claim and savepoint, in one round trip where the server can. The claim
- * is the lowest pending chunk that nobody holds, by a row lock that ends with the connection; it means nothing unless the
- * state is `running`.
+ * Begins a transaction for chunks: gate, state, stop flag, claim and savepoint, in one round trip where the server can. Claimed are
+ * the lowest pending chunks that nobody holds, by row locks that end with the connection; they mean nothing unless the state
+ * is `running`.
  */
-export async function claimChunk(
+export async function claimChunks(
   session: Session,
   database: Database,
   at: Claimant,
@@ -66,20 +67,20 @@ function claiming(database: Database, at: Claimant, options: { relaxed: boolean 
       sql`select n, range_from, range_to, attempts from ${database.ledger('chunk')}
           where batch_id = ${at.batchId} and stage = ${at.stage} and state = 'pending' and n >= ${at.lowWater}
             and not_before <= ${dialect.words.now}
-          order by n limit 1 for update skip locked`,
+          order by n limit ${raw(String(at.most))} for update skip locked`,
     ),
     SAVEPOINT,
   ];
 }
 
 function claimOf(answers: QueryResult<Record<string, unknown>>[]): Claim {
-  const [gate, claim] = answers.slice(-3).map(({ rows }) => rows[0]);
-  const entered = gate as { state: BatchState; stop: unknown } | undefined;
-  const row = claim as ChunkRow | undefined;
+  const [gate, claim] = answers.slice(-3).map(({ rows }) => rows);
+  const entered = gate?.[0] as { state: BatchState; stop: unknown } | undefined;
+  const claimed = claim as unknown as ChunkRow[];
   return {
     state: entered?.state,
     stop: Boolean(Number(entered?.stop)), // a truth value is a number to some
-    chunk: row && { n: row.n, range: { from: row.range_from, to: row.range_to }, attempts: row.attempts },
+    chunks: claimed.map(({ n, range_from: from, range_to: to, attempts }) => ({ n, range: { from, to }, attempts })),
   };
 }
 
@@ -91,33 +92,37 @@ interface ChunkRow {
 }
 
 /** What the ledger says of a chunk that is done. */
-export interface DoneFacts {
+export interface DoneChunk {
+  n: number;
   rows: number;
   /** Or a query for it. */
   rowsRead: number | SqlPart | null;
   worker: string;
   startedAt: Date;
+  finishedAt: Date;
   /** What must be true for it to be done. */
   holds: readonly SqlPart[];
 }
 
 /**
- * Ends the chunk's transaction: done and committed, and the next one claimed where `ahead` is given. Undefined: nothing was
- * committed, because the chunk was not pending or something of `holds` is not true.
+ * Ends the transaction of these chunks: done and committed, and the next ones claimed where `ahead` is given. Undefined: nothing
+ * was committed, because one of them was not pending or something of `holds` is not true.
  */
-export async function completeChunk(
+export async function completeChunks(
   session: Session,
   database: Database,
-  at: { batchId: string; stage: number; n: number },
-  facts: DoneFacts,
+  at: { batchId: string; stage: number },
+  chunks: readonly DoneChunk[],
   ahead: Claimant | undefined,
 ): Promise<{ claim: Claim | undefined } | undefined> {
-  const done = part`
+  const done = chunks.map(
+    (chunk) => part`
     update ${database.ledger('chunk')}
-    set state = 'done', row_count = ${facts.rows}, rows_read = ${facts.rowsRead}, worker = ${facts.worker},
-        started_at = ${facts.startedAt}, finished_at = ${database.dialect.words.clock}, error = null
-    where batch_id = ${at.batchId} and stage = ${at.stage} and n = ${at.n} and state = 'pending'
-      ${facts.holds.reduce((all, condition) => part`${all} and ${condition}`, part``)}`;
+    set state = 'done', row_count = ${chunk.rows}, rows_read = ${chunk.rowsRead}, worker = ${chunk.worker},
+        started_at = ${chunk.startedAt}, finished_at = ${chunk.finishedAt}, error = null
+    where batch_id = ${at.batchId} and stage = ${at.stage} and n = ${chunk.n} and state = 'pending'
+      ${chunk.holds.reduce((all, condition) => part`${all} and ${condition}`, part``)}`,
+  );
   const answers = await session.commitAfter(done, ahead ? claiming(database, ahead, { relaxed: true }) : []);
   return answers && { claim: ahead && claimOf(answers) };
 }

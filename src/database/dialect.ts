@@ -82,12 +82,12 @@ export interface Session {
   /** Throws unless the server's answer is COMMIT: a failed transaction answers ROLLBACK without an error. */
   commit(): Promise<void>;
   /**
-   * Leaves the savepoint, runs `last`, which must touch exactly one row, commits, and goes on with `next` as `pipeline` does; all
-   * in one round trip where the server can. Undefined: `last` touched none, and everything is rolled back. An error may come
-   * from `next`: then the transaction may have been committed all the same.
+   * Leaves the savepoint, runs all of `last`, each of which must touch exactly one row, commits, and goes on with `next` as
+   * `pipeline` does; all in one round trip where the server can. Undefined: one of `last` touched none, and everything is
+   * rolled back. An error may come from `next`: then the transaction may have been committed all the same.
    */
   commitAfter<Row = Record<string, unknown>>(
-    last: SqlPart,
+    last: readonly SqlPart[],
     next: readonly SqlStatement[],
   ): Promise<QueryResult<Row>[] | undefined>;
   /** Never throws: a connection that cannot roll back is closed, and the server rolls back. */

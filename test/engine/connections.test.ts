@@ -42,105 +42,109 @@ const ACCOUNT: Record<ServerWords['family'], Account> = {
   },
 };
 
-describe.each(someServers)('where $name gives the role no more connections', { timeout: 180_000 }, (server) => {
-  let world: World;
-  let role: string;
-  let account: Account;
-  /** The one connection that the role has while it is shut out: no limit of 0 means none on MySQL and MariaDB. */
-  let own: TestClient | undefined;
-  afterEach(async () => {
-    await own?.end();
-    own = undefined;
-    await world.close();
-    // The world's database, and with it all that the role owned, is gone; the role belongs to the server.
-    const superuser = await World.create(server, { files: {} });
-    await superuser.warehouse.query(account.drop(role));
-    await superuser.close();
-  });
+describe.each(someServers(import.meta.url))(
+  'where $name gives the role no more connections',
+  { timeout: 180_000 },
+  (server) => {
+    let world: World;
+    let role: string;
+    let account: Account;
+    /** The one connection that the role has while it is shut out: no limit of 0 means none on MySQL and MariaDB. */
+    let own: TestClient | undefined;
+    afterEach(async () => {
+      await own?.end();
+      own = undefined;
+      await world.close();
+      // The world's database, and with it all that the role owned, is gone; the role belongs to the server.
+      const superuser = await World.create(server, { files: {} });
+      await superuser.warehouse.query(account.drop(role));
+      await superuser.close();
+    });
 
-  /** A worker whose role may have as many connections at once. */
-  async function workAs(connections: number): Promise<void> {
-    role = `t_${process.pid}_${randomBytes(5).toString('hex')}`;
-    account = ACCOUNT[world.words.family];
-    await world.warehouse.query(account.make(role, connections));
-    await world.worker({ env: { ...world.env, WAREHOUSE_URL: asRole() } });
-  }
+    /** A worker whose role may have as many connections at once. */
+    async function workAs(connections: number): Promise<void> {
+      role = `t_${process.pid}_${randomBytes(5).toString('hex')}`;
+      account = ACCOUNT[world.words.family];
+      await world.warehouse.query(account.make(role, connections));
+      await world.worker({ env: { ...world.env, WAREHOUSE_URL: asRole() } });
+    }
 
-  function asRole(): string {
-    const url = new URL(world.env['WAREHOUSE_URL']!);
-    url.username = role;
-    url.password = 'secret';
-    return url.href;
-  }
+    function asRole(): string {
+      const url = new URL(world.env['WAREHOUSE_URL']!);
+      url.username = role;
+      url.password = 'secret';
+      return url.href;
+    }
 
-  /** All at once: lanes, control connections, whatever comes. */
-  async function shut(): Promise<void> {
-    own = await openTestClient(asRole(), world.names);
-    const [{ id }] = (await own.query<{ id: string }>(world.words.self)).rows as [{ id: string }];
-    await world.warehouse.query(account.limit(role, 1));
-    await world.end(`select id from (${account.connected(role)}) r where id <> ${id}`);
-  }
-  async function open(): Promise<void> {
-    await own?.end();
-    own = undefined;
-    await world.warehouse.query(account.limit(role, 20));
-  }
-  const connected = async (): Promise<number> => (await world.count(account.connected(role))) - (own ? 1 : 0);
-  const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+    /** All at once: lanes, control connections, whatever comes. */
+    async function shut(): Promise<void> {
+      own = await openTestClient(asRole(), world.names);
+      const [{ id }] = (await own.query<{ id: string }>(world.words.self)).rows as [{ id: string }];
+      await world.warehouse.query(account.limit(role, 1));
+      await world.end(`select id from (${account.connected(role)}) r where id <> ${id}`);
+    }
+    async function open(): Promise<void> {
+      await own?.end();
+      own = undefined;
+      await world.warehouse.query(account.limit(role, 20));
+    }
+    const connected = async (): Promise<number> => (await world.count(account.connected(role))) - (own ? 1 : 0);
+    const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-  test('for a while: a load goes on where it was when it gets some again, and no attempt is lost by the wait', async () => {
-    world = await World.create(server, ORDERS(2000, { byKey: true, sql: SLOW_SQL(0.2) }));
-    await workAs(20);
-    const handle = await world.start('core.order');
-    await until(() => some(world));
-    await shut();
-    await until(async () => (await connected()) === 0);
-    const done = await world.value(`select count(*) from waybill.chunk where state = 'done'`);
-    await sleep(8000);
-    expect(await world.value(`select count(*) from waybill.chunk where state = 'done'`)).toBe(done);
-    await open();
-    expect(await ended(handle)).toMatchObject({ ok: true, result: { rowsWritten: 2000, chunks: 20 } });
-    await expectWhole(world);
-    expect(await world.value('select max(attempts) from waybill.chunk')).toBeLessThan(3);
-  });
+    test('for a while: a load goes on where it was when it gets some again, and no attempt is lost by the wait', async () => {
+      world = await World.create(server, ORDERS(2000, { byKey: true, sql: SLOW_SQL(0.2) }));
+      await workAs(20);
+      const handle = await world.start('core.order');
+      await until(() => some(world));
+      await shut();
+      await until(async () => (await connected()) === 0);
+      const done = await world.value(`select count(*) from waybill.chunk where state = 'done'`);
+      await sleep(8000);
+      expect(await world.value(`select count(*) from waybill.chunk where state = 'done'`)).toBe(done);
+      await open();
+      expect(await ended(handle)).toMatchObject({ ok: true, result: { rowsWritten: 2000, chunks: 20 } });
+      await expectWhole(world);
+      expect(await world.value('select max(attempts) from waybill.chunk')).toBeLessThan(3);
+    });
 
-  test('for a while, just as a load is cancelled: it is fenced and rolled back when it gets some again', async () => {
-    world = await World.create(server, ORDERS(2000, { byKey: true, sql: SLOW_SQL(0.2) }));
-    await workAs(20);
-    const handle = await world.start('core.order');
-    await until(() => some(world));
-    await shut();
-    await handle.cancel();
-    await sleep(8000);
-    expect(await world.states('core.order')).toEqual(['running']);
-    await open();
-    expect(await ended(handle)).toMatchObject({ ok: false, type: 'Canceled' });
-    expect(await world.states('core.order')).toEqual(['cancelled']);
-    expect(await world.value('select count(*) from core.orders')).toBe('0');
-    expect(await world.run('core.order')).toMatchObject({ ok: true, result: { rowsWritten: 2000 } });
-    await expectWhole(world);
-  });
+    test('for a while, just as a load is cancelled: it is fenced and rolled back when it gets some again', async () => {
+      world = await World.create(server, ORDERS(2000, { byKey: true, sql: SLOW_SQL(0.2) }));
+      await workAs(20);
+      const handle = await world.start('core.order');
+      await until(() => some(world));
+      await shut();
+      await handle.cancel();
+      await sleep(8000);
+      expect(await world.states('core.order')).toEqual(['running']);
+      await open();
+      expect(await ended(handle)).toMatchObject({ ok: false, type: 'Canceled' });
+      expect(await world.states('core.order')).toEqual(['cancelled']);
+      expect(await world.value('select count(*) from core.orders')).toBe('0');
+      expect(await world.run('core.order')).toMatchObject({ ok: true, result: { rowsWritten: 2000 } });
+      await expectWhole(world);
+    });
 
-  test('than lanes and control take: a fence gets in all the same', async () => {
-    world = await World.create(server, ORDERS(2000, { byKey: true, lanes: 4, sql: SLOW_SQL(120) }));
-    await workAs(6);
-    const handle = await world.start('core.order');
-    await until(async () => (await connected()) === 6 && (await asleep(world)) === 4, 90);
-    const began = Date.now();
-    await handle.cancel();
-    expect(await ended(handle)).toMatchObject({ ok: false, type: 'Canceled' });
-    expect(Date.now() - began).toBeLessThan(40_000); // a chunk would take two minutes
-    expect(await world.states('core.order')).toEqual(['cancelled']);
-  });
+    test('than lanes and control take: a fence gets in all the same', async () => {
+      world = await World.create(server, ORDERS(2000, { byKey: true, lanes: 4, sql: SLOW_SQL(120) }));
+      await workAs(6);
+      const handle = await world.start('core.order');
+      await until(async () => (await connected()) === 6 && (await asleep(world)) === 4, 90);
+      const began = Date.now();
+      await handle.cancel();
+      expect(await ended(handle)).toMatchObject({ ok: false, type: 'Canceled' });
+      expect(Date.now() - began).toBeLessThan(40_000); // a chunk would take two minutes
+      expect(await world.states('core.order')).toEqual(['cancelled']);
+    });
 
-  test('than some of the lanes want: the others do their work', async () => {
-    world = await World.create(server, ORDERS(2000, { byKey: true, lanes: 8, sql: SLOW_SQL(0.1) }));
-    await workAs(5);
-    expect(await world.run('core.order')).toMatchObject({ ok: true, result: { rowsWritten: 2000, chunks: 20 } });
-    await expectWhole(world);
-    expect(await world.value('select max(attempts) from waybill.chunk')).toBe(0);
-  });
-});
+    test('than some of the lanes want: the others do their work', async () => {
+      world = await World.create(server, ORDERS(2000, { byKey: true, lanes: 8, sql: SLOW_SQL(0.1) }));
+      await workAs(5);
+      expect(await world.run('core.order')).toMatchObject({ ok: true, result: { rowsWritten: 2000, chunks: 20 } });
+      await expectWhole(world);
+      expect(await world.value('select max(attempts) from waybill.chunk')).toBe(0);
+    });
+  },
+);
 
 /** Three loads like `ORDERS`, and a worker with one connection for all their lanes. */
 function THREE_LOADS(): WorldOptions {
@@ -190,67 +194,71 @@ const LONG_ASLEEP: Record<ServerWords['family'], string> = {
   mysql: `select p.id from information_schema.processlist p where p.state = 'User sleep' and p.db = database() and p.time > 3`,
 };
 
-describe.each(someServers)('several loads that share one connection to $name', { timeout: 180_000 }, (server) => {
-  let world: World;
-  afterEach(() => world.close());
+describe.each(someServers(import.meta.url))(
+  'several loads that share one connection to $name',
+  { timeout: 180_000 },
+  (server) => {
+    let world: World;
+    afterEach(() => world.close());
 
-  const ids = (load: string): Promise<unknown> =>
-    world.rows(
-      `select count(*) as n, count(distinct id) as ids, min(id) as first, max(id) as last from core.${load}_ids`,
-    );
-  const ALL = [{ n: '1000', ids: '1000', first: '1', last: '1000' }];
-
-  test('all come to their end, however many lanes they are told to have', async () => {
-    world = await World.create(server, THREE_LOADS());
-    await world.worker();
-    const handles = await Promise.all(['core.a', 'core.b', 'core.c'].map((load) => world.start(load)));
-    await handles[1]!.executeUpdate(setLanesUpdate, { args: [8] });
-    let most = 0;
-    await until(async () => {
-      most = Math.max(most, await world.count(world.words.lanes));
-      return (await world.value(`select count(*) from waybill.batch where state = 'published'`)) === '3';
-    }, 120);
-    expect(most).toBe(1);
-    for (const handle of handles) expect(await ended(handle)).toMatchObject({ ok: true, result: { chunks: 10 } });
-    for (const load of ['a', 'b', 'c']) expect(await ids(load)).toMatchObject(ALL);
-  });
-
-  test('do not keep a fence out: one that has the connection and one that waits for it are cancelled at once', async () => {
-    world = await World.create(server, THREE_LOADS());
-    await world.worker();
-    await world.warehouse.query('update core.pause set pause = 1.5');
-    const names = ['a', 'b', 'c'];
-    const handles = await Promise.all(names.map((load) => world.start(`core.${load}`)));
-    await until(
-      async () => (await world.value('select count(*) from waybill.stage where planned_chunks > 0')) === '3',
-      90,
-    );
-    // Whoever has the connection next keeps it for two minutes.
-    await world.warehouse.query('update core.pause set pause = 120');
-    const holder = await until(async () => {
-      const load = await world.value(
-        `select b.load_name from waybill.batch b join waybill.lane l using (batch_id)
-         where l.connection_id in (${LONG_ASLEEP[world.words.family]})`,
+    const ids = (load: string): Promise<unknown> =>
+      world.rows(
+        `select count(*) as n, count(distinct id) as ids, min(id) as first, max(id) as last from core.${load}_ids`,
       );
-      return (load as string | undefined)?.slice('core.'.length);
-    }, 90);
-    await world.warehouse.query('update core.pause set pause = 0');
-    const [waiting, third] = names.filter((load) => load !== holder);
-    const handle = (load: string | undefined) => handles[names.indexOf(load!)]!;
+    const ALL = [{ n: '1000', ids: '1000', first: '1', last: '1000' }];
 
-    const began = Date.now();
-    await handle(waiting).cancel();
-    await handle(holder).cancel();
-    expect(await ended(handle(holder))).toMatchObject({ ok: false, type: 'Canceled' });
-    expect(await ended(handle(waiting))).toMatchObject({ ok: false, type: 'Canceled' });
-    expect(await ended(handle(third))).toMatchObject({ ok: true });
-    expect(Date.now() - began).toBeLessThan(60_000); // the holder's chunk would take two minutes
-    expect(await ids(third!)).toMatchObject(ALL);
-    for (const load of [holder, waiting!]) {
-      expect(await world.states(`core.${load}`)).toEqual(['cancelled']);
-      expect(await world.value(`select count(*) from core.${load}_ids`)).toBe('0');
-      expect(await world.run(`core.${load}`)).toMatchObject({ ok: true, result: { chunks: 10 } });
-      expect(await ids(load)).toMatchObject(ALL);
-    }
-  });
-});
+    test('all come to their end, however many lanes they are told to have', async () => {
+      world = await World.create(server, THREE_LOADS());
+      await world.worker();
+      const handles = await Promise.all(['core.a', 'core.b', 'core.c'].map((load) => world.start(load)));
+      await handles[1]!.executeUpdate(setLanesUpdate, { args: [8] });
+      let most = 0;
+      await until(async () => {
+        most = Math.max(most, await world.count(world.words.lanes));
+        return (await world.value(`select count(*) from waybill.batch where state = 'published'`)) === '3';
+      }, 120);
+      expect(most).toBe(1);
+      for (const handle of handles) expect(await ended(handle)).toMatchObject({ ok: true, result: { chunks: 10 } });
+      for (const load of ['a', 'b', 'c']) expect(await ids(load)).toMatchObject(ALL);
+    });
+
+    test('do not keep a fence out: one that has the connection and one that waits for it are cancelled at once', async () => {
+      world = await World.create(server, THREE_LOADS());
+      await world.worker();
+      await world.warehouse.query('update core.pause set pause = 1.5');
+      const names = ['a', 'b', 'c'];
+      const handles = await Promise.all(names.map((load) => world.start(`core.${load}`)));
+      await until(
+        async () => (await world.value('select count(*) from waybill.stage where planned_chunks > 0')) === '3',
+        90,
+      );
+      // Whoever has the connection next keeps it for two minutes.
+      await world.warehouse.query('update core.pause set pause = 120');
+      const holder = await until(async () => {
+        const load = await world.value(
+          `select b.load_name from waybill.batch b join waybill.lane l using (batch_id)
+         where l.connection_id in (${LONG_ASLEEP[world.words.family]})`,
+        );
+        return (load as string | undefined)?.slice('core.'.length);
+      }, 90);
+      await world.warehouse.query('update core.pause set pause = 0');
+      const [waiting, third] = names.filter((load) => load !== holder);
+      const handle = (load: string | undefined) => handles[names.indexOf(load!)]!;
+
+      const began = Date.now();
+      await handle(waiting).cancel();
+      await handle(holder).cancel();
+      expect(await ended(handle(holder))).toMatchObject({ ok: false, type: 'Canceled' });
+      expect(await ended(handle(waiting))).toMatchObject({ ok: false, type: 'Canceled' });
+      expect(await ended(handle(third))).toMatchObject({ ok: true });
+      expect(Date.now() - began).toBeLessThan(60_000); // the holder's chunk would take two minutes
+      expect(await ids(third!)).toMatchObject(ALL);
+      for (const load of [holder, waiting!]) {
+        expect(await world.states(`core.${load}`)).toEqual(['cancelled']);
+        expect(await world.value(`select count(*) from core.${load}_ids`)).toBe('0');
+        expect(await world.run(`core.${load}`)).toMatchObject({ ok: true, result: { chunks: 10 } });
+        expect(await ids(load)).toMatchObject(ALL);
+      }
+    });
+  },
+);

@@ -26,7 +26,7 @@ const some = async (world: World): Promise<boolean> => {
 /** A worker is known as `host:pid`. */
 const pidOf = (worker: string): number => Number(worker.split(':')[1]);
 
-describe.each(someServers)('what is killed, on $name', (server) => {
+describe.each(someServers(import.meta.url))('what is killed, on $name', (server) => {
   let world: World;
   afterEach(() => world.close());
 

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { everyServer } from '../every-server.ts';
+import { someServers } from '../every-server.ts';
 import { expectAcquired, expectSameRows, ITEM, itemFile, PLAIN_SOURCE, retract } from './items.ts';
 import { until, World } from './world.ts';
 
@@ -13,7 +13,7 @@ const notes = (world: World): Promise<unknown> =>
   world.rows(`select batch_id, what, requested_by, reason from waybill.event
     where what in ('landing_created', 'columns_added', 'columns_ignored') order by event_id`);
 
-describe.each(everyServer)('to.create on $name', { timeout: 120_000 }, (server) => {
+describe.each(someServers(import.meta.url))('to.create on $name', { timeout: 120_000 }, (server) => {
   let world: World;
   afterEach(() => world.close());
 
@@ -105,7 +105,7 @@ outputs: [core.item]
   });
 });
 
-describe.each(everyServer)('to.on_new_columns on $name', { timeout: 120_000 }, (server) => {
+describe.each(someServers(import.meta.url))('to.on_new_columns on $name', { timeout: 120_000 }, (server) => {
   let world: World;
   afterEach(() => world.close());
 
@@ -177,7 +177,7 @@ describe.each(everyServer)('to.on_new_columns on $name', { timeout: 120_000 }, (
   });
 });
 
-describe.each(everyServer)('to.on_invalid on $name', { timeout: 120_000 }, (server) => {
+describe.each(someServers(import.meta.url))('to.on_invalid on $name', { timeout: 120_000 }, (server) => {
   let world: World;
   afterEach(() => world.close());
 

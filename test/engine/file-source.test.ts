@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { createHash } from 'node:crypto';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { LoadInput } from '../../src/workflows/messages.ts';
-import { everyServer } from '../every-server.ts';
+import { someServers } from '../every-server.ts';
 import { retract } from './items.ts';
 import { World } from './world.ts';
 
@@ -19,7 +19,7 @@ lanes: 3
 `;
 const sha256 = (bytes: Buffer | string): string => createHash('sha256').update(bytes).digest('hex');
 
-describe.each(everyServer)('an acquisition of files, on $name', { timeout: 120_000 }, (server) => {
+describe.each(someServers(import.meta.url))('an acquisition of files, on $name', { timeout: 120_000 }, (server) => {
   let world: World;
   afterEach(() => world.close());
 

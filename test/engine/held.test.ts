@@ -1,7 +1,7 @@
 /** DESIGN §3, "Restart rules": what is `held` (`on_failure: hold`), and how it goes on. */
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { forceReloadUpdate, setLanesUpdate } from '../../src/workflows/messages.ts';
-import { everyServer } from '../every-server.ts';
+import { someServers } from '../every-server.ts';
 import { batches, BREAKABLE, done, exists, land, mend } from './breakable-orders.ts';
 import { expectWhole, World } from './orders.ts';
 import { ended, until } from './world.ts';
@@ -19,7 +19,7 @@ const chunksDone = (world: World) =>
 /** First ids of chunks that ran more than once, and whose rows were kept each time. */
 const ranTwice = (world: World) => world.rows('select id from core.ran group by id having count(*) > 1');
 
-describe.each(everyServer)('a held batch on $name', (server) => {
+describe.each(someServers(import.meta.url))('a held batch on $name', (server) => {
   let world: World;
   afterEach(() => world.close());
 

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { everyServer } from '../every-server.ts';
+import { someServers } from '../every-server.ts';
 import { ORDERS, World } from './orders.ts';
 
 /** Orders come from the source; those of odd ids are kept for the next load. */
@@ -35,7 +35,7 @@ checks: [ { name: wanted, sql: "select wanted from core.settings", expect: 1 } ]
 const KEEP = `insert into acq.orders (id, customer, amount, batch_id)
   select k.id, k.customer, k.amount, :batch_id from {{ acq.orders }} k where k.id % 2 = 1`;
 
-describe.each(everyServer)('rows that a core load keeps for the next one on $name', (server) => {
+describe.each(someServers(import.meta.url))('rows that a core load keeps for the next one on $name', (server) => {
   let world: World;
   afterEach(() => world.close());
 

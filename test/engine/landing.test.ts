@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { progressQuery } from '../../src/workflows/messages.ts';
-import { everyServer } from '../every-server.ts';
+import { someServers } from '../every-server.ts';
 import { chunks, expectSameRows, itemFile } from './items.ts';
 import { ended, until, World, type WorldOptions } from './world.ts';
 
@@ -59,7 +59,7 @@ outputs: [ core.all_items ]
   };
 }
 
-describe.each(everyServer)(
+describe.each(someServers(import.meta.url))(
   'landing tables between acquisitions and a snapshot, on $name',
   { timeout: 180_000 },
   (server) => {

@@ -1,6 +1,6 @@
 /** DESIGN §3, "Plan": what a plan rests on, and what happens when somebody changes it under a load. */
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { everyServer } from '../every-server.ts';
+import { someServers } from '../every-server.ts';
 import { describeOn, mysqlServers } from '../mysql-servers.ts';
 import { servers } from '../servers.ts';
 import { done, exists, land } from './breakable-orders.ts';
@@ -183,7 +183,7 @@ describeOn(await mysqlServers(), 'a stage that is under way on $name', (server) 
   });
 });
 
-describe.each(everyServer)('the chunks of a stage on $name', (server) => {
+describe.each(someServers(import.meta.url))('the chunks of a stage on $name', (server) => {
   let world: World;
   afterEach(() => world.close());
 

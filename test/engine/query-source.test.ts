@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { everyServer } from '../every-server.ts';
+import { someServers } from '../every-server.ts';
 import { COLUMNS, expectSameRows, ITEM, itemFile, ITEMS, PLAIN_SOURCE, retract, windows } from './items.ts';
 import { World } from './world.ts';
 
@@ -12,7 +12,7 @@ const SHOPS = `create table shop (id bigint primary key, name varchar(20));
   insert into shop values (0, 'Bath'), (1, 'Leeds'), (2, 'York');`;
 const ACQUIRED = 'select id, name, amount from acq.item';
 
-describe.each(everyServer)('an acquisition of a query, on $name', { timeout: 120_000 }, (server) => {
+describe.each(someServers(import.meta.url))('an acquisition of a query, on $name', { timeout: 120_000 }, (server) => {
   let world: World;
   afterEach(() => world.close());
 

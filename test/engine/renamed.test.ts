@@ -5,7 +5,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import { sessionWorkflowId, TASK_QUEUE } from '../../src/workflows/messages.ts';
 import type { session } from '../../src/workflows/session.ts';
 import { waybill } from '../cli/command-line.ts';
-import { everyServer } from '../every-server.ts';
+import { someServers } from '../every-server.ts';
 import { batches, BREAKABLE, land, mend } from './breakable-orders.ts';
 import { holdLatch, LATCHES, WAIT, waitsAtLatch } from './latch.ts';
 import { expectSame, expectWhole, ORDERS, World } from './orders.ts';
@@ -33,7 +33,7 @@ ${extra}`;
 
 const TOTALS = 'create table core.totals (order_batch bigint, n bigint, batch_id bigint);';
 
-describe.each(everyServer)('a renamed load on $name', (server) => {
+describe.each(someServers(import.meta.url))('a renamed load on $name', (server) => {
   let world: World;
   afterEach(() => world.close());
 

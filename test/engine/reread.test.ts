@@ -1,12 +1,12 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import type { LoadInput } from '../../src/workflows/messages.ts';
-import { everyServer } from '../every-server.ts';
+import { someServers } from '../every-server.ts';
 import { BY_ID, COLUMNS, expectSameRows, ITEM, itemFile, ITEMS, PLAIN_SOURCE, retract, windows } from './items.ts';
 import { World } from './world.ts';
 
 const NOTHING = { ok: true, result: { status: 'nothing' } };
 
-describe.each(everyServer)('--since, --until and --full, on $name', { timeout: 120_000 }, (server) => {
+describe.each(someServers(import.meta.url))('--since, --until and --full, on $name', { timeout: 120_000 }, (server) => {
   let world: World;
   afterEach(() => world.close());
 

@@ -52,7 +52,7 @@ const KEEP = {
   },
 };
 
-describe.each(someServers)('the next start on $name', (server) => {
+describe.each(someServers(import.meta.url))('the next start on $name', (server) => {
   let world: World;
   afterEach(() => world.close());
 

@@ -67,7 +67,7 @@ async function expectConsumed(
 
 const SAME = (sql: string): Record<ServerWords['family'], string> => ({ postgres: sql, mysql: sql });
 
-describe.each(someServers)('consuming published batches on $name', { timeout: 120_000 }, (server) => {
+describe.each(someServers(import.meta.url))('consuming published batches on $name', { timeout: 120_000 }, (server) => {
   let world: World;
   afterEach(() => world.close());
 

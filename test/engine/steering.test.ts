@@ -7,7 +7,7 @@ import {
   resumeUpdate,
   setLanesUpdate,
 } from '../../src/workflows/messages.ts';
-import { everyServer } from '../every-server.ts';
+import { someServers } from '../every-server.ts';
 import { expectWhole, ORDERS, SLOW_SQL, World } from './orders.ts';
 import { ended, until } from './world.ts';
 
@@ -20,7 +20,7 @@ const done = async (world: World): Promise<number> =>
 /** Statements of lanes that the server runs now. */
 const lanesAtWork = (world: World): Promise<number> => world.count(world.words.lanesAtWork);
 
-describe.each(everyServer)('steering a load on $name', (server) => {
+describe.each(someServers(import.meta.url))('steering a load on $name', (server) => {
   let world: World;
   afterEach(() => world.close());
 

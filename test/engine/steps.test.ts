@@ -30,7 +30,7 @@ const diary = async (world: World): Promise<string[]> =>
 const steps = (world: World) =>
   world.rows('select batch_id, phase, n, state, attempts from waybill.step order by batch_id, phase desc, n');
 
-describe.each(someServers)('steps on $name', (server) => {
+describe.each(someServers(import.meta.url))('steps on $name', (server) => {
   let world: World;
   afterEach(() => world.close());
 

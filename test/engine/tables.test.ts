@@ -54,7 +54,7 @@ const REFUSED: Record<ServerWords['family'], RefusedTable[]> = {
   ],
 };
 
-describe.each(someServers)('landing tables on $name', (server) => {
+describe.each(someServers(import.meta.url))('landing tables on $name', (server) => {
   let world: World;
   afterEach(() => world.close());
 
@@ -223,7 +223,7 @@ outputs: [ core.sums, core.share ]
   });
 });
 
-describe.each(someServers)('outputs on $name', (server) => {
+describe.each(someServers(import.meta.url))('outputs on $name', (server) => {
   let world: World;
   afterEach(() => world.close());
 
@@ -397,7 +397,7 @@ outputs: [ core.seen ]`,
     create table core.seen (stage varchar(20), customer int, customer_batch bigint, batch_id bigint);`,
 };
 
-describe.each(someServers)('reads of another load’s output on $name', (server) => {
+describe.each(someServers(import.meta.url))('reads of another load’s output on $name', (server) => {
   let world: World;
   afterEach(() => world.close());
 

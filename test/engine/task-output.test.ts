@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { document, waybill } from '../cli/command-line.ts';
-import { everyServer } from '../every-server.ts';
+import { someServers } from '../every-server.ts';
 import { breakAt, TASK, VEHICLES } from './vehicles.ts';
 import { World } from './world.ts';
 
@@ -21,7 +21,7 @@ f'), (11, 'é');`;
 
 const file = (world: World, name: string): Promise<string> => readFile(join(world.directory, name), 'utf8');
 
-describe.each(everyServer)('the rows of a task on $name', (server) => {
+describe.each(someServers(import.meta.url))('the rows of a task on $name', (server) => {
   let world: World;
   afterEach(() => world.close());
 

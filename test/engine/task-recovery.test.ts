@@ -1,7 +1,7 @@
 /** `on_error` of tasks: steps that run when the task has failed. */
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { cancelUpdate } from '../../src/workflows/messages.ts';
-import { everyServer } from '../every-server.ts';
+import { someServers } from '../every-server.ts';
 import { batchesOf, breakAt, expectSeenOnce, TASK, VEHICLES, type VehiclesOptions } from './vehicles.ts';
 import { ended, until, World, type WorldOptions } from './world.ts';
 
@@ -34,7 +34,7 @@ const notes = async (world: World): Promise<string[]> =>
 const steps = (world: World) =>
   world.rows(`select batch_id, n, state, attempts from waybill.step where phase = 'on_error' order by batch_id, n`);
 
-describe.each(everyServer)('on_error on $name', (server) => {
+describe.each(someServers(import.meta.url))('on_error on $name', (server) => {
   let world: World;
   afterEach(() => world.close());
 

@@ -1,7 +1,7 @@
 /** DESIGN §3, "Restart rules", of tasks: what is done stays done, and the next start does the rest. */
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { cancelUpdate, forceReloadUpdate } from '../../src/workflows/messages.ts';
-import { everyServer } from '../every-server.ts';
+import { someServers } from '../every-server.ts';
 import { batchesOf, breakAt, COUNTING, expectSeenOnce, rangesOf, ranOf, TASK, VEHICLES } from './vehicles.ts';
 import { ended, until, World } from './world.ts';
 
@@ -23,7 +23,7 @@ const GATES = 'create table core.gate (id bigint primary key); insert into core.
 /** First ids of all ranges that ran more than once, and stayed. */
 const twice = (world: World) => world.rows('select first_id from core.ran group by first_id having count(*) > 1');
 
-describe.each(everyServer)('a task that did not end well, on $name', (server) => {
+describe.each(someServers(import.meta.url))('a task that did not end well, on $name', (server) => {
   let world: World;
   afterEach(() => world.close());
 

@@ -237,7 +237,7 @@ async function longestInLine(world: World): Promise<{ longest: () => number; wai
   return { longest: () => longest, waits: () => waits, stop: () => (stopped = true) };
 }
 
-describe.each(someServers)('writers without pause on $name', (server) => {
+describe.each(someServers(import.meta.url))('writers without pause on $name', (server) => {
   let world: World;
   afterEach(() => world.close());
 

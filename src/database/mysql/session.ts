@@ -51,9 +51,12 @@ export class MysqlSession implements Session {
     return answers;
   }
 
-  async commitAfter<Row>(last: SqlPart, next: readonly SqlStatement[]): Promise<QueryResult<Row>[] | undefined> {
-    const { rowCount } = await this.query(last);
-    if (rowCount !== 1) {
+  async commitAfter<Row>(
+    last: readonly SqlPart[],
+    next: readonly SqlStatement[],
+  ): Promise<QueryResult<Row>[] | undefined> {
+    for (const one of last) {
+      if ((await this.query(one)).rowCount === 1) continue;
       await this.rollback();
       return undefined;
     }

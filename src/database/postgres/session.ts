@@ -76,19 +76,23 @@ export class PostgresSession implements Session {
     proveCommit(await this.client.query('commit'));
   }
 
-  async commitAfter<Row>(last: SqlPart, next: readonly SqlStatement[]): Promise<QueryResult<Row>[] | undefined> {
+  async commitAfter<Row>(
+    last: readonly SqlPart[],
+    next: readonly SqlStatement[],
+  ): Promise<QueryResult<Row>[] | undefined> {
     // The server itself must stop before COMMIT when no row was touched. The savepoint goes first: a row that was locked before it
     // and is updated within it gets a multixact, one a chunk.
-    const proven = sql`
-      with touched as (${last} returning 1)
-      select case count(*) when 0 then (count(*) || ${raw(quoteText(NONE_TOUCHED))})::int end from touched`;
+    const proven = last.map((one) =>
+      repeated(
+        'done',
+        sql`
+      with touched as (${one} returning 1)
+      select case count(*) when 0 then (count(*) || ${raw(quoteText(NONE_TOUCHED))})::int end from touched`,
+      ),
+    );
     try {
-      const [, , commit, ...answers] = await this.send([
-        RELEASE_SAVEPOINT,
-        repeated('done', proven),
-        sql`commit`,
-        ...next,
-      ]);
+      const sent = await this.send([RELEASE_SAVEPOINT, ...proven, sql`commit`, ...next]);
+      const [commit, ...answers] = sent.slice(1 + proven.length);
       proveCommit(commit!);
       return answers.map(resultOf<Row>);
     } catch (error) {

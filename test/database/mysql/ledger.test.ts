@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { claimChunk, completeChunk, countChunks, markAttempt, type Claim } from '../../../src/control/chunks.ts';
+import { claimChunks, completeChunks, countChunks, markAttempt, type Claim } from '../../../src/control/chunks.ts';
 import { fence } from '../../../src/control/fence.ts';
 import { changeState, inGate } from '../../../src/control/gate.ts';
 import { recordLane, steerLanes } from '../../../src/control/lanes.ts';
@@ -43,13 +43,13 @@ describeOn(await mysqlServers(), 'the ledger on $name', (server) => {
     return { session, ...(await claim(session, batchId, lane)) };
   }
   const claim = (session: Session, batchId: string, lane = 1) =>
-    claimChunk(session, database, { batchId, stage: 1, lane, lowWater: 1 }, { relaxed: true });
+    claimChunks(session, database, { batchId, stage: 1, lane, lowWater: 1, most: 1 }, { relaxed: true });
   const again = async (session: Session, batchId: string) => {
     await session.rollback();
-    return (await claim(session, batchId)).chunk;
+    return (await claim(session, batchId)).chunks[0];
   };
   const complete = (session: Session, batchId: string, n: number) =>
-    completeChunk(session, database, { batchId, stage: 1, n }, done, undefined);
+    completeChunks(session, database, { batchId, stage: 1 }, [{ ...done, n }], undefined);
   const enter = async (session: Session, batchId: string, mode: 'shared' | 'exclusive') =>
     (await session.pipeline(database.dialect.gate(database, batchId, mode))).at(-1)!.rows[0]?.['state'];
   const stateOf = async (batchId: string) =>
@@ -58,7 +58,7 @@ describeOn(await mysqlServers(), 'the ledger on $name', (server) => {
         sql`select state from ${database.ledger('batch')} where batch_id = ${batchId}`,
       )
     ).rows[0]?.state;
-  const done = { rows: 5, rowsRead: null, worker: 'w', startedAt: new Date(), holds: [] };
+  const done = { rows: 5, rowsRead: null, worker: 'w', startedAt: new Date(), finishedAt: new Date(), holds: [] };
 
   test('holds one unfinished batch a load, and any number of finished ones', async () => {
     const first = await batch(0, 'core.once');
@@ -88,9 +88,9 @@ describeOn(await mysqlServers(), 'the ledger on $name', (server) => {
   test('gives each lane a chunk of its own; a dead lane gives its chunk back', async () => {
     const batchId = await batch(2);
     const [a, b, c] = [await begin(batchId, 1), await begin(batchId, 2), await begin(batchId, 3)];
-    expect(a.chunk?.n).toBe(1);
-    expect(b.chunk).toEqual({ n: 2, range: { from: '1', to: '2' }, attempts: 0 });
-    expect(c.chunk).toBe(undefined);
+    expect(a.chunks[0]?.n).toBe(1);
+    expect(b.chunks).toEqual([{ n: 2, range: { from: '1', to: '2' }, attempts: 0 }]);
+    expect(c.chunks).toEqual([]);
     a.session.destroy();
     await expect.poll(async () => (await again(c.session, batchId))?.n).toBe(1);
     expect(await complete(c.session, batchId, 1)).toEqual({ claim: undefined });
@@ -115,7 +115,7 @@ describeOn(await mysqlServers(), 'the ledger on $name', (server) => {
     );
     await session.commit();
     const later = await begin(batchId);
-    expect(later.chunk).toBe(undefined);
+    expect(later.chunks).toEqual([]);
     await expect.poll(() => again(later.session, batchId), { timeout: 5_000 }).toMatchObject({ n: 1, attempts: 1 });
   });
 
@@ -150,10 +150,10 @@ describeOn(await mysqlServers(), 'the ledger on $name', (server) => {
     const work = async (lane: number): Promise<void> => {
       const session = await open();
       while (lanes) {
-        const { state, chunk } = await claim(session, batchId, lane);
+        const { state, chunks } = await claim(session, batchId, lane);
         if (state !== 'running') return session.rollback();
         await session.run({ text: 'select sleep(0.15)', values: [] });
-        expect(await complete(session, batchId, chunk!.n)).toBeDefined();
+        expect(await complete(session, batchId, chunks[0]!.n)).toBeDefined();
       }
     };
     const all = [1, 2, 3, 4].map(async (lane) => {

@@ -1,0 +1,95 @@
+/** Chunks that take next to nothing share a transaction. Each is still what it would be alone. */
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { someServers } from '../every-server.ts';
+import { servers } from '../servers.ts';
+import { batchesOf, breakAt, expectSeenOnce, ranOf, TASK, VEHICLES, type VehiclesOptions } from './vehicles.ts';
+import { World } from './world.ts';
+
+vi.setConfig({ testTimeout: 180_000 });
+
+/** A range for each of so many vehicles, on one lane. */
+const ONE_EACH = (n: number, options: VehiclesOptions = {}) =>
+  VEHICLES(n, { range: '{ of: core.vehicle.id, step: 1 }', lanes: 1, ...options });
+
+describe.each(someServers(import.meta.url))('small chunks on $name', (server) => {
+  let world: World;
+  afterEach(() => world.close());
+
+  test('one of them that fails takes no other with it, and no attempt of another', async () => {
+    world = await World.create(server, ONE_EACH(200));
+    await world.worker();
+    await breakAt(world, 150);
+    expect(await world.run(TASK)).toMatchObject({ ok: false, type: 'Database' });
+    expect(
+      await world.rows(`select n, state, attempts from waybill.chunk where attempts <> 0 or state = 'failed'`),
+    ).toEqual([{ n: 150, state: 'failed', attempts: 1 }]);
+    expect(
+      await world.value(`select count(*) from waybill.chunk where batch_id = 1 and n < 150 and state = 'done'`),
+    ).toBe('149');
+    await breakAt(world, 0);
+    expect(await world.run(TASK)).toMatchObject({ ok: true });
+    expect((await ranOf(world, '1')).length + (await ranOf(world, '2')).length).toBe(200);
+    await expectSeenOnce(world);
+    expect(await batchesOf(world)).toMatchObject([{ state: 'failed' }, { state: 'published' }]);
+  });
+
+  test('lanes that share them do each once, and the ledger has the rows of each', async () => {
+    world = await World.create(server, ONE_EACH(1_000, { lanes: 4, range: '{ of: core.vehicle.id, step: 3 }' }));
+    await world.worker();
+    expect(await world.run(TASK)).toMatchObject({ ok: true });
+    await expectSeenOnce(world);
+    // The statement that counts, and three vehicles each but for the last.
+    expect(
+      await world.rows(
+        `select row_count, count(*) as n from waybill.chunk where state = 'done' group by row_count order by 1`,
+      ),
+    ).toEqual([
+      { row_count: '2', n: '1' },
+      { row_count: '4', n: '333' },
+    ]);
+    expect(await world.value('select count(*) from waybill.chunk where finished_at < started_at')).toBe('0');
+  });
+});
+
+describe.each(servers.slice(0, 1))('small chunks on $name', (server) => {
+  let world: World;
+  afterEach(() => world.close());
+
+  const transactionOf = (id: number) => world.value(`select xmin from core.vehicle where id = ${id}`);
+
+  test('share a transaction until one takes long: the others need not wait for it', async () => {
+    const slow = [100, 150, 200, 250];
+    world = await World.create(
+      server,
+      ONE_EACH(300, {
+        sql: `update core.vehicle set seen = seen + 1 where id >= :from and id < :to;
+          select pg_sleep(0.3) where :from in (${slow.join(', ')})`,
+      }),
+    );
+    await world.worker();
+    expect(await world.run(TASK)).toMatchObject({ ok: true });
+    await expectSeenOnce(world);
+    expect(Number(await world.value('select count(distinct xmin::text) from core.vehicle'))).toBeLessThan(300);
+    for (const id of slow) {
+      expect(await transactionOf(id + 1)).not.toBe(await transactionOf(id));
+      const gap = await world.value(`select extract(epoch from after.finished_at - before.finished_at)
+        from waybill.chunk after, waybill.chunk before where after.n = ${id} and before.n = ${id - 1}`);
+      expect(Number(gap)).toBeGreaterThan(0.29);
+    }
+  });
+
+  test('that cannot share one are done one by one', async () => {
+    world = await World.create(
+      server,
+      ONE_EACH(100, {
+        sql: `create temporary table mine on commit drop as select id from core.vehicle where id >= :from and id < :to;
+          update core.vehicle v set seen = seen + 1 from mine where mine.id = v.id`,
+      }),
+    );
+    await world.worker();
+    expect(await world.run(TASK)).toMatchObject({ ok: true });
+    await expectSeenOnce(world);
+    expect(await world.value('select count(distinct xmin::text) from core.vehicle')).toBe('100');
+    expect(await world.value('select sum(attempts) from waybill.chunk')).toBe('0');
+  });
+});
