@@ -59,6 +59,7 @@ create table if not exists stage (
   name            varchar(255) not null,
   method          varchar(20),                -- how ranges are cut: once, pages, key, range (of a task)
   planned_chunks  int,                        -- null: not planned yet; 0: planned and empty
+  source_state    varchar(255),               -- from.consistent: the state of the source that all chunks read
   started_at      datetime(6),
   finished_at     datetime(6),
   primary key (batch_id, n),

@@ -53,6 +53,7 @@ create table stage (
   name            text not null,
   method          text,                       -- how ranges are cut: once, pages, key, range (of a task)
   planned_chunks  int,                        -- null: not planned yet; 0: planned and empty
+  source_state    text,                       -- from.consistent: the state of the source that all chunks read
   started_at      timestamptz,
   finished_at     timestamptz,
   primary key (batch_id, n)

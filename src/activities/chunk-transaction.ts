@@ -1,5 +1,6 @@
 import { claimChunks, completeChunks, markAttempt, type Chunk, type Claim, type DoneChunk } from '../control/chunks.ts';
 import { enterGate } from '../control/gate.ts';
+import { SourceStateLost } from '../control/source-state.ts';
 import { SourceError } from '../copy/copy-rows.ts';
 import type { ErrorFacts, Session } from '../database/dialect.ts';
 import type { SqlPart } from '../database/sql.ts';
@@ -23,8 +24,8 @@ export class FileError extends Error {
 
 /** What is done for one chunk, inside a transaction of its own or one that it shares. */
 export interface ChunkWork {
-  /** Gets what `run` needs from elsewhere, before the transaction begins. */
-  ready?(): Promise<void>;
+  /** Gets what `run` needs from elsewhere, before the transaction begins. False: it is not there yet, or is for another lane. */
+  ready?(): Promise<boolean>;
   /** Runs it. Throws to have it rolled back. */
   run(session: Session, chunk: Chunk): Promise<ChunkOutcome>;
   close(): Promise<void>;
@@ -92,7 +93,7 @@ export async function attemptChunks(session: Session, context: BatchContext, at:
   const { database } = context;
   let chunks: Chunk[] = [];
   try {
-    await at.work.ready?.();
+    if ((await at.work.ready?.()) === false) return { kind: 'nothing' };
     const claim = at.claim ?? (await claimChunks(session, database, at, { relaxed: !at.suspicious }));
     if (claim.state !== 'running') return await leave(session, { kind: 'fenced' });
     if (claim.stop) return await leave(session, { kind: 'stopped' });
@@ -101,6 +102,7 @@ export async function attemptChunks(session: Session, context: BatchContext, at:
     if (at.suspicious) return await countBeforeRunning(session, context, at, chunks[0]!);
     return await runChunks(session, context, at, chunks);
   } catch (error) {
+    if (error instanceof SourceStateLost) throw error;
     const facts = factsOf(error, context);
     if (facts.kind === 'connection' || chunks.length === 0) {
       if (facts.kind === 'permanent') throw error;

@@ -1,8 +1,9 @@
 import type { Batch } from '../control/batch.ts';
 import type { Chunk } from '../control/chunks.ts';
 import { windowWhere } from '../control/conditions.ts';
+import type { LaneKey } from '../control/lanes.ts';
 import { describeSource, sourceName, sourceRows, withSource } from '../control/source.ts';
-import { copyRows, SourceError } from '../copy/copy-rows.ts';
+import { copyRows } from '../copy/copy-rows.ts';
 import { landingColumns, type LandingColumn } from '../copy/landing-columns.ts';
 import type { ColumnFacts, Database, Session, TableFacts } from '../database/dialect.ts';
 import { fromItem } from '../database/row-source.ts';
@@ -12,9 +13,11 @@ import type { BatchContext } from './batch-context.ts';
 import type { ChunkOutcome, ChunkWork } from './chunk-transaction.ts';
 import type { Engine } from './engine.ts';
 import { acquisitionKey } from './plan-acquisition.ts';
+import { readerOf } from './source-reader.ts';
 
 /** Brings one range of the source's cursor into the landing table; the ledger row commits with the rows. */
-export async function copyWork(engine: Engine, { database, batch }: BatchContext): Promise<ChunkWork> {
+export async function copyWork(engine: Engine, context: BatchContext, at: LaneKey): Promise<ChunkWork> {
+  const { database, batch } = context;
   const { definition } = batch;
   const source = definition.from!;
   const target = definition.outputs[0]!.table;
@@ -27,7 +30,7 @@ export async function copyWork(engine: Engine, { database, batch }: BatchContext
   const key = await acquisitionKey(engine, definition);
   const table = database.dialect.quoteTable(target);
   const into = [...columns.map((column) => column.into), { name: 'batch_id' }];
-  const reader = new Reader(sourceDatabase, `waybill read ${batch.loadName}`);
+  const reader = readerOf(sourceDatabase, context, at);
 
   const bad =
     definition.onBadRow === 'quarantine' && key ? badRowsOfSource(sourceDatabase, batch, facts, key) : undefined;
@@ -105,66 +108,4 @@ function badRowsOfSource(database: Database, batch: Batch, facts: TableFacts, ke
       },
     }
   );
-}
-
-/** The lane's connection to the source: opened when it is first needed, replaced when it broke. Its errors are the source's. */
-class Reader {
-  private session: Session | undefined;
-
-  constructor(
-    private readonly source: Database,
-    private readonly purpose: string,
-  ) {}
-
-  /** Opens it beforehand: a chunk's transaction must not lie idle while a place on the source is waited for. */
-  async ready(): Promise<void> {
-    await this.ofSource(async () => (this.session ??= await this.open()));
-  }
-
-  /** Runs `work` in a read-only transaction. */
-  async use<T>(work: (session: Session) => Promise<T>): Promise<T> {
-    const session = await this.ofSource(() => this.begin());
-    try {
-      const value = await work(session);
-      await this.ofSource(() => session.commit());
-      return value;
-    } catch (error) {
-      await this.close(); // whatever it was at, the server ends with the connection
-      throw error;
-    }
-  }
-
-  async close(): Promise<void> {
-    const { session } = this;
-    this.session = undefined;
-    await session?.rollback();
-    await session?.close();
-  }
-
-  private async begin(): Promise<Session> {
-    if (this.session) {
-      try {
-        await this.session.begin({ readOnly: true });
-        return this.session;
-      } catch {
-        this.session.destroy(); // it was cut while it lay idle between two chunks: a new one may do
-        this.session = undefined;
-      }
-    }
-    this.session = await this.open();
-    await this.session.begin({ readOnly: true });
-    return this.session;
-  }
-
-  private open(): Promise<Session> {
-    return this.source.openSession(this.purpose, { reading: true });
-  }
-
-  private async ofSource<T>(work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (error) {
-      throw new SourceError(error, this.source.dialect);
-    }
-  }
 }

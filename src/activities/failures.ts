@@ -1,6 +1,7 @@
 /** How errors leave an activity: sorted into "try again" and "never", and without values of rows. */
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { FencedError } from '../control/gate.ts';
+import { SourceStateLost } from '../control/source-state.ts';
 import type { Database, ErrorFacts } from '../database/dialect.ts';
 import { ConfigurationError, UnreachableError, WaybillError } from '../errors.ts';
 import { FAILURE, type ErrorSummary } from '../workflows/messages.ts';
@@ -46,6 +47,9 @@ export function toFailure(error: unknown, database: Database | undefined, where:
   if (error instanceof CancelledFailure) return retryable('Interrupted', error.message, { where });
   if (error instanceof ConfigurationError) {
     return permanent(FAILURE.configuration, error.message, { where: error.where ?? where, next: error.next });
+  }
+  if (error instanceof SourceStateLost) {
+    return permanent(FAILURE.sourceStateLost, error.message, { where, next: error.next });
   }
   if (error instanceof FencedError) return permanent(FAILURE.fenced, error.message, { where });
   if (error instanceof UnreachableError) {

@@ -96,7 +96,8 @@ class Lane {
     private readonly context: BatchContext,
     private readonly at: LaneRequest,
   ) {
-    this.until = Date.now() + at.sliceMs;
+    // Who holds the state of a source must not let go of it.
+    this.until = context.batch.definition.from?.consistent ? Infinity : Date.now() + at.sliceMs;
   }
 
   async run(): Promise<LaneResult> {
@@ -122,7 +123,7 @@ class Lane {
   private async prepare(): Promise<ChunkWork> {
     const { batch } = this.context;
     if (batch.definition.files) return fileWork(this.engine, this.context);
-    if (batch.definition.from) return copyWork(this.engine, this.context);
+    if (batch.definition.from) return copyWork(this.engine, this.context, this.at);
     const stage = batch.definition.stages[this.at.stage - 1]!;
     return sqlWork(this.context, this.at.stage, await keyColumns(this.context, stage));
   }

@@ -93,6 +93,8 @@ export interface AcquisitionSource {
   sql?: SqlSource;
   /** Cuts what is read whole by arithmetic, where no key can or should. */
   range?: { column: string; step: number };
+  /** All chunks read the source as it was at one moment. Default: each as it is when it is read. */
+  consistent?: true;
   /** Column whose growing values cut windows. Absent: the whole table, every time. */
   cursor?: string;
   /** Time cursors: milliseconds behind the source server's clock where a window ends. Default 10,000; never 0 by default. */

@@ -140,7 +140,7 @@ function invalidRules(given: WrittenRule | Record<string, WrittenRule> | undefin
 
 function sourceOf(from: AcquisitionFile['from'] & { connection: string }, build: LoadBuild): AcquisitionSource {
   const { yaml, settings, problems } = build;
-  const { connection, table, sql, cursor, range, lag, start } = from;
+  const { connection, table, sql, cursor, range, consistent, lag, start } = from;
   checkConnectionName(connection, settings, yaml, ['from', 'connection'], problems);
   for (const key of ['lag', 'start'] as const) {
     if (from[key] === undefined || cursor !== undefined) continue;
@@ -159,6 +159,7 @@ function sourceOf(from: AcquisitionFile['from'] & { connection: string }, build:
     ...(table !== undefined && { table: readTable(table, ['from', 'table'], connection, build) }),
     ...(query !== undefined && { sql: query }),
     ...(cursor !== undefined && { cursor }),
+    ...(consistent === true && { consistent }),
     ...(range !== undefined && { range }),
     lagMs: parseDuration(lag ?? '') ?? DEFAULT_LAG_MS,
     ...(start !== undefined && { start: String(start) }),

@@ -142,6 +142,7 @@ export const acquisitionSchema = z
         .strictObject({ column: text, step: wholeNumber.min(1) })
         .optional()
         .describe('Chunks by arithmetic, for a view or a query that no key cuts'),
+      consistent: z.boolean().optional().describe('All chunks read the source as it was at one moment; false'),
       lag: duration.optional().describe("How far behind the source server's clock a window ends (10s)"),
       start: z
         .union([text, z.number()], { error: 'must be text or a number' })

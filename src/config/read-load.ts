@@ -82,10 +82,11 @@ function isSql(path: ValuePath, text: string): boolean {
 const SOURCES = ['table', 'sql', 'files'] as const;
 /** What belongs to files, and what does not. */
 const OF_FILES = ['csv'] as const;
-const OF_DATABASES = ['connection', 'cursor', 'range', 'lag', 'start'] as const;
+const OF_DATABASES = ['connection', 'cursor', 'range', 'consistent', 'lag', 'start'] as const;
 
 /** Rows come from one place, and what is said of it fits. */
-function hasOneSource({ from, to }: AcquisitionFile, yaml: YamlFile, problems: Problem[]): boolean {
+function hasOneSource(file: AcquisitionFile, yaml: YamlFile, problems: Problem[]): boolean {
+  const { from, to } = file;
   const before = problems.length;
   if (from.files !== undefined && typeof to === 'object' && to.on_invalid !== undefined) {
     const message = '`on_invalid` means nothing for files: their values are read by the server as they are';
@@ -111,8 +112,23 @@ function hasOneSource({ from, to }: AcquisitionFile, yaml: YamlFile, problems: P
       'Leave one out.',
     );
   }
+  const inconsistent = from.consistent === true && stray === undefined ? whyNotConsistent(file) : undefined;
+  if (inconsistent !== undefined) refuse(['consistent'], ...inconsistent);
   if (first !== 'files' && from.connection === undefined) refuse([], '`connection` is missing in `from`');
   return problems.length === before;
+}
+
+/** What cannot be read as it was at one moment, and what to do about it. */
+function whyNotConsistent({ from, connection, on_bad_row: onBadRow }: AcquisitionFile): [string, string] | undefined {
+  if (from.connection === connection) {
+    const message = `\`consistent\` needs a connection of its own to the source, and \`${connection}\` is also the target`;
+    return [message, 'Name another connection to the same database in `from`, or leave it out.'];
+  }
+  if (onBadRow !== 'quarantine') return undefined;
+  return [
+    '`consistent` and `on_bad_row: quarantine` exclude each other: bad rows are searched in the source as it is by then',
+    'Leave one out.',
+  ];
 }
 
 function kindOf(yaml: YamlFile, { value }: Substitution, problems: Problem[]): AvailableKind | undefined {

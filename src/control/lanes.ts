@@ -2,7 +2,7 @@
 import type { Database, Session } from '../database/dialect.ts';
 import { sql } from '../database/sql.ts';
 
-interface LaneKey {
+export interface LaneKey {
   batchId: string;
   stage: number;
   lane: number;

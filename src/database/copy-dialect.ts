@@ -11,6 +11,15 @@ import type { ColumnFacts, Session } from './dialect.ts';
 import type { ValueShape } from './value-shape.ts';
 
 export interface CopyDialect {
+  /** Several sessions can see one state of a database; else only the one that holds it. */
+  readonly sharesState: boolean;
+  /**
+   * Begins a read-only transaction that sees the database as it is now until it ends, however long it lies idle. Gives the name by
+   * which others join it; undefined: none can.
+   */
+  holdState(session: Session): Promise<string | undefined>;
+  /** Begins a read-only transaction that sees the state of this name. False: nobody holds it any more, and nothing has begun. */
+  joinState(session: Session, name: string): Promise<boolean>;
   /** What a column holds, so that a server of another family knows what it gets. */
   shapeOf(column: ColumnFacts): ValueShape;
   /** What a SELECT says for this column, so that one of the shape `into` reads it; quoted. */

@@ -8,24 +8,29 @@ import type { Progress } from './progress.ts';
 import { recover } from './recover.ts';
 import type { Steering } from './steering.ts';
 
+/** Batches of one workflow of which each lost the state of its source: after so many a person should look why. */
+const MOST_LOST = 3;
+
 /**
- * The work was interrupted or failed: fence, roll back, say why. Returns `forced` when the load is to be done anew, or the
- * result when a publish was faster; throws how the workflow ends otherwise.
+ * The work was interrupted or failed: fence, roll back, say why. Returns `forced` or `again` when the load is to be done anew, or
+ * the result when a publish was faster; throws how the workflow ends otherwise.
  */
 export async function breakOff(
   batch: OpenedBatch,
   error: unknown,
   input: LoadInput,
+  attempt: number,
   progress: Progress,
   steering: Steering,
   warnings: string[],
-): Promise<LoadResult | 'forced'> {
+): Promise<LoadResult | 'forced' | 'again'> {
   const at = { connection: batch.connection, batchId: batch.batchId };
   const ours = { ...at, firstRunId: workflowInfo().firstExecutionRunId };
   const { interruption } = steering;
   const cause = causeOf(batch, error, steering);
   progress.failed(cause.error);
-  const hold = batch.onFailure === 'hold' && cause.errorClass !== 'cancelled' && !interruption;
+  const lost = cause.error.type === FAILURE.sourceStateLost;
+  const hold = batch.onFailure === 'hold' && cause.errorClass !== 'cancelled' && !interruption && !lost;
   progress.phase(hold ? 'holding' : batch.keepsItsWork ? 'ending' : 'rolling back');
   let state: BatchState;
   try {
@@ -56,6 +61,7 @@ export async function breakOff(
     return conclude(batch, await activities('was it published?').publish(ours), input, progress, warnings);
   }
   if (interruption?.kind === 'force') return 'forced';
+  if (lost && attempt < MOST_LOST) return 'again';
   const unrecovered = state === 'failed' && batch.onError.length > 0 ? await unrecoveredBy(batch, progress) : '';
   progress.phase(hold ? 'held' : batch.keepsItsWork ? 'ended' : 'rolled back');
   await condition(allHandlersFinished);

@@ -41,11 +41,11 @@ export async function load(input: LoadInput): Promise<LoadResult> {
     continued = undefined;
     if ('status' in opened) return finish(opened);
     progress.opened(opened);
-    const end = await runBatch(opened, input, progress, steering);
+    const end = await runBatch(opened, input, attempt, progress, steering);
     if (end === 'continue') await continueRun(input, opened, attempt, progress, steering);
-    else if (end !== 'forced') return finish(end);
-    attempt += 1; // forced: anew, in this same workflow
-    force = true;
+    else if (end !== 'forced' && end !== 'again') return finish(end);
+    attempt += 1; // anew, in this same workflow
+    if (end === 'forced') force = true;
     steering.interruption = undefined;
   }
 }
@@ -104,9 +104,10 @@ async function continueRun(
 async function runBatch(
   batch: OpenedBatch,
   input: LoadInput,
+  attempt: number,
   progress: Progress,
   steering: Steering,
-): Promise<LoadResult | 'forced' | 'continue'> {
+): Promise<LoadResult | 'forced' | 'again' | 'continue'> {
   const warnings: string[] = [];
   let published: Published;
   try {
@@ -130,7 +131,7 @@ async function runBatch(
       steering.closed = false; // what is asked for from now on goes with us into the next run
       return 'continue';
     }
-    return CancellationScope.nonCancellable(() => breakOff(batch, error, input, progress, steering, warnings));
+    return CancellationScope.nonCancellable(() => breakOff(batch, error, input, attempt, progress, steering, warnings));
   }
   return CancellationScope.nonCancellable(() => conclude(batch, published, input, progress, warnings));
 }

@@ -214,6 +214,8 @@ export const FAILURE = {
   fenced: 'Fenced',
   /** The database refused a statement of ours, or failed. */
   database: 'Database',
+  /** `from.consistent`: nobody holds the state of the source any more that the batch has read. */
+  sourceStateLost: 'SourceStateLost',
   /** Published, but an `after` step failed: the next start resumes it. */
   afterFailed: 'AfterFailed',
 } as const;

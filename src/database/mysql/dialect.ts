@@ -18,6 +18,7 @@ import { snapshotMethods } from './snapshot.ts';
 import { describeQuery } from './query-columns.ts';
 import { describeTable, hasRows, listTables } from './tables.ts';
 import { copyInColumn, copyOutValue, shapeOf } from './values.ts';
+import { holdState, joinState, sharesState } from './state.ts';
 
 /** Bound values are texts to the server until they are cast. */
 const CASTS = {
@@ -93,6 +94,9 @@ export const mysqlDialect: Dialect = {
   copyInColumn,
   nativeCopy: undefined,
   openCopyOut,
+  sharesState,
+  holdState,
+  joinState,
   openCopyIn,
   ...snapshotMethods,
 };

@@ -24,6 +24,7 @@ import {
 } from './snapshot.ts';
 import { copyInColumn, copyOutValue, shapeOf } from './values.ts';
 import { checkStatement, describeQuery, describeTable, hasRows, isStill, listTables, tableIdentity } from './tables.ts';
+import { holdState, joinState, sharesState } from './state.ts';
 
 const CASTS = {
   'batch id': 'bigint',
@@ -76,6 +77,9 @@ export const postgresDialect: Dialect = {
   openTransactions,
   windowCondition,
   openCopyOut,
+  sharesState,
+  holdState,
+  joinState,
   openCopyIn,
   landingType,
   createLanding,

@@ -72,6 +72,33 @@ on_bad_row: quarantine
     ],
   },
   {
+    title: 'one moment of a source that is the target, too',
+    files: {
+      'loads/acquisition/flight.yaml': `kind: acquisition
+connection: warehouse
+from: { connection: warehouse, table: public.flight, consistent: true }
+to: acq.flight
+`,
+    },
+    expected: [
+      'loads/acquisition/flight.yaml:3:54: `consistent` needs a connection of its own to the source, and `warehouse` is also the target',
+    ],
+  },
+  {
+    title: 'one moment, and bad rows that are searched later',
+    files: {
+      'loads/acquisition/flight.yaml': `kind: acquisition
+connection: warehouse
+from: { connection: source, table: public.flight, consistent: true }
+to: acq.flight
+on_bad_row: quarantine
+`,
+    },
+    expected: [
+      'loads/acquisition/flight.yaml:3:51: `consistent` and `on_bad_row: quarantine` exclude each other: bad rows are searched in the source as it is by then',
+    ],
+  },
+  {
     title: 'a range beside a cursor',
     files: from('table: public.flight, cursor: id, range: { column: id, step: 5 }'),
     expected: [

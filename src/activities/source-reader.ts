@@ -1,0 +1,193 @@
+/** A lane's connection to the source of an acquisition. Its errors are the source's. */
+import type { LaneKey } from '../control/lanes.ts';
+import { recordSourceState, sourceState, SourceStateLost } from '../control/source-state.ts';
+import { SourceError } from '../copy/copy-rows.ts';
+import type { Database, Session } from '../database/dialect.ts';
+import type { BatchContext } from './batch-context.ts';
+
+export interface SourceReader {
+  /**
+   * Opens it beforehand: a chunk's transaction must not lie idle while a place on the source is waited for. False: this lane cannot
+   * read yet, or not at all.
+   */
+  ready(): Promise<boolean>;
+  /** Runs `work` in a read-only transaction. */
+  use<T>(work: (session: Session) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+export function readerOf(source: Database, context: BatchContext, at: LaneKey): SourceReader {
+  const { batch } = context;
+  // Named so that other acquisitions do not wait for it.
+  const purpose = `waybill read ${batch.loadName}`;
+  if (!batch.definition.from!.consistent) {
+    return new Reader(source, purpose, (session) => session.begin({ readOnly: true }));
+  }
+  if (at.lane === 1) return new Holder(source, purpose, context, at);
+  return source.dialect.sharesState ? new Joining(source, purpose, context, at) : NOBODY;
+}
+
+/** For lanes beside the only one that can read. */
+const NOBODY: SourceReader = {
+  ready: () => Promise.resolve(false),
+  use: () => Promise.reject(new Error('this lane reads nothing')),
+  close: () => Promise.resolve(),
+};
+
+/** Opened when it is first needed, replaced when it broke. */
+class Reader implements SourceReader {
+  private session: Session | undefined;
+
+  constructor(
+    private readonly source: Database,
+    private readonly purpose: string,
+    private readonly begin: (session: Session) => Promise<void>,
+  ) {}
+
+  async ready(): Promise<boolean> {
+    await ofSource(this.source, async () => (this.session ??= await this.open()));
+    return true;
+  }
+
+  async use<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    const session = await ofSource(this.source, () => this.begun());
+    try {
+      const value = await work(session);
+      await ofSource(this.source, () => session.commit());
+      return value;
+    } catch (error) {
+      await this.close(); // whatever it was at, the server ends with the connection
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    const { session } = this;
+    this.session = undefined;
+    await session?.rollback();
+    await session?.close();
+  }
+
+  private async begun(): Promise<Session> {
+    if (this.session) {
+      try {
+        await this.begin(this.session);
+        return this.session;
+      } catch (error) {
+        this.session.destroy(); // it was cut while it lay idle between two chunks: a new one may do
+        this.session = undefined;
+        if (error instanceof SourceStateLost) throw error;
+      }
+    }
+    this.session = await this.open();
+    await this.begin(this.session);
+    return this.session;
+  }
+
+  private open(): Promise<Session> {
+    return this.source.openSession(this.purpose, { reading: true });
+  }
+}
+
+/** Reads the state that another lane holds. */
+class Joining implements SourceReader {
+  private state: string | undefined;
+  private readonly reader: Reader;
+
+  constructor(
+    source: Database,
+    purpose: string,
+    private readonly context: BatchContext,
+    private readonly at: LaneKey,
+  ) {
+    this.reader = new Reader(source, purpose, async (session) => {
+      if (!(await source.dialect.joinState(session, this.state!))) throw new SourceStateLost(context.batch.loadName);
+    });
+  }
+
+  async ready(): Promise<boolean> {
+    this.state ??= await sourceState(this.context.database, this.at);
+    return this.state !== undefined && this.reader.ready();
+  }
+
+  use<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    return this.reader.use(work);
+  }
+
+  close(): Promise<void> {
+    return this.reader.close();
+  }
+}
+
+/**
+ * Holds the state of the source for all lanes, from the first chunk to the last. Where sessions can join it, it reads as the others do,
+ * so that a chunk that fails does not end it; else it reads on the connection that holds it.
+ */
+class Holder implements SourceReader {
+  private session: Session | undefined;
+  private held = false;
+  private readonly joining: Joining | undefined;
+
+  constructor(
+    private readonly source: Database,
+    private readonly purpose: string,
+    private readonly context: BatchContext,
+    private readonly at: LaneKey,
+  ) {
+    if (source.dialect.sharesState) this.joining = new Joining(source, purpose, context, at);
+  }
+
+  async ready(): Promise<boolean> {
+    if (!this.held) await this.hold();
+    if (this.session === undefined) throw this.lost();
+    return this.joining?.ready() ?? true;
+  }
+
+  async use<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    if (this.joining) return this.joining.use(work);
+    if (this.session === undefined) throw this.lost();
+    try {
+      return await work(this.session);
+    } catch (error) {
+      await this.letGo(); // in the middle of a copy: nothing else can be asked of it
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.joining?.close();
+    await this.letGo();
+  }
+
+  private async hold(): Promise<void> {
+    const { source, purpose } = this;
+    await this.letGo(); // of an attempt that failed
+    const name = await ofSource(source, async () => {
+      // Beside the places of readers: it must not wait for one that it has itself.
+      this.session = await (this.joining ? source.openAside(purpose) : source.openSession(purpose, { reading: true }));
+      return source.dialect.holdState(this.session);
+    });
+    this.held = true;
+    if (!(await recordSourceState(this.context.database, this.at, name ?? `lane ${this.at.lane}`))) throw this.lost();
+  }
+
+  private async letGo(): Promise<void> {
+    const { session } = this;
+    this.session = undefined;
+    await session?.rollback();
+    await session?.close();
+  }
+
+  private lost(): SourceStateLost {
+    return new SourceStateLost(this.context.batch.loadName);
+  }
+}
+
+async function ofSource<T>(source: Database, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof SourceStateLost) throw error;
+    throw new SourceError(error, source.dialect);
+  }
+}

@@ -1,0 +1,32 @@
+/** `from.consistent`: the one state of its source that a batch reads. */
+import type { Database } from '../database/dialect.ts';
+import { sql } from '../database/sql.ts';
+import { WaybillError } from '../errors.ts';
+import type { StageKey } from './plan.ts';
+
+/** Nobody holds the state any more of which a batch may have read a part: it is to be read anew, as a whole. */
+export class SourceStateLost extends WaybillError {
+  constructor(loadName: string) {
+    super(
+      'the state of the source that this batch reads is gone: the connection that held it ended, or its worker did',
+      {
+        next: `start it again when source and worker are up: waybill run ${loadName}`,
+      },
+    );
+  }
+}
+
+/** By the name that sessions join it; undefined: nobody has said so yet. */
+export async function sourceState(database: Database, at: StageKey): Promise<string | undefined> {
+  const { rows } = await database.query<{ name: string | null }>(sql`
+    select source_state as name from ${database.ledger('stage')} where batch_id = ${at.batchId} and n = ${at.stage}`);
+  return rows[0]?.name ?? undefined;
+}
+
+/** A batch reads one state, and so it is said once. False: another one was said before. */
+export async function recordSourceState(database: Database, at: StageKey, name: string): Promise<boolean> {
+  const { rowCount } = await database.query(sql`
+    update ${database.ledger('stage')} set source_state = ${name}
+    where batch_id = ${at.batchId} and n = ${at.stage} and source_state is null`);
+  return rowCount === 1;
+}

@@ -1,0 +1,105 @@
+/** `from.consistent`: all chunks read the source as it was at one moment, or none of them counts. */
+import { afterEach, describe, expect, test } from 'vitest';
+import { someServers } from '../every-server.ts';
+import { chunks, COLUMNS, expectSameRows, halfway, ITEM, ITEMS, SLOW_SOURCE } from './items.ts';
+import type { ServerWords } from './server-words.ts';
+import { ended, until, World } from './world.ts';
+
+/** Connections that read from the source for this load, or hold its state. */
+const READERS: Record<ServerWords['family'], string> = {
+  postgres: `select pid as id from pg_stat_activity where application_name = 'waybill read acquisition.item'
+             and datname = current_database() and xact_start is not null`,
+  mysql: `select p.id from information_schema.processlist p where p.db = database() and p.state = 'User sleep'`,
+};
+const readers = async (world: World): Promise<string[]> =>
+  (await world.source.query<{ id: number | string }>(READERS[world.words.family])).rows.map(({ id }) => String(id));
+
+async function endReaders(world: World): Promise<number> {
+  const ids = await readers(world);
+  for (const id of ids) await world.warehouse.query(world.words.end(id)).catch(() => undefined); // it has just ended
+  return ids.length;
+}
+
+const ALL = 'select id, name, amount from stock';
+const LANDED = 'select id, name, amount from acq.item';
+
+describe.each(someServers(import.meta.url))('from.consistent on $name', { timeout: 180_000 }, (server) => {
+  let world: World;
+  afterEach(() => world.close());
+
+  async function items(): Promise<void> {
+    world = await World.create(
+      server,
+      ITEMS({
+        source: SLOW_SOURCE(1200, 0.002),
+        columns: COLUMNS,
+        from: 'table: public.item, range: { column: id, step: 100 }, consistent: true',
+        yaml: 'lanes: 2',
+      }),
+    );
+  }
+
+  /** Rows change, go and come, in chunks that were read and in such as were not. */
+  async function change(amount: number): Promise<void> {
+    await world.source.query(`update stock set amount = ${amount}`);
+    await world.source.query('delete from stock where mod(id, 7) = 3');
+    await world.source.query(`insert into stock select id + 1200, name, ${amount} from stock where mod(id, 5) = 1`);
+  }
+
+  test('every chunk is of one moment, whatever is changed meanwhile; the next start sees it', async () => {
+    await items();
+    await world.source.query(`create table kept as ${ALL}`);
+    await world.worker();
+    const handle = await world.start(ITEM);
+    await until(() => halfway(world), 90);
+    await change(-1);
+    // Two lanes and who holds the state for them; or one that does both.
+    const most = world.words.family === 'postgres' ? 3 : 1;
+    await until(async () => (await readers(world)).length === most);
+    expect(await ended(handle)).toMatchObject({ ok: true, result: { rowsWritten: 1200, chunks: 12 } });
+    await expectSameRows(world, 'select id, name, amount from kept', LANDED);
+    expect(await readers(world)).toEqual([]);
+    expect(await world.run(ITEM)).toMatchObject({ ok: true });
+    await expectSameRows(world, ALL, `${LANDED} where batch_id = 2`);
+  });
+
+  test.each(['connection', 'worker'])('a %s that ends takes its batch with it: all is read again', async (what) => {
+    await items();
+    const worker = await world.workerProcess();
+    const handle = await world.start(ITEM);
+    await until(() => halfway(world), 90);
+    await change(-2);
+    if (what === 'worker') {
+      worker.kill('SIGKILL');
+      await world.worker();
+    } else await until(async () => (await endReaders(world)) > 0);
+    expect(await ended(handle)).toMatchObject({ ok: true, result: { batch: { batchId: '2' } } });
+    await expectSameRows(world, ALL, LANDED);
+    expect(await world.rows('select state, error_class from waybill.batch order by batch_id')).toEqual([
+      { state: 'failed', error_class: 'sourcestatelost' },
+      { state: 'published', error_class: null },
+    ]);
+  });
+
+  test('three times in a row are enough: it fails, says why, and leaves nothing', async () => {
+    await items();
+    await world.worker();
+    const handle = await world.start(ITEM);
+    let over = false;
+    const end = ended(handle).finally(() => (over = true));
+    await until(async () => {
+      // Not before a chunk of this batch is there: what ends earlier is tried again.
+      if ((await chunks(world)).done > 0) await endReaders(world);
+      return over;
+    }, 150);
+    const found = await end;
+    expect(found).toMatchObject({ ok: false, type: 'SourceStateLost' });
+    expect(!found.ok && found.message).toBe(
+      'the state of the source that this batch reads is gone: the connection that held it ended, or its worker did',
+    );
+    expect(await world.states(ITEM)).toEqual(['failed', 'failed', 'failed']);
+    expect(await world.value('select count(*) from acq.item')).toBe('0');
+    expect(await world.run(ITEM)).toMatchObject({ ok: true });
+    await expectSameRows(world, ALL, LANDED);
+  });
+});
