@@ -1,6 +1,6 @@
 import type { Servers } from './servers.ts';
 
-/** What a case runs on; without a choice, all. */
+/** What cases run on; without a choice, all. */
 export const SERVERS = ['postgres', 'mysql', 'mariadb'] as const;
 export type ServerName = (typeof SERVERS)[number];
 
@@ -29,8 +29,8 @@ export const TIMES_MORE = 10 / 3;
 export interface Benchmark {
   /** Stable: people compare runs by it. */
   name: string;
-  /** Default: PostgreSQL. */
-  server?: ServerName;
+  /** What it compares on; `--server` has to name all of them. Default: PostgreSQL alone. */
+  servers?: readonly ServerName[];
   /** What is compared with what, in one line. */
   what: string;
   /** The most that it should be. */

@@ -3,7 +3,8 @@ import { writeFile } from 'node:fs/promises';
 import { availableParallelism, loadavg } from 'node:os';
 import { ConfigurationError, EXIT } from '../src/errors.ts';
 import { SkippedError, type Bench, type Benchmark } from './benchmark.ts';
-import { acquisitionAgainstCopyPipe, oneLaneAgainstCopyPipe } from './cases/acquisition.ts';
+import { acquirePairs } from './cases/acquire.ts';
+import { acquireAgainstTools } from './cases/acquire-tools.ts';
 import { claimOverhead } from './cases/claim-overhead.ts';
 import {
   coreAgainstLoop50k,
@@ -28,27 +29,28 @@ const CASES: Benchmark[] = [
   coreAgainstLoop5k,
   largeAgainstOneInsert,
   largeAgainstLoop,
-  acquisitionAgainstCopyPipe,
-  oneLaneAgainstCopyPipe,
   rollBackAgainstDelete,
   tenRows,
   claimOverhead,
   taskSmallRanges,
   taskFewRanges,
   killedWorker,
-  workerMemory,
+  ...workerMemory,
   ...onMysql('mysql'),
   ...onMysql('mariadb'),
+  ...acquirePairs,
+  ...acquireAgainstTools,
 ];
 
 /** The cases that the options mean. @throws ConfigurationError when there is none. */
 function chosen({ only, servers }: BenchOptions): Benchmark[] {
   const cases = CASES.filter(
-    ({ name, server = 'postgres' }) =>
-      (only.length === 0 || only.includes(name)) && (servers.length === 0 || servers.includes(server)),
+    ({ name, servers: needed = ['postgres'] }) =>
+      (only.length === 0 || only.includes(name)) &&
+      (servers.length === 0 || needed.every((server) => servers.includes(server))),
   );
   if (cases.length > 0) return cases;
-  throw new ConfigurationError(`${only.join(', ')} is no case of ${servers.join(', ')}.`, {
+  throw new ConfigurationError(`${only.join(', ')} is no case of ${servers.join(', ')} alone.`, {
     next: `There are: ${CASES.map(({ name }) => name).join(', ')}`,
   });
 }

@@ -9,7 +9,7 @@ export interface BenchOptions {
   json: string | undefined;
   /** Only these cases; empty: all. */
   only: string[];
-  /** Only the cases of these servers; empty: all. */
+  /** Only the cases that compare on these servers alone; empty: all. */
   servers: ServerName[];
   rows: number;
   rounds: number;
@@ -19,7 +19,7 @@ export const HELP = `Measures Waybill against bare SQL, side by side on one serv
 
   npm run bench                        every case
   npm run bench -- --only CASE         only this one (may be given again)
-  npm run bench -- --server NAME       only those of postgres, mysql or mariadb (may be given again)
+  npm run bench -- --server NAME       only those that need no others of postgres, mysql, mariadb (may be given again)
   npm run bench -- --rows N            flights of the big cases (3,000,000)
   npm run bench -- --rounds N          how often each side runs (3, and never less)
   npm run bench -- --json FILE         writes the results as JSON, too

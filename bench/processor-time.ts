@@ -2,8 +2,8 @@ import { readdir, readFile } from 'node:fs/promises';
 
 /** Seconds of processor time: a machine that others use, too, lengthens the clock's seconds, and hardly these. */
 export interface ProcessorTime {
-  /** All processes of the database server, those that have ended included. */
-  server: number;
+  /** All processes of the database servers, those that have ended included. */
+  servers: number;
   /** This process (on our side that is the worker) and what it ran. */
   here: number;
 }
@@ -12,17 +12,19 @@ export interface ProcessorTime {
 const TICKS = 100;
 
 /** What was used until now; undefined where there is no /proc. */
-export async function processorTime(server: { pid: number }): Promise<ProcessorTime | undefined> {
+export async function processorTime(servers: readonly { pid: number }[]): Promise<ProcessorTime | undefined> {
   const stats = (await Promise.all((await processes()).map(readStat))).filter((stat) => stat !== undefined);
   const own = stats.find(({ pid }) => pid === process.pid);
-  const serving = stats.filter(({ pid, parent }) => pid === server.pid || parent === server.pid);
+  const serving = stats.filter(({ pid, parent }) =>
+    servers.some((server) => pid === server.pid || parent === server.pid),
+  );
   if (own === undefined || serving.length === 0) return undefined;
-  return { server: serving.reduce((sum, { seconds }) => sum + seconds, 0), here: own.seconds };
+  return { servers: serving.reduce((sum, { seconds }) => sum + seconds, 0), here: own.seconds };
 }
 
-/** `ours 1.2 + 0.3`, of the server and here. */
+/** `ours 1.2 + 0.3`, of the servers and here. */
 export const used = (before: ProcessorTime, after: ProcessorTime): string =>
-  `${(after.server - before.server).toFixed(2)} + ${(after.here - before.here).toFixed(2)}`;
+  `${(after.servers - before.servers).toFixed(2)} + ${(after.here - before.here).toFixed(2)}`;
 
 async function processes(): Promise<string[]> {
   const names = await readdir('/proc').catch(() => []);

@@ -17,12 +17,12 @@ export const LEAST_ROUNDS = 3;
 
 /**
  * Runs both sides in turn, the first one changing with each round, so that whatever else the machine does meets both.
- * Gives the median of each side; throws when the sides made different rows.
+ * Gives the median of each side; throws when the sides made different rows. `on`: the servers whose processor time is said.
  */
 export async function alternate(
   { rounds, servers }: Pick<Bench, 'rounds' | 'servers'>,
   sides: { ours: Side; reference: Side },
-  server: { pid: number } = servers.postgres,
+  on: readonly { pid: number }[] = [servers.postgres],
 ): Promise<{ ours: number; reference: number }> {
   const took = { ours: [] as number[], reference: [] as number[] };
   for (let round = 0; round < Math.max(LEAST_ROUNDS, rounds); round += 1) {
@@ -32,16 +32,16 @@ export async function alternate(
     for (const name of order) {
       const side = sides[name];
       await side.prepare?.();
-      const before = await processorTime(server);
+      const before = await processorTime(on);
       took[name].push(await side.run());
-      const after = await processorTime(server);
+      const after = await processorTime(on);
       if (before && after) processors.push(`${name} ${used(before, after)}`);
       made[name] = await side.result();
     }
     if (made.ours !== made.reference) {
       throw new Error(`round ${round + 1} made different rows: ours ${made.ours}, the reference ${made.reference}`);
     }
-    const cpu = processors.length > 0 ? ` (processor s, server + here: ${processors.sort().join(', ')})` : '';
+    const cpu = processors.length > 0 ? ` (processor s, servers + here: ${processors.sort().join(', ')})` : '';
     say(
       `round ${round + 1}: ours ${took.ours.at(-1)!.toFixed(3)}, reference ${took.reference.at(-1)!.toFixed(3)}${cpu}`,
     );

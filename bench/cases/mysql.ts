@@ -1,5 +1,4 @@
 /** The cases of PostgreSQL that say what the engine itself costs, on MySQL and MariaDB; and how far InnoDB scales with lanes. */
-import type { MysqlFlavour } from '../../src/dev/mysql-binaries.ts';
 import { bareCore, FLIGHT_VALUES } from '../flights.ts';
 import type { Bench, Benchmark, Measured } from '../benchmark.ts';
 import { keyRanges, MysqlBench } from '../mysql.ts';
@@ -50,7 +49,7 @@ const coreLoad =
             result: () => warehouse.checksum('bare.flight', FLIGHT_VALUES),
           },
         },
-        warehouse.server,
+        [warehouse.server],
       );
       return { ...took, unit: 's' };
     } finally {
@@ -66,7 +65,7 @@ const bareLanes: Measure = async (bench, warehouse) => {
     run: () => seconds(bareLoad(warehouse, { ...bench, lanes }, true)),
     result: () => warehouse.checksum('bare.flight', FLIGHT_VALUES),
   });
-  const took = await alternate(bench, { ours: side(bench.lanes), reference: side(1) }, warehouse.server);
+  const took = await alternate(bench, { ours: side(bench.lanes), reference: side(1) }, [warehouse.server]);
   return { ...took, unit: 's' };
 };
 
@@ -106,7 +105,7 @@ const rollBack: Measure = async (bench, warehouse) => {
           result: () => warehouse.checksum('bare.orders', all),
         },
       },
-      warehouse.server,
+      [warehouse.server],
     );
     return { ...took, unit: 's' };
   } finally {
@@ -152,7 +151,7 @@ const claims: Measure = async (bench, warehouse) => {
           result: () => warehouse.checksum('bare.orders', 'id'),
         },
       },
-      warehouse.server,
+      [warehouse.server],
     );
     return { ours: took.ours - took.reference, reference: took.reference, unit: 'ms' };
   } finally {
@@ -198,16 +197,14 @@ const CASES: (Pick<Benchmark, 'name' | 'what' | 'aim' | 'aimOn'> & { run: Measur
   },
 ];
 
-const FLAVOUR: Record<'mysql' | 'mariadb', MysqlFlavour> = { mysql: 'MySQL', mariadb: 'MariaDB' };
-
 /** The cases of one of the two, by PostgreSQL's names with the server's behind it. */
 export const onMysql = (server: 'mysql' | 'mariadb'): Benchmark[] =>
   CASES.map(({ run, ...one }) => ({
     ...one,
     name: `${one.name}-${server}`,
-    server,
+    servers: [server],
     measure: async (bench) => {
-      const warehouse = await MysqlBench.open(await bench.servers.mysql(FLAVOUR[server]));
+      const warehouse = await MysqlBench.warehouse(bench.servers, server);
       try {
         return await run(bench, warehouse);
       } finally {
