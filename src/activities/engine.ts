@@ -26,5 +26,7 @@ export interface Engine {
   dropLimitMs?: number | undefined;
   /** Milliseconds at most between two attempts of a chunk. Default: 30 s, which is what a full disk is given. */
   longestBackoffMs?: number | undefined;
+  /** Chunks of one transaction, at most. Default: 64, as long as they are small. */
+  mostShared?: number | undefined;
   log: Logger;
 }

@@ -140,7 +140,7 @@ class Lane {
     const turn = await attemptChunks(this.session, this.context, {
       ...this.at,
       lowWater: this.lowWater,
-      most: work.ready || this.apart ? 1 : this.most,
+      most: work.ready || this.apart ? 1 : Math.min(this.most, this.engine.mostShared ?? MOST_SHARED),
       worker: this.engine.worker,
       longestWaitSeconds: (this.engine.longestBackoffMs ?? LONGEST_BACKOFF_MS) / 1000,
       suspicious: this.suspicious,

@@ -37,6 +37,8 @@ export interface WorkerOptions {
   dropLimitMs?: number;
   /** Milliseconds at most between two attempts of a chunk. Default: 30 s, which is what a full disk is given. */
   longestBackoffMs?: number;
+  /** Chunks of one transaction, at most. Default: 64, as long as they are small. */
+  mostShared?: number;
   env?: NodeJS.ProcessEnv;
   /** Milliseconds that activities get to end by themselves after `stop`. Default 20,000. */
   graceMs?: number;
@@ -100,6 +102,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     settleLimitMs: options.settleLimitMs,
     dropLimitMs: options.dropLimitMs,
     longestBackoffMs: options.longestBackoffMs,
+    mostShared: options.mostShared,
     log,
   };
   const worker = await Worker.create({

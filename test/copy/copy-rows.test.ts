@@ -33,6 +33,16 @@ function held(): number {
   return process.memoryUsage().arrayBuffers;
 }
 
+/** The same once that of tests before is gone: a buffer's memory is given back some time after the buffer. */
+async function heldAtRest(): Promise<number> {
+  for (let last = held(); ;) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const now = held();
+    if (now >= last) return now;
+    last = now;
+  }
+}
+
 describe.each(ways)('copying rows from $source to $target in $format', { timeout: 90_000 }, (way) => {
   const { from, into, format } = way;
   let ends: Ends;
@@ -281,7 +291,7 @@ describe.each(ways)('copying rows from $source to $target in $format', { timeout
       await ends.sql('target', 'create trigger slow before insert on t for each row execute function slow()');
     }
     const [source, target] = [await ends.begin('source'), await ends.begin('target')];
-    const before = held();
+    const before = await heldAtRest();
     let most = 0;
     const watch = setInterval(() => (most = Math.max(most, held() - before)), 50);
     try {

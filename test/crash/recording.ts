@@ -11,7 +11,9 @@ const TIMES_IN_LANES = 2;
  */
 const PERHAPS: RegExp[] = [
   /select min\(n\)/, // a lane that finds nothing to claim asks whether anything is pending
-  /pg_terminate_backend|^kill/i, // a fence ends those in its way
+  // A fence that waits looks for those in its way, and ends them.
+  /pg_terminate_backend|^kill|show global status|lock_waits/i,
+  /select connection_id from/,
 ];
 
 /** Run once for each time that a load continues as new: how often that is, the clock says. */

@@ -3,9 +3,12 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import { someServers } from '../every-server.ts';
 import { servers } from '../servers.ts';
 import { batchesOf, breakAt, expectSeenOnce, ranOf, TASK, VEHICLES, type VehiclesOptions } from './vehicles.ts';
-import { World } from './world.ts';
+import { ended, until, World } from './world.ts';
 
 vi.setConfig({ testTimeout: 180_000 });
+
+/** As workers have it by default; those of other tests give each chunk a transaction of its own. */
+const SHARED = { mostShared: 64 };
 
 /** A range for each of so many vehicles, on one lane. */
 const ONE_EACH = (n: number, options: VehiclesOptions = {}) =>
@@ -17,7 +20,7 @@ describe.each(someServers(import.meta.url))('small chunks on $name', (server) =>
 
   test('one of them that fails takes no other with it, and no attempt of another', async () => {
     world = await World.create(server, ONE_EACH(200));
-    await world.worker();
+    await world.worker(SHARED);
     await breakAt(world, 150);
     expect(await world.run(TASK)).toMatchObject({ ok: false, type: 'Database' });
     expect(
@@ -35,7 +38,7 @@ describe.each(someServers(import.meta.url))('small chunks on $name', (server) =>
 
   test('lanes that share them do each once, and the ledger has the rows of each', async () => {
     world = await World.create(server, ONE_EACH(1_000, { lanes: 4, range: '{ of: core.vehicle.id, step: 3 }' }));
-    await world.worker();
+    await world.worker(SHARED);
     expect(await world.run(TASK)).toMatchObject({ ok: true });
     await expectSeenOnce(world);
     // The statement that counts, and three vehicles each but for the last.
@@ -48,6 +51,22 @@ describe.each(someServers(import.meta.url))('small chunks on $name', (server) =>
       { row_count: '4', n: '333' },
     ]);
     expect(await world.value('select count(*) from waybill.chunk where finished_at < started_at')).toBe('0');
+  });
+
+  test('of a worker that gets SIGKILL again and again each is done once', async () => {
+    world = await World.create(server, ONE_EACH(5_000, { lanes: 4 }));
+    const done = () => world.count(`select n from waybill.chunk where state = 'done'`);
+    const handle = await world.start(TASK);
+    for (const least of [200, 1_000, 2_000]) {
+      const worker = await world.workerProcess({ WAYBILL_TEST_MOST_SHARED: '64' });
+      await until(async () => (await done()) >= least);
+      worker.kill('SIGKILL');
+      expect(await done()).toBeLessThan(5_000);
+    }
+    await world.worker(SHARED);
+    expect(await ended(handle)).toMatchObject({ ok: true, result: { chunks: 5_000 } });
+    await expectSeenOnce(world);
+    expect(await world.value('select count(*) from core.ran')).toBe('5000');
   });
 });
 
@@ -66,7 +85,7 @@ describe.each(servers.slice(0, 1))('small chunks on $name', (server) => {
           select pg_sleep(0.3) where :from in (${slow.join(', ')})`,
       }),
     );
-    await world.worker();
+    await world.worker(SHARED);
     expect(await world.run(TASK)).toMatchObject({ ok: true });
     await expectSeenOnce(world);
     expect(Number(await world.value('select count(distinct xmin::text) from core.vehicle'))).toBeLessThan(300);
@@ -86,7 +105,7 @@ describe.each(servers.slice(0, 1))('small chunks on $name', (server) => {
           update core.vehicle v set seen = seen + 1 from mine where mine.id = v.id`,
       }),
     );
-    await world.worker();
+    await world.worker(SHARED);
     expect(await world.run(TASK)).toMatchObject({ ok: true });
     await expectSeenOnce(world);
     expect(await world.value('select count(distinct xmin::text) from core.vehicle')).toBe('100');

@@ -10,6 +10,7 @@ const worker = await startWorker({
   project: process.env['WAYBILL_TEST_PROJECT']!,
   bundle: { codePath: process.env['WAYBILL_TEST_BUNDLE']! },
   ...(limit === undefined ? {} : { historyLimit: Number(limit) }),
+  mostShared: Number(process.env['WAYBILL_TEST_MOST_SHARED'] ?? 1),
   log: pino({ level: process.env['WAYBILL_TEST_LOG'] ?? 'silent' }, pino.destination(2)),
 });
 console.log('polling');

@@ -130,6 +130,8 @@ export class World {
       temporal: { address: this.address, namespace: this.namespace, connection: { address: this.address } },
       env: this.env,
       bundle: { codePath: bundledWorkflows() },
+      // A test that looks while one chunk waits counts on all others: those that share a transaction with it would wait, too.
+      mostShared: 1,
       ...options,
     });
     this.workers.push(worker);
