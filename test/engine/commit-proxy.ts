@@ -1,5 +1,6 @@
-/** A server between a worker and PostgreSQL that cuts a connection exactly at a COMMIT. */
+/** A server between a worker and its database that cuts a connection exactly at a COMMIT. */
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { MysqlWire, PostgresWire } from './commit-wires.ts';
 
 /** `lost`: it never reached the server. `unanswered`: the server has committed, and its answer never arrives. */
 export type Cut = 'lost' | 'unanswered';
@@ -7,14 +8,17 @@ export type Cut = 'lost' | 'unanswered';
 /** Everything that the client said since its transaction began, as it was sent: statements and bound values. */
 type WantedTransaction = (said: string) => boolean;
 
+/** How a transaction is known by a statement in it on a table of ours, and what stands behind that, bound values included. */
+export const says = (verb: string, table: string, rest: string): RegExp =>
+  new RegExp(`${verb} \\W?\\w*${table.replace('.', '\\W{1,3}')}\\W.*?${rest}`, 's');
+/** By the event that it records. */
+export const event = (what: string): RegExp => says('into', 'waybill.event', `\\b${what}\\b`);
+
 interface Order {
   cut: Cut;
   wanted: WantedTransaction;
   done: () => void;
 }
-
-/** Frontend messages that carry a statement: Query and Parse. */
-const STATEMENTS = new Set(['Q', 'P']);
 
 export class CommitProxy {
   private readonly sockets = new Set<Socket>();
@@ -74,24 +78,19 @@ export class CommitProxy {
     const cut = (): void => [client, server].forEach((socket) => socket.destroy());
     client.on('close', cut);
     server.on('close', () => client.end());
-    const messages = new Messages();
+    const wire = this.url.startsWith('postgres') ? new PostgresWire() : new MysqlWire();
     let said = '';
     let committing: Order | undefined;
     inOrder(client, async (bytes) => {
-      for (const message of messages.read(bytes)) {
-        if (STATEMENTS.has(message[0] ?? '')) {
-          if (/^(Q....|P....[^\0]*\0)\s*begin\b/is.test(message)) said = '';
-          said += message;
-          const { order } = this;
-          if (/(^Q....|; )commit(; |\0)/is.test(message) && order?.wanted(said)) {
-            committing = order;
-            this.order = undefined;
-            this.hold();
-          }
-          // One message may end a transaction and begin the next.
-          const next = message.lastIndexOf('; begin ');
-          if (next > 0) said = message.slice(next);
-        } else said += message;
+      for (const { text, begins, commits, next } of wire.read(bytes)) {
+        said = begins ? text : said + text;
+        const { order } = this;
+        if (commits && order?.wanted(said)) {
+          committing = order;
+          this.order = undefined;
+          this.hold();
+        }
+        said = next ?? said;
       }
       if (committing === undefined) await this.shut;
       if (committing?.cut === 'lost') {
@@ -100,8 +99,9 @@ export class CommitProxy {
       } else server.write(bytes);
     });
     inOrder(server, async (bytes) => {
+      const answered = wire.answered(bytes);
       if (committing !== undefined) {
-        if (!bytes.includes('COMMIT\0')) return; // answers to what came before it in the same breath
+        if (!answered) return;
         cut();
         committing.done();
         return;
@@ -127,25 +127,4 @@ function inOrder(socket: Socket, handle: (bytes: Buffer) => Promise<void>): void
   socket.on('data', (bytes) => {
     turn = turn.then(() => handle(bytes));
   });
-}
-
-/** Cuts what a client sends into the protocol's messages. The first of a connection has no type. */
-class Messages {
-  private rest = Buffer.alloc(0);
-  private started = false;
-
-  /** Messages that are whole now, as latin-1 text: one type letter (none for the first), four bytes of length, the body. */
-  read(bytes: Buffer): string[] {
-    this.rest = Buffer.concat([this.rest, bytes]);
-    const messages: string[] = [];
-    for (;;) {
-      const type = this.started ? 1 : 0;
-      if (this.rest.length < type + 4) return messages;
-      const length = type + this.rest.readUInt32BE(type);
-      if (this.rest.length < length) return messages;
-      messages.push(this.rest.toString('latin1', 0, length));
-      this.rest = this.rest.subarray(length);
-      this.started = true;
-    }
-  }
 }
