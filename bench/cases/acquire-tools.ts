@@ -46,7 +46,7 @@ const dlt: Reference = async (source, warehouse) => {
   return () =>
     inFolder(async (folder) => {
       const settings = [
-        `SOURCE_URL=${source.url.replace(/^mysql:/, 'mysql+pymysql:').replace(/^postgres:/, 'postgresql:')}`,
+        `SOURCE_URL=${source.url.replace(/^mysql:/, 'mysql+pymysql:').replace(/^postgres:/, 'postgresql+psycopg2:')}`,
         `WAREHOUSE_URL=${warehouse.url}`,
         `PIPELINES=${folder}`,
         'RUNTIME__DLTHUB_TELEMETRY=false',
