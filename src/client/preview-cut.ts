@@ -69,11 +69,12 @@ async function acquisitionCut(
   const from = load.from!;
   const { range } = from;
   const whole = from.table === undefined && from.cursor === undefined && range === undefined;
-  const words = whole
+  const cutWords = whole
     ? `all rows of ${sourceName(from)}`
     : range
       ? `${range.step} each of ${range.column} in ${sourceName(from)}`
       : `about ${load.chunkRows} rows each of ${sourceName(from)}, by ${from.cursor ?? 'its primary key'}`;
+  const words = from.consistent ? `${cutWords}, all as it is at one moment` : cutWords;
   if (start.work === undefined) return { chunks: 0, cut: undefined, words };
   const ranges = await acquisitionRanges(databases, database, load, start.work.window);
   return { chunks: ranges.length, cut: undefined, words };

@@ -1,7 +1,7 @@
 /** What is under way when a worker is killed: between them these runs send every statement of the engine. */
 import { expect } from 'vitest';
 import type { BatchState, LoadInput } from '../../src/workflows/messages.ts';
-import { COLUMNS, expectAcquired, ITEM, ITEMS, PLAIN_SOURCE } from '../engine/items.ts';
+import { COLUMNS, expectAcquired, ITEM, itemFile, ITEMS, PLAIN_SOURCE } from '../engine/items.ts';
 import { comingAgain, expectSame, expectWhole, ORDERS, SLOW_SQL } from '../engine/orders.ts';
 import { breakAt, expectSeenOnce, TASK, VEHICLES } from '../engine/vehicles.ts';
 import type { World, WorldOptions } from '../engine/world.ts';
@@ -197,6 +197,57 @@ export const ACQUISITION: Scenario = {
   activities: ['openBatch', 'settleSource', 'planStage', 'runLane', 'runChecks', 'publish'],
   before: 'none',
   expectRight: (world) => expectAcquired(world),
+};
+
+/** Three files, each a chunk. */
+export const FILES: Scenario = {
+  title: 'an acquisition of files',
+  world: ITEMS({
+    columns: 'id bigint, name varchar(60)',
+    source: 'create table item (id bigint)',
+    files: {
+      'loads/acquisition/item.yaml': `
+kind: acquisition
+connection: warehouse
+from: { files: "data/**/*.csv" }
+to: { table: acq.item }
+lanes: 1`,
+      ...Object.fromEntries([1, 2, 3].map((n) => [`data/${n}/item.csv`, csv(n)])),
+    },
+  }),
+  start: { load: ITEM },
+  activities: ['openBatch', 'planStage', 'runLane', 'runChecks', 'publish'],
+  before: 'none',
+  expectRight: async (world) => {
+    const ids = await world.rows<{ id: string }>('select id from acq.item order by id');
+    expect(ids.map(({ id }) => Number(id))).toEqual(Array.from({ length: 120 }, (_, i) => i));
+    expect(
+      await world.value(
+        "select count(*) from waybill.source_file f join waybill.batch b on b.batch_id = f.batch_id where state = 'published'",
+      ),
+    ).toBe('3');
+  },
+};
+
+/** 40 items. */
+function csv(file: number): string {
+  const rows = Array.from({ length: 40 }, (_, i) => (file - 1) * 40 + i);
+  return ['id,name', ...rows.map((id) => `${id},item ${id}`)].join('\n');
+}
+
+/** The landing table is not there yet. */
+export const CREATED: Scenario = {
+  ...ACQUISITION,
+  title: 'an acquisition that makes its landing table',
+  world: {
+    ...ACQUISITION.world,
+    files: {
+      'loads/acquisition/item.yaml': itemFile({ yaml: 'lanes: 1' }).replace('acq.item }', 'acq.item, create: true }'),
+    },
+    warehouse: 'create schema acq',
+  },
+  // That acq.item is a table of the test's is learned from the statements that make one.
+  prepare: (world) => Promise.resolve(void world.names.into('create table acq.item (id bigint)')),
 };
 
 export const SERVICES: Scenario = {
