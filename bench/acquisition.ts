@@ -1,5 +1,6 @@
 import type { Bench, Measured, ServerName } from './benchmark.ts';
-import { VALUES, withEnds, type Source, type Warehouse } from './ends.ts';
+import { withEnds, type Source, type Warehouse } from './ends.ts';
+import { VALUES } from './flights.ts';
 import { flightsProject, startProject } from './project.ts';
 import { alternate, seconds } from './rounds.ts';
 import { shell } from './tools.ts';

@@ -1,15 +1,9 @@
 /** Both ends of an acquisition: where flights are, and where they go; and how each server's own client copies them. */
 import type { ServerName } from './benchmark.ts';
-import { fillFlights, makeWarehouse, settle } from './flights.ts';
+import { fillFlights, makeWarehouse, settle, VALUES, VALUES_IN_UTC } from './flights.ts';
 import { MysqlBench } from './mysql.ts';
-import { checksum, freshDatabase, type Servers } from './servers.ts';
+import { checksum, freshDatabase, type BenchDatabase, type Servers } from './servers.ts';
 import { mysqlCommand, psqlCommand } from './tools.ts';
-
-/** The columns of a flight that travel. */
-export const VALUES = 'flight_id, date, delay, distance, origin, destination, recorded_at';
-
-/** The same, as servers without time zones take them. */
-const VALUES_IN_UTC = VALUES.replace('recorded_at', "recorded_at at time zone 'UTC'");
 
 interface End {
   /** As a project names it. */
@@ -58,11 +52,24 @@ export async function withEnds<T>(
   }
 }
 
+const postgresEnd = ({ postgres }: Servers, database: BenchDatabase): End => ({
+  url: database.url,
+  server: postgres,
+  checksum: (table, columns) => checksum(database.client, table, columns),
+  close: () => database.drop(),
+});
+
+const mysqlEnd = (bench: MysqlBench): End => ({
+  url: bench.url,
+  server: bench.server,
+  checksum: (table, columns) => bench.checksum(table, columns),
+  close: () => bench.close(),
+});
+
 async function postgresSource(servers: Servers): Promise<Source> {
   const database = await freshDatabase(servers);
   return {
-    url: database.url,
-    server: servers.postgres,
+    ...postgresEnd(servers, database),
     fill: (rows) => fillFlights(database, rows),
     print: async (to) => {
       const psql = await psqlCommand();
@@ -72,28 +79,22 @@ async function postgresSource(servers: Servers): Promise<Source> {
           : `copy (select ${VALUES_IN_UTC}, 1 from public.flight) to stdout`;
       return psql(database.url, flights);
     },
-    checksum: (table, columns) => checksum(database.client, table, columns),
-    close: () => database.drop(),
   };
 }
 
 async function mysqlSource(servers: Servers, name: 'mysql' | 'mariadb'): Promise<Source> {
   const bench = await MysqlBench.source(servers, name);
   return {
-    url: bench.url,
-    server: bench.server,
+    ...mysqlEnd(bench),
     fill: (rows) => bench.fillFlights(servers, rows),
     print: async () => (await mysqlCommand())(bench.url, `select ${VALUES}, 1 from public.flight`),
-    checksum: (table, columns) => bench.checksum(table, columns),
-    close: () => bench.close(),
   };
 }
 
 async function postgresWarehouse(servers: Servers): Promise<Warehouse> {
   const database = await freshDatabase(servers);
   return {
-    url: database.url,
-    server: servers.postgres,
+    ...postgresEnd(servers, database),
     make: () => makeWarehouse(database),
     say: async (statement) => void (await database.client.query(statement)),
     settle: () => settle(database.client),
@@ -102,16 +103,13 @@ async function postgresWarehouse(servers: Servers): Promise<Warehouse> {
       const format = from === 'postgres' ? 'format binary' : `null 'NULL'`;
       return (await psqlCommand())(database.url, `copy bare.landed (${VALUES}, batch_id) from stdin (${format})`);
     },
-    checksum: (table, columns) => checksum(database.client, table, columns),
-    close: () => database.drop(),
   };
 }
 
 async function mysqlWarehouse(servers: Servers, name: 'mysql' | 'mariadb'): Promise<Warehouse> {
   const bench = await MysqlBench.warehouse(servers, name);
   return {
-    url: bench.url,
-    server: bench.server,
+    ...mysqlEnd(bench),
     make: () => bench.makeWarehouse(),
     say: (statement) => bench.say(statement),
     settle: () => Promise.resolve(), // the page cleaners write all the time; there is no word for a checkpoint
@@ -121,7 +119,5 @@ async function mysqlWarehouse(servers: Servers, name: 'mysql' | 'mariadb'): Prom
         bench.url,
         `load data local infile '/dev/stdin' into table bare.landed character set utf8mb4 (${VALUES}, batch_id)`,
       ),
-    checksum: (table, columns) => bench.checksum(table, columns),
-    close: () => bench.close(),
   };
 }

@@ -11,6 +11,12 @@ export const read = (file: string): Promise<string> =>
 /** As many as the data set has; more are the same again, years later. */
 const DISTINCT_FLIGHTS = 3_000_000;
 
+/** The columns of a flight that an acquisition copies. */
+export const VALUES = 'flight_id, date, delay, distance, origin, destination, recorded_at';
+
+/** The same, as servers without time zones take them. */
+export const VALUES_IN_UTC = VALUES.replace('recorded_at', "recorded_at at time zone 'UTC'");
+
 /** Fills `public.flight` and `public.airport`. */
 export async function fillFlights(database: BenchDatabase, rows: number): Promise<void> {
   const { flights } = await fillSource(database.url, { flights: Math.min(rows, DISTINCT_FLIGHTS) });

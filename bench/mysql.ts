@@ -3,7 +3,7 @@ import { createConnection, type Connection, type RowDataPacket } from 'mysql2/pr
 import { to as copyTo } from 'pg-copy-streams';
 import type { MysqlFlavour } from '../src/dev/mysql-binaries.ts';
 import type { MysqlServer } from '../src/dev/mysql-server.ts';
-import { fillFlights, read } from './flights.ts';
+import { fillFlights, read, VALUES_IN_UTC } from './flights.ts';
 import { freshDatabase, type Servers } from './servers.ts';
 
 const FLAVOUR: Record<'mysql' | 'mariadb', MysqlFlavour> = { mysql: 'MySQL', mariadb: 'MariaDB' };
@@ -93,8 +93,7 @@ export class MysqlBench {
   async fillLanded(servers: Servers, rows: number): Promise<void> {
     await this.makeWarehouse();
     await this.fill(servers, rows, {
-      'bare.landed': `select flight_id, date, delay, distance, origin, destination, recorded_at at time zone 'UTC', 1, flight_id
-        from flight order by flight_id`,
+      'bare.landed': `select ${VALUES_IN_UTC}, 1, flight_id from flight order by flight_id`,
       'bare.landed_airport': `select iata, name, city, state, country, latitude, longitude, updated_at at time zone 'UTC', 1,
         row_number() over () from airport`,
     });
@@ -104,8 +103,7 @@ export class MysqlBench {
   async fillFlights(servers: Servers, rows: number): Promise<void> {
     await this.say(FLIGHT);
     await this.fill(servers, rows, {
-      'public.flight': `select flight_id, date, delay, distance, origin, destination, recorded_at at time zone 'UTC'
-        from flight order by flight_id`,
+      'public.flight': `select ${VALUES_IN_UTC} from flight order by flight_id`,
     });
   }
 

@@ -64,8 +64,7 @@ class Reader implements SourceReader {
   async close(): Promise<void> {
     const { session } = this;
     this.session = undefined;
-    await session?.rollback();
-    await session?.close();
+    await giveBack(session);
   }
 
   private async begun(): Promise<Session> {
@@ -174,13 +173,17 @@ class Holder implements SourceReader {
   private async letGo(): Promise<void> {
     const { session } = this;
     this.session = undefined;
-    await session?.rollback();
-    await session?.close();
+    await giveBack(session);
   }
 
   private lost(): SourceStateLost {
     return new SourceStateLost(this.context.batch.loadName);
   }
+}
+
+async function giveBack(session: Session | undefined): Promise<void> {
+  await session?.rollback();
+  await session?.close();
 }
 
 async function ofSource<T>(source: Database, work: () => Promise<T>): Promise<T> {

@@ -1,5 +1,4 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { progressQuery } from '../../src/workflows/messages.ts';
 import { someServers } from '../every-server.ts';
 import { servers } from '../servers.ts';
 import {
@@ -14,8 +13,9 @@ import {
   PLAIN_SOURCE,
   retract,
   windows,
+  settling,
 } from './items.ts';
-import { ended, until, World } from './world.ts';
+import { ended, World } from './world.ts';
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 const NOTHING = {
@@ -133,12 +133,6 @@ describe.each(someServers(import.meta.url))(
   (server) => {
     let world: World;
     afterEach(() => world.close());
-
-    const settling = (handle: Awaited<ReturnType<World['start']>>): Promise<true> =>
-      until<true>(
-        async () => (await handle.query(progressQuery)).phase === 'waiting for transactions on the source' || undefined,
-        90,
-      );
 
     test('a transaction that opened before the window and commits late is waited for, and none of its rows is missed', async () => {
       world = await World.create(server, ITEMS({ source: PLAIN_SOURCE(100), columns: COLUMNS }));

@@ -1,5 +1,4 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { progressQuery } from '../../src/workflows/messages.ts';
 import { servers } from '../servers.ts';
 import {
   BY_ID,
@@ -13,8 +12,9 @@ import {
   PLAIN_SOURCE,
   retract,
   windows,
+  settling,
 } from './items.ts';
-import { ended, until, World } from './world.ts';
+import { ended, World } from './world.ts';
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 const NOTHING = { ok: true, result: { status: 'nothing', reason: 'nothing new in source public.item' } };
@@ -182,12 +182,6 @@ describe.each(servers)('what an acquisition reads on $name', { timeout: 120_000 
 describe.each(servers)('transactions on the source, on $name', { timeout: 120_000 }, (server) => {
   let world: World;
   afterEach(() => world.close());
-
-  const settling = (handle: Awaited<ReturnType<World['start']>>): Promise<true> =>
-    until<true>(
-      async () => (await handle.query(progressQuery)).phase === 'waiting for transactions on the source' || undefined,
-      90,
-    );
 
   test('rows of one and the same time, of which some commit late, and some come after: none is missed, none comes twice', async () => {
     const source = `create table item (id bigint, at timestamptz not null);

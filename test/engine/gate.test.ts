@@ -5,6 +5,7 @@ import { everyServer } from '../every-server.ts';
 import { activitiesOf, asActivity, OPEN_ORDER } from './activities.ts';
 import { exists } from './breakable-orders.ts';
 import { comingAgain, expectWhole, ORDERS, World } from './orders.ts';
+import type { TestClient } from './test-client.ts';
 import { until } from './world.ts';
 
 vi.setConfig({ testTimeout: 180_000 });
@@ -35,6 +36,13 @@ const REFUSE = {
     .join(';'),
 };
 const TRIES = { postgres: 'select last_value from core.tries', mysql: 'select n from core.tries' };
+
+/** Not by the connection that looks: within a transaction pg_stat_activity stays as it was when it was first read. */
+async function shutGate(world: World): Promise<TestClient> {
+  const holder = await world.another('warehouse');
+  await holder.query(world.words.shutGate('1'));
+  return holder;
+}
 
 const fence = (activities: Activities) =>
   activities.fenceBatch({
@@ -68,9 +76,7 @@ describe.each(everyServer)('the gate of a batch on $name', (server) => {
         'alter database %I set default_transaction_isolation = ''repeatable read''', current_database()); end $$`);
     }
     const activities = await planned(world);
-    // Not the connection that looks: within a transaction pg_stat_activity stays as it was when it was first read.
-    const holder = await world.another('warehouse');
-    await holder.query(world.words.shutGate('1'));
+    const holder = await shutGate(world);
     const lane = asActivity(activities.runLane, LANE);
     await until(async () => (await world.count(world.words.waiting)) === 1, 90);
     await holder.query(`update waybill.batch set state = 'rolling_back'; commit`);
@@ -139,8 +145,7 @@ describe.each(everyServer)('the gate of a batch on $name', (server) => {
     const activities = await planned(world);
     await asActivity(activities.runLane, LANE);
     await fence(activities);
-    const holder = await world.another('warehouse');
-    await holder.query(world.words.shutGate('1'));
+    const holder = await shutGate(world);
     const late = asActivity(activities.rollBack, BATCH);
     await until(async () => (await world.count(world.words.waiting)) === 1, 90);
     await holder.query(`delete from core.orders; update waybill.batch set state = 'failed'; commit`);

@@ -1,6 +1,7 @@
 /** The small project of the acquisition tests: items of a source land in acq.item. */
 import { expect } from 'vitest';
-import type { World, WorldOptions } from './world.ts';
+import { progressQuery } from '../../src/workflows/messages.ts';
+import { until, type World, type WorldOptions } from './world.ts';
 
 export interface ItemsOptions {
   /** SQL that makes `public.item` on the source. */
@@ -63,6 +64,10 @@ export function ITEMS(options: ItemsOptions): WorldOptions {
       ${options.warehouse ?? ''}`,
   };
 }
+
+/** Waits until the load waits for transactions that are open on its source. */
+export const settling = (handle: Awaited<ReturnType<World['start']>>): Promise<boolean> =>
+  until(async () => (await handle.query(progressQuery)).phase === 'waiting for transactions on the source', 90);
 
 /** The two queries give the same rows, each as often: one on the source, one on the warehouse. */
 export async function expectSameRows(world: World, onSource: string, onWarehouse: string): Promise<void> {

@@ -213,8 +213,8 @@ export class World {
   }
 
   /** Ends the connections that these words mean, and waits until they are gone; how many. */
-  async end(connections: string): Promise<number> {
-    const ids = (await this.rows<{ id: number | string }>(connections)).map(({ id }) => String(id));
+  async end(connections: string, on = this.warehouse): Promise<number> {
+    const ids = (await on.query<{ id: number | string }>(connections)).rows.map(({ id }) => String(id));
     for (const id of ids) await this.warehouse.query(this.words.end(id)).catch(() => undefined); // gone by itself
     await until(async () => {
       const left = await this.rows<{ id: number | string }>(this.words.connections);
