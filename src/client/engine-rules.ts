@@ -2,7 +2,7 @@
  * The rules by which a start decides (DESIGN §3, "Restart rules"), for `plan`, which must say what `openBatch` would do and
  * not what somebody once copied from it. They only read here: nothing is forced, resumed or adopted.
  *
- * The one place where the client knows activities: these functions are about the ledger, and touch Temporal's activity
+ * The one place where the client knows activities (landing-rules.ts knows what acquisitions do with their tables): these functions are about the ledger, and touch Temporal's activity
  * context nowhere.
  */
 /* eslint-disable @typescript-eslint/no-restricted-imports */
@@ -19,8 +19,6 @@ import type { Batch } from '../control/batch.ts';
 import type { ChunkRange, Database } from '../database/dialect.ts';
 import type { Databases } from '../database/databases.ts';
 
-export { planLanding } from '../copy/plan-landing.ts';
-export type { LandingNote } from '../copy/plan-landing.ts';
 export type { SnapshotSurvey, Work };
 
 /** A plain start: what no flag and no person has said. */

@@ -3,10 +3,9 @@ import { WorkflowFailedError, WorkflowNotFoundError, type Client, type WorkflowH
 import type { Batch } from '../control/batch.ts';
 import { readStages, type StageReading } from '../control/reading.ts';
 import { UnreachableError } from '../errors.ts';
+import { progressQuery, sessionProgressQuery } from '../workflows/message-definitions.ts';
 import {
   loadWorkflowId,
-  progressQuery,
-  sessionProgressQuery,
   type BatchReference,
   type LoadProgress,
   type LoadResult,

@@ -3,7 +3,7 @@ import { describeSource } from '../control/source.ts';
 import type { Database } from '../database/dialect.ts';
 import type { Databases } from '../database/databases.ts';
 import { ConfigurationError } from '../errors.ts';
-import { planLanding, type LandingNote } from './engine-rules.ts';
+import { planLanding, type LandingNote } from './landing-rules.ts';
 
 /** What a start does with a landing table, in words. */
 export function landingWords({ what, reason }: LandingNote): string {

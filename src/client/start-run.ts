@@ -3,11 +3,13 @@ import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError, type Clien
 import type { LoadDefinition, ParameterValue } from '../config/definition.ts';
 import { rereadProblem, rereadWords, type Reread } from '../config/reread.ts';
 import { AlreadyRunningError, ConfigurationError, LoadFailedError } from '../errors.ts';
-import { forceReloadUpdate, type LoadInput, type SessionInput, type SteerResult } from '../workflows/messages.ts';
+import { forceReloadUpdate } from '../workflows/message-definitions.ts';
+import type { LoadInput, SessionInput, SteerResult } from '../workflows/messages.ts';
 import type { ClientContext } from './context.ts';
 import { temporalFailure } from './connect.ts';
 import type { Named } from './names.ts';
-import { waitingOf, type Waiting } from './waiting.ts';
+import { waitingOf } from './read-waiting.ts';
+import type { Waiting } from './waiting.ts';
 import { requireWorker } from './workers.ts';
 
 export interface RunOptions extends Reread {

@@ -1,8 +1,8 @@
 /**
- * Everything that crosses the border of the workflows: inputs, results, signals, updates, the query. Pure types and
- * message definitions, so that client and command line can import it without the sandbox.
+ * Everything that crosses the border of the workflows: inputs, results, what signals, updates and the query carry
+ * (message-definitions.ts gives them their names). Nothing of Temporal's, whose packages take longer to load than all of ours:
+ * the command line imports it before it knows whether it will need them.
  */
-import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 
 export type ParameterValue = string | number | boolean | null;
 
@@ -161,21 +161,6 @@ export interface SessionProgress {
   session: string;
   loads: SessionLoadResult[];
 }
-
-export const cancelSignal = defineSignal<[SteerBy?]>('cancel');
-export const forceReloadSignal = defineSignal<[SteerBy?]>('forceReload');
-export const pauseSignal = defineSignal('pause');
-export const resumeSignal = defineSignal('resume');
-export const setLanesSignal = defineSignal<[number]>('setLanes');
-
-export const cancelUpdate = defineUpdate<SteerResult, [SteerBy]>('cancel');
-export const forceReloadUpdate = defineUpdate<SteerResult, [SteerBy]>('forceReload');
-export const pauseUpdate = defineUpdate<SteerResult>('pause');
-export const resumeUpdate = defineUpdate<SteerResult>('resume');
-export const setLanesUpdate = defineUpdate<SteerResult, [number]>('setLanes');
-
-export const progressQuery = defineQuery<LoadProgress>('progress');
-export const sessionProgressQuery = defineQuery<SessionProgress>('progress');
 
 /** Search attributes that loads set, with their types as the server calls them. */
 export const SEARCH_ATTRIBUTES = {

@@ -17,10 +17,10 @@ import { row } from './progress.ts';
 import type { OpenWindow } from '../activities/session-window.ts';
 import type { SessionPlan } from '../activities/plan-session.ts';
 import type { load } from './load.ts';
+import { sessionProgressQuery } from './message-definitions.ts';
 import {
   FAILURE,
   loadWorkflowId,
-  sessionProgressQuery,
   type LoadResult,
   type SessionInput,
   type SessionLoadResult,

@@ -13,9 +13,8 @@ import {
   resumeUpdate,
   setLanesSignal,
   setLanesUpdate,
-  type Interruption,
-  type SteerResult,
-} from './messages.ts';
+} from './message-definitions.ts';
+import type { Interruption, SteerResult } from './messages.ts';
 
 /** Lanes that a person may ask for. */
 const MOST_LANES = 64;

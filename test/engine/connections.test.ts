@@ -1,7 +1,7 @@
 /** No connection is to be had: the server gives no more, or other loads of the worker have them all. */
 import { randomBytes } from 'node:crypto';
 import { afterEach, describe, expect, test } from 'vitest';
-import { setLanesUpdate } from '../../src/workflows/messages.ts';
+import { setLanesUpdate } from '../../src/workflows/message-definitions.ts';
 import { someServers } from '../every-server.ts';
 import { expectWhole, ORDERS, SLOW_SQL, World } from './orders.ts';
 import { asleep } from './moments.ts';

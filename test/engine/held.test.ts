@@ -1,6 +1,6 @@
 /** DESIGN §3, "Restart rules": what is `held` (`on_failure: hold`), and how it goes on. */
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { forceReloadUpdate, setLanesUpdate } from '../../src/workflows/messages.ts';
+import { forceReloadUpdate, setLanesUpdate } from '../../src/workflows/message-definitions.ts';
 import { someServers } from '../every-server.ts';
 import { batches, BREAKABLE, done, exists, land, mend } from './breakable-orders.ts';
 import { expectWhole, World } from './orders.ts';

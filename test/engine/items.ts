@@ -1,6 +1,6 @@
 /** The small project of the acquisition tests: items of a source land in acq.item. */
 import { expect } from 'vitest';
-import { progressQuery } from '../../src/workflows/messages.ts';
+import { progressQuery } from '../../src/workflows/message-definitions.ts';
 import { until, type World, type WorldOptions } from './world.ts';
 
 export interface ItemsOptions {

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { progressQuery } from '../../src/workflows/messages.ts';
+import { progressQuery } from '../../src/workflows/message-definitions.ts';
 import { someServers } from '../every-server.ts';
 import { chunks, expectSameRows, itemFile } from './items.ts';
 import { ended, until, World, type WorldOptions } from './world.ts';

@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { BatchView } from '../../src/client/views.ts';
-import { forceReloadUpdate, progressQuery } from '../../src/workflows/messages.ts';
+import { forceReloadUpdate, progressQuery } from '../../src/workflows/message-definitions.ts';
 import { document, spawnWaybill, waybill } from '../cli/command-line.ts';
 import { someServers } from '../every-server.ts';
 import { activitiesOf, OPEN_ORDER } from './activities.ts';

@@ -4,9 +4,8 @@ import { WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { afterEach, describe, expect, test } from 'vitest';
 import { findTemporal } from '../../src/dev/temporal-binary.ts';
+import { progressQuery, sessionProgressQuery } from '../../src/workflows/message-definitions.ts';
 import {
-  progressQuery,
-  sessionProgressQuery,
   sessionWorkflowId,
   TASK_QUEUE,
   type SessionLoadResult,

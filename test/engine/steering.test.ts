@@ -6,7 +6,7 @@ import {
   progressQuery,
   resumeUpdate,
   setLanesUpdate,
-} from '../../src/workflows/messages.ts';
+} from '../../src/workflows/message-definitions.ts';
 import { someServers } from '../every-server.ts';
 import { expectWhole, ORDERS, SLOW_SQL, World } from './orders.ts';
 import { ended, until } from './world.ts';

@@ -1,6 +1,6 @@
 /** `on_error` of tasks: steps that run when the task has failed. */
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { cancelUpdate } from '../../src/workflows/messages.ts';
+import { cancelUpdate } from '../../src/workflows/message-definitions.ts';
 import { someServers } from '../every-server.ts';
 import { batchesOf, breakAt, expectSeenOnce, TASK, VEHICLES, type VehiclesOptions } from './vehicles.ts';
 import { ended, until, World, type WorldOptions } from './world.ts';

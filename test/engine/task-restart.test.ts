@@ -1,6 +1,6 @@
 /** DESIGN §3, "Restart rules", of tasks: what is done stays done, and the next start does the rest. */
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { cancelUpdate, forceReloadUpdate } from '../../src/workflows/messages.ts';
+import { cancelUpdate, forceReloadUpdate } from '../../src/workflows/message-definitions.ts';
 import { someServers } from '../every-server.ts';
 import { batchesOf, breakAt, COUNTING, expectSeenOnce, rangesOf, ranOf, TASK, VEHICLES } from './vehicles.ts';
 import { ended, until, World } from './world.ts';

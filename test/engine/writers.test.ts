@@ -6,7 +6,7 @@ import pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { BatchView } from '../../src/client/views.ts';
-import { progressQuery } from '../../src/workflows/messages.ts';
+import { progressQuery } from '../../src/workflows/message-definitions.ts';
 import { document, waybill } from '../cli/command-line.ts';
 import { someServers } from '../every-server.ts';
 import { expectSame } from './orders.ts';
