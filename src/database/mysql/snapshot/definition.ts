@@ -71,8 +71,9 @@ function isGenerated(name: string, kind: NamedConstraint['kind'], table: string)
   return name.toLowerCase().startsWith(prefix.toLowerCase()) && /^\d+$/.test(name.slice(prefix.length));
 }
 
-/** The same table, called `to`: where names are the schema's, with others that lead back to them. */
-export function twinText({ text, constraints }: Definition, { name, twin }: Place): string {
+/** Its twin: where names are the schema's, with others that lead back to them. */
+export function twinText({ text, constraints }: Definition, place: Place): string {
+  const { name, twin } = place;
   const head = `CREATE TABLE ${quoted(name)} (`;
   const [first, ...rest] = text.split('\n');
   if (first !== head) throw new LoadFailedError(`the definition of ${name} begins with ${first}, not ${head}`);
@@ -83,7 +84,7 @@ export function twinText({ text, constraints }: Definition, { name, twin }: Plac
     const own = constraints.find((one) => one.name === called)?.own ?? followed(called, name, twin);
     return `  CONSTRAINT ${quoted(own)} ${match[2]!}${match[3]!}${match[4]!}`;
   });
-  return [`CREATE TABLE ${quoted(twin)} (`, ...lines].join('\n');
+  return [`CREATE TABLE ${at(place, twin)} (`, ...lines].join('\n');
 }
 
 /** `flight_ibfk_1` → `waybill_twin_…_ibfk_1`, which the server calls `flight_ibfk_1` again when the twin is renamed. */

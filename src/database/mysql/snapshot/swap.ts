@@ -45,7 +45,9 @@ export async function swap<Kept>(
     if (kept) return kept;
     const planned: Exchanged[] = [];
     try {
-      for (const table of tables) planned.push(await plan(session, await placeOf(session, table)));
+      const places: Place[] = [];
+      for (const table of tables) places.push(await placeOf(session, table)); // all are there before anything is made
+      for (const place of places) planned.push(await plan(session, place));
       const keptNow = await proved(session, ledger, () => writeIntents(session, database, batchId, planned));
       if (keptNow) return await undone(session, database, batchId, planned, keptNow);
       const result = await exchange(session, planned, waitMs, waitFirst);

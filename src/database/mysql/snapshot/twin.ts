@@ -2,7 +2,7 @@ import { LoadFailedError } from '../../../errors.ts';
 import { raw, sql } from '../../sql.ts';
 import type { MysqlSession } from '../session.ts';
 import { definitionOf, twinText, type Definition, type NamedConstraint } from './definition.ts';
-import { at, quoted, taken, type Place } from './place.ts';
+import { at, taken, type Place } from './place.ts';
 import { makeStandIns, triggersOf, type Trigger } from './triggers.ts';
 
 /** What a landing table was when its twin was made, and what is left to do once that has taken its place. */
@@ -12,13 +12,16 @@ export interface TwinPlan {
   triggers: Trigger[];
 }
 
-/** Makes the twin under a name of its own, or finds the one that an earlier attempt has left. Nobody sees it yet. */
+/**
+ * Makes the twin under a name of its own; one that an earlier attempt has left goes first. Nobody sees it yet. What its definition
+ * names without a schema, both servers look for in the twin's own; `use` is not needed, and never said: the names of all other
+ * tables, and of their locks, would be looked up elsewhere from then on.
+ */
 export async function makeTwin(session: MysqlSession, place: Place): Promise<TwinPlan> {
   const definition = await definitionOf(session, place, place.name);
   const plan = { text: definition.text, constraints: definition.constraints, triggers: [] as Trigger[] };
   plan.triggers = await triggersOf(session, place, place.name);
   await dropTwin(session, place);
-  await session.say(`use ${quoted(place.schema)}`); // what is not qualified is the table's own schema's
   await session.say(twinText(definition, place));
   try {
     await mustBeAlike(session, place, definition);
@@ -64,13 +67,16 @@ async function mustBeAlike(session: MysqlSession, place: Place, definition: Defi
 }
 
 /**
- * Constraints are listed by name, so their order is another one; and MySQL writes a column's character set beside its collation,
+ * All but the first, which has the table's name. Constraints are listed by name, so their order is another one; and MySQL writes a column's character set beside its collation,
  * which says the same, or leaves it out, by how the table was made.
  */
 const linesOf = (text: string): string[] =>
-  text.split('\n').map((line) =>
-    line
-      .trim()
-      .replace(/,$/, '')
-      .replaceAll(/ CHARACTER SET \w+(?= COLLATE )/g, ''),
-  );
+  text
+    .split('\n')
+    .slice(1)
+    .map((line) =>
+      line
+        .trim()
+        .replace(/,$/, '')
+        .replaceAll(/ CHARACTER SET \w+(?= COLLATE )/g, ''),
+    );

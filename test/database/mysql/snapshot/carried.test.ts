@@ -220,17 +220,53 @@ describeOn(await mysqlServers(), 'what a swap carries on $name', (server) => {
     });
   });
 
-  test('a table of another schema than the connection, called by both names', async () => {
+  test('a table of another schema than the connection, whose own has all the names that it uses, too', async () => {
+    const other = `${scene.name}_other`;
+    await setUp(['create database :db_other']);
+    for (const schema of [scene.name, other]) {
+      await setUp([
+        `use ${schema}`,
+        'create table dim (id int primary key)',
+        'create table log (a int)',
+        ...(server.flavour === 'MariaDB' ? ['create sequence numbers'] : []),
+      ]);
+    }
+    await setUp([
+      'insert into dim values (7)',
+      `create table t (a int, b int ${server.flavour === 'MariaDB' ? 'default nextval(numbers)' : ''},
+       constraint to_dim foreign key (a) references dim (id), foreign key (b) references dim (id), check (a < 9))`,
+      'create trigger tr before insert on t for each row insert into log values (new.a)',
+      'use :db',
+    ]);
+    const before = await scene.definition(`${other}.t`);
+    await scene.take(await scene.batch(`${other}.t`));
+    expect(await scene.definition(`${other}.t`)).toBe(before);
+    expect(await scene.values(`show tables from ${other} like 't%'`)).toEqual(['t', 't_processing']);
+    await scene.say(`insert into ${other}.t (a, b) values (7, null)`);
+    expect(await scene.values(`select a from ${other}.log union all select a + 100 from log`)).toEqual(['7']);
+    expect(await scene.leftBehind()).toEqual([]);
+    await scene.say(`drop database ${other}`);
+  });
+
+  test('two inputs, of which only the first names its schema: the other is the one of the connection', async () => {
+    const other = `${scene.name}_other`;
     await setUp([
       'create database :db_other',
-      'create table :db_other.dim (id int primary key)',
-      'create table :db_other.t (a int, constraint to_dim foreign key (a) references :db_other.dim (id))',
-      'create trigger :db_other.tr before insert on :db_other.t for each row set new.a = new.a',
+      'create table :db_other.flight (id int primary key)',
+      'create table :db_other.visit (id int primary key)', // of the same name, and none of the load's
+      'create table visit (id int primary key)',
+      'insert into :db_other.flight values (1)',
+      'insert into :db_other.visit values (2)',
+      'insert into visit values (3)',
     ]);
-    const before = await scene.definition(`${scene.name}_other.t`);
-    await scene.take(await scene.batch(`${scene.name}_other.t`));
-    expect(await scene.definition(`${scene.name}_other.t`)).toBe(before);
-    expect(await scene.values(`show tables from ${scene.name}_other`)).toEqual(['dim', 't', 't_processing']);
-    await scene.client.query(`drop database ${scene.name}_other`);
+    const batch = await scene.batch(`${other}.flight`, 'visit');
+    expect(await scene.take(batch)).toEqual({ kind: 'taken', tables: [`${other}.flight`, 'visit'] });
+    expect(await scene.values('select id from visit_processing')).toEqual(['3']);
+    expect(await scene.values(`select id from ${other}.flight_processing`)).toEqual(['1']);
+    expect(await scene.values(`show tables from ${other}`)).toEqual(['flight', 'flight_processing', 'visit']);
+    expect(await scene.values(`select id from ${other}.visit`)).toEqual(['2']);
+    await scene.finish(batch);
+    expect(await scene.values("show tables like '%processing'")).toEqual([]);
+    await scene.say(`drop database ${other}`);
   });
 });
