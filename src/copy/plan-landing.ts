@@ -13,7 +13,7 @@ export interface LandingNote {
 /** What the columns of a landing table come from. */
 export interface LandingOrigin {
   /** Files have texts, all of which are kept. */
-  dialect: Pick<Dialect, 'shapeOf'> & Partial<Pick<Dialect, 'keepable'>>;
+  dialect: Pick<Dialect, 'shapeOf'> & Partial<Pick<Dialect, 'keepable' | 'name'>>;
   facts: TableFacts;
 }
 
@@ -84,7 +84,7 @@ function typed(
       problems.push(`the source has two columns ${name}`);
       return [];
     }
-    const type = target.landingType(column, dialect.shapeOf(column), dialect === target);
+    const type = target.landingType(column, dialect.shapeOf(column), dialect.name === target.name);
     if (type !== undefined) return [{ name, type: textIfInvalid(type, column) ?? type }];
     problems.push(`${name}, ${column.type}, has no type there that keeps its values`);
     return [];

@@ -7,7 +7,7 @@ import { ConfigurationError } from '../../errors.ts';
 import { factsOf, type ServerFacts } from './server-facts.ts';
 
 /** Server settings of one connection. */
-export type Settings = Record<string, string | number>;
+export type Settings = Record<string, string | number | bigint>;
 
 export interface Connected {
   connection: Connection;
@@ -33,7 +33,7 @@ const SQL_MODE: Record<ServerFacts['flavour'], string> = {
 export async function connect(
   options: ConnectionOptions,
   purpose: string,
-  settings: Settings,
+  settings: (server: ServerFacts) => Settings,
   known?: ServerFacts,
 ): Promise<Connected> {
   const connection = await createConnection({ ...options, connectAttributes: { program_name: purpose } });
@@ -47,10 +47,14 @@ export async function connect(
       // For what runs outside a transaction; each BEGIN says it again.
       [server.flavour === 'MySQL' ? 'transaction_isolation' : 'tx_isolation']: 'READ-COMMITTED',
       autocommit: 1,
-      ...settings,
+      completion_type: 0,
+      // A server or an init_connect with a limit would cut results without a word, and one that wants keys refuse to update.
+      sql_select_limit: 2n ** 64n - 1n,
+      sql_safe_updates: 0,
+      ...settings(server),
     };
     // mysql2 speaks utf8mb4 from the handshake on, in a collation of its own choice.
-    const list = Object.entries(all).map(([name, value]) => `session ${name} = ${connection.escape(value)}`);
+    const list = Object.entries(all).map(([name, value]) => `session ${name} = ${valueText(connection, value)}`);
     await connection.query(`set names utf8mb4`);
     await connection.query(`set ${list.join(', ')}`);
     return { connection, server };
@@ -59,6 +63,9 @@ export async function connect(
     throw error;
   }
 }
+
+const valueText = (connection: Connection, value: string | number | bigint): string =>
+  typeof value === 'string' ? connection.escape(value) : String(value);
 
 /** What the driver keeps behind its promises. */
 export interface DriverConnection {

@@ -1,13 +1,13 @@
 import type { ConnectionOptions } from 'mysql2/promise';
 import type { ConnectionDefinition } from '../../config/definition.ts';
 import { ConfigurationError } from '../../errors.ts';
-import type { Database, QueryResult, Session } from '../dialect.ts';
+import type { Database, Dialect, QueryResult, Session } from '../dialect.ts';
 import { Places } from '../places.ts';
 import { raw, type RawSql, type SqlStatement } from '../sql.ts';
 import { inTransaction } from '../transaction.ts';
 import { connect, connectionOptions, cut, type Connected, type Settings } from './connect.ts';
 import { ControlConnections } from './control-connections.ts';
-import { mysqlDialect } from './dialect.ts';
+import { mariadbDialect, mysqlDialect } from './dialect.ts';
 import { connectionError } from './errors.ts';
 import { endConnection } from './gate.ts';
 import { quoteName } from './names.ts';
@@ -17,22 +17,35 @@ import { MysqlSession } from './session.ts';
 /** Connections kept open for our own statements: they work when lanes hold all others. */
 const CONTROL_CONNECTIONS = 2;
 
+type SettingsOn = (server: ServerFacts) => Settings;
+
+/** As long as a statement needs: MariaDB may have a limit for all of them, MySQL for those that only read. */
+const unlimited: SettingsOn = ({ flavour }) => ({
+  [flavour === 'MySQL' ? 'max_execution_time' : 'max_statement_time']: 0,
+});
+
 /**
  * For our own statements: a fence or a publish waits as long as it must. A fence that gives up its place in the queue may
  * never get in (FACTS). The most that both servers take.
  */
-const OURS: Settings = { innodb_lock_wait_timeout: 1_000_000, lock_wait_timeout: 31_536_000, wait_timeout: 28_800 };
+const OURS: SettingsOn = (server) => ({
+  ...unlimited(server),
+  innodb_lock_wait_timeout: 1_000_000,
+  lock_wait_timeout: 31_536_000,
+  wait_timeout: 28_800,
+});
 
 /**
  * A lane that is asleep or gone keeps its chunk and the gate no longer than `wait_timeout`; in a statement it is not idle. In a
  * copy each server waits for the other one, which may sort or wait for a lock: longer than the defaults, half a minute and one.
- * Notes count as warnings, by which a copy knows of values that were changed.
+ * Notes count as warnings, by which a copy knows of values that were changed. Who only reads keeps to the server's limits.
  */
-const LANES: Settings = { wait_timeout: 60, net_read_timeout: 3600, net_write_timeout: 3600, sql_notes: 1 };
+const READING: SettingsOn = () => ({ wait_timeout: 60, net_read_timeout: 3600, net_write_timeout: 3600, sql_notes: 1 });
+const LANES: SettingsOn = (server) => ({ ...READING(server), ...unlimited(server) });
 
 /** Opens nothing yet: the first statement does. */
 export class MysqlDatabase implements Database {
-  readonly dialect = mysqlDialect;
+  readonly dialect: Dialect;
   readonly connection: string;
   readonly controlSchema: string;
   readonly lanePlaces: number;
@@ -43,6 +56,7 @@ export class MysqlDatabase implements Database {
   private server: ServerFacts | undefined;
 
   constructor(definition: ConnectionDefinition) {
+    this.dialect = definition.scheme === 'mariadb' ? mariadbDialect : mysqlDialect;
     this.connection = definition.name;
     this.controlSchema = definition.controlSchema;
     this.lanePlaces = Math.max(1, definition.maxConnections - CONTROL_CONNECTIONS);
@@ -80,20 +94,25 @@ export class MysqlDatabase implements Database {
   ): Promise<MysqlSession> {
     const places = options.reading ? this.readingPlaces : this.places;
     await places.take();
-    return this.openInPlace(purpose, places, options.statementTimeoutMs);
+    return this.openInPlace(purpose, places, options.reading ? READING : LANES, options.statementTimeoutMs);
   }
 
   async openSpareSession(purpose: string): Promise<MysqlSession | undefined> {
-    return this.places.takeFree() ? this.openInPlace(purpose, this.places) : undefined;
+    return this.places.takeFree() ? this.openInPlace(purpose, this.places, LANES) : undefined;
   }
 
-  private async openInPlace(purpose: string, places: Places, timeoutMs?: number): Promise<MysqlSession> {
+  private async openInPlace(
+    purpose: string,
+    places: Places,
+    settings: SettingsOn,
+    timeoutMs?: number,
+  ): Promise<MysqlSession> {
     try {
       const limit = timeoutMs && {
         ms: Math.floor(timeoutMs),
         end: (connectionId: string) => endConnection(this, connectionId),
       };
-      return sessionOn(await this.connect(purpose, LANES), () => places.give(), limit || undefined);
+      return sessionOn(await this.connect(purpose, settings), () => places.give(), limit || undefined);
     } catch (error) {
       places.give();
       throw error;
@@ -109,7 +128,7 @@ export class MysqlDatabase implements Database {
   }
 
   /** What the server is, asked at the first connection. */
-  private async connect(purpose: string, settings: Settings): Promise<Connected> {
+  private async connect(purpose: string, settings: SettingsOn): Promise<Connected> {
     try {
       const connected = await connect(this.options, purpose, settings, this.server);
       this.server = connected.server;

@@ -1,4 +1,4 @@
-import { mysqlSql } from '../../sql/mysql.ts';
+import { mariadbSql, mysqlSql } from '../../sql/mysql.ts';
 import type { Dialect } from '../dialect.ts';
 import { checkStatement } from './check-statement.ts';
 import { planKeys, rangeCondition } from './chunk-ranges.ts';
@@ -100,3 +100,6 @@ export const mysqlDialect: Dialect = {
   openCopyIn,
   ...snapshotMethods,
 };
+
+/** The same, by its own name in messages. */
+export const mariadbDialect: Dialect = { ...mysqlDialect, sql: mariadbSql };

@@ -6,8 +6,6 @@ export interface ServerFacts {
   flavour: 'MySQL' | 'MariaDB';
   /** `9.7.4`. */
   version: string;
-  /** lower_case_table_names: the server stores or compares names of tables and databases in lower case. */
-  foldsNames: boolean;
 }
 
 /** The oldest releases with SKIP LOCKED and all else that is needed. */
@@ -18,9 +16,7 @@ const OLDEST: Record<ServerFacts['flavour'], [number, number]> = { MySQL: [8, 0]
  * be safe.
  */
 export async function factsOf(connection: Connection): Promise<ServerFacts> {
-  const [[row]] = await connection.query<RowDataPacket[]>(
-    'select version() as version, @@lower_case_table_names as fold',
-  );
+  const [[row]] = await connection.query<RowDataPacket[]>('select version() as version');
   const text = String(row!['version']);
   const flavour = text.includes('MariaDB') ? 'MariaDB' : 'MySQL';
   const version = /\d+\.\d+\.\d+/.exec(text.replace(/^5\.5\.5-(?=1\d\.)/, ''))?.[0] ?? text;
@@ -38,7 +34,7 @@ export async function factsOf(connection: Connection): Promise<ServerFacts> {
     new Map(variables.map((variable) => [String(variable['Variable_name']), String(variable['Value'])])),
   );
   if (refused !== undefined) throw new ConfigurationError(refused.message, { next: refused.next });
-  return { flavour, version, foldsNames: Number(row!['fold']) !== 0 };
+  return { flavour, version };
 }
 
 /**

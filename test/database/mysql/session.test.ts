@@ -33,27 +33,6 @@ describeOn(await mysqlServers(), 'a session on $name', (server) => {
   const ids = async () =>
     (await database.query<{ id: string }>(sql`select id from t order by id`)).rows.map((r) => r.id);
 
-  test('has settings of its own, whatever the server has by default', async () => {
-    await database.query(sql`set global sql_mode = ''`);
-    await database.query(sql`set global time_zone = '+09:00'`);
-    try {
-      const session = await open('waybill 1 flights lane 1');
-      await session.begin();
-      await expect(run(session, "insert into t values (1, 'longer than five')")).rejects.toThrow(/too long/);
-      await session.rollback();
-      await session.begin();
-      const { rows } = await run(
-        session,
-        `select timestampdiff(second, now(), utc_timestamp()), find_in_set('ANSI_QUOTES', @@sql_mode),
-           find_in_set('IGNORE_SPACE', @@sql_mode), @@session.wait_timeout, @@autocommit`,
-      );
-      expect(rows.map((row) => row.map(String))).toEqual([['0', '0', '0', '60', '1']]);
-    } finally {
-      await database.query(sql`set global sql_mode = default`);
-      await database.query(sql`set global time_zone = default`);
-    }
-  });
-
   test('says READ COMMITTED at each BEGIN: a row that was committed meanwhile is seen', async () => {
     const session = await open('waybill 1 flights lane 1');
     await session.query(sql`set session transaction isolation level repeatable read`);
@@ -210,16 +189,32 @@ describeOn(await mysqlServers(), 'a session on $name', (server) => {
     await session.rollback(); // harmless
   });
 
-  test('shares out the places for lanes, and keeps others for our own statements', async () => {
-    const [first, second] = [await open('waybill lane 1'), await open('waybill lane 2')];
+  test('shares out the places for lanes, each with a connection anew, and keeps others for our own statements', async () => {
+    const [first] = [await open('waybill lane 1'), await open('waybill lane 2')];
     expect(database.lanePlaces).toBe(2);
+    await first.begin();
+    await run(first, 'set @x = 1');
+    await run(first, 'create temporary table left_over (id int)');
+    await first.commit();
     let third: MysqlSession | undefined;
     const waiting = open('waybill lane 3').then((session) => (third = session));
     expect(await ids()).toEqual([]);
     expect(third).toBe(undefined);
     await first.close();
     await waiting;
-    expect(third?.connectionId).not.toBe(second.connectionId);
+    expect(third!.connectionId).not.toBe(first.connectionId);
+    await third!.begin();
+    expect((await run(third!, 'select @x')).rows).toEqual([[null]]);
+    await expect(run(third!, 'select * from left_over')).rejects.toThrow(/left_over/);
+  });
+
+  test('has the name of its server in messages about SQL, as the URL gives it', () => {
+    for (const [scheme, title] of [
+      ['mysql', 'MySQL'],
+      ['mariadb', 'MariaDB'],
+    ] as const) {
+      expect(new MysqlDatabase({ ...definition(server.url), scheme }).dialect.sql.title).toBe(title);
+    }
   });
 
   test('replaces connections that the server has ended', async () => {
