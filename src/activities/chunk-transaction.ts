@@ -26,6 +26,11 @@ export class FileError extends Error {
 export interface ChunkWork {
   /** Gets what `run` needs from elsewhere, before the transaction begins. False: it is not there yet, or is for another lane. */
   ready?(): Promise<boolean>;
+  /**
+   * Something of what it runs outlives the transaction (`leavesBehind`): each chunk, and each attempt at one, has a transaction and a
+   * connection of its own.
+   */
+  leavesBehind?: boolean;
   /** Runs it. Throws to have it rolled back. */
   run(session: Session, chunk: Chunk): Promise<ChunkOutcome>;
   close(): Promise<void>;
@@ -131,8 +136,9 @@ async function runChunks(
     proven = proof;
     if (finishedAt.getTime() - began >= SHARED_MS) break;
   }
-  // Where something must be ready first, the next transaction does not begin before it is.
-  const completed = await completeChunks(session, database, at, done, at.work.ready ? undefined : at);
+  // Where something must be ready first, the next transaction does not begin before it is, nor where it begins on another connection.
+  const ahead = at.work.ready || at.work.leavesBehind ? undefined : at;
+  const completed = await completeChunks(session, database, at, done, ahead);
   const numbers = done.map(({ n }) => n);
   if (completed) {
     const rows = done.reduce((sum, chunk) => sum + chunk.rows, 0);

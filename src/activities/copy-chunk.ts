@@ -2,7 +2,7 @@ import type { Batch } from '../control/batch.ts';
 import type { Chunk } from '../control/chunks.ts';
 import { windowWhere } from '../control/conditions.ts';
 import type { LaneKey } from '../control/lanes.ts';
-import { describeSource, sourceName, sourceRows, withSource } from '../control/source.ts';
+import { describeSource, readsAnew, sourceName, sourceRows, withSource } from '../control/source.ts';
 import { copyRows } from '../copy/copy-rows.ts';
 import { landingColumns, type LandingColumn } from '../copy/landing-columns.ts';
 import type { ColumnFacts, Database, Session, TableFacts } from '../database/dialect.ts';
@@ -36,7 +36,7 @@ export async function copyWork(engine: Engine, context: BatchContext, at: LaneKe
     definition.onBadRow === 'quarantine' && key ? badRowsOfSource(sourceDatabase, batch, facts, key) : undefined;
 
   return source.connection === database.connection
-    ? { run: insertChunk, close: () => Promise.resolve(), bad }
+    ? { run: insertChunk, leavesBehind: readsAnew(source, database.dialect.sql), close: () => Promise.resolve(), bad }
     : { ready: () => reader.ready(), run: copyChunk, close: () => reader.close(), bad };
 
   async function copyChunk(session: Session, chunk: Chunk): Promise<ChunkOutcome> {

@@ -76,6 +76,8 @@ class Lane {
   private lowWater = 1;
   private pollMs = SHORTEST_POLL_MS;
   private session: Session | undefined;
+  /** Users' SQL has run on it. */
+  private used = false;
   /** The next chunk's transaction has begun on the session. It ends with the connection when the lane does not go on. */
   private claim: Claim | undefined;
   private readonly until: number;
@@ -130,6 +132,7 @@ class Lane {
 
   private async turn(work: ChunkWork): Promise<Turn> {
     try {
+      if (work.leavesBehind && this.used) await this.leave();
       this.session ??= await this.connect();
     } catch (error) {
       // The server is down. The lane waits here, heartbeating, until it is back or the batch's time is over.
@@ -140,7 +143,8 @@ class Lane {
     const turn = await attemptChunks(this.session, this.context, {
       ...this.at,
       lowWater: this.lowWater,
-      most: work.ready || this.apart ? 1 : Math.min(this.most, this.engine.mostShared ?? MOST_SHARED),
+      most:
+        work.ready || work.leavesBehind || this.apart ? 1 : Math.min(this.most, this.engine.mostShared ?? MOST_SHARED),
       worker: this.engine.worker,
       longestWaitSeconds: (this.engine.longestBackoffMs ?? LONGEST_BACKOFF_MS) / 1000,
       suspicious: this.suspicious,
@@ -148,11 +152,18 @@ class Lane {
       work,
     });
     this.claim = turn.kind === 'done' ? turn.claim : undefined;
+    this.used ||= turn.kind !== 'nothing';
     if (turn.kind === 'done') {
       this.most = fitting(this.most, (Date.now() - began) / turn.chunks.length);
     }
     if (turn.kind === 'again' || turn.kind === 'done') this.suspicious = false;
     return turn;
+  }
+
+  private async leave(): Promise<void> {
+    await this.session?.close();
+    this.session = undefined;
+    this.used = false;
   }
 
   private async connect(): Promise<Session> {

@@ -1,5 +1,6 @@
 /** A lane's connection to the source of an acquisition. Its errors are the source's. */
 import type { LaneKey } from '../control/lanes.ts';
+import { readsAnew } from '../control/source.ts';
 import { recordSourceState, sourceState, SourceStateLost } from '../control/source-state.ts';
 import { SourceError } from '../copy/copy-rows.ts';
 import type { Database, Session } from '../database/dialect.ts';
@@ -21,7 +22,8 @@ export function readerOf(source: Database, context: BatchContext, at: LaneKey): 
   // Named so that other acquisitions do not wait for it.
   const purpose = `waybill read ${batch.loadName}`;
   if (!batch.definition.from!.consistent) {
-    return new Reader(source, purpose, (session) => session.begin({ readOnly: true }));
+    const once = readsAnew(batch.definition.from!, source.dialect.sql);
+    return new Reader(source, purpose, (session) => session.begin({ readOnly: true }), once);
   }
   if (at.lane === 1) return new Holder(source, purpose, context, at);
   return source.dialect.sharesState ? new Joining(source, purpose, context, at) : NOBODY;
@@ -42,6 +44,8 @@ class Reader implements SourceReader {
     private readonly source: Database,
     private readonly purpose: string,
     private readonly begin: (session: Session) => Promise<void>,
+    /** Something that is read for one chunk would still be there for the next: each has a connection of its own. */
+    private readonly once = false,
   ) {}
 
   async ready(): Promise<boolean> {
@@ -54,6 +58,7 @@ class Reader implements SourceReader {
     try {
       const value = await work(session);
       await ofSource(this.source, () => session.commit());
+      if (this.once) await this.close();
       return value;
     } catch (error) {
       await this.close(); // whatever it was at, the server ends with the connection

@@ -6,6 +6,7 @@ import type { ChunkMethod, ColumnFacts, Database, Session } from '../database/di
 import { part, raw, sql, type SqlPart } from '../database/sql.ts';
 import { WaybillError } from '../errors.ts';
 import { renderForBatch, sourceTable, type Cut } from '../sql/batch-sql.ts';
+import { leavesBehind } from '../sql/lint.ts';
 import { parseStatements, type Statement } from '../sql/statement.ts';
 import { inRanges } from './bad-ranges.ts';
 import { searchTable, type BadRows } from './bad-rows.ts';
@@ -29,6 +30,7 @@ export async function sqlWork(context: BatchContext, n: number, key: ColumnFacts
   };
   const at = { batchId: batch.batchId, stage: n };
   return {
+    leavesBehind: statements.some(leavesBehind),
     run: async (session, chunk) => {
       const cut: Cut = { method, range: chunk.range, key };
       if (settings.length > 0) await session.pipeline(settings);

@@ -7,6 +7,7 @@ import { reading } from '../database/transaction.ts';
 import { ConfigurationError } from '../errors.ts';
 import type { SqlDialect } from '../sql/dialect.ts';
 import { nearest } from '../sql/names.ts';
+import { leavesBehind } from '../sql/lint.ts';
 import { parseStatements } from '../sql/statement.ts';
 
 /** A short read-only session on the source. Named so that other acquisitions do not wait for it. */
@@ -17,6 +18,10 @@ export const withSource = <T>(source: Database, load: string, work: (session: Se
 export function sourceRows({ table, sql }: AcquisitionSource, dialect: SqlDialect): RowSource {
   return table ?? { query: parseStatements(sql!, dialect)[0]!.text };
 }
+
+/** See `leavesBehind` of `ChunkWork`. */
+export const readsAnew = ({ sql }: AcquisitionSource, dialect: SqlDialect): boolean =>
+  sql !== undefined && parseStatements(sql, dialect).some(leavesBehind);
 
 /** `source public.item`, as messages say it. */
 export const sourceName = ({ connection, table }: AcquisitionSource): string => `${connection} ${table ?? 'from.sql'}`;

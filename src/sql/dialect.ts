@@ -130,6 +130,8 @@ export interface SqlDialect {
   refusals: readonly Refusal[];
   /** Inserts that leave alone, or overwrite, rows that are there already. Tested as in `Refusal`. */
   insertsOnce: RegExp;
+  /** Statements of which something outlives their transaction on the connection: a temporary table, a variable. Tested as in `Refusal`. */
+  leavesBehind: RegExp;
   compounds: readonly CompoundForm[];
   /** Statements in which `;` may stand inside parentheses. Tested as in `Refusal`. */
   parenthesizedLists?: RegExp;

@@ -53,6 +53,11 @@ export function insertsOnce({ tokens, dialect }: Statement): boolean {
   return dialect.insertsOnce.test(codeText(tokens));
 }
 
+/** Something of it is still on the connection when its transaction has ended, and whatever runs there next would meet it. */
+export function leavesBehind({ tokens, dialect }: Statement): boolean {
+  return dialect.leavesBehind.test(codeText(tokens));
+}
+
 /** The names of `a.b.c` that starts at `at`; none when no name starts there. */
 function nameChain(code: Token[], at: number): Token[] {
   const chain: Token[] = [];

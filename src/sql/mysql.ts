@@ -100,6 +100,7 @@ export function mysqlDialect(title: string, reading: MysqlReading = {}): SqlDial
       /^(?:(?:\( )*(?:select|with|values|table)|(?:insert|replace|update|delete|explain|describe|desc|analyze|do)\b|set @|show .* where |create (?:or replace )?(?:temporary )?table .* (?:(?:as (?:\( )*)?select|as (?:\( )*(?:with|values|table))\b)/,
     refusals: mysqlRefusals,
     insertsOnce: /^(?:replace|insert (?:\w+ )?ignore)\b|\bon duplicate key\b/,
+    leavesBehind: /^create (?:or replace )?temporary table\b|(?<!@)@(?!@)|\bget_lock \(/,
     compounds: [
       {
         statement:

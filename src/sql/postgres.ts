@@ -71,6 +71,8 @@ export const postgresSql: SqlDialect = {
     /^(?:\( )*(?:select|insert|update|delete|merge|with|values|table|explain|call|declare|create (?:(?:global |local )?temp(?:orary)? |unlogged )?table .* as (?:\( )*(?:select|with|values|table)\b)/,
   refusals: postgresRefusals,
   insertsOnce: /\bon conflict\b/,
+  leavesBehind:
+    /^create (?:(?:global |local )?temp(?:orary)? )(?!.*\bon commit drop\b)|\binto temp(?:orary)? |\b(?:set_config|pg_(?:try_)?advisory_lock(?:_shared)?) \(/,
   compounds: [
     {
       statement: /^create (?:or replace )?(?:function|procedure) /,
