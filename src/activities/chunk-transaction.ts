@@ -121,15 +121,18 @@ export async function attemptChunks(session: Session, context: BatchContext, at:
 /** What time there is not for stays claimed until the transaction ends, and pending after it. */
 async function runChunks(
   session: Session,
-  { database }: BatchContext,
+  { database, batch }: BatchContext,
   at: ChunkAttempt,
   chunks: readonly Chunk[],
 ): Promise<Turn> {
   const began = Date.now();
   const done: DoneChunk[] = [];
   let proven: ChunkOutcome['proof'];
+  const settings = database.dialect.settings(batch.definition.sessionParams);
   for (const chunk of chunks) {
     const startedAt = new Date();
+    // For each anew: what the one before it has set must not stay.
+    if (settings.length > 0) await session.pipeline(settings);
     const { proof, ...outcome } = await at.work.run(session, chunk);
     const finishedAt = new Date();
     done.push({ ...outcome, n: chunk.n, worker: at.worker, startedAt, finishedAt, holds: proof?.holds ?? [] });

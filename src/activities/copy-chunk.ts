@@ -41,15 +41,15 @@ export async function copyWork(engine: Engine, context: BatchContext, at: LaneKe
 
   async function copyChunk(session: Session, chunk: Chunk): Promise<ChunkOutcome> {
     const select = selectOf(chunk, ({ select }) => select);
-    return reader.use(async (from) => {
-      const { read, written } = await copyRows(
-        { dialect: sourceDatabase.dialect, session: from },
-        { dialect: database.dialect, session },
-        { select, table, columns: into, format },
-      );
-      if (read !== written) throw new WaybillError(`the source sent ${read} rows, ${written} were written`);
-      return { rows: written, rowsRead: read };
-    });
+    return reader.use(async (from) =>
+      proven(
+        await copyRows(
+          { dialect: sourceDatabase.dialect, session: from },
+          { dialect: database.dialect, session },
+          { select, table, columns: into, format },
+        ),
+      ),
+    );
   }
 
   /**
@@ -57,10 +57,9 @@ export async function copyWork(engine: Engine, context: BatchContext, at: LaneKe
    * connection's places while they wait for another could wait for each other for ever.
    */
   async function insertChunk(session: Session, chunk: Chunk): Promise<ChunkOutcome> {
-    const names = into.map(({ name }) => name).join(', ');
-    const text = `insert into ${table} (${names}) ${selectOf(chunk, ({ own }) => own)}`;
-    const { rowCount } = await session.run({ text, values: [] });
-    return { rows: rowCount, rowsRead: rowCount };
+    const names = into.map(({ name }) => name);
+    const select = selectOf(chunk, ({ own }) => own);
+    return proven(await database.dialect.insertRows(session, table, names, select));
   }
 
   /** COPY binds nothing, so the range's bounds become literals: they come from the ledger, and are quoted. */
@@ -86,6 +85,12 @@ export async function copyWork(engine: Engine, context: BatchContext, at: LaneKe
   }
 }
 
+/** What a trigger or a setting of the target drops without an error would else be lost. */
+function proven({ read, written }: { read: number; written: number }): ChunkOutcome {
+  if (read !== written) throw new WaybillError(`the source sent ${read} rows, ${written} were written`);
+  return { rows: written, rowsRead: read };
+}
+
 /** Bad rows are searched where they come from, on connections of their own: the lane's may be in the middle of what failed. */
 function badRowsOfSource(database: Database, batch: Batch, facts: TableFacts, key: ColumnFacts): BadRows | undefined {
   const from = batch.definition.from!;
@@ -96,10 +101,10 @@ function badRowsOfSource(database: Database, batch: Batch, facts: TableFacts, ke
   return (
     bad && {
       ...bad,
-      halve: (_, range) => withSource(database, batch.loadName, (session) => bad.halve(session, range)),
+      halve: (_, range) => withSource(database, batch.definition, (session) => bad.halve(session, range)),
       rows: async (_, range) => {
         try {
-          return await withSource(database, batch.loadName, (session) => bad.rows(session, range));
+          return await withSource(database, batch.definition, (session) => bad.rows(session, range));
         } catch (error) {
           // The source itself cannot compute this row: where it lies is all that can be said.
           if (database.dialect.classify(error).because !== 'data') throw error;

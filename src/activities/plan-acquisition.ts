@@ -26,7 +26,7 @@ export async function planAcquisition(
   const where = source.cursor ? { condition: windowWhere(database.dialect, key, window), window: true } : undefined;
   const rows = sourceRows(source, database.dialect.sql);
   const { range } = source;
-  const ranges = await withSource(database, batch.loadName, (session) =>
+  const ranges = await withSource(database, batch.definition, (session) =>
     range
       ? arithmeticRanges(session, database.dialect, rows, key, range.step)
       : database.dialect.planKeys(session, rows, [key], batch.definition.chunkRows, where),

@@ -29,7 +29,7 @@ export const settleSource =
     try {
       const started = Date.now();
       const read = (of?: OpenTransaction[]): Promise<OpenTransaction[]> =>
-        withSource(database, batch.loadName, (session) => database.dialect.openTransactions(session, of));
+        withSource(database, batch.definition, (session) => database.dialect.openTransactions(session, of));
       let open = await read();
       while (open.length > 0) {
         report({ waitingFor: `transactions on ${source.connection}`, heldBy: open.slice(0, NAMED).map(nameOf) });

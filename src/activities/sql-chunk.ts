@@ -22,7 +22,6 @@ export async function sqlWork(context: BatchContext, n: number, key: ColumnFacts
   const method = await methodOf(context, n);
   const snapshots = await readSnapshots(database, database, batch.batchId);
   const cutSnapshot = snapshots.find((record) => record.table === stage.chunk?.input);
-  const settings = database.dialect.settings(batch.definition.sessionParams);
   const countsRead = cutSnapshot !== undefined && isFirstCutBy(context, n, stage);
   const proof = {
     holds: snapshots.map((record) => database.dialect.isStill(record.processing, record)),
@@ -33,7 +32,6 @@ export async function sqlWork(context: BatchContext, n: number, key: ColumnFacts
     leavesBehind: statements.some(leavesBehind),
     run: async (session, chunk) => {
       const cut: Cut = { method, range: chunk.range, key };
-      if (settings.length > 0) await session.pipeline(settings);
       const rows = await runStatements(session, context, stage, statements, cut, { ...at, chunk: chunk.n });
       return {
         rows,

@@ -10,9 +10,18 @@ import { nearest } from '../sql/names.ts';
 import { leavesBehind } from '../sql/lint.ts';
 import { parseStatements } from '../sql/statement.ts';
 
-/** A short read-only session on the source. Named so that other acquisitions do not wait for it. */
-export const withSource = <T>(source: Database, load: string, work: (session: Session) => Promise<T>): Promise<T> =>
-  reading(source, `waybill read ${load}`, work);
+/**
+ * A short read-only session on the source. Named so that other acquisitions do not wait for it. It has the load's own settings
+ * only where rows go from the load's connection into the same one: another source may be another kind of server.
+ */
+export const withSource = <T>(
+  source: Database,
+  { name, connection, sessionParams }: SourceReader,
+  work: (session: Session) => Promise<T>,
+): Promise<T> =>
+  reading(source, `waybill read ${name}`, work, source.connection === connection ? { settings: sessionParams } : {});
+
+type SourceReader = Pick<LoadDefinition, 'name' | 'connection' | 'sessionParams'>;
 
 /** What an acquisition reads from. A query's text ends before its `;`. */
 export function sourceRows({ table, sql }: AcquisitionSource, dialect: SqlDialect): RowSource {
@@ -29,7 +38,7 @@ export const sourceName = ({ connection, table }: AcquisitionSource): string => 
 /** The columns of what is read, and its indexes where it is a table. Throws `ConfigurationError` if there is no such table. */
 export async function describeSource(
   database: Database,
-  load: Pick<LoadDefinition, 'name' | 'file'>,
+  load: SourceReader & Pick<LoadDefinition, 'file'>,
   source: AcquisitionSource,
 ): Promise<TableFacts> {
   const { dialect } = database;
@@ -42,7 +51,7 @@ export async function describeSource(
       next: 'create it, correct its name, or grant the role USAGE on its schema',
     });
   }
-  const columns = await withSource(database, load.name, (session) => dialect.describeQuery(session, rows.query));
+  const columns = await withSource(database, load, (session) => dialect.describeQuery(session, rows.query));
   return { table: nameOfRows(rows), kind: 'query', columns, indexes: [] };
 }
 

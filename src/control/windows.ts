@@ -37,7 +37,7 @@ export async function nextWindow(
     return some ? { from: null, to: null } : undefined;
   }
   const item = raw(fromItem(rows, (table) => dialect.quoteTable(table)));
-  return withSource(database, load.name, async (session) => {
+  return withSource(database, load, async (session) => {
     if (cursor.column.nullable) {
       await refuseNulls(
         session,

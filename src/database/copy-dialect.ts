@@ -43,6 +43,13 @@ export interface CopyDialect {
     format: CopyFormat,
     listener: CopyInListener,
   ): CopyInStream;
+  /** Rows of a SELECT, whose values are literals, into a table (quoted, its columns too) of the same database: as many as each end counted. */
+  insertRows(
+    session: Session,
+    table: string,
+    columns: readonly string[],
+    select: string,
+  ): Promise<{ read: number; written: number }>;
 }
 
 export interface NativeCopy {

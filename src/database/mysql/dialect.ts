@@ -2,7 +2,7 @@ import { mariadbSql, mysqlSql } from '../../sql/mysql.ts';
 import type { Dialect } from '../dialect.ts';
 import { checkStatement } from './check-statement.ts';
 import { planKeys, rangeCondition } from './chunk-ranges.ts';
-import { openCopyIn, openCopyOut } from './copy.ts';
+import { insertRows, openCopyIn, openCopyOut } from './copy.ts';
 import { cursorKind, cursorValue, inCursorOrder, windowCondition, windowEnd } from './cursor.ts';
 import { deleteRange, planDeletion } from './deletion.ts';
 import { classify } from './errors.ts';
@@ -98,6 +98,7 @@ export const mysqlDialect: Dialect = {
   holdState,
   joinState,
   openCopyIn,
+  insertRows,
   ...snapshotMethods,
 };
 

@@ -4,7 +4,7 @@ import { halvePages, planKeys, planPages, rangeCondition } from './chunk-ranges.
 import { cursorKind, cursorValue, inCursorOrder, openTransactions, windowCondition, windowEnd } from './cursor.ts';
 import { deleteRange, planDeletion, planSweep } from './deletion.ts';
 import { classify } from './errors.ts';
-import { agreesInBinary, openCopyIn, openCopyOut } from './copy.ts';
+import { agreesInBinary, insertRows, openCopyIn, openCopyOut } from './copy.ts';
 import { endConnection, endGateHolders, gate } from './gate.ts';
 import { begin, lockOutput, migration, settings, words } from './ledger.ts';
 import { narrowing } from './narrowing.ts';
@@ -81,6 +81,7 @@ export const postgresDialect: Dialect = {
   holdState,
   joinState,
   openCopyIn,
+  insertRows,
   landingType,
   createLanding,
   addColumns,

@@ -60,7 +60,7 @@ describeOn(await mysqlServers(), 'windows on $name', (server) => {
     const window = await next(from);
     if (!window) return undefined;
     const look = (of?: OpenTransaction[]) =>
-      withSource(database, load.name, (session) => database.dialect.openTransactions(session, of));
+      withSource(database, load, (session) => database.dialect.openTransactions(session, of));
     let open = await look();
     while (open.length > 0) {
       await new Promise((resolve) => setTimeout(resolve, 50));
