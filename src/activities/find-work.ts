@@ -6,7 +6,7 @@ import { notReady } from '../control/readiness.ts';
 import { wantedBy, type UnfinishedBatch } from '../control/landing.ts';
 import { describeSource, sourceName } from '../control/source.ts';
 import { nextWindow, type Window } from '../control/windows.ts';
-import { landingColumns } from '../copy/landing-columns.ts';
+import { fittingColumns } from '../copy/landing-columns.ts';
 import { planLanding, type LandingNote } from '../copy/plan-landing.ts';
 import type { Database } from '../database/dialect.ts';
 import type { BatchReference } from '../workflows/messages.ts';
@@ -90,8 +90,8 @@ async function acquisitionWork(
   const facts = await describeSource(source, load, from);
   const landing = await database.dialect.describeTable(database, load.outputs[0]!.table);
   const { statements, notes } = planLanding({ dialect: source.dialect, facts }, database.dialect, landing, load);
-  // What a start has yet to make or add (`plan` looks before one) fits.
-  if (statements.length === 0) await landingColumns(source, facts, database, load);
+  // `plan` looks before a start makes or adds what is missing.
+  fittingColumns({ dialect: source.dialect, facts }, database.dialect, landing, load, statements.length > 0);
   const window = await nextWindow(source, database, load, from, reread);
   if (window === undefined) return { kind: 'nothing', reason: `nothing new in ${sourceName(from)}` };
   return { kind: 'work', consumes: [], window, deadWanting, notes };

@@ -2,6 +2,7 @@ import type { LoadDefinition } from '../config/definition.ts';
 import { recordLoadEvent } from '../control/events.ts';
 import { lockLanding, wantedBy, type UnfinishedBatch } from '../control/landing.ts';
 import { describeSource } from '../control/source.ts';
+import { fittingColumns } from '../copy/landing-columns.ts';
 import { planLanding, type LandingOrigin, type LandingPlan } from '../copy/plan-landing.ts';
 import type { Database } from '../database/dialect.ts';
 import type { Engine } from './engine.ts';
@@ -32,8 +33,16 @@ export async function prepareLanding(
   const origin = await originOf(engine, database, load);
   const { dialect } = database;
   const table = load.outputs[0]!.table;
-  const look = async (): Promise<LandingPlan> =>
-    planLanding(origin, dialect, await dialect.describeTable(database, table), load);
+  const look = async (): Promise<LandingPlan> => {
+    const landing = await dialect.describeTable(database, table);
+    const plan = planLanding(origin, dialect, landing, load);
+    // No table is altered for a source that does not fit it all the same.
+    if (load.from && plan.statements.length > 0) {
+      const { dialect: from } = engine.databases.get(load.from.connection);
+      fittingColumns({ dialect: from, facts: origin.facts }, dialect, landing, load, true);
+    }
+    return plan;
+  };
   if ((await look()).statements.length === 0) return undefined;
 
   let plan: LandingPlan;

@@ -22,11 +22,18 @@ export interface StatementCheck {
   problems: Problem[];
 }
 
-/** Lets the databases parse and plan every statement of the loads. A problem stands where the statement is written. */
-export async function checkStatements(loads: LoadDefinition[], databases: Databases): Promise<StatementCheck> {
+/**
+ * Lets the databases parse and plan every statement of the loads. A problem stands where the statement is written. `all`: loads that are
+ * not looked at, too, for they may make what these name.
+ */
+export async function checkStatements(
+  loads: LoadDefinition[],
+  all: LoadDefinition[],
+  databases: Databases,
+): Promise<StatementCheck> {
   const total: StatementCheck = { checked: 0, unchecked: 0, problems: [] };
   for (const load of loads) {
-    const found = await checkLoad(load, databases.get(load.connection), loads);
+    const found = await checkLoad(load, databases.get(load.connection), all);
     total.checked += found.checked;
     total.unchecked += found.unchecked;
     total.problems.push(...found.problems);
@@ -37,9 +44,7 @@ export async function checkStatements(loads: LoadDefinition[], databases: Databa
 async function checkLoad(load: LoadDefinition, database: Database, loads: LoadDefinition[]): Promise<StatementCheck> {
   const result: StatementCheck = { checked: 0, unchecked: 0, problems: [] };
   const values = dummyValues(load);
-  // Unqualified names would be looked up elsewhere than at run time.
-  const elsewhere = load.sessionParams['search_path'] !== undefined;
-  let made = elsewhere || (await readsWhatIsNotThere(load, database, loads));
+  let made = looksElsewhere(load) || (await readsWhatIsNotThere(load, database, loads));
   for (const { source, stage, place } of sourcesOf(load)) {
     const cut = stage && (await dummyCut(database, load, stage));
     for (const statement of parseStatements(source, database.dialect.sql, place)) {
@@ -60,6 +65,9 @@ async function checkLoad(load: LoadDefinition, database: Database, loads: LoadDe
   }
   return result;
 }
+
+/** Unqualified names would be looked up elsewhere than at run time. */
+const looksElsewhere = ({ sessionParams }: LoadDefinition): boolean => sessionParams['search_path'] !== undefined;
 
 /** Whether an acquisition that makes its landing table has yet to make one of which this load takes rows. */
 async function readsWhatIsNotThere(
@@ -127,7 +135,9 @@ export async function checkQuery(load: LoadDefinition, database: Database): Prom
   const from = load.from!;
   const [statement] = parseStatements(from.sql!, dialect.sql);
   const { text } = statement!;
-  const complaint = await dialect.checkStatement(database, text);
+  // Its description is asked for with the settings.
+  const elsewhere = from.connection === load.connection && looksElsewhere(load);
+  const complaint = elsewhere ? undefined : await dialect.checkStatement(database, text);
   if (complaint) return problemOf(statement!, { text, values: [], replaced: [] }, complaint);
   try {
     return await describeSource(database, load, from);

@@ -3,5 +3,6 @@
  * validates needs nothing of Temporal's.
  */
 /* eslint-disable @typescript-eslint/no-restricted-imports */
+export { fittingColumns } from '../copy/landing-columns.ts';
 export { planLanding } from '../copy/plan-landing.ts';
 export type { LandingNote } from '../copy/plan-landing.ts';

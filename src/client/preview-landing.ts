@@ -3,7 +3,7 @@ import { describeSource } from '../control/source.ts';
 import type { Database } from '../database/dialect.ts';
 import type { Databases } from '../database/databases.ts';
 import { ConfigurationError } from '../errors.ts';
-import { planLanding, type LandingNote } from './landing-rules.ts';
+import { fittingColumns, planLanding, type LandingNote } from './landing-rules.ts';
 
 /** What a start does with a landing table, in words. */
 export function landingWords({ what, reason }: LandingNote): string {
@@ -16,19 +16,22 @@ const WORDS: Record<LandingNote['what'], string> = {
   columns_ignored: 'columns are left out:',
 };
 
-/** What a start would do with the landing table of an acquisition now, or why it cannot. */
+/** What a start would do with the landing table of an acquisition now, or why it cannot: what does not fit it, in the words of the start. */
 export async function previewLanding(
   load: LoadDefinition,
   target: Database,
   databases: Databases,
 ): Promise<{ notes: string[] } | { refused: string; next?: string }> {
   const { from } = load;
-  if (!from || (!load.landing!.create && load.landing!.onNewColumns === 'fail')) return { notes: [] };
+  if (!from) return { notes: [] };
   const source = databases.get(from.connection);
   try {
     const facts = await describeSource(source, load, from);
     const landing = await target.dialect.describeTable(target, load.outputs[0]!.table);
-    const { notes } = planLanding({ dialect: source.dialect, facts }, target.dialect, landing, load);
+    if (!landing && !load.landing!.create) return { notes: [] }; // that it is missing, whoever looks for it says
+    const origin = { dialect: source.dialect, facts };
+    const { statements, notes } = planLanding(origin, target.dialect, landing, load);
+    fittingColumns(origin, target.dialect, landing, load, statements.length > 0);
     return { notes: notes.map(landingWords) };
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error;

@@ -68,8 +68,9 @@ export async function validateProject(context: ClientContext): Promise<Validatio
   const tables = await checkAgainstDatabase(project, { describe, describeQuery, planLanding, listTables, cutsByPages });
   const wrong = new Set(tables.filter(({ severity }) => severity === 'error').map(({ file }) => file));
   // Where a table is missing, every statement that names it is wrong too: one complaint is enough.
-  const loads = Object.values(project.loads).filter((load) => !wrong.has(load.file));
-  const statements = await checkStatements(loads, databases);
+  const all = Object.values(project.loads);
+  const right = all.filter((load) => !wrong.has(load.file));
+  const statements = await checkStatements(right, all, databases);
   const problems = sortProblems([...tables, ...statements.problems]);
   const errors = problems.filter(({ severity }) => severity === 'error');
   if (errors.length > 0) throw new ProjectError(errors);

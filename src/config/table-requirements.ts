@@ -28,7 +28,7 @@ export interface TableLookup {
   describe: (connection: string, table: string) => Promise<TableDescription | undefined>;
   /** What the query of an acquisition gives; or what its server has against it. */
   describeQuery: (load: LoadDefinition) => Promise<TableDescription | Problem>;
-  /** What a start would do with an acquisition's landing table, in words; or why it cannot. */
+  /** What a start would do with an acquisition's landing table, in words; or why it cannot, columns that do not fit among it. */
   planLanding: (load: LoadDefinition) => Promise<{ notes: string[] } | { refused: string; next?: string }>;
   /** Names to suggest from. */
   listTables: (connection: string) => Promise<string[]>;
@@ -49,18 +49,19 @@ export interface TableCheck extends Pick<TableLookup, 'planLanding'> {
   cutsByPages: TableLookup['cutsByPages'];
 }
 
-/** Only plain tables can be swapped for an empty twin, or written under the gate. */
+/** Only plain tables can be swapped for an empty twin, or written under the gate. Answers whether it is one. */
 export function requireTable(
   found: TableDescription,
   table: string,
   at: ValuePath,
   report: TableCheck['report'],
-): void {
-  if (found.kind === 'table') return;
+): boolean {
+  if (found.kind === 'table') return true;
   report(
     at,
     `\`${table}\` is ${/^[aeiou]/.test(found.kind) ? 'an' : 'a'} ${found.kind}, and only a plain table can be used here`,
   );
+  return false;
 }
 
 /** Reports a column that is not there, with the nearest name. Answers whether it is. */
@@ -83,13 +84,13 @@ export function requireColumn(
 /** Types for whole numbers that grow, as servers write them: `bigint`, `int(11) unsigned`, `decimal(20,0)`. */
 const WHOLE_NUMBER = /^(?:(?:big)?int(?:eger)?(?:\(\d+\))?(?: unsigned)?|numeric|(?:numeric|decimal)\(\d+(?:,0)?\))$/;
 
-/** The column that every row's batch stands in. */
+/** The column that every row's batch stands in. Answers whether it is there and right. */
 export function requireBatchId(
   found: TableDescription,
   table: string,
   at: ValuePath,
   report: TableCheck['report'],
-): void {
+): boolean {
   const column = found.columns.find(({ name }) => name === 'batch_id');
   if (column === undefined) {
     const next = `alter table ${table} add column batch_id bigint;`;
@@ -98,5 +99,6 @@ export function requireBatchId(
     report(at, `\`batch_id\` of \`${table}\` must be bigint, and is ${column.type}`);
   } else if (column.generated) {
     report(at, `\`batch_id\` of \`${table}\` is generated: nothing can be written into it`);
-  }
+  } else return true;
+  return false;
 }

@@ -1,7 +1,8 @@
 import type { CopyFormat, CopyInColumn } from '../database/copy-stream.ts';
 import type { ColumnFacts, Database, Dialect, TableFacts } from '../database/dialect.ts';
 import type { InvalidRule, LandingDefinition, LoadDefinition } from '../config/definition.ts';
-import { lostBetween } from '../database/value-shape.ts';
+import type { NativeCopy } from '../database/copy-dialect.ts';
+import { lostBetween, orTooLong } from '../database/value-shape.ts';
 import { ConfigurationError } from '../errors.ts';
 import { nearest } from '../sql/names.ts';
 
@@ -18,33 +19,84 @@ export interface LandingColumn {
   into: CopyInColumn;
 }
 
-/**
- * Which columns travel, and how: every column of the source has one of the same name in the landing table that takes its
- * values as they are, or is left out where the load says so. Throws `ConfigurationError` naming the columns that do not fit, before anything is copied.
- */
+/** What a landing table is for. */
+type Landing = Pick<LoadDefinition, 'connection' | 'outputs' | 'landing' | 'file'>;
+
+/** A column of the source, and the one of the landing table that takes its values. */
+interface Pair {
+  column: ColumnFacts;
+  into: ColumnFacts;
+}
+
+/** Which columns travel, and how. Throws as `fittingColumns` does, before anything is copied. */
 export async function landingColumns(
   sourceDatabase: Database,
   source: TableFacts,
   targetDatabase: Database,
-  { outputs, landing, file }: Pick<LoadDefinition, 'outputs' | 'landing' | 'file'>,
+  load: Landing,
 ): Promise<{ columns: LandingColumn[]; format: CopyFormat }> {
-  const targetTable = outputs[0]!.table;
   const [from, to] = [sourceDatabase.dialect, targetDatabase.dialect];
-  const native = from === to ? to.nativeCopy : undefined;
-  const target = await describe(targetDatabase, targetTable, file);
-  const pairs: { column: ColumnFacts; into: ColumnFacts }[] = [];
+  const target = await to.describeTable(targetDatabase, load.outputs[0]!.table);
+  const pairs = fittingColumns({ dialect: from, facts: source }, to, target, load);
+  const columns = pairs.map(({ column, into }) => landingColumn(from, to, column, into, load.landing));
+  const types = pairs.map(({ column, into }) => ({ source: column.castType, target: into.castType }));
+  return { columns, format: nativeCopy(from, to)?.agreesInBinary(types) ? 'binary' : 'text' };
+}
+
+/** How the values of one column become those of another. */
+export function landingColumn(
+  from: Dialect,
+  to: Dialect,
+  column: ColumnFacts,
+  into: ColumnFacts,
+  landing: LandingDefinition | undefined,
+): LandingColumn {
+  const [source, target] = [from.shapeOf(column), to.shapeOf(into)];
+  const plain = from.quoteName(column.name);
+  const native = nativeCopy(from, to) !== undefined;
+  const kept = invalidRule(landing, column.name) === 'null' ? from.keepable(column, target) : undefined;
+  const whole = (value: string): string => {
+    const text = orTooLong(value, source, target);
+    return kept === undefined ? text : `case when ${kept} then ${text} end`;
+  };
+  return {
+    name: into.name,
+    select: whole(native ? plain : from.copyOutValue(column, target)),
+    own: whole(plain),
+    into: native ? { name: to.quoteName(into.name) } : to.copyInColumn(into),
+  };
+}
+
+const nativeCopy = (from: Dialect, to: Dialect): NativeCopy | undefined => (from === to ? to.nativeCopy : undefined);
+
+/**
+ * Every column of the source has one of the same name in the landing table that takes its values as they are, or is left out where the
+ * load says so. Throws `ConfigurationError` naming the columns that do not fit. `planned`: a start makes the table (`target` is
+ * undefined), or gives it the columns that it lacks, and those fit.
+ */
+export function fittingColumns(
+  { dialect: from, facts: source }: { dialect: Dialect; facts: TableFacts },
+  to: Dialect,
+  target: TableFacts | undefined,
+  { connection, outputs, landing, file }: Landing,
+  planned = false,
+): Pair[] {
+  const targetTable = outputs[0]!.table;
+  if (!target && !planned) throw noTable(connection, targetTable, file);
+  const native = nativeCopy(from, to);
+  const pairs: Pair[] = [];
   const problems = repeated(source);
   const lost = (column: ColumnFacts, into: ColumnFacts): string | undefined =>
     native ? native.narrowing(column, into) : lostBetween(from.shapeOf(column), to.shapeOf(into));
   for (const column of source.columns) {
-    const into = target.columns.find(({ name }) => name === column.name);
-    if (!into && landing?.onNewColumns === 'ignore') continue;
-    const problem = misfit(column, into, source, target, lost) ?? noText(column, into, from, to, landing);
+    const into = target?.columns.find(({ name }) => name === column.name);
+    if (!into && (planned || landing?.onNewColumns === 'ignore')) continue;
+    const problem = misfit(column, into, source, target!, lost) ?? noText(column, into, from, to, landing);
     if (problem !== undefined) problems.push(problem);
     // What both compute is computed again from the same values.
     else if (into && !into.generated) pairs.push({ column, into });
   }
-  problems.push(...unfilled(target, new Set(pairs.map(({ into }) => into.name)), 'the source'));
+  if (target) problems.push(...unfilled(target, new Set(pairs.map(({ into }) => into.name)), 'the source'));
   for (const name of Object.keys(landing?.onInvalid?.columns ?? {})) {
     const names = source.columns.map((column) => column.name);
     if (names.includes(name)) continue;
@@ -57,19 +109,7 @@ export async function landingColumns(
       next: `change ${targetTable}, or read a view or a query (from.sql) that has its columns`,
     });
   }
-  const validOnly = (value: string, column: ColumnFacts, into: ColumnFacts): string => {
-    if (invalidRule(landing, column.name) !== 'null') return value;
-    const kept = from.keepable(column, to.shapeOf(into));
-    return kept === undefined ? value : `case when ${kept} then ${value} end`;
-  };
-  const columns = pairs.map(({ column, into }) => ({
-    name: into.name,
-    select: validOnly(native ? from.quoteName(column.name) : from.copyOutValue(column, to.shapeOf(into)), column, into),
-    own: validOnly(from.quoteName(column.name), column, into),
-    into: native ? { name: to.quoteName(into.name) } : to.copyInColumn(into),
-  }));
-  const types = pairs.map(({ column, into }) => ({ source: column.castType, target: into.castType }));
-  return { columns, format: native?.agreesInBinary(types) ? 'binary' : 'text' };
+  return pairs;
 }
 
 /** What becomes of values of this column that its landing column cannot keep. */
@@ -130,10 +170,8 @@ export function unfilled(target: TableFacts, filled: ReadonlySet<string>, source
   return problems;
 }
 
-async function describe(database: Database, table: string, file: string): Promise<TableFacts> {
-  const facts = await database.dialect.describeTable(database, table);
-  if (facts) return facts;
-  throw new ConfigurationError(`${database.connection} has no table ${table}`, {
+function noTable(connection: string, table: string, file: string): ConfigurationError {
+  return new ConfigurationError(`${connection} has no table ${table}`, {
     where: file,
     next: 'create it (or have it made: to.create), correct its name, or grant the role USAGE on its schema',
   });

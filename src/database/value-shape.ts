@@ -33,6 +33,8 @@ export interface ValueShape {
   scale?: number;
   /** The one length that all values have: bytes, or bits. */
   length?: number;
+  /** Characters that a text has at the most. */
+  most?: number;
   /** Spaces at the end of a text are not kept, or not told from those that fill it up. */
   padded?: boolean;
   /** Labels of a list. */
@@ -54,6 +56,16 @@ export interface ValueShape {
 }
 
 type Lost = string | undefined;
+
+/**
+ * `value` of a text, in a SELECT. Where too much of it is only blanks at its end, a server cuts those off and says nothing, as the SQL
+ * standard has it: one more character behind them makes it the error that every other text gets which is too long.
+ */
+export function orTooLong(value: string, source: ValueShape, target: ValueShape): string {
+  if (source.kind !== 'text' || source.padded || target.most === undefined) return value;
+  if ((source.most ?? Infinity) <= target.most) return value;
+  return `case when char_length(${value}) > ${target.most} then concat(${value}, '.') else ${value} end`;
+}
 
 /**
  * How a copy would change values without an error, or why none could be made of them, to end "…, in acq.flight"; undefined: every

@@ -22,6 +22,10 @@ create index on core.flight (batch_id);
 insert into acq.flight select n, 'LAS', 1 from generate_series(1, 10) n;`;
 
 const CORE = String(BASE_PROJECT['loads/core/flight.yaml']);
+const ACQUISITION = String(BASE_PROJECT['loads/acquisition/flight.yaml']);
+const to = (more: string): ProjectFiles => ({
+  'loads/acquisition/flight.yaml': ACQUISITION.replace('acq.flight }', `acq.flight, ${more} }`),
+});
 const coreSql = (text: string): ProjectFiles => ({ 'loads/core/flights.sql': text });
 
 export const databases: BrokenDatabase[] = [
@@ -61,7 +65,7 @@ to: { table: acq.flight }
     },
     expected: [
       'loads/acquisition/flight.yaml:3:85: `from.sql` has no column `id`',
-      'loads/acquisition/flight.yaml:4:14: `acq.flight` has no column for `number` of `from.sql`: the values would be lost',
+      'loads/acquisition/flight.yaml:4:5: from.sql does not fit acq.flight: acq.flight has no column number (bigint)',
     ],
   },
   {
@@ -97,7 +101,7 @@ to: { table: acq.flight }
     title: 'a column of the source that would be lost',
     warehouse: 'alter table acq.flight drop column origin',
     expected: [
-      'loads/acquisition/flight.yaml:4:14: `acq.flight` has no column for `origin` of `public.flight`: the values would be lost',
+      'loads/acquisition/flight.yaml:4:5: public.flight does not fit acq.flight: acq.flight has no column origin (text)',
     ],
   },
   {
@@ -105,7 +109,7 @@ to: { table: acq.flight }
     warehouse: `alter table acq.flight drop column origin;
       alter table acq.flight add column origin text generated always as ('LAS') stored`,
     expected: [
-      'loads/acquisition/flight.yaml:4:14: `acq.flight` has no column for `origin` of `public.flight`: the values would be lost',
+      "loads/acquisition/flight.yaml:4:5: public.flight does not fit acq.flight: acq.flight.origin is generated: the source's value would be lost",
     ],
   },
   {
@@ -119,7 +123,47 @@ to: { table: acq.flight }
     title: 'a column that nothing fills',
     warehouse: 'truncate acq.flight; alter table acq.flight add column carrier text not null',
     expected: [
-      'loads/acquisition/flight.yaml:4:14: nothing fills `carrier` of `acq.flight`: it is not null, has no default and is not in `public.flight`',
+      'loads/acquisition/flight.yaml:4:5: public.flight does not fit acq.flight: acq.flight.carrier is NOT NULL without a default, and the source has no such column',
+    ],
+  },
+  {
+    title: 'columns whose values a copy would change',
+    source: 'alter table flight add price numeric(12,4), add seen timestamptz',
+    warehouse: 'alter table acq.flight add price numeric(10,2), add seen timestamp',
+    expected: [
+      'loads/acquisition/flight.yaml:4:5: public.flight does not fit acq.flight: price, numeric(12,4), would be rounded to 2 decimals in acq.flight, where it is numeric(10,2); seen, timestamp with time zone, would lose its time zone in acq.flight, where it is timestamp without time zone',
+    ],
+  },
+  {
+    title: 'such columns in a table that is to get others first',
+    source: 'alter table flight add price numeric(12,4), add carrier text',
+    warehouse: 'alter table acq.flight add price numeric(10,2)',
+    files: to('on_new_columns: add'),
+    expected: [
+      'loads/acquisition/flight.yaml:4:5: public.flight does not fit acq.flight: price, numeric(12,4), would be rounded to 2 decimals in acq.flight, where it is numeric(10,2)',
+    ],
+  },
+  {
+    title: 'a rule for a column that the source has not',
+    files: to('on_invalid: { orign: null }'),
+    expected: [
+      'loads/acquisition/flight.yaml:4:5: public.flight does not fit acq.flight: on_invalid names orign, which the source has not; is it origin?',
+    ],
+  },
+  {
+    title: 'such a rule for a table that is yet to be made',
+    warehouse: 'drop table acq.flight',
+    files: to('create: true, on_invalid: { orign: null }'),
+    expected: [
+      'loads/acquisition/flight.yaml:4:5: public.flight does not fit acq.flight: on_invalid names orign, which the source has not; is it origin?',
+    ],
+  },
+  {
+    title: 'texts of values for a column that is none',
+    warehouse: 'alter table acq.flight alter id type integer',
+    files: to('on_invalid: { id: text }'),
+    expected: [
+      'loads/acquisition/flight.yaml:4:5: public.flight does not fit acq.flight: id, whose rule is on_invalid: text, is no text (integer)',
     ],
   },
   {
