@@ -20,9 +20,13 @@ export const ASKING = {
   retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '2 seconds', maximumAttempts: 4 },
 } as const satisfies ActivityOptions;
 
-/** For lanes: another worker takes over soon after one has died. */
+/**
+ * For lanes: another worker takes over soon after one has died. Handed to whichever worker asks first: a server gives other
+ * activities straight to the worker that runs the workflow (eager execution), which would get all lanes while others stand by.
+ */
 export const LANE = {
   ...PATIENT,
+  allowEagerDispatch: false,
   retry: { initialInterval: '500 milliseconds', backoffCoefficient: 2, maximumInterval: '10 seconds' },
 } as const satisfies ActivityOptions;
 
