@@ -43,7 +43,10 @@ export interface ChunkOutcome {
   rows: number;
   /** Rows read, or a query that counts them; null: not known. */
   rowsRead: number | SqlPart | null;
-  /** What must be true when the ledger says that it is done. */
+  /**
+   * What must be true when the ledger says that it is done. Of chunks that share a transaction the last one's is proven, for all of
+   * them: what they have read is locked until it ends.
+   */
   proof?: {
     holds: readonly SqlPart[];
     /** Throws what is not true any more, in words. In no transaction. */
@@ -135,13 +138,13 @@ async function runChunks(
     if (settings.length > 0) await session.pipeline(settings);
     const { proof, ...outcome } = await at.work.run(session, chunk);
     const finishedAt = new Date();
-    done.push({ ...outcome, n: chunk.n, worker: at.worker, startedAt, finishedAt, holds: proof?.holds ?? [] });
+    done.push({ ...outcome, n: chunk.n, worker: at.worker, startedAt, finishedAt });
     proven = proof;
     if (finishedAt.getTime() - began >= SHARED_MS) break;
   }
   // Where something must be ready first, the next transaction does not begin before it is, nor where it begins on another connection.
   const ahead = at.work.ready || at.work.leavesBehind ? undefined : at;
-  const completed = await completeChunks(session, database, at, done, ahead);
+  const completed = await completeChunks(session, database, at, { chunks: done, holds: proven?.holds ?? [] }, ahead);
   const numbers = done.map(({ n }) => n);
   if (completed) {
     const rows = done.reduce((sum, chunk) => sum + chunk.rows, 0);

@@ -100,28 +100,28 @@ export interface DoneChunk {
   worker: string;
   startedAt: Date;
   finishedAt: Date;
-  /** What must be true for it to be done. */
-  holds: readonly SqlPart[];
 }
 
 /**
- * Ends the transaction of these chunks: done and committed, and the next ones claimed where `ahead` is given. Undefined: nothing
- * was committed, because one of them was not pending or something of `holds` is not true.
+ * Ends the transaction of these chunks: done and committed, and the next ones claimed where `ahead` is given. `holds`: what must be
+ * true at its end, asked once, for it can cost more than a small chunk. Undefined: nothing was committed, because one of them was
+ * not pending or something of `holds` is not true.
  */
 export async function completeChunks(
   session: Session,
   database: Database,
   at: { batchId: string; stage: number },
-  chunks: readonly DoneChunk[],
+  { chunks, holds }: { chunks: readonly DoneChunk[]; holds: readonly SqlPart[] },
   ahead: Claimant | undefined,
 ): Promise<{ claim: Claim | undefined } | undefined> {
+  const proof = holds.reduce((all, condition) => part`${all} and ${condition}`, part``);
   const done = chunks.map(
-    (chunk) => part`
+    (chunk, i) => part`
     update ${database.ledger('chunk')}
     set state = 'done', row_count = ${chunk.rows}, rows_read = ${chunk.rowsRead}, worker = ${chunk.worker},
         started_at = ${chunk.startedAt}, finished_at = ${chunk.finishedAt}, error = null
     where batch_id = ${at.batchId} and stage = ${at.stage} and n = ${chunk.n} and state = 'pending'
-      ${chunk.holds.reduce((all, condition) => part`${all} and ${condition}`, part``)}`,
+      ${i === chunks.length - 1 ? proof : part``}`,
   );
   const answers = await session.commitAfter(done, ahead ? claiming(database, ahead, { relaxed: true }) : []);
   return answers && { claim: ahead && claimOf(answers) };

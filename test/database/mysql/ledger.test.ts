@@ -49,7 +49,7 @@ describeOn(await mysqlServers(), 'the ledger on $name', (server) => {
     return (await claim(session, batchId)).chunks[0];
   };
   const complete = (session: Session, batchId: string, n: number) =>
-    completeChunks(session, database, { batchId, stage: 1 }, [{ ...done, n }], undefined);
+    completeChunks(session, database, { batchId, stage: 1 }, { chunks: [{ ...done, n }], holds: [] }, undefined);
   const enter = async (session: Session, batchId: string, mode: 'shared' | 'exclusive') =>
     (await session.pipeline(database.dialect.gate(database, batchId, mode))).at(-1)!.rows[0]?.['state'];
   const stateOf = async (batchId: string) =>
@@ -58,7 +58,7 @@ describeOn(await mysqlServers(), 'the ledger on $name', (server) => {
         sql`select state from ${database.ledger('batch')} where batch_id = ${batchId}`,
       )
     ).rows[0]?.state;
-  const done = { rows: 5, rowsRead: null, worker: 'w', startedAt: new Date(), finishedAt: new Date(), holds: [] };
+  const done = { rows: 5, rowsRead: null, worker: 'w', startedAt: new Date(), finishedAt: new Date() };
 
   test('holds one unfinished batch a load, and any number of finished ones', async () => {
     const first = await batch(0, 'core.once');
