@@ -1,13 +1,17 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Place } from '../config/problem.ts';
-import { formatPlace } from '../config/problem.ts';
 import { parseYamlFile } from '../config/yaml-file.ts';
-import { Databases } from '../database/databases.ts';
-import type { Database } from '../database/dialect.ts';
-import { raw, sql } from '../database/sql.ts';
-import { startPostgres, type PostgresServer } from '../dev/postgres-server.ts';
 import { ConfigurationError } from '../errors.ts';
+import { makeMysqlDatabase } from './dev-mysql.ts';
+import { makePostgresDatabase } from './dev-postgres.ts';
+import { DEV_SERVER_KINDS, SCHEMA_ENDINGS, SERVER_TITLES, type DevServerKind } from './dev-server-kind.ts';
+
+/** `schema/<connection>.sql`, or one of the other endings: it makes the connection's tables in a new database. */
+export interface SchemaFile {
+  file: string;
+  text: string;
+}
 
 /** A connection whose URL is a variable, and nothing else, that is not set. */
 export interface UnsetUrl {
@@ -15,15 +19,31 @@ export interface UnsetUrl {
   variable: string;
   /** Where waybill.yaml says so. */
   place: Place;
-  /** `schema/<connection>.sql`, if the project has it: it makes the connection's tables in a new database. */
-  schema: { file: string; text: string } | undefined;
+  /** The server that its schema file is for; PostgreSQL where it has none. */
+  on: DevServerKind;
+  schema: SchemaFile | undefined;
 }
 
-/** Databases of ours, in the place of those that nobody has named. */
+/** A server of ours, for databases that nobody has named. */
+export interface DevDatabaseServer {
+  on: DevServerKind;
+  version: string;
+  url(database?: string): string;
+  stop(): Promise<void>;
+}
+
 export interface DevDatabases {
-  server: PostgresServer;
+  servers: DevDatabaseServer[];
   /** The URLs, by variable. */
   variables: Record<string, string>;
+  stop(): Promise<void>;
+}
+
+export interface DevDatabaseOptions {
+  /** Databases stay in this folder, and one that is there from last time is taken as it is. Absent: nothing stays. */
+  keepIn?: string | undefined;
+  /** Told before a server is downloaded. */
+  onProgress?: (text: string) => void;
 }
 
 /** In the order of waybill.yaml. Of a file that may be wrong: what is wrong in it is said when the project is loaded. */
@@ -36,94 +56,105 @@ export async function unsetUrls(folder: string, env: NodeJS.ProcessEnv): Promise
     const [, variable] = typeof given?.url === 'string' ? (/^\$\{([A-Za-z_]\w*)\}$/.exec(given.url.trim()) ?? []) : [];
     if (variable === undefined || env[variable] !== undefined) continue;
     const place = yaml.place(['connections', connection, 'url']);
-    unset.push({ connection, variable, place, schema: await schemaOf(folder, connection) });
+    unset.push({ connection, variable, place, ...(await schemaOf(folder, connection)) });
   }
   return unset;
 }
 
-async function schemaOf(folder: string, connection: string): Promise<UnsetUrl['schema']> {
-  const file = `schema/${connection}.sql`;
-  const text = await readFile(path.join(folder, file), 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
-    throw new ConfigurationError(`${file} cannot be read (${error.code})`, { where: file, cause: error });
-  });
-  return text === undefined ? undefined : { file, text };
+async function schemaOf(folder: string, connection: string): Promise<Pick<UnsetUrl, 'on' | 'schema'>> {
+  for (const on of DEV_SERVER_KINDS) {
+    const file = `schema/${connection}${SCHEMA_ENDINGS[on]}`;
+    const text = await readFile(path.join(folder, file), 'utf8').catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return undefined;
+      throw new ConfigurationError(`${file} cannot be read (${error.code})`, { where: file, cause: error });
+    });
+    if (text !== undefined) return { on, schema: { file, text } };
+  }
+  return { on: 'postgres', schema: undefined };
 }
 
 /**
- * Starts a PostgreSQL with a database for each variable; one that is new gets the tables of its connections' `schema/` files.
- * Throws `ConfigurationError` with the place in such a file that the server does not take; nothing is left running then.
- *
- * @param dataDirectory databases stay there, and a database that is there from last time is taken as it is. Absent: nothing stays.
+ * Starts a server of each kind that is needed, with a database for each variable; one that is new gets the tables of its connections'
+ * schema files. Throws `ConfigurationError` with the place in such a file that the server does not take, `UnreachableError` where
+ * there is no such server; nothing is left running then.
  */
-export async function startDevDatabases(unset: UnsetUrl[], dataDirectory?: string): Promise<DevDatabases> {
-  const server = await startPostgres(dataDirectory === undefined ? {} : { dataDirectory, persistent: true });
+export async function startDevDatabases(unset: UnsetUrl[], options: DevDatabaseOptions = {}): Promise<DevDatabases> {
+  const groups = byVariable(unset);
+  const kinds = DEV_SERVER_KINDS.filter((on) => groups.some((group) => group.on === on));
+  const started = await Promise.allSettled(kinds.map((on) => startServer(on, options)));
+  const servers = started.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  const stop = async (): Promise<void> => void (await Promise.all(servers.map((server) => server.stop())));
   try {
+    for (const one of started) if (one.status === 'rejected') throw one.reason;
     const variables: Record<string, string> = {};
-    for (const [variable, connections] of byVariable(unset)) {
-      const name = databaseName(connections[0]!.connection);
-      await createDatabase(server, name, connections);
+    for (const { variable, on, connection, schemas } of groups) {
+      const server = servers.find((one) => one.on === on)!;
+      const name = databaseName(connection);
+      await (on === 'postgres' ? makePostgresDatabase : makeMysqlDatabase)(server, name, schemas);
       variables[variable] = server.url(name);
     }
-    return { server, variables };
+    return { servers, variables, stop };
   } catch (error) {
-    await server.stop();
+    await stop();
     throw error;
   }
 }
 
-/** Connections that share a variable share the database. */
-function byVariable(unset: UnsetUrl[]): Map<string, UnsetUrl[]> {
+async function startServer(on: DevServerKind, { keepIn, onProgress }: DevDatabaseOptions): Promise<DevDatabaseServer> {
+  const kept = keepIn === undefined ? {} : { dataDirectory: path.join(keepIn, on), persistent: true };
+  if (on === 'postgres') {
+    const { startPostgres } = await import('../dev/postgres-server.ts');
+    return withKind(on, await startPostgres(kept));
+  }
+  const { startMysql } = await import('../dev/mysql-server.ts');
+  return withKind(on, await startMysql({ flavour: SERVER_TITLES[on], onProgress, ...kept }));
+}
+
+const withKind = (on: DevServerKind, { version, url, stop }: Omit<DevDatabaseServer, 'on'>): DevDatabaseServer => ({
+  on,
+  version,
+  url,
+  stop,
+});
+
+interface Group {
+  variable: string;
+  on: DevServerKind;
+  /** The first of them gives the database its name. */
+  connection: string;
+  schemas: SchemaFile[];
+}
+
+/** Connections that share a variable share the database: their schema files must be for one server. */
+function byVariable(unset: UnsetUrl[]): Group[] {
   const groups = new Map<string, UnsetUrl[]>();
   for (const url of unset) groups.set(url.variable, [...(groups.get(url.variable) ?? []), url]);
-  return groups;
-}
-
-/** The connection's own name, unless a new server has a database of that name, which would not count as ours. */
-function databaseName(connection: string): string {
-  return ['postgres', 'template0', 'template1'].includes(connection) ? `${connection}_dev` : connection;
-}
-
-/** A database is whole or not there: one whose tables could not be made would look like last time's. */
-async function createDatabase(server: PostgresServer, name: string, connections: UnsetUrl[]): Promise<void> {
-  await withDatabase(server.url(), async (main) => {
-    const { rows } = await main.query(sql`select 1 from pg_database where datname = ${name}`);
-    if (rows.length > 0) return;
-    const quoted = raw(main.dialect.quoteName(name));
-    await main.query(sql`create database ${quoted}`);
-    try {
-      await withDatabase(server.url(name), async (database) => {
-        for (const { schema } of connections) if (schema !== undefined) await makeTables(database, schema);
-      });
-    } catch (error) {
-      await main.query(sql`drop database ${quoted} with (force)`);
-      throw error;
+  return [...groups].map(([variable, urls]) => {
+    const schemas = urls.flatMap(({ schema }) => (schema === undefined ? [] : [schema]));
+    const kinds = [...new Set(urls.filter(({ schema }) => schema !== undefined).map(({ on }) => on))];
+    if (kinds.length > 1) {
+      throw new ConfigurationError(
+        `${variable} is one database, and the schema files of its connections are for ${kinds.map((on) => SERVER_TITLES[on]).join(' and ')}`,
+        { where: schemas.map(({ file }) => file).join(', '), next: 'write them for one server, or set the variable' },
+      );
     }
+    return { variable, on: kinds[0] ?? 'postgres', connection: urls[0]!.connection, schemas };
   });
 }
 
-async function makeTables(database: Database, { file, text }: { file: string; text: string }): Promise<void> {
-  try {
-    await database.query({ strings: [text], values: [] });
-  } catch (error) {
-    const { code, message, position } = error as { code?: string; message: string; position?: string };
-    if (code === undefined) throw error;
-    const before = [...text].slice(0, Number(position ?? 1) - 1).join(''); // the server counts characters
-    const [line, column] = [before.split('\n').length, before.length - before.lastIndexOf('\n')];
-    throw new ConfigurationError(message, {
-      where: position === undefined ? file : formatPlace({ file, line, column }),
-      next: 'correct the file: it makes the tables of a new database for development',
-      cause: error,
-    });
-  }
-}
+/** What a new server has for itself, and where control tables would be. */
+const TAKEN = [
+  'postgres',
+  'template0',
+  'template1',
+  'mysql',
+  'sys',
+  'information_schema',
+  'performance_schema',
+  'waybill',
+];
 
-async function withDatabase<T>(url: string, work: (database: Database) => Promise<T>): Promise<T> {
-  const connection = { name: 'dev', url, scheme: 'postgres' as const, maxConnections: 3, controlSchema: 'waybill' };
-  const databases = new Databases({ dev: connection });
-  try {
-    return await work(databases.get('dev'));
-  } finally {
-    await databases.close();
-  }
+/** The connection's own name, unless it is taken: it would not count as ours. */
+function databaseName(connection: string): string {
+  return TAKEN.includes(connection) ? `${connection}_dev` : connection;
 }

@@ -2,17 +2,16 @@ import { mkdir } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { temporalTarget, type TemporalTarget } from '../client/temporal-target.ts';
-import type { PostgresServer } from '../dev/postgres-server.ts';
 import { startTemporal, type TemporalServer } from '../dev/temporal-server.ts';
-import { startDevDatabases, unsetUrls } from './dev-databases.ts';
+import { startDevDatabases, unsetUrls, type DevDatabaseServer } from './dev-databases.ts';
 
 /** What `waybill dev` has started, or found. */
 export interface DevServers {
   temporal: TemporalServer;
   target: TemporalTarget;
-  /** Undefined: every connection has a URL of its own. */
-  postgres: PostgresServer | undefined;
-  /** Variables that name the embedded databases, by variable. */
+  /** None: every connection has a URL of its own. */
+  databases: DevDatabaseServer[];
+  /** URLs of their databases, by variable. */
   variables: Record<string, string>;
   /** Ends what was started here, and only that. */
   stop(): Promise<void>;
@@ -26,7 +25,7 @@ export interface DevServerOptions {
   say: (text: string) => void;
 }
 
-/** Starts a Temporal server, unless one is configured, and a PostgreSQL for the connections that have no URL. */
+/** Starts a Temporal server, unless one is configured, and servers for the connections that have no URL. */
 export async function startDevServers({ folder, env, keepData, say }: DevServerOptions): Promise<DevServers> {
   const unset = await unsetUrls(folder, env);
   const kept = path.join(folder, '.waybill', 'dev');
@@ -34,17 +33,17 @@ export async function startDevServers({ folder, env, keepData, say }: DevServerO
   // Side by side, but neither may be left running when the other does not start.
   const [temporal, databases] = await Promise.allSettled([
     startDevTemporal(keepData ? path.join(kept, 'temporal.db') : undefined, say),
-    unset.length === 0 ? undefined : startDevDatabases(unset, keepData ? path.join(kept, 'postgres') : undefined),
+    unset.length === 0 ? undefined : startDevDatabases(unset, { keepIn: keepData ? kept : undefined, onProgress: say }),
   ]);
   const stop = async (): Promise<void> => {
     if (temporal.status === 'fulfilled') await temporal.value.stop();
-    if (databases.status === 'fulfilled') await databases.value?.server.stop();
+    if (databases.status === 'fulfilled') await databases.value?.stop();
   };
   if (temporal.status === 'fulfilled' && databases.status === 'fulfilled') {
     return {
       temporal: temporal.value,
       target: targetOf(temporal.value, env),
-      postgres: databases.value?.server,
+      databases: databases.value?.servers ?? [],
       variables: databases.value?.variables ?? {},
       stop,
     };

@@ -5,6 +5,7 @@ import { CancelledError, EXIT } from '../errors.ts';
 import { findName } from '../client/names.ts';
 import { loadProject } from '../config/load-project.ts';
 import { Cli, type AddCommand } from './cli.ts';
+import { SERVER_TITLES } from './dev-server-kind.ts';
 import type { DevServers } from './dev-servers.ts';
 import { followToEnd } from './run.ts';
 import { historyLimit } from './worker.ts';
@@ -131,16 +132,15 @@ async function shellFile({ variables }: DevServers, env: NodeJS.ProcessEnv): Pro
   return file;
 }
 
-function addresses({ temporal, postgres, variables }: DevServers, shell: string, folder: string): string {
+function addresses({ temporal, databases, variables }: DevServers, shell: string, folder: string): string {
   const lines: [string, string][] = [
     ['Project', folder],
     ['Temporal', `${temporal.address}, namespace ${temporal.namespace} (from ${temporal.from})`],
   ];
   if (temporal.uiUrl !== undefined) lines.push(['Temporal UI', temporal.uiUrl]);
   for (const [variable, url] of Object.entries(variables)) lines.push([variable, withoutPassword(url)]);
-  if (postgres)
-    lines.push(['PostgreSQL', `${postgres.version}; its password stands in ${postgres.directory}/password`]);
-  lines.push(['Elsewhere', `. ${shell}   # then: waybill run NAME`]);
+  for (const { on, version } of databases) lines.push([SERVER_TITLES[on], version]);
+  lines.push(['Elsewhere', `. ${shell}   # passwords, too; then: waybill run NAME`]);
   const width = Math.max(...lines.map(([name]) => name.length));
   return [...lines.map(([name, text]) => `${name.padEnd(width)}  ${text}`), 'Ctrl-C ends it all.'].join('\n');
 }

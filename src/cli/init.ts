@@ -1,6 +1,8 @@
 import path from 'node:path';
+import { Option } from 'commander';
 import { EXIT } from '../errors.ts';
 import type { AddCommand } from './cli.ts';
+import { DEV_SERVER_KINDS, type DevServerKind } from './dev-server-kind.ts';
 import { newProject } from './scaffold.ts';
 import { UsageError } from './usage-error.ts';
 import { writeProject } from './write-project.ts';
@@ -10,7 +12,10 @@ export const addInit: AddCommand = (program, cli, done) => {
     .command('init')
     .description('write a small project that works: loads of all three kinds, tables, sample rows')
     .argument('[dir]', 'the folder of the new project (default: this one)')
-    .action(async (dir: string | undefined) => {
+    .addOption(
+      new Option('--on <server>', 'write its tables for this one').choices(DEV_SERVER_KINDS).default('postgres'),
+    )
+    .action(async (dir: string | undefined, { on }: { on: DevServerKind }) => {
       const { project } = cli.options;
       if (dir !== undefined && project !== undefined) {
         throw new UsageError(`the folder is given twice: ${dir}, and --project ${project}`, {
@@ -19,7 +24,7 @@ export const addInit: AddCommand = (program, cli, done) => {
       }
       const { cwd } = cli.io;
       const folder = path.resolve(cwd, dir ?? project ?? '.');
-      const files = await writeProject(folder, await newProject(folder), 'waybill init DIR');
+      const files = await writeProject(folder, await newProject(folder, on), 'waybill init DIR');
       cli.document({ directory: folder, files });
       cli.say(madeProject(folder, path.relative(cwd, folder), files));
       done(EXIT.done);

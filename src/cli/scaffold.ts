@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
+import { SCHEMA_ENDINGS, SERVER_TITLES, type DevServerKind } from './dev-server-kind.ts';
 
 /** Shipped beside the code, like the control tables' SQL. */
 const TEMPLATE = fileURLToPath(new URL('../../templates/project/', import.meta.url));
@@ -13,12 +14,39 @@ const DOT_FILES: Record<string, string> = { gitignore: '.gitignore', 'env.exampl
 /** Where a project keeps its copies of the JSON Schemas: they resolve wherever Waybill itself is installed, or not. */
 const SCHEMAS_IN_PROJECT = '.waybill/schemas';
 
-/** The files of a new project in this folder, by path. */
-export async function newProject(folder: string): Promise<Map<string, string>> {
+/** What the template says of each server, in the place of these words. */
+const WORDS: Record<DevServerKind, Record<string, string>> = {
+  postgres: {
+    SERVER_TITLE: SERVER_TITLES.postgres,
+    SERVER_URL: 'postgres://user:password@localhost:5432',
+    LOOK: `psql "$WAREHOUSE_URL" -c 'select * from services.sales_by_day order by 1, 2'`,
+  },
+  mysql: {
+    SERVER_TITLE: SERVER_TITLES.mysql,
+    SERVER_URL: 'mysql://user:password@localhost:3306',
+    LOOK: 'mysqlsh --sql "$WAREHOUSE_URL" -e \'select * from services.sales_by_day order by 1, 2, 3\'',
+  },
+  mariadb: {
+    SERVER_TITLE: SERVER_TITLES.mariadb,
+    SERVER_URL: 'mariadb://user:password@localhost:3306',
+    LOOK: '# any client: $WAREHOUSE_URL has host, port and password',
+  },
+};
+
+/** The files of a new project in this folder, by path: its tables and its words are those of that server. */
+export async function newProject(folder: string, on: DevServerKind): Promise<Map<string, string>> {
+  const words = { PROJECT_NAME: stringify(projectName(folder)).trim(), SQL_ENDING: SCHEMA_ENDINGS[on], ...WORDS[on] };
   const files = new Map<string, string>();
   for (const file of await filesUnder(TEMPLATE)) {
     const text = await readFile(path.join(TEMPLATE, file), 'utf8');
-    files.set(DOT_FILES[file] ?? file, text.replaceAll('PROJECT_NAME', stringify(projectName(folder)).trim()));
+    const [, table] = /^(schema\/\w+)\./.exec(file) ?? [];
+    // What stands there for MySQL does for MariaDB, too.
+    if (table !== undefined && file.endsWith(SCHEMA_ENDINGS.mysql) !== (on !== 'postgres')) continue;
+    const name = table === undefined ? (DOT_FILES[file] ?? file) : `${table}${SCHEMA_ENDINGS[on]}`;
+    files.set(
+      name,
+      text.replaceAll(new RegExp(Object.keys(words).join('|'), 'g'), (word) => words[word as keyof typeof words]),
+    );
   }
   return new Map([...files, ...(await schemaFiles())]);
 }

@@ -41,22 +41,22 @@ async function validateOnScratch(cli: Cli): Promise<Validation> {
   const bare = unset.find(({ schema }) => schema === undefined);
   if (bare) {
     throw new ConfigurationError(
-      `${bare.variable} is not set, and there is no schema/${bare.connection}.sql to make a database`,
+      `${bare.variable} is not set, and there is no schema/${bare.connection}.sql (nor .mysql.sql, nor .mariadb.sql) to make a database`,
       {
         where: formatPlace(bare.place),
-        next: `set ${bare.variable}, or write the tables of ${bare.connection} into that file`,
+        next: `set ${bare.variable}, or write the tables of ${bare.connection} into one of them`,
       },
     );
   }
   if (unset.length === 0) return validateDatabases(cli);
   await validateFiles(cli); // what is wrong in the files is said before anything is started
-  const { server, variables } = await startDevDatabases(unset);
+  const databases = await startDevDatabases(unset, { onProgress: (text) => cli.note(text) });
   try {
-    const env = { ...cli.io.env, ...variables };
+    const env = { ...cli.io.env, ...databases.variables };
     const validation = await cli.withWaybill((waybill) => waybill.validate(), { env });
     return { ...validation, warnings: [...unset.map(standIn), ...validation.warnings] };
   } finally {
-    await server.stop();
+    await databases.stop();
   }
 }
 

@@ -73,6 +73,22 @@ describe('waybill init', () => {
     }
   });
 
+  test.each(['mysql', 'mariadb'] as const)('writes tables and words for %s, where it is told so', async (on) => {
+    expect(await init('shop', '--on', on)).toMatchObject({ exitCode: 0, stderr: '' });
+    const files = await filesUnder(path.join(cwd, 'shop'));
+    expect(files).toEqual(FILES.map((file) => file.replace(/^(schema\/\w+)\.sql$/, `$1.${on}.sql`)).sort());
+    const own = files.filter((file) => !file.startsWith('.waybill/'));
+    const texts = await Promise.all(own.map((file) => readFile(path.join(cwd, 'shop', file), 'utf8')));
+    expect(texts.join('')).not.toMatch(/\b(PROJECT_NAME|SERVER_TITLE|SERVER_URL|LOOK)\b|SQL_ENDING|postgres/i);
+    expect(await readFile(path.join(cwd, 'shop', '.env.example'), 'utf8')).toContain(
+      `SOURCE_URL='${on}://user:password@`,
+    );
+    expect(await init('other', '--on', 'oracle')).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining('Allowed choices are postgres, mysql, mariadb.') as string,
+    });
+  });
+
   test('with --json answers one document', async () => {
     const answer = await init('--json');
     expect(answer.stdout.trimEnd().split('\n')).toHaveLength(1);
