@@ -64,7 +64,12 @@ export async function setAside(
   }
   const found = await at.bad.rows(session, chunk.range);
   const rows = found.slice(0, MOST_OF_ONE_KEY);
-  await recordRejected(session, database, key, rows, facts.message);
+  await recordRejected(
+    session,
+    database,
+    key,
+    rows.map((row) => ({ ...row, error: facts.message })),
+  );
   const over =
     found.length > MOST_OF_ONE_KEY
       ? `more than ${MOST_OF_ONE_KEY} rows share one key, which cannot be cut further`
@@ -81,14 +86,17 @@ export async function setAside(
   return { kind: 'failed', n: chunk.n, message: message!, attempts: chunk.attempts + 1 };
 }
 
-/** What is said when more rows were rejected than may be; undefined: so many may. */
-async function overLimit(
+/** What is said when more rows were rejected than may be; undefined: so many may. `here`: rows that the ledger does not know yet. */
+export async function overLimit(
   session: Session,
   database: Database,
   batchId: string,
   limit: RejectLimit,
+  here = { rejected: 0, read: 0 },
 ): Promise<string | undefined> {
-  const { rejected, read } = await countRejected(session, database, batchId);
+  const known = await countRejected(session, database, batchId);
+  const rejected = known.rejected + here.rejected;
+  const read = known.read === null && here.read === 0 ? null : (known.read ?? 0) + here.read;
   if ('rows' in limit) return rejected > limit.rows ? tooMany(rejected, limit) : undefined;
   return rejected > ENOUGH_FOR_A_SHARE ? overShare(rejected, read, limit) : undefined;
 }

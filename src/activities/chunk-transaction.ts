@@ -2,9 +2,11 @@ import { claimChunks, completeChunks, markAttempt, type Chunk, type Claim, type 
 import { enterGate } from '../control/gate.ts';
 import { SourceStateLost } from '../control/source-state.ts';
 import { SourceError } from '../copy/copy-rows.ts';
+import { WaybillError } from '../errors.ts';
 import type { ErrorFacts, Session } from '../database/dialect.ts';
 import type { SqlPart } from '../database/sql.ts';
 import type { BatchReference } from '../workflows/messages.ts';
+import { recordRejected, type RejectedRow } from '../control/bad-rows.ts';
 import { setAside, type BadRows } from './bad-rows.ts';
 import type { BatchContext } from './batch-context.ts';
 
@@ -17,8 +19,20 @@ export class FileError extends Error {
   constructor(
     readonly place: string,
     override readonly cause: unknown,
+    /** What to do about it, where that can be said. */
+    readonly next?: string,
   ) {
     super(place, { cause });
+  }
+}
+
+/** More rows of a chunk cannot be processed than may be. They are written down, though their chunk fails. */
+export class TooManyRejected extends WaybillError {
+  constructor(
+    message: string,
+    readonly rows: readonly RejectedRow[],
+  ) {
+    super(message);
   }
 }
 
@@ -78,7 +92,7 @@ export type Turn =
   | { kind: 'stopped' }
   | { kind: 'fenced' }
   /** The chunk failed for good, and the ledger says why. */
-  | { kind: 'failed'; n: number; message: string; attempts: number }
+  | { kind: 'failed'; n: number; message: string; attempts: number; next?: string | undefined }
   /** It failed and will be tried again, here or elsewhere, not before its time. */
   | { kind: 'again' }
   /** One of several that shared a transaction failed, and nothing of them is done: one by one it is seen which. */
@@ -207,6 +221,7 @@ async function recordFailure(
     if (bad && facts.kind === 'permanent' && facts.because === 'data') {
       return await setAside(session, context, { ...at, bad }, chunk, facts);
     }
+    if (facts.rejected) await recordRejected(session, database, { ...at, n: chunk.n }, facts.rejected);
     await markAttempt(
       session,
       database,
@@ -214,7 +229,7 @@ async function recordFailure(
       { error, waitSeconds, failed, counts, worker: at.worker },
     );
     await session.commit();
-    return failed ? { kind: 'failed', n: chunk.n, message, attempts } : { kind: 'again' };
+    return failed ? { kind: 'failed', n: chunk.n, message, attempts, next: facts.next } : { kind: 'again' };
   } catch {
     return { kind: 'lost', running: true };
   }
@@ -223,6 +238,10 @@ async function recordFailure(
 /** An error, and whether it counts as an attempt at the chunk. */
 interface ChunkErrorFacts extends ErrorFacts {
   counts: boolean;
+  /** What to do about it; undefined: its message says all. */
+  next?: string | undefined;
+  /** Rows to write down with it. */
+  rejected?: readonly RejectedRow[];
 }
 
 /**
@@ -234,7 +253,11 @@ function factsOf(error: unknown, context: BatchContext): ChunkErrorFacts {
   if (error instanceof FileError) {
     const facts = factsOf(error.cause, context);
     const { message, safeMessage } = facts;
-    return { ...facts, message: `${error.place}: ${message}`, safeMessage: `${error.place}: ${safeMessage}` };
+    const placed = { message: `${error.place}: ${message}`, safeMessage: `${error.place}: ${safeMessage}` };
+    return { ...facts, ...placed, next: error.next };
+  }
+  if (error instanceof TooManyRejected) {
+    return { ...database.dialect.classify(error), counts: true, rejected: error.rows };
   }
   if (!(error instanceof SourceError)) return { ...database.dialect.classify(error), counts: true };
   const { facts } = error;

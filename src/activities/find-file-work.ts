@@ -4,7 +4,7 @@ import type { FileSource, LoadDefinition } from '../config/definition.ts';
 import type { Reread } from '../config/reread.ts';
 import { publishedFiles, type PublishedFile } from '../control/source-files.ts';
 import { markOf, readHeader } from '../copy/files/csv-file.ts';
-import { CsvError } from '../copy/files/csv-rows.ts';
+import { CsvError } from '../copy/files/csv-format.ts';
 import { findFiles } from '../copy/files/find-files.ts';
 import { fileColumns } from '../copy/file-columns.ts';
 import { planLanding, type LandingOrigin, type LandingPlan } from '../copy/plan-landing.ts';
@@ -21,28 +21,41 @@ export async function findFileWork(
   engine: Engine,
   database: Database,
   load: LoadDefinition,
-  { patterns }: FileSource,
+  { patterns, lagMs }: FileSource,
   reread: Reread,
 ): Promise<FileWork> {
   const { directory } = await engine.loadProject();
-  const found = await findFiles(directory, patterns);
+  const published = await publishedFiles(database, load.name);
+  const found = await findFiles(directory, patterns, (name) => published.has(name));
   const meant = patterns.join(', ');
   if (found.length === 0) return { nothing: `no file is ${meant}, on worker ${engine.worker}` };
-  const read = reread.full === true ? new Map<string, PublishedFile>() : await publishedFiles(database, load.name);
+  const read = reread.full === true ? new Map<string, PublishedFile>() : published;
   const changed: string[] = [];
   for (const name of found) {
     const known = read.get(name);
     if (known && !(await isStill(path.join(directory, name), known))) changed.push(`${name} (batch ${known.batchId})`);
   }
   if (changed.length > 0) throw changedSince(changed, load);
-  const files = found.filter((name) => !read.has(name));
-  if (files.length === 0) return { nothing: `every file of ${meant} has been read` };
+  const unread = found.filter((name) => !read.has(name));
+  if (unread.length === 0) return { nothing: `every file of ${meant} has been read` };
+  const files = await olderThan(lagMs, directory, unread);
+  const left = unread.filter((name) => !files.includes(name));
+  const young = `${left.join(', ')}: somebody wrote to it too short a while ago (from.lag)`;
+  if (files.length === 0) return { nothing: young };
 
   const headers = await headersOf(directory, files, load);
   const landing = await database.dialect.describeTable(database, load.outputs[0]!.table);
   const { statements, notes } = planLanding(originOf(headers, meant), database.dialect, landing, load);
   if (statements.length === 0) refuseHeaders(headers, landing, database, load);
-  return { files, notes };
+  return { files, notes: left.length > 0 ? [...notes, { what: 'files_left', reason: young }] : notes };
+}
+
+/** Those that nobody has written to for so long: who still writes a file does so every now and then. */
+async function olderThan(lagMs: number, directory: string, names: string[]): Promise<string[]> {
+  if (lagMs === 0) return names;
+  const latest = Date.now() - lagMs;
+  const times = await Promise.all(names.map(async (name) => (await stat(path.join(directory, name))).mtimeMs));
+  return names.filter((_, i) => times[i]! <= latest);
 }
 
 async function isStill(file: string, { size, sha256 }: PublishedFile): Promise<boolean> {
@@ -57,8 +70,8 @@ function changedSince(changed: string[], load: LoadDefinition): Error {
     {
       where: load.file,
       next:
-        'give new rows a file of their own, or a changed file another name; or read all files again, ' +
-        `rows that were read before too: waybill run ${load.name} --full`,
+        'put it back as it was, or take it away, and give new rows a file of their own: then none is read twice. ' +
+        `Under another name, or with all other files by waybill run ${load.name} --full, all its rows are read again`,
     },
   );
 }
@@ -72,7 +85,7 @@ export async function newFileColumns(
 ): Promise<LandingOrigin> {
   const { directory } = await engine.loadProject();
   const read = await publishedFiles(database, load.name);
-  const files = (await findFiles(directory, patterns)).filter((name) => !read.has(name));
+  const files = (await findFiles(directory, patterns, (name) => read.has(name))).filter((name) => !read.has(name));
   return originOf(await headersOf(directory, files, load), patterns.join(', '));
 }
 

@@ -41,7 +41,7 @@ export interface LaneResult {
   /** Where the stage stands, from the ledger. */
   stage: StageCounts;
   /** Of the chunk that failed, without values of rows. */
-  failure?: { chunk: number; message: string; attempts: number };
+  failure?: { chunk: number; message: string; attempts: number; next?: string | undefined };
 }
 
 const SHORTEST_POLL_MS = 20;
@@ -124,7 +124,7 @@ class Lane {
 
   private async prepare(): Promise<ChunkWork> {
     const { batch } = this.context;
-    if (batch.definition.files) return fileWork(this.engine, this.context);
+    if (batch.definition.files) return fileWork(this.engine, this.context, this.at);
     if (batch.definition.from) return copyWork(this.engine, this.context, this.at);
     const stage = batch.definition.stages[this.at.stage - 1]!;
     return sqlWork(this.context, this.at.stage, await keyColumns(this.context, stage));
@@ -214,7 +214,7 @@ class Lane {
       case 'failed':
         return {
           ...(await this.end('failed')),
-          failure: { chunk: turn.n, message: turn.message, attempts: turn.attempts },
+          failure: { chunk: turn.n, message: turn.message, attempts: turn.attempts, next: turn.next },
         };
       case 'stopped':
       case 'fenced':

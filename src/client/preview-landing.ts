@@ -5,7 +5,7 @@ import type { Databases } from '../database/databases.ts';
 import { ConfigurationError } from '../errors.ts';
 import { fittingColumns, planLanding, type LandingNote } from './landing-rules.ts';
 
-/** What a start does with a landing table, in words. */
+/** What a start does with a landing table, or leaves out, in words. */
 export function landingWords({ what, reason }: LandingNote): string {
   return `${WORDS[what]} ${reason}`;
 }
@@ -14,6 +14,7 @@ const WORDS: Record<LandingNote['what'], string> = {
   landing_created: 'a start makes the landing table',
   columns_added: 'a start adds columns:',
   columns_ignored: 'columns are left out:',
+  files_left: 'files are left to a later start:',
 };
 
 /** What a start would do with the landing table of an acquisition now, or why it cannot: what does not fit it, in the words of the start. */

@@ -51,8 +51,9 @@ function nothingToHalve({ definition, yaml }: ParsedLoad): Problem[] {
 }
 
 /** And what to do about it; undefined: there is something to halve. */
-function whyNotHalved({ kind, from, stages }: LoadDefinition, hasRange: boolean): [string, string] | undefined {
+function whyNotHalved({ kind, from, files, stages }: LoadDefinition, hasRange: boolean): [string, string] | undefined {
   if (kind === 'task') return hasRange ? undefined : ['there is no `range`', 'Write `range`, or leave it out.'];
+  if (files) return undefined; // rows of a file are told apart by themselves
   if (from) {
     if (from.table !== undefined || from.cursor !== undefined) return undefined;
     return ['a query without `cursor` or `range` is one chunk', 'Name one of them, or leave it out.'];

@@ -13,6 +13,11 @@ export async function checkAcquisitionTables(
   const name = from?.table ?? 'from.sql';
   if (source !== undefined && from?.cursor !== undefined) {
     requireColumn(source, name, from.cursor, ['from', 'cursor'], report);
+    const type = source.columns.find((column) => column.name === from.cursor)?.type;
+    if (from.lagMs !== undefined && type !== undefined && !/^(?:date|time)/.test(type)) {
+      const message = `\`lag\` means nothing for a cursor that is no time (${type}): windows of numbers end behind the greatest`;
+      report(['from', 'lag'], message, 'Leave it out.');
+    }
   }
   if (source !== undefined && from?.range !== undefined) {
     requireColumn(source, name, from.range.column, ['from', 'range', 'column'], report);

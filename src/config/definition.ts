@@ -97,8 +97,8 @@ export interface AcquisitionSource {
   consistent?: true;
   /** Column whose growing values cut windows. Absent: the whole table, every time. */
   cursor?: string;
-  /** Time cursors: milliseconds behind the source server's clock where a window ends. Default 10,000; never 0 by default. */
-  lagMs: number;
+  /** Time cursors: milliseconds behind the source server's clock where a window ends. Absent: 10,000; never 0 by default. */
+  lagMs?: number;
   /** First value of the first window. Absent: everything. */
   start?: string;
 }
@@ -111,6 +111,8 @@ export interface FileSource {
   /** Relative to the project's folder; `*`, `**` and `?` stand for what they do in a shell. */
   patterns: string[];
   format: { delimiter: string; quote: string; nullText: string };
+  /** Milliseconds since a file was last written to, before which it is not read. Default 0. */
+  lagMs: number;
 }
 
 /** `to:` of an acquisition, besides its table. */

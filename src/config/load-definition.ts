@@ -23,9 +23,6 @@ import { sqlDialectOf } from './sql-dialect.ts';
 import { taskParts } from './task-definition.ts';
 import type { YamlFile } from './yaml-file.ts';
 
-/** What a time window keeps away from the source server's clock when the load does not say: ten seconds. */
-const DEFAULT_LAG_MS = 10_000;
-
 /** What turning one load's file into a definition needs. */
 export interface LoadBuild {
   name: string;
@@ -119,7 +116,7 @@ function acquisitionParts(file: AcquisitionFile, build: LoadBuild): Parts {
     stages: [],
     chunkRows: file.chunk_rows ?? settings.defaults.chunkRows,
     ...(files === undefined && { from: sourceOf({ ...file.from, connection: connection! }, build) }),
-    ...(files !== undefined && { files: filesOf(files, file.from.csv ?? {}, yaml, build.problems) }),
+    ...(files !== undefined && { files: filesOf(files, file.from, yaml, build.problems) }),
     landing: {
       create: typeof file.to === 'object' && file.to.create === true,
       onNewColumns: (typeof file.to === 'object' && file.to.on_new_columns) || 'fail',
@@ -161,7 +158,7 @@ function sourceOf(from: AcquisitionFile['from'] & { connection: string }, build:
     ...(cursor !== undefined && { cursor }),
     ...(consistent === true && { consistent }),
     ...(range !== undefined && { range }),
-    lagMs: parseDuration(lag ?? '') ?? DEFAULT_LAG_MS,
+    ...(lag !== undefined && { lagMs: parseDuration(lag)! }),
     ...(start !== undefined && { start: String(start) }),
   };
 }
@@ -169,7 +166,7 @@ function sourceOf(from: AcquisitionFile['from'] & { connection: string }, build:
 /** Files lie in the project's folder, or behind a link in it: a definition never names a place of one machine. */
 function filesOf(
   given: string | string[],
-  { delimiter = ',', quote = '"', null_text = '' }: NonNullable<AcquisitionFile['from']['csv']>,
+  { csv: { delimiter = ',', quote = '"', null_text = '' } = {}, lag }: Pick<AcquisitionFile['from'], 'csv' | 'lag'>,
   yaml: YamlFile,
   problems: Problem[],
 ): FileSource {
@@ -191,6 +188,7 @@ function filesOf(
   return {
     patterns: patterns.map((pattern) => pattern.replace(/^(\.\/)+/, '')),
     format: { delimiter, quote, nullText: null_text },
+    lagMs: parseDuration(lag ?? '') ?? 0,
   };
 }
 

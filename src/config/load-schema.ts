@@ -143,7 +143,9 @@ export const acquisitionSchema = z
         .optional()
         .describe('Chunks by arithmetic, for a view or a query that no key cuts'),
       consistent: z.boolean().optional().describe('All chunks read the source as it was at one moment; false'),
-      lag: duration.optional().describe("How far behind the source server's clock a window ends (10s)"),
+      lag: duration
+        .optional()
+        .describe("How far behind the source server's clock a window ends (10s); of files: how old they must be (0)"),
       start: z
         .union([text, z.number()], { error: 'must be text or a number' })
         .optional()

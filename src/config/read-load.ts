@@ -82,7 +82,7 @@ function isSql(path: ValuePath, text: string): boolean {
 const SOURCES = ['table', 'sql', 'files'] as const;
 /** What belongs to files, and what does not. */
 const OF_FILES = ['csv'] as const;
-const OF_DATABASES = ['connection', 'cursor', 'range', 'consistent', 'lag', 'start'] as const;
+const OF_DATABASES = ['connection', 'cursor', 'range', 'consistent', 'start'] as const;
 
 /** Rows come from one place, and what is said of it fits. */
 function hasOneSource(file: AcquisitionFile, yaml: YamlFile, problems: Problem[]): boolean {
@@ -112,10 +112,23 @@ function hasOneSource(file: AcquisitionFile, yaml: YamlFile, problems: Problem[]
       'Leave one out.',
     );
   }
+  const uncut = file.chunk_rows === undefined ? undefined : whyNotCutByRows(file);
+  if (uncut !== undefined) {
+    problems.push(
+      problemIn(yaml, ['chunk_rows'], `\`chunk_rows\` means nothing here: ${uncut}`, 'Leave it out.', true),
+    );
+  }
   const inconsistent = from.consistent === true && stray === undefined ? whyNotConsistent(file) : undefined;
   if (inconsistent !== undefined) refuse(['consistent'], ...inconsistent);
   if (first !== 'files' && from.connection === undefined) refuse([], '`connection` is missing in `from`');
   return problems.length === before;
+}
+
+/** Why rows are not what makes the chunks. */
+function whyNotCutByRows({ from }: AcquisitionFile): string | undefined {
+  if (from.files !== undefined) return 'each file is a chunk';
+  if (from.range !== undefined) return '`range` has a `step`, which says how long a chunk is';
+  return from.sql === undefined || from.cursor !== undefined ? undefined : 'a query without `cursor` is one chunk';
 }
 
 /** What cannot be read as it was at one moment, and what to do about it. */

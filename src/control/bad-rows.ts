@@ -16,6 +16,11 @@ export interface BadRow {
   data: string | null;
 }
 
+/** And why not. */
+export interface RejectedRow extends BadRow {
+  error: string;
+}
+
 /** Locks a chunk that has to be pending; false: it is not any more. */
 export async function lockPending(session: Session, database: Database, at: ChunkKey): Promise<boolean> {
   const { rows } = await session.query(sql`
@@ -54,8 +59,7 @@ export async function recordRejected(
   session: Session,
   database: Database,
   at: ChunkKey,
-  rows: BadRow[],
-  error: string,
+  rows: readonly RejectedRow[],
 ): Promise<void> {
   const table = database.ledger('rejected_row');
   // A chunk that was held with its rows, and resumed.
@@ -65,7 +69,7 @@ export async function recordRejected(
   for (const [i, row] of rows.entries()) {
     await session.query(sql`
       insert into ${table} (batch_id, stage, chunk, n, row_key, row_data, error)
-      values (${at.batchId}, ${at.stage}, ${at.n}, ${i + 1}, ${row.key}, ${row.data}, ${error})`);
+      values (${at.batchId}, ${at.stage}, ${at.n}, ${i + 1}, ${row.key}, ${row.data}, ${row.error})`);
   }
 }
 

@@ -2,7 +2,7 @@
 import type { AcquisitionSource, LoadDefinition } from '../config/definition.ts';
 import type { Dialect, Session } from '../database/dialect.ts';
 import { ConfigurationError, LoadFailedError } from '../errors.ts';
-import { sourceRows, type Cursor } from './source.ts';
+import { lagOf, sourceRows, type Cursor } from './source.ts';
 
 interface Doubt {
   load: LoadDefinition;
@@ -21,7 +21,7 @@ export async function refuseDoubtfulCursor(session: Session, dialect: Dialect, d
 
 /** Which transactions are open on its primary a standby does not know: only the lag stands between a window and late commits. */
 function refuseStandby({ load, source, cursor }: Doubt): void {
-  if (cursor.kind === 'time' && source.lagMs > 0) return;
+  if (cursor.kind === 'time' && lagOf(source) > 0) return;
   const why = cursor.kind === 'time' ? 'and there is no lag' : 'and a cursor of numbers has no lag';
   throw new ConfigurationError(
     `${source.connection} is a standby: transactions that are open on its primary cannot be waited for, ${why}`,

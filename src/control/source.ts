@@ -32,6 +32,9 @@ export function sourceRows({ table, sql }: AcquisitionSource, dialect: SqlDialec
 export const readsAnew = ({ sql }: AcquisitionSource, dialect: SqlDialect): boolean =>
   sql !== undefined && parseStatements(sql, dialect).some(leavesBehind);
 
+/** What a time window keeps away from the source server's clock: ten seconds when the load does not say. */
+export const lagOf = ({ lagMs = 10_000 }: AcquisitionSource): number => lagMs;
+
 /** `source public.item`, as messages say it. */
 export const sourceName = ({ connection, table }: AcquisitionSource): string => `${connection} ${table ?? 'from.sql'}`;
 

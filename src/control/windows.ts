@@ -9,7 +9,7 @@ import { windowWhere } from './conditions.ts';
 import { refuseDoubtfulCursor } from './cursor-doubts.ts';
 import { refuseNulls } from './nulls.ts';
 import { gapsBetween, isBelow, readCovered, windowOver, type CursorOrder, type Gap } from './published-windows.ts';
-import { cursorColumn, sourceRows, withSource, type Cursor } from './source.ts';
+import { cursorColumn, lagOf, sourceRows, withSource, type Cursor } from './source.ts';
 
 /** `[from, to)` of the cursor as text; null: open. Without a cursor both are null: the whole table. */
 export interface Window {
@@ -64,7 +64,7 @@ export async function nextWindow(
     const readAlready = (value: string) => windowOver(target, load.name, value, covered, inOrder);
     await refuseDoubtfulCursor(session, dialect, { load, source, cursor, readAlready });
     for (const { from, until } of gaps) {
-      const limits = { lagMs: source.lagMs, until };
+      const limits = { lagMs: lagOf(source), until };
       const to = await dialect.windowEnd(session, rows, cursor.column, cursor.kind, limits);
       if (to === null) return undefined;
       const { rows: answer } = await session.query<{ found: boolean }>(sql`

@@ -1,6 +1,7 @@
 import type { LoadDefinition } from '../config/definition.ts';
 import type { CopyInColumn } from '../database/copy-stream.ts';
-import type { Dialect, TableFacts } from '../database/dialect.ts';
+import type { ColumnFacts, Dialect, TableFacts } from '../database/dialect.ts';
+import type { ValueCheck } from './files/csv-format.ts';
 import { nearest } from '../sql/names.ts';
 import { OWN, unfilled } from './landing-columns.ts';
 
@@ -9,21 +10,24 @@ export interface FileColumns {
   columns: CopyInColumn[];
   /** Which values of a row these are. */
   keep: boolean[];
+  /** What each value of a row must be. */
+  checks: (ValueCheck | undefined)[];
 }
 
 /** The landing table's column for each name of a header; or what is wrong with it. */
 export function fileColumns(
   header: readonly string[],
   target: TableFacts,
-  dialect: Pick<Dialect, 'copyInColumn'>,
+  dialect: Pick<Dialect, 'copyInColumn' | 'writtenForm'>,
   { landing }: Pick<LoadDefinition, 'landing'>,
 ): FileColumns | { problems: string[] } {
   const problems: string[] = [];
-  const found: FileColumns = { columns: [], keep: [] };
+  const found: FileColumns = { columns: [], keep: [], checks: [] };
   const filled = new Set<string>();
   for (const name of header) {
     const column = target.columns.find((candidate) => candidate.name === name);
     found.keep.push(column !== undefined);
+    found.checks.push(column && checkOf(column, dialect));
     if (OWN.has(name)) problems.push(`the header names ${name}, which the landing table keeps for itself`);
     else if (column?.generated) problems.push(`${target.table}.${name} is generated: the file's value would be lost`);
     else if (column) {
@@ -38,4 +42,12 @@ export function fileColumns(
   problems.push(...unfilled(target, filled, 'the header'));
   if (found.columns.length === 0) problems.push(`no column of ${target.table} is in the header`);
   return problems.length > 0 ? { problems } : found;
+}
+
+/** Else the server would make another value of it without a word. */
+function checkOf(column: ColumnFacts, dialect: Pick<Dialect, 'writtenForm'>): ValueCheck | undefined {
+  const form = dialect.writtenForm(column);
+  if (!form) return undefined;
+  const complaint = `${column.name} is not written as its type, ${column.type}, is written: ${form.says}`;
+  return (text) => (form.fits(text) ? undefined : complaint);
 }

@@ -4,9 +4,9 @@ import type { NewColumn } from '../database/landing-dialect.ts';
 import { ConfigurationError } from '../errors.ts';
 import { invalidRule, OWN } from './landing-columns.ts';
 
-/** What a start does with a landing table, as an event says it. */
+/** What a start does with a landing table, or what it leaves out, as an event says it. */
 export interface LandingNote {
-  what: 'landing_created' | 'columns_added' | 'columns_ignored';
+  what: 'landing_created' | 'columns_added' | 'columns_ignored' | 'files_left';
   reason: string;
 }
 

@@ -9,6 +9,7 @@ import type {
 } from './copy-stream.ts';
 import type { ColumnFacts, Session } from './dialect.ts';
 import type { ValueShape } from './value-shape.ts';
+import type { WrittenForm } from './written-form.ts';
 
 export interface CopyDialect {
   /** Several sessions can see one state of a database; else only the one that holds it. */
@@ -31,6 +32,8 @@ export interface CopyDialect {
   keepable(column: ColumnFacts, into: ValueShape): string | undefined;
   /** How this column takes what `copyOutValue` of any family wrote for it. */
   copyInColumn(column: ColumnFacts): CopyInColumn;
+  /** How a file writes values of this column, where the server would quietly change what is written otherwise; undefined: it would not. */
+  writtenForm(column: ColumnFacts): WrittenForm | undefined;
   /** How rows travel between two servers of this kind, column by column as they are; undefined: as between any two. */
   readonly nativeCopy: NativeCopy | undefined;
   /** Starts to read rows out; `select` is a whole statement whose values are literals. */

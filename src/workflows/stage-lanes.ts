@@ -120,12 +120,12 @@ export class StageLanes {
     if (stage.done >= shown.chunksDone) this.progress.stage(this.stage.n, { chunksDone: stage.done, rows: stage.rows });
     const where = `load ${this.batch.load}, batch ${this.batch.batchId}, stage ${this.stage.name}`;
     if (result.end === 'failed' && result.failure) {
-      const { chunk, message } = result.failure;
+      const { chunk, message, next = `waybill show ${this.batch.batchId} has the whole message` } = result.failure;
       this.failure ??= failureOf({
         type: FAILURE.database,
         message: `chunk ${chunk}${this.goesOn() ? '' : ` of ${stage.planned ?? '?'}`}: ${message}`,
         where: `${where}, chunk ${chunk}`,
-        next: `waybill show ${this.batch.batchId} has the whole message`,
+        next,
       });
     } else if (result.end === 'fenced') {
       this.failure ??= failureOf({ type: FAILURE.fenced, message: 'the batch was fenced by somebody else', where });

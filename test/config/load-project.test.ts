@@ -141,7 +141,6 @@ describe('the flights project of the design', () => {
     expect(project.loads['acquisition.airport']?.from).toEqual({
       connection: 'source',
       table: 'public.airport',
-      lagMs: 10_000,
     });
   });
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { CsvError, CsvRows, type CsvFormat } from '../../src/copy/files/csv-rows.ts';
+import { CsvError, type CsvFormat } from '../../src/copy/files/csv-format.ts';
+import { CsvRows } from '../../src/copy/files/csv-rows.ts';
 
 const FORMAT: CsvFormat = { delimiter: ',', quote: '"', nullText: '' };
 
@@ -96,14 +97,63 @@ describe('rows of a CSV file', () => {
     }
   });
 
+  test('bytes that are not UTF-8 matter where they are kept, wherever the file is cut', () => {
+    const bytes = Buffer.from('a,b\né,1\n', 'latin1');
+    const whole = Buffer.from('a,b\né,😀\n');
+    for (let cut = 0; cut <= whole.length; cut++) {
+      expect(rowsOf(whole, { cuts: [cut], header: ['a', 'b'] })).toEqual([['é', '😀']]);
+      expect(() => rowsOf(bytes, { cuts: [cut], header: ['a', 'b'] })).toThrow('a holds bytes that are not UTF-8');
+      expect(rowsOf(bytes, { cuts: [cut], header: ['a', 'b'], keep: [false, true] })).toEqual([['1']]);
+    }
+  });
+
+  test('what is asked of a column is asked of its values as they are, and not of NULL', () => {
+    const asked: string[] = [];
+    const check = (text: string): string | undefined => {
+      asked.push(text);
+      return text === 'bad' ? 'b is bad' : undefined;
+    };
+    const rows = new CsvRows(FORMAT, { header: ['a', 'b'], keep: [true, true], checks: [undefined, check], end: '\n' });
+    rows.take(Buffer.from('a,b\nbad,"tab\tback\\slash\n"\n1,\n2,""\n3,é\n'));
+    expect(asked).toEqual(['tab\tback\\slash\n', '', 'é']);
+    expect(() => rows.take(Buffer.from('4,bad\n'))).toThrow(new CsvError(7, 'b is bad'));
+  });
+
+  test('a quote that stays open ends where a row is too long, and not with the memory', () => {
+    const MB = 1 << 20;
+    const rows = new CsvRows(FORMAT, { header: ['a', 'b'], end: '\n', longest: MB });
+    rows.take(Buffer.from('a,b\n"1\n",2\n3,"'));
+    rows.take(Buffer.alloc(MB / 2, 'x\n')); // a line end takes two bytes, as it is handed on
+    expect(() => rows.take(Buffer.alloc(MB / 2, 'x\n'))).toThrow(
+      new CsvError(4, 'a quote opens here and is not closed within 1 MB, which is the most that a row may have'),
+    );
+    const long = new CsvRows(FORMAT, { header: ['a'], end: '\n', longest: MB });
+    const plain = Buffer.alloc(MB, 'x');
+    long.take(Buffer.from('a\n'));
+    long.take(plain);
+    expect(long.take(Buffer.from('\n')).length).toBe(MB + 1);
+    long.take(plain);
+    expect(() => long.take(plain)).toThrow(
+      new CsvError(3, 'a row begins here that is longer than 1 MB, which is the most that one may have'),
+    );
+  });
+
   test.each([
     ['too few values', 'a,b\n1,2\n\n"3\n3"\n5,6\n', 4, '1 value where the header has 2'],
     ['too many', 'a,b\n1,2,3', 2, '3 values where the header has 2'],
+    ['a quote that stays open', 'a,b\n1,2\n3,"4\n5,6\n', 3, 'a quote opens here and is never closed'],
     [
-      'a quote that stays open',
-      'a,b\n1,2\n3,"4\n5,6\n',
-      3,
-      'a quote opens in the row that begins here and is never closed',
+      'a quote that stays open in a row of several lines',
+      'a,b\n1,2\n"3\n3","4\n5,6\n',
+      4,
+      'a quote opens here and is never closed',
+    ],
+    ['other bytes', Buffer.from('a,b\n1,é\n', 'latin1'), 2, 'b holds bytes that are not UTF-8'],
+    [
+      'half a character',
+      Buffer.from([...Buffer.from('a,b\n"1\n'), 0xc3, ...Buffer.from('",2\n')]),
+      2,
+      'a holds bytes that are not UTF-8',
     ],
     ['a quote within a value', 'a,b\n1,5" pipe\n', 2, 'a quote stands within a value that does not begin with one'],
     ['text behind a quote', 'a,b\n"1" ,2\n', 2, 'a value goes on behind its closing quote'],

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { SourceError } from '../../src/copy/copy-rows.ts';
+import { pourRows, SourceError } from '../../src/copy/copy-rows.ts';
 import { SAVEPOINT } from '../../src/database/sql.ts';
 import { startMysql, type MysqlServer } from '../../src/dev/mysql-server.ts';
 import { describeOn, mysqlServers } from '../mysql-servers.ts';
@@ -82,6 +82,28 @@ describeOn(await mysqlServers(), 'rows by INSERT, where $name takes no file from
     await ends.sql('target', 'alter table t add check (id <> 50000)');
     await expect(copy()).rejects.toMatchObject({ errno: target.flavour === 'MySQL' ? 3819 : 4025 });
     expect(await ends.sql('target', 'select id from t')).toEqual([]);
+  });
+
+  test('bytes that are not UTF-8 are an error, as they are to LOAD DATA', async () => {
+    await tables(`select g, 'x', 1, null from ${numbers(1)}`);
+    const session = await ends.begin('target');
+    const { dialect } = ends.target;
+    const rows = Buffer.from('1\tM\u00fcller\n', 'latin1');
+    const pouring = pourRows(
+      {
+        open: (listener) => {
+          listener.data(rows);
+          listener.done(1);
+          return { missing: 0, pause: () => undefined, resume: () => undefined };
+        },
+        cut: () => undefined,
+        dialect,
+      },
+      { dialect, session },
+      { table: 't', columns: [{ name: 'id' }, { name: 'a' }], format: 'text' },
+    );
+    await expect(pouring).rejects.toThrow('bytes that are not UTF-8');
+    await session.rollback();
   });
 
   test('a source that fails late is named, and nothing is left', async () => {

@@ -43,14 +43,20 @@ export function SLOW_SOURCE(n: number, seconds: number): Record<'postgres' | 'my
   };
 }
 
-export function itemFile({ from, chunkRows, yaml }: Pick<ItemsOptions, 'from' | 'chunkRows' | 'yaml'>): string {
+export function itemFile({
+  from = BY_ID,
+  chunkRows = 100,
+  yaml = '',
+}: Pick<ItemsOptions, 'from' | 'chunkRows' | 'yaml'>): string {
+  // What else is read is not cut by rows, and says so.
+  const cutByRows = from.includes('cursor:') || !/\b(?:range|sql):/.test(from);
   return `
 kind: acquisition
 connection: warehouse
-from: { connection: source, ${from ?? BY_ID} }
+from: { connection: source, ${from} }
 to: { table: acq.item }
-chunk_rows: ${chunkRows ?? 100}
-${yaml ?? ''}`;
+${cutByRows ? `chunk_rows: ${chunkRows}` : ''}
+${yaml}`;
 }
 
 export function ITEMS(options: ItemsOptions): WorldOptions {

@@ -1,9 +1,12 @@
 import { createHash, type Hash } from 'node:crypto';
 import { createReadStream, type ReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import type { CopyOutListener, CopyOutStream } from '../../database/copy-stream.ts';
-import { CsvError, CsvRows, type CsvFormat, type CsvShape } from './csv-rows.ts';
+import { WaybillError } from '../../errors.ts';
+import { CsvError, valuesIn, type BadCsvRow, type CsvFormat } from './csv-format.ts';
+import { CsvRows, type CsvShape } from './csv-rows.ts';
 
 /** What a file is known by: how long it is as it lies there, and the SHA-256 of that. */
 export interface FileMark {
@@ -11,9 +14,20 @@ export interface FileMark {
   sha256: string;
 }
 
+/** A file that cannot be read at all, in words that name no place of this machine. */
+export class FileTrouble extends WaybillError {}
+
+function sayable(error: unknown): Error {
+  if (error instanceof CsvError) return error;
+  const { code = '', syscall, message } = error as NodeJS.ErrnoException;
+  const packed = code.startsWith('Z_') ? `it cannot be unpacked: ${message}` : message;
+  const words = syscall === undefined ? packed : `it cannot be read (${code})`;
+  return new FileTrouble(code === 'ENOENT' ? 'it is not there any more' : words, { cause: error });
+}
+
 const PIECE = 256 * 1024;
 
-/** The names in the header line; empty: there is nothing in the file. Throws `CsvError`. */
+/** The names in the header line; empty: there is nothing in the file. Throws `CsvError` or `FileTrouble`. */
 export async function readHeader(path: string, format: CsvFormat): Promise<string[]> {
   const rows = new CsvRows({ ...format, nullText: '' }, { most: 1, end: '\n' });
   const { file, text } = open(path);
@@ -25,6 +39,8 @@ export async function readHeader(path: string, format: CsvFormat): Promise<strin
     }
     if (rows.rows === 0) first += rows.finish().toString();
     return namesIn(first.slice(0, first.indexOf('\n')));
+  } catch (error) {
+    throw sayable(error);
   } finally {
     file.destroy();
     text.destroy();
@@ -33,7 +49,7 @@ export async function readHeader(path: string, format: CsvFormat): Promise<strin
 
 function namesIn(line: string): string[] {
   if (line === '') return [];
-  const names = line.split('\t').map((name) => (name === '\\N' ? '' : unescape(name)));
+  const names = valuesIn(line).map((name) => name ?? '');
   names.forEach((name, i) => {
     if (name === '') throw new CsvError(1, `column ${i + 1} of the header has no name`);
     if (names.indexOf(name) !== i) throw new CsvError(1, `the header names ${name} twice`);
@@ -41,8 +57,13 @@ function namesIn(line: string): string[] {
   return names;
 }
 
-const unescape = (text: string): string =>
-  text.replace(/\\([\\tnr])/g, (_, c: string) => ({ '\\': '\\', t: '\t', n: '\n', r: '\r' })[c]!);
+/** What is another as soon as somebody has written to the file, or put another one in its place. Throws `FileTrouble`. */
+export async function stateOf(path: string): Promise<string> {
+  const { ino, size, mtimeNs } = await stat(path, { bigint: true }).catch((error: unknown) => {
+    throw sayable(error);
+  });
+  return `${ino} ${size} ${mtimeNs}`;
+}
 
 /** SHA-256 and size of a file as it lies there. */
 export async function markOf(path: string): Promise<FileMark> {
@@ -97,6 +118,11 @@ export class CsvOut implements CopyOutStream {
     this.text.resume();
   }
 
+  /** The lines on which the rows begin that were handed on since (`shape.bad`). */
+  takeLines(): number[] {
+    return this.rows.lines.splice(0);
+  }
+
   close(): void {
     this.over = true;
     this.file.destroy();
@@ -128,13 +154,70 @@ export class CsvOut implements CopyOutStream {
   private readonly fail = (error: unknown): void => {
     if (this.over) return;
     this.close();
-    this.listener.failed(error);
+    this.listener.failed(sayable(error));
   };
+}
+
+/** Takes the rows of a file, one call after the other. */
+export interface PieceTaker {
+  /** Whole rows, and the line on which each of them begins. */
+  rows(rows: Buffer, lines: number[]): Promise<void>;
+  /** One that cannot be handed on. */
+  bad(row: BadCsvRow): Promise<void>;
+}
+
+/** Reads a file piece by piece for somebody who wants to know which row is which. Says how many rows were handed on, how many were bad. */
+export function readPieces(
+  path: string,
+  format: CsvFormat,
+  shape: CsvShape,
+  taker: PieceTaker,
+): Promise<FileMark & { rows: number; bad: number }> {
+  return new Promise((resolve, reject) => {
+    let waiting = 0;
+    let bad = 0;
+    let work = Promise.resolve();
+    const next = (take: () => Promise<void>): void => {
+      out.pause();
+      waiting += 1;
+      work = work.then(take).then(() => {
+        waiting -= 1;
+        if (waiting === 0) out.resume();
+      });
+      work.catch((error: Error) => {
+        out.close();
+        reject(error);
+      });
+    };
+    const out = new CsvOut(
+      path,
+      format,
+      {
+        ...shape,
+        bad: (row) => {
+          bad += 1;
+          next(() => taker.bad(row));
+        },
+      },
+      {
+        data: (rows) => {
+          const lines = out.takeLines();
+          next(() => taker.rows(rows, lines));
+        },
+        done: (rows) => void work.then(() => resolve({ ...out.mark(), rows, bad }), reject),
+        // Not before the last piece has been taken: its session is in the middle of something.
+        failed: (error) => void work.then(() => reject(error as Error), reject),
+      },
+    );
+  });
 }
 
 /** The bytes of a file, and its text where it is packed. */
 function open(path: string): { file: ReadStream; text: Readable } {
   const file = createReadStream(path, { highWaterMark: PIECE });
   if (!path.endsWith('.gz')) return { file, text: file };
-  return { file, text: file.pipe(createGunzip({ chunkSize: PIECE })) };
+  const text = createGunzip({ chunkSize: PIECE });
+  // A pipe does not pass it on, and without a listener it would end the process.
+  file.on('error', (error) => text.destroy(error));
+  return { file, text: file.pipe(text) };
 }

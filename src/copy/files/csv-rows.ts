@@ -1,36 +1,36 @@
 /** CSV (RFC 4180) into the rows that both families of servers read, byte by byte: nothing becomes an object. */
 
-/** How a CSV file is written. */
-export interface CsvFormat {
-  /** One ASCII character each. */
-  delimiter: string;
-  quote: string;
-  /** An unquoted value that is this text is NULL. */
-  nullText: string;
-}
+import { isUtf8 } from 'node:buffer';
+import {
+  CsvError,
+  escaped,
+  unescaped,
+  valuesIn,
+  type BadCsvRow,
+  type CsvFormat,
+  type ValueCheck,
+} from './csv-format.ts';
 
 export interface CsvShape {
   /** Names that the first row must have, which is no row of values then; undefined: it is one. */
   header?: readonly string[];
   /** Which values of a row go on; undefined: all. */
   keep?: readonly boolean[];
+  /** What is asked of each value of a row that goes on and is not NULL. */
+  checks?: readonly (ValueCheck | undefined)[];
+  /** Takes each row with a wrong value, or with too many or too few, and the file goes on behind it; undefined: the first ends it. */
+  bad?: (row: BadCsvRow) => void;
   /** Rows after which nothing more is read. */
   most?: number;
   /** What ends each row, behind its last value. */
   end: string;
+  /** Bytes of a row at the most, as it is handed on; 64 MB. */
+  longest?: number;
 }
 
-/** A file that cannot be read as CSV, and on which line. */
-export class CsvError extends Error {
-  override readonly name = 'CsvError';
-  constructor(
-    readonly line: number,
-    message: string,
-  ) {
-    super(message);
-  }
-}
-
+const MB = 1024 * 1024;
+/** A quote that stays open must not fill the memory with the rest of the file. */
+const LONGEST_ROW = 64 * MB;
 const TAB = 0x09;
 const LF = 0x0a;
 const CR = 0x0d;
@@ -58,6 +58,8 @@ export class CsvRows {
   rows = 0;
   /** Of the file, from 1: that which is read now. */
   line = 1;
+  /** Those on which rows begin, where somebody takes bad ones. */
+  readonly lines: number[] = [];
   private at: At = At.Value;
   private out = Buffer.allocUnsafe(1 << 16);
   private length = 0;
@@ -67,6 +69,11 @@ export class CsvRows {
   private valueAt = 0;
   private column = 0;
   private rowLine = 1;
+  private valueLine = 1;
+  /** The value has a byte beyond ASCII. */
+  private wide = false;
+  /** What is wrong with the row. */
+  private wrong: CsvError | undefined;
   private quoted = false;
   /** Bytes of a mark that were seen at the start of the file; the first byte that is none of it ends that. */
   private marked = 0;
@@ -78,17 +85,25 @@ export class CsvRows {
   private readonly nullText: Buffer;
   private readonly end: Buffer;
   private readonly most: number;
+  private readonly longest: number;
   private readonly keep: readonly boolean[] | undefined;
+  private readonly bad: ((row: BadCsvRow) => void) | undefined;
+  private readonly checks: readonly (ValueCheck | undefined)[] | undefined;
+  private readonly names: readonly string[] | undefined;
 
-  constructor(format: CsvFormat, { header, keep, most = Infinity, end }: CsvShape) {
+  constructor(format: CsvFormat, { header, keep, checks, bad, most = Infinity, end, longest = LONGEST_ROW }: CsvShape) {
     this.delimiter = format.delimiter.charCodeAt(0);
     this.quote = format.quote.charCodeAt(0);
     this.nullText = Buffer.from(escaped(format.nullText));
     this.header = header?.map(escaped).join('\t');
     this.width = header?.length;
+    this.names = header;
     this.keep = keep;
+    this.checks = checks;
+    this.bad = bad;
     this.end = Buffer.from(end);
     this.most = most;
+    this.longest = longest;
   }
 
   /** Throws `CsvError`. */
@@ -104,8 +119,7 @@ export class CsvRows {
   /** The last row, where no newline ends it. Throws `CsvError`. */
   finish(): Buffer {
     if (!this.begun) this.unmark();
-    if (this.at === At.Quoted)
-      throw new CsvError(this.rowLine, 'a quote opens in the row that begins here and is never closed');
+    if (this.at === At.Quoted) throw new CsvError(this.valueLine, 'a quote opens here and is never closed');
     const begun = this.column > 0 || this.at !== At.Value;
     if (begun) this.endRow();
     return this.give();
@@ -135,6 +149,7 @@ export class CsvRows {
   private step(byte: number): void {
     switch (this.at) {
       case At.Value:
+        this.valueLine = this.line;
         this.quoted = byte === this.quote;
         this.at = this.quoted ? At.Quoted : At.Unquoted;
         if (!this.quoted) this.unquoted(byte);
@@ -186,29 +201,47 @@ export class CsvRows {
     } else if (byte === TAB || byte === LF || byte === CR) {
       out[this.length++] = BACKSLASH;
       out[this.length++] = byte === TAB ? SMALL_T : byte === LF ? SMALL_N : SMALL_R;
-    } else out[this.length++] = byte;
+    } else {
+      if (byte > 0x7f) this.wide = true;
+      out[this.length++] = byte;
+    }
   }
 
   private endValue(): void {
-    const { out, valueAt, length, column } = this;
+    const { out, valueAt, column } = this;
     if (this.header === undefined && this.keep?.[column] === false) this.length = valueAt;
     else {
-      const { nullText } = this;
-      const same = length - valueAt === nullText.length;
-      if (
-        same &&
-        !this.quoted &&
-        this.header === undefined &&
-        out.compare(nullText, 0, nullText.length, valueAt, length) === 0
-      ) {
-        this.length = valueAt + NULL.copy(out, valueAt);
-      }
+      if (this.wide && !isUtf8(out.subarray(valueAt, this.length))) this.notUtf8();
+      else if (this.header === undefined && this.isNull()) this.length = valueAt + NULL.copy(out, valueAt);
+      else if (this.header === undefined) this.check();
       out[this.length++] = TAB;
     }
     this.column += 1;
     this.valueAt = this.length;
-    this.quoted = false;
+    this.quoted = this.wide = false;
     this.at = At.Value;
+  }
+
+  private isNull(): boolean {
+    const { nullText, valueAt, length } = this;
+    if (this.quoted || length - valueAt !== nullText.length) return false;
+    return this.out.compare(nullText, 0, nullText.length, valueAt, length) === 0;
+  }
+
+  private check(): void {
+    const check = this.checks?.[this.column];
+    if (!check || this.wrong) return;
+    const complaint = check(unescaped(this.out.toString('utf8', this.valueAt, this.length)));
+    if (complaint !== undefined) this.wrong = new CsvError(this.valueLine, complaint);
+  }
+
+  private notUtf8(): void {
+    const name = (this.header === undefined && this.names?.[this.column]) || `column ${this.column + 1}`;
+    this.wrong ??= new CsvError(
+      this.valueLine,
+      `${name} holds bytes that are not UTF-8`,
+      'write the file in UTF-8 (iconv -f windows-1252 -t utf-8, where that is what it is in), then start the load again',
+    );
   }
 
   private endLine(): void {
@@ -227,10 +260,12 @@ export class CsvRows {
     this.endValue();
     this.width ??= this.column;
     if (this.column !== this.width) {
-      throw new CsvError(
-        this.rowLine,
-        `${this.column} value${this.column === 1 ? '' : 's'} where the header has ${this.width}`,
-      );
+      const count = `${this.column} value${this.column === 1 ? '' : 's'}`;
+      this.wrong = new CsvError(this.rowLine, `${count} where the header has ${this.width}`);
+    }
+    if (this.wrong) {
+      this.setAside(this.wrong);
+      return;
     }
     this.length -= this.length > this.whole ? 1 : 0; // the last tab
     if (this.header !== undefined) {
@@ -241,21 +276,49 @@ export class CsvRows {
     this.whole = this.valueAt = this.length;
     this.column = 0;
     this.rows += 1;
+    if (this.bad) this.lines.push(this.rowLine);
+  }
+
+  private setAside(error: CsvError): void {
+    if (!this.bad || this.header !== undefined) throw error;
+    const values = valuesIn(this.out.toString('utf8', this.whole, Math.max(this.whole, this.length - 1)));
+    this.bad({ line: this.rowLine, message: error.message, values });
+    this.forget();
+  }
+
+  /** What was read of this row. */
+  private forget(): void {
+    this.length = this.valueAt = this.whole;
+    this.column = 0;
+    this.wrong = undefined;
   }
 
   private leaveHeader(): void {
     const found = this.out.toString('utf8', this.whole, this.length);
     if (found !== this.header) throw new CsvError(1, 'the header is another than it was when the batch opened');
     this.header = undefined;
-    this.length = this.valueAt = this.whole;
-    this.column = 0;
+    this.forget();
   }
 
   private grow(by: number): void {
     if (this.length + by <= this.out.length) return;
-    const larger = Buffer.allocUnsafe(this.out.length * 2 + by);
+    if (this.length - this.whole > this.longest) throw this.tooLong();
+    const larger = Buffer.allocUnsafe(Math.min(2 * this.out.length, this.whole + this.longest + MARGIN) + by);
     this.out.copy(larger, 0, 0, this.length);
     this.out = larger;
+  }
+
+  private tooLong(): CsvError {
+    const most = `${this.longest / MB} MB`;
+    return this.at === At.Quoted
+      ? new CsvError(
+          this.valueLine,
+          `a quote opens here and is not closed within ${most}, which is the most that a row may have`,
+        )
+      : new CsvError(
+          this.rowLine,
+          `a row begins here that is longer than ${most}, which is the most that one may have`,
+        );
   }
 
   /** Whole rows, and a new place for what has begun. */
@@ -271,6 +334,3 @@ export class CsvRows {
     return rows;
   }
 }
-
-const escaped = (text: string): string =>
-  text.replace(/[\\\t\n\r]/g, (c) => ({ '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' })[c]!);

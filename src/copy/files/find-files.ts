@@ -1,26 +1,47 @@
-import { readdir, stat } from 'node:fs/promises';
+import { readdir, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 
 /**
  * The files that one of these patterns means, by their names relative to the folder, in order. `*` is any characters of one
- * name, `**` any folders, `?` one character. Hidden files are passed over unless a pattern names them.
+ * name, `**` any folders, `?` one character. Hidden files are passed over unless a pattern names them. Links are followed, and each
+ * file comes once: of several names by one that is `known`, or by its own, or by the first.
  */
-export async function findFiles(folder: string, patterns: readonly string[]): Promise<string[]> {
-  const found = await Promise.all(patterns.map((pattern) => matching(folder, pattern.split('/'), '')));
-  return [...new Set(found.flat())].sort();
+export async function findFiles(
+  folder: string,
+  patterns: readonly string[],
+  known: (name: string) => boolean = () => false,
+): Promise<string[]> {
+  const root = await realpath(folder);
+  const found = await Promise.all(patterns.map((pattern) => matching(root, pattern.split('/'), '', [root])));
+  const names = new Map<string, string>();
+  for (const name of [...new Set(found.flat())].sort()) {
+    const file = await realpath(path.join(root, name)).catch(() => undefined);
+    if (file === undefined) continue; // gone meanwhile
+    const other = names.get(file);
+    const better = other === undefined || (!known(other) && (known(name) || file === path.join(root, name)));
+    if (better) names.set(file, name);
+  }
+  return [...names.values()].sort();
 }
 
-async function matching(folder: string, [step, ...rest]: string[], prefix: string): Promise<string[]> {
+/** `above`: the folders that lead here, as they are: a link to one of them leads around in a circle. */
+async function matching(
+  folder: string,
+  [step, ...rest]: string[],
+  prefix: string,
+  above: readonly string[],
+): Promise<string[]> {
   if (step === undefined) return [];
   if (step === '**') {
-    const here = await matching(folder, rest, prefix);
+    const here = await matching(folder, rest, prefix, above);
     const below = (await namesIn(folder, prefix)).filter((name) => !name.startsWith('.'));
     const deeper = await Promise.all(
-      below.map(async (name) =>
-        (await kindOf(folder, `${prefix}${name}`)) === 'folder'
-          ? matching(folder, ['**', ...rest], `${prefix}${name}/`)
-          : [],
-      ),
+      below.map(async (name) => {
+        const file = `${prefix}${name}`;
+        if ((await kindOf(folder, file)) !== 'folder') return [];
+        const real = await realpath(path.join(folder, file)).catch(() => folder); // gone meanwhile
+        return above.includes(real) ? [] : matching(folder, ['**', ...rest], `${file}/`, [...above, real]);
+      }),
     );
     return [...here, ...deeper.flat()];
   }
@@ -35,7 +56,7 @@ async function matching(folder: string, [step, ...rest]: string[], prefix: strin
     names.map(async (name) => {
       const file = `${prefix}${name}`;
       const kind = await kindOf(folder, file);
-      if (rest.length > 0) return kind === 'folder' ? matching(folder, rest, `${file}/`) : [];
+      if (rest.length > 0) return kind === 'folder' ? matching(folder, rest, `${file}/`, above) : [];
       return kind === 'file' ? [file] : [];
     }),
   );

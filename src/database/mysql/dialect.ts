@@ -18,6 +18,7 @@ import { snapshotMethods } from './snapshot.ts';
 import { describeQuery } from './query-columns.ts';
 import { describeTable, hasRows, listTables } from './tables.ts';
 import { copyInColumn, copyOutValue, shapeOf } from './values.ts';
+import { writtenForm } from './written-form.ts';
 import { holdState, joinState, sharesState } from './state.ts';
 
 /** Bound values are texts to the server until they are cast. */
@@ -92,6 +93,7 @@ export const mysqlDialect: Dialect = {
   copyOutValue,
   keepable,
   copyInColumn,
+  writtenForm,
   nativeCopy: undefined,
   openCopyOut,
   sharesState,

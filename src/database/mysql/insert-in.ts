@@ -44,8 +44,13 @@ export class InsertIn implements CopyInStream {
 
   finish(): void {
     if (this.over) return;
-    const rest = this.text!.rest();
-    if (rest !== undefined) this.statements.push(rest);
+    try {
+      const rest = this.text!.rest();
+      if (rest !== undefined) this.statements.push(rest);
+    } catch (error) {
+      this.fail(error);
+      return;
+    }
     this.finished = true;
     this.work().catch(this.fail);
   }

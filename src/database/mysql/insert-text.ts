@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import type { CopyInColumn } from '../copy-stream.ts';
 
 const TAB = 0x09;
@@ -121,9 +122,12 @@ export class InsertText {
 
   /** The statement of the rows up to here; another one is begun. */
   private take(end: number): string {
-    const statement = `${this.out.toString('utf8', 0, end)})`;
+    const statement = this.out.subarray(0, end);
+    // They would become question marks; LOAD DATA refuses them, too.
+    if (!isUtf8(statement)) throw new Error('the rows hold bytes that are not UTF-8');
+    const text = `${statement.toString()})`;
     this.begin();
-    return statement;
+    return text;
   }
 
   private put(one: number, two?: number): void {

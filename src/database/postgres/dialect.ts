@@ -22,7 +22,7 @@ import {
   swap,
   tableHolders,
 } from './snapshot.ts';
-import { copyInColumn, copyOutValue, shapeOf } from './values.ts';
+import { copyInColumn, copyOutValue, shapeOf, writtenForm } from './values.ts';
 import { checkStatement, describeQuery, describeTable, hasRows, isStill, listTables, tableIdentity } from './tables.ts';
 import { holdState, joinState, sharesState } from './state.ts';
 
@@ -90,6 +90,7 @@ export const postgresDialect: Dialect = {
   copyOutValue,
   keepable,
   copyInColumn,
+  writtenForm,
   nativeCopy: { agreesInBinary, narrowing },
   snapshotRefusals,
   aloneWith,

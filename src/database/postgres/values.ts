@@ -1,6 +1,7 @@
 import type { CopyInColumn } from '../copy-stream.ts';
 import type { ColumnFacts } from '../dialect.ts';
 import type { ValueKind, ValueShape } from '../value-shape.ts';
+import { decimalForm, type WrittenForm } from '../written-form.ts';
 import { quoteName } from './names.ts';
 
 const WHOLE: Record<string, number> = { smallint: 15, integer: 31, bigint: 63 };
@@ -59,6 +60,12 @@ export function copyOutValue(column: ColumnFacts, into: ValueShape): string {
 
 /** COPY takes values as they come, by the type of the column. */
 export const copyInColumn = (column: ColumnFacts): CopyInColumn => ({ name: quoteName(column.name) });
+
+/** See `CopyDialect.writtenForm`. Of texts that are no value the server makes none; numbers it rounds, and seconds beyond a millionth. */
+export function writtenForm(column: ColumnFacts): WrittenForm | undefined {
+  const { kind, scale } = shapeOf(column);
+  return kind === 'decimal' && scale !== undefined ? decimalForm(scale) : undefined;
+}
 
 /**
  * A document in which a float would change a number is an error: a cast that fails, and says why. Up to 15 digits a float keeps.

@@ -117,6 +117,32 @@ on_bad_row: quarantine
       'loads/acquisition/flight.yaml:3:9: `connection` means nothing for files: they lie where the workers run',
     ],
   },
+  ...(
+    [
+      ['files', '{ files: a.csv }', 'each file is a chunk'],
+      [
+        'a range',
+        '{ connection: source, table: public.flight, range: { column: id, step: 5 } }',
+        '`range` has a `step`, which says how long a chunk is',
+      ],
+      [
+        'a query that is one chunk',
+        '{ connection: source, sql: select 1 as id }',
+        'a query without `cursor` is one chunk',
+      ],
+    ] as const
+  ).map(([what, source, why]) => ({
+    title: `rows a chunk of ${what}`,
+    files: {
+      'loads/acquisition/flight.yaml': `kind: acquisition
+connection: warehouse
+from: ${source}
+to: { table: acq.flight }
+chunk_rows: 500
+`,
+    },
+    expected: [`loads/acquisition/flight.yaml:5:1: \`chunk_rows\` means nothing here: ${why}`],
+  })),
   {
     title: 'a database that is written in CSV',
     files: from('table: public.flight, csv: { delimiter: ";" }'),

@@ -1,0 +1,115 @@
+import { recordRejected, type RejectedRow } from '../control/bad-rows.ts';
+import type { FileMark, PieceTaker, readPieces } from '../copy/files/csv-file.ts';
+import { valuesIn, type BadCsvRow } from '../copy/files/csv-format.ts';
+import type { ErrorFacts, Session } from '../database/dialect.ts';
+import { sql } from '../database/sql.ts';
+import { WaybillError } from '../errors.ts';
+import { overLimit } from './bad-rows.ts';
+import type { BatchContext } from './batch-context.ts';
+import { TooManyRejected } from './chunk-transaction.ts';
+
+/** The transaction's own goes back to where the chunk began. */
+const PIECE = sql`savepoint file_rows`;
+const WITHOUT_PIECE = [sql`rollback to savepoint file_rows`, sql`release savepoint file_rows`];
+const WITH_PIECE = sql`release savepoint file_rows`;
+
+/** A file whose rows are brought, and how. */
+export interface CarefulCopy {
+  /** `data/a.csv` */
+  name: string;
+  chunk: { batchId: string; stage: number; n: number };
+  /** Columns of the values that go on. */
+  columns: readonly string[];
+  read(taker: PieceTaker): ReturnType<typeof readPieces>;
+  /** Writes these rows, and says how many; throws the server's error. */
+  pour(rows: Buffer, count: number): Promise<number>;
+}
+
+/**
+ * Brings a file in one pass, and sets aside what cannot be brought. Rows go in pieces, each under a savepoint; a piece that the server
+ * refuses because of its values is halved until the bad row stands alone.
+ */
+export class FileQuarantine implements PieceTaker {
+  private readonly rejected: (RejectedRow & { line: number })[] = [];
+  private written = 0;
+
+  constructor(
+    private readonly session: Session,
+    private readonly context: BatchContext,
+    private readonly copy: CarefulCopy,
+  ) {}
+
+  /** Throws `TooManyRejected`. */
+  async run(): Promise<{ written: number; read: number; mark: FileMark }> {
+    await this.record(); // what a batch had found that was held, and is resumed
+    const { rows, bad, ...mark } = await this.copy.read(this);
+    await this.record();
+    const read = rows + bad;
+    if (this.written + this.rejected.length !== read) {
+      const there = `${this.written} were written and ${this.rejected.length} rejected`;
+      throw new WaybillError(`the file has ${read} rows, ${there}`);
+    }
+    return { written: this.written, read, mark };
+  }
+
+  async rows(rows: Buffer, lines: readonly number[]): Promise<void> {
+    const { session, copy } = this;
+    await session.query(PIECE);
+    let facts: ErrorFacts;
+    try {
+      this.written += await copy.pour(rows, lines.length);
+      await session.query(WITH_PIECE);
+      return;
+    } catch (error) {
+      facts = this.context.database.dialect.classify(error);
+      if (facts.because !== 'data') throw error;
+    }
+    for (const statement of WITHOUT_PIECE) await session.query(statement);
+    if (lines.length === 1) {
+      await this.reject(lines[0]!, valuesIn(rows.toString()).slice(0, copy.columns.length), facts);
+      return;
+    }
+    const middle = lines.length >> 1;
+    const at = behindRows(rows, middle);
+    await this.rows(rows.subarray(0, at), lines.slice(0, middle));
+    await this.rows(rows.subarray(at), lines.slice(middle));
+  }
+
+  bad({ line, message, values }: BadCsvRow): Promise<void> {
+    return this.reject(line, values, { message, safeMessage: message });
+  }
+
+  private async reject(
+    line: number,
+    values: (string | null)[],
+    { message, safeMessage }: Pick<ErrorFacts, 'message' | 'safeMessage'>,
+  ): Promise<void> {
+    const { name, columns } = this.copy;
+    const named = values.length === columns.length;
+    const data = named ? Object.fromEntries(columns.map((column, i) => [column, values[i]])) : values;
+    this.rejected.push({ line, key: JSON.stringify({ file: name, line }), data: JSON.stringify(data), error: message });
+    const { database, batch } = this.context;
+    const here = { rejected: this.rejected.length, read: this.written + this.rejected.length };
+    const over = await overLimit(this.session, database, batch.batchId, batch.definition.maxRejected, here);
+    if (over !== undefined)
+      throw new TooManyRejected(`${over}; the last, in line ${line}: ${safeMessage}`, this.inOrder());
+  }
+
+  /** Those that were read badly come before those of their piece that the server refused. */
+  private inOrder(): RejectedRow[] {
+    return this.rejected.toSorted((a, b) => a.line - b.line);
+  }
+
+  private record(): Promise<void> {
+    return recordRejected(this.session, this.context.database, this.copy.chunk, this.inOrder());
+  }
+}
+
+/** Where so many rows end. A line end within a value is written otherwise. */
+function behindRows(rows: Buffer, count: number): number {
+  let at = 0;
+  for (let i = 0; i < count; i++) at = rows.indexOf(NEWLINE, at) + 1;
+  return at;
+}
+
+const NEWLINE = 0x0a;

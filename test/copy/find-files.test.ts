@@ -1,0 +1,60 @@
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, expect, test } from 'vitest';
+import { findFiles } from '../../src/copy/files/find-files.ts';
+
+const made: string[] = [];
+afterEach(() => Promise.all(made.splice(0).map((place) => rm(place, { recursive: true }))));
+
+async function folder(files: string[], links: Record<string, string> = {}): Promise<string> {
+  const place = await mkdtemp(join(tmpdir(), 'waybill-files-'));
+  made.push(place);
+  for (const name of files) {
+    await mkdir(dirname(join(place, name)), { recursive: true });
+    await writeFile(join(place, name), '');
+  }
+  for (const [name, target] of Object.entries(links)) await symlink(target, join(place, name));
+  return place;
+}
+
+test('patterns mean files in folders and links to them', async () => {
+  const place = await folder([
+    'data/a.csv',
+    'data/b.txt',
+    'data/.c.csv',
+    'data/x/d.csv',
+    'data/x/y/e.csv',
+    'data/.z/f.csv',
+  ]);
+  expect(await findFiles(place, ['data/*.csv'])).toEqual(['data/a.csv']);
+  expect(await findFiles(place, ['data/**/*.csv', 'data/?.txt'])).toEqual([
+    'data/a.csv',
+    'data/b.txt',
+    'data/x/d.csv',
+    'data/x/y/e.csv',
+  ]);
+  expect(await findFiles(place, ['data/**/.*.csv', 'nowhere/*.csv', 'data/x'])).toEqual(['data/.c.csv']);
+});
+
+test('a link that leads back gives no file another name', async () => {
+  const place = await folder(['data/a.csv', 'data/x/b.csv'], {
+    'data/up': '..',
+    'data/here': '.',
+    'data/x/up': '../../data',
+    'data/x/to-a.csv': '../a.csv',
+    'data/1.csv': 'x/b.csv',
+  });
+  expect(await findFiles(place, ['data/**/*.csv'])).toEqual(['data/a.csv', 'data/x/b.csv']);
+});
+
+test('of the names of one file that lies elsewhere, the one that is known is taken, else the first', async () => {
+  const elsewhere = await folder(['feed/a.csv']);
+  const place = await folder([], { beta: join(elsewhere, 'feed'), gamma: join(elsewhere, 'feed') });
+  const pattern = ['**/*.csv'];
+  expect(await findFiles(place, pattern)).toEqual(['beta/a.csv']);
+  // A link that comes later, and would be the first.
+  await symlink(join(elsewhere, 'feed'), join(place, 'alpha'));
+  expect(await findFiles(place, pattern, (name) => name === 'beta/a.csv')).toEqual(['beta/a.csv']);
+  expect(await findFiles(place, pattern, (name) => name === 'gamma/a.csv')).toEqual(['gamma/a.csv']);
+});
