@@ -6,7 +6,7 @@ import { formatPlace, ProjectError } from '../config/problem.ts';
 import { ConfigurationError, EXIT } from '../errors.ts';
 import { buildProject, type ImportedProject } from '../import/pupdate/build-project.ts';
 import type { Note, TakeNote } from '../import/pupdate/note.ts';
-import { readPupdateFile } from '../import/pupdate/pupdate-file.ts';
+import { noteLeftOut, readPupdateFile, type PupdateFile, type PupdateTask } from '../import/pupdate/pupdate-file.ts';
 import type { AddCommand } from './cli.ts';
 import { plural } from './format.ts';
 import { projectName, schemaFiles } from './scaffold.ts';
@@ -41,13 +41,30 @@ export const addImport: AddCommand = (program, cli, done) => {
 };
 
 async function importFiles(folder: string, cwd: string, files: string[], notes: Note[]): Promise<ImportedProject> {
-  const note: TakeNote = (kind, at, message) => void notes.push({ kind, ...at, message });
-  const sources = [];
+  const noteInto =
+    (list: Note[]): TakeNote =>
+    (kind, at, message) =>
+      void list.push({ kind, ...at, message });
+  const note = noteInto(notes);
+  let sources: PupdateFile[] = [];
   for (const file of files) sources.push(readPupdateFile(file, await readText(path.resolve(cwd, file), file), note));
-  const project = buildProject(projectName(folder), sources, note);
-  for (const [name, text] of await schemaFiles()) project.files.set(name, text);
-  await refuseWhatIsWrong(project);
-  return project;
+  for (;;) {
+    const said: Note[] = [];
+    const project = buildProject(projectName(folder), sources, noteInto(said));
+    for (const [name, text] of await schemaFiles()) project.files.set(name, text);
+    if (project.loads.length === 0) {
+      throw new ConfigurationError('every task is disabled, and none of them can be a load', {
+        next: `mend one of them: ${notes.map(({ message }) => message).join('; ')}`,
+      });
+    }
+    const wrong = await disabledAndWrong(project);
+    if (wrong.size === 0) {
+      notes.push(...said);
+      return project;
+    }
+    for (const [task, why] of wrong) noteLeftOut(task, why, note);
+    sources = sources.map((source) => ({ ...source, tasks: source.tasks.filter((task) => !wrong.has(task)) }));
+  }
 }
 
 async function readText(full: string, file: string): Promise<string> {
@@ -63,16 +80,26 @@ async function readText(full: string, file: string): Promise<string> {
   }
 }
 
-/** What our own check says of the project, before it stands anywhere: SQL that no load may hold, above all. */
-async function refuseWhatIsWrong(project: ImportedProject): Promise<void> {
+/**
+ * What our own check says of the project, before it stands anywhere: SQL that no load may hold, above all. Answers with the
+ * disabled tasks that it refuses, and why; throws where it refuses others.
+ */
+async function disabledAndWrong(project: ImportedProject): Promise<Map<PupdateTask, string>> {
   const folder = await mkdtemp(path.join(tmpdir(), 'waybill-import-'));
   try {
     await writeProject(folder, project.files, AGAIN);
     // Any password does: the kind of the server is known by its URL, and none is asked.
     const env = Object.fromEntries(project.variables.map((name) => [name, 'password']));
     await loadProject(folder, { env });
+    return new Map();
   } catch (error) {
     if (!(error instanceof ProjectError)) throw error;
+    const wrong = new Map<PupdateTask, string>();
+    for (const { file, message, severity } of error.problems) {
+      const task = project.tasks.get(file.replace(/\.[^./]*$/, ''));
+      if (severity === 'error' && task?.disabled === true && !wrong.has(task)) wrong.set(task, message);
+    }
+    if (wrong.size > 0) return wrong;
     throw new ConfigurationError(`not all of it can be a project:\n${error.message}`, {
       next: 'mend those tasks, or set "Disabled": true in them, and import again; nothing was written',
     });

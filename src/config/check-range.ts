@@ -24,6 +24,10 @@ export function checkRange(load: ParsedLoad): Problem[] {
   if (!hasRange) return problems;
   problems.push(...ranged.flatMap((stage) => halfCut(stage, load)));
   if (ranged.length > 0 || incomplete) return problems;
+  if (stages.length === 0) {
+    const message = '`range` means nothing without `sql` or `stages`: steps run once';
+    return [...problems, problemIn(yaml, ['range'], message, 'Leave it out.', true)];
+  }
   const several = isGiven(load.yaml, 'stages');
   const message = several
     ? 'no stage uses `:from` and `:to`: nothing goes over this range'

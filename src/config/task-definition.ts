@@ -33,9 +33,10 @@ function stagesOf(file: TaskFile, { yaml, folder, problems }: LoadBuild): StageD
   if (file.sql !== undefined) {
     return [{ name: ONLY_STAGE, sql: readSqlList(yaml, ['sql'], file.sql, folder, problems) }];
   }
-  if (file.stages === undefined) {
-    const next = 'Write `sql:`, or `stages:` where there is more than one.';
-    problems.push({ ...yaml.place([]), message: 'a task needs `sql` or `stages`', next, severity: 'error' });
+  if (file.stages === undefined && file.before === undefined) {
+    const next =
+      'Write `sql:`, or `stages:` where there is more than one; or `before:` alone, for what commits by itself.';
+    problems.push({ ...yaml.place([]), message: 'a task needs `sql`, `stages` or `before`', next, severity: 'error' });
   }
   return (file.stages ?? []).map(({ name, sql, lanes }, index) => ({
     name,

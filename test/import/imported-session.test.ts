@@ -3,13 +3,12 @@ import { join } from 'node:path';
 import { createConnection, type Connection } from 'mysql2/promise';
 import { afterEach, expect, test } from 'vitest';
 import { parseDocument } from 'yaml';
-import { sessionWorkflowId, TASK_QUEUE } from '../../src/workflows/messages.ts';
-import type { session } from '../../src/workflows/session.ts';
-import { run } from '../cli/command-line.ts';
+import { document, run } from '../cli/command-line.ts';
+import { runSession } from '../engine/session-run.ts';
 import { World } from '../engine/world.ts';
 import { describeOn, mysqlServers } from '../mysql-servers.ts';
 
-describeOn(await mysqlServers(), 'an imported session of pupdate on $name', (server) => {
+describeOn(await mysqlServers(), 'an imported project of pupdate on $name', (server) => {
   let world: World;
   let sql: Connection;
   afterEach(async () => {
@@ -61,13 +60,18 @@ describeOn(await mysqlServers(), 'an imported session of pupdate on $name', (ser
     insert into ${hand}.vehicle select v.id, m.name, v.plate from vehicle v left join make m on m.id = v.make_id where v.plate like 'V%';
     update ${hand}.vehicle set plate = concat(plate, '!');`;
 
-  async function importInto(text: string, variables: Record<string, string>): Promise<void> {
-    const file = join(world.directory, 'nightly.json');
-    await writeFile(file, text);
+  /** Imports files of pupdate into the world's project, and has the server check what came of them. */
+  async function importInto(
+    files: Record<string, string>,
+    { mot, copy }: { mot: string; copy: string },
+  ): Promise<void> {
+    for (const [name, text] of Object.entries(files)) await writeFile(join(world.directory, name), text);
     await rm(join(world.directory, 'waybill.yaml'));
-    const answer = await run(['import', 'pupdate', file, '--project', world.directory, '--json'], { cwd: '/' });
+    const named = Object.keys(files).map((name) => join(world.directory, name));
+    const answer = await run(['import', 'pupdate', ...named, '--project', world.directory, '--json'], { cwd: '/' });
     expect(answer.exitCode, answer.stdout).toBe(0);
-    Object.assign(world.env, variables);
+    const password = encodeURIComponent(decodeURIComponent(new URL(world.env['WAREHOUSE_URL']!).password));
+    for (const database of [mot, copy]) world.env[`${database.toUpperCase()}_PASSWORD`] = password;
     // The server is shared by many tests: control tables of its own.
     const yaml = join(world.directory, 'waybill.yaml');
     const project = parseDocument(await readFile(yaml, 'utf8'));
@@ -75,33 +79,23 @@ describeOn(await mysqlServers(), 'an imported session of pupdate on $name', (ser
       project.setIn(['connections', name, 'control_schema'], `${world.names.prefix}waybill`);
     }
     await writeFile(yaml, project.toString());
+    const validated = await run(['validate', '--project', world.directory, '--json'], { env: world.env });
+    expect(validated.exitCode, validated.stdout).toBe(0);
+    const { loads } = document(answer) as { loads: string[] };
+    expect(document(validated)).toMatchObject({ loads: loads.length, warnings: [] });
   }
-
-  const runSession = async (): Promise<unknown> => {
-    const handle = await world.client.workflow.start<typeof session>('session', {
-      workflowId: sessionWorkflowId('nightly'),
-      taskQueue: TASK_QUEUE,
-      args: [{ session: 'nightly' }],
-    });
-    return handle.result();
-  };
 
   const rowsOf = async (table: string): Promise<unknown> => (await sql.query(`select * from ${table} order by id`))[0];
 
   test(
-    'does, row for row, what its statements do by hand; run again, it does what is new',
+    'a session does, row for row, what its statements do by hand; run again, it does what is new',
     { timeout: 120_000 },
     async () => {
       const where = await create();
-      const { mot, copy, hand } = where;
-      const password = decodeURIComponent(new URL(world.env['WAREHOUSE_URL']!).password);
-      const named = (database: string): string => `${database.toUpperCase()}_PASSWORD`;
-      await importInto(sessionFile(where), {
-        [named(mot)]: encodeURIComponent(password),
-        [named(copy)]: encodeURIComponent(password),
-      });
+      const { copy, hand } = where;
+      await importInto({ 'nightly.json': sessionFile(where) }, where);
       await world.worker();
-      expect(await runSession()).toMatchObject({ status: 'finished', loads: [{}, {}, {}] });
+      expect(await runSession(world)).toMatchObject({ ok: true, result: { loads: [{}, {}, {}] } });
       await sql.query(byHand(hand));
       for (const table of ['maker', 'vehicle'])
         expect(await rowsOf(`${copy}.${table}`)).toEqual(await rowsOf(`${hand}.${table}`));
@@ -110,7 +104,7 @@ describeOn(await mysqlServers(), 'an imported session of pupdate on $name', (ser
       // Only what changed since is updated: a name that was overwritten by hand stays.
       await sql.query(`update ${copy}.maker set name = 'by hand' where id = 1;
       update make set name = 'Chevrolet', last_updated_on = current_timestamp + interval 1 second where id = 3; do sleep(2)`);
-      expect(await runSession()).toMatchObject({ status: 'finished' });
+      expect(await runSession(world)).toMatchObject({ ok: true });
       expect(await rowsOf(`${copy}.maker`)).toMatchObject([
         { name: 'by hand' },
         { name: 'Bentley' },
@@ -118,4 +112,99 @@ describeOn(await mysqlServers(), 'an imported session of pupdate on $name', (ser
       ]);
     },
   );
+
+  test(
+    'a session that fails goes on where it ended: what it has emptied is not emptied under what was done since',
+    { timeout: 120_000 },
+    async () => {
+      const where = await create();
+      const { mot, copy, hand, address } = where;
+      const fill = (into: string): string =>
+        `insert into ${into}.vehicle select v.id, m.name, concat('new ', v.plate) from ${mot}.vehicle v left join ${mot}.make m on m.id=v.make_id`;
+      const count = (into: string): string => `insert into ${into}.maker select 9, count(*) from ${into}.vehicle`;
+      const tasks = [
+        { Name: 'empty', Dsn: `${address}/${copy}`, Exec: 'truncate vehicle' },
+        { Name: 'off', Disabled: true, Dsn: `${address}/${mot}`, Exec: 'delete from vehicle' },
+        {
+          ...{ Name: 'fill', Dsn: `${address}/${mot}`, Exec: `${fill(copy)} where v.id>=%d and v.id<%d` },
+          ...{ Min: 0, Max: 500, Step: 50, Concurrency: 2, MaxAttempts: 2 },
+        },
+        {
+          Name: 'count',
+          Dsn: `${address}/${mot}`,
+          PreSteps: [`delete from ${copy}.maker where id=9`],
+          Exec: count(copy),
+        },
+      ];
+      await importInto({ 'nightly.json': JSON.stringify({ Tasks: tasks }) }, where);
+      await world.worker();
+      await sql.query(`update vehicle set plate = repeat('x', 20) where id = 333`); // too long for the copy, once it is "new"
+      expect(await runSession(world)).toMatchObject({
+        ok: false,
+        message: 'nightly.fill failed; 1 that needs it skipped',
+      });
+      const half = (await rowsOf(`${copy}.vehicle`)) as unknown[];
+      expect(half.length).toBeGreaterThan(100);
+      expect(half.length).toBeLessThan(500);
+      await sql.query(`update vehicle set plate = 'mended' where id = 333`);
+      expect(await runSession(world)).toMatchObject({ ok: true });
+      await sql.query(`truncate ${hand}.vehicle; ${fill(hand)}; ${count(hand)}`);
+      for (const table of ['maker', 'vehicle'])
+        expect(await rowsOf(`${copy}.${table}`)).toEqual(await rowsOf(`${hand}.${table}`));
+      expect(await rowsOf(`${mot}.vehicle`)).toHaveLength(501);
+      const ran = await world.rows<{ load_name: string }>('select load_name from waybill.batch order by batch_id');
+      expect(ran.map(({ load_name: load }) => load.replace('nightly.', ''))).toEqual([
+        ...['empty', 'fill'],
+        ...['fill', 'count'], // what was left
+        ...['empty', 'fill', 'count'], // what is new since
+      ]);
+    },
+  );
+
+  test('single tasks: ranges with settings of the session, and queries into files', { timeout: 120_000 }, async () => {
+    const where = await create();
+    const { mot, copy, hand, address } = where;
+    const Dsn = `${address}/${mot}`;
+    const ranges = { Dsn, Min: 0, Max: 500, Step: 33, Concurrency: 4 };
+    const listed = 'select id, plate from vehicle where id>=%d and id<%d order by id';
+    await importInto(
+      {
+        // It writes down what the server says of the session that runs it.
+        'mark.json': JSON.stringify({
+          ...{
+            ...ranges,
+            SessionParam: 'set group_concat_max_len=4321',
+            PreSteps: ['delete from make where id=9', `use ${copy}`],
+          },
+          Update: `insert into vehicle select id, 'marked', @@group_concat_max_len from ${mot}.vehicle where id>=%d and id<%d`,
+        }),
+        'list.json': JSON.stringify({ ...ranges, Exec: listed, ExecType: 'Query', Output: '/tmp/list.csv' }),
+        'first.json': JSON.stringify({ ...ranges, Exec: listed, ExecType: 'QueryOne', Output: 'first.jsonl' }),
+        'most.json': JSON.stringify({ Dsn, ExecType: 'QueryOne', Exec: 'select max(id) as most from vehicle' }),
+      },
+      where,
+    );
+    await world.worker();
+    await sql.query(
+      `delete from ${copy}.vehicle; delete from ${hand}.vehicle; insert into make (id, name) values (9, 'x')`,
+    );
+    for (const name of ['mark', 'list', 'first', 'most'])
+      expect(await world.run(`task.${name}`), name).toMatchObject({ ok: true });
+    await sql.query(`insert into ${hand}.vehicle select id, 'marked', 4321 from vehicle`);
+    expect(await rowsOf(`${copy}.vehicle`)).toEqual(await rowsOf(`${hand}.vehicle`));
+    expect(await rowsOf('make')).toHaveLength(3);
+    const vehicles = (await rowsOf('vehicle')) as { id: number; plate: string }[];
+    const file = (name: string): Promise<string> => readFile(join(world.directory, name), 'utf8');
+    expect(await file('tmp/list.csv')).toBe(
+      ['id,plate', ...vehicles.map(({ id, plate }) => `${id},${plate}`), ''].join('\n'),
+    );
+    const firsts = vehicles.filter(({ id }) => id % 33 === 0);
+    expect(await file('first.jsonl')).toBe(
+      firsts.map(({ id, plate }) => `${JSON.stringify({ id, plate })}\n`).join(''),
+    );
+    const parts = await world.rows<{ body: string }>(`
+      select p.body from waybill.output_part p join waybill.batch b on b.batch_id = p.batch_id
+      where b.load_name = 'task.most' order by p.n`);
+    expect(parts.map(({ body }) => body).join('')).toBe('most\n500\n');
+  });
 });

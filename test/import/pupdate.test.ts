@@ -1,50 +1,8 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { parse } from 'yaml';
+import { describe, expect, test } from 'vitest';
 import { loadProject } from '../../src/config/load-project.ts';
-import { document, run, type Answer } from '../cli/command-line.ts';
-
-let cwd: string;
-beforeEach(async () => (cwd = await mkdtemp(path.join(tmpdir(), 'waybill-pupdate-'))));
-afterEach(() => rm(cwd, { recursive: true }));
-
-const DSN = 'etl:s3cr3t@tcp(db.example.org:3306)/mot';
-
-/** Imports files, given as JSON text or as what becomes JSON, into the folder `made`. */
-async function importing(files: Record<string, unknown>, ...options: string[]): Promise<Answer> {
-  for (const [name, content] of Object.entries(files)) {
-    await writeFile(path.join(cwd, name), typeof content === 'string' ? content : JSON.stringify(content, null, 2));
-  }
-  return run(['import', 'pupdate', ...Object.keys(files), '--project', 'made', ...options], { cwd });
-}
-
-const read = (file: string): Promise<string> => readFile(path.join(cwd, 'made', file), 'utf8');
-const yaml = async (file: string): Promise<Record<string, unknown>> =>
-  parse(await read(file)) as Record<string, unknown>;
-const made = async (): Promise<string[]> => readdir(path.join(cwd, 'made'), { recursive: true }).catch(() => []);
-
-/** One task that works, with what the test is about. */
-const task = (keys: Record<string, unknown>) => ({ Name: 'one', Dsn: DSN, Exec: 'insert into a select 1', ...keys });
-
-/** Imports one task; its YAML, its SQL and what was said. */
-async function one(keys: Record<string, unknown>) {
-  const answer = await importing({ 'one.json': task(keys) }, '--json');
-  expect(answer, JSON.stringify(document(answer))).toMatchObject({ exitCode: 0 });
-  const { notes } = document(answer) as { notes: { kind: string; message: string }[] };
-  const said = notes.map(({ kind, message }) => `${kind}: ${message}`);
-  return { load: await yaml('loads/task/one.yaml'), sql: (await read('loads/task/one.sql')).trim(), said };
-}
-
-/** The message with which one task is refused, and its place; nothing was written. */
-async function refused(keys: Record<string, unknown>): Promise<string> {
-  const answer = await importing({ 'one.json': task(keys) }, '--json');
-  expect(answer.exitCode).toBe(2);
-  expect(await made()).toEqual([]);
-  const { error } = document(answer) as { error: { message: string; where: string | null } };
-  return `${error.where}: ${error.message}`;
-}
+import { document, run } from '../cli/command-line.ts';
+import { cwd, DSN, importing, made, one, read, refused, task, yaml } from './importing.ts';
 
 describe('waybill import pupdate', () => {
   test('makes a sequential session of a session file, and a project that validates', async () => {
@@ -84,7 +42,7 @@ set mm.name=m.name
 where m.last_updated_on>coalesce(:last_load_at, timestamp '1970-01-01 00:00:01')
 `);
     expect(await yaml('loads/nightly_copy/old_one.yaml')).toMatchObject({ enabled: false });
-    const project = await loadProject(path.join(cwd, 'made'), { env: { MOT_PASSWORD: 'x' } });
+    const project = await loadProject(path.join(cwd(), 'made'), { env: { MOT_PASSWORD: 'x' } });
     expect(project.sessions['nightly_copy']?.loads).toEqual(['nightly_copy.update_makes']);
     expect(answer.stdout).toContain('2 task loads and 1 session');
     expect(answer.stdout).toContain('nightly copy.json:3:5: update makes runs once over whole tables');
@@ -272,15 +230,6 @@ where m.last_updated_on>coalesce(:last_load_at, timestamp '1970-01-01 00:00:01')
     expect(await made()).toEqual([]);
   });
 
-  test('a disabled task that cannot be understood is left out and named', async () => {
-    const answer = await importing({
-      'two.json': { Tasks: [task({}), task({ Name: 'odd', Disabled: true, Exec: 'select %d' })] },
-    });
-    expect(answer).toMatchObject({ exitCode: 0 });
-    expect(answer.stdout).toContain('odd is disabled, and left out: ');
-    expect((await yaml('waybill.yaml'))['sessions']).toEqual({ two: { loads: ['two.one'], sequential: true } });
-  });
-
   test('several files become one project; names that meet are told apart', async () => {
     const answer = await importing({
       'a.json': { Tasks: [task({}), task({})] },
@@ -304,8 +253,10 @@ where m.last_updated_on>coalesce(:last_load_at, timestamp '1970-01-01 00:00:01')
   });
 
   test('says what it can import, and of a file that is not there', async () => {
-    expect((await run(['import', 'pentaho', 'x'], { cwd })).stderr).toContain('files of pentaho cannot be imported');
-    expect((await run(['import', 'pupdate', 'x.json'], { cwd })).stderr).toContain(
+    expect((await run(['import', 'pentaho', 'x'], { cwd: cwd() })).stderr).toContain(
+      'files of pentaho cannot be imported',
+    );
+    expect((await run(['import', 'pupdate', 'x.json'], { cwd: cwd() })).stderr).toContain(
       'x.json cannot be read: there is no such file',
     );
   });

@@ -1,9 +1,8 @@
 import { stringify } from 'yaml';
-import { ConfigurationError } from '../../errors.ts';
 import { Connections } from './connections.ts';
 import { Names } from './names.ts';
 import type { TakeNote } from './note.ts';
-import type { PupdateFile, PupdateTask } from './pupdate-file.ts';
+import { unlessDisabled, type PupdateFile, type PupdateTask } from './pupdate-file.ts';
 import { convertTask, type TaskLoad } from './task-load.ts';
 
 /** A project's files, by path. */
@@ -13,6 +12,8 @@ export interface ImportedProject {
   sessions: string[];
   /** Names of the environment variables that the connections need. */
   variables: string[];
+  /** What each load was, by its file without the ending. */
+  tasks: Map<string, PupdateTask>;
 }
 
 const SERVER_LINE = (up: string, file: string): string =>
@@ -30,27 +31,26 @@ export function buildProject(name: string, files: PupdateFile[], note: TakeNote)
   const folders = new Names();
   const alone = folders.give(SINGLE, SINGLE);
   const namesOfSingle = new Names();
-  const project: ImportedProject = { files: new Map(), loads: [], sessions: [], variables: [] };
+  const project: ImportedProject = { files: new Map(), loads: [], sessions: [], variables: [], tasks: new Map() };
   const sessions: Record<string, unknown> = {};
   for (const source of files) {
     const folder = source.session ? folders.give(source.name, 'session') : alone;
     const names = source.session ? new Names() : namesOfSingle;
     const loads: string[] = [];
-    let windowed = false;
     for (const task of source.tasks) {
-      const load = convertUnlessDisabled(task, note);
+      const load = unlessDisabled(task, note, () => convertTask(task, note));
       if (load === undefined) continue;
       const connection = connections.of(task.dsn, load, note);
       const file = names.give(task.name, 'task', (changed) =>
         note('changed', task.at, `a task before it has the name ${task.name}, too: this one becomes ${changed}`),
       );
-      windowed ||= load.windowed;
       loads.push(`${folder}.${file}`);
+      project.tasks.set(`loads/${folder}/${file}`, task);
       writeLoad(project.files, `loads/${folder}/${file}`, connection, load, source.file);
     }
     project.loads.push(...loads);
-    if (!source.session) continue;
-    sessions[folder] = { loads, sequential: true, ...(windowed && { window: 'shared' }) };
+    if (!source.session || loads.length === 0) continue;
+    sessions[folder] = { loads, sequential: true, window: 'shared' };
     project.sessions.push(folder);
   }
   const settings = {
@@ -65,23 +65,13 @@ export function buildProject(name: string, files: PupdateFile[], note: TakeNote)
   return project;
 }
 
-/** What is switched off need not be understood: it is left out then. */
-function convertUnlessDisabled(task: PupdateTask, note: TakeNote): TaskLoad | undefined {
-  try {
-    return convertTask(task, note);
-  } catch (error) {
-    if (!task.disabled || !(error instanceof ConfigurationError)) throw error;
-    note('ignored', task.at, `${task.name} is disabled, and left out: ${error.message}`);
-    return undefined;
-  }
-}
-
 function writeLoad(files: Map<string, string>, file: string, connection: string, load: TaskLoad, source: string): void {
   const statement = file.split('/').at(-1)!;
   const { description, ...keys } = load.keys;
-  const yaml = { description, kind: 'task', connection, ...keys, sql: `${statement}.sql` };
+  const sql = load.sql === undefined ? {} : { sql: `${statement}.sql` };
+  const yaml = { description, kind: 'task', connection, ...keys, ...sql };
   files.set(`${file}.yaml`, `${SERVER_LINE('../../', 'load')}# From ${source}\n${stringify(yaml, { lineWidth: 0 })}`);
-  files.set(`${file}.sql`, `${load.sql}\n`);
+  if (load.sql !== undefined) files.set(`${file}.sql`, `${load.sql}\n`);
 }
 
 function envExample(variables: string[]): string {

@@ -66,18 +66,20 @@ export class Section {
     }
   }
 
-  /** The text of the first of these keys that is set. */
+  /** The text of the first of these keys that is set; of the others it is said that they do not count. */
   text(...keys: string[]): Fragment | undefined {
-    for (const key of keys) {
-      const found = this.find(key);
-      if (found === undefined || isUnset(found.node)) continue;
-      const { node, at } = found;
-      if (node.type === 'string' || node.type === 'number') {
-        return { text: String(node.value), at: this.locate(node.offset) };
-      }
+    const [found, ...others] = keys
+      .map((key) => this.find(key))
+      .filter((each) => each !== undefined && isSet(each.node));
+    if (found === undefined) return undefined;
+    for (const other of others) {
+      this.note('ignored', other!.at, `\`${other!.key}\`: \`${found.key}\` means the same, and wins over it`);
+    }
+    const { node, at } = found;
+    if (node.type !== 'string' && node.type !== 'number') {
       refuseAt(at, `\`${found.key}\` must be text`, 'Mend the file there.');
     }
-    return undefined;
+    return { text: String(node.value), at: this.locate(node.offset) };
   }
 
   /** A whole number, also one in quotes. */
@@ -96,7 +98,7 @@ export class Section {
 
   flag(key: string): boolean {
     const found = this.find(key);
-    if (found === undefined || isUnset(found.node)) return false;
+    if (found === undefined || !isSet(found.node)) return false;
     const value: unknown = found.node.value;
     const text = typeof value === 'string' || typeof value === 'number' ? String(value).toLowerCase() : value;
     if (value === true || text === 'true' || text === '1') return true;
@@ -107,19 +109,19 @@ export class Section {
   /** Texts of a list, those of them that are set; one text alone is a list of one. */
   texts(key: string): Fragment[] {
     const found = this.find(key);
-    if (found === undefined || isUnset(found.node)) return [];
+    if (found === undefined || !isSet(found.node)) return [];
     const items = found.node.type === 'array' ? (found.node.children ?? []) : [found.node];
-    return items.map((item) => {
+    return items.filter(isSet).map((item) => {
       if (item.type !== 'string')
         refuseAt(this.locate(item.offset), `\`${found.key}\` is a list of texts`, 'Mend the file there.');
       return { text: String(item.value), at: this.locate(item.offset) };
     });
   }
 
-  /** Objects of a list; undefined when there is no such key. */
+  /** Objects of a list; undefined when there is no such key, or it is not set. */
   sections(key: string): Section[] | undefined {
     const found = this.find(key);
-    if (found === undefined) return undefined;
+    if (found === undefined || !isSet(found.node)) return undefined;
     if (found.node.type !== 'array')
       refuseAt(found.at, `\`${found.key}\` must be a list of tasks`, 'Mend the file there.');
     return (found.node.children ?? []).map((item) => {
@@ -128,15 +130,10 @@ export class Section {
     });
   }
 
-  /** Keys that count as asked for, whether they were or not. */
-  knows(...keys: string[]): void {
-    for (const key of keys) this.used.add(key.toLowerCase());
-  }
-
   /** Says of a key that it is known and has no counterpart. */
   leaveOut(key: string, why: string): void {
     const found = this.find(key);
-    if (found !== undefined && !isUnset(found.node)) this.note('ignored', found.at, `\`${found.key}\`: ${why}`);
+    if (found !== undefined && isSet(found.node)) this.note('ignored', found.at, `\`${found.key}\`: ${why}`);
   }
 
   /** Notes every key that nobody asked for. */
@@ -153,4 +150,4 @@ export class Section {
   }
 }
 
-const isUnset = (node: Node): boolean => node.type === 'null' || node.value === '';
+const isSet = (node: Node): boolean => node.type !== 'null' && node.value !== '';

@@ -1,11 +1,11 @@
 import { whyNotSet } from '../../config/session-settings.ts';
 import { mysqlSql } from '../../sql/mysql.ts';
 import { formatTableName } from '../../sql/names.ts';
-import { splitTokens } from '../../sql/split.ts';
 import { tablePositions } from '../../sql/table-positions.ts';
-import { isCode, isMark, isWord, type Token } from '../../sql/token.ts';
+import { isMark, isWord, type Token } from '../../sql/token.ts';
 import { refuseAt } from './careless-json.ts';
 import type { Fragment, TakeNote } from './note.ts';
+import { noteEmptying, statementsOf, type PieceStatement } from './piece-statements.ts';
 
 /** What stood before a task's statement, in our words. */
 export interface Preparation {
@@ -39,30 +39,14 @@ export function convertPreSteps(pieces: Fragment[], database: string, note: Take
   return made;
 }
 
-interface Step {
-  piece: Fragment;
-  tokens: Token[];
-  code: Token[];
-}
-
-function statementsOf(piece: Fragment): Step[] {
-  try {
-    const source = { text: piece.text, file: '', line: 1, column: 1 };
-    return [...splitTokens(source, mysqlSql)].map((tokens) => ({ piece, tokens, code: tokens.filter(isCode) }));
-  } catch (error) {
-    return refuseAt(piece.at, `this SQL cannot be read: ${(error as Error).message}`, 'Mend the statement.');
-  }
-}
-
-function nameAfterUse({ code, piece }: Step): string {
+function nameAfterUse({ code, piece }: PieceStatement): string {
   const name = code[1];
   if (code.length === 2 && (name?.kind === 'word' || name?.kind === 'quoted')) return name.value;
   return refuseAt(piece.at, '`use` names no database', 'Write: use database.');
 }
 
 /** Assignments of a `set`, as far as a setting of the load can be one. */
-function takeSetting({ code, piece, tokens }: Step, made: Preparation, note: TakeNote): void {
-  const text = textOf(tokens);
+function takeSetting({ code, piece, text }: PieceStatement, made: Preparation, note: TakeNote): void {
   if (isWord(code[1], 'names', 'character', 'charset', 'transaction')) {
     note('ignored', piece.at, `\`${text}\`: Waybill says it by itself on every connection (utf8mb4, READ COMMITTED)`);
     return;
@@ -120,14 +104,8 @@ function readAssignment(code: Token[]): { name?: string; value?: string | number
   return value!.kind === 'string' && !/\\/.test(text) ? { name, value: text.slice(1, -1) } : { name };
 }
 
-const textOf = (tokens: Token[]): string =>
-  tokens
-    .map((token) => token.text)
-    .join('')
-    .trim();
-
 /** The statement, its tables with their database where that is not the connection's. */
-function stepText({ tokens, code, piece }: Step, database: string | undefined, note: TakeNote): string {
+function stepText({ tokens, code, piece }: PieceStatement, database: string | undefined, note: TakeNote): string {
   const named = new Set(database === undefined ? [] : tablesWithout(code));
   const text = tokens
     .map((token) =>
@@ -137,8 +115,7 @@ function stepText({ tokens, code, piece }: Step, database: string | undefined, n
     )
     .join('')
     .trim();
-  if (isWord(code[0], 'truncate', 'delete', 'drop'))
-    note('dangerous', piece.at, `it empties or removes a table: \`${text}\``);
+  noteEmptying({ code, piece, text }, note);
   return text;
 }
 

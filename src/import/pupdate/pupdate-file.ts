@@ -1,5 +1,6 @@
 import path from 'node:path';
 import type { Place } from '../../config/problem.ts';
+import { ConfigurationError } from '../../errors.ts';
 import { readJsonObject, refuseAt, type Section } from './careless-json.ts';
 import { parseDsn, type Dsn } from './dsn.ts';
 import type { Fragment, TakeNote } from './note.ts';
@@ -44,47 +45,85 @@ export function readPupdateFile(file: string, text: string, note: TakeNote): Pup
   for (const key of ['Monitoring', 'Logging', 'Notifications']) {
     root.leaveOut(key, 'Temporal keeps the history, and schedules and alerts are set up there');
   }
-  if (sections === undefined) return { file, name, session: false, tasks: [readTask(root, name, note)] };
+  if (sections === undefined) return { file, name, session: false, tasks: readTask(root, name, note) };
   if (sections.length === 0) refuseAt(root.at, 'the session has no tasks', 'Get the whole file.');
   root.finish();
-  const tasks = sections.map((section, i) => readTask(section, `task ${i + 1}`, note));
+  const tasks = sections.flatMap((section, i) => readTask(section, `task ${i + 1}`, note));
   return { file, name, session: true, tasks };
 }
 
-function readTask(section: Section, nameless: string, note: TakeNote): PupdateTask {
-  const name = section.text('Name')?.text ?? nameless;
+/** None: it is switched off, and cannot be understood. */
+function readTask(section: Section, nameless: string, note: TakeNote): PupdateTask[] {
+  const known = { at: section.at, name: nameless, disabled: section.flag('Disabled') };
+  const task = unlessDisabled(known, note, () => {
+    known.name = section.text('Name')?.text ?? nameless;
+    return { ...known, ...readWork(section, known.name, note) };
+  });
+  return task === undefined ? [] : [task];
+}
+
+/** What is switched off need not be understood: it is left out then, and named. */
+export function unlessDisabled<T>(
+  task: Pick<PupdateTask, 'at' | 'name' | 'disabled'>,
+  note: TakeNote,
+  understand: () => T,
+): T | undefined {
+  try {
+    return understand();
+  } catch (error) {
+    if (!task.disabled || !(error instanceof ConfigurationError)) throw error;
+    noteLeftOut(task, error.message, note);
+    return undefined;
+  }
+}
+
+export function noteLeftOut({ at, name }: Pick<PupdateTask, 'at' | 'name'>, why: string, note: TakeNote): void {
+  note('ignored', at, `${name} is disabled, and left out: ${why}`);
+}
+
+function readWork(section: Section, name: string, note: TakeNote): Omit<PupdateTask, 'at' | 'name' | 'disabled'> {
   const dsn = section.text('Dsn');
   if (dsn === undefined) refuseAt(section.at, `${name} has no \`Dsn\``, 'Write user:password@tcp(host:port)/database.');
-  const pieces = section.texts('ExecTab');
-  const whole = section.text('Exec', 'Update');
-  if (pieces.length > 0 && whole !== undefined)
-    note('ignored', whole.at, 'the statement of `ExecTab` wins over this one');
-  const statement = pieces.length > 0 ? pieces : whole === undefined ? [] : [whole];
-  if (statement.every((piece) => piece.text.trim() === '')) {
-    refuseAt(section.at, `${name} has no statement`, 'It stands under `Exec`, `Update` or `ExecTab`.');
-  }
   if (section.flag('Debug')) section.leaveOut('Debug', 'loads have no log level of their own yet');
   const [description, output] = [section.text('Description')?.text, section.text('Output')];
-  const task: PupdateTask = {
-    at: section.at,
-    name,
+  const work = {
     ...(description !== undefined && { description }),
-    disabled: section.flag('Disabled'),
     dsn: parseDsn(dsn, note),
-    statement,
+    statement: statementOf(section, name, note),
     method: methodOf(section.text('ExecType', 'Method')),
     ...(output !== undefined && { output }),
-    min: section.text('MinQuery')?.text ?? section.number('Min') ?? 0,
-    ...optional('max', section.text('MaxQuery')?.text ?? section.number('Max')),
+    min: boundOf(section, 'Min') ?? 0,
+    ...optional('max', boundOf(section, 'Max')),
     ...optional('step', section.number('Step')),
     ...optional('concurrency', section.number('Concurrency')),
     ...optional('maxAttempts', section.number('MaxAttempts')),
     // In the order in which they stand in the known files.
     preSteps: ['SessionParam', 'SessionParamTab', 'PreSteps'].flatMap((key) => section.texts(key)),
   };
-  section.knows('Min', 'Max', 'Exec', 'Update', 'Method', 'ExecType'); // the winner of two may have been asked for only
   section.finish();
-  return task;
+  return work;
+}
+
+/** Lines of `ExecTab`, unless nothing stands in them. */
+function statementOf(section: Section, name: string, note: TakeNote): Fragment[] {
+  const pieces = section.texts('ExecTab');
+  const whole = section.text('Exec', 'Update');
+  if (pieces.some(isWritten)) {
+    if (whole !== undefined) note('ignored', whole.at, 'the statement of `ExecTab` wins over this one');
+    return pieces;
+  }
+  if (whole !== undefined && isWritten(whole)) return [whole];
+  return refuseAt(section.at, `${name} has no statement`, 'It stands under `Exec`, `Update` or `ExecTab`.');
+}
+
+const isWritten = ({ text }: Fragment): boolean => text.trim() !== '';
+
+/** A query wins over the number, which files have beside it as a remark. */
+function boundOf(section: Section, key: 'Min' | 'Max'): Bound | undefined {
+  const query = section.text(`${key}Query`);
+  if (query === undefined) return section.number(key);
+  section.leaveOut(key, `\`${key}Query\` wins over it`);
+  return query.text;
 }
 
 function optional<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {

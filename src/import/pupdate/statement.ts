@@ -10,8 +10,6 @@ export interface Converted {
   sql: string;
   /** It has the bounds of a range, `:from` and `:to`. */
   ranged: boolean;
-  /** It looks at `:last_load_at` or `:load_at`. */
-  windowed: boolean;
 }
 
 /** pupdate pasted times into quotes; before the first run there is none, and everything is new. */
@@ -24,7 +22,6 @@ const TIMES: Record<string, string> = {
 export function convertStatement(pieces: Fragment[], note: TakeNote): Converted {
   noteGlued(pieces, note);
   const ranged = countRangeMarks(pieces) > 0;
-  const windowed = pieces.some(({ text }) => /\$(?:last_etl|etl_to)\b/.test(text));
   let bounds = 0;
   const translated = pieces.map(({ text, at }) => ({
     at,
@@ -32,7 +29,7 @@ export function convertStatement(pieces: Fragment[], note: TakeNote): Converted 
   }));
   const sql = new Joined(translated);
   refuseInStrings(sql);
-  return { sql: ranged ? halfOpen(sql, note) : sql.readable(sql.tokens()), ranged, windowed };
+  return { sql: ranged ? halfOpen(sql, note) : sql.readable(sql.tokens()), ranged };
 }
 
 /** The pieces of a text, and where each of its characters comes from. */

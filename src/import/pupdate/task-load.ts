@@ -1,7 +1,9 @@
 import { refuseAt } from './careless-json.ts';
+import { changesWholeTables, stepsOf } from './once.ts';
 import type { Converted } from './statement.ts';
 import { convertStatement } from './statement.ts';
 import type { TakeNote } from './note.ts';
+import { statementsOf } from './piece-statements.ts';
 import { convertPreSteps } from './pre-steps.ts';
 import type { PupdateTask } from './pupdate-file.ts';
 
@@ -13,10 +15,10 @@ const MOST_ATTEMPTS = 100;
 export interface TaskLoad {
   /** Keys of the load's file, in the order in which they are written, but for `kind`, `connection` and `sql`. */
   keys: Record<string, unknown>;
-  sql: string;
+  /** Undefined: all that it does stands under `before`. */
+  sql: string | undefined;
   database: string;
   lanes: number;
-  windowed: boolean;
 }
 
 /** Throws `ConfigurationError` with the place for a task that cannot be understood. */
@@ -25,6 +27,9 @@ export function convertTask(task: PupdateTask, note: TakeNote): TaskLoad {
   const statement = convertStatement(task.statement, note);
   const range = rangeOf(task, statement, note);
   const lanes = range === undefined ? 1 : lanesOf(task, note);
+  const once = range === undefined ? statementsOf({ text: statement.sql, at: task.statement[0]!.at }) : [];
+  const steps = task.method === 'exec' ? stepsOf(task.name, once, note) : [];
+  if (steps.length === 0 && once.some(changesWholeTables)) noteGiant(task, note);
   return {
     keys: {
       description: task.description ?? task.name,
@@ -33,51 +38,49 @@ export function convertTask(task: PupdateTask, note: TakeNote): TaskLoad {
       ...attemptsOf(task, note),
       ...outputOf(task, note),
       ...(Object.keys(sessionParams).length > 0 && { session_params: sessionParams }),
-      ...(before.length > 0 && { before }),
+      ...(before.length + steps.length > 0 && { before: [...before, ...steps] }),
     },
-    sql: statement.sql,
+    sql: steps.length > 0 ? undefined : statement.sql,
     database,
     lanes,
-    windowed: statement.windowed,
   };
 }
 
-function rangeOf(task: PupdateTask, { ranged, sql }: Converted, note: TakeNote): Record<string, unknown> | undefined {
-  const { min, max, step = 0 } = task;
-  const bounded = max !== undefined && (typeof min === 'string' || typeof max === 'string' || max > min);
+/** What pupdate cut into ranges, and what it would have sent with `%d` in it as it stands, which no server takes. */
+function rangeOf(task: PupdateTask, { ranged }: Converted, note: TakeNote): Record<string, unknown> | undefined {
+  const { name, at, min, max, step = 0, concurrency = 0 } = task;
+  const cuts = step > 0 && max !== undefined && (typeof min === 'string' || typeof max === 'string' || max > min);
+  const once = task.concurrency === undefined ? 'no Concurrency' : `Concurrency ${concurrency}`;
   if (!ranged) {
-    if (step > 0 && bounded) {
-      refuseAt(
-        task.at,
-        `${task.name} has a range and a statement without %d`,
-        'Write id>=%d and id<%d, or take Step out.',
+    if (!cuts) return undefined;
+    if (concurrency < 1) {
+      note(
+        'ignored',
+        at,
+        `${once}: ${name} runs once, whole, as pupdate ran it, and not over the range of Min, Max and Step`,
       );
+      return undefined;
     }
-    if (/^\s*(?:update|delete)\b/i.test(sql)) {
-      const next =
-        'one giant transaction if the table is large. Give it range: { of: table.id, step: 1000 } and its SQL `id >= :from and id < :to`';
-      note('dangerous', task.at, `${task.name} runs once over whole tables, ${next}`);
-    }
-    return undefined;
+    refuseAt(at, `${name} has a range and a statement without %d`, 'Write id>=%d and id<%d, or take Step out.');
   }
-  if (step <= 0 || !bounded) {
+  if (!cuts) {
     refuseAt(
-      task.at,
-      `${task.name} has %d in its statement and no range: pupdate would have sent it as it stands`,
+      at,
+      `${name} has %d in its statement and no range: pupdate would have sent it as it stands`,
       'Give it Step, and a Max above Min.',
     );
   }
-  if (task.concurrency !== undefined && task.concurrency < 1) {
-    note(
-      'changed',
-      task.at,
-      `Concurrency ${task.concurrency} made pupdate send %d as it stands: the ranges run in one lane`,
-    );
-  }
+  if (concurrency < 1) note('changed', at, `${once} made pupdate send %d as it stands: the ranges run in one lane`);
   if (typeof min === 'number' && typeof max === 'number' && (max - min) % step !== 0) {
-    note('changed', task.at, `pupdate left out what lies above the last whole step: Max (${max}) is reached now`);
+    note('changed', at, `pupdate left out what lies above the last whole step: Max (${max}) is reached now`);
   }
   return { min: queryOf(min), max: queryOf(max), step };
+}
+
+function noteGiant({ name, at }: PupdateTask, note: TakeNote): void {
+  const next =
+    'one giant transaction if the table is large. Give it range: { of: table.id, step: 1000 } and its SQL `id >= :from and id < :to`';
+  note('dangerous', at, `${name} runs once over whole tables, ${next}`);
 }
 
 /** A query stands in YAML without its semicolon. */

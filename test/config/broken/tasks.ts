@@ -12,7 +12,19 @@ const task = (title: string, lines: string[], expected: string[]): BrokenProject
 
 /** What only tasks have. */
 export const tasks: BrokenProject[] = [
-  task('neither sql nor stages', ['range: { min: 1, max: 9, step: 2 }'], ['1:1: a task needs `sql` or `stages`']),
+  task(
+    'neither sql nor stages nor steps',
+    ['range: { min: 1, max: 9, step: 2 }'],
+    ['1:1: a task needs `sql`, `stages` or `before`'],
+  ),
+  task(
+    'steps alone, over a range, or with rows to show',
+    ['range: { min: 1, max: 9, step: 2 }', 'method: query', 'before: select 1'],
+    [
+      '3:1: `range` means nothing without `sql` or `stages`: steps run once',
+      '4:9: a query has one stage, whose last statement gives the rows',
+    ],
+  ),
   task(
     'both sql and stages',
     ['sql: select 1', 'stages: [ { name: a, sql: select 1 } ]'],
