@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { Command } from 'commander';
@@ -68,6 +69,23 @@ export class Cli {
   /** The document of `--json`, on one line. */
   document(value: unknown): void {
     if (this.json) this.io.stdout.write(`${JSON.stringify(value)}\n`);
+  }
+
+  /** The same with a list that is as long as it is: it stands last, and is written as it comes. */
+  async documentWith(value: Record<string, unknown>, key: string, pieces: AsyncIterable<unknown[]>): Promise<void> {
+    const others = Object.entries(value).filter(([name]) => name !== key);
+    await this.write(JSON.stringify(Object.fromEntries([...others, [key, []]])).slice(0, -2));
+    let between = '';
+    for await (const items of pieces) {
+      await this.write(between + items.map((item) => JSON.stringify(item)).join(','));
+      between = ',';
+    }
+    await this.write(']}\n');
+  }
+
+  /** Standard output, at the speed of whoever reads it. */
+  async write(text: string): Promise<void> {
+    if (!this.io.stdout.write(text)) await once(this.io.stdout, 'drain');
   }
 
   /** One clear message: what, where, what next. A stack trace only with WAYBILL_DEBUG=1. */

@@ -40,13 +40,36 @@ export interface Column {
 
 /** Rows under their titles, columns two spaces apart; nothing drawn around them. */
 export function formatTable(columns: Column[], rows: string[][]): string {
-  const widths = columns.map(({ title }, i) => Math.max(title.length, ...rows.map((row) => (row[i] ?? '').length)));
-  const line = (cells: string[]): string =>
-    cells
-      .map((cell, i) => (columns[i]!.right === true ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!)))
+  return new GrowingTable(columns).add(rows);
+}
+
+/** A table whose rows come piece by piece, under titles that stand once; columns only ever become wider. */
+export class GrowingTable {
+  private readonly widths: number[];
+  private titled = false;
+
+  constructor(private readonly columns: Column[]) {
+    this.widths = columns.map(({ title }) => title.length);
+  }
+
+  /** Their lines, without an end of line. */
+  add(rows: string[][]): string {
+    this.columns.forEach((_, i) => {
+      for (const row of rows) this.widths[i] = Math.max(this.widths[i]!, (row[i] ?? '').length);
+    });
+    const lines = [...(this.titled ? [] : [this.columns.map(({ title }) => title)]), ...rows];
+    this.titled = true;
+    return lines.map((cells) => this.line(cells)).join('\n');
+  }
+
+  private line(cells: string[]): string {
+    return cells
+      .map((cell, i) =>
+        this.columns[i]!.right === true ? cell.padStart(this.widths[i]!) : cell.padEnd(this.widths[i]!),
+      )
       .join('  ')
       .trimEnd();
-  return [line(columns.map(({ title }) => title)), ...rows.map(line)].join('\n');
+  }
 }
 
 /** Later lines as far in as the first. */

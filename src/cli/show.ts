@@ -1,7 +1,17 @@
-import { detailsDocument, type BatchDetails } from '../client/show-batch.ts';
+import { chunkDocument, detailsDocument, type BatchDetails } from '../client/show-batch.ts';
+import type { ChunkReading } from '../control/reading.ts';
 import { EXIT } from '../errors.ts';
-import type { AddCommand } from './cli.ts';
-import { formatBetween, formatCount, formatTable, formatTime, indent, plural } from './format.ts';
+import type { AddCommand, Cli } from './cli.ts';
+import {
+  formatBetween,
+  formatCount,
+  formatTable,
+  formatTime,
+  GrowingTable,
+  indent,
+  plural,
+  type Column,
+} from './format.ts';
 import { statusWords } from './run-summary.ts';
 
 export const addShow: AddCommand = (program, cli, done) => {
@@ -11,20 +21,43 @@ export const addShow: AddCommand = (program, cli, done) => {
       'one batch: its stages, checks, steps, troubled chunks with their errors, lineage, events, what to do next',
     )
     .argument('<batch>', '114, or warehouse/114')
-    .action(async (batch: string) => {
+    .option('--ranges', 'every range with its rows, start, stop and duration, and not only the slowest of a task')
+    .action(async (batch: string, options: { ranges?: boolean }) => {
       await cli.withWaybill(async (waybill) => {
         const details = await waybill.show(batch);
-        cli.document(detailsDocument(details));
-        cli.say(page(details));
+        if (options.ranges === true) await showEveryRange(cli, details, waybill.ranges(batch));
+        else {
+          cli.document(detailsDocument(details));
+          cli.say(page(details, slowest(details)));
+        }
       });
       done(EXIT.done);
     });
 };
 
-function page(details: BatchDetails): string {
+/** They are written as they are read: a task may have millions. */
+async function showEveryRange(cli: Cli, details: BatchDetails, pieces: AsyncIterable<ChunkReading[]>): Promise<void> {
+  if (cli.json) {
+    await cli.documentWith(detailsDocument(details), 'ranges', mapped(pieces, chunkDocument));
+    return;
+  }
+  cli.say(page(details, ''));
+  const table = new GrowingTable(columnsOf(details));
+  let separator = '\n';
+  for await (const rows of mapped(pieces, (range) => rowOf(range, details))) {
+    await cli.write(`${separator}${table.add(rows)}\n`);
+    separator = '';
+  }
+}
+
+async function* mapped<T, R>(pieces: AsyncIterable<T[]>, change: (item: T) => R): AsyncGenerator<R[]> {
+  for await (const piece of pieces) yield piece.map(change);
+}
+
+function page(details: BatchDetails, ranges: string): string {
   const parts = [
     ...[head(details), stages(details), steps(details), checks(details), chunks(details), rejected(details)],
-    ...[ranges(details), events(details)],
+    ...[ranges, events(details)],
   ];
   if (details.next !== null) parts.push(`Next: ${details.next}`);
   return parts.filter((part) => part !== '').join('\n\n');
@@ -144,24 +177,35 @@ function rejected({ rejected: { count, rows }, stages, batch }: BatchDetails): s
 }
 
 /** Of a task: where the time went. */
-function ranges({ ranges, stages }: BatchDetails): string {
+function slowest(details: BatchDetails): string {
+  const { ranges, stages } = details;
   if (ranges.length < 2) return '';
   const done = stages.reduce((n, stage) => n + stage.done, 0);
-  const several = stages.length > 1;
   const table = formatTable(
-    [
-      ...(several ? [{ title: 'stage' }] : []),
-      ...[{ title: 'chunk', right: true }, { title: 'from' }, { title: 'to' }, { title: 'rows', right: true }],
-      ...[{ title: 'started' }, { title: 'stopped' }, { title: 'took', right: true }],
-    ],
-    ranges.map(({ stage, n, range, rows, startedAt, finishedAt }) => [
-      ...(several ? [stages.find((candidate) => candidate.n === stage)?.name ?? ''] : []),
-      ...[formatCount(n), range.from ?? '', range.to ?? '', formatCount(rows)],
-      ...[formatTime(startedAt), formatTime(finishedAt)],
-      `${((finishedAt?.getTime() ?? 0) - (startedAt?.getTime() ?? 0)) / 1000} s`,
-    ]),
+    columnsOf(details),
+    ranges.map((range) => rowOf(range, details)),
   );
-  return ranges.length < done ? `The ${ranges.length} slowest of ${formatCount(done)} ranges\n${table}` : table;
+  return ranges.length < done
+    ? `The ${ranges.length} slowest of ${formatCount(done)} ranges (--ranges shows all)\n${table}`
+    : table;
+}
+
+const columnsOf = ({ stages }: BatchDetails): Column[] => [
+  ...(stages.length > 1 ? [{ title: 'stage' }] : []),
+  ...[{ title: 'chunk', right: true }, { title: 'from' }, { title: 'to' }, { title: 'rows', right: true }],
+  ...[{ title: 'started' }, { title: 'stopped' }, { title: 'took', right: true }],
+];
+
+function rowOf(
+  { stage, n, state, range, rows, startedAt, finishedAt }: ChunkReading,
+  { stages }: BatchDetails,
+): string[] {
+  return [
+    ...(stages.length > 1 ? [stages.find((candidate) => candidate.n === stage)?.name ?? ''] : []),
+    ...[formatCount(n), range.from ?? '', range.to ?? '', formatCount(rows)],
+    ...[formatTime(startedAt), formatTime(finishedAt)],
+    state === 'done' ? `${((finishedAt?.getTime() ?? 0) - (startedAt?.getTime() ?? 0)) / 1000} s` : state,
+  ];
 }
 
 /** Who opened it also stands behind what came of that by itself: said once. */

@@ -4,7 +4,7 @@ export type { RunOptions, StartedRun } from './start-run.ts';
 export { RunFollower, type LoadLook } from './follow-run.ts';
 export type { RunEnd } from './run-end.ts';
 export type { LoadStatusRow } from './read-status.ts';
-export { detailsDocument, type BatchDetails } from './show-batch.ts';
+export { chunkDocument, detailsDocument, type BatchDetails } from './show-batch.ts';
 export type { LoadPreview } from './preview-load.ts';
 export type { Validation } from './validate-project.ts';
 export type { BatchView, ErrorView, FailureView, LoadStatus, SessionView } from './views.ts';

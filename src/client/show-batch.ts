@@ -2,6 +2,7 @@ import type { Batch } from '../control/batch.ts';
 import { doneBefore, keepsItsWork, type DoneBefore } from '../control/continued.ts';
 import {
   readChecks,
+  readChunksInOrder,
   readEvents,
   readInputs,
   readRejected,
@@ -83,6 +84,13 @@ export async function readBatchDetails(database: Database, batch: Batch): Promis
   };
 }
 
+/** Every range (chunk) of a batch, in order, in pieces of a bounded size. */
+export async function* readRanges(database: Database, batch: Batch): AsyncGenerator<ChunkReading[]> {
+  for (const { n } of await readStages(database, batch.batchId)) {
+    yield* readChunksInOrder(database, { batchId: batch.batchId, stage: n });
+  }
+}
+
 /** A start goes on with what follows the last batch before it does anything else. */
 function nextOfSteps({ state, loadName }: Batch, steps: StepReading[]): string | null {
   const phase = state === 'published' ? 'after' : state === 'failed' ? 'on_error' : undefined;
@@ -130,7 +138,8 @@ export function detailsDocument(details: BatchDetails): BatchView & Record<strin
   };
 }
 
-const chunkDocument = ({ startedAt, finishedAt, ...chunk }: ChunkReading): Record<string, unknown> => ({
+/** One of `ranges` or `troubled_chunks` in it. */
+export const chunkDocument = ({ startedAt, finishedAt, ...chunk }: ChunkReading): Record<string, unknown> => ({
   ...chunk,
   started_at: startedAt?.toISOString() ?? null,
   finished_at: finishedAt?.toISOString() ?? null,

@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import { loadProject, type LoadedProject } from '../config/load-project.ts';
 import { migrate, migrationScript } from '../control/migrate.ts';
+import type { ChunkReading } from '../control/reading.ts';
 import { Databases } from '../database/databases.ts';
 import type { SteerResult } from '../workflows/messages.ts';
 import { temporalTarget, type TemporalTarget } from './temporal-target.ts';
@@ -13,7 +14,7 @@ import type { LoadPreview } from './preview-load.ts';
 import { readOutput, shownLoads } from './read-output.ts';
 import type { LoadStatusRow } from './read-status.ts';
 import type { RunEnd } from './run-end.ts';
-import { readBatchDetails, type BatchDetails } from './show-batch.ts';
+import { readBatchDetails, readRanges, type BatchDetails } from './show-batch.ts';
 import type { RunOptions } from './start-run.ts';
 import type { Steering } from './steer.ts';
 import { validateFiles, validateProject, type Validation } from './validate-project.ts';
@@ -101,6 +102,16 @@ export class Waybill {
   async show(batch: string): Promise<BatchDetails> {
     const found = await findWrittenBatch(this.context, batch);
     return readBatchDetails(found.database, found.batch);
+  }
+
+  /** All ranges of a batch in order, some thousand at a time; `show` has the slowest ones. */
+  async *ranges(batch: string): AsyncGenerator<ChunkReading[]> {
+    const found = await findWrittenBatch(this.context, batch);
+    try {
+      yield* readRanges(found.database, found.batch);
+    } catch (error) {
+      throw databaseFailure(found.database, error);
+    }
   }
 
   /** Writes what tasks of a run show on standard output; false: nothing is to be shown. */

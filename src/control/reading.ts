@@ -117,6 +117,25 @@ export const readSlowestChunks = (database: Database, batchId: string, most: num
     order by ${database.dialect.words.secondsBetween('c.started_at', 'c.finished_at')} desc, c.stage, c.n ${limit(most)}`,
   );
 
+/** Every chunk of a stage in order, some thousand at a time: a task may have millions. */
+export async function* readChunksInOrder(
+  database: Database,
+  { batchId, stage }: { batchId: string; stage: number },
+): AsyncGenerator<ChunkReading[]> {
+  for (let last = 0; ;) {
+    const found = await readChunks(
+      database,
+      part`c.batch_id = ${batchId} and c.stage = ${stage} and c.n > ${last} order by c.n ${limit(CHUNKS_AT_A_TIME)}`,
+    );
+    if (found.length > 0) yield found;
+    if (found.length < CHUNKS_AT_A_TIME) return;
+    last = found.at(-1)!.n;
+  }
+}
+
+/** About two megabytes. */
+const CHUNKS_AT_A_TIME = 5000;
+
 const limit = (most: number): RawSql => raw(`limit ${Math.floor(most)}`);
 
 async function readChunks(database: Database, which: SqlPart): Promise<ChunkReading[]> {

@@ -77,8 +77,53 @@ describe.each(everyServer)('a task at the command line on $name', (server) => {
     await world.warehouse.query(`
       update waybill.chunk set finished_at = started_at + interval '99 seconds' where n in (7, 13)`);
     const shown = (await waybill(world, 'show', '1')).stdout;
-    expect(shown).toContain('The 20 slowest of 30 ranges');
+    expect(shown).toContain('The 20 slowest of 30 ranges (--ranges shows all)');
+    expect((document(await waybill(world, 'show', '1', '--json')) as { ranges: unknown[] }).ranges).toHaveLength(20);
     expect(shown).toMatch(/\n +7 .* 99 s\n/);
     expect(shown).toMatch(/\n +13 .* 99 s\n/);
+  });
+
+  test('shows every range with --ranges, however many there are', async () => {
+    world = await World.create(
+      server,
+      VEHICLES(20, {
+        range: '{ of: core.vehicle.id, step: 10 }',
+        sql: 'update core.vehicle set seen = 1 where id >= :from and id < :to',
+      }),
+    );
+    await waybill(world, 'migrate');
+    await world.worker();
+    await waybill(world, 'run', TASK);
+    const range = (n: number) => ({ stage: 1, n, range: { from: String(n * 10 - 9), to: String(n * 10 + 1) } });
+    const times = { started_at: text(/Z$/), finished_at: text(/Z$/) };
+    const asked = async (): Promise<Record<string, unknown>> =>
+      document(await waybill(world, 'show', '1', '--ranges', '--json')) as Record<string, unknown>;
+    expect(await asked()).toMatchObject({
+      ...{ load: TASK, batch_id: '1', stages: [{ name: 'task' }], next: null },
+      ranges: [1, 2].map((n) => ({ ...range(n), ...times, state: 'done', rows: 10, attempts: 0, error: null })),
+    });
+    // More than are read at a time, in several stages, and not all of them done.
+    await world.warehouse.query(`
+      insert into waybill.chunk (batch_id, stage, n, range_from, range_to)
+      select 1, 1, g, (g * 10 - 9)::text, (g * 10 + 1)::text from generate_series(3, 900) g`);
+    await world.warehouse.query(`
+      insert into waybill.chunk (batch_id, stage, n, range_from, range_to)
+      select batch_id, stage, n + 900 * m, range_from, range_to from waybill.chunk, generate_series(1, 12) m`);
+    await world.warehouse.query(
+      `insert into waybill.stage (batch_id, n, name, planned_chunks) values (1, 2, 'more', 1)`,
+    );
+    await world.warehouse.query(`
+      insert into waybill.chunk (batch_id, stage, n, range_from, range_to) values (1, 2, 1, '7', '8')`);
+    const { ranges } = (await asked()) as { ranges: { stage: number; n: number; state: string }[] };
+    expect(ranges.map(({ stage, n }) => `${stage}.${n}`)).toEqual([
+      ...Array.from({ length: 11_700 }, (_, i) => `1.${i + 1}`),
+      '2.1',
+    ]);
+    const { stdout } = await waybill(world, 'show', '1', '--ranges');
+    expect(stdout).not.toContain('slowest');
+    const lines = stdout.trimEnd().split('\n');
+    expect(lines.filter((line) => /^stage +chunk +from +to +rows +started +stopped +took$/.test(line))).toHaveLength(1);
+    expect(lines.slice(-11_701)[0]).toMatch(/^task +1 +1 +11 +10 .* UTC .* UTC +[\d.]+ s$/);
+    expect(lines.at(-1)).toMatch(/^more +1 +7 +8 +– +– +– +pending$/);
   });
 });
