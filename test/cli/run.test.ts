@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { afterEach, describe, expect, test } from 'vitest';
 import { findTemporal } from '../../src/dev/temporal-binary.ts';
 import { batches, BREAKABLE, done, mend } from '../engine/breakable-orders.ts';
+import { COLUMNS, ITEM, ITEMS, PLAIN_SOURCE, windows } from '../engine/items.ts';
 import { ORDERS, SLOW_SQL, World } from '../engine/orders.ts';
 import { until } from '../engine/world.ts';
 import { servers } from '../servers.ts';
@@ -345,5 +346,24 @@ outputs: [ core.total ]`,
     expect(attached.exitCode).toBe(0);
     expect(document(attached)).toEqual(published(2000, 20));
     expect(document(await waybill(world, 'status', 'core.order', '--json'))).toEqual([published(2000, 20)]);
+  });
+
+  test('with --since, --until and --full reads what they say, and the batch keeps who asked for what', async () => {
+    world = await World.create(server, ITEMS({ source: PLAIN_SOURCE(300), columns: COLUMNS }));
+    await world.worker();
+    const read = async (...options: string[]): Promise<unknown> =>
+      document(await waybill(world, 'run', ITEM, ...options, '--json'));
+    expect(await read('--until', '101')).toMatchObject({ state: 'published', rows_written: 100 });
+    expect(await read()).toMatchObject({ state: 'published', rows_written: 200 });
+    expect(await read('--since', '201', '--until', '251')).toMatchObject({ state: 'published', rows_written: 50 });
+    expect(await read('--since=251')).toMatchObject({ state: 'published', rows_written: 50 });
+    expect(await read('--full')).toMatchObject({ state: 'published', rows_written: 300 });
+    expect(await read()).toMatchObject({ status: 'nothing' });
+    expect((await windows(world)).map(({ window_from: from, window_to: to }) => `${from} – ${to}`)).toEqual([
+      ...['null – 101', '101 – 301', '201 – 251', '251 – 301', 'null – 301'],
+    ]);
+    const shown = await waybill(world, 'show', '3');
+    expect(shown.stdout).toContain('from 201 up to, not with, 251');
+    expect(shown.stdout).toMatch(/window asked .*--since 201 --until 251/);
   });
 });
