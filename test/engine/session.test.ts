@@ -1,20 +1,14 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
-import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
+import type { WorkflowHandle } from '@temporalio/client';
 import { afterEach, describe, expect, test } from 'vitest';
 import { findTemporal } from '../../src/dev/temporal-binary.ts';
 import { progressQuery, sessionProgressQuery } from '../../src/workflows/message-definitions.ts';
-import {
-  sessionWorkflowId,
-  TASK_QUEUE,
-  type SessionLoadResult,
-  type SessionResult,
-} from '../../src/workflows/messages.ts';
-import type { session } from '../../src/workflows/session.ts';
+import type { SessionLoadResult } from '../../src/workflows/messages.ts';
 import { oneOfEachFamily } from '../every-server.ts';
 import { itemFile } from './items.ts';
 import { asleep } from './moments.ts';
+import { sessionEnd, startSession, type SessionEnd, type SessionHandle } from './session-run.ts';
 import { ended, until, World, type WorldOptions } from './world.ts';
 
 /** A core load of its own: acq.<name> → core.<name>_rows. It takes its `seconds` in core.tempo, and fails while `broken` says so. */
@@ -69,24 +63,6 @@ sessions:
   };
 }
 
-type Handle = WorkflowHandle<typeof session>;
-
-type SessionEnd =
-  { ok: true; result: SessionResult } | { ok: false; type: string; message: string; loads: SessionLoadResult[] };
-
-async function sessionEnd(handle: Handle): Promise<SessionEnd> {
-  try {
-    return { ok: true, result: await handle.result() };
-  } catch (error) {
-    if (!(error instanceof WorkflowFailedError)) throw error;
-    const { cause } = error;
-    if (cause instanceof CancelledFailure) return { ok: false, type: 'Canceled', message: cause.message, loads: [] };
-    if (!(cause instanceof ApplicationFailure)) throw error;
-    const { loads } = (cause.details?.[0] ?? { loads: [] }) as { loads: SessionLoadResult[] };
-    return { ok: false, type: cause.type ?? '', message: cause.message, loads };
-  }
-}
-
 const byName = (loads: SessionLoadResult[]): Record<string, string> =>
   Object.fromEntries(loads.map(({ load, status }) => [load, status]));
 
@@ -94,12 +70,7 @@ describe.each(oneOfEachFamily)('a session on $name', { timeout: 120_000 }, (serv
   let world: World;
   afterEach(() => world.close());
 
-  const start = (name = 'nightly'): Promise<Handle> =>
-    world.client.workflow.start<typeof session>('session', {
-      workflowId: sessionWorkflowId(name),
-      taskQueue: TASK_QUEUE,
-      args: [{ session: name }],
-    });
+  const start = (name?: string): Promise<SessionHandle> => startSession(world, name);
   /** What stands in the output of core.<name>. */
   const ids = async (name: string): Promise<string[]> =>
     (await world.rows<{ id: string }>(`select id from core.${name}_rows order by id`)).map(({ id }) => id);

@@ -1,8 +1,6 @@
-import { WorkflowFailedError } from '@temporalio/client';
 import { afterEach, describe, expect, test } from 'vitest';
-import { sessionWorkflowId, TASK_QUEUE, type SessionResult } from '../../src/workflows/messages.ts';
-import type { session } from '../../src/workflows/session.ts';
 import { someServers } from '../every-server.ts';
+import { runSession, type SessionEnd } from './session-run.ts';
 import { World, type WorldOptions } from './world.ts';
 
 /** acq.<name> → core.<name>, with what the load saw as its window; it fails while `core.tempo` says that it is broken. */
@@ -51,19 +49,7 @@ describe.each(someServers(import.meta.url))('the window of a session on $name', 
   let world: World;
   afterEach(() => world.close());
 
-  const run = async (): Promise<{ ok: true; result: SessionResult } | { ok: false; message: string }> => {
-    const handle = await world.client.workflow.start<typeof session>('session', {
-      workflowId: sessionWorkflowId('nightly'),
-      taskQueue: TASK_QUEUE,
-      args: [{ session: 'nightly' }],
-    });
-    try {
-      return { ok: true, result: await handle.result() };
-    } catch (error) {
-      if (!(error instanceof WorkflowFailedError)) throw error;
-      return { ok: false, message: error.cause?.message ?? '' };
-    }
-  };
+  const run = (): Promise<SessionEnd> => runSession(world);
 
   const arrive = async (id: number): Promise<void> => {
     for (const name of ['one', 'two']) await world.warehouse.query(`insert into acq.${name} values (${id})`);
