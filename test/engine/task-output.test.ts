@@ -98,4 +98,59 @@ method: query_one`,
     expect(await world.run(TASK)).toMatchObject({ ok: true, result: { chunks: 0 } });
     expect((await file(world, 'out/vehicles.csv')).split('\n')).toHaveLength(8); // of five rows, one is of two lines
   });
+
+  test('may be larger than what the ledger keeps in one piece: nothing is lost between two', async () => {
+    const long = (id: number): string => String(id).repeat(9000).slice(0, 9000);
+    world = await World.create(
+      server,
+      VEHICLES(600, {
+        range: '{ of: core.vehicle.id, step: 300 }',
+        sql: `select v.id, substring(repeat(v.id::text, 9000), 1, 9000) as long_text
+              from core.vehicle v where v.id >= :from and v.id < :to order by v.id`,
+        yaml: 'method: query\noutput: out/long.csv',
+      }),
+    );
+    await world.worker();
+    expect(await world.run(TASK)).toMatchObject({ ok: true, result: { rowsWritten: 600 } });
+    const parts = await world.rows<{ chunk: number; n: number }>(
+      'select chunk, n from waybill.output_part where length(body) > 0 order by chunk, n',
+    );
+    expect(parts.map(({ chunk, n }) => `${chunk}.${n}`)).toEqual(
+      [1, 2].flatMap((chunk) => [0, 1, 2, 3].map((n) => `${chunk}.${n}`)),
+    );
+    const lines = (await file(world, 'out/long.csv')).split('\n');
+    expect(lines.length).toBe(602);
+    expect(lines.findIndex((line, i) => line !== (i === 0 ? 'id,long_text' : i > 600 ? '' : `${i},${long(i)}`))).toBe(
+      -1,
+    );
+  });
+
+  test('of two tasks of a session stand on standard output one after the other, in the order of the session', async () => {
+    const query = (of: string): string =>
+      `kind: task\nconnection: warehouse\nmethod: query\nsql: select id, seen from core.vehicle where id ${of} order by id\n`;
+    world = await World.create(
+      server,
+      VEHICLES(3, {
+        files: {
+          'loads/task/b.yaml': query('< 3'),
+          'loads/task/a.yaml': query('= 3'),
+          'waybill.yaml': `
+name: test
+connections: { warehouse: { url: "\${WAREHOUSE_URL}", max_connections: 10 } }
+sessions: { nightly: { loads: [task.b, ${TASK}, task.a], sequential: true } }
+`,
+        },
+        sql: 'update core.vehicle set seen = id where id >= :from and id < :to',
+      }),
+    );
+    await waybill(world, 'migrate');
+    await world.worker();
+    const answer = await waybill(world, 'run', 'nightly');
+    expect(answer).toMatchObject({ exitCode: 0, stdout: 'id,seen\n1,0\n2,0\nid,seen\n3,3\n' });
+    expect(answer.stderr).toMatch(/task\.a +\d+ +published/);
+    const again = await waybill(world, 'run', 'nightly', '--json');
+    const text = 'id,seen\n1,1\n2,2\nid,seen\n3,3\n';
+    expect(again.stdout.startsWith(text)).toBe(true);
+    expect(JSON.parse(again.stdout.slice(text.length))).toMatchObject({ session: 'nightly', loads: [{}, {}, {}] });
+  });
 });
