@@ -9,7 +9,7 @@ import { ConfigurationError, EXIT, LoadFailedError, WaybillError } from '../../s
 import { withDatabase, type DemoDatabase } from '../flights/demo/database.ts';
 import { number, say } from '../flights/demo/terminal.ts';
 import { changeSource, fillSource } from './fill-source.ts';
-import { prove } from './proof.ts';
+import { markUnchanged, prove, unmark } from './proof.ts';
 
 const HELP = `Vehicles, their tests, and why they were rejected: delta loads by tasks, from one MySQL database into another.
 
@@ -79,7 +79,9 @@ async function demo(options: Options): Promise<void> {
       await show(copy);
       await withDatabase(urlOf('mot'), (mot) => changeSource(mot, options));
       say('A day later: plates, a name, results of tests have changed, and tests have come');
+      const marked = await markUnchanged(copy);
       await load(urlOf('mot_copy'));
+      await showMarks(copy, marked);
       await show(copy);
     });
   } finally {
@@ -97,6 +99,19 @@ async function load(url: string): Promise<void> {
   });
   const [exitCode] = (await once(child, 'exit')) as [number | null];
   if (exitCode !== 0) throw new LoadFailedError(`waybill dev --run nightly ended with exit code ${exitCode}.`);
+}
+
+/** Rows that had not changed were marked: whoever looks at all rows again writes the marks over. */
+async function showMarks(copy: DemoDatabase, marked: Record<string, number>): Promise<void> {
+  const tables = await unmark(copy, marked);
+  for (const { table, left, lost } of tables) {
+    say(
+      lost === 0
+        ? `✓ ${table}: ${number(left)} rows had not changed, and were left alone`
+        : `✗ ${table}: ${number(lost)} rows had not changed, and were written again`,
+    );
+  }
+  if (tables.some(({ lost }) => lost !== 0)) throw new LoadFailedError('The second load took more than what changed.');
 }
 
 async function show(copy: DemoDatabase): Promise<void> {

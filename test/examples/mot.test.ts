@@ -14,11 +14,17 @@ async function demo(...args: string[]): Promise<{ exitCode: number | null; said:
   return { exitCode, said };
 }
 
-test('the example of vehicles on MySQL 9.7: a copy, and what changed a day later', { timeout: 300_000 }, async () => {
-  const { exitCode, said } = await demo('--vehicles', '700', '--seed', '7');
+test.each([
+  ['MySQL 9.7', 'mysql'],
+  ['MariaDB 10.11', 'mariadb'],
+])('the example of vehicles on %s: a copy, and what changed a day later', { timeout: 300_000 }, async (_, server) => {
+  const { exitCode, said } = await demo('--vehicles', '700', '--seed', '7', '--server', server);
   expect(exitCode, said).toBe(0);
   expect(said.match(/✓ .*, as plain SQL makes them/g), said).toHaveLength(8);
   expect(said).toContain('✓ test: 1,470 rows');
+  const kept = said.match(/✓ (\w+): [\d,]+ rows had not changed, and were left alone/g);
+  expect(kept, said).toHaveLength(4);
+  expect(said).not.toMatch(/✓ \w+: 0 rows had not changed/);
 });
 
 test.each([
