@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { parseOptions } from '../../examples/flights/demo/options.ts';
+import { someServers } from '../every-server.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -40,13 +41,33 @@ describe("the demo's arguments", () => {
   });
 });
 
+/** As a process of its own, as people start it, with servers of its own. */
+const startDemo = (...args: string[]) =>
+  spawn(process.execPath, ['--import', 'tsx', 'examples/flights/demo.ts', ...args], {
+    cwd: ROOT,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, TEMPORAL_ADDRESS: '' },
+  });
+
+const ofMysql = someServers(import.meta.url).filter(({ name }) => !name.startsWith('PostgreSQL'));
+
+describe.each(ofMysql)('the demo into a $name', ({ name }) => {
+  it('loads all flights, and proves it', { timeout: 400_000 }, async () => {
+    const demo = startDemo('--warehouse', name.split(' ')[0]!.toLowerCase(), '--flights', '20000');
+    let said = '';
+    for (const stream of [demo.stdout, demo.stderr]) stream.on('data', (data: Buffer) => (said += data.toString()));
+    const [exitCode] = (await once(demo, 'close')) as [number];
+    expect(exitCode, said).toBe(0);
+    expect(said.match(/✓/g), said).toHaveLength(5);
+    expect(said).not.toContain('✗');
+    expect(said).toContain('✓ every flight of the source is in core.flight: 20,000 and 20,000');
+  });
+});
+
 describe('the demo', () => {
   it.each(['SIGINT', 'SIGTERM'] as const)('leaves no port behind when %s interrupts it', async (signal) => {
-    const demo = spawn(process.execPath, ['--import', 'tsx', 'examples/flights/demo.ts'], {
-      cwd: ROOT,
-      stdio: ['ignore', 'pipe', 'inherit'],
-      env: { ...process.env, TEMPORAL_ADDRESS: '' },
-    });
+    const demo = startDemo();
+    demo.stderr.pipe(process.stderr);
     const ports: number[] = [];
     for await (const line of createInterface(demo.stdout)) {
       ports.push(
