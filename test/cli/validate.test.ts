@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { ORDERS, World } from '../engine/orders.ts';
 import type { WorldOptions } from '../engine/world.ts';
-import { servers } from '../servers.ts';
+import { someServers } from '../every-server.ts';
 import { document, waybill } from './command-line.ts';
 
-describe.each(servers)('waybill validate on $name', (server) => {
+describe.each(someServers(import.meta.url))('waybill validate on $name', (server) => {
   let world: World;
   afterEach(() => world.close());
 
@@ -42,8 +42,10 @@ from {{ acq.orders }} o where :last_load_at < now() and o.custmer = 'x'`,
     expect(document(answer)).toMatchObject({
       error: {
         type: 'Configuration',
-        message: 'column o.custmer does not exist',
-        where: 'loads/core/order.sql:4:57',
+        message: expect.stringMatching(
+          /^(column o.custmer does not exist|Unknown column 'o.custmer' in .*)$/,
+        ) as string,
+        where: `loads/core/order.sql:4:${57 + world.names.prefix.length}`,
       },
     });
   });
@@ -73,7 +75,7 @@ from {{ acq.orders }} o where :last_load_at < now() and o.custmer = 'x'`,
   });
 });
 
-describe.each(servers)('waybill plan on $name', (server) => {
+describe.each(someServers(import.meta.url))('waybill plan on $name', (server) => {
   let world: World;
   afterEach(() => world.close());
 
@@ -101,7 +103,7 @@ describe.each(servers)('waybill plan on $name', (server) => {
       removes: [],
     });
     expect(await world.value('select count(*) from waybill.batch')).toBe('0');
-    expect(await world.value(`select to_regclass('acq.orders_processing')`)).toBeNull();
+    expect(await world.exists('acq.orders_processing')).toBe(false);
     expect((await waybill(world, 'plan', 'core.order')).stdout).toContain('A start opens a new batch.');
   });
 
@@ -133,7 +135,7 @@ describe.each(servers)('waybill plan on $name', (server) => {
   });
 });
 
-describe.each(servers)('a landing table that is yet to be made, on $name', (server) => {
+describe.each(someServers(import.meta.url))('a landing table that is yet to be made, on $name', (server) => {
   let world: World;
   afterEach(() => world.close());
 
@@ -154,7 +156,7 @@ outputs: [core.item]
     },
     source: `create table item (id bigint primary key); insert into item values (1), (2);`,
     warehouse: `create schema acq; create schema core;
-      create table core.item (id bigint, batch_id bigint not null); create index on core.item (batch_id);`,
+      create table core.item (id bigint, batch_id bigint not null); create index item_by_batch on core.item (batch_id);`,
   });
 
   test('validate warns that a start makes it, plan shows how, and nothing is touched', async () => {

@@ -2,6 +2,8 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { someServers } from '../every-server.ts';
 import { servers } from '../servers.ts';
+import { SHARED_MS } from '../../src/activities/chunk-transaction.ts';
+import { holdLatch, waitsAtLatch } from './latch.ts';
 import { batchesOf, breakAt, expectSeenOnce, ranOf, TASK, VEHICLES, type VehiclesOptions } from './vehicles.ts';
 import { ended, until, World } from './world.ts';
 
@@ -51,6 +53,30 @@ describe.each(someServers(import.meta.url))('small chunks on $name', (server) =>
       { row_count: '4', n: '333' },
     ]);
     expect(await world.value('select count(*) from waybill.chunk where finished_at < started_at')).toBe('0');
+  });
+
+  test('share a transaction until one takes long: nothing waits for what comes after it', async () => {
+    const [long, next] = [150, 151];
+    world = await World.create(
+      server,
+      ONE_EACH(200, {
+        sql: `update core.vehicle set seen = seen + 1 where id >= :from and id < :to;
+          select l.id from core.latch l where l.id = :from for share`,
+        warehouse: `create table core.latch (id bigint primary key); insert into core.latch values (${long}), (${next});`,
+      }),
+    );
+    await world.worker(SHARED);
+    const doneTo = () => world.value(`select max(n) from waybill.chunk where state = 'done'`);
+    const [first, second] = [await holdLatch(world, long), await holdLatch(world, next)];
+    const handle = await world.start(TASK);
+    await waitsAtLatch(world);
+    await new Promise((resolve) => setTimeout(resolve, SHARED_MS));
+    await first();
+    // It is done, and what shares its transaction before it; the next one does not, and waits.
+    await until(async () => (await doneTo()) === long);
+    await second();
+    expect(await ended(handle)).toMatchObject({ ok: true, result: { chunks: 200 } });
+    await expectSeenOnce(world);
   });
 
   test('of a worker that gets SIGKILL again and again each is done once', async () => {

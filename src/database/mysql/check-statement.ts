@@ -24,11 +24,24 @@ export async function checkStatement(database: Database, text: string): Promise<
   });
 }
 
-/** A syntax error is told by what follows it, up to eighty characters (MariaDB adds dots then), and by its line. */
+/** The character that a complaint is about, from 1. */
 function positionOf(message: string, text: string): number | undefined {
+  const at = placeOfSyntaxError(message, text) ?? placeOfColumn(message, text);
+  return at === undefined || at < 0 ? undefined : [...text.slice(0, at)].length + 1;
+}
+
+/** It is told by what follows it, up to eighty characters (MariaDB adds dots then), and by its line. */
+function placeOfSyntaxError(message: string, text: string): number | undefined {
   const [, near, line] = /near '([^]*)' at line (\d+)$/.exec(message) ?? [];
   if (near === undefined) return undefined;
   const start = [...text.matchAll(/^/gm)][Number(line) - 1]?.index ?? 0;
-  const at = text.endsWith(near) ? text.length - near.length : text.indexOf(near.replace(/\.{3}$/, ''), start);
-  return at < 0 ? undefined : [...text.slice(0, at)].length + 1;
+  return text.endsWith(near) ? text.length - near.length : text.indexOf(near.replace(/\.{3}$/, ''), start);
+}
+
+/** An unknown column is told by its name, as it stands in the text; the first of that name. */
+function placeOfColumn(message: string, text: string): number | undefined {
+  const [, column] = /^Unknown column '([^']+)' in /.exec(message) ?? [];
+  if (column === undefined) return undefined;
+  const parts = column.split('.').map((name) => `\`?${name.replace(/\W/g, '\\$&')}\`?`);
+  return text.search(new RegExp(`(?<![\\w$.\`])${parts.join('\\s*\\.\\s*')}(?![\\w$])`, 'i'));
 }
