@@ -31,3 +31,38 @@ export function someServers(file: string): TestServer[] {
     all || family.length < 2 ? family : [family[hash[i]! % family.length]!],
   );
 }
+
+/** From where to where an acquisition goes; the names are for titles. */
+export interface Way {
+  from: TestServer;
+  into: TestServer;
+  source: string;
+  target: string;
+}
+
+/**
+ * Ways within and across the families, for what comes to the warehouse in the source's words: those of `someServers`, four. All
+ * but those between two PostgreSQL, where all are wanted.
+ */
+export function ways(file: string): Way[] {
+  const some = someServers(file);
+  return some.flatMap((from) =>
+    some
+      .filter((into) => into === from || !(servers.includes(from) && servers.includes(into)))
+      .map((into) => ({ from, into, source: from.name, target: into.name })),
+  );
+}
+
+/** Two of them, within the families or across them, as the run's seed has it: for what is dear. */
+export function someWays(file: string): Way[] {
+  const { value, all } = inject('seed');
+  const across =
+    createHash('sha256')
+      .update(`ways ${value} ${basename(file)}`)
+      .digest()[0]! %
+      2 ===
+    0;
+  const some = ways(file).filter(({ from, into }) => all || (from !== into) === across);
+  // Without MySQL and MariaDB there is nothing to cross.
+  return some.length > 0 ? some : ways(file);
+}

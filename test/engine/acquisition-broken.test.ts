@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { someServers } from '../every-server.ts';
+import { someWays } from '../every-server.ts';
 import {
   chunks,
   COLUMNS,
@@ -22,17 +22,17 @@ const READERS: Record<ServerWords['family'], string> = {
   mysql: `select p.id from information_schema.processlist p where p.db = database() and p.state = 'User sleep'`,
 };
 const readers = async (world: World): Promise<number> =>
-  (await world.source.query(READERS[world.words.family])).rows.length;
+  (await world.source.query(READERS[world.sourceWords.family])).rows.length;
 
-describe.each(someServers(import.meta.url))(
-  'what breaks in the middle of a copy, on $name',
+describe.each(someWays(import.meta.url))(
+  'what breaks in the middle of a copy, from $source to $target',
   { timeout: 180_000 },
-  (server) => {
+  ({ from, into }) => {
     let world: World;
     afterEach(() => world.close());
 
     const slow = (): Promise<World> =>
-      World.create(server, ITEMS({ source: SLOW_SOURCE(1200, 0.002), columns: COLUMNS, yaml: 'lanes: 2' }));
+      World.create(into, ITEMS({ source: SLOW_SOURCE(1200, 0.002), columns: COLUMNS, yaml: 'lanes: 2' }), from);
 
     test('a worker that gets SIGKILL: another one goes on, each row once', async () => {
       world = await slow();
@@ -58,7 +58,9 @@ describe.each(someServers(import.meta.url))(
         for (const times of [1, 2]) {
           await until(async () => (await chunks(world)).done >= times * 2, 90);
           await until(async () =>
-            side === 'source' ? world.end(READERS[world.words.family], world.source) : world.end(world.words.lanes),
+            side === 'source'
+              ? world.end(READERS[world.sourceWords.family], world.source)
+              : world.end(world.words.lanes),
           );
         }
         expect(await ended(handle)).toMatchObject({ ok: true, result: { rowsWritten: 1200, chunks: 12 } });
@@ -73,7 +75,7 @@ describe.each(someServers(import.meta.url))(
       insert into stock select g, case g when 180 then 'secret' else '1' end, 1 from generate_series(1, 300) g;
       create view item as select id, ${name} as name, ${amount} as amount from stock;`;
       const source = {
-        postgres: stock('name::int::text', 'amount / (case id when 290 then 0 else 1 end)'),
+        postgres: stock('name::int::text', '(amount / (case id when 290 then 0 else 1 end))::numeric(12,2)'),
         // Its casts only warn.
         mysql: `create function as_number(said varchar(20)) returns varchar(20) deterministic no sql
         begin if said = 'secret' then signal sqlstate '22018' set message_text = 'no number: secret'; end if; return said; end;
@@ -82,25 +84,22 @@ describe.each(someServers(import.meta.url))(
         ${stock('as_number(name)', 'whole(id, amount)')}`,
       };
       const {
-        columns,
         first: atFirst,
         ledger,
         second: atSecond,
       } = {
         postgres: {
-          columns: 'id bigint, name text, amount numeric',
           first: 'invalid text for the type (SQLSTATE 22P02)',
           ledger: 'invalid input syntax for type integer: "secret" (SQLSTATE 22P02)',
           second: 'division by zero (SQLSTATE 22012)',
         },
         mysql: {
-          columns: 'id bigint, name varchar(20), amount numeric(12,2)',
           first: 'the SQL raised an exception of its own; its text stands in the ledger (error 1644)',
           ledger: 'no number: secret (error 1644)',
           second: 'the SQL raised an exception of its own; its text stands in the ledger (error 1644)',
         },
-      }[wordsAt(server.url).family];
-      world = await World.create(server, ITEMS({ source, columns, yaml: 'lanes: 1' }));
+      }[wordsAt(from.url).family];
+      world = await World.create(into, ITEMS({ source, columns: COLUMNS, yaml: 'lanes: 1' }), from);
       await world.worker();
       const first = await world.run(ITEM);
       expect(first).toMatchObject({ ok: false, type: 'Database' });
@@ -121,12 +120,13 @@ describe.each(someServers(import.meta.url))(
 
     test('an error of the landing table: the batch fails with what it said, and the source is let go', async () => {
       world = await World.create(
-        server,
+        into,
         ITEMS({
           source: SLOW_SOURCE(400, 0.002),
           columns: 'id bigint, name varchar(6), amount numeric(12,2)',
           yaml: 'lanes: 1',
         }),
+        from,
       );
       await world.worker();
       const failed = await world.run(ITEM);
@@ -138,7 +138,11 @@ describe.each(someServers(import.meta.url))(
     });
 
     test('a cancel ends the copy on both servers, and takes the rows out', async () => {
-      world = await World.create(server, ITEMS({ source: SLOW_SOURCE(400, 0.1), columns: COLUMNS, chunkRows: 200 }));
+      world = await World.create(
+        into,
+        ITEMS({ source: SLOW_SOURCE(400, 0.1), columns: COLUMNS, chunkRows: 200 }),
+        from,
+      );
       await world.worker();
       const handle = await world.start(ITEM);
       await until(async () => (await readers(world)) === 2);
@@ -152,7 +156,7 @@ describe.each(someServers(import.meta.url))(
     test('within one database it needs one connection a lane, so that lanes never wait for each other', async () => {
       const options = ITEMS({ source: '', columns: COLUMNS });
       const file = itemFile({ yaml: 'lanes: 2' }).replace('connection: source', 'connection: warehouse');
-      world = await World.create(server, {
+      world = await World.create(into, {
         warehouse: `${options.warehouse} ${PLAIN_SOURCE(2000)}`,
         files: {
           'loads/acquisition/item.yaml': file,

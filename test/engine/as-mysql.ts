@@ -15,13 +15,16 @@ const OTHERWISE: readonly [RegExp, string][] = [
   [/\bfor share\b/gi, 'lock in share mode'], // MariaDB does not know the other
   [/\bclock_timestamp\(\)/gi, 'sysdate(6)'],
   [/([\w.]+|\([^()]*\))::numeric\b/gi, 'cast($1 as decimal(38, 16))'],
-  [/([\w.]+|\([^()]*\))::text\b/gi, 'cast($1 as char)'],
+  [/([\w.]*\((?:[^()]|\([^()]*\))*\)|[\w.]+)::text\b/gi, 'cast($1 as char)'],
   [/([\w.]+|\([^()]*\))::(?:big)?int\b/gi, 'cast($1 as signed)'],
+  [/\bdefault values\b/gi, '() values ()'],
+  [/\bchr\(([^()]+)\)/gi, 'char($1 using utf8mb4)'],
   [/\bas table ([\w.]+)/gi, 'as select * from $1'],
   [/\(like ([\w.]+) including all\)/gi, '(like $1)'],
   [/(\binsert into [\w.]+) table ([\w.]+)/gi, '$1 select * from $2'],
   [/\bselect (?=from\b)/gi, 'select 1 '],
   [/\bcount\(\*\) filter \(where ([^()]+)\)/gi, 'count(case when $1 then 1 end)'],
+  [/([\w.]+(?:\([^()]*\))?) \* interval '(\d+) (\w+?)s?'/gi, 'interval $1 * $2 $3'],
   [/\binterval '(\d+) (\w+?)s?'/gi, "interval '$1' $2"],
   [/\balter table (\w+)\.(\w+) rename to (\w+)/gi, 'rename table $1.$2 to $1.$3'],
 ];

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { someServers } from '../every-server.ts';
+import { someWays } from '../every-server.ts';
 import { expectAcquired, expectSameRows, ITEM, itemFile, PLAIN_SOURCE, retract } from './items.ts';
 import { until, World } from './world.ts';
 
@@ -13,69 +13,72 @@ const notes = (world: World): Promise<unknown> =>
   world.rows(`select batch_id, what, requested_by, reason from waybill.event
     where what in ('landing_created', 'columns_added', 'columns_ignored') order by event_id`);
 
-describe.each(someServers(import.meta.url))('to.create on $name', { timeout: 120_000 }, (server) => {
-  let world: World;
-  afterEach(() => world.close());
+describe.each(someWays(import.meta.url))(
+  'to.create, from $source to $target',
+  { timeout: 120_000 },
+  ({ from, into }) => {
+    let world: World;
+    afterEach(() => world.close());
 
-  async function items(to = 'create: true', source = PLAIN_SOURCE(250)): Promise<void> {
-    world = await World.create(server, { files: { [FILE]: file(to) }, source, warehouse: 'create schema acq' });
-    await world.worker();
-    // That acq.item is a table of the test's is learned from the statements that make one.
-    world.names.into('create table acq.item (id bigint)');
-  }
+    async function items(to = 'create: true', source = PLAIN_SOURCE(250)): Promise<void> {
+      world = await World.create(into, { files: { [FILE]: file(to) }, source, warehouse: 'create schema acq' }, from);
+      await world.worker();
+      // That acq.item is a table of the test's is learned from the statements that make one.
+      world.names.into('create table acq.item (id bigint)');
+    }
 
-  test('makes the table, fills it, and goes on with it; the event says so', async () => {
-    await items();
-    expect(await world.run({ load: ITEM, requestedBy: 'ada@host' })).toMatchObject({
-      ok: true,
-      result: { rowsWritten: 250 },
+    test('makes the table, fills it, and goes on with it; the event says so', async () => {
+      await items();
+      expect(await world.run({ load: ITEM, requestedBy: 'ada@host' })).toMatchObject({
+        ok: true,
+        result: { rowsWritten: 250 },
+      });
+      await expectAcquired(world);
+      await world.source.query(`insert into item (name) values ('new')`);
+      expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 1 } });
+      await expectAcquired(world);
+      expect(await world.value('select count(distinct ngdw_id) from acq.item')).toBe('251');
+      expect(await notes(world)).toEqual([
+        {
+          batch_id: '1',
+          what: 'landing_created',
+          requested_by: 'ada@host',
+          reason: expect.stringMatching(
+            /^acq\.item \(id bigint(\(20\))?, name \w+, amount (numeric|decimal)\(12,2\)\)$/,
+          ) as string,
+        },
+      ]);
     });
-    await expectAcquired(world);
-    await world.source.query(`insert into item (name) values ('new')`);
-    expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 1 } });
-    await expectAcquired(world);
-    expect(await world.value('select count(distinct ngdw_id) from acq.item')).toBe('251');
-    expect(await notes(world)).toEqual([
-      {
-        batch_id: '1',
-        what: 'landing_created',
-        requested_by: 'ada@host',
-        reason: expect.stringMatching(
-          /^acq\.item \(id bigint(\(20\))?, name \w+, amount (numeric|decimal)\(12,2\)\)$/,
-        ) as string,
-      },
-    ]);
-  });
 
-  test('when there is nothing to read it makes the table all the same, and the first batch tells of it', async () => {
-    await items('create: true', PLAIN_SOURCE(1));
-    await world.source.query('delete from item');
-    expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { status: 'nothing' } });
-    expect(await world.exists('acq.item')).toBe(true);
-    await world.source.query(`insert into item (name) values ('first')`);
-    expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 1 } });
-    expect(await notes(world)).toMatchObject([{ batch_id: '1', what: 'landing_created' }]);
-  });
+    test('when there is nothing to read it makes the table all the same, and the first batch tells of it', async () => {
+      await items('create: true', PLAIN_SOURCE(1));
+      await world.source.query('delete from item');
+      expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { status: 'nothing' } });
+      expect(await world.exists('acq.item')).toBe(true);
+      await world.source.query(`insert into item (name) values ('first')`);
+      expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 1 } });
+      expect(await notes(world)).toMatchObject([{ batch_id: '1', what: 'landing_created' }]);
+    });
 
-  test('two loads that start at once, and a table that is there already: one is made, none is lost', async () => {
-    await items();
-    await world.write('loads/acquisition/other.yaml', file('create: true').replace('acq.item', 'acq.other'));
-    world.names.into('create table acq.other (id bigint)');
-    const ends = await Promise.all([world.run(ITEM), world.run('acquisition.other')]);
-    expect(ends).toMatchObject([{ result: { rowsWritten: 250 } }, { result: { rowsWritten: 250 } }]);
-    await retract(world, String(await world.value('select min(batch_id) from acq.item')));
-    expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 250 } });
-    await expectAcquired(world);
-    expect(await notes(world)).toHaveLength(2);
-  });
+    test('two loads that start at once, and a table that is there already: one is made, none is lost', async () => {
+      await items();
+      await world.write('loads/acquisition/other.yaml', file('create: true').replace('acq.item', 'acq.other'));
+      world.names.into('create table acq.other (id bigint)');
+      const ends = await Promise.all([world.run(ITEM), world.run('acquisition.other')]);
+      expect(ends).toMatchObject([{ result: { rowsWritten: 250 } }, { result: { rowsWritten: 250 } }]);
+      await retract(world, String(await world.value('select min(batch_id) from acq.item')));
+      expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 250 } });
+      await expectAcquired(world);
+      expect(await notes(world)).toHaveLength(2);
+    });
 
-  test('a core load takes its snapshot, and the twin numbers and takes rows as it did', async () => {
-    await items('create: true, on_new_columns: add');
-    await world.warehouse.query(`create schema core;
+    test('a core load takes its snapshot, and the twin numbers and takes rows as it did', async () => {
+      await items('create: true, on_new_columns: add');
+      await world.warehouse.query(`create schema core;
       create table core.item (id bigint, name varchar(40), batch_id bigint not null)`);
-    await world.write(
-      'loads/core/item.yaml',
-      `kind: core
+      await world.write(
+        'loads/core/item.yaml',
+        `kind: core
 connection: warehouse
 inputs: [acq.item]
 stages:
@@ -84,40 +87,45 @@ stages:
     chunk: { input: acq.item, rows: 100 }
 outputs: [core.item]
 `,
-    );
-    expect(await world.run(ITEM)).toMatchObject({ ok: true });
-    expect(await world.run('core.item')).toMatchObject({ ok: true, result: { rowsWritten: 250 } });
-    await world.source.query(`alter table item add column colour varchar(20)`);
-    await world.source.query(`insert into item (name, colour) values ('new', 'red')`);
-    expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 1 } });
-    expect(await world.run('core.item')).toMatchObject({ ok: true, result: { rowsWritten: 1 } });
-    await expectSameRows(world, 'select id, name from item', 'select id, name from core.item');
-    expect(await world.exists('acq.item_processing')).toBe(false);
-  });
+      );
+      expect(await world.run(ITEM)).toMatchObject({ ok: true });
+      expect(await world.run('core.item')).toMatchObject({ ok: true, result: { rowsWritten: 250 } });
+      await world.source.query(`alter table item add column colour varchar(20)`);
+      await world.source.query(`insert into item (name, colour) values ('new', 'red')`);
+      expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 1 } });
+      expect(await world.run('core.item')).toMatchObject({ ok: true, result: { rowsWritten: 1 } });
+      await expectSameRows(world, 'select id, name from item', 'select id, name from core.item');
+      expect(await world.exists('acq.item_processing')).toBe(false);
+    });
 
-  test('without its schema it says what is missing', async () => {
-    world = await World.create(server, { files: { [FILE]: file('create: true') }, source: PLAIN_SOURCE(1) });
-    await world.worker();
-    const end = await world.run(ITEM);
-    expect(end).toMatchObject({ ok: false, type: 'Database' });
-    expect(!end.ok && end.message).toMatch(/acq/);
-    expect(await world.states(ITEM)).toEqual([]);
-  });
-});
+    test('without its schema it says what is missing', async () => {
+      world = await World.create(into, { files: { [FILE]: file('create: true') }, source: PLAIN_SOURCE(1) }, from);
+      await world.worker();
+      const end = await world.run(ITEM);
+      expect(end).toMatchObject({ ok: false, type: 'Database' });
+      expect(!end.ok && end.message).toMatch(/acq/);
+      expect(await world.states(ITEM)).toEqual([]);
+    });
+  },
+);
 
-describe.each(someServers(import.meta.url))('to.on_new_columns on $name', { timeout: 120_000 }, (server) => {
+describe.each(someWays(import.meta.url))('to.on_new_columns, from $source to $target', { timeout: 120_000 }, (way) => {
   let world: World;
   afterEach(() => world.close());
 
   /** A landing table that was there first; the source gets two columns after the first batch. */
   async function grown(rule: string): Promise<void> {
-    world = await World.create(server, {
-      files: { [FILE]: file(rule) },
-      source: PLAIN_SOURCE(150),
-      warehouse: `create schema acq;
-        create table acq.item (id bigint, name varchar(60), amount numeric(12,2), batch_id bigint not null,
-                               ngdw_id bigint generated by default as identity primary key)`,
-    });
+    world = await World.create(
+      way.into,
+      {
+        files: { [FILE]: file(rule) },
+        source: PLAIN_SOURCE(150),
+        warehouse: `create schema acq;
+          create table acq.item (id bigint, name varchar(60), amount numeric(12,2), batch_id bigint not null,
+                                 ngdw_id bigint generated by default as identity primary key)`,
+      },
+      way.from,
+    );
     await world.worker();
     expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 150 } });
     await world.source.query('alter table item add column colour varchar(20)');
@@ -177,32 +185,40 @@ describe.each(someServers(import.meta.url))('to.on_new_columns on $name', { time
   });
 });
 
-describe.each(someServers(import.meta.url))('to.on_invalid on $name', { timeout: 120_000 }, (server) => {
-  let world: World;
-  afterEach(() => world.close());
+describe.each(someWays(import.meta.url))(
+  'to.on_invalid, from $source to $target',
+  { timeout: 120_000 },
+  ({ from, into }) => {
+    let world: World;
+    afterEach(() => world.close());
 
-  test.each(['source', 'warehouse'])('null, said in YAML, for values out of the %s', async (connection) => {
-    const source = `create table item (id bigint primary key, name bigint);
+    test.each(['source', 'warehouse'])('null, said in YAML, for values out of the %s', async (connection) => {
+      const source = `create table item (id bigint primary key, name bigint);
       insert into item values (1, 32767), (2, 32768), (3, null);`;
-    const landing = `create schema acq;
+      const landing = `create schema acq;
       create table acq.item (id bigint, name smallint, batch_id bigint not null,
                              ngdw_id bigint generated by default as identity primary key);`;
-    world = await World.create(server, {
-      files: { [FILE]: file('on_invalid: null').replace('connection: source', `connection: ${connection}`) },
-      ...(connection === 'source' ? { source, warehouse: landing } : { warehouse: `${landing} ${source}` }),
+      world = await World.create(
+        into,
+        {
+          files: { [FILE]: file('on_invalid: null').replace('connection: source', `connection: ${connection}`) },
+          ...(connection === 'source' ? { source, warehouse: landing } : { warehouse: `${landing} ${source}` }),
+        },
+        from,
+      );
+      await world.worker();
+      expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 3 } });
+      expect(await world.rows('select id, name from acq.item order by id')).toMatchObject([
+        { name: 32767 },
+        { name: null },
+        { name: null },
+      ]);
+      await world.write(
+        FILE,
+        file('on_invalid: { id: null }').replace('connection: source', `connection: ${connection}`),
+      );
+      await world[connection === 'source' ? 'source' : 'warehouse'].query('insert into item values (4, 32768)');
+      expect(await world.run(ITEM)).toMatchObject({ ok: false, type: 'Database' });
     });
-    await world.worker();
-    expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 3 } });
-    expect(await world.rows('select id, name from acq.item order by id')).toMatchObject([
-      { name: 32767 },
-      { name: null },
-      { name: null },
-    ]);
-    await world.write(
-      FILE,
-      file('on_invalid: { id: null }').replace('connection: source', `connection: ${connection}`),
-    );
-    await world[connection === 'source' ? 'source' : 'warehouse'].query('insert into item values (4, 32768)');
-    expect(await world.run(ITEM)).toMatchObject({ ok: false, type: 'Database' });
-  });
-});
+  },
+);

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { someServers } from '../every-server.ts';
+import { someWays } from '../every-server.ts';
 import { COLUMNS, expectAcquired, expectSameRows, ITEM, itemFile, ITEMS } from './items.ts';
 import { World } from './world.ts';
 
@@ -10,12 +10,12 @@ const SOURCE = `create table item (id bigint, name varchar(60), amount numeric(1
   insert into item select 47, 'again', null from generate_series(1, 20) g;
   insert into item (name) values ('no number'), ('none');`;
 
-describe.each(someServers(import.meta.url))('from.range on $name', { timeout: 120_000 }, (server) => {
+describe.each(someWays(import.meta.url))('from.range, from $source to $target', { timeout: 120_000 }, (way) => {
   let world: World;
   afterEach(() => world.close());
 
   async function items(from: string, source = SOURCE, columns = COLUMNS): Promise<void> {
-    world = await World.create(server, ITEMS({ source, columns, from }));
+    world = await World.create(way.into, ITEMS({ source, columns, from }), way.from);
     await world.worker();
   }
   const sizes = () =>

@@ -17,7 +17,7 @@ export interface Answer<Row> {
 export interface TestClient {
   /** One statement with values (`$1`), or several without: then the answer is the last one's. */
   query<Row = Record<string, unknown>>(text: string, values?: readonly unknown[]): Promise<Answer<Row>>;
-  /** Every row as the server writes it, to compare. */
+  /** Every row as the server writes it, a JSON array of texts, to compare. */
   texts(query: string): Promise<string[]>;
   end(): Promise<void>;
 }
@@ -39,12 +39,14 @@ async function openPostgres(url: string, name: string): Promise<TestClient> {
       return { rows: last.rows as Row[], rowCount: last.rowCount ?? 0 };
     },
     texts: async (query) => {
-      const { rows } = await client.query<{ row: string }>(`select r::text as row from (${query}) r`);
-      return rows.map(({ row }) => row);
+      const { rows } = await client.query<(string | null)[]>({ text: query, rowMode: 'array', types: AS_WRITTEN });
+      return rows.map((row) => JSON.stringify(row));
     },
     end: () => client.end(),
   };
 }
+
+const AS_WRITTEN = { getTypeParser: () => (text: string) => text } as pg.CustomTypesConfig;
 
 async function openMysql(url: string, names: TableNames, name: string): Promise<TestClient> {
   const connection = await mysql.createConnection({

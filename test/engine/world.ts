@@ -59,9 +59,11 @@ export class World {
   private constructor(
     readonly directory: string,
     readonly env: NodeJS.ProcessEnv,
-    /** What its servers say each in their own way. */
+    /** What its servers say each in their own way: the warehouse's, and the source's. */
     readonly words: ServerWords,
+    readonly sourceWords: ServerWords,
     readonly names: TableNames,
+    private readonly sourceNames: TableNames,
     /** Connections of the test's own; bigints are text. */
     public warehouse: TestClient,
     readonly source: TestClient,
@@ -71,26 +73,43 @@ export class World {
     private readonly drops: (() => Promise<void>)[],
   ) {}
 
-  /** On any server: what stands in `options` is SQL as PostgreSQL reads it (as-mysql.ts). */
-  static async create(server: TestServer, options: WorldOptions): Promise<World> {
-    const words = wordsAt(server.url);
+  /**
+   * On any server: what stands in `options` is SQL as PostgreSQL reads it (as-mysql.ts). Where the source is on another server,
+   * SQL in the project's files is the warehouse's.
+   */
+  static async create(server: TestServer, options: WorldOptions, sourceServer = server): Promise<World> {
+    const [words, sourceWords] = [wordsAt(server.url), wordsAt(sourceServer.url)];
     const [warehouse, source, namespace] = await Promise.all([
       freshDatabase(server),
-      freshDatabase(server),
+      freshDatabase(sourceServer),
       options.temporal ? options.temporal.namespace : freshNamespace(),
     ]);
     const names = words.family === 'postgres' ? AS_THEY_ARE : new PrefixedNames(warehouse.prefix);
-    const clients = await Promise.all([warehouse, source].map(({ url }) => openTestClient(url, names)));
-    if (options.warehouse) await clients[0]!.query(options.warehouse);
-    if (options.own) await clients[0]!.query(options.own[words.family]);
-    const onSource = typeof options.source === 'object' ? options.source[words.family] : options.source;
-    if (onSource) await clients[1]!.query(onSource);
+    const othersNames = sourceWords.family === 'postgres' ? AS_THEY_ARE : new PrefixedNames(source.prefix);
+    const sourceNames = sourceServer === server ? names : othersNames;
+    const clients = await Promise.all([openTestClient(warehouse.url, names), openTestClient(source.url, sourceNames)]);
+    if (options.warehouse) await clients[0].query(options.warehouse);
+    if (options.own) await clients[0].query(options.own[words.family]);
+    const onSource = typeof options.source === 'object' ? options.source[sourceWords.family] : options.source;
+    if (onSource) await clients[1].query(onSource);
     const address = options.temporal?.address ?? temporalAddress();
     const client = new Client({ connection: await Connection.connect({ address }), namespace });
     const env = { ...process.env, SOURCE_URL: source.url, WAREHOUSE_URL: warehouse.url };
     const directory = await mkdtemp(join(tmpdir(), 'waybill-test-'));
     const drops = [warehouse, source].map((one) => () => one.drop());
-    const world = new World(directory, env, words, names, clients[0]!, clients[1]!, client, address, namespace, drops);
+    const world = new World(
+      directory,
+      env,
+      words,
+      sourceWords,
+      names,
+      sourceNames,
+      ...clients,
+      client,
+      address,
+      namespace,
+      drops,
+    );
     const files = { 'waybill.yaml': WAYBILL_YAML, ...options.files };
     for (const path of Object.keys(files)) names.learnFile(path);
     for (const [path, text] of Object.entries(files)) await world.write(path, text);
@@ -99,11 +118,10 @@ export class World {
 
   /** One more connection of the test's own. */
   async another(side: 'warehouse' | 'source', name = 'test'): Promise<TestClient> {
-    const client = await openTestClient(
-      this.env[side === 'source' ? 'SOURCE_URL' : 'WAREHOUSE_URL']!,
-      this.names,
-      name,
-    );
+    const client =
+      side === 'source'
+        ? await openTestClient(this.env['SOURCE_URL']!, this.sourceNames, name)
+        : await openTestClient(this.env['WAREHOUSE_URL']!, this.names, name);
     this.others.push(client);
     return client;
   }
@@ -118,7 +136,8 @@ export class World {
     const file = join(this.directory, path);
     this.names.learnFile(path);
     await mkdir(dirname(file), { recursive: true });
-    const known = this.words.family === 'postgres' ? text : asMysql(this.names.into(text));
+    const named = this.sourceNames === this.names ? text : this.sourceNames.into(text);
+    const known = this.words.family === 'postgres' ? named : asMysql(this.names.into(named));
     await writeFile(file, path === 'waybill.yaml' ? this.names.intoProject(known) : known);
   }
 
@@ -177,7 +196,7 @@ export class World {
 
   /** Starts a load and waits for its end. */
   async run(input: LoadInput | string): Promise<Ended> {
-    return this.names.outOf(await ended(await this.start(input)));
+    return this.sourceNames.outOf(this.names.outOf(await ended(await this.start(input))));
   }
 
   /** Rows of a query on the warehouse. */
@@ -214,10 +233,11 @@ export class World {
 
   /** Ends the connections that these words mean, and waits until they are gone; how many. */
   async end(connections: string, on = this.warehouse): Promise<number> {
+    const words = on === this.source ? this.sourceWords : this.words;
     const ids = (await on.query<{ id: number | string }>(connections)).rows.map(({ id }) => String(id));
-    for (const id of ids) await this.warehouse.query(this.words.end(id)).catch(() => undefined); // gone by itself
+    for (const id of ids) await on.query(words.end(id)).catch(() => undefined); // gone by itself
     await until(async () => {
-      const left = await this.rows<{ id: number | string }>(this.words.connections);
+      const { rows: left } = await on.query<{ id: number | string }>(words.connections);
       return left.every(({ id }) => !ids.includes(String(id)));
     });
     return ids.length;

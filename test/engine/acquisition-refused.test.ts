@@ -1,0 +1,138 @@
+/** What an acquisition refuses before it opens a batch. */
+import { afterEach, describe, expect, test } from 'vitest';
+import { someServers, ways } from '../every-server.ts';
+import type { TestServer } from '../servers.ts';
+import { BY_ID, COLUMNS, ITEM, itemFile, ITEMS, PLAIN_SOURCE } from './items.ts';
+import { wordsAt } from './server-words.ts';
+import { World } from './world.ts';
+
+let world: World;
+afterEach(() => world.close());
+
+/** A refused start, in which a table of the source has no schema on any server. */
+async function refused(): Promise<{ type: string; message: string; next: string }> {
+  const end = await world.run(ITEM);
+  return end.ok
+    ? { type: 'ok', message: JSON.stringify(end.result), next: '' }
+    : { type: end.type, message: end.message.replaceAll('public.', ''), next: end.next ?? '' };
+}
+
+async function refusal(
+  options: Parameters<typeof ITEMS>[0],
+  into: TestServer,
+  from = into,
+): ReturnType<typeof refused> {
+  world = await World.create(into, ITEMS(options), from);
+  await world.worker();
+  const refusedFor = await refused();
+  expect(await world.states(ITEM)).toEqual([]);
+  return refusedFor;
+}
+
+describe.each(someServers(import.meta.url))(
+  'what an acquisition refuses before it opens a batch, on $name',
+  { timeout: 120_000 },
+  (server) => {
+    test('rows without a cursor value: it says how many, and what to do', async () => {
+      const source = `create table item (id bigint, name text, amount numeric(12,2));
+        insert into item (id) values (1), (null), (null)`;
+      expect(await refusal({ source, columns: COLUMNS }, server)).toEqual({
+        type: 'Configuration',
+        message: 'item on source has 2 rows whose id is NULL: no window would ever read them',
+        next: 'give those rows a value (and the column NOT NULL), or leave cursor out to read the whole table each time',
+      });
+    });
+
+    test('a cursor that is not there, or of a type that has no next value', async () => {
+      const source = 'create table item (id bigint, name text, amount numeric(12,2)); insert into item (id) values (1)';
+      const first = await refusal({ source, columns: COLUMNS, from: 'table: public.item, cursor: nam' }, server);
+      expect(first).toMatchObject({ message: 'item has no column nam', next: 'did you mean name?' });
+      await world.write('loads/acquisition/item.yaml', itemFile({ from: 'table: public.item, cursor: name' }));
+      expect(await refused()).toMatchObject({ message: 'item.name is text: no cursor can be kept on it' });
+    });
+
+    test('a `start` that is no value of the cursor', async () => {
+      const from = `${BY_ID}, start: monday`;
+      const { type, message } = await refusal({ source: PLAIN_SOURCE(1), columns: COLUMNS, from }, server);
+      expect(type).toBe('Configuration');
+      expect(message).toMatch(/^from\.start is monday, which is no bigint(\(20\))?$/);
+    });
+
+    test('a table that is not there, on either side', async () => {
+      expect(await refusal({ source: '', columns: COLUMNS }, server)).toMatchObject({
+        message: 'source has no table item',
+      });
+      await world.source.query(PLAIN_SOURCE(1));
+      await world.warehouse.query('drop table acq.item');
+      expect(await refused()).toMatchObject({ message: 'warehouse has no table acq.item' });
+    });
+  },
+);
+
+/** The same table of a source, by what each family calls its types. */
+const GIVEN = {
+  postgres: {
+    price: 'numeric(12,4)',
+    at: 'timestamp with time zone',
+    day: 'timestamp without time zone',
+    exact: 'timestamp(6) without time zone',
+    weight: 'double precision',
+  },
+  mysql: { price: 'decimal(12,4)', at: 'timestamp(6)', day: 'datetime', exact: 'datetime(6)', weight: 'double' },
+};
+/** Types of a landing table that keep less, and what they do to the values. */
+const KEPT = {
+  postgres: {
+    price: ['numeric(12,2)', 'would be rounded to 2 decimals'],
+    at: ['timestamp without time zone', 'would lose its time zone'],
+    day: ['date', 'would lose its time of day'],
+    exact: ['timestamp(3) without time zone', 'would be rounded to 3 digits of a second'],
+    weight: ['real', 'would be rounded'],
+    made: ['timestamp with time zone', 'has no time zone, and one would be guessed'],
+  },
+  mysql: {
+    price: ['decimal(12,2)', 'would be rounded to 2 decimals'],
+    at: ['time(6)', 'would lose its date'],
+    day: ['date', 'would lose its time of day'],
+    exact: ['datetime(3)', 'would be rounded to 3 digits of a second'],
+    weight: ['float', 'would be rounded'],
+    made: ['timestamp', 'has no time zone, and one would be guessed'],
+  },
+};
+
+describe.each(ways(import.meta.url))(
+  'what does not fit, from $source to $target',
+  { timeout: 120_000 },
+  ({ from, into }) => {
+    test('columns that have no place, that nothing fills, or whose values would silently change: all of them named', async () => {
+      const given = { ...GIVEN[wordsAt(from.url).family], made: 'date' };
+      const kept = KEPT[wordsAt(into.url).family];
+      const names = Object.keys(kept) as (keyof typeof kept)[];
+      const { type, message } = await refusal(
+        {
+          source: `create table item (id bigint, surnam text, ${names.map((name) => `${name} ${given[name]} null`).join()},
+                     ngdw_id bigint, sum bigint);
+                   insert into item (id) values (1);`,
+          columns: `id bigint, surname text, ${names.map((name) => `${name} ${kept[name][0]} null`).join()},
+                    needed text not null, sum bigint generated always as (id + 1) stored`,
+        },
+        into,
+        from,
+      );
+      expect(type).toBe('Configuration');
+      expect(message).toBe(
+        'item does not fit acq.item: ' +
+          [
+            'acq.item has no column surnam (text); is it surname?',
+            ...names.map((name) => {
+              const [keeps, how] = kept[name] as [string, string];
+              return `${name}, ${given[name]}, ${how} in acq.item, where it is ${keeps}`;
+            }),
+            'the source has a column ngdw_id, which the landing table keeps for itself',
+            "acq.item.sum is generated: the source's value would be lost",
+            'acq.item.needed is NOT NULL without a default, and the source has no such column',
+          ].join('; '),
+      );
+    });
+  },
+);
