@@ -29,8 +29,8 @@ import type { ChunkAttempt, Turn } from './chunk-transaction.ts';
 export interface BadRows {
   /** Halves of a range; one: it cannot be halved. */
   halve(session: Session, range: ChunkRange): Promise<ChunkRange[]>;
-  /** The rows of a range that cannot be halved, up to one more than `MOST_OF_ONE_KEY`. */
-  rows(session: Session, range: ChunkRange): Promise<BadRow[]>;
+  /** The rows of a range that cannot be halved, up to one more than `MOST_OF_ONE_KEY`; `keyOnly`: without their data. */
+  rows(session: Session, range: ChunkRange, keyOnly?: boolean): Promise<BadRow[]>;
   /** Chunks of this stage count the rows that they read. */
   countsRead: boolean;
 }
@@ -70,12 +70,15 @@ export async function setAside(
     key,
     rows.map((row) => ({ ...row, error: facts.message })),
   );
+  const rowsRead = at.bad.countsRead ? rows.length : null;
   const over =
     found.length > MOST_OF_ONE_KEY
       ? `more than ${MOST_OF_ONE_KEY} rows share one key, which cannot be cut further`
-      : await overLimit(session, database, at.batchId, batch.definition.maxRejected);
+      : await overLimit(session, database, at.batchId, batch.definition.maxRejected, {
+          rejected: 0,
+          read: rowsRead ?? 0,
+        });
   if (over === undefined) {
-    const rowsRead = at.bad.countsRead ? rows.length : null;
     await finishRejected(session, database, key, { rowsRead, worker: at.worker });
     await session.commit();
     return { kind: 'done', chunks: [chunk.n], rows: 0, claim: undefined };
@@ -172,13 +175,13 @@ export function searchTable({
             { ...range, from: middle },
           ];
     },
-    rows: async (session, range) => {
+    rows: async (session, range, keyOnly = false) => {
       const facts = known ?? (await dialect.describeTable(database, table as string))!;
       const unique = rowKey(facts)?.columns ?? key.map(({ name }) => name);
       const keyed = facts.columns.filter(({ name }) => unique.includes(name));
       const keyOf = raw(keyed.length === 0 ? 'null' : dialect.rowAsJson(keyed));
       const { rows } = await session.query<{ row_key: string | null; row_data: string | null }>(sql`
-        select ${keyOf} as row_key, ${raw(dialect.rowAsJson(facts.columns))} as row_data
+        select ${keyOf} as row_key, ${raw(keyOnly ? 'null' : dialect.rowAsJson(facts.columns))} as row_data
         from ${from} where ${conditionOf(range)} limit ${raw(String(MOST_OF_ONE_KEY + 1))}`);
       return rows.map(({ row_key: rowKey, row_data: data }) => ({ key: rowKey, data }));
     },

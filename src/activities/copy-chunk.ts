@@ -1,11 +1,19 @@
 import type { Batch } from '../control/batch.ts';
+import type { BadRow } from '../control/bad-rows.ts';
 import type { Chunk } from '../control/chunks.ts';
 import { windowWhere } from '../control/conditions.ts';
 import type { LaneKey } from '../control/lanes.ts';
 import { describeSource, readsAnew, sourceName, sourceRows, withSource } from '../control/source.ts';
 import { copyRows } from '../copy/copy-rows.ts';
 import { landingColumns, type LandingColumn } from '../copy/landing-columns.ts';
-import type { ColumnFacts, Database, Session, TableFacts } from '../database/dialect.ts';
+import {
+  NULL_KEYS,
+  type ChunkRange,
+  type ColumnFacts,
+  type Database,
+  type Session,
+  type TableFacts,
+} from '../database/dialect.ts';
 import { fromItem } from '../database/row-source.ts';
 import { WaybillError } from '../errors.ts';
 import { searchTable, type BadRows } from './bad-rows.ts';
@@ -33,7 +41,9 @@ export async function copyWork(engine: Engine, context: BatchContext, at: LaneKe
   const reader = readerOf(sourceDatabase, context, at);
 
   const bad =
-    definition.onBadRow === 'quarantine' && key ? badRowsOfSource(sourceDatabase, batch, facts, key) : undefined;
+    definition.onBadRow === 'quarantine' && key.length > 0
+      ? badRowsOfSource(sourceDatabase, batch, facts, key)
+      : undefined;
 
   return source.connection === database.connection
     ? { run: insertChunk, leavesBehind: readsAnew(source, database.dialect.sql), close: () => Promise.resolve(), bad }
@@ -69,16 +79,15 @@ export async function copyWork(engine: Engine, context: BatchContext, at: LaneKe
       const text = dialect.quoteText(String(value));
       return cast ? dialect.sql.cast(text, cast) : text;
     };
-    if (!key && (chunk.range.from !== null || chunk.range.to !== null)) {
+    if (!isCutBy(chunk.range, key)) {
       throw new WaybillError(`${sourceName(source)} has lost the primary key that it was cut by`, {
-        next: 'put it back, or start the load again without it: the table is then read in one piece',
+        next: 'put it back, or start the load again: the table is then cut by the key that it has now',
       });
     }
-    const range = key ? dialect.rangeCondition('key', chunk.range, [key], literal) : 'true';
-    const window =
-      key && source.cursor
-        ? dialect.windowCondition(key, { from: batch.windowFrom, to: batch.windowTo }, literal)
-        : 'true';
+    const range = key.length > 0 ? dialect.rangeCondition('key', chunk.range, key, literal) : 'true';
+    const window = source.cursor
+      ? dialect.windowCondition(key[0]!, { from: batch.windowFrom, to: batch.windowTo }, literal)
+      : 'true';
     const values = columns.map(value).join(', ');
     const stamp = dialect.sql.cast(String(BigInt(batch.batchId)), dialect.castOf('batch id')!);
     return `select ${values}, ${stamp} from ${from} where (${window}) and (${range})`;
@@ -91,24 +100,31 @@ function proven({ read, written }: { read: number; written: number }): ChunkOutc
   return { rows: written, rowsRead: read };
 }
 
+/** Whether the bounds of a range are of so many columns. Of another number of them, servers would compare something else. */
+function isCutBy({ from, to }: ChunkRange, key: ColumnFacts[]): boolean {
+  if (from === NULL_KEYS) return key.length > 0;
+  return [from, to].every((bound) => bound === null || (JSON.parse(bound) as unknown[]).length === key.length);
+}
+
 /** Bad rows are searched where they come from, on connections of their own: the lane's may be in the middle of what failed. */
-function badRowsOfSource(database: Database, batch: Batch, facts: TableFacts, key: ColumnFacts): BadRows | undefined {
+function badRowsOfSource(database: Database, batch: Batch, facts: TableFacts, key: ColumnFacts[]): BadRows | undefined {
   const from = batch.definition.from!;
   const window = { from: batch.windowFrom, to: batch.windowTo };
-  const where = from.cursor ? windowWhere(database.dialect, key, window) : undefined;
+  const where = from.cursor ? windowWhere(database.dialect, key[0]!, window) : undefined;
   const table = sourceRows(from, database.dialect.sql);
-  const bad = searchTable({ database, table, facts, method: 'key', key: [key], where, countsRead: true });
+  const bad = searchTable({ database, table, facts, method: 'key', key, where, countsRead: true });
   return (
     bad && {
       ...bad,
       halve: (_, range) => withSource(database, batch.definition, (session) => bad.halve(session, range)),
       rows: async (_, range) => {
+        const rowsOf = (keyOnly: boolean): Promise<BadRow[]> =>
+          withSource(database, batch.definition, (session) => bad.rows(session, range, keyOnly));
         try {
-          return await withSource(database, batch.definition, (session) => bad.rows(session, range));
+          return await rowsOf(false);
         } catch (error) {
-          // The source itself cannot compute this row: where it lies is all that can be said.
           if (database.dialect.classify(error).because !== 'data') throw error;
-          return [{ key: JSON.stringify({ [key.name]: range }), data: null }];
+          return rowsOf(true); // the source itself cannot compute this row, but for what it was cut by
         }
       },
     }

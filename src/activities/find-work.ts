@@ -1,3 +1,4 @@
+import { nothingHalves } from '../config/check-halves.ts';
 import type { LoadDefinition } from '../config/definition.ts';
 import type { Reread } from '../config/reread.ts';
 import type { Batch } from '../control/batch.ts';
@@ -9,6 +10,7 @@ import { nextWindow, type Window } from '../control/windows.ts';
 import { fittingColumns } from '../copy/landing-columns.ts';
 import { planLanding, type LandingNote } from '../copy/plan-landing.ts';
 import type { Database } from '../database/dialect.ts';
+import { ConfigurationError } from '../errors.ts';
 import type { BatchReference } from '../workflows/messages.ts';
 import type { Engine } from './engine.ts';
 import { findFileWork } from './find-file-work.ts';
@@ -88,6 +90,8 @@ async function acquisitionWork(
   const from = load.from!;
   const source = engine.databases.get(from.connection);
   const facts = await describeSource(source, load, from);
+  const unhalved = nothingHalves(load, facts);
+  if (unhalved) throw new ConfigurationError(unhalved.message, { where: load.file, next: unhalved.next });
   const landing = await database.dialect.describeTable(database, load.outputs[0]!.table);
   const { statements, notes } = planLanding({ dialect: source.dialect, facts }, database.dialect, landing, load);
   // `plan` looks before a start makes or adds what is missing.

@@ -3,12 +3,14 @@ import { windowWhere } from '../control/conditions.ts';
 import type { ChunkMethod, ChunkRange, ColumnFacts } from '../database/dialect.ts';
 import { arithmeticRanges } from '../control/arithmetic-ranges.ts';
 import { filesOf } from '../control/source-files.ts';
+import { lastingKey } from '../sql/row-key.ts';
 import type { BatchContext } from './batch-context.ts';
 import type { Engine } from './engine.ts';
 
 /**
- * Files are chunks as they are. Else cuts the source by its cursor, or by its primary key where there is no cursor. The source lives on, so only values can
- * cut it: pages would not hold still. A table without either is one chunk, and so is a query without a cursor.
+ * Files are chunks as they are. Else cuts the source by its cursor, or by all columns of its row key where there is no cursor. The
+ * source lives on, so only values can cut it: pages would not hold still. A table without either is one chunk, and so is a query
+ * without a cursor.
  */
 export async function planAcquisition(
   engine: Engine,
@@ -20,31 +22,32 @@ export async function planAcquisition(
   }
   const source = batch.definition.from!;
   const key = await acquisitionKey(engine, batch.definition);
-  if (!key) return { method: 'once', ranges: [{ from: null, to: null }] };
+  const [first] = key;
+  if (!first) return { method: 'once', ranges: [{ from: null, to: null }] };
   const database = engine.databases.get(source.connection);
   const window = { from: batch.windowFrom, to: batch.windowTo };
-  const where = source.cursor ? { condition: windowWhere(database.dialect, key, window), window: true } : undefined;
+  const where = source.cursor ? { condition: windowWhere(database.dialect, first, window), window: true } : undefined;
   const rows = sourceRows(source, database.dialect.sql);
   const { range } = source;
   const ranges = await withSource(database, batch.definition, (session) =>
     range
-      ? arithmeticRanges(session, database.dialect, rows, key, range.step)
-      : database.dialect.planKeys(session, rows, [key], batch.definition.chunkRows, where),
+      ? arithmeticRanges(session, database.dialect, rows, first, range.step)
+      : database.dialect.planKeys(session, rows, key, batch.definition.chunkRows, where),
   );
   return { method: 'key', ranges };
 }
 
-/** The column that cuts an acquisition; undefined: none. */
+/** The columns that cut an acquisition: its cursor's, its range's, or all of a table's row key; none: nothing cuts it. */
 export async function acquisitionKey(
   engine: Engine,
   definition: BatchContext['batch']['definition'],
-): Promise<ColumnFacts | undefined> {
+): Promise<ColumnFacts[]> {
   const source = definition.from!;
   const database = engine.databases.get(source.connection);
-  if (source.cursor) return (await cursorColumn(database, definition, source))?.column;
-  if (source.range) return rangeColumn(database, definition, source);
-  if (source.table === undefined) return undefined;
+  if (source.cursor) return [(await cursorColumn(database, definition, source))!.column];
+  if (source.range) return [await rangeColumn(database, definition, source)];
+  if (source.table === undefined) return [];
   const facts = await database.dialect.describeTable(database, source.table);
-  const primary = facts?.indexes.find((index) => index.primary && index.columns.length > 0);
-  return facts?.columns.find((column) => column.name === primary?.columns[0]);
+  // By its first column alone, all rows of one tenant would be one chunk.
+  return facts ? lastingKey(facts) : [];
 }

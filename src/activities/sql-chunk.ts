@@ -21,8 +21,8 @@ export async function sqlWork(context: BatchContext, n: number, key: ColumnFacts
   const statements = stage.sql.flatMap((source) => parseStatements(source, database.dialect.sql));
   const method = await methodOf(context, n);
   const snapshots = await readSnapshots(database, database, batch.batchId);
-  const cutSnapshot = snapshots.find((record) => record.table === stage.chunk?.input);
-  const countsRead = cutSnapshot !== undefined && isFirstCutBy(context, n, stage);
+  const source = cutSource(context, stage);
+  const countsRead = countsItsRows(context, n, stage, snapshots);
   const proof = {
     holds: snapshots.map((record) => database.dialect.isStill(record.processing, record)),
     explain: (session: Session) => explainSnapshots(session, context, snapshots),
@@ -35,34 +35,54 @@ export async function sqlWork(context: BatchContext, n: number, key: ColumnFacts
       const rows = await runStatements(session, context, stage, statements, cut, { ...at, chunk: chunk.n });
       return {
         rows,
-        rowsRead: countsRead ? rowsOf(database, cutSnapshot, cut) : null,
+        rowsRead: source && countsRead ? rowsOf(database, source, cut) : null,
         proof,
       };
     },
     close: () => Promise.resolve(),
-    bad: quarantines(context, stage, method, key, countsRead),
+    bad: quarantines(context, source, method, key, countsRead),
   };
+}
+
+/** What a stage is cut by. */
+interface CutSource {
+  table: string;
+  /** Which of its rows; undefined: all. */
+  where: SqlPart | undefined;
+}
+
+function cutSource({ database, batch, values }: BatchContext, { chunk }: StageDefinition): CutSource | undefined {
+  if (!chunk) return undefined;
+  const where = sourceWhere(database.dialect, chunk.input, values)?.condition;
+  return { table: sourceTable(chunk.input, batch.definition), where };
 }
 
 /** What the stage is cut by is what its bad rows are searched in. */
 function quarantines(
-  { database, batch, values }: BatchContext,
-  { chunk }: StageDefinition,
+  { database, batch }: BatchContext,
+  source: CutSource | undefined,
   method: ChunkMethod,
   key: ColumnFacts[],
   countsRead: boolean,
 ): BadRows | undefined {
   if (batch.definition.onBadRow !== 'quarantine') return undefined;
   if (method === 'range') return inRanges;
-  if (!chunk) return undefined;
-  const table = sourceTable(chunk.input, batch.definition);
-  const where = sourceWhere(database.dialect, chunk.input, values)?.condition;
-  return searchTable({ database, table, method, key, where, countsRead });
+  return source && searchTable({ database, ...source, method, key, countsRead });
 }
 
-/** The first stage that an input cuts counts the rows read of it; later ones read them again. */
-function isFirstCutBy({ batch }: BatchContext, n: number, stage: StageDefinition): boolean {
-  return batch.definition.stages.findIndex((other) => other.chunk?.input === stage.chunk?.input) === n - 1;
+/**
+ * The first stage that an input cuts counts the rows read of it; later ones read them again. Rows of a consumed table, which take
+ * a second look at them to be counted, only where a share of them may be rejected.
+ */
+function countsItsRows(
+  { batch }: BatchContext,
+  n: number,
+  { chunk }: StageDefinition,
+  snapshots: SnapshotRecord[],
+): boolean {
+  const { stages, maxRejected } = batch.definition;
+  if (stages.findIndex((other) => other.chunk?.input === chunk?.input) !== n - 1) return false;
+  return snapshots.some(({ table }) => table === chunk?.input) || 'percent' in maxRejected;
 }
 
 async function methodOf({ database, batch }: BatchContext, n: number): Promise<ChunkMethod> {
@@ -93,9 +113,11 @@ async function runStatements(
   return rows;
 }
 
-/** How many rows of the snapshot this chunk is. */
-const rowsOf = ({ dialect }: Database, { processing }: SnapshotRecord, cut: Cut): SqlPart =>
-  part`(select count(*) from ${raw(dialect.quoteTable(processing))} where ${rangeWhere(dialect, cut)})`;
+/** How many rows this chunk is. */
+function rowsOf({ dialect }: Database, { table, where }: CutSource, cut: Cut): SqlPart {
+  const all = where ? part`(${where}) and ` : part``;
+  return part`(select count(*) from ${raw(dialect.quoteTable(table))} where ${all}${rangeWhere(dialect, cut)})`;
+}
 
 /**
  * The ledger says that a chunk is done only while every snapshot is still the table that was planned. A VACUUM FULL between

@@ -1,4 +1,5 @@
 import type { SqlDialect } from '../sql/dialect.ts';
+import { nothingHalves } from './check-halves.ts';
 import { requireBatchId, requireColumn, requireTable } from './table-requirements.ts';
 import type { TableCheck, TableDescription } from './table-requirements.ts';
 import type { AcquisitionSource } from './definition.ts';
@@ -22,6 +23,8 @@ export async function checkAcquisitionTables(
   if (source !== undefined && from?.range !== undefined) {
     requireColumn(source, name, from.range.column, ['from', 'range', 'column'], report);
   }
+  const unhalved = source && nothingHalves(load, source);
+  if (unhalved) report(['on_bad_row'], unhalved.message, unhalved.next);
   const target = load.outputs[0]?.table ?? '';
   const landing = await find(load.connection, target, ['to', 'table']);
   if (landing !== undefined) {

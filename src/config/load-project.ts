@@ -7,6 +7,7 @@ import { checkChunks } from './check-chunks.ts';
 import { checkCycles } from './check-cycles.ts';
 import { checkEarlyQueries } from './check-early-queries.ts';
 import { checkInputsUsed } from './check-inputs-used.ts';
+import { checkKeptRows } from './check-kept-rows.ts';
 import { checkLanes } from './check-lanes.ts';
 import { checkNames } from './check-names.ts';
 import { checkOutputsKept } from './check-outputs-kept.ts';
@@ -70,6 +71,7 @@ export async function loadProject(directory: string, options: LoadProjectOptions
       ...checkEarlyQueries(load),
       ...checkOutput(load, project),
       ...checkBatchId(load),
+      ...checkKeptRows(load),
       ...checkOutputsKept(load),
       ...checkLanes(load, project),
     );

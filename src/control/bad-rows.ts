@@ -8,6 +8,9 @@ interface ChunkKey {
   n: number;
 }
 
+/** Rows that are written down together: they may be long. */
+const ROWS_A_STATEMENT = 100;
+
 /** A row that could not be processed. */
 export interface BadRow {
   /** JSON object of what tells it from others; null: nothing does. */
@@ -66,10 +69,16 @@ export async function recordRejected(
   await session.query(
     sql`delete from ${table} where batch_id = ${at.batchId} and stage = ${at.stage} and chunk = ${at.n}`,
   );
-  for (const [i, row] of rows.entries()) {
+  for (let first = 0; first < rows.length; first += ROWS_A_STATEMENT) {
+    const values = rows
+      .slice(first, first + ROWS_A_STATEMENT)
+      .map(
+        (row, i) =>
+          part`(${at.batchId}, ${at.stage}, ${at.n}, ${first + i + 1}, ${row.key}, ${row.data}, ${row.error})`,
+      )
+      .reduce((all, one) => part`${all}, ${one}`);
     await session.query(sql`
-      insert into ${table} (batch_id, stage, chunk, n, row_key, row_data, error)
-      values (${at.batchId}, ${at.stage}, ${at.n}, ${i + 1}, ${row.key}, ${row.data}, ${row.error})`);
+      insert into ${table} (batch_id, stage, chunk, n, row_key, row_data, error) values ${values}`);
   }
 }
 

@@ -21,6 +21,19 @@ export function rowKey<Known extends Index>(table: {
   );
 }
 
+/**
+ * The columns of the same for a table that goes on being written: it takes one without NULLs, for rows without a key that come after
+ * it was cut would be in no range. Empty: it has none.
+ */
+export function lastingKey<Column extends { name: string; nullable: boolean }>(table: {
+  columns: Column[];
+  indexes: Index[];
+}): Column[] {
+  const names = rowKey(table)?.columns ?? [];
+  const key = names.map((name) => table.columns.find((column) => column.name === name)!);
+  return key.some(({ nullable }) => nullable) ? [] : key;
+}
+
 /** Why a table without one cannot be cut, and the ways out. */
 export const noRowKey = (table: string): { message: string; next: string } => ({
   message: `\`${table}\` has no primary key and no unique index by which it could be cut into chunks`,

@@ -2,7 +2,7 @@
 import { expect } from 'vitest';
 import type { BatchState, LoadInput } from '../../src/workflows/messages.ts';
 import { COLUMNS, expectAcquired, ITEM, itemFile, ITEMS, PLAIN_SOURCE } from '../engine/items.ts';
-import { comingAgain, expectSame, expectWhole, ORDERS, SLOW_SQL } from '../engine/orders.ts';
+import { comingAgain, expectSame, expectWhole, ORDERS, PLAIN_SQL, SLOW_SQL } from '../engine/orders.ts';
 import { breakAt, expectSeenOnce, TASK, VEHICLES } from '../engine/vehicles.ts';
 import type { World, WorldOptions } from '../engine/world.ts';
 
@@ -154,6 +154,28 @@ export const FAILED_CHUNKS: Scenario = {
   activities: ['runLane'],
   before: 'none',
   expectRight: expectWhole,
+};
+
+/** Two rows that no statement can process, in chunks of 20. */
+export const QUARANTINE: Scenario = {
+  title: 'chunks that are halved',
+  world: ORDERS(60, {
+    lanes: 1,
+    rows: 20,
+    byKey: true,
+    sql: PLAIN_SQL.replace('o.amount * 2', 'o.amount * 2 / (case when o.id in (13, 47) then 0 else 1 end)'),
+    yaml: 'on_bad_row: quarantine',
+  }),
+  start: { load: CORE },
+  activities: ['runLane'],
+  before: 'none',
+  expectRight: async (world) => {
+    await expectWhole(world, '(select * from kept.orders where id not in (13, 47)) good');
+    const rows = await world.rows<{ row_key: string }>(`
+      select r.row_key from waybill.rejected_row r join waybill.batch b using (batch_id)
+      where b.state = 'published' order by r.chunk, r.n`);
+    expect(rows.map((row) => Number((JSON.parse(row.row_key) as { id: number }).id)).sort()).toEqual([13, 47]);
+  },
 };
 
 export const HOLD: Scenario = {

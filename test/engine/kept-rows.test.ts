@@ -55,13 +55,25 @@ describe.each(someServers(import.meta.url))('rows that a core load keeps for the
     expect(await world.value('select count(*) from core.orders')).toBe('50');
   });
 
-  test('are refused where they could not be taken back', async () => {
-    world = await World.create(server, KEEPING(KEEP.replace(':batch_id', 'k.batch_id'), false));
+  test.each([
+    [
+      'without the id of the batch',
+      KEEPING(KEEP.replace(':batch_id', 'k.batch_id'), false),
+      /does not use `:batch_id`/,
+    ],
+    ['in a table that others fill', KEEPING(KEEP, true), /could not be told from those that others put there/],
+  ])('are refused where they could not be taken back: %s', async (_, { files }, message) => {
+    world = await World.create(server, KEEPING(KEEP, false));
     await world.worker();
-    await world.run('acquisition.order');
-    const ended = await world.run('core.order');
-    expect(ended).toMatchObject({ ok: false });
-    expect(!ended.ok && ended.message).toMatch(/batch/);
+    for (const [file, text] of Object.entries(files)) await world.write(file, text);
+    await world.warehouse.query(`insert into acq.orders (id, customer) values (1, 'c')`);
+    expect(await world.run('core.order')).toMatchObject({
+      ok: false,
+      type: 'Configuration',
+      message: expect.stringMatching(message) as string,
+      where: 'loads/core/order.sql:1:13',
+    });
     expect(await world.states('core.order')).toEqual([]);
+    expect(await world.value('select count(*) from acq.orders')).toBe('1');
   });
 });

@@ -85,10 +85,9 @@ export async function planKeys(
   const { rows: bounds } = await session.query<{ bound: string }>(
     (walks ? keysetWalk : everyNth)(from, columns, part`${condition}${raw(notNull)}`, step),
   );
-  const distinct = bounds.map((row) => row.bound).filter((bound, i, all) => i === 0 || bound !== all[i - 1]);
-  const ranges: ChunkRange[] = distinct.map((bound, i) => ({
+  const ranges: ChunkRange[] = bounds.map(({ bound }, i) => ({
     from: i === 0 ? null : bound,
-    to: distinct[i + 1] ?? null,
+    to: bounds[i + 1]?.bound ?? null,
   }));
   const { rows: nulls } = await session.query<{ found: boolean }>(
     sql`select exists (select 1 from ${from} where ${condition}not (${raw(notNull)})) as found`,
@@ -100,13 +99,18 @@ export async function planKeys(
 const asJson = (names: string[]): RawSql =>
   raw(`json_build_array(${names.map((name) => `${name}::text`).join(', ')})::text`);
 
-/** Every n-th key of all that are there, sorted: for keys that no index has in order. */
+/**
+ * Every n-th key of all that are there, sorted: for keys that no index has in order. Of one key only the first that is met comes back,
+ * however many rows have it.
+ */
 function everyNth(from: RawSql, columns: string[], condition: SqlPart, step: number): SqlStatement {
   const order = raw(columns.join(', '));
   return sql`
     select ${asJson(columns)} as bound
-    from (select ${order}, row_number() over (order by ${order}) as rn from ${from} where ${condition}) numbered
-    where (rn - 1) % ${step} = 0 order by rn`;
+    from (
+      select ${order}, row_number() over (order by ${order}) as its_row, rank() over (order by ${order}) as its_rank
+      from ${from} where ${condition}) numbered
+    where (its_row - 1) % ${step} = 0 and its_row - its_rank < ${step} order by its_row`;
 }
 
 /** From key to key along an index, n rows at a time: a fifth of the time, for only the bounds leave the index. */

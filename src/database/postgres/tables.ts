@@ -55,7 +55,8 @@ export async function describeTable(database: Database, table: string): Promise<
           'name', ic.relname, 'unique', i.indisunique, 'primary', i.indisprimary,
           'columns', (select coalesce(json_agg(a.attname order by k.ord), '[]')
                       from unnest(i.indkey::int2[]) with ordinality k(num, ord)
-                      join pg_attribute a on a.attrelid = c.oid and a.attnum = k.num))), '[]')
+                      join pg_attribute a on a.attrelid = c.oid and a.attnum = k.num
+                      where k.ord <= i.indnkeyatts))), '[]')
        from pg_index i join pg_class ic on ic.oid = i.indexrelid
        where i.indrelid = c.oid and i.indisvalid and i.indpred is null)::text as indexes
     from pg_class c where c.oid = to_regclass(${relation})`);

@@ -43,6 +43,21 @@ export const databases: BrokenDatabase[] = [
     expected: ['loads/acquisition/flight.yaml:3:59: `public.flight` has no column `id`: did you mean `ids`?'],
   },
   {
+    title: 'bad rows of a table that nothing cuts',
+    source: 'alter table flight drop constraint flight_pkey; create unique index on flight (origin)',
+    files: {
+      'loads/acquisition/flight.yaml': `kind: acquisition
+connection: warehouse
+from: { connection: source, table: public.flight }
+to: { table: acq.flight }
+on_bad_row: quarantine
+`,
+    },
+    expected: [
+      'loads/acquisition/flight.yaml:5:13: `on_bad_row: quarantine` cannot tell rows apart: `public.flight` has no primary key and no unique index without NULLs',
+    ],
+  },
+  {
     title: 'a query that its source will not have',
     files: {
       'loads/acquisition/flight.yaml': `kind: acquisition

@@ -271,6 +271,41 @@ where f.id >= :from
     ],
   },
   {
+    title: 'rows kept in a landing table without batch_id',
+    files: {
+      'loads/core/flights.sql': `insert into acq.flight (id, batch_id)
+select f.id, f.batch_id
+from {{ acq.flight }} f;
+insert into core.flight (id, batch_id) select f.id, :batch_id from {{ acq.flight }} f
+`,
+    },
+    expected: [
+      'loads/core/flights.sql:1:13: nothing stamps `batch_id`: this insert into `acq.flight` does not use `:batch_id`',
+    ],
+  },
+  {
+    title: 'rows kept in a landing table that others fill',
+    files: {
+      'loads/core/flight.yaml': `kind: core
+connection: warehouse
+inputs: [{ table: acq.delay, external: true }]
+stages:
+  - { name: flights, sql: flights.sql, chunk: { input: acq.delay } }
+outputs: [core.flight]
+`,
+      'loads/core/flights.sql': `insert into core.flight (id, batch_id)
+select d.id, :batch_id
+from {{ acq.delay }} d;
+insert into acq.delay (id, batch_id)
+select d.id, :batch_id
+from {{ acq.delay }} d
+`,
+    },
+    expected: [
+      'loads/core/flights.sql:4:13: rows kept in `acq.delay` could not be told from those that others put there',
+    ],
+  },
+  {
     title: 'an insert without batch_id',
     files: {
       'loads/core/flights.sql': `insert into core.flight (id)

@@ -1,0 +1,4 @@
+import { crashTests } from './crash-tests.ts';
+import { QUARANTINE } from './scenarios.ts';
+
+await crashTests(QUARANTINE);

@@ -1,0 +1,171 @@
+/** Bad rows of acquisitions: they are searched where they come from, by what the source is cut by. */
+import { afterEach, describe, expect, test } from 'vitest';
+import { waybill } from '../cli/command-line.ts';
+import { someServers } from '../every-server.ts';
+import { expectAcquired, ITEM, ITEMS } from './items.ts';
+import { World } from './world.ts';
+
+const QUARANTINE = (limit: number): string => `on_bad_row: quarantine\nmax_rejected: ${limit}`;
+
+/** One tenant has nearly all rows; the others five each. */
+const TENANTS = `create table item (tenant varchar(20), id bigint, name varchar(60), primary key (tenant, id));
+  insert into item select 'acme', g, concat('item ', g) from generate_series(1, 1900) g;
+  insert into item select concat('T', g % 20), g, concat('item ', g) from generate_series(1901, 2000) g;`;
+/** The landing table refuses one row of the large tenant, and one of a small one. */
+const LANDING = `tenant varchar(20), id bigint, name varchar(60), check (id <> 500 and id <> 1950)`;
+
+const rejected = (world: World): Promise<{ row_key: string; row_data: string | null; error: string }[]> =>
+  world.rows('select row_key, row_data, error from waybill.rejected_row order by batch_id, chunk, n');
+const keys = async (world: World): Promise<unknown[]> =>
+  (await rejected(world)).map((row) => JSON.parse(row.row_key) as unknown);
+const idsOf = async (world: World): Promise<number[]> =>
+  (await keys(world)).map((key) => Number((key as { id: number }).id)).sort((a, b) => a - b);
+
+const some = someServers(import.meta.url);
+const isPostgres = ({ url }: { url: string }): boolean => url.startsWith('postgres');
+const ways = some.flatMap((from) =>
+  some
+    .filter((into) => into === from || isPostgres(into) !== isPostgres(from))
+    .map((into) => ({ from, into, source: from.name, target: into.name })),
+);
+
+describe.each(ways)(
+  'a key of several columns, from $source into $target',
+  { timeout: 120_000 },
+  ({ from, into }: (typeof ways)[number]) => {
+    let world: World;
+    afterEach(() => world.close());
+
+    test('cuts a tenant that has nearly all rows, and bad ones stand alone', async () => {
+      const options = ITEMS({ source: TENANTS, columns: LANDING, from: 'table: item', yaml: QUARANTINE(2) });
+      world = await World.create(into, options, from);
+      await world.worker();
+      expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 1998 } });
+      expect(await world.value('select max(row_count) from waybill.chunk')).toBe('100');
+      expect(await keys(world)).toEqual([
+        expect.objectContaining({ tenant: expect.stringMatching(/^acme$|^T10$/) as string }),
+        expect.objectContaining({ tenant: expect.stringMatching(/^acme$|^T10$/) as string }),
+      ]);
+      expect(await idsOf(world)).toEqual([500, 1950]);
+      const sums = 'select tenant, count(*) as n, sum(id) as ids from';
+      const [expected, found] = await Promise.all([
+        world.source.query(`${sums} item where id not in (500, 1950) group by tenant`),
+        world.warehouse.query(`${sums} acq.item group by tenant`),
+      ]);
+      const sorted = (rows: unknown[]): string[] => rows.map((row) => JSON.stringify(row)).sort();
+      expect(sorted(found.rows)).toEqual(sorted(expected.rows));
+      expect(found.rows).toHaveLength(21);
+    });
+  },
+);
+
+describe.each(some)('bad rows of a source on $name', { timeout: 120_000 }, (server) => {
+  let world: World;
+  afterEach(() => world.close());
+
+  async function items(options: Parameters<typeof ITEMS>[0]): Promise<void> {
+    world = await World.create(server, ITEMS(options));
+    await world.worker();
+  }
+
+  test('are in no chunk with others, though one value of the cursor has most of the rows', async () => {
+    const source = `create table item (id bigint, name varchar(60));
+      insert into item select 5, concat('five ', g) from generate_series(1, 400) g;
+      insert into item select g, concat('item ', g) from generate_series(6, 20) g;`;
+    const columns = `id bigint, name varchar(60), check (name <> 'item 6' and name <> 'item 13')`;
+    await items({ source, columns, chunkRows: 1000, yaml: QUARANTINE(2) });
+    expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 413 } });
+    expect(await idsOf(world)).toEqual([6, 13]);
+    expect(await world.value(`select count(*) from acq.item where id = 5`)).toBe('400');
+  });
+
+  test('are found in a range; rows of one value share its fate, up to a thousand', async () => {
+    const source = `create table item (id bigint, name varchar(60));
+      insert into item select g, concat('item ', g) from generate_series(1, 300) g;
+      insert into item select 77, 'more' from generate_series(1, 999) g;`;
+    const columns = `id bigint, name varchar(60), check (name <> 'item 77' and name <> 'item 201')`;
+    await items({
+      source,
+      columns,
+      from: 'table: public.item, range: { column: id, step: 100 }',
+      yaml: QUARANTINE(1001),
+    });
+    expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 298 } });
+    expect(await idsOf(world)).toEqual([...Array.from({ length: 1000 }, () => 77), 201]);
+
+    await world.source.query(`insert into item values (77, 'one more')`);
+    expect(await world.run(ITEM)).toMatchObject({
+      ok: false,
+      message: expect.stringContaining(
+        'more than 1000 rows share one key, which cannot be cut further; the last: ',
+      ) as string,
+    });
+    expect(await world.value('select count(*) from acq.item')).toBe('298');
+  });
+
+  test('are found in a query; of one that the source cannot compute only its key is kept', async () => {
+    // Beyond the largest number for the item of id 77.
+    const source = `create table item (id bigint primary key, n bigint);
+      insert into item select g, case when g = 77 then 100 else 0 end from generate_series(1, 250) g;`;
+    await items({
+      source,
+      columns: 'id bigint, n bigint, check (id <> 130)',
+      from: 'sql: "select i.id, i.n + 9223372036854775800 as n from item i", cursor: id',
+      yaml: QUARANTINE(2),
+    });
+    expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 248 } });
+    expect(await idsOf(world)).toEqual([77, 130]);
+    const [uncomputable, refused] = (await rejected(world)).sort((a) => (a.row_key.includes('77') ? -1 : 1));
+    expect(uncomputable).toMatchObject({ row_data: null, error: expect.stringMatching(/out of range/) as string });
+    expect(uncomputable!.error).toMatch(/^on the source: /);
+    expect(JSON.parse(refused!.row_data!)).toMatchObject({ id: 130 });
+  });
+
+  test('are refused beforehand where nothing cuts the table, until it has a key', async () => {
+    const source = `create table item (id bigint, name varchar(60));
+      insert into item select g, concat('item ', g) from generate_series(1, 250) g;`;
+    const columns = `id bigint, name varchar(60), check (id <> 130)`;
+    await items({ source, columns, from: 'table: public.item', yaml: QUARANTINE(1) });
+    const refusal = /`on_bad_row: quarantine` cannot tell rows apart: `(public\.)?item` has no primary key/;
+    expect(await world.run(ITEM)).toMatchObject({
+      ok: false,
+      type: 'Configuration',
+      message: expect.stringMatching(refusal) as string,
+      next: 'Give it one, name `cursor` or `range` in `from`, or leave `on_bad_row` out.',
+    });
+    expect(await world.states(ITEM)).toEqual([]);
+    for (const command of [['validate'], ['plan', ITEM]]) {
+      const answer = await waybill(world, ...command);
+      expect(answer).toMatchObject({ exitCode: 2, stderr: expect.stringMatching(refusal) as string });
+    }
+
+    await world.source.query('create unique index item_id on item (id)'); // NULLs may come yet
+    expect(await world.run(ITEM)).toMatchObject({ ok: false, type: 'Configuration' });
+    await world.source.query(NOT_NULL[world.words.family]);
+    expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 249 } });
+    expect(await idsOf(world)).toEqual([130]);
+  });
+
+  test('a table whose key is another than its chunks were cut by: nothing is read by that, but anew', async () => {
+    const columns = 'tenant varchar(20), id bigint, name varchar(60), check (id <> 500)';
+    await items({ source: TENANTS, columns, from: 'table: public.item', yaml: 'on_failure: hold' });
+    expect(await world.run(ITEM)).toMatchObject({ ok: false });
+    await world.source.query(OTHER_KEY[world.words.family]);
+    expect(await world.run({ load: ITEM, resume: true })).toMatchObject({
+      ok: false,
+      message: expect.stringMatching(/source (public\.)?item has lost the primary key that it was cut by/) as string,
+    });
+    await world.source.query('update item set id = 2001 where id = 500');
+    expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 2000, chunks: 20 } });
+    await expectAcquired(world, 'tenant, id, name');
+  });
+});
+
+const OTHER_KEY = {
+  postgres: 'alter table item drop constraint item_pkey, add primary key (id)',
+  mysql: 'alter table item drop primary key, add primary key (id)',
+};
+const NOT_NULL = {
+  postgres: 'alter table item alter id set not null',
+  mysql: 'alter table item modify id bigint not null',
+};
