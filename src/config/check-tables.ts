@@ -22,11 +22,16 @@ export function checkTables(load: ParsedLoad, project: ProjectLoads): Problem[] 
 }
 
 function writtenTwice({ definition, yaml }: ParsedLoad, project: ProjectLoads): Problem[] {
+  const others = project.loads.map((load) => load.definition);
+  const before = others.slice(0, others.indexOf(definition));
   return definition.outputs.flatMap(({ table }, index) => {
-    const first = project.producerOf(definition.connection, table)?.definition;
-    if (first === undefined || first.name === definition.name || takeTurns(first, definition, project)) return [];
+    const id = tableId(project.settings, definition.connection, table);
+    const writes = ({ outputs, connection }: LoadDefinition): boolean =>
+      outputs.some((output) => tableId(project.settings, connection, output.table) === id);
+    const other = before.find((one) => writes(one) && !takeTurns(one, definition, project));
+    if (other === undefined) return [];
     const at = definition.kind === 'acquisition' ? targetPath(yaml) : ['outputs', index];
-    const message = `\`${table}\` is written by \`${first.name}\` too: one table belongs to one load`;
+    const message = `\`${table}\` is written by \`${other.name}\` too: one table belongs to one load`;
     return [problemIn(yaml, at, message, 'Give each load a table of its own.')];
   });
 }
