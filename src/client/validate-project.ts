@@ -2,7 +2,7 @@ import { checkAgainstDatabase } from '../config/check-database.ts';
 import { ProjectError, sortProblems, type Problem } from '../config/problem.ts';
 import type { TableDescription } from '../config/table-requirements.ts';
 import type { LoadDefinition } from '../config/definition.ts';
-import { checkQuery, checkStatements } from './check-statements.ts';
+import { checkQuery, checkStatements, weighed } from './check-statements.ts';
 import type { ClientContext } from './context.ts';
 import { databaseFailure } from './ledger.ts';
 import { previewLanding } from './preview-landing.ts';
@@ -71,7 +71,13 @@ export async function validateProject(context: ClientContext): Promise<Validatio
   const all = Object.values(project.loads);
   const right = all.filter((load) => !wrong.has(load.file));
   const statements = await checkStatements(right, all, databases);
-  const problems = sortProblems([...tables, ...statements.problems]);
+  const ofTables = tables.map((problem) =>
+    weighed(
+      problem,
+      all.find(({ file }) => file === problem.file),
+    ),
+  );
+  const problems = sortProblems([...ofTables, ...statements.problems]);
   const errors = problems.filter(({ severity }) => severity === 'error');
   if (errors.length > 0) throw new ProjectError(errors);
   return {

@@ -103,6 +103,16 @@ describe('a statement of pupdate', () => {
     );
   });
 
+  test('without bounds over a range runs once, whole, and is named', async () => {
+    const { load, sql, said } = await one({ Exec: 'update t set a=1', Max: 100, Step: 10, Concurrency: 2 });
+    expect(load).not.toHaveProperty('range');
+    expect(sql).toBe('update t set a=1');
+    expect(said).toContainEqual(
+      expect.stringMatching(/^dangerous: one has a range and a statement without %d, .* once/),
+    );
+    expect(said).toContainEqual(expect.stringMatching(/^dangerous: one runs once over whole tables/));
+  });
+
   test.each([
     ['Concurrency 0', { Concurrency: 0 }],
     ['no Concurrency', {}],

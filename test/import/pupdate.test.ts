@@ -200,7 +200,6 @@ where m.last_updated_on>coalesce(:last_load_at, timestamp '1970-01-01 00:00:01')
     [{ Exec: 'update t set a=%d where id<%d', Max: 9, Step: 1 }, /the lower bound is not compared/],
     [{ Exec: `update t set a='from %d' where id>=%d and id<5`, Max: 9, Step: 1 }, /inside the text 'from :from'/],
     [{ Exec: `update t set a=1 where d>'$last_etl 00:00'` }, /inside the text/],
-    [{ Exec: 'update t set a=1', Max: 9, Step: 1, Concurrency: 1 }, /a range and a statement without %d/],
     [{ Exec: `update t set a='1` }, /cannot be read: this string is never closed/],
     [{ Exec: 'call p()' }, /a procedure can commit/],
     [{ Exec: '' }, /one has no statement/],

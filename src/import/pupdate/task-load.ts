@@ -61,7 +61,12 @@ function rangeOf(task: PupdateTask, { ranged }: Converted, note: TakeNote): Reco
       );
       return undefined;
     }
-    refuseAt(at, `${name} has a range and a statement without %d`, 'Write id>=%d and id<%d, or take Step out.');
+    note(
+      'dangerous',
+      at,
+      `${name} has a range and a statement without %d, behind which pupdate put the bounds, and no server took that: it runs once, whole. For ranges write id>=%d and id<%d`,
+    );
+    return undefined;
   }
   if (!cuts) {
     refuseAt(
