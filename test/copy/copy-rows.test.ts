@@ -1,5 +1,3 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { afterEach, describe, expect, test } from 'vitest';
 import { SourceError } from '../../src/copy/copy-rows.ts';
 import type { CopyFormat } from '../../src/database/copy-stream.ts';
@@ -7,6 +5,7 @@ import type { Session } from '../../src/database/dialect.ts';
 import { SAVEPOINT } from '../../src/database/sql.ts';
 import { servers } from '../servers.ts';
 import { Ends, isMysql, numbers, pairs, type AnyServer } from './ends.ts';
+import { mostHeld } from './held.ts';
 import { Proxy } from './proxy.ts';
 
 /** Both PostgreSQL with themselves in binary, and every pair of families in text. */
@@ -23,25 +22,6 @@ const ways: { from: AnyServer; into: AnyServer; source: string; target: string; 
 
 const COLUMNS = ['id', 'a', 'b', 'c'].map((name) => ({ name }));
 const ROWS = 'select id, a, b, c from t order by id';
-
-setFlagsFromString('--expose-gc');
-const collectGarbage = runInNewContext('gc') as () => void;
-
-/** Bytes in buffers that somebody still holds. */
-function held(): number {
-  collectGarbage();
-  return process.memoryUsage().arrayBuffers;
-}
-
-/** The same once that of tests before is gone: a buffer's memory is given back some time after the buffer. */
-async function heldAtRest(): Promise<number> {
-  for (let last = held(); ;) {
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    const now = held();
-    if (now >= last) return now;
-    last = now;
-  }
-}
 
 describe.each(ways)('copying rows from $source to $target in $format', { timeout: 90_000 }, (way) => {
   const { from, into, format } = way;
@@ -291,15 +271,9 @@ describe.each(ways)('copying rows from $source to $target in $format', { timeout
       await ends.sql('target', 'create trigger slow before insert on t for each row execute function slow()');
     }
     const [source, target] = [await ends.begin('source'), await ends.begin('target')];
-    const before = await heldAtRest();
-    let most = 0;
-    const watch = setInterval(() => (most = Math.max(most, held() - before)), 50);
-    try {
+    const most = await mostHeld(async () => {
       expect(await copy(source, target)).toEqual({ read: 10000, written: 10000 });
-    } finally {
-      clearInterval(watch);
-    }
-
+    });
     expect(most).toBeGreaterThan(0);
     expect(most).toBeLessThan(40_000_000);
   });

@@ -1,16 +1,43 @@
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { pourRows, SourceError } from '../../src/copy/copy-rows.ts';
 import { SAVEPOINT } from '../../src/database/sql.ts';
 import { startMysql, type MysqlServer } from '../../src/dev/mysql-server.ts';
 import { describeOn, mysqlServers } from '../mysql-servers.ts';
+import { chunks, COLUMNS as ITEM_COLUMNS, expectAcquired, ITEM, ITEMS, PLAIN_SOURCE } from '../engine/items.ts';
+import { World } from '../engine/world.ts';
 import type { MysqlTestServer } from '../mysql-on-demand.ts';
 import { servers } from '../servers.ts';
-import { Ends, numbers } from './ends.ts';
+import { Ends, families, isMysql, numbers, type AnyServer } from './ends.ts';
+import { mostHeld } from './held.ts';
 
 const COLUMNS = ['id', 'a', 'n', 'b'].map((name) =>
   name === 'b' ? { name, value: (written: string) => `unhex(substr(${written}, 3))` } : { name },
 );
 const MOST = 4 * 1024 * 1024;
+const sources = await families();
+/** A row for each transaction that has written some. */
+const ROWS_WRITTEN = 'select trx_id from information_schema.innodb_trx where trx_rows_modified > 0';
+
+/** What the family of a server calls them. */
+const WORDS = {
+  postgres: {
+    columns: 'id bigint primary key, a text, n numeric(12,4), b bytea',
+    quoted: String.raw`E'it''s \\ a\ttab\nline 😀 "q" %_'`,
+    null: String.raw`E'\\N'`,
+    bytes: (hex: string) => `decode(${hex}, 'hex')`,
+    hex: (n: string) => `lpad(to_hex(${n}), 2, '0')`,
+    slow: `(select 0 * count(pg_sleep(0.001)) from (values (1)) one where id > 0)`,
+  },
+  mysql: {
+    columns: 'id bigint primary key, a longtext character set utf8mb4, n decimal(12,4), b longblob',
+    quoted: String.raw`'it''s \\ a\ttab\nline 😀 "q" %\_'`,
+    null: String.raw`'\\N'`,
+    bytes: (hex: string) => `unhex(${hex})`,
+    hex: (n: string) => `lpad(lower(hex(${n})), 2, '0')`,
+    slow: `sleep(0.001)`,
+  },
+};
+const wordsOf = (server: AnyServer): (typeof WORDS)['mysql'] => WORDS[isMysql(server) ? 'mysql' : 'postgres'];
 
 describeOn(await mysqlServers(), 'rows by INSERT, where $name takes no file from clients', (known) => {
   let server: MysqlServer;
@@ -21,16 +48,14 @@ describeOn(await mysqlServers(), 'rows by INSERT, where $name takes no file from
     server = await startMysql({ flavour: known.flavour, settings });
     target = { ...known, url: server.url() };
   }, 120_000);
-  afterEach(() => ends.close());
   afterAll(() => server.stop());
 
-  async function tables(rows: string): Promise<void> {
-    ends = await Ends.create(servers[0]!, target);
-    await ends.sql('source', 'create table t (id bigint primary key, a text, n numeric(12,4), b bytea)');
-    await ends.sql(
-      'target',
-      'create table t (id bigint primary key, a longtext character set utf8mb4, n decimal(12,4), b longblob)',
-    );
+  async function tables(rows: string, from: AnyServer = servers[0]!): Promise<void> {
+    const opened = await Ends.create(from, target);
+    onTestFinished(() => opened.close());
+    ends = opened;
+    await ends.sql('source', `create table t (${wordsOf(from).columns})`);
+    await ends.sql('target', `create table t (${WORDS.mysql.columns})`);
     await ends.sql('source', `insert into t ${rows}`);
   }
 
@@ -48,19 +73,27 @@ describeOn(await mysqlServers(), 'rows by INSERT, where $name takes no file from
     }
   };
 
-  const same = async (): Promise<void> => {
-    const sent = await ends.sql('source', `select id, a, n, encode(b, 'hex') as b from t order by id`);
+  const same = async (from: AnyServer = servers[0]!): Promise<void> => {
+    const hex = isMysql(from) ? 'lower(hex(b))' : `encode(b, 'hex')`;
+    const sent = await ends.sql('source', `select id, a, n, ${hex} as b from t order by id`);
     const arrived = await ends.sql('target', 'select id, a, n, lower(hex(b)) as b from t order by id');
     expect(arrived).toEqual(sent);
   };
 
-  test('many statements bring every row, with its special characters, bytes and nulls', async () => {
-    await tables(`select g, case g % 5 when 0 then null when 1 then '' when 2 then E'it''s \\\\ a\\ttab\\nline 😀 "q" %_' || g
-        when 3 then E'\\\\N' else repeat('x', g % 700) end, case when g % 4 = 0 then null else g / 8.0 end,
-        case when g % 3 = 0 then null else decode(repeat(lpad(to_hex(g % 256), 2, '0'), g % 9), 'hex') end from ${numbers(20000)}`);
-    expect(await copy()).toEqual({ read: 20000, written: 20000 });
-    await same();
-  });
+  test.each(sources)(
+    'many statements bring every row of $name, with special characters, bytes and nulls',
+    async (from) => {
+      const { quoted, null: said, bytes, hex } = wordsOf(from);
+      await tables(
+        `select g, case g % 5 when 0 then null when 1 then '' when 2 then concat(${quoted}, g) when 3 then ${said}
+         else repeat('x', g % 700) end, case when g % 4 = 0 then null else g / 8.0 end,
+         case when g % 3 = 0 then null else ${bytes(`repeat(${hex('g % 256')}, g % 9)`)} end from ${numbers(20000)}`,
+        from,
+      );
+      expect(await copy()).toEqual({ read: 20000, written: 20000 });
+      await same(from);
+    },
+  );
 
   test('no rows are no statement', async () => {
     await tables(`select g, 'x', 1, null from ${numbers(5)}`);
@@ -106,9 +139,62 @@ describeOn(await mysqlServers(), 'rows by INSERT, where $name takes no file from
     await session.rollback();
   });
 
-  test('a source that fails late is named, and nothing is left', async () => {
-    await tables(`select g, repeat('x', 100), 1, null from ${numbers(60000)}`);
-    await expect(copy('select id, a, 1 / (59990 - id), b from t order by id')).rejects.toThrow(SourceError);
+  test.each(sources)('$name that fails late is named, and nothing is left', async (from) => {
+    await tables(`select g, repeat('x', 100), 1, null from ${numbers(60000)}`, from);
+    const late = 'case when id < 59990 then n else (select x.n from t x where x.id <= t.id limit 2) end';
+    await expect(copy(`select id, a, ${late}, b from t order by id`)).rejects.toThrow(SourceError);
     expect(await ends.sql('target', 'select id from t')).toEqual([]);
+  });
+
+  test.each(sources)('a slow target holds $name back: nothing piles up in between', async (from) => {
+    await tables(`select g, repeat('0123456789abcdef', 400), 1, null from ${numbers(10000)}`, from); // 64 MB
+    await ends.sql(
+      'target',
+      `create trigger slow before insert on t for each row begin if new.id % 1000 = 1 then do sleep(0.3); end if; end`,
+    );
+    const most = await mostHeld(async () => {
+      expect(await copy()).toEqual({ read: 10000, written: 10000 });
+    });
+    expect(most).toBeGreaterThan(0);
+    expect(most).toBeLessThan(25_000_000);
+  });
+
+  describe.each(sources)('a connection that is cut in the middle, from $name', (from) => {
+    test.each(['source', 'target'] as const)('the %s: said at once, and nothing is left', async (side) => {
+      await tables(`select g, repeat('x', 1000), 1, null from ${numbers(20000)}`, from);
+      const [source, into] = [await ends.begin('source'), await ends.begin('target')];
+      const select = `select id, a, n + ${wordsOf(from).slow}, b from t`;
+      const copying = ends.copy(source, into, { select, columns: COLUMNS }).catch((error: unknown) => error);
+      // Until a statement is in.
+      await expect.poll(() => ends.sql('target', ROWS_WRITTEN), { timeout: 20_000 }).not.toEqual([]);
+      const killed = Date.now();
+      await ends.kill(side, side === 'source' ? source : into);
+      const failure = await copying;
+      expect(Date.now() - killed).toBeLessThan(5000);
+      expect(failure instanceof SourceError).toBe(side === 'source');
+      const facts = failure instanceof SourceError ? failure.facts : ends.target.dialect.classify(failure);
+      expect(facts.kind).toBe('connection');
+      source.destroy();
+      into.destroy();
+      expect(await ends.sql('target', 'select count(*) as n from t')).toEqual([{ n: '0' }]);
+    });
+  });
+
+  test('a load of the engine brings its rows in this way, and a row that is there twice fails it', async () => {
+    const world = await World.create(target, ITEMS({ source: PLAIN_SOURCE(1200), columns: ITEM_COLUMNS }));
+    onTestFinished(() => world.close());
+    await world.worker();
+    expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 1200, chunks: 12 } });
+    await expectAcquired(world);
+    await world.warehouse.query('create unique index one on acq.item (id)');
+    await world.source.query(`insert into item (id, name) select id + 1200, 'new' from item`);
+    await world.warehouse.query(`insert into acq.item (id, batch_id) values (1250, 0)`);
+    const failed = await world.run(ITEM);
+    expect(!failed.ok && failed.message).toMatch(/^chunk 1 of 12: duplicate key/);
+    expect((await chunks(world)).all).toBe(12);
+    expect(await world.value('select count(*) from acq.item where batch_id <> 1')).toBe('1');
+    await world.warehouse.query('delete from acq.item where batch_id = 0');
+    expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 1200 } });
+    await expectAcquired(world);
   });
 });

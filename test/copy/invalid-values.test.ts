@@ -69,14 +69,37 @@ const FROM_MYSQL: Case[] = [
   { type: 'varchar(20)', into: 'text', kept: ["'plain'"], invalid: ["concat('a', char(0), 'b')"] },
 ];
 
+/** Numbers that MySQL's JSON would round; a JSON of MariaDB is a text. */
+const JSONS: Case[] = [
+  {
+    type: 'jsonb',
+    into: 'json',
+    kept: [`'[0.1, 18446744073709551615, "0.12345678901234567890"]'`],
+    invalid: [`'[0.12345678901234567890]'`, `'{"a": {"b": 12345678901234567890123}}'`],
+  },
+];
+const OWN_JSONS: Case[] = [
+  {
+    type: 'json',
+    into: 'json',
+    kept: [`json_object('price', cast('1.50' as decimal(10,2)), 'text', '0.12345678901234567890')`],
+    invalid: [
+      `json_object('price', cast('0.12345678901234567890' as decimal(30,20)))`,
+      `json_array(json_array(cast('12345678901234567890123' as decimal(30,0))))`,
+    ],
+  },
+];
+
 const casesOf = (from: AnyServer, into: AnyServer): Case[] => {
-  if (!isMysql(from)) return FROM_POSTGRES;
+  const intoMysql = isMysql(into) && into.flavour === 'MySQL';
+  if (!isMysql(from)) return [...FROM_POSTGRES, ...(intoMysql ? JSONS : [])];
   if (!isMysql(into)) return FROM_MYSQL;
   const numbers = { type: 'bigint unsigned', into: 'bigint', kept: ['1'], invalid: ['9223372036854775808'] };
   if (into.flavour === 'MariaDB')
     return [numbers, { type: 'int', into: 'smallint', kept: ['32767'], invalid: ['32768'] }];
   // MariaDB takes dates with zeros, which MySQL refuses.
-  return [{ type: 'date', into: 'date', kept: ["'2026-02-28'"], invalid: ["'0000-00-00'", "'2026-00-10'"] }, numbers];
+  const dates = { type: 'date', into: 'date', kept: ["'2026-02-28'"], invalid: ["'0000-00-00'", "'2026-00-10'"] };
+  return [dates, numbers, ...(from.flavour === 'MySQL' ? OWN_JSONS : [])];
 };
 
 const ways = (await pairs()).filter(({ from, into }) => isMysql(from) || isMysql(into));
@@ -111,12 +134,12 @@ describe.each(ways)('values that $target cannot keep, from $source', { timeout: 
       landing: { create: true, onNewColumns: 'fail', onInvalid },
     }) as unknown as LoadDefinition;
 
-  /** Copies the rows of this condition; how many values of each column arrived. */
+  /** Copies the rows of this condition; the texts of what arrived, in order. */
   async function copied(
     where: string,
     onInvalid: LandingDefinition['onInvalid'],
     table = 'landing',
-  ): Promise<number[]> {
+  ): Promise<Record<string, string | null>[]> {
     const facts = (await ends.source.dialect.describeTable(ends.source, 't'))!;
     const { columns, format } = await landingColumns(ends.source, facts, ends.target, load(onInvalid, table));
     const [out, back] = [await ends.begin('source'), await ends.begin('target')];
@@ -127,12 +150,11 @@ describe.each(ways)('values that $target cannot keep, from $source', { timeout: 
         select: `select ${columns.map(({ select }) => select).join(', ')}, 7 from t where ${where}`,
         columns: [...columns.map((column) => column.into), { name: 'batch_id' }],
       });
-      const counts = cases.map((_, i) => `count(c${i}) as n${i}`).join(', ');
-      const { rows } = await back.query<Record<string, string>>({
-        strings: [`select ${counts} from ${table}`],
+      const { rows } = await back.query<Record<string, string | null>>({
+        strings: [textsOf(into, table)],
         values: [],
       });
-      return cases.map((_, i) => Number(rows[0]![`n${i}`]));
+      return rows;
     } finally {
       await back.rollback();
       await back.close();
@@ -141,8 +163,23 @@ describe.each(ways)('values that $target cannot keep, from $source', { timeout: 
     }
   }
 
+  const textsOf = (server: AnyServer, table: string): string => {
+    const texts = cases.map((_, i) => (isMysql(server) ? `cast(c${i} as char) as c${i}` : `c${i}::text`));
+    return `select ${texts.join(', ')} from ${table} order by id`;
+  };
+
+  /** Where an interval keeps every value of a `time`, none is needed, and it has another text: without zeros. */
+  const exact = (row: Record<string, string | null>): Record<string, string | null> =>
+    Object.fromEntries(Object.entries(row).map(([name, text]) => [name, text?.replace(/\.0+$/, '') ?? null]));
+
+  /** How many values of each column arrived. */
+  const counted = async (...asked: Parameters<typeof copied>): Promise<number[]> => {
+    const rows = await copied(...asked);
+    return cases.map((_, i) => rows.filter((row) => row[`c${i}`] !== null).length);
+  };
+
   test('null: they are NULL, and all others arrive', async () => {
-    expect(await copied('true', { all: 'null', columns: {} })).toEqual(cases.map(({ kept }) => kept.length));
+    expect(await counted('true', { all: 'null', columns: {} })).toEqual(cases.map(({ kept }) => kept.length));
   });
 
   test('fail: each is an error', async () => {
@@ -158,7 +195,7 @@ describe.each(ways)('values that $target cannot keep, from $source', { timeout: 
   test('null for one column leaves the others as they are', async () => {
     await expect(copied('true', { all: 'fail', columns: { c0: 'null' } })).rejects.toThrow();
     const first = cases[0]!.kept.length + cases[0]!.invalid.length;
-    expect((await copied(`id <= ${first}`, { all: 'fail', columns: { c0: 'null' } }))[0]).toBe(cases[0]!.kept.length);
+    expect((await counted(`id <= ${first}`, { all: 'fail', columns: { c0: 'null' } }))[0]).toBe(cases[0]!.kept.length);
   });
 
   test('text: a table that is made has texts for what could be lost, and they hold every value', async () => {
@@ -168,8 +205,11 @@ describe.each(ways)('values that $target cannot keep, from $source', { timeout: 
     const { statements } = planLanding({ dialect: ends.source.dialect, facts }, dialect, undefined, load(rule, 'made'));
     for (const text of statements) await ends.sql('target', text);
     const withNul = cases.findIndex(({ type }) => type === 'varchar(20)'); // no text of PostgreSQL keeps that
-    const counts = await copied(withNul < 0 ? 'true' : `c${withNul} is null or c${withNul} = 'plain'`, rule, 'made');
-    expect(counts).toEqual(cases.map(({ kept, invalid }, i) => (i === withNul ? 1 : kept.length + invalid.length)));
+    const where = withNul < 0 ? 'true' : `c${withNul} is null or c${withNul} = 'plain'`;
+    const arrived = await copied(where, rule, 'made');
+    expect(arrived.map(exact)).toEqual((await ends.sql('source', textsOf(from, `t where ${where}`))).map(exact));
+    const values = cases.map(({ kept, invalid }, i) => (i === withNul ? 1 : kept.length + invalid.length));
+    expect(arrived.length).toBe(values.reduce((sum, n) => sum + n, 0));
     await expect(copied('true', rule)).rejects.toThrow(/c0, whose rule is on_invalid: text, is no text/);
   });
 

@@ -36,7 +36,10 @@ const TEXTS = [
   '\f\v\b',
   '2',
   '{"a":1}',
+  'end            ', // what is too long of it are blanks
 ];
+/** Those that have more than so many characters. */
+const longerThan = (most: number, texts = TEXTS): string[] => texts.filter((text) => [...text].length > most);
 const JSONS = [
   'null',
   '"text with \\"quotes\\" and \\\\ and \\n"',
@@ -44,7 +47,34 @@ const JSONS = [
   '[9223372036854775807,18446744073709551615,-9223372036854775808]',
   '[0.1,1e300,-2.5e-10]',
 ];
-const LONG_JSONS = ['[12345678901234567890123]', '[0.12345678901234567890123]', '[123456789012345678.5]'];
+const LONG = ['0.12345678901234567890123', '12345678901234567890123', '123456789012345678.5'];
+const LONG_JSONS = LONG.map((number) => `[${number}]`);
+/** Decimals that MySQL computed, and keeps as such inside a JSON: it reads none of these from a text. MariaDB writes one (`value`). */
+const COMPUTED_JSONS: Sample[] = [
+  {
+    sql: `json_array(cast('0.10' as decimal(10,2)), cast('123456789012.345' as decimal(20,3)))`,
+    value: '[0.10, 123456789012.345]',
+  },
+  {
+    sql: `json_object('n', json_array(cast('18446744073709551615' as decimal(20,0)), 'text'))`,
+    value: '{"n": [18446744073709551615, "text"]}',
+  },
+  { sql: `json_array(cast('${LONG[0]}' as decimal(40,23)))`, value: `[${LONG[0]}]` },
+  {
+    sql: `json_object('n', json_array(json_object('v', cast('${LONG[1]}' as decimal(30,0)))))`,
+    value: `{"n": [{"v": ${LONG[1]}}]}`,
+  },
+  { sql: `json_extract(json_array(cast('${LONG[2]}' as decimal(30,1))), '$[0]')`, value: LONG[2]! },
+];
+/** Those that a float would change. */
+export const LONG_COMPUTED_JSONS = COMPUTED_JSONS.slice(2).map(({ value }) => value);
+
+/** Makes the types of a PostgreSQL database's own that stand among `POSTGRES`. */
+export const OWN_TYPES = [
+  `create type mood as enum ('sad', 'Happy', '2')`,
+  `create domain code as text check (value <> '')`,
+  'create type place as (name text, n int)',
+];
 
 export const POSTGRES: SampleType[] = [
   quoted('smallint', '-32768', '0', '1', '2', '32767'),
@@ -53,8 +83,8 @@ export const POSTGRES: SampleType[] = [
   quoted('real', '0', '0.1', '-3.4028235e+38', '1.17549435e-38', '16777216', 'NaN', 'Infinity'),
   quoted('double precision', '0', '0.1', '1.2345678901234567', '1.7976931348623157e+308', '5e-324', 'NaN', '-Infinity'),
   quoted('numeric', '0.1', '12345678901234567890.123456789012345678', '1e-40', '7', 'NaN', 'Infinity'),
-  quoted('numeric(12,4)', '0.1234', '-12345678.9999', '5.0000'),
-  quoted('numeric(20,0)', '18446744073709551615', '-7'),
+  quoted('numeric(12,4)', '0.1234', '-12345678.9999', '5.0000', 'NaN'),
+  quoted('numeric(20,0)', '18446744073709551615', '-7', 'NaN'),
   quoted('boolean', 't', 'f'),
   quoted('text', ...TEXTS),
   quoted('character varying(10)', 'ten chars!', '', 'end  '),
@@ -72,6 +102,7 @@ export const POSTGRES: SampleType[] = [
     '0001-01-01 00:00:00',
     '-infinity',
     '12345-01-01 00:00:00',
+    '0044-03-15 12:00:00 BC',
   ),
   quoted('timestamp(0) without time zone', '2026-03-29 01:30:00', '9999-12-31 23:59:59'),
   {
@@ -81,15 +112,22 @@ export const POSTGRES: SampleType[] = [
       { sql: `'1969-12-31 23:59:59+00'`, value: '1969-12-31 23:59:59' },
       { sql: `'2100-01-01 00:00:00+00'`, value: '2100-01-01 00:00:00' },
       { sql: `'infinity'`, value: 'infinity' },
+      { sql: `'12345-01-01 00:00:00+00'`, value: '12345-01-01 00:00:00' },
+      { sql: `'0044-03-15 12:00:00+00 BC'`, value: '0044-03-15 12:00:00 BC' },
     ],
   },
-  quoted('interval', '1 day 02:00:00', '838:59:59'),
-  quoted('json', ...JSONS, ...LONG_JSONS),
+  quoted('interval', '1 day 02:00:00', '838:59:59', '-00:00:00.5', '-1 days +02:03:04', '1 year 2 mons', '-7 mons'),
+  quoted('json', ...JSONS, ...LONG_JSONS, '{"a":1,"b":2,"a":3}'),
   quoted('jsonb', ...JSONS, ...LONG_JSONS),
   quoted('uuid', UUID),
   quoted('integer[]', '{1,2,NULL}', '{}'),
   quoted('inet', '192.168.0.1', '::1'),
+  quoted('int4range', '[1,5)', 'empty', '(,7)'),
   quoted('mood', 'sad', 'Happy', '2'),
+  quoted('code', 'abc', 'end  '),
+  quoted('place', '("a b",1)', '("",-1)'),
+  quoted('money', '$1.50'),
+  quoted('time with time zone', '12:34:56+02'),
 ];
 
 const LISTS = [quoted("enum('sad','Happy','2')", 'sad', 'Happy', '2'), quoted("enum('2','HAPPY','sad')", 'HAPPY', '2')];
@@ -110,6 +148,7 @@ export const MYSQL: SampleType[] = [
   quoted('decimal(12,4)', '0.1234', '-12345678.9999'),
   quoted('decimal(20,0)', '18446744073709551615'),
   quoted('varchar(300)', ...TEXTS),
+  quoted('varchar(5)', 'fives', '', '😀 é  '),
   quoted('longtext', ...TEXTS),
   {
     type: 'text',
@@ -119,6 +158,7 @@ export const MYSQL: SampleType[] = [
     ],
   },
   quoted('char(5)', 'ab', 'fives'),
+  quoted('char(36)', UUID),
   hex('varbinary(300)', `x'`, '', '00', ALL_BYTES),
   hex('longblob', `x'`, '', '00', ALL_BYTES, '27225c0a0d09'),
   hex('binary(4)', `x'`, '00000000', '61620000'),
@@ -128,12 +168,18 @@ export const MYSQL: SampleType[] = [
   { type: 'bit(64)', samples: ['1'.repeat(64), '1'.padStart(64, '0')].map((value) => ({ sql: `b'${value}'`, value })) },
   quoted('date', '2026-03-29', '1000-01-01', '9999-12-31', '0000-00-00', '2026-00-10'),
   quoted('datetime', '2026-03-29 01:30:00', '9999-12-31 23:59:59', '0000-00-00 00:00:00'),
-  quoted('datetime(6)', '2026-03-29 01:30:00.123456', '1000-01-01 00:00:00'),
+  quoted(
+    'datetime(6)',
+    '2026-03-29 01:30:00.123456',
+    '1000-01-01 00:00:00',
+    '0000-00-00 00:00:00',
+    '2026-00-10 00:00:00',
+  ),
   quoted('timestamp(6) null', '2026-03-29 01:30:00.123456', '1970-01-01 00:00:01', '0000-00-00 00:00:00'),
   quoted('time', '00:00:00', '838:59:59', '-838:59:59', '23:59:59', '-01:00:00'),
   quoted('time(6)', '12:34:56.123456', '-00:00:00.000001'),
   quoted('year', '1901', '2155', '0000'),
-  quoted('json', ...JSONS),
+  { type: 'json', samples: [...quoted('json', ...JSONS).samples, ...COMPUTED_JSONS] },
   ...LISTS,
   quoted("set('a','b','2')", '', 'a,b', '2'),
   quoted("set('x','a','b','2')", 'x,b,2'),
@@ -144,14 +190,19 @@ export const MYSQL: SampleType[] = [
 ];
 
 /** Of MariaDB alone. */
-export const MARIADB: SampleType[] = [quoted('uuid', UUID), quoted('inet6', '::1')];
+export const MARIADB: SampleType[] = [quoted('uuid', UUID), quoted('inet4', '192.168.0.1'), quoted('inet6', '::1')];
 
 /** What docs/types.md says, type by type: the type that keeps all values, but those that the target refuses aloud. */
 export interface Meant {
   from: string;
   into: string;
   refused?: string[];
+  /** One of the two is a type of MariaDB's alone. */
+  mariadb?: true;
 }
+
+/** Years that neither MySQL nor MariaDB has. */
+const FAR = ['12345-01-01 00:00:00', '0044-03-15 12:00:00 BC'];
 
 export const FROM_POSTGRES: Meant[] = [
   { from: 'smallint', into: 'smallint' },
@@ -160,12 +211,14 @@ export const FROM_POSTGRES: Meant[] = [
   { from: 'real', into: 'float', refused: ['NaN', 'Infinity'] },
   { from: 'double precision', into: 'double', refused: ['NaN', '-Infinity'] },
   { from: 'numeric', into: 'decimal(65,30)', refused: ['1e-40', 'NaN', 'Infinity'] },
-  { from: 'numeric(12,4)', into: 'decimal(12,4)' },
-  { from: 'numeric(20,0)', into: 'decimal(20,0)' },
+  { from: 'numeric(12,4)', into: 'decimal(12,4)', refused: ['NaN'] },
+  { from: 'numeric(20,0)', into: 'decimal(20,0)', refused: ['NaN'] },
   { from: 'boolean', into: 'tinyint(1)' },
   { from: 'boolean', into: 'bit(1)' },
   { from: 'text', into: 'longtext' },
+  { from: 'text', into: 'varchar(5)', refused: longerThan(5) },
   { from: 'character varying(10)', into: 'varchar(300)' },
+  { from: 'character varying(10)', into: 'varchar(5)', refused: ['ten chars!'] },
   { from: 'character(5)', into: 'char(5)' },
   { from: 'bytea', into: 'longblob' },
   { from: 'bit(10)', into: 'bit(10)' },
@@ -173,22 +226,26 @@ export const FROM_POSTGRES: Meant[] = [
   { from: 'date', into: 'date', refused: ['0044-03-15 BC', 'infinity', '10000-01-01'] },
   { from: 'time without time zone', into: 'time(6)' },
   { from: 'time(0) without time zone', into: 'time' },
-  { from: 'timestamp without time zone', into: 'datetime(6)', refused: ['-infinity', '12345-01-01 00:00:00'] },
+  { from: 'timestamp without time zone', into: 'datetime(6)', refused: ['-infinity', ...FAR] },
   { from: 'timestamp(0) without time zone', into: 'datetime' },
-  { from: 'timestamp with time zone', into: 'datetime(6)', refused: ['infinity'] },
+  { from: 'timestamp with time zone', into: 'datetime(6)', refused: ['infinity', ...FAR] },
   {
     from: 'timestamp with time zone',
-    into: 'timestamp(6)',
-    refused: ['1969-12-31 23:59:59', '2100-01-01 00:00:00', 'infinity'],
+    into: 'timestamp(6) null',
+    refused: ['1969-12-31 23:59:59', '2100-01-01 00:00:00', 'infinity', ...FAR],
   },
   { from: 'interval', into: 'longtext' },
   { from: 'json', into: 'json', refused: LONG_JSONS },
   { from: 'jsonb', into: 'json', refused: LONG_JSONS },
+  { from: 'json', into: 'longtext' },
   { from: 'jsonb', into: 'longtext' },
   { from: 'uuid', into: 'binary(16)' },
-  { from: 'uuid', into: 'varchar(300)' },
-  { from: 'uuid', into: 'uuid' },
+  { from: 'uuid', into: 'char(36)' },
+  { from: 'uuid', into: 'uuid', mariadb: true },
   { from: 'integer[]', into: 'longtext' },
+  { from: 'int4range', into: 'longtext' },
+  { from: 'code', into: 'longtext' },
+  { from: 'place', into: 'longtext' },
   { from: 'inet', into: 'longtext' },
   { from: 'mood', into: "enum('sad','Happy','2')" },
   { from: 'mood', into: 'longtext' },
@@ -210,7 +267,9 @@ export const FROM_MYSQL: Meant[] = [
   { from: 'decimal(65,30)', into: 'numeric' },
   { from: 'decimal(12,4)', into: 'numeric(12,4)' },
   { from: 'varchar(300)', into: 'text' },
+  { from: 'varchar(300)', into: 'character varying(10)', refused: longerThan(10) },
   { from: 'longtext', into: 'text' },
+  { from: 'longtext', into: 'character varying(10)', refused: longerThan(10) },
   { from: 'text', into: 'text', refused: ['nul\u000012'] },
   { from: 'char(5)', into: 'text' },
   { from: 'varbinary(300)', into: 'bytea' },
@@ -222,8 +281,12 @@ export const FROM_MYSQL: Meant[] = [
   { from: 'bit(64)', into: 'bit varying' },
   { from: 'date', into: 'date', refused: ['0000-00-00', '2026-00-10'] },
   { from: 'datetime', into: 'timestamp(0) without time zone', refused: ['0000-00-00 00:00:00'] },
-  { from: 'datetime(6)', into: 'timestamp without time zone' },
-  { from: 'timestamp(6)', into: 'timestamp with time zone', refused: ['0000-00-00 00:00:00'] },
+  {
+    from: 'datetime(6)',
+    into: 'timestamp without time zone',
+    refused: ['0000-00-00 00:00:00', '2026-00-10 00:00:00'],
+  },
+  { from: 'timestamp(6) null', into: 'timestamp with time zone', refused: ['0000-00-00 00:00:00'] },
   { from: 'time', into: 'interval' },
   { from: 'time(6)', into: 'interval' },
   { from: 'time', into: 'time without time zone', refused: ['838:59:59', '-838:59:59', '-01:00:00'] },
@@ -233,6 +296,10 @@ export const FROM_MYSQL: Meant[] = [
   { from: "enum('sad','Happy','2')", into: 'text' },
   { from: "enum('sad','Happy','2')", into: 'mood' },
   { from: "set('a','b','2')", into: 'text' },
-  { from: 'uuid', into: 'uuid' },
-  { from: 'inet6', into: 'text' },
+  { from: 'uuid', into: 'uuid', mariadb: true },
+  { from: 'inet4', into: 'text', mariadb: true },
+  { from: 'inet6', into: 'text', mariadb: true },
 ];
+
+/** Types of each family that nothing of another one keeps. */
+export const WITHOUT_TARGET = ['money', 'time with time zone', 'point'];

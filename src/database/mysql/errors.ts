@@ -126,7 +126,7 @@ const CALLED = new Map([
   [1062, 'duplicate key'],
   [1292, 'invalid value'],
   [1366, 'invalid value'],
-  [1411, 'invalid date or time'],
+  [1411, 'invalid value'],
   [1416, 'invalid geometry'],
   [1586, 'duplicate key'],
   [1644, 'the SQL raised an exception of its own; its text stands in the ledger'],

@@ -2,7 +2,7 @@ import type { ColumnFacts } from '../dialect.ts';
 import type { ValueShape } from '../value-shape.ts';
 import { beyondBits, beyondDigits } from '../numbers-kept.ts';
 import { quoteName } from './names.ts';
-import { shapeOf } from './values.ts';
+import { hasLongNumbers, shapeOf } from './values.ts';
 
 /** See `CopyDialect.keepable`. A date that is none (`0000-00-00`, `2026-02-31`) has a month or a day that no calendar has. */
 export function keepable(column: ColumnFacts, into: ValueShape): string | undefined {
@@ -20,6 +20,8 @@ export function keepable(column: ColumnFacts, into: ValueShape): string | undefi
       return into.kind === 'boolean' ? `${name} in (0, 1)` : beyondBits(name, shape, into);
     case 'decimal':
       return beyondDigits(name, shape, into);
+    case 'json':
+      return into.floats ? `not (${hasLongNumbers(name)})` : undefined;
     default:
       return undefined;
   }

@@ -12,7 +12,6 @@ const PLAIN: Record<string, ValueKind> = {
   uuid: 'uuid',
   inet4: 'own',
   inet6: 'own',
-  varchar: 'text',
   tinytext: 'text',
   text: 'text',
   mediumtext: 'text',
@@ -40,6 +39,8 @@ export function shapeOf({ type }: Pick<ColumnFacts, 'type'>): ValueShape {
       return { kind: 'bits', length: Number(first ?? 1), exact: true };
     case 'char':
       return { kind: 'text', padded: true, ordinary: true };
+    case 'varchar':
+      return { kind: 'text', most: Number(first), ordinary: true };
     case 'binary':
       return { kind: 'bytes', length: Number(first ?? 1) };
     case 'time':
@@ -77,7 +78,28 @@ export function copyOutValue(column: ColumnFacts, into: ValueShape): string {
   if (shape.kind === 'instant' && into.offset) return `concat(${name}, '+00')`; // sessions are in UTC
   if (shape.kind === 'bytes' && into.kind === 'uuid') return `hex(${name})`;
   if (shape.kind === 'uuid' && into.kind === 'bytes') return `cast(${name} as binary(16))`;
+  if (shape.kind === 'json' && into.floats) return orFailure(column.name, name);
   return name;
+}
+
+/** A document in which a float would change a number is an error: a call that fails, and says why. */
+function orFailure(column: string, name: string): string {
+  const why = quoteText(`a number in ${column} is longer than JSON keeps on the target`);
+  // A constant would be computed when the statement is planned.
+  const failure = `cast(uuid_to_bin(concat(${why}, left(cast(${name} as char), 0))) as char)`;
+  return `case when ${hasLongNumbers(name)} then ${failure} else cast(${name} as char) end`;
+}
+
+/**
+ * A condition: the document (quoted name) has a number that a float would change. MySQL keeps a decimal that it put there itself
+ * (`json_object('price', price)`) as one, but reads what is written of it as a float. Only where there may be one are the values looked
+ * at one by one: members of objects, and elements of arrays, at any depth.
+ */
+export function hasLongNumbers(name: string): string {
+  const values = `json_extract(json_array(${name}), '$**.*', '$**[*]')`;
+  return `cast(${name} as char) regexp '[0-9.]{17}' and exists (
+    select 1 from json_table(${values}, '$[*]' columns (v json path '$')) number
+    where json_type(v) = 'DECIMAL' and v <> cast(cast(v as char) as json))`;
 }
 
 /** What LOAD DATA or INSERT makes of a value as it travels. */

@@ -9,6 +9,9 @@ const FLOATS: Record<string, string[]> = {
   real: ['smallint', 'real'],
   'double precision': ['smallint', 'integer', 'real', 'double precision'],
 };
+const TEXTS = ['text', 'character varying', 'bpchar', 'name', '"char"'];
+/** Texts of a fixed size, into which every longer one is cut. */
+const CUT: Record<string, string> = { '"char"': 'one byte', name: '63 bytes' };
 const TIMESTAMP = /^timestamp/;
 const TIME = /^time\b/;
 const ZONED = 'timestamp with time zone';
@@ -19,6 +22,11 @@ const ZONED = 'timestamp with time zone';
  */
 export function narrowing(source: Typed, target: Typed): string | undefined {
   const [from, to] = [source.castType, target.castType];
+  if (from !== to && CUT[to]) return `would be cut to ${CUT[to]}`;
+  if (from !== to && to === 'money') return 'would be rounded';
+  if (from !== to && to === 'bytea') return 'is no bytes, and its text would be taken for some,';
+  if (from === 'money' && from !== to && !TEXTS.includes(to)) return 'would be taken for something else';
+  if (TEXTS.includes(from)) return ofText(source, target);
   if (NUMBERS.includes(from)) {
     if (/^(date|time|interval)/.test(to)) return 'would be taken for a date or a time';
     if (to === 'numeric') return roundsDecimals(source, target);
@@ -33,6 +41,14 @@ export function narrowing(source: Typed, target: Typed): string | undefined {
     return 'has no time zone, and one would be guessed';
   const digits = digitsOf(target);
   return digits < digitsOf(source) ? `would be rounded to ${digits} digits of a second` : undefined;
+}
+
+/** What is written of a value in full, a type may keep in part: rounded, without its zone, without spaces. */
+function ofText(source: Typed, target: Typed): string | undefined {
+  const [from, to] = [source.castType, target.castType];
+  if (to === 'bpchar') return from === 'bpchar' ? undefined : 'would lose spaces at its end';
+  if (to in FLOATS || (to === 'numeric' && scaleOf(target) !== undefined)) return 'is text, and would be rounded';
+  return /^(date|time|timestamp|interval)\b/.test(to) ? `is text, of which no ${to} is made,` : undefined;
 }
 
 function roundsDecimals(source: Typed, target: Typed): string | undefined {

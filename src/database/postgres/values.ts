@@ -41,7 +41,7 @@ export function shapeOf({ type, castType }: Pick<ColumnFacts, 'type' | 'castType
   if (castType === '"bit"') return { kind: 'bits', length: Number(modifiers?.[1] ?? 1) };
   if (castType === 'bit varying') return { kind: 'bits' };
   const kind = PLAIN[castType];
-  if (kind) return { kind };
+  if (kind) return { kind, ...(castType === 'character varying' && modifiers && { most: Number(modifiers[1]) }) };
   return { kind: /^(time with time zone|money)$/.test(castType) ? 'opaque' : 'own', type };
 }
 
