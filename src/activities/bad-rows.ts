@@ -79,12 +79,13 @@ export async function setAside(
           read: rowsRead ?? 0,
         });
   if (over === undefined) {
-    await finishRejected(session, database, key, { rowsRead, worker: at.worker });
+    await finishRejected(session, database, key, { rowsRead, attempts: chunk.attempts, worker: at.worker });
     await session.commit();
     return { kind: 'done', chunks: [chunk.n], rows: 0, claim: undefined };
   }
   const [error, message] = [facts.message, facts.safeMessage].map((last) => `${over}; the last: ${last}`);
-  await markAttempt(session, database, key, { error: error!, waitSeconds: 0, failed: true, worker: at.worker });
+  const counts = chunk.counted ? 0 : 1;
+  await markAttempt(session, database, key, { error: error!, waitSeconds: 0, failed: true, counts, worker: at.worker });
   await session.commit();
   return { kind: 'failed', n: chunk.n, message: message!, attempts: chunk.attempts + 1 };
 }

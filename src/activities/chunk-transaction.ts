@@ -1,4 +1,12 @@
-import { claimChunks, completeChunks, markAttempt, type Chunk, type Claim, type DoneChunk } from '../control/chunks.ts';
+import {
+  claimChunks,
+  completeChunks,
+  countAttempt,
+  markAttempt,
+  type Chunk,
+  type Claim,
+  type DoneChunk,
+} from '../control/chunks.ts';
 import { enterGate } from '../control/gate.ts';
 import { SourceStateLost } from '../control/source-state.ts';
 import { SourceError } from '../copy/copy-rows.ts';
@@ -77,7 +85,7 @@ export interface ChunkAttempt extends BatchReference {
   worker: string;
   /** At most between two attempts of the chunk. */
   longestWaitSeconds: number;
-  /** The lane's last attempt died: count this one before it runs. */
+  /** The lane died, or lost its connection, in a chunk: count attempts before they are made. */
   suspicious: boolean;
   /** What the last turn claimed ahead. */
   claim: Claim | undefined;
@@ -112,7 +120,7 @@ export const SHARED_MS = 50;
  * for the disk: what a crash of the server takes, it takes from both. Who relies on a chunk flushes first (`clearLane`).
  */
 export async function attemptChunks(session: Session, context: BatchContext, at: ChunkAttempt): Promise<Turn> {
-  const { database } = context;
+  const { database, batch } = context;
   let chunks: Chunk[] = [];
   try {
     if ((await at.work.ready?.()) === false) return { kind: 'nothing' };
@@ -121,7 +129,16 @@ export async function attemptChunks(session: Session, context: BatchContext, at:
     if (claim.stop) return await leave(session, { kind: 'stopped' });
     if (claim.chunks.length === 0) return await leave(session, { kind: 'nothing' });
     chunks = claim.chunks;
-    if (at.suspicious) return await countBeforeRunning(session, context, at, chunks[0]!);
+    if (chunks.some(({ attempts }) => attempts >= batch.definition.maxAttempts)) {
+      return chunks.length > 1
+        ? await leave(session, { kind: 'apart' })
+        : await giveUp(session, context, at, chunks[0]!);
+    }
+    if (at.suspicious) {
+      const counted = await countAttempt(session, database, at, chunks[0]!, { error: BEGUN, worker: at.worker });
+      if (counted === undefined) return await leave(session, { kind: 'nothing' });
+      chunks = [counted];
+    }
     return await runChunks(session, context, at, chunks);
   } catch (error) {
     if (error instanceof SourceStateLost) throw error;
@@ -152,12 +169,14 @@ async function runChunks(
     if (settings.length > 0) await session.pipeline(settings);
     const { proof, ...outcome } = await at.work.run(session, chunk);
     const finishedAt = new Date();
-    done.push({ ...outcome, n: chunk.n, worker: at.worker, startedAt, finishedAt });
+    const { n, attempts } = chunk;
+    done.push({ ...outcome, n, attempts, worker: at.worker, startedAt, finishedAt });
     proven = proof;
     if (finishedAt.getTime() - began >= SHARED_MS) break;
   }
-  // Where something must be ready first, the next transaction does not begin before it is, nor where it begins on another connection.
-  const ahead = at.work.ready || at.work.leavesBehind ? undefined : at;
+  // Where something must be ready first, the next transaction does not begin before it is, nor where it begins on another connection;
+  // and one that counts an attempt is flushed.
+  const ahead = at.work.ready || at.work.leavesBehind || at.suspicious ? undefined : at;
   const completed = await completeChunks(session, database, at, { chunks: done, holds: proven?.holds ?? [] }, ahead);
   const numbers = done.map(({ n }) => n);
   if (completed) {
@@ -173,19 +192,17 @@ async function leave(session: Session, turn: Turn): Promise<Turn> {
   return turn;
 }
 
-/** Commits `attempts + 1` by itself. The chunk is claimed anew, by whoever comes first, with its attempt counted. */
-async function countBeforeRunning(
-  session: Session,
-  { database, batch }: BatchContext,
-  at: ChunkAttempt,
-  chunk: Chunk,
-): Promise<Turn> {
-  const attempts = chunk.attempts + 1;
-  const failed = attempts >= batch.definition.maxAttempts;
-  const error = `a worker died or lost its heartbeat ${attempts} times while it ran this chunk`;
-  await markAttempt(session, database, { ...at, n: chunk.n }, { error, waitSeconds: 0, failed, worker: at.worker });
+/** What the ledger says of an attempt that was counted before it was made, until its end is known. */
+const BEGUN = 'the last attempt is under way, or its worker died or was cut off in it';
+
+/** Nobody came back from the last attempt that there was. */
+async function giveUp(session: Session, { database }: BatchContext, at: ChunkAttempt, chunk: Chunk): Promise<Turn> {
+  const { n, attempts } = chunk;
+  const message = `the worker died or was cut off while it ran this chunk (${attempts} attempts)`;
+  const facts = { error: message, waitSeconds: 0, failed: true, counts: 0, worker: at.worker };
+  await markAttempt(session, database, { ...at, n }, facts);
   await session.commit();
-  return failed ? { kind: 'failed', n: chunk.n, message: error, attempts } : { kind: 'again' };
+  return { kind: 'failed', n, message, attempts };
 }
 
 /**
@@ -226,7 +243,7 @@ async function recordFailure(
       session,
       database,
       { ...at, n: chunk.n },
-      { error, waitSeconds, failed, counts, worker: at.worker },
+      { error, waitSeconds, failed, counts: (counts ? 1 : 0) - (chunk.counted ? 1 : 0), worker: at.worker },
     );
     await session.commit();
     return failed ? { kind: 'failed', n: chunk.n, message, attempts, next: facts.next } : { kind: 'again' };

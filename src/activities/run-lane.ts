@@ -83,12 +83,15 @@ class Lane {
   private readonly until: number;
   private readonly activity = Context.current();
   /**
-   * The attempt before this one died, perhaps because of its chunk: the next chunk's attempt is counted before it runs, so
-   * that a chunk that kills workers is found.
+   * Chunks that have a transaction each, and whose attempts are counted before they are made. The attempt before this one died,
+   * perhaps because of a chunk: one of as many as shared its transaction, and each of them may come again to any lane. So a chunk
+   * that kills workers is found, be it after a few more of them, and no other is taken for it.
    */
-  private suspicious = this.activity.info.attempt > 1;
-  /** Every chunk has a transaction of its own: one of those that shared one failed, or killed the worker. */
-  private apart = this.activity.info.attempt > 1;
+  private wary = this.activity.info.attempt > 1 ? MOST_SHARED : 0;
+  /** What the ledger says of this lane's connection is one that was left, by the attempt before this one or by us. */
+  private left = this.activity.info.attempt > 1;
+  /** Every chunk has a transaction of its own: one of those that shared one failed. */
+  private apart = false;
   /** Chunks of the next transaction, at most. */
   private most = 1;
   private untilLook = CHUNKS_A_LOOK;
@@ -144,10 +147,12 @@ class Lane {
       ...this.at,
       lowWater: this.lowWater,
       most:
-        work.ready || work.leavesBehind || this.apart ? 1 : Math.min(this.most, this.engine.mostShared ?? MOST_SHARED),
+        work.ready || work.leavesBehind || this.apart || this.wary > 0
+          ? 1
+          : Math.min(this.most, this.engine.mostShared ?? MOST_SHARED),
       worker: this.engine.worker,
       longestWaitSeconds: (this.engine.longestBackoffMs ?? LONGEST_BACKOFF_MS) / 1000,
-      suspicious: this.suspicious,
+      suspicious: this.wary > 0,
       claim: this.claim,
       work,
     });
@@ -155,8 +160,8 @@ class Lane {
     this.used ||= turn.kind !== 'nothing';
     if (turn.kind === 'done') {
       this.most = fitting(this.most, (Date.now() - began) / turn.chunks.length);
+      this.wary = Math.max(0, this.wary - turn.chunks.length);
     }
-    if (turn.kind === 'again' || turn.kind === 'done') this.suspicious = false;
     return turn;
   }
 
@@ -173,7 +178,8 @@ class Lane {
       statementTimeoutMs: Math.max(1000, batch.deadlineAt.getTime() - Date.now()),
     });
     try {
-      if (this.suspicious) await database.dialect.endLeftLane(database, this.at);
+      if (this.left) await database.dialect.endLeftLane(database, this.at);
+      this.left = false;
       await recordLane(database, this.at, { connectionId: session.connectionId, worker: this.engine.worker });
     } catch (error) {
       session.destroy();
@@ -202,8 +208,11 @@ class Lane {
       case 'lost':
         this.session?.destroy();
         this.session = undefined;
-        // Perhaps this chunk is what ends connections: its next attempt is counted before it runs.
-        if (turn.running) this.suspicious = this.apart = true;
+        // Perhaps a chunk is what ends connections.
+        if (turn.running) {
+          this.wary = MOST_SHARED;
+          this.left = true;
+        }
         await sleep(RECONNECT_MS);
         return undefined;
       case 'again':

@@ -87,12 +87,12 @@ export async function finishRejected(
   session: Session,
   database: Database,
   at: ChunkKey,
-  facts: { rowsRead: number | null; worker: string },
+  facts: { rowsRead: number | null; attempts: number; worker: string },
 ): Promise<void> {
   await session.query(sql`
     update ${database.ledger('chunk')}
     set state = 'done', row_count = 0, rows_read = ${facts.rowsRead}, worker = ${facts.worker},
-        finished_at = ${database.dialect.words.clock}, error = null
+        finished_at = ${database.dialect.words.clock}, attempts = ${facts.attempts}, error = null
     where batch_id = ${at.batchId} and stage = ${at.stage} and n = ${at.n}`);
 }
 

@@ -6,7 +6,10 @@ import type { BatchState } from '../workflows/messages.ts';
 export interface Chunk {
   n: number;
   range: ChunkRange;
+  /** Those before this one. */
   attempts: number;
+  /** This one stands in the ledger already: `countAttempt`. */
+  counted?: true;
 }
 
 export interface StageCounts {
@@ -34,6 +37,8 @@ interface Claimant {
   lane: number;
   lowWater: number;
   most: number;
+  /** This chunk and no other, whether its time has come or not. */
+  only?: number;
 }
 
 /**
@@ -65,8 +70,8 @@ function claiming(database: Database, at: Claimant, options: { relaxed: boolean 
     repeated(
       'claim',
       sql`select n, range_from, range_to, attempts from ${database.ledger('chunk')}
-          where batch_id = ${at.batchId} and stage = ${at.stage} and state = 'pending' and n >= ${at.lowWater}
-            and not_before <= ${dialect.words.now}
+          where batch_id = ${at.batchId} and stage = ${at.stage} and state = 'pending'
+            and ${at.only === undefined ? part`n >= ${at.lowWater} and not_before <= ${dialect.words.now}` : part`n = ${at.only}`}
           order by n limit ${raw(String(at.most))} for update skip locked`,
     ),
     SAVEPOINT,
@@ -94,6 +99,8 @@ interface ChunkRow {
 /** What the ledger says of a chunk that is done. */
 export interface DoneChunk {
   n: number;
+  /** Those that failed. */
+  attempts: number;
   rows: number;
   /** Or a query for it. */
   rowsRead: number | SqlPart | null;
@@ -119,7 +126,7 @@ export async function completeChunks(
     (chunk, i) => part`
     update ${database.ledger('chunk')}
     set state = 'done', row_count = ${chunk.rows}, rows_read = ${chunk.rowsRead}, worker = ${chunk.worker},
-        started_at = ${chunk.startedAt}, finished_at = ${chunk.finishedAt}, error = null
+        started_at = ${chunk.startedAt}, finished_at = ${chunk.finishedAt}, attempts = ${chunk.attempts}, error = null
     where batch_id = ${at.batchId} and stage = ${at.stage} and n = ${chunk.n} and state = 'pending'
       ${i === chunks.length - 1 ? proof : part``}`,
   );
@@ -127,19 +134,39 @@ export async function completeChunks(
   return answers && { claim: ahead && claimOf(answers) };
 }
 
-/** Counts an attempt (unless `counts` is false); `failed` ends the chunk, else it may be tried again after `waitSeconds`. */
+/** Counts so many attempts (1), or takes some back; `failed` ends the chunk, else it may be tried again after `waitSeconds`. */
 export async function markAttempt(
   session: Session,
   database: Database,
   at: { batchId: string; stage: number; n: number },
-  facts: { error: string | null; waitSeconds: number; failed: boolean; worker: string; counts?: boolean },
+  facts: { error: string | null; waitSeconds: number; failed: boolean; worker: string; counts?: number },
 ): Promise<void> {
   await session.query(sql`
     update ${database.ledger('chunk')}
-    set attempts = attempts + ${raw(facts.counts === false ? '0' : '1')}, error = ${facts.error}, worker = ${facts.worker},
+    set attempts = attempts + ${raw(String(facts.counts ?? 1))}, error = ${facts.error}, worker = ${facts.worker},
         not_before = ${database.dialect.words.secondsFromNow(facts.waitSeconds)},
         state = case when ${facts.failed} then 'failed' else state end
     where batch_id = ${at.batchId} and stage = ${at.stage} and n = ${at.n} and state = 'pending'`);
+}
+
+/** For so long a chunk whose attempt was counted is kept for the lane that is about to begin it. */
+const KEPT_SECONDS = 5;
+
+/**
+ * Counts an attempt at a claimed chunk before it is made, commits that, and claims the chunk again. An attempt that ends well or
+ * fails takes it back; what is left is the attempts that nobody came back from. Undefined: the chunk is not to be had any more.
+ */
+export async function countAttempt(
+  session: Session,
+  database: Database,
+  at: Claimant,
+  chunk: Chunk,
+  facts: { error: string; worker: string },
+): Promise<Chunk | undefined> {
+  await markAttempt(session, database, { ...at, n: chunk.n }, { ...facts, waitSeconds: KEPT_SECONDS, failed: false });
+  await session.commit();
+  const { state, chunks } = await claimChunks(session, database, { ...at, only: chunk.n }, { relaxed: true });
+  return state === 'running' && chunks.length > 0 ? { ...chunk, counted: true } : undefined;
 }
 
 /** What the ledger says of a stage. */

@@ -7,7 +7,7 @@ import { holdLatch, waitsAtLatch } from './latch.ts';
 import { batchesOf, breakAt, expectSeenOnce, ranOf, TASK, VEHICLES, type VehiclesOptions } from './vehicles.ts';
 import { ended, until, World } from './world.ts';
 
-vi.setConfig({ testTimeout: 180_000 });
+vi.setConfig({ testTimeout: 300_000 });
 
 /** As workers have it by default; those of other tests give each chunk a transaction of its own. */
 const SHARED = { mostShared: 64 };
@@ -80,7 +80,8 @@ describe.each(someServers(import.meta.url))('small chunks on $name', (server) =>
   });
 
   test('of a worker that gets SIGKILL again and again each is done once', async () => {
-    world = await World.create(server, ONE_EACH(5_000, { lanes: 4 }));
+    // A death may count against the chunks that were under way, never against one that was not.
+    world = await World.create(server, ONE_EACH(5_000, { lanes: 4, yaml: 'max_attempts: 2' }));
     const done = () => world.count(`select n from waybill.chunk where state = 'done'`);
     const handle = await world.start(TASK);
     for (const least of [200, 1_000, 2_000]) {
@@ -93,6 +94,38 @@ describe.each(someServers(import.meta.url))('small chunks on $name', (server) =>
     expect(await ended(handle)).toMatchObject({ ok: true, result: { chunks: 5_000 } });
     await expectSeenOnce(world);
     expect(await world.value('select count(*) from core.ran')).toBe('5000');
+  });
+
+  test('one that takes its worker with it each time is found, and no attempt of another is spent', async () => {
+    world = await World.create(
+      server,
+      ONE_EACH(200, {
+        lanes: 2,
+        yaml: 'max_attempts: 2',
+        sql: `update core.vehicle set seen = seen + 1 where id >= :from and id < :to;
+          select pg_sleep(600) from core.settings where broken = :from`,
+      }),
+    );
+    await breakAt(world, 150);
+    const end = ended(await world.start(TASK));
+    const others = (): Promise<unknown> =>
+      world.value(`select count(*) from waybill.chunk where n <> 150 and state = 'done'`);
+    // The first death tells nobody which chunk it was: its lane shared a transaction, and had counted nothing.
+    for (let deaths = 0; deaths < 3; deaths += 1) {
+      const worker = await world.workerProcess({ WAYBILL_TEST_MOST_SHARED: '64' });
+      const atIt = `select n from waybill.lane l where l.worker like '%:${worker.pid}' and l.connection_id in (${world.words.sleepers})`;
+      await until(async () => (await world.count(atIt)) === 1 && (deaths === 0 || (await others()) === '199'), 90);
+      worker.kill('SIGKILL');
+    }
+    await world.worker(SHARED);
+    expect(await end).toMatchObject({
+      ok: false,
+      type: 'Database',
+      message: 'chunk 150 of 200: the worker died or was cut off while it ran this chunk (2 attempts)',
+    });
+    expect(
+      await world.rows(`select n, state, attempts from waybill.chunk where attempts <> 0 or state <> 'done'`),
+    ).toEqual([{ n: 150, state: 'failed', attempts: 2 }]);
   });
 });
 

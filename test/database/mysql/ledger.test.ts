@@ -58,7 +58,14 @@ describeOn(await mysqlServers(), 'the ledger on $name', (server) => {
         sql`select state from ${database.ledger('batch')} where batch_id = ${batchId}`,
       )
     ).rows[0]?.state;
-  const done = { rows: 5, rowsRead: null, worker: 'w', startedAt: new Date(), finishedAt: new Date() };
+  const done = {
+    attempts: 0,
+    rows: 5,
+    rowsRead: null,
+    worker: 'w',
+    startedAt: new Date(),
+    finishedAt: new Date(),
+  };
 
   test('holds one unfinished batch a load, and any number of finished ones', async () => {
     const first = await batch(0, 'core.once');
