@@ -58,7 +58,7 @@ export function batchOf(row: BatchRow): Batch {
   if (hashOf(definition) !== row['definition_hash']) {
     throw new WaybillError(`the stored definition of batch ${String(row['batch_id'])} does not match its hash`, {
       where: `batch ${String(row['batch_id'])}`,
-      next: 'somebody edited the control tables; cancel the load and start it anew',
+      next: 'somebody edited the column definition of that row: put it back; until then this batch can neither go on nor be taken back',
     });
   }
   return {

@@ -2,8 +2,10 @@ import { spawnSync } from 'node:child_process';
 import { afterEach, describe, expect, test } from 'vitest';
 import { findTemporal } from '../../src/dev/temporal-binary.ts';
 import { batches, BREAKABLE, done, mend } from '../engine/breakable-orders.ts';
+import { CUT_OVER } from '../engine/cut-over.ts';
+import { historyOf, textsIn } from '../engine/history.ts';
 import { COLUMNS, ITEM, ITEMS, PLAIN_SOURCE, windows } from '../engine/items.ts';
-import { ORDERS, SLOW_SQL, World } from '../engine/orders.ts';
+import { expectWhole, ORDERS, SLOW_SQL, World } from '../engine/orders.ts';
 import { until } from '../engine/world.ts';
 import { someServers } from '../every-server.ts';
 import { document, waybill } from './command-line.ts';
@@ -115,8 +117,9 @@ describe.each(someServers(import.meta.url))('waybill run on $name', (server) => 
       },
     });
     expect(answer.stderr).toContain('customer 56');
-    const history = await world.client.workflow.getHandle('load/core.order').fetchHistory();
-    expect(JSON.stringify(history)).not.toContain('customer 56');
+    const history = textsIn(await historyOf(world, 'core.order'));
+    expect(history).toContain('invalid text for the type');
+    expect(history).not.toContain('customer 56');
 
     const shown = await waybill(world, 'show', '1');
     expect(shown.stdout).toMatch(/orders, chunk 3, .*: failed after 1 attempt/);
@@ -214,6 +217,37 @@ describe.each(someServers(import.meta.url))('waybill run on $name', (server) => 
     const resumed = await waybill(world, 'run', 'core.order', '--resume', '--json');
     expect(resumed.exitCode).toBe(0);
     expect(document(resumed)).toMatchObject({ batch_id: '1', state: 'published' });
+  });
+
+  test('over the snapshot of another tool ends with 1 and names it, until --adopt takes it over; a session does not take it', async () => {
+    const orders = ORDERS(300);
+    world = await World.create(server, {
+      ...orders,
+      files: {
+        ...orders.files,
+        'waybill.yaml': `
+name: test
+connections: { warehouse: { url: "\${WAREHOUSE_URL}" } }
+sessions: { nightly: { loads: [core.*] } }`,
+      },
+      warehouse: `${orders.warehouse} ${CUT_OVER}`,
+    });
+    await world.worker();
+    const refused = await waybill(world, 'run', 'core.order', '--json');
+    expect(refused.exitCode).toBe(1);
+    expect(document(refused)).toMatchObject({
+      error: { type: 'Refused', message: text(/acq\.orders_processing exists/), next: text(/--adopt/) },
+    });
+    expect(await waybill(world, 'run', 'nightly', '--adopt')).toMatchObject({
+      exitCode: 2,
+      stderr: text(/--adopt is for a load, and nightly is a session[^]*waybill run LOAD --adopt/),
+    });
+    expect(await batches(world)).toEqual([]);
+    const adopted = await waybill(world, 'run', 'core.order', '--adopt', '--json');
+    expect(adopted.exitCode).toBe(0);
+    expect(document(adopted)).toMatchObject({ state: 'published', batch_id: '1', rows_written: 300 });
+    expect(await world.rows('select adopted from waybill.snapshot')).toEqual([{ adopted: true }]);
+    await expectWhole(world);
   });
 
   test('that is published, but whose `after` fails, ends with 1 as a published batch; the next start goes on', async () => {

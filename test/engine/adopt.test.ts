@@ -2,17 +2,13 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { everyServer } from '../every-server.ts';
 import { activitiesOf, OPEN_ORDER } from './activities.ts';
+import { CUT_OVER } from './cut-over.ts';
 import { batches, BREAKABLE, exists, land, mend } from './breakable-orders.ts';
 import { expectWhole, ORDERS, World } from './orders.ts';
 import { wordsAt, type ServerWords } from './server-words.ts';
 import { ended, until } from './world.ts';
 
 vi.setConfig({ testTimeout: 180_000 });
-
-/** What the seed documents' tool does: renames the landing table, makes another of its name; then it was switched off. */
-const CUT_OVER = `
-  alter table acq.orders rename to orders_processing;
-  create table acq.orders (like acq.orders_processing including all);`;
 
 /** Tables that could not serve as a snapshot: what is done to them, and what is said. */
 interface Unadoptable {
@@ -166,6 +162,29 @@ describe.each(everyServer)('a snapshot of another tool on $name', (server) => {
     await expectWhole(world);
     expect(await batches(world)).toMatchObject([{ state: 'failed' }, { state: 'published', reprocess_of: '1' }]);
     expect(await exists(world, 'acq.orders_processing')).toBe(false);
+  });
+
+  test('that is there when a load has failed before it took one of its own is nobody’s: refused until --adopt', async () => {
+    world = await World.create(server, ORDERS(300, { yaml: 'before: "insert into core.tried values (:batch_id)"' }));
+    await world.worker();
+    expect(await world.run('core.order')).toMatchObject({ ok: false, type: 'Database' });
+    await world.warehouse.query(`create table core.tried (batch_id bigint); ${CUT_OVER}`);
+    for (const force of [false, true]) {
+      expect(await world.run({ load: 'core.order', force })).toMatchObject({
+        ok: false,
+        type: 'Refused',
+        message: 'acq.orders_processing exists, but no batch of core.order made it',
+      });
+    }
+    expect(await world.states('core.order')).toEqual(['failed']);
+    expect(await world.run({ load: 'core.order', adopt: true })).toMatchObject({
+      ok: true,
+      result: { rowsWritten: 300, batch: { batchId: '2' } },
+    });
+    await expectWhole(world);
+    expect(await world.rows('select batch_id, adopted from waybill.snapshot')).toEqual([
+      { batch_id: '2', adopted: true },
+    ]);
   });
 
   test('of one of two inputs: the other gets a snapshot of its own, and a failure in between changes nothing', async () => {

@@ -126,6 +126,31 @@ describe.each(everyServer)('the gate of a batch on $name', (server) => {
     expect(await world.states('core.order')).toEqual(['published']);
   });
 
+  test('is passed by no check and no publish while a chunk is not done, or a stage not planned', async () => {
+    world = await World.create(server, ORDERS(500, { byKey: true }));
+    const activities = await planned(world);
+    const refused = (found: string) => ({
+      type: 'LoadFailed',
+      nonRetryable: true,
+      message: `stage orders has ${found} chunks done`,
+    });
+    await expect(asActivity(activities.runChecks, BATCH)).rejects.toMatchObject(refused('0 of 5'));
+    expect(await world.states('core.order')).toEqual(['running']);
+    await asActivity(activities.runLane, LANE);
+    await asActivity(activities.runChecks, BATCH);
+    for (const [undo, found, redo] of [
+      [`update waybill.chunk set state = 'pending' where n = 3`, '4 of 5', `update waybill.chunk set state = 'done'`],
+      ['update waybill.stage set planned_chunks = null', '5 of ?', 'update waybill.stage set planned_chunks = 5'],
+    ] as const) {
+      await world.warehouse.query(undo);
+      await expect(activities.publish(BATCH)).rejects.toMatchObject(refused(found));
+      await expect(asActivity(activities.runChecks, BATCH)).rejects.toMatchObject(refused(found));
+      expect(await world.states('core.order')).toEqual(['checking']);
+      await world.warehouse.query(redo);
+    }
+    expect(await activities.publish(BATCH)).toMatchObject({ rowsWritten: 500 });
+  });
+
   test('that another workflow has resumed is shut to what is late of the one before', async () => {
     world = await World.create(server, ORDERS(500, { byKey: true }));
     const activities = await planned(world);

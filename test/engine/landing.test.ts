@@ -1,8 +1,13 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { progressQuery } from '../../src/workflows/message-definitions.ts';
 import { someServers } from '../every-server.ts';
+import { attemptsAt, historyOf } from './history.ts';
 import { chunks, expectSameRows, itemFile } from './items.ts';
 import { ended, until, World, type WorldOptions } from './world.ts';
+
+/** How often the core load has looked whether its snapshot can be taken. */
+const looksOf = async (world: World): Promise<number> =>
+  attemptsAt(await historyOf(world, 'core.all'), 'takeSnapshot').length;
 
 /** Two landing tables, each with its acquisition from a source whose rows above 200 take `seconds` to be read, until somebody
  * says `hurry`; one core load empties both. */
@@ -160,6 +165,33 @@ describe.each(someServers(import.meta.url))(
       ]);
       expect(await world.value('select count(*) from acq.item')).toBe('0');
       await hurry();
+      expect(await world.run('acquisition.item')).toMatchObject({ ok: true, result: { rowsWritten: 600 } });
+      expect(await world.run('core.all')).toMatchObject({ ok: true, result: { rowsWritten: 600 } });
+      await expectAll(['item']);
+    });
+
+    test('an acquisition whose workflow Temporal does not know is waited for until its time is over, then rolled back', async () => {
+      world = await World.create(server, PROJECT({ rows: 600, seconds: 0.5 }));
+      await world.worker();
+      const lost = await world.start('acquisition.item');
+      await until(async () => (await done('acquisition.item')) > 1, 90);
+      await lost.terminate('the test');
+      await world.warehouse.query(`update waybill.batch set first_run_id = '00000000-0000-0000-0000-000000000000'`);
+      const core = await world.start('core.all');
+      await until(async () => (await phase('core.all')) === 'waiting for acquisition.item', 90);
+      // It has looked more than once, and left alone what may run elsewhere.
+      await until(async () => (await looksOf(world)) > 1, 90);
+      expect(await world.states('acquisition.item')).toEqual(['running']);
+      expect(await world.exists('acq.item_processing')).toBe(false);
+      await hurry();
+      await world.warehouse.query(
+        `update waybill.batch set deadline_at = started_at where load_name = 'acquisition.item'`,
+      );
+      expect(await ended(core)).toMatchObject({ ok: true, result: { rowsWritten: 0 } });
+      expect(await world.rows('select load_name, state, error_class from waybill.batch order by batch_id')).toEqual([
+        { load_name: 'acquisition.item', state: 'failed', error_class: 'interrupted' },
+        { load_name: 'core.all', state: 'published', error_class: null },
+      ]);
       expect(await world.run('acquisition.item')).toMatchObject({ ok: true, result: { rowsWritten: 600 } });
       expect(await world.run('core.all')).toMatchObject({ ok: true, result: { rowsWritten: 600 } });
       await expectAll(['item']);

@@ -104,35 +104,45 @@ from {{ acq.orders }} o`,
     warehouse: `${orders.warehouse}
       create table core.steps (phase varchar(20));
       create table core.broken (id bigint);
-      insert into core.broken values (${broken});
-      create table core.hold (moment varchar(100));`,
+      insert into core.broken values (${broken});`,
   };
 }
 
-const HOLD = {
+/** Where a trigger is at, as each server asks it: in a table, or by a lock, for there a trigger's reads may lock rows. */
+const HELD = {
   postgres: `
-    create or replace function core.hold() returns trigger language plpgsql as $$ begin
+    create table core.hold (moment varchar(100));
+    create function core.hold() returns trigger language plpgsql as $$ begin
       if exists (select from core.hold where moment = tg_argv[0]) then perform pg_sleep(600); end if;
       return null; end $$`,
   mysql: 'do 1',
 };
+const NAMES = Object.keys(MOMENTS) as MomentName[];
+/** All databases of a test begin alike. */
+const lockOf = (moment: MomentName): string => `concat(left(database(), 10), 'hold ${NAMES.indexOf(moment)}')`;
 
 /** To be called when the control tables are there. Until `holdAt` nothing sleeps. */
 export async function installMoments(world: World): Promise<void> {
-  await world.warehouse.query(HOLD[world.words.family]);
-  for (const [i, [name, { trigger, when }]] of Object.entries(MOMENTS as Record<string, Moment>).entries()) {
+  await world.warehouse.query(HELD[world.words.family]);
+  for (const [i, name] of NAMES.entries()) {
+    const { trigger, when } = MOMENTS[name];
     await world.warehouse.query(
       world.words.family === 'postgres'
         ? `create trigger "hold ${name}" ${trigger} for each ${when === undefined ? 'statement' : `row when (${when})`}
            execute function core.hold('${name}')`
         : `create trigger ${/on (\w+)\./.exec(trigger)![1]}.hold_${i} ${trigger} for each row
-           if ${when ?? 'true'} and exists (select 1 from core.hold where moment = '${name}') then do sleep(600); end if`,
+           if ${when ?? 'true'} and is_used_lock(${lockOf(name)}) is not null then do sleep(600); end if`,
     );
   }
 }
 
 /** From now on what comes to this moment sleeps there, and nothing else; undefined: nothing. */
 export async function holdAt(world: World, moment: MomentName | undefined): Promise<void> {
+  if (world.words.family === 'mysql') {
+    await world.warehouse.query('do release_all_locks()');
+    if (moment !== undefined) await world.warehouse.query(`do get_lock(${lockOf(moment)}, 0)`);
+    return;
+  }
   await world.warehouse.query('begin; delete from core.hold');
   if (moment !== undefined) await world.warehouse.query('insert into core.hold values ($1)', [moment]);
   await world.warehouse.query('commit');
