@@ -70,8 +70,8 @@ export class CsvRows {
   private column = 0;
   private rowLine = 1;
   private valueLine = 1;
-  /** The value has a byte beyond ASCII. */
-  private wide = false;
+  /** Some byte of this piece, or of the row that it goes on with, is not UTF-8: which value has it is asked one by one. */
+  private doubtful = false;
   /** What is wrong with the row. */
   private wrong: CsvError | undefined;
   private quoted = false;
@@ -108,6 +108,8 @@ export class CsvRows {
 
   /** Throws `CsvError`. */
   take(piece: Buffer): Buffer {
+    // Also where a piece ends within a character: then for no reason.
+    this.doubtful = !isUtf8(piece) || (this.doubtful && this.length > this.whole);
     for (const byte of this.begun ? piece : this.begin(piece)) {
       if (this.length + MARGIN > this.out.length) this.grow(MARGIN);
       this.step(byte);
@@ -201,24 +203,21 @@ export class CsvRows {
     } else if (byte === TAB || byte === LF || byte === CR) {
       out[this.length++] = BACKSLASH;
       out[this.length++] = byte === TAB ? SMALL_T : byte === LF ? SMALL_N : SMALL_R;
-    } else {
-      if (byte > 0x7f) this.wide = true;
-      out[this.length++] = byte;
-    }
+    } else out[this.length++] = byte;
   }
 
   private endValue(): void {
     const { out, valueAt, column } = this;
     if (this.header === undefined && this.keep?.[column] === false) this.length = valueAt;
     else {
-      if (this.wide && !isUtf8(out.subarray(valueAt, this.length))) this.notUtf8();
+      if (this.doubtful && !isUtf8(out.subarray(valueAt, this.length))) this.notUtf8();
       else if (this.header === undefined && this.isNull()) this.length = valueAt + NULL.copy(out, valueAt);
       else if (this.header === undefined) this.check();
       out[this.length++] = TAB;
     }
     this.column += 1;
     this.valueAt = this.length;
-    this.quoted = this.wide = false;
+    this.quoted = false;
     this.at = At.Value;
   }
 
