@@ -58,6 +58,13 @@ on_bad_row: quarantine
     ],
   },
   {
+    title: 'a lag behind a clock, of a cursor that is no time',
+    files: { 'loads/acquisition/flight.yaml': ACQUISITION.replace('cursor: id', 'cursor: id, lag: 5s') },
+    expected: [
+      'loads/acquisition/flight.yaml:3:68: `lag` means nothing for a cursor that is no time (bigint): windows of numbers end behind the greatest',
+    ],
+  },
+  {
     title: 'a query that its source will not have',
     files: {
       'loads/acquisition/flight.yaml': `kind: acquisition
