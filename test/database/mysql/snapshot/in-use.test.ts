@@ -68,6 +68,32 @@ describeOn(await mysqlServers(), 'landing tables in use on $name', (server) => {
     expect(await scene.values('select count(distinct w, id) from kept')).toEqual([String(first + second + third)]);
   });
 
+  test('meet triggers that do the same between the rename and the end of the swap: in their order, sql_mode, as their definer', async () => {
+    const definer = `${scene.name.slice(-20)}_d`;
+    await scene.say(
+      `create user ${definer} identified by 'Secret-1'`,
+      `grant all on ${scene.name}.* to ${definer}`,
+      "create table c (id int primary key, said varchar(99) default '', who varchar(99))",
+      "create trigger one before insert on c for each row set new.said = concat(new.said, 'one ')",
+      "create trigger two before insert on c for each row set new.said = concat(new.said, 'two ')",
+      `create definer = ${definer} trigger by_mary before insert on c for each row precedes two set new.who = current_user()`,
+      "set sql_mode = 'PIPES_AS_CONCAT,NO_BACKSLASH_ESCAPES'",
+      "create trigger three before insert on c for each row set new.said = new.said || '\\'",
+    );
+    const batch = await scene.batch('c');
+    const swapping = sleepsBefore('create trigger'); // of the guard, the first after the rename
+    const taking = scene.take(batch, swapping.database);
+    await swapping.asleep();
+    const writer = await scene.connect();
+    await writer.query('insert into c (id) values (1)');
+    swapping.wake();
+    expect(await taking).toMatchObject({ kind: 'taken' });
+    await writer.query('insert into c (id) values (2)');
+    const row = { said: 'one two \\', who: `${definer}@%` };
+    expect(await scene.rows('select said, who from c order by id')).toEqual([row, row]);
+    await scene.say(`drop user ${definer}`);
+  });
+
   test('are waited for while a transaction has written to one; others wait for moments, and its row is in the snapshot', async () => {
     const long = await scene.connect();
     await long.query('begin');
