@@ -1,14 +1,17 @@
 import type { LoadDefinition, RangeDefinition, SqlSource, StageDefinition } from '../config/definition.ts';
 import { boundQueries } from '../config/ranges.ts';
 import type { Problem } from '../config/problem.ts';
+import { didYouMean } from '../config/parsed-load.ts';
 import type { TableDescription } from '../config/table-requirements.ts';
 import { describeSource } from '../control/source.ts';
 import type { Databases } from '../database/databases.ts';
 import type { ChunkRange, ColumnFacts, Database, StatementComplaint } from '../database/dialect.ts';
 import { renderForBatch, type BatchValues, type Cut } from '../sql/batch-sql.ts';
+import { placeOfName } from '../sql/lint.ts';
 import type { RenderedStatement } from '../sql/render.ts';
 import { renderedPosition } from '../sql/rendered-position.ts';
 import { parseStatements, type SqlPlace, type Statement } from '../sql/statement.ts';
+import { whatWasMeant } from './near-names.ts';
 
 /** Statements that a server can parse and plan without running them. All others only show when they run. */
 const PLANNABLE = new Set(['select', 'insert', 'replace', 'update', 'delete', 'merge', 'values', 'with', 'table']);
@@ -64,7 +67,7 @@ async function checkLoad(load: LoadDefinition, database: Database, loads: LoadDe
         continue;
       }
       result.checked += 1;
-      if (complaint) result.problems.push(problemOf(statement, rendered, complaint));
+      if (complaint) result.problems.push(await problemOf(database, statement, rendered, complaint));
     }
   }
   return result;
@@ -142,14 +145,19 @@ export async function checkQuery(load: LoadDefinition, database: Database): Prom
   // Its description is asked for with the settings.
   const elsewhere = from.connection === load.connection && looksElsewhere(load);
   const complaint = elsewhere ? undefined : await dialect.checkStatement(database, text);
-  if (complaint) return problemOf(statement!, { text, values: [], replaced: [] }, complaint);
+  if (complaint) return problemOf(database, statement!, { text, values: [], replaced: [] }, complaint);
   try {
     return await describeSource(database, load, from);
   } catch (error) {
     const facts = dialect.classify(error);
     if (facts.kind !== 'permanent' || facts.code === undefined) throw error;
     // Right by itself, but not as a derived table: two columns of one name, a lock.
-    return problemOf(statement!, { text, values: [], replaced: [] }, { message: facts.message, missing: false });
+    return problemOf(
+      database,
+      statement!,
+      { text, values: [], replaced: [] },
+      { message: facts.message, missing: false },
+    );
   }
 }
 
@@ -161,12 +169,25 @@ function dummyRange({ over, step }: RangeDefinition): ChunkRange {
   return { from: value, to: value };
 }
 
-function problemOf(statement: Statement, rendered: RenderedStatement, complaint: StatementComplaint): Problem {
-  const { position, hint } = complaint;
-  // Servers count characters from 1; offsets here are UTF-16 units.
-  const at =
-    position === undefined
-      ? { line: statement.line, column: statement.column }
-      : renderedPosition(statement, rendered, [...rendered.text].slice(0, position - 1).join('').length);
-  return { file: statement.file, ...at, message: complaint.message, ...(hint && { next: hint }), severity: 'error' };
+async function problemOf(
+  database: Database,
+  statement: Statement,
+  rendered: RenderedStatement,
+  { message, position, hint, unknown }: StatementComplaint,
+): Promise<Problem> {
+  const meant = unknown && (await whatWasMeant(database, statement, unknown));
+  const next = meant === undefined ? hint : undefined; // the server's own guess, where it has one
+  const at = placeOf(statement, rendered, position) ?? (unknown && placeOfName(statement, unknown.parts)) ?? statement;
+  const { file } = statement;
+  return {
+    ...{ file, line: at.line, column: at.column, message: `${message}${didYouMean(meant)}` },
+    ...(next && { next }),
+    severity: 'error',
+  };
 }
+
+/** Servers count characters from 1; offsets here are UTF-16 units. */
+const placeOf = (statement: Statement, rendered: RenderedStatement, position: number | undefined) =>
+  position === undefined
+    ? undefined
+    : renderedPosition(statement, rendered, [...rendered.text].slice(0, position - 1).join('').length);

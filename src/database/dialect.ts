@@ -127,6 +127,8 @@ export interface StatementComplaint {
   hint?: string;
   /** It names something that is not there (yet). */
   missing: boolean;
+  /** What that is, where the server says so: its parts as it writes them, the last one the name itself. */
+  unknown?: { what: 'column' | 'table' | 'function'; parts: string[] };
 }
 
 export interface ColumnFacts {
@@ -268,6 +270,8 @@ export interface Dialect extends CopyDialect, CursorDialect, LandingDialect, Sna
   /** The columns that a SELECT gives, as types of this server; it is not run. What a column may not hold it does not know. */
   describeQuery(session: Session, query: string): Promise<ColumnFacts[]>;
   listTables(database: Database): Promise<string[]>;
+  /** Names of functions that a statement may call, people's own with their schema, for near-miss suggestions. */
+  listFunctions(database: Database): Promise<string[]>;
   tableIdentity(session: Session, table: string): Promise<TableIdentity | undefined>;
   /** A condition: the table of this name is still that one, and was not rewritten. */
   isStill(table: string, identity: TableIdentity): SqlPart;

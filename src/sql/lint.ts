@@ -1,6 +1,6 @@
 import { codeText } from './code-text.ts';
 import type { SqlDialect } from './dialect.ts';
-import { parseTableName, type TableName } from './names.ts';
+import { formatTableName, parseTableName, type TableName } from './names.ts';
 import { withNames } from './query-blocks.ts';
 import type { Position } from './sql-error.ts';
 import type { Statement } from './statement.ts';
@@ -56,6 +56,41 @@ export function insertsOnce({ tokens, dialect }: Statement): boolean {
 /** Something of it is still on the connection when its transaction has ended, and whatever runs there next would meet it. */
 export function leavesBehind({ tokens, dialect }: Statement): boolean {
   return dialect.leavesBehind.test(codeText(tokens));
+}
+
+/**
+ * The names that stand in a statement where a table's may, outside of braces, canonical: all of its tables, and words like `into`
+ * here and there. What a `with` clause defines is none.
+ */
+export function namedTables(statement: Statement): string[] {
+  const { dialect } = statement;
+  const code = statement.tokens.filter(isCode);
+  const positions = tablePositions(code, dialect);
+  const defined = withNames(code);
+  const names = code.flatMap((_, i) => {
+    const [name, schema, ...more] = positions[i]
+      ? nameChain(code, i)
+          .map(({ value }) => value)
+          .reverse()
+      : [];
+    if (name === undefined || more.length > 0 || (schema === undefined && defined.has(name))) return [];
+    return [formatTableName({ schema, name }, dialect)];
+  });
+  return [...new Set(names)];
+}
+
+/** Where a name of these parts begins first in a statement, else one of the last of them; undefined: nowhere. */
+export function placeOfName(statement: Statement, parts: string[]): Token | undefined {
+  const code = statement.tokens.filter(isCode);
+  const same = (chain: Token[]): boolean =>
+    chain.length >= parts.length &&
+    chain.slice(-parts.length).every(({ value }, i) => value.toLowerCase() === parts[i]!.toLowerCase());
+  for (let i = 0; i < code.length; i++) {
+    const chain = nameChain(code, i);
+    if (same(chain)) return code[i];
+    if (chain.length > 0) i += chain.length * 2 - 2;
+  }
+  return parts.length > 1 ? placeOfName(statement, parts.slice(1)) : undefined;
 }
 
 /** The names of `a.b.c` that starts at `at`; none when no name starts there. */

@@ -85,8 +85,8 @@ describe.each(someServers(import.meta.url))('a new project on a fresh machine, f
     expect(answer.exitCode).toBe(2);
     expect(document(answer)).toMatchObject({
       error: {
-        message: expect.stringMatching(/s\.quantty/) as string,
-        where: expect.stringMatching(/^loads\/services\/sales_by_day\.sql:4/) as string,
+        message: expect.stringMatching(/s\.quantty.*: did you mean `quantity`\?$/) as string,
+        where: expect.stringMatching(/^loads\/services\/sales_by_day\.sql:4:/) as string,
       },
     });
     await machine.expectNothingLeft();

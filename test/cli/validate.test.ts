@@ -43,7 +43,7 @@ from {{ acq.orders }} o where :last_load_at < now() and o.custmer = 'x'`,
       error: {
         type: 'Configuration',
         message: expect.stringMatching(
-          /^(column o.custmer does not exist|Unknown column 'o.custmer' in .*)$/,
+          /^(column o.custmer does not exist|Unknown column 'o.custmer' in .*): did you mean `customer`\?$/,
         ) as string,
         where: `loads/core/order.sql:4:${57 + world.names.prefix.length}`,
       },
@@ -181,5 +181,36 @@ outputs: [core.item]
     const validated = await waybill(world, 'validate');
     expect(validated.exitCode).toBe(2);
     expect(validated.stderr.match(/there is no table `acq\.item`/g)).toHaveLength(2);
+  });
+});
+
+const INSERT = (columns: string, values: string): string =>
+  `insert into core.orders\n  (id, ${columns}, batch_id)\nselect o.id,\n  ${values}, :batch_id\nfrom {{ acq.orders }} o`;
+
+describe.each(someServers(import.meta.url))('names in SQL that $name does not know', (server) => {
+  let world: World;
+  afterEach(() => world.close());
+
+  test.each([
+    ['a column', INSERT('customer', 'o.custmer'), '4:3', 'custmer', 'customer'],
+    ['a column of the output', INSERT('custmer', 'o.customer'), '2:8', 'custmer', 'customer'],
+    ['a column that only the input has', INSERT('notes', 'o.note'), '2:8', 'notes', undefined],
+    ['a function', INSERT('amount', 'lenght(o.customer)'), '4:3', 'lenght', 'length'],
+    [
+      'a table',
+      `${INSERT('customer', 'o.customer')}\nwhere o.id not in (select w.id from\n  core.ordrs w)`,
+      '7:3',
+      'ordrs',
+      'core.orders',
+    ],
+  ])('%s: with its place, and the nearest name that is right', async (_, sql, place, wrong, right) => {
+    world = await World.create(server, ORDERS(0, { sql }));
+    await world.warehouse.query('alter table acq.orders add column note varchar(20)');
+    const answer = await waybill(world, 'validate', '--json');
+    expect(answer.exitCode).toBe(2);
+    const { error } = document(answer) as { error: { message: string; where: string } };
+    expect(error.message).toContain(wrong);
+    expect(/: did you mean `(.*)`\?$/.exec(error.message)?.[1]).toBe(right);
+    expect(error.where).toBe(`loads/core/order.sql:${place}`);
   });
 });

@@ -19,29 +19,41 @@ export async function checkStatement(database: Database, text: string): Promise<
       if (errno === NOT_PREPARED) return undefined;
       if (errno === undefined || classify(error).kind !== 'permanent') throw error;
       const position = positionOf(message, text);
-      return { message, missing: MISSING.has(errno), ...(position !== undefined && { position }) };
+      const unknown = unknownIn(errno, message);
+      return {
+        message,
+        missing: MISSING.has(errno),
+        ...(position !== undefined && { position }),
+        ...(unknown && { unknown }),
+      };
     }
   });
 }
 
-/** The character that a complaint is about, from 1. */
+/**
+ * The character that a complaint is about, from 1. A syntax error is told by what follows it, up to eighty characters (MariaDB adds
+ * dots then), and by its line; names that are not known are told by themselves (`unknown`).
+ */
 function positionOf(message: string, text: string): number | undefined {
-  const at = placeOfSyntaxError(message, text) ?? placeOfColumn(message, text);
-  return at === undefined || at < 0 ? undefined : [...text.slice(0, at)].length + 1;
-}
-
-/** It is told by what follows it, up to eighty characters (MariaDB adds dots then), and by its line. */
-function placeOfSyntaxError(message: string, text: string): number | undefined {
   const [, near, line] = /near '([^]*)' at line (\d+)$/.exec(message) ?? [];
   if (near === undefined) return undefined;
   const start = [...text.matchAll(/^/gm)][Number(line) - 1]?.index ?? 0;
-  return text.endsWith(near) ? text.length - near.length : text.indexOf(near.replace(/\.{3}$/, ''), start);
+  const at = text.endsWith(near) ? text.length - near.length : text.indexOf(near.replace(/\.{3}$/, ''), start);
+  return at < 0 ? undefined : [...text.slice(0, at)].length + 1;
 }
 
-/** An unknown column is told by its name, as it stands in the text; the first of that name. */
-function placeOfColumn(message: string, text: string): number | undefined {
-  const [, column] = /^Unknown column '([^']+)' in /.exec(message) ?? [];
-  if (column === undefined) return undefined;
-  const parts = column.split('.').map((name) => `\`?${name.replace(/\W/g, '\\$&')}\`?`);
-  return text.search(new RegExp(`(?<![\\w$.\`])${parts.join('\\s*\\.\\s*')}(?![\\w$])`, 'i'));
+const UNKNOWN = new Map([
+  [1054, 'column'],
+  [1146, 'table'],
+  [1305, 'function'],
+] as const);
+
+/** `Unknown column 'f.orgin' in 'field list'`, `Table 'core.flihgt' doesn't exist`, `FUNCTION core.lenght does not exist`. */
+function unknownIn(errno: number, message: string): StatementComplaint['unknown'] {
+  const what = UNKNOWN.get(errno as 1054);
+  const name = /^(?:Unknown column|Table) '([^']+)'|^FUNCTION (\S+) does not exist/
+    .exec(message)
+    ?.slice(1)
+    .find(Boolean);
+  return what && name !== undefined ? { what, parts: name.split('.') } : undefined;
 }

@@ -6,6 +6,7 @@ import { insertRows, openCopyIn, openCopyOut } from './copy.ts';
 import { cursorKind, cursorValue, inCursorOrder, windowCondition, windowEnd } from './cursor.ts';
 import { deleteRange, planDeletion } from './deletion.ts';
 import { classify } from './errors.ts';
+import { listFunctions } from './functions.ts';
 import { endConnection, endGateHolders, endLeftLane, gate } from './gate.ts';
 import { begin, lockOutput, migration, settings, words } from './ledger.ts';
 import { isStandby, numberingOf } from './numbering.ts';
@@ -66,6 +67,7 @@ export const mysqlDialect: Dialect = {
   describeTable,
   describeQuery,
   listTables,
+  listFunctions,
   hasRows,
   checkStatement,
   planPages: undefined,

@@ -23,7 +23,16 @@ import {
   tableHolders,
 } from './snapshot.ts';
 import { copyInColumn, copyOutValue, shapeOf, writtenForm } from './values.ts';
-import { checkStatement, describeQuery, describeTable, hasRows, isStill, listTables, tableIdentity } from './tables.ts';
+import {
+  checkStatement,
+  describeQuery,
+  describeTable,
+  hasRows,
+  isStill,
+  listFunctions,
+  listTables,
+  tableIdentity,
+} from './tables.ts';
 import { holdState, joinState, sharesState } from './state.ts';
 
 const CASTS = {
@@ -58,6 +67,7 @@ export const postgresDialect: Dialect = {
   describeTable,
   describeQuery,
   listTables,
+  listFunctions,
   tableIdentity,
   isStill,
   hasRows,

@@ -93,6 +93,17 @@ export async function listTables(database: Database): Promise<string[]> {
   return rows.map((row) => row.name);
 }
 
+/** Functions, aggregates and window functions; what only operators, types and triggers call is left out. */
+export async function listFunctions(database: Database): Promise<string[]> {
+  const { rows } = await database.query<{ name: string }>(sql`
+    select distinct case when p.pronamespace = 'pg_catalog'::regnamespace then p.proname::text
+      else quote_ident(n.nspname) || '.' || quote_ident(p.proname) end as name
+    from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+    where p.prokind <> 'p' and p.prorettype not in ('internal'::regtype, 'trigger'::regtype)
+      and not 'internal'::regtype = any(p.proargtypes)`);
+  return rows.map((row) => row.name);
+}
+
 /** OID and file of a table, as this transaction sees them; undefined if the name is free. */
 export async function tableIdentity(session: Session, table: string): Promise<TableIdentity | undefined> {
   const { rows } = await session.query<{ oid: number; filenode: number | null }>(sql`
@@ -128,11 +139,28 @@ export async function checkStatement(database: Database, text: string): Promise<
   } catch (error) {
     const failure = error as Error & { code?: string; position?: string; hint?: string };
     if (failure.code === undefined || !/^(42|22|0A|25)/.test(failure.code)) throw error;
+    const unknown = unknownIn(failure.message);
     return {
       message: failure.message,
       missing: MISSING.has(failure.code),
+      ...(unknown && { unknown }),
       ...(failure.hint !== undefined && { hint: failure.hint }),
       ...(failure.position ? { position: Number(failure.position) - 'prepare waybill_check as '.length } : {}),
     };
   }
+}
+
+/** Names are in quotes but for those of columns with their table, and of functions. */
+const UNKNOWN = [
+  ['column', /^column "?(.+?)"?(?: of relation ".*")? does not exist$/],
+  ['table', /^relation "(.+)" does not exist$/],
+  ['function', /^function (.+?)\(.*\) does not exist$/],
+] as const;
+
+function unknownIn(message: string): StatementComplaint['unknown'] {
+  for (const [what, form] of UNKNOWN) {
+    const name = form.exec(message)?.[1];
+    if (name !== undefined) return { what, parts: name.split('.') };
+  }
+  return undefined;
 }

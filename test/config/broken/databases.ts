@@ -44,7 +44,8 @@ export const databases: BrokenDatabase[] = [
   },
   {
     title: 'bad rows of a table that nothing cuts',
-    source: 'alter table flight drop constraint flight_pkey; create unique index on flight (origin)',
+    source: `alter table flight drop constraint flight_pkey;
+      update flight set origin = origin || id; create unique index on flight (origin)`,
     files: {
       'loads/acquisition/flight.yaml': `kind: acquisition
 connection: warehouse
@@ -74,7 +75,7 @@ to: acq.flight
 `,
       'loads/acquisition/flights.sql': 'select id, origin\nfrom flight where orign = 1;',
     },
-    expected: ['loads/acquisition/flights.sql:2:19: column "orign" does not exist'],
+    expected: ['loads/acquisition/flights.sql:2:19: column "orign" does not exist: did you mean `origin`?'],
   },
   {
     title: 'a query without the cursor, and with a column too many',
@@ -238,7 +239,7 @@ to: { table: acq.flight }
   {
     title: 'a column that a statement names wrongly',
     files: coreSql('insert into core.flight (id, batch_id)\nselect f.idd, :batch_id\nfrom {{ acq.flight }} f\n'),
-    expected: ['loads/core/flights.sql:2:8: column f.idd does not exist'],
+    expected: ['loads/core/flights.sql:2:8: column f.idd does not exist: did you mean `id`?'],
   },
   {
     title: 'a column that an output does not have',
@@ -276,7 +277,7 @@ to: { table: acq.flight }
   - { name: known, expect: 0, sql: "select count(*) from core.flight where batchid = :batch_id" }
 `,
     },
-    expected: ['loads/core/flight.yaml:8:76: column "batchid" does not exist'],
+    expected: ['loads/core/flight.yaml:8:76: column "batchid" does not exist: did you mean `batch_id`?'],
   },
   {
     title: 'a step after publishing whose table is not there',
