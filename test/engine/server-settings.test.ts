@@ -51,6 +51,7 @@ from {{ acq.item }} i, (select pg_sleep(:params.seconds)) pause where i.name lik
 const ofMysql = someServers(import.meta.url).filter(({ name }) => !name.startsWith('PostgreSQL')) as MysqlTestServer[];
 
 describe.each(ofMysql)('settings of a $name', ({ name, flavour }) => {
+  const LIMIT: [string, string] = flavour === 'MySQL' ? ['max_execution_time', '1000'] : ['max_statement_time', '1'];
   /** What a server must never be like for us. */
   const HOSTILE: [string, string][] = [
     ['sql_mode', "'ANSI_QUOTES,NO_BACKSLASH_ESCAPES'"],
@@ -60,7 +61,7 @@ describe.each(ofMysql)('settings of a $name', ({ name, flavour }) => {
     ['completion_type', "'CHAIN'"],
     ['innodb_lock_wait_timeout', '1'],
     ['lock_wait_timeout', '1'],
-    flavour === 'MySQL' ? ['max_execution_time', '1000'] : ['max_statement_time', '1'],
+    LIMIT,
   ];
   const ISOLATION = flavour === 'MySQL' ? 'transaction_isolation' : 'tx_isolation';
   const WITHOUT_KEYS = 'sql_generate_invisible_primary_key';
@@ -141,6 +142,14 @@ describe.each(ofMysql)('settings of a $name', ({ name, flavour }) => {
       );
       expect(rows.map((row) => row.map(String))).toEqual([['0', '0', '0', '60', '1']]);
       await session.close();
+      const limitOf = async (reading: boolean): Promise<number> => {
+        const lane = await database.openSession('waybill lane', { reading });
+        const { rows } = await lane.query<{ most: unknown }>(sql`select ${raw(`@@session.${LIMIT[0]}`)} as most`);
+        await lane.close();
+        return Number(rows[0]!.most);
+      };
+      expect(await limitOf(false)).toBe(0);
+      expect(await limitOf(true)).toBe(Number(LIMIT[1])); // a source's own limits are for those who read it
       expect((await database.query(sql`select "x\\\\" as x`)).rows).toEqual([{ x: 'x\\' }]);
     } finally {
       await database.close();

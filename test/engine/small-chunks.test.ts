@@ -56,25 +56,29 @@ describe.each(someServers(import.meta.url))('small chunks on $name', (server) =>
   });
 
   test('share a transaction until one takes long: nothing waits for what comes after it', async () => {
-    const [long, next] = [150, 151];
+    const long = [60, 100, 140, 180]; // some of them share a transaction with what comes next
+    const latches = long.flatMap((n) => [n, n + 1]);
     world = await World.create(
       server,
       ONE_EACH(200, {
         sql: `update core.vehicle set seen = seen + 1 where id >= :from and id < :to;
           select l.id from core.latch l where l.id = :from for share`,
-        warehouse: `create table core.latch (id bigint primary key); insert into core.latch values (${long}), (${next});`,
+        warehouse: `create table core.latch (id bigint primary key);
+          insert into core.latch values ${latches.map((id) => `(${id})`).join(', ')};`,
       }),
     );
     await world.worker(SHARED);
-    const doneTo = () => world.value(`select max(n) from waybill.chunk where state = 'done'`);
-    const [first, second] = [await holdLatch(world, long), await holdLatch(world, next)];
+    const held = new Map<number, () => Promise<void>>();
+    for (const id of latches) held.set(id, await holdLatch(world, id));
     const handle = await world.start(TASK);
-    await waitsAtLatch(world);
-    await new Promise((resolve) => setTimeout(resolve, SHARED_MS));
-    await first();
-    // It is done, and what shares its transaction before it; the next one does not, and waits.
-    await until(async () => (await doneTo()) === long);
-    await second();
+    for (const n of long) {
+      await waitsAtLatch(world);
+      await new Promise((resolve) => setTimeout(resolve, SHARED_MS));
+      await held.get(n)!();
+      // It is done, and what shares its transaction before it; the next one does not, and waits.
+      await until(async () => (await world.value(`select max(n) from waybill.chunk where state = 'done'`)) === n);
+      await held.get(n + 1)!();
+    }
     expect(await ended(handle)).toMatchObject({ ok: true, result: { chunks: 200 } });
     await expectSeenOnce(world);
   });
