@@ -111,15 +111,22 @@ outputs: [warehouse.copy]
     expect((await problems(files, url)).join('\n')).toMatch(/`copy` is written by `core.flight` too/);
   });
 
-  it.each(['sql_mode', 'time_zone', 'tx_isolation', 'autocommit', 'sql_select_limit', 'completion_type'])(
-    'lets no load set %s',
-    async (name) => {
-      const yaml = `${BASE_PROJECT['loads/core/flight.yaml']}session_params: { ${name}: x }\n`;
-      expect((await problems({ 'loads/core/flight.yaml': yaml }, url)).join('\n')).toMatch(
-        `\`session_params\` cannot set \`${name}\``,
-      );
-    },
-  );
+  it.each([
+    'sql_mode',
+    'time_zone',
+    'tx_isolation',
+    'autocommit',
+    'sql_select_limit',
+    'completion_type',
+    'sql_notes',
+    'note_verbosity',
+    'max_error_count',
+  ])('lets no load set %s', async (name) => {
+    const yaml = `${BASE_PROJECT['loads/core/flight.yaml']}session_params: { ${name}: x }\n`;
+    expect((await problems({ 'loads/core/flight.yaml': yaml }, url)).join('\n')).toMatch(
+      `\`session_params\` cannot set \`${name}\``,
+    );
+  });
 
   it('has no parameters in its URL', async () => {
     expect(await problems({}, `${url}?multipleStatements=true`)).toEqual([

@@ -157,8 +157,10 @@ describeOn(await mysqlServers(), 'values on their way, on $name', (server) => {
   test('every type arrives as it was', async () => {
     const types = server.flavour === 'MariaDB' ? [...MYSQL, ...MARIADB] : MYSQL;
     const columns = types.map(({ type }, i) => `c${i} ${type}`).join(', ');
-    // A strict server takes no dates of zeros.
-    const samples = types.map((one) => one.samples.filter(({ value }) => !/^\d{4}-00-|^0000-/.test(value)));
+    // A strict server takes no dates of zeros, and MySQL no decimals that it computed inside a JSON (test/copy/values.test.ts).
+    const samples = types.map((one) =>
+      one.samples.filter(({ sql, value }) => !/^\d{4}-00-|^0000-/.test(value) && !sql.startsWith('json_')),
+    );
     const rows = Array.from({ length: Math.max(...samples.map(({ length }) => length)) }, (_, n) => {
       const values = samples.map((some) => some[n]?.sql.replaceAll('\\', '\\\\') ?? 'null');
       return `(${n + 1}, ${values.join(', ')})`;
