@@ -5,7 +5,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import { document, waybill } from '../cli/command-line.ts';
 import { servers } from '../servers.ts';
 import { COLUMNS, expectAcquired, ITEM, itemFile, ITEMS, PLAIN_SOURCE } from './items.ts';
-import { OwnServer } from './own-server.ts';
+import { startOwnServer, type OwnServer } from './own-server.ts';
 import { until, World } from './world.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
@@ -70,7 +70,7 @@ describe.each(servers)('a standby as a source, of $name', (server) => {
   });
 
   test('is refused where nothing would protect against late commits, and read with a lag or without a cursor', async () => {
-    own = await OwnServer.create(server, { wal_level: 'replica' });
+    own = await startOwnServer(server, { wal_level: 'replica' });
     world = await World.create(server, ITEMS({ source: '', columns: COLUMNS }));
     world.env['SOURCE_URL'] = own.url;
     const source = await world.another('source');

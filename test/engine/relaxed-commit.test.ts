@@ -4,7 +4,7 @@ import { servers } from '../servers.ts';
 import { activitiesOf, asActivity, OPEN_ORDER } from './activities.ts';
 import { asleepAt, HELD_ORDERS, holdAt, installMoments } from './moments.ts';
 import { expectWhole, ORDERS, World } from './orders.ts';
-import { OwnServer } from './own-server.ts';
+import { startOwnServer, type OwnServer } from './own-server.ts';
 import { ended } from './world.ts';
 
 /** Nothing but a commit that waits brings the log out of memory, for as long as these tests take. */
@@ -16,7 +16,7 @@ describe.each(servers)('a crash of $name', { timeout: 120_000 }, (server) => {
   let own: OwnServer;
   let world: World;
   beforeEach(async () => {
-    own = await OwnServer.create(server, NOTHING_FLUSHES);
+    own = await startOwnServer(server, NOTHING_FLUSHES);
   });
   afterEach(async () => {
     await world.close();
