@@ -15,6 +15,8 @@ export interface ServerWords {
   self: string;
   /** The same of lanes that run a statement now, or are between two of a chunk. */
   lanesAtWork: string;
+  /** The same of Waybill's that run a statement or have a transaction open, but for those that sleep in one. */
+  atWork: string;
   /** The same of those that wait for a lock. */
   waiting: string;
   /** Which table has the name `$1` . `$2`, whatever it was called before. */
@@ -43,6 +45,8 @@ const POSTGRES: ServerWords = {
   self: 'select pg_backend_pid() as id',
   lanesAtWork: `select pid as id from pg_stat_activity where application_name like 'waybill % lane %'
                 and datname = current_database() and state <> 'idle'`,
+  atWork: `select pid as id from pg_stat_activity where xact_start is not null and datname = current_database()
+           and application_name like 'waybill%' and wait_event is distinct from 'PgSleep'`,
   waiting: `select distinct l.pid as id from pg_locks l join pg_stat_activity a on a.pid = l.pid
             where not l.granted and a.datname = current_database()`,
   identity: `select format('%I.%I', $1::text, $2::text)::regclass::oid::text`,
@@ -70,6 +74,9 @@ const MYSQL: ServerWords = {
   self: 'select connection_id() as id',
   lanesAtWork: `select p.id from information_schema.processlist p join waybill.lane l on l.connection_id = p.id
                 where p.command <> 'Sleep' or p.id in (select trx_mysql_thread_id from information_schema.innodb_trx)`,
+  atWork: `select p.id from information_schema.processlist p where ${OURS} and p.id <> connection_id()
+           and coalesce(p.state, '') <> 'User sleep'
+           and (p.command <> 'Sleep' or p.id in (select trx_mysql_thread_id from information_schema.innodb_trx))`,
   waiting: `select p.id from information_schema.processlist p where ${OURS}
             and (p.state like 'Waiting for table%' or
                  p.id in (select t.processlist_id from performance_schema.data_lock_waits w

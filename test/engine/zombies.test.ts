@@ -7,11 +7,13 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { servers, type TestServer } from '../servers.ts';
+import { someServers } from '../every-server.ts';
+import type { TestServer } from '../servers.ts';
 import { BREAKABLE, exists, mend } from './breakable-orders.ts';
 import { CuttableWay } from './cuttable-way.ts';
 import { asleep, endSleepers } from './moments.ts';
 import { expectWhole } from './orders.ts';
+import { wordsAt, type ServerWords } from './server-words.ts';
 import { ended, until, World, type Ended } from './world.ts';
 
 /** Each chunk sleeps before it touches the snapshot: a drop finds nobody in its way. */
@@ -21,13 +23,17 @@ const SQL = `
   select o.id, o.customer, o.amount * 2 / (case when o.id = (select broken from core.settings) then 0 else 1 end), :batch_id
   from {{ acq.orders }} o`;
 
+/** Of PostgreSQL, and of MySQL and MariaDB. */
 const BEGIN = 'begin isolation level read committed read write';
+const START = 'start transaction read write';
 const ORDER = 'core.order';
+
+type Place = `before ${string} | ${string} | ${string} #${number}`;
 
 interface Zombie {
   title: string;
-  /** Where it stops, as in crash/points.ts. */
-  at: `before ${string} | ${string} | ${string} #${number}`;
+  /** Where it stops, as in crash/points.ts; only servers that have such a place are tested. */
+  at: Partial<Record<ServerWords['family'], Place>>;
   /** The batch fails at its third chunk. */
   breaks?: boolean;
   yaml?: string;
@@ -47,28 +53,43 @@ const TERMINATED = {
   states: ['failed', 'published'],
 };
 
+const FENCE: Zombie['at'] = {
+  postgres: `before fenceBatch | waybill N fence | ${BEGIN} #1`,
+  mysql: `before fenceBatch | waybill N fence | ${START} #1`,
+};
+
 const ZOMBIES: Zombie[] = [
   {
     title: 'a drop, before it looks at the catalog',
-    at: `before dropSnapshot | waybill N drop of the snapshot | ${BEGIN} #2`,
+    at: {
+      postgres: `before dropSnapshot | waybill N drop of the snapshot | ${BEGIN} #2`,
+      mysql: 'before dropSnapshot | waybill N drop of the snapshot | select get_lock(?, N) as taken #1',
+    },
     end: { ok: true },
     states: ['published', 'published'],
   },
   {
     title: 'a drop that has looked at the catalog',
-    at: 'before dropSnapshot | waybill N drop of the snapshot | savepoint waybill_lock_tables #1',
+    at: {
+      postgres: 'before dropSnapshot | waybill N drop of the snapshot | savepoint waybill_lock_tables #1',
+      // It holds the table's name and the table itself: whoever comes next ends it.
+      mysql: 'before dropSnapshot | waybill N drop of the snapshot | drop table `acq`.`orders_processing` #1',
+    },
     end: { ok: true },
     states: ['published', 'published'],
   },
   {
     title: 'a publish, of a batch that is redone meanwhile',
-    at: `before publish | waybill control | ${BEGIN} #1`,
+    at: {
+      postgres: `before publish | waybill control | ${BEGIN} #1`,
+      mysql: `before publish | waybill control | ${START} #1`,
+    },
     ...TERMINATED,
   },
-  { title: 'a fence', at: `before fenceBatch | waybill N fence | ${BEGIN} #1`, breaks: true, ...FAILED },
+  { title: 'a fence', at: FENCE, breaks: true, ...FAILED },
   {
     title: 'a fence that is to hold a batch, which is resumed meanwhile',
-    at: `before fenceBatch | waybill N fence | ${BEGIN} #1`,
+    at: FENCE,
     breaks: true,
     yaml: 'on_failure: hold',
     end: { ok: false, type: 'Database' },
@@ -77,30 +98,62 @@ const ZOMBIES: Zombie[] = [
   },
   {
     title: 'a roll back, before it deletes',
-    at: `before rollBack | waybill N roll back | ${BEGIN}; set local synchronous_commit = off #1`,
+    at: {
+      postgres: `before rollBack | waybill N roll back | ${BEGIN}; set local synchronous_commit = off #1`,
+      mysql: `before rollBack | waybill N roll back | ${START} #1`,
+    },
     breaks: true,
     ...FAILED,
   },
   {
     title: 'a roll back, before it ends the batch',
-    at: `before rollBack | waybill control | ${BEGIN} #1`,
+    at: {
+      postgres: `before rollBack | waybill control | ${BEGIN} #1`,
+      mysql: `before rollBack | waybill control | ${START} #1`,
+    },
     breaks: true,
     ...FAILED,
   },
 ];
 
-const SNAPSHOT: Zombie = {
-  title: 'a snapshot, of a batch that is redone meanwhile',
-  at: `before takeSnapshot | waybill N snapshot | ${BEGIN} #1`,
-  ...TERMINATED,
-  states: ['failed', 'published', 'published'],
-};
+/** As far as a recording tells statements apart; the twin is called by a hash. */
+const RENAME = 'rename table `acq`.`orders` to `acq`.`orders_processing`, `acq`.`waybill_twin_NcNadbNdNeNf';
 
-for (const server of servers) {
+const REDONE = { ...TERMINATED, states: ['failed', 'published', 'published'] };
+
+const SNAPSHOTS: Zombie[] = [
+  {
+    title: 'a snapshot, of a batch that is redone meanwhile',
+    at: {
+      postgres: `before takeSnapshot | waybill N snapshot | ${BEGIN} #1`,
+      mysql: 'before takeSnapshot | waybill N snapshot | select get_lock(?, N) as taken #1',
+    },
+    ...REDONE,
+  },
+  {
+    title: 'a snapshot that is about to rename the tables, of a batch that is redone meanwhile',
+    at: { mysql: `before takeSnapshot | waybill N snapshot | ${RENAME} #1` },
+    ...REDONE,
+  },
+  {
+    title: 'a snapshot that has renamed the tables, of a batch that is redone meanwhile',
+    at: { mysql: 'before takeSnapshot | waybill N snapshot | alter table `acq`.`orders_processing` comment = ? #1' },
+    ...REDONE,
+  },
+];
+
+for (const server of someServers(import.meta.url)) {
+  const { family } = wordsAt(server.url);
+  const places = (zombies: Zombie[]): [title: string, zombie: Zombie, at: Place][] =>
+    zombies.flatMap((zombie) => {
+      const at = zombie.at[family];
+      return at === undefined ? [] : [[zombie.title, zombie, at]];
+    });
+
   // Side by side: most of the time a test waits for the frozen worker's heartbeat to be missed.
   describe.concurrent(`a worker of ${server.name} that sleeps at`, { timeout: 240_000 }, () => {
-    test.for(ZOMBIES.map((zombie) => [zombie.title, zombie] as const))('%s', ([, zombie]) =>
-      inWorld(server, zombie, async (world, frozen) => {
+    test.for(places(ZOMBIES))('%s', ([, zombie, at]) =>
+      inWorld(server, zombie, at, async (world, frozen) => {
         if (zombie.breaks) await mend(world);
         if (zombie.end.ok) await landMore(world);
         await world.warehouse.query('update core.settings set pause = 100');
@@ -115,8 +168,8 @@ for (const server of servers) {
       }),
     );
 
-    test(SNAPSHOT.title, () =>
-      inWorld(server, SNAPSHOT, async (world, frozen) => {
+    test.for(places(SNAPSHOTS))('%s', ([, zombie, at]) =>
+      inWorld(server, zombie, at, async (world, frozen) => {
         expect(await world.run(ORDER)).toMatchObject({ ok: true });
         await landMore(world);
         await frozen.wake();
@@ -132,6 +185,7 @@ for (const server of servers) {
 async function inWorld(
   server: TestServer,
   zombie: Zombie,
+  at: Place,
   meanwhile: (world: World, frozen: Frozen) => Promise<void>,
 ): Promise<void> {
   const { breaks = false, yaml = '' } = zombie;
@@ -140,7 +194,7 @@ async function inWorld(
   const way = await CuttableWay.to(world.address);
   try {
     const handle = await world.start(ORDER);
-    const frozen = await freeze(world, way, zombie.at, join(directory, 'statements'));
+    const frozen = await freeze(world, way, at, join(directory, 'statements'));
     way.cut(); // else Temporal goes on giving it tasks, and waits for each until its heartbeat is missed
     if (zombie.terminated) await handle.terminate('the test');
     await world.worker();
@@ -161,7 +215,7 @@ interface Frozen {
   wake(): Promise<void>;
 }
 
-async function freeze(world: World, way: CuttableWay, point: Zombie['at'], recording: string): Promise<Frozen> {
+async function freeze(world: World, way: CuttableWay, point: Place, recording: string): Promise<Frozen> {
   const child = world.spawnWorker({
     TEMPORAL_ADDRESS: way.address,
     WAYBILL_STOP_AT: point,
@@ -183,18 +237,18 @@ async function wake(
   from: number,
 ): Promise<void> {
   child.kill('SIGCONT');
+  const end = ENDS[activity] ?? /^(commit|rollback)/;
   await until(async () => {
     const since = (await readFile(recording, 'utf8')).slice(from).split('\n').slice(0, -1);
     const statements = since.map((line) => JSON.parse(line) as { activity: string; text: string });
-    return statements.some((one) => one.activity === activity && /^(commit|rollback)/.test(one.text));
+    return statements.some((one) => one.activity === activity && end.test(one.text));
   });
   // It was sent: now until it is done. Whoever sleeps in a chunk goes on sleeping.
-  await until(
-    async () =>
-      (await world.value(`select count(*) from pg_stat_activity where datname = current_database() and xact_start is not null
-        and application_name like 'waybill%' and wait_event is distinct from 'PgSleep'`)) === '0',
-  );
+  await until(async () => (await world.count(world.words.atWork)) === 0);
 }
+
+/** The last statement of an activity that may need several transactions. */
+const ENDS: Record<string, RegExp> = { dropSnapshot: /^rollback$/ };
 
 /** 500 more orders. */
 async function landMore(world: World): Promise<void> {
@@ -204,10 +258,10 @@ async function landMore(world: World): Promise<void> {
 }
 
 /** What a zombie must leave alone: rows, the snapshot, and what the ledger says of batches and chunks. */
-async function standing(world: World): Promise<unknown> {
-  return world.rows(`
-    select (select json_agg(o order by id) from core.orders o) as rows,
-           to_regclass('acq.orders_processing')::oid as snapshot, (select count(*) from acq.orders_processing) as orders,
-           (select json_agg(b order by batch_id) from waybill.batch b) as batches,
-           (select json_agg(c order by batch_id, n) from waybill.chunk c) as chunks`);
-}
+const standing = async (world: World): Promise<unknown> => ({
+  rows: await world.rows('select * from core.orders order by id'),
+  snapshot: await world.identity('acq.orders_processing'),
+  orders: await world.value('select count(*) from acq.orders_processing'),
+  batches: await world.rows('select * from waybill.batch order by batch_id'),
+  chunks: await world.rows('select * from waybill.chunk order by batch_id, n'),
+});
