@@ -14,6 +14,7 @@ const OTHERWISE: readonly [RegExp, string][] = [
   [/\bpg_sleep\(/gi, 'sleep('],
   [/\bfor share\b/gi, 'lock in share mode'], // MariaDB does not know the other
   [/\bclock_timestamp\(\)/gi, 'sysdate(6)'],
+  [/\bextract\(epoch from ([\w.]+) - ([\w.]+(?:\(6\))?)\)::float8/gi, 'timestampdiff(microsecond, $2, $1) / 1000000'],
   [/([\w.]+|\([^()]*\))::numeric\b/gi, 'cast($1 as decimal(38, 16))'],
   [/([\w.]*\((?:[^()]|\([^()]*\))*\)|[\w.]+)::text\b/gi, 'cast($1 as char)'],
   [/([\w.]+|\([^()]*\))::(?:big)?int\b/gi, 'cast($1 as signed)'],

@@ -34,6 +34,7 @@ const TRANSIENT = new Set([
   1969, // MariaDB's max_statement_time
   3024, // MySQL's max_execution_time
   3572, // NOWAIT
+  3675, // disk full, for a new table
 ]);
 /** Numbers, and codes of driver and network, after which the connection is gone. */
 const CONNECTION = new Set<number | string>([
@@ -75,8 +76,20 @@ const ABOUT_DATA = new Set([
   ...[1048, 1062, 1169, 1172, 1216, 1217, 1242, 1264, 1265, 1292, 1365, 1366, 1367, 1369, 1406, 1411, 1416, 1425, 1441],
   ...[1451, 1452, 1525, 1526, 1557, 1586, 1644, 1690, 1748, 3140, 3141, 3156, 3819, 3903, 4025, 4038],
 ]);
-const NO_SPACE = new Set([1021, 1030, 1114]);
+const NO_SPACE = new Set([20, 135, 1021, 1030, 1114, 3675]);
 const NO_SPACE_WAIT_SECONDS = 30;
+/** Of files: that they cannot be created, closed, renamed, written. Numbers below 1000 are of files, too, or of an engine. */
+const OF_FILES = new Set([1004, 1005, 1023, 1025, 1026]);
+/** Why not, at the end of such a message: the operating system's ENOSPC, or an engine's "no more room in record file". */
+const NO_ROOM = /\((?:OS errno|Errcode:|errno:) (?:28|135)\b/;
+
+/** The disk is full: of tables, of temporary files or of both. */
+function isFull(number: number, message: string): boolean {
+  if (NO_SPACE.has(number)) return true;
+  // Seen of MariaDB: a temporary table for which there was no more room is corrupted to it.
+  if (number === 126) return message.includes('/#sql');
+  return (number < 1000 || OF_FILES.has(number)) && NO_ROOM.test(message);
+}
 
 /** Sorts an error of `mysql2`, or of the network under it. */
 export function classify(error: unknown): ErrorFacts {
@@ -89,7 +102,7 @@ export function classify(error: unknown): ErrorFacts {
     ...(because && { because }),
     message: number === undefined ? failure.message : `${failure.message} (error ${number})`,
     safeMessage: safeMessage(failure, number),
-    retryAfterSeconds: number !== undefined && NO_SPACE.has(number) ? NO_SPACE_WAIT_SECONDS : 0,
+    retryAfterSeconds: number !== undefined && isFull(number, failure.message) ? NO_SPACE_WAIT_SECONDS : 0,
   };
 }
 
@@ -99,7 +112,7 @@ const dataOf = (number: number, { sqlState }: ServerError): 'data' | undefined =
 
 /** The server's own number; errors of the network have one of the operating system, which is negative. */
 function numberOf({ errno }: ServerError): number | undefined {
-  return typeof errno === 'number' && errno >= 1000 ? errno : undefined;
+  return typeof errno === 'number' && errno > 0 ? errno : undefined;
 }
 
 function kindOf(failure: ServerError, number: number | undefined): ErrorFacts['kind'] {
@@ -107,7 +120,7 @@ function kindOf(failure: ServerError, number: number | undefined): ErrorFacts['k
   if (failure instanceof TransactionLostError) return 'permanent';
   if (number !== undefined) {
     if (CONNECTION.has(number)) return 'connection';
-    return TRANSIENT.has(number) ? 'transient' : 'permanent';
+    return TRANSIENT.has(number) || isFull(number, failure.message) ? 'transient' : 'permanent';
   }
   if (failure.code !== undefined && CONNECTION.has(failure.code)) return 'connection';
   // mysql2's own words for a lost connection carry no code.
@@ -139,7 +152,8 @@ function safeMessage(failure: ServerError, number: number | undefined): string {
   if (number === undefined) return failure.message;
   const suffix = ` (error ${number})`;
   // A SIGNAL may come under any number, with any text; its own SQLSTATE is 45000 unless it takes another's name.
-  const open = TRANSIENT.has(number) || CONNECTION.has(number) || WITHOUT_VALUES.has(number);
+  const open =
+    TRANSIENT.has(number) || CONNECTION.has(number) || WITHOUT_VALUES.has(number) || isFull(number, failure.message);
   if (open && failure.sqlState !== '45000') return `${failure.message}${suffix}`;
   const called = CALLED.get(number) ?? 'an error whose text stands in the ledger';
   // Only what the server itself put at the end: a value before it may look the same.

@@ -115,6 +115,7 @@ describe('errors that no server sends at will', () => {
     [1021, 'transient', 30],
     [1030, 'transient', 30],
     [1114, 'transient', 30],
+    [3675, 'transient', 30],
     [1040, 'transient', 0],
     [1053, 'connection', 0],
     [2006, 'connection', 0],
@@ -124,6 +125,30 @@ describe('errors that no server sends at will', () => {
     [1927, 'connection', 0],
   ])('%i is %s, again after %i s', (errno, kind, retryAfterSeconds) => {
     expect(classify(withNumber(errno))).toMatchObject({ kind, retryAfterSeconds, code: String(errno) });
+  });
+
+  // As MySQL 9.7 and MariaDB 10.11 said it, of a small disk for temporary files and of one for tables.
+  test.each([
+    [3, `Error writing file '/tmp/MYfd=31' (OS errno 28 - No space left on device)`],
+    [3, `Error writing file '/tmp/#sql/fd=52' (Errcode: 28 "No space left on device")`],
+    [126, `Got error '126 "Index is corrupted"' for '/tmp/#sql-temptable-216e-5-51.MAI'`],
+    [1005, 'Can\'t create table `e`.`t2` (errno: 135 "No more room in record file")'],
+  ])('a full disk that says %i is transient, again after 30 s, and its text is no secret: %s', (errno, message) => {
+    const safeMessage = `${message} (error ${errno})`;
+    expect(classify(withNumber(errno, message))).toMatchObject({
+      ...{ kind: 'transient', retryAfterSeconds: 30, code: String(errno), safeMessage },
+    });
+  });
+
+  test.each([
+    [3, `Error writing file '/tmp/MYfd=31' (OS errno 5 - Input/output error)`],
+    [126, `Got error '126 "Index is corrupted"' for './e/t.MYI'`],
+    [1005, 'Can\'t create table `e`.`t2` (errno: 150 "Foreign key constraint is incorrectly formed")'],
+    [1062, "Duplicate entry '(errno: 28 mary' for key 'mail'"],
+  ])('what looks like one is permanent: %i, %s', (errno, message) => {
+    const facts = classify(withNumber(errno, message));
+    expect(facts).toMatchObject({ kind: 'permanent', retryAfterSeconds: 0 });
+    expect(facts.safeMessage).not.toContain('mary');
   });
 
   test('an error of the network has no number of a server', () => {
