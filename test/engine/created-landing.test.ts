@@ -38,6 +38,11 @@ describe.each(someWays(import.meta.url))(
       expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 1 } });
       await expectAcquired(world);
       expect(await world.value('select count(distinct ngdw_id) from acq.item')).toBe('251');
+      // A table that Waybill made gets new columns no more than another does, unless the load says so.
+      await world.source.query('alter table item add column colour varchar(20)');
+      const grown = await world.run(ITEM);
+      expect(grown).toMatchObject({ ok: false, type: 'Configuration' });
+      expect(!grown.ok && grown.message).toContain('acq.item has no column colour');
       expect(await notes(world)).toEqual([
         {
           batch_id: '1',
