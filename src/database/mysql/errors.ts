@@ -27,6 +27,7 @@ const TRANSIENT = new Set([
   1290, // read only: failed over, and this is still a replica
   1317, // interrupted: by KILL, whose connection then goes, or KILL QUERY
   1412, // table definition has changed
+  1467, // no AUTO_INCREMENT number: so MariaDB calls a deadlock in which a statement waits for that lock of the table
   1614, // XA deadlock
   1615, // to be prepared again
   1637, // too many transactions
