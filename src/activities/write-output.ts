@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, open, realpath, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, realpath, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { getBatch } from '../control/batch.ts';
 import { inGate } from '../control/gate.ts';
@@ -21,6 +21,7 @@ export const writeOutput =
       const file = definition.output!.file!;
       await inGate(database, at.batchId, ['checking'], () => Promise.resolve());
       const target = await placeOf((await engine.loadProject()).directory, file, where);
+      await removeParts(target);
       const beside = `${target}.${randomBytes(4).toString('hex')}.part`;
       try {
         const handle = await open(beside, 'wx');
@@ -44,6 +45,15 @@ export const writeOutput =
       throw toFailure(error, database, where);
     }
   };
+
+/** What attempts that died have left beside the file. One that only sleeps finds its own gone when it wakes up, and ends. */
+async function removeParts(target: string): Promise<void> {
+  const { dir, base } = path.parse(target);
+  const parts = (await readdir(dir)).filter(
+    (name) => name.startsWith(base) && /^\.[0-9a-f]{8}\.part$/.test(name.slice(base.length)),
+  );
+  for (const name of parts) await rm(path.join(dir, name), { force: true });
+}
 
 /** The file's place, its folder made; a link in its way must not lead out of the project. */
 async function placeOf(project: string, file: string, where: string): Promise<string> {

@@ -6,6 +6,13 @@ import { join } from 'node:path';
 import type { ChildProcess } from 'node:child_process';
 import { describe, expect, inject, test } from 'vitest';
 import { someServers } from '../every-server.ts';
+import {
+  sessionWorkflowId,
+  TASK_QUEUE,
+  type LoadInput,
+  type LoadResult,
+  type SessionResult,
+} from '../../src/workflows/messages.ts';
 import type { TestServer } from '../servers.ts';
 import { ended, World } from '../engine/world.ts';
 import { stateOf, statesAt } from './phase.ts';
@@ -13,8 +20,8 @@ import { pointName, type Point } from './points.ts';
 import { comesPerhaps, pointsOf } from './recording.ts';
 import type { Scenario } from './scenarios.ts';
 
-/** Points a scenario and server, unless all are wanted. */
-const SAMPLE = 3;
+/** Points a scenario and server, unless all are wanted; one where a scenario is of what few loads do. */
+const SAMPLE = 2;
 /** A dead worker is noticed after 10 s of silence, and the machine may be busy. */
 const TIMEOUT_MS = 180_000;
 /** Starts until nothing is left to do: finish a roll back, redo, find nothing. */
@@ -26,11 +33,11 @@ const seed = inject('seed');
 type Healer = 'the retry' | 'the next start';
 
 /** Registers the scenario's tests on one server of each family; on every one where all is wanted. */
-export async function crashTests(scenario: Scenario): Promise<void> {
+export async function crashTests(scenario: Scenario, sample = SAMPLE): Promise<void> {
   const chosen = someServers(scenario.title);
   const recorded = await Promise.all(chosen.map((server) => record(server, scenario)));
   for (const [i, server] of chosen.entries()) {
-    const points = pick(recorded[i]!, server);
+    const points = pick(recorded[i]!, server, sample);
     // Side by side: half of the time a test waits for the dead worker's heartbeat to be missed.
     describe.concurrent(`a worker is killed in ${scenario.title} on ${server.name}`, () => {
       test.for(points)('%s', { timeout: TIMEOUT_MS }, async ([, point, healer]) => {
@@ -48,7 +55,7 @@ export async function crashTests(scenario: Scenario): Promise<void> {
 type Case = [title: string, point: Point, healer: Healer];
 
 /** All points; or, for every run another, a sample that the seed decides. Each point gets one of the two healers. */
-function pick(points: Point[], server: TestServer): Case[] {
+function pick(points: Point[], server: TestServer, sample: number): Case[] {
   const hash = (text: string): string =>
     createHash('sha256').update(`${seed.value} ${server.name} ${text}`).digest('hex');
   const wanted = process.env['WAYBILL_CRASH_POINT'];
@@ -60,7 +67,7 @@ function pick(points: Point[], server: TestServer): Case[] {
     })
     .filter(([title]) => wanted === undefined || title.includes(wanted))
     .sort(([a], [b]) => (hash(a) < hash(b) ? -1 : 1))
-    .slice(0, seed.all || wanted !== undefined ? points.length : SAMPLE);
+    .slice(0, seed.all || wanted !== undefined ? points.length : sample);
 }
 
 /** Runs the scenario once without a kill; its statements are the points. */
@@ -71,7 +78,7 @@ async function record(server: TestServer, scenario: Scenario): Promise<Point[]> 
     await prepare(world, scenario);
     const file = join(directory, 'statements');
     world.spawnWorker({ ...scenario.env, WAYBILL_RECORD_TO: file });
-    await ended(await world.start(scenario.start));
+    await ended(await begin(world, scenario.start));
     const points = await pointsOf(file, scenario.activities);
     for (const activity of scenario.activities) {
       if (!points.some((point) => point.activity === activity))
@@ -92,14 +99,13 @@ async function prepare(world: World, scenario: Scenario): Promise<void> {
 }
 
 async function killAndHeal(world: World, scenario: Scenario, point: Point, healer: Healer): Promise<void> {
-  const { load } = scenario.start;
   await prepare(world, scenario);
   const victim = world.spawnWorker({ ...scenario.env, WAYBILL_CRASH_AT: pointName(point) });
   const died = exitOf(victim);
-  const handle = await world.start(scenario.start);
+  const handle = await begin(world, scenario.start);
   const end = ended(handle);
   const killed = (await Promise.race([died, end.then(() => undefined)])) === 'SIGKILL';
-  if (killed) expect(statesAt(point, scenario)).toContain(await stateOf(world, load));
+  if (killed) expect(statesAt(point, scenario)).toContain(await stateOf(world, loadOf(scenario)));
   else {
     victim.kill('SIGKILL');
     expect(comesPerhaps(point), `the run never came to: ${pointName(point)}`).toBe(true);
@@ -108,7 +114,7 @@ async function killAndHeal(world: World, scenario: Scenario, point: Point, heale
   await world.worker();
   await end;
   await scenario.mend?.(world);
-  await startUntilDone(world, load);
+  await startUntilDone(world, scenario);
   await scenario.expectRight(world);
   await expectNothingLeft(world);
 }
@@ -116,15 +122,32 @@ async function killAndHeal(world: World, scenario: Scenario, point: Point, heale
 const exitOf = (child: ChildProcess): Promise<NodeJS.Signals | null> =>
   new Promise((resolve) => child.once('exit', (_, signal) => resolve(signal)));
 
-/** Plain starts, as a schedule makes them: none of them may need a person. */
-async function startUntilDone(world: World, load: string): Promise<void> {
+/** A session is a workflow of another kind, and ends as a load does. */
+const begin = (world: World, start: Scenario['start']): ReturnType<World['start']> =>
+  'load' in start
+    ? world.start(start)
+    : world.client.workflow.start('session', {
+        workflowId: sessionWorkflowId(start.session),
+        taskQueue: TASK_QUEUE,
+        args: [start],
+      });
+
+/** The load whose newest batch says in which phase the worker died. */
+const loadOf = ({ start, load }: Scenario): string => load ?? (start as LoadInput).load;
+
+/** Starts as a schedule makes them: none of them may need a person. */
+async function startUntilDone(world: World, { start, again }: Scenario): Promise<void> {
+  const plain = again ?? ('load' in start ? { load: start.load } : start);
   for (let starts = 0; starts < MOST_STARTS; starts += 1) {
-    const end = await world.run(load);
+    const end = await ended(await begin(world, plain));
     expect(end).toMatchObject({ ok: true });
-    if (end.ok && end.result.status === 'nothing') return;
+    if (end.ok && foundNothing(end.result)) return;
   }
-  throw new Error(`${load} still finds work after ${MOST_STARTS} starts`);
+  throw new Error(`it still finds work after ${MOST_STARTS} starts`);
 }
+
+const foundNothing = (result: LoadResult | SessionResult): boolean =>
+  'loads' in result ? result.loads.every(({ status }) => status === 'nothing') : result.status === 'nothing';
 
 /** No snapshot, no unfinished batch, no half-done stage of a published batch. */
 async function expectNothingLeft(world: World): Promise<void> {

@@ -17,6 +17,7 @@ const STATES: Record<string, readonly Found[]> = {
   steerLanes: ['running'],
   describeBatch: ['running'],
   runChecks: ['running', 'checking'],
+  writeOutput: ['checking'],
   publish: ['checking', 'published'],
   dropSnapshot: ['published'],
   fenceBatch: ['running', 'checking', 'held', 'rolling_back'],
@@ -24,9 +25,9 @@ const STATES: Record<string, readonly Found[]> = {
 };
 
 /** Before and after its commit: the activity that opens a batch also finds none, or the one before. */
-export function statesAt({ activity }: Point, { before }: Scenario): readonly Found[] {
+export function statesAt({ activity }: Point, { before, states: own }: Scenario): readonly Found[] {
   if (activity === 'start') return ['no control tables', before];
-  const states = STATES[activity];
+  const states = own?.[activity] ?? STATES[activity];
   if (!states) throw new Error(`say in phase.ts in which states a batch may be while ${activity} runs`);
   return activity === 'openBatch' ? [before, ...states] : states;
 }

@@ -1,6 +1,6 @@
-/** What is under way when a worker is killed: between them these runs send every statement of the engine. */
+/** What is under way when a worker is killed; rare-scenarios.ts has what few loads do. */
 import { expect } from 'vitest';
-import type { BatchState, LoadInput } from '../../src/workflows/messages.ts';
+import type { BatchState, LoadInput, SessionInput } from '../../src/workflows/messages.ts';
 import { COLUMNS, expectAcquired, ITEM, itemFile, ITEMS, PLAIN_SOURCE } from '../engine/items.ts';
 import { comingAgain, expectSame, expectWhole, ORDERS, PLAIN_SQL, SLOW_SQL } from '../engine/orders.ts';
 import { breakAt, expectSeenOnce, TASK, VEHICLES } from '../engine/vehicles.ts';
@@ -11,11 +11,17 @@ export interface Scenario {
   title: string;
   world: WorldOptions;
   /** Start of the run in which the worker is killed. */
-  start: LoadInput;
+  start: LoadInput | SessionInput;
+  /** The starts after it, where a plain one would be refused. */
+  again?: LoadInput;
+  /** The load whose batches say where a session is. */
+  load?: string;
   /** Activities whose statements are points of this scenario. */
   activities: readonly string[];
   /** State of the load's newest batch before that run; `none`: there is none. */
   before: BatchState | 'none';
+  /** In which states that batch may be while an activity runs, where phase.ts says otherwise. */
+  states?: Record<string, readonly BatchState[]>;
   /** What has happened before, with a worker at hand. */
   prepare?(world: World): Promise<void>;
   /** Environment of the worker that is killed. */
@@ -81,7 +87,7 @@ async function expectWholeLoad(world: World): Promise<void> {
   await expectStepsOnce(world);
 }
 
-const CORE = 'core.order';
+export const CORE = 'core.order';
 const SETTINGS = 'create table core.settings (broken int); insert into core.settings values (1);';
 const mend = (world: World) => world.warehouse.query('update core.settings set broken = 0').then(() => undefined);
 /** The check fails until the setting is mended. */
