@@ -91,6 +91,35 @@ describeOn(await mysqlServers(), 'errors of $name', (server) => {
     }
   });
 
+  test('are transient where two wait for each other, one of them for the numbers of a table', async () => {
+    await database.query(sql`create table numbered (id int unique, n bigint auto_increment primary key)`);
+    const [few, many] = [await database.openSession('waybill a'), await database.openSession('waybill b')];
+    try {
+      for (const session of [few, many]) await session.begin();
+      await few.query(sql`insert into numbered (id) values (10)`);
+      const insert = sql`insert into numbered (id) select 1 union all select 2 union all select 3 union all select 10`;
+      // It has the numbers, where one statement keeps them to its end (innodb_autoinc_lock_mode = 1), and waits for the row.
+      const waiting = many.query(insert).then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      const error = await few.query(sql`insert into numbered (id) select 11 union all select 12`).then(
+        () => undefined,
+        (failure: unknown) => failure,
+      );
+      await few.rollback();
+      const errors = [error, await waiting].filter((one) => one !== undefined);
+      expect(errors).toHaveLength(server.flavour === 'MariaDB' ? 1 : 0); // MySQL's own mode is 2
+      for (const one of errors) expect(classify(one)).toMatchObject({ kind: 'transient' });
+    } finally {
+      for (const session of [few, many]) {
+        await session.rollback();
+        await session.close();
+      }
+    }
+  });
+
   test('are transient where another one holds the lock', async () => {
     const [holder, waiter] = [await database.openSession('waybill a'), await database.openSession('waybill b')];
     try {
