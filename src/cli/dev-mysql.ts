@@ -49,7 +49,7 @@ async function makeTables(database: Database, { file, text }: SchemaFile): Promi
     } catch (error) {
       if ((error as { errno?: number }).errno === undefined) throw error;
       throw new ConfigurationError((error as Error).message, {
-        where: formatPlace({ file, ...(await placeOf(database, statement, tokens[first]!)) }),
+        where: formatPlace({ file, ...(await placeOf(database, statement, (error as Error).message, tokens[first]!)) }),
         next: SCHEMA_NEXT,
         cause: error,
       });
@@ -57,17 +57,20 @@ async function makeTables(database: Database, { file, text }: SchemaFile): Promi
   }
 }
 
-/** Where the server sees a mistake in the statement, else where the statement begins. */
+/** Where the server sees a mistake in the statement, or has a word that it names, else where the statement begins. */
 async function placeOf(
   database: Database,
   statement: string,
+  message: string,
   { line, column }: { line: number; column: number },
 ): Promise<{ line: number; column: number }> {
   const complaint = await database.dialect.checkStatement(database, statement).catch(() => undefined);
-  if (complaint?.position === undefined) return { line, column };
-  const before = [...statement].slice(0, complaint.position - 1).join('');
-  const lines = before.split('\n');
+  const [, word] = /'(\w+)'/.exec(message) ?? [];
+  const named = word === undefined ? -1 : statement.search(new RegExp(`\\b${word}\\b`));
+  const at = complaint?.position === undefined ? named : complaint.position - 1;
+  if (at < 0) return { line, column };
+  const lines = [...statement].slice(0, at).join('').split('\n');
   return lines.length === 1
-    ? { line, column: column + before.length }
+    ? { line, column: column + lines[0]!.length }
     : { line: line + lines.length - 1, column: lines.at(-1)!.length + 1 };
 }

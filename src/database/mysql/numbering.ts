@@ -1,6 +1,6 @@
 import type { Numbering } from '../cursor-dialect.ts';
 import type { ColumnFacts, Session } from '../dialect.ts';
-import { sql } from '../sql.ts';
+import { raw, sql } from '../sql.ts';
 import { classify } from './errors.ts';
 import { quoteTable } from './names.ts';
 import { blind } from './open-transactions.ts';
@@ -16,9 +16,13 @@ export async function numberingOf(
   table: string,
   column: ColumnFacts,
 ): Promise<Numbering | undefined> {
-  // MySQL keeps what it says of a table for a day, MariaDB not at all.
   const { server } = session as MysqlSession;
-  if (server.flavour === 'MySQL') await session.query(sql`set session information_schema_stats_expiry = 0`);
+  if (server.flavour === 'MySQL') {
+    // What it says of a table it keeps for a day, and of one that nobody has opened since it started it says the last number for the
+    // next one (seen on 9.7), so that whatever was read would look as if the table had been numbered anew.
+    await session.query(sql`set session information_schema_stats_expiry = 0`);
+    await session.query(sql`select 1 from ${raw(quoteTable(table))} limit 0`);
+  }
   const { rows } = await session.query<{ next: string | null; step: string }>(sql`
     select t.auto_increment as next, @@global.auto_increment_increment as step
     from information_schema.tables t join information_schema.columns c using (table_schema, table_name)
