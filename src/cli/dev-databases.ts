@@ -101,21 +101,14 @@ export async function startDevDatabases(unset: UnsetUrl[], options: DevDatabaseO
 }
 
 async function startServer(on: DevServerKind, { keepIn, onProgress }: DevDatabaseOptions): Promise<DevDatabaseServer> {
-  const kept = keepIn === undefined ? {} : { dataDirectory: path.join(keepIn, on), persistent: true };
+  const kept = keepIn === undefined ? {} : { dataDirectory: path.join(keepIn, on) };
   if (on === 'postgres') {
     const { startPostgres } = await import('../dev/postgres-server.ts');
-    return withKind(on, await startPostgres(kept));
+    return { on, ...(await startPostgres({ ...kept, persistent: keepIn !== undefined })) };
   }
   const { startMysql } = await import('../dev/mysql-server.ts');
-  return withKind(on, await startMysql({ flavour: SERVER_TITLES[on], onProgress, ...kept }));
+  return { on, ...(await startMysql({ ...kept, flavour: SERVER_TITLES[on], onProgress })) };
 }
-
-const withKind = (on: DevServerKind, { version, url, stop }: Omit<DevDatabaseServer, 'on'>): DevDatabaseServer => ({
-  on,
-  version,
-  url,
-  stop,
-});
 
 interface Group {
   variable: string;

@@ -1,10 +1,10 @@
-import { formatPlace } from '../config/problem.ts';
 import type { Database } from '../database/dialect.ts';
 import { raw, sql } from '../database/sql.ts';
-import { ConfigurationError } from '../errors.ts';
+import { offsetOf } from '../sql/rendered-position.ts';
 import { splitTokens } from '../sql/split.ts';
+import { formatPosition, positionsIn } from '../sql/sql-error.ts';
 import { isCode } from '../sql/token.ts';
-import { SCHEMA_NEXT, withDatabase } from './dev-database.ts';
+import { schemaRefused, withDatabase } from './dev-database.ts';
 import type { DevDatabaseServer, SchemaFile } from './dev-databases.ts';
 
 /**
@@ -38,39 +38,24 @@ async function listDatabases(database: Database): Promise<string[]> {
 
 /** One statement after the other: the server would not say which of several it means. */
 async function makeTables(database: Database, { file, text }: SchemaFile): Promise<void> {
-  for (const tokens of splitTokens({ file, text, line: 1, column: 1 }, database.dialect.sql)) {
-    const first = tokens.findIndex(isCode);
-    const statement = tokens
-      .slice(first)
-      .map((token) => token.text)
-      .join('');
+  const source = { file, text, line: 1, column: 1 };
+  for (const tokens of splitTokens(source, database.dialect.sql)) {
+    const begin = tokens.find(isCode)!.start;
+    const statement = text.slice(begin, tokens.at(-1)!.end);
     try {
       await database.query({ strings: [statement], values: [] });
     } catch (error) {
       if ((error as { errno?: number }).errno === undefined) throw error;
-      throw new ConfigurationError((error as Error).message, {
-        where: formatPlace({ file, ...(await placeOf(database, statement, (error as Error).message, tokens[first]!)) }),
-        next: SCHEMA_NEXT,
-        cause: error,
-      });
+      const at = begin + (await mistakeIn(database, statement, error as Error));
+      throw schemaRefused(error as Error, formatPosition(file, positionsIn(source)(at)));
     }
   }
 }
 
-/** Where the server sees a mistake in the statement, or has a word that it names, else where the statement begins. */
-async function placeOf(
-  database: Database,
-  statement: string,
-  message: string,
-  { line, column }: { line: number; column: number },
-): Promise<{ line: number; column: number }> {
+/** The offset where the server sees a mistake in the statement, or has a word that it names, else where the statement begins. */
+async function mistakeIn(database: Database, statement: string, { message }: Error): Promise<number> {
   const complaint = await database.dialect.checkStatement(database, statement).catch(() => undefined);
+  if (complaint?.position !== undefined) return offsetOf(statement, complaint.position);
   const [, word] = /'(\w+)'/.exec(message) ?? [];
-  const named = word === undefined ? -1 : statement.search(new RegExp(`\\b${word}\\b`));
-  const at = complaint?.position === undefined ? named : complaint.position - 1;
-  if (at < 0) return { line, column };
-  const lines = [...statement].slice(0, at).join('').split('\n');
-  return lines.length === 1
-    ? { line, column: column + lines[0]!.length }
-    : { line: line + lines.length - 1, column: lines.at(-1)!.length + 1 };
+  return word === undefined ? 0 : Math.max(0, statement.search(new RegExp(`\\b${word}\\b`)));
 }

@@ -1,8 +1,8 @@
-import { formatPlace } from '../config/problem.ts';
 import type { Database } from '../database/dialect.ts';
 import { raw, sql } from '../database/sql.ts';
-import { ConfigurationError } from '../errors.ts';
-import { SCHEMA_NEXT, withDatabase } from './dev-database.ts';
+import { offsetOf } from '../sql/rendered-position.ts';
+import { formatPosition, positionsIn } from '../sql/sql-error.ts';
+import { schemaRefused, withDatabase } from './dev-database.ts';
 import type { DevDatabaseServer, SchemaFile } from './dev-databases.ts';
 
 /** A database is whole or not there: one whose tables could not be made would look like last time's. */
@@ -31,14 +31,10 @@ async function makeTables(database: Database, { file, text }: SchemaFile): Promi
   try {
     await database.query({ strings: [text], values: [] });
   } catch (error) {
-    const { code, message, position } = error as { code?: string; message: string; position?: string };
+    const { code, position } = error as { code?: string; position?: string };
     if (code === undefined) throw error;
-    const before = [...text].slice(0, Number(position ?? 1) - 1).join(''); // the server counts characters
-    const [line, column] = [before.split('\n').length, before.length - before.lastIndexOf('\n')];
-    throw new ConfigurationError(message, {
-      where: position === undefined ? file : formatPlace({ file, line, column }),
-      next: SCHEMA_NEXT,
-      cause: error,
-    });
+    const at = positionsIn({ file, text, line: 1, column: 1 });
+    const where = position === undefined ? file : formatPosition(file, at(offsetOf(text, Number(position))));
+    throw schemaRefused(error as Error, where);
   }
 }

@@ -9,7 +9,7 @@ import type { ChunkRange, ColumnFacts, Database, StatementComplaint } from '../d
 import { renderForBatch, type BatchValues, type Cut } from '../sql/batch-sql.ts';
 import { placeOfName } from '../sql/lint.ts';
 import type { RenderedStatement } from '../sql/render.ts';
-import { renderedPosition } from '../sql/rendered-position.ts';
+import { offsetOf, renderedPosition } from '../sql/rendered-position.ts';
 import { parseStatements, type SqlPlace, type Statement } from '../sql/statement.ts';
 import { whatWasMeant } from './near-names.ts';
 
@@ -186,8 +186,5 @@ async function problemOf(
   };
 }
 
-/** Servers count characters from 1; offsets here are UTF-16 units. */
 const placeOf = (statement: Statement, rendered: RenderedStatement, position: number | undefined) =>
-  position === undefined
-    ? undefined
-    : renderedPosition(statement, rendered, [...rendered.text].slice(0, position - 1).join('').length);
+  position === undefined ? undefined : renderedPosition(statement, rendered, offsetOf(rendered.text, position));

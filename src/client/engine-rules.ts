@@ -2,8 +2,8 @@
  * The rules by which a start decides (DESIGN §3, "Restart rules"), for `plan`, which must say what `openBatch` would do and
  * not what somebody once copied from it. They only read here: nothing is forced, resumed or adopted.
  *
- * The one place where the client knows activities (landing-rules.ts knows what acquisitions do with their tables): these functions are about the ledger, and touch Temporal's activity
- * context nowhere.
+ * The one place where the client knows activities (landing-rules.ts knows what acquisitions do with their tables): these functions
+ * are about the ledger, and touch Temporal's activity context nowhere.
  */
 /* eslint-disable @typescript-eslint/no-restricted-imports */
 import type { Client } from '@temporalio/client';

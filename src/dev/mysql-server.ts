@@ -10,7 +10,7 @@ import { UnreachableError } from '../errors.ts';
 import { freePort } from './free-port.ts';
 import { findMysql } from './mysql-binaries.ts';
 import type { MysqlFlavour, MysqlProgram } from './mysql-binaries.ts';
-import { commandLine, startServerProcess } from './server-process.ts';
+import { commandLine, startServerProcess, tail } from './server-process.ts';
 import type { ServerProcess, ServerProcessOptions, StopSignals } from './server-process.ts';
 import { temporaryDirectory } from './server-user.ts';
 
@@ -112,7 +112,7 @@ async function initialise(program: MysqlProgram, directory: string): Promise<voi
     await run(command, [...args, asUs(), data, ...asArguments(THROW_AWAY)], { cwd: directory });
   } catch (cause) {
     const { stderr, stdout } = cause as { stderr?: string; stdout?: string };
-    const said = `${stdout ?? ''}${stderr ?? String(cause)}`.trim().split('\n').slice(-12).join('\n');
+    const said = tail(`${stdout ?? ''}${stderr ?? String(cause)}`);
     throw new UnreachableError(`${program.flavour} could not make its data directory: ${said}`, { cause });
   }
   await rename(half, join(directory, 'data'));
@@ -176,10 +176,11 @@ async function startReady(program: MysqlProgram, port: number, call: ServerProce
   if (await isReady(started, port)) return started;
   const log = started.log();
   await started.stop();
-  throw new UnreachableError(
-    `${program.flavour} did not start (${started.ending() ?? 'no answer'}):\n${log.trim().split('\n').slice(-12).join('\n')}`,
-    { where: `port ${port}, ${call.cwd}`, next: 'Read the message above.', cause: log },
-  );
+  throw new UnreachableError(`${program.flavour} did not start (${started.ending() ?? 'no answer'}):\n${tail(log)}`, {
+    where: `port ${port}, ${call.cwd}`,
+    next: 'Read the message above.',
+    cause: log,
+  });
 }
 
 function processOptions(

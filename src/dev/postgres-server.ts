@@ -9,7 +9,7 @@ import { UnreachableError } from '../errors.ts';
 import { freePort } from './free-port.ts';
 import { postgresVersion, preparePostgres } from './postgres-binaries.ts';
 import type { PostgresRelease } from './postgres-binaries.ts';
-import { commandLine, isAlive, startServerProcess, stopProcess } from './server-process.ts';
+import { commandLine, isAlive, startServerProcess, stopProcess, tail } from './server-process.ts';
 import type { StopSignals } from './server-process.ts';
 import { enterableDirectory, identityOf, serverUser, temporaryDirectory } from './server-user.ts';
 import type { ServerUser } from './server-user.ts';
@@ -197,13 +197,10 @@ async function launch(
     const log = started.log();
     const portTaken = /could not bind|address already in use/i.test(log);
     if (portTaken && options.port === undefined && attempt < PORT_ATTEMPTS) continue;
-    throw new UnreachableError(
-      `PostgreSQL did not start (${String(started.ending())}):\n${log.trim().split('\n').slice(-12).join('\n')}`,
-      {
-        where: `port ${port}, ${directory}`,
-        next: portTaken ? 'Give another port, or end what listens there.' : 'Read the message above.',
-      },
-    );
+    throw new UnreachableError(`PostgreSQL did not start (${String(started.ending())}):\n${tail(log)}`, {
+      where: `port ${port}, ${directory}`,
+      next: portTaken ? 'Give another port, or end what listens there.' : 'Read the message above.',
+    });
   }
 }
 

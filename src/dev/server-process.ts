@@ -102,6 +102,9 @@ export function isAlive(pid: number): boolean {
   }
 }
 
+/** The end of what a server has said, for a message: why it did not start. */
+export const tail = (log: string): string => log.trim().split('\n').slice(-12).join('\n');
+
 /** How the process was called, or undefined when it is gone (or the machine does not tell). */
 export function commandLine(pid: number): string | undefined {
   try {

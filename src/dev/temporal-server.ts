@@ -6,7 +6,7 @@ import { Connection } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { UnreachableError } from '../errors.ts';
 import { freePort } from './free-port.ts';
-import { commandLine, isAlive, startServerProcess, stopProcess } from './server-process.ts';
+import { commandLine, isAlive, startServerProcess, stopProcess, tail } from './server-process.ts';
 import type { ServerProcess, StopSignals } from './server-process.ts';
 import { temporaryDirectory } from './server-user.ts';
 import { findTemporal } from './temporal-binary.ts';
@@ -160,8 +160,4 @@ async function useConfigured(address: string, from: string): Promise<TemporalSer
     ...{ address, namespace: namespace ?? 'default', uiUrl: undefined, pid: undefined, external: true, from },
     stop: () => Promise.resolve(),
   };
-}
-
-function tail(log: string): string {
-  return log.trim().split('\n').slice(-12).join('\n');
 }

@@ -2,6 +2,9 @@ import type { RenderedStatement } from './render.ts';
 import type { Position } from './sql-error.ts';
 import type { Statement } from './statement.ts';
 
+/** The offset of the character that a server means by a number: it counts characters from 1, offsets are of UTF-16 units from 0. */
+export const offsetOf = (text: string, character: number): number => [...text].slice(0, character - 1).join('').length;
+
 /**
  * Where in the file a place of the rendered text was written: for the `position` of a server's error.
  * `offset` counts from 0 in UTF-16 units of `rendered.text`; inside what a brace became, the brace's own place is given.

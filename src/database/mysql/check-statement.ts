@@ -46,8 +46,7 @@ async function explainInsert(connection: Connection, text: string): Promise<void
   try {
     const explain = await connection.prepare(`explain ${text}`);
     const { parameters } = (explain as unknown as { statement: { parameters: unknown[] } }).statement;
-    await explain.execute(parameters.map(() => null));
-    await explain.close();
+    await explain.execute(parameters.map(() => null)).finally(() => explain.close());
   } catch (error) {
     if ((error as { errno?: number }).errno === UNKNOWN_COLUMN) throw error;
   }

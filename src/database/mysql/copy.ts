@@ -10,20 +10,6 @@ export function openCopyOut(session: Session, select: string, _format: CopyForma
   return new CopyOut(session as MysqlSession, select, listener);
 }
 
-/** Neither server drops a row of an INSERT … SELECT without an error. */
-export async function insertRows(
-  session: Session,
-  table: string,
-  columns: readonly string[],
-  select: string,
-): Promise<{ read: number; written: number }> {
-  const { rowCount } = await session.run({
-    text: `insert into ${table} (${columns.join(', ')}) ${select}`,
-    values: [],
-  });
-  return { read: rowCount, written: rowCount };
-}
-
 /** Starts a LOAD DATA LOCAL, or INSERTs of many rows where the server forbids that. */
 export function openCopyIn(
   session: Session,

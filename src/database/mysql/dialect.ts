@@ -1,8 +1,9 @@
 import { mariadbSql, mysqlSql } from '../../sql/mysql.ts';
 import type { Dialect } from '../dialect.ts';
+import { insertSelect } from '../insert-select.ts';
 import { checkStatement } from './check-statement.ts';
 import { planKeys, rangeCondition } from './chunk-ranges.ts';
-import { insertRows, openCopyIn, openCopyOut } from './copy.ts';
+import { openCopyIn, openCopyOut } from './copy.ts';
 import { cursorKind, cursorValue, inCursorOrder, windowCondition, windowEnd } from './cursor.ts';
 import { deleteRange, planDeletion } from './deletion.ts';
 import { classify } from './errors.ts';
@@ -102,7 +103,7 @@ export const mysqlDialect: Dialect = {
   holdState,
   joinState,
   openCopyIn,
-  insertRows,
+  insertRows: insertSelect, // neither server drops a row of an INSERT … SELECT without an error
   ...snapshotMethods,
 };
 

@@ -2,6 +2,7 @@ import type { CopyFormat, CopyInColumn, CopyInListener, CopyOutListener } from '
 import type { Session } from '../dialect.ts';
 import { CopyIn } from './copy-in.ts';
 import { CopyOut } from './copy-out.ts';
+import { insertSelect } from '../insert-select.ts';
 import { raw, sql } from '../sql.ts';
 import { quoteText } from './names.ts';
 import type { PostgresSession } from './session.ts';
@@ -45,13 +46,7 @@ export async function insertRows(
     select from pg_trigger where tgrelid = ${raw(named)}::regclass and not tgisinternal
       and tgtype & ${raw(String(BEFORE_INSERT_OF_ROW))} = ${raw(String(BEFORE_INSERT_OF_ROW))}
     union all select from pg_rewrite where ev_class = ${raw(named)}::regclass and ev_type = '3'`);
-  if (mayDrop.length === 0) {
-    const { rowCount } = await session.run({
-      text: `insert into ${table} (${columns.join(', ')}) ${select}`,
-      values: [],
-    });
-    return { read: rowCount, written: rowCount };
-  }
+  if (mayDrop.length === 0) return insertSelect(session, table, columns, select);
   const { rows } = await session.run({
     text: `with given as (${select}),
       written as (insert into ${table} (${columns.join(', ')}) select * from given returning 1)
