@@ -108,5 +108,5 @@ async function acquisitionWork(
 export async function isDead(engine: Engine, wanting: UnfinishedBatch): Promise<boolean> {
   if (!(engine.client as Engine['client'] | undefined)) return false; // `plan` looks without Temporal
   const liveness = await workflowLiveness(engine.client, wanting.workflowId, wanting.firstRunId);
-  return liveness === 'closed' || (liveness === 'unknown' && wanting.deadlineAt.getTime() < Date.now());
+  return liveness === 'closed' || (liveness === 'unknown' && wanting.overdue);
 }

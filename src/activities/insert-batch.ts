@@ -1,6 +1,6 @@
 import type { LoadDefinition } from '../config/definition.ts';
 import { rereadWords } from '../config/reread.ts';
-import { BATCH_COLUMNS, batchOf, hashOf, type Batch } from '../control/batch.ts';
+import { batchColumns, batchOf, hashOf, type Batch } from '../control/batch.ts';
 import { newestPublished, recordInputs } from '../control/consumption.ts';
 import { keepsItsWork, takeStepsDone } from '../control/continued.ts';
 import { adoptEvents, recordEvent } from '../control/events.ts';
@@ -78,7 +78,7 @@ export async function insertBatch(
       await recordEvent(session, database, batchId, 'window_asked', { requestedBy: request.requestedBy, reason });
     }
     const { rows } = await session.query(
-      sql`select ${BATCH_COLUMNS} from ${database.ledger('batch')} where batch_id = ${batchId}`,
+      sql`select ${batchColumns(database)} from ${database.ledger('batch')} where batch_id = ${batchId}`,
     );
     return { kind: 'opened', batch: batchOf(rows[0]!) };
   });

@@ -1,5 +1,5 @@
 import type { LoadKind } from '../config/definition.ts';
-import type { Batch } from '../control/batch.ts';
+import { timeLeft, type Batch } from '../control/batch.ts';
 import { countChunks } from '../control/chunks.ts';
 import { keepsItsWork } from '../control/continued.ts';
 import { openSteps } from '../control/steps.ts';
@@ -14,8 +14,8 @@ export interface OpenedBatch extends BatchReference {
   kind: LoadKind;
   state: BatchState;
   redoes: string | null;
-  /** Milliseconds since 1970. */
-  deadlineAt: number;
+  /** Milliseconds until its `max_runtime` is over. */
+  leftMs: number;
   lanes: number;
   maxAttempts: number;
   stages: { n: number; name: string; lanes: number; chunksDone: number; chunksTotal: number | null; rows: number }[];
@@ -63,7 +63,7 @@ export async function describeOpened(engine: Engine, database: Database, batch: 
     kind: batch.kind,
     state: batch.state,
     redoes: batch.reprocessOf,
-    deadlineAt: batch.deadlineAt.getTime(),
+    leftMs: Math.ceil(timeLeft(batch)),
     lanes: definition.lanes,
     maxAttempts: definition.maxAttempts,
     stages: counted,

@@ -1,4 +1,4 @@
-import { getBatch, type Batch } from '../control/batch.ts';
+import { getBatch, timeLeft, type Batch } from '../control/batch.ts';
 import { reopenFailed } from '../control/chunks.ts';
 import { changeStateIn } from '../control/gate.ts';
 import { releaseLanes } from '../control/lanes.ts';
@@ -56,7 +56,7 @@ export async function decideUnfinished(
     throw stillRun(batch, where);
   }
   if (request.force) return redo('forced: its workflow is not known to this Temporal server', 'forced');
-  if (batch.deadlineAt.getTime() < Date.now()) {
+  if (timeLeft(batch) < 0) {
     return redo('past its max_runtime, and its workflow is not known to this Temporal server', 'timeout');
   }
   throw refused(

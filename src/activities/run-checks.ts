@@ -1,4 +1,5 @@
 import type { CheckDefinition, Expectation } from '../config/definition.ts';
+import { statementTimeoutMs } from '../control/batch.ts';
 import { changeState, FencedError, inGate } from '../control/gate.ts';
 import { countChunks } from '../control/chunks.ts';
 import { sql } from '../database/sql.ts';
@@ -73,7 +74,7 @@ async function proveStagesDone({ database, batch }: BatchContext): Promise<void>
 /** First column of the first row, as text. */
 async function runCheck({ database, batch, values }: BatchContext, check: CheckDefinition): Promise<string | null> {
   const session = await database.openSession(`waybill ${batch.batchId} check ${check.name}`, {
-    statementTimeoutMs: Math.max(1000, batch.deadlineAt.getTime() - Date.now()),
+    statementTimeoutMs: statementTimeoutMs(batch),
   });
   const where = `load ${batch.loadName}, batch ${batch.batchId}, check "${check.name}"`;
   try {

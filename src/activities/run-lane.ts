@@ -1,4 +1,5 @@
 import { Context } from '@temporalio/activity';
+import { statementTimeoutMs } from '../control/batch.ts';
 import { countChunks, lowestPending, type Claim, type StageCounts } from '../control/chunks.ts';
 import { clearLane, recordLane } from '../control/lanes.ts';
 import type { Session } from '../database/dialect.ts';
@@ -175,7 +176,7 @@ class Lane {
     const { database, batch } = this.context;
     const name = batch.definition.kind === 'acquisition' ? 'copy' : batch.definition.stages[this.at.stage - 1]!.name;
     const session = await database.openSession(`waybill ${batch.batchId} ${name} lane ${this.at.lane}`, {
-      statementTimeoutMs: Math.max(1000, batch.deadlineAt.getTime() - Date.now()),
+      statementTimeoutMs: statementTimeoutMs(batch),
     });
     try {
       if (this.left) await database.dialect.endLeftLane(database, this.at);

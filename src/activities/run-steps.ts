@@ -1,3 +1,4 @@
+import { statementTimeoutMs } from '../control/batch.ts';
 import { recordLane } from '../control/lanes.ts';
 import {
   lockStep,
@@ -64,8 +65,7 @@ async function runStep(context: BatchContext, step: StepKey, source: SqlSource):
   const statements = parseStatements(source, database.dialect.sql, 'step');
   const session = await database.openSession(`waybill ${batch.batchId} ${step.phase} step ${step.n}`, {
     // What follows a batch may run long after it: the time that its work had is over then, and no measure.
-    statementTimeoutMs:
-      step.phase === 'before' ? Math.max(1000, batch.deadlineAt.getTime() - Date.now()) : batch.definition.maxRuntimeMs,
+    statementTimeoutMs: step.phase === 'before' ? statementTimeoutMs(batch) : batch.definition.maxRuntimeMs,
   });
   const run = statements.some(({ commitsByItself }) => commitsByItself) ? atLeastOnce : once;
   try {

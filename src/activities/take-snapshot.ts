@@ -52,7 +52,7 @@ export const takeSnapshot =
             }
             const liveness = await workflowLiveness(engine.client, writer.workflowId, writer.firstRunId);
             // One that Temporal does not know may run elsewhere, until its time is over.
-            const dead = liveness === 'closed' || (liveness === 'unknown' && writer.deadlineAt.getTime() < Date.now());
+            const dead = liveness === 'closed' || (liveness === 'unknown' && writer.overdue);
             const { batchId, firstRunId, load } = writer;
             return { batch: { connection: at.connection, batchId, firstRunId }, load, dead };
           }),

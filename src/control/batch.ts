@@ -30,7 +30,10 @@ export interface Batch {
   workflowId: string | null;
   firstRunId: string | null;
   startedAt: Date;
+  /** By the database's clock: for showing. */
   deadlineAt: Date;
+  /** The same as `performance.now()` of this process tells it: see `timeLeft`. */
+  runsOutAt: number;
   finishedAt: Date | null;
   rowsRead: string | null;
   rowsWritten: string | null;
@@ -46,11 +49,12 @@ interface BatchRow {
 }
 
 /** The columns of `Batch`, for `select`. */
-export const BATCH_COLUMNS: RawSql = raw(
-  `batch_id, load_name, kind, state, reprocess_of, attempt, forced, definition_hash, definition, params, invisible,
+export const batchColumns = ({ dialect: { words } }: Database): RawSql =>
+  raw(
+    `batch_id, load_name, kind, state, reprocess_of, attempt, forced, definition_hash, definition, params, invisible,
    window_from, window_to, coalesce(load_at, started_at) as load_at, last_load_at, session_name, workflow_id, first_run_id, started_at, deadline_at, finished_at, rows_read, rows_written,
-   rows_rejected, error_class, error, requested_by, reason`,
-);
+   rows_rejected, error_class, error, requested_by, reason, ${words.secondsBetween(words.clock.text, 'deadline_at').text} as seconds_left`,
+  );
 
 /** A row of `batch` as an object; throws if the stored definition is not what was stored. */
 export function batchOf(row: BatchRow): Batch {
@@ -82,6 +86,7 @@ export function batchOf(row: BatchRow): Batch {
     firstRunId: row['first_run_id'] as string | null,
     startedAt: row['started_at'] as Date,
     deadlineAt: row['deadline_at'] as Date,
+    runsOutAt: performance.now() + Number(row['seconds_left']) * 1000,
     finishedAt: row['finished_at'] as Date | null,
     rowsRead: row['rows_read'] as string | null,
     rowsWritten: row['rows_written'] as string | null,
@@ -93,6 +98,12 @@ export function batchOf(row: BatchRow): Batch {
   };
 }
 
+/** Milliseconds of `max_runtime` that are left, however the clocks of this machine and of the database differ. Negative: it is over. */
+export const timeLeft = ({ runsOutAt }: Batch): number => runsOutAt - performance.now();
+
+/** How long a statement of the batch may take. What comes late gets a second: it says by itself that it is. */
+export const statementTimeoutMs = (batch: Batch): number => Math.max(1000, timeLeft(batch));
+
 /** SHA-256 of a definition's stored text. */
 export const hashOf = (definition: string): string => createHash('sha256').update(definition).digest('hex');
 
@@ -100,7 +111,7 @@ type Reader = Pick<Session, 'query'>;
 
 async function one(reader: Reader, database: Database, condition: RawSql, value: unknown): Promise<Batch | undefined> {
   const { rows } = await reader.query<BatchRow>(
-    sql`select ${BATCH_COLUMNS} from ${database.ledger('batch')} where ${condition} ${value}`,
+    sql`select ${batchColumns(database)} from ${database.ledger('batch')} where ${condition} ${value}`,
   );
   return rows[0] && batchOf(rows[0]);
 }
@@ -132,7 +143,7 @@ export async function findOpenedBy(
   attempt: number,
 ): Promise<Batch | undefined> {
   const { rows } = await database.query<BatchRow>(sql`
-    select ${BATCH_COLUMNS} from ${database.ledger('batch')}
+    select ${batchColumns(database)} from ${database.ledger('batch')}
     where first_run_id = ${firstRunId} and attempt >= ${attempt} order by attempt desc limit 1`);
   return rows[0] && batchOf(rows[0]);
 }
@@ -140,7 +151,7 @@ export async function findOpenedBy(
 /** The load's batch that is not over, if there is one. */
 export async function findUnfinished(database: Database, load: string): Promise<Batch | undefined> {
   const { rows } = await database.query<BatchRow>(sql`
-    select ${BATCH_COLUMNS} from ${database.ledger('batch')}
+    select ${batchColumns(database)} from ${database.ledger('batch')}
     where load_name = ${load} and state in ('running', 'checking', 'held', 'rolling_back', 'retracting')`);
   return rows[0] && batchOf(rows[0]);
 }
@@ -148,6 +159,6 @@ export async function findUnfinished(database: Database, load: string): Promise<
 /** The load's newest batch, whatever became of it. */
 export async function findLatest(database: Database, load: string): Promise<Batch | undefined> {
   const { rows } = await database.query<BatchRow>(sql`
-    select ${BATCH_COLUMNS} from ${database.ledger('batch')} where load_name = ${load} order by batch_id desc limit 1`);
+    select ${batchColumns(database)} from ${database.ledger('batch')} where load_name = ${load} order by batch_id desc limit 1`);
   return rows[0] && batchOf(rows[0]);
 }

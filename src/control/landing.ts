@@ -1,6 +1,6 @@
 /** The table `landing`: it keeps a snapshot from splitting an acquisition. */
 import type { Database, Session } from '../database/dialect.ts';
-import { list, raw, sql } from '../database/sql.ts';
+import { list, raw, sql, type RawSql } from '../database/sql.ts';
 import type { BatchState } from '../workflows/messages.ts';
 
 /** A batch that has not ended, and by whom it is run. */
@@ -10,7 +10,8 @@ export interface UnfinishedBatch {
   state: BatchState;
   workflowId: string | null;
   firstRunId: string | null;
-  deadlineAt: Date;
+  /** Past its `max_runtime`, by the database's clock. */
+  overdue: boolean;
 }
 
 /** "Wanted by this batch": from now on no new acquisition opens on these tables, until the batch has ended. */
@@ -52,13 +53,14 @@ export async function wantedBy(
   table: string,
 ): Promise<UnfinishedBatch | undefined> {
   const { rows } = await session.query<UnfinishedRow>(sql`
-    select ${UNFINISHED_COLUMNS} from ${database.ledger('landing')} l
+    select ${unfinishedColumns(database)} from ${database.ledger('landing')} l
     join ${database.ledger('batch')} b on b.batch_id = l.wanted_by
     where l.table_name = ${table} and b.state in ('running', 'checking')`);
   return rows[0] && unfinishedOf(rows[0]);
 }
 
-const UNFINISHED_COLUMNS = raw('b.batch_id, b.load_name, b.state, b.workflow_id, b.first_run_id, b.deadline_at');
+const unfinishedColumns = ({ dialect: { words } }: Database): RawSql =>
+  raw(`b.batch_id, b.load_name, b.state, b.workflow_id, b.first_run_id, b.deadline_at < ${words.now.text} as overdue`);
 
 interface UnfinishedRow {
   batch_id: string;
@@ -66,7 +68,8 @@ interface UnfinishedRow {
   state: BatchState;
   workflow_id: string | null;
   first_run_id: string | null;
-  deadline_at: Date;
+  /** A number on MySQL. */
+  overdue: boolean | number;
 }
 
 const unfinishedOf = (row: UnfinishedRow): UnfinishedBatch => ({
@@ -75,7 +78,7 @@ const unfinishedOf = (row: UnfinishedRow): UnfinishedBatch => ({
   state: row.state,
   workflowId: row.workflow_id,
   firstRunId: row.first_run_id,
-  deadlineAt: row.deadline_at,
+  overdue: Number(row.overdue) === 1,
 });
 
 /** Batches other than `batchId` that write into one of these tables and have not ended. */
@@ -86,7 +89,7 @@ export async function unfinishedWriters(
   batchId: string,
 ): Promise<UnfinishedBatch[]> {
   const { rows } = await session.query<UnfinishedRow>(sql`
-    select distinct ${UNFINISHED_COLUMNS}
+    select distinct ${unfinishedColumns(database)}
     from ${database.ledger('batch')} b join ${database.ledger('batch_output')} o on o.batch_id = b.batch_id
     where b.state in ('running', 'checking', 'held', 'rolling_back', 'retracting') and b.batch_id <> ${batchId}
       and o.table_name in ${list(tables)}

@@ -2,12 +2,12 @@
 import type { Database } from '../database/dialect.ts';
 import { part, raw, sql, type RawSql, type SqlPart } from '../database/sql.ts';
 import type { Batch } from './batch.ts';
-import { BATCH_COLUMNS, batchOf } from './batch.ts';
+import { batchColumns, batchOf } from './batch.ts';
 
 /** The newest batch that this chain of workflow runs opened: what someone who follows it looks at. */
 export async function findNewestOfRun(database: Database, firstRunId: string): Promise<Batch | undefined> {
   const { rows } = await database.query(sql`
-    select ${BATCH_COLUMNS} from ${database.ledger('batch')} where first_run_id = ${firstRunId}
+    select ${batchColumns(database)} from ${database.ledger('batch')} where first_run_id = ${firstRunId}
     order by attempt desc limit 1`);
   return rows[0] && batchOf(rows[0]);
 }
@@ -56,7 +56,7 @@ export async function readStages(database: Database, batchId: string): Promise<S
 /** The newest batch of each load, or of one load. */
 export async function readLatest(database: Database, load?: string): Promise<Batch[]> {
   const { rows } = await database.query(sql`
-    select ${BATCH_COLUMNS} from ${database.ledger('batch')} b
+    select ${batchColumns(database)} from ${database.ledger('batch')} b
     where batch_id = (select max(batch_id) from ${database.ledger('batch')} l where l.load_name = b.load_name)
       ${load === undefined ? raw('') : part`and load_name = ${load}`} order by load_name`);
   return rows.map(batchOf);

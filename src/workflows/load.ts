@@ -137,7 +137,7 @@ async function runBatch(
 }
 
 function watchDeadline(batch: OpenedBatch, steering: Steering): void {
-  sleep(Math.max(1, batch.deadlineAt - Date.now()), { summary: 'max_runtime' }).then(
+  sleep(Math.max(1, batch.leftMs), { summary: 'max_runtime' }).then(
     () => steering.interrupt({ kind: 'timeout' }),
     () => undefined, // the work ended first
   );

@@ -4,6 +4,7 @@ import { startWorker } from '../../src/worker/worker.ts';
 import { watchStatements } from '../crash/points.ts';
 
 watchStatements();
+shiftClock(Number(process.env['WAYBILL_TEST_CLOCK_SHIFT_MS'] ?? 0));
 const limit = process.env['WAYBILL_TEST_HISTORY_LIMIT'];
 
 const worker = await startWorker({
@@ -16,3 +17,18 @@ const worker = await startWorker({
 console.log('polling');
 process.on('SIGTERM', () => void worker.stop());
 await worker.done;
+
+/** This process takes it for so much later (or earlier) than everybody else does. */
+function shiftClock(ms: number): void {
+  if (ms === 0) return;
+  const Real = Date;
+  globalThis.Date = class extends Real {
+    constructor(...given: []) {
+      if (given.length > 0) super(...given);
+      else super(Real.now() + ms);
+    }
+    static override now(): number {
+      return Real.now() + ms;
+    }
+  } as DateConstructor;
+}
