@@ -47,7 +47,8 @@ const BECAUSE: Record<string, ErrorFacts['because']> = { '42P01': 'missing', '3F
 const isAboutData = (code: string | undefined): boolean =>
   code !== undefined && SQLSTATE.test(code) && (/^2[23]/.test(code) || ['21000', '44000', 'P0001'].includes(code));
 const DISK_FULL_WAIT_SECONDS = 30;
-const SQLSTATE = /^[0-9A-Z]{5}$/;
+/** Each has a digit; the network's EPIPE has none. */
+const SQLSTATE = /^(?=.*\d)[0-9A-Z]{5}$/;
 
 /** Sorts an error of `pg`, or of the network under it. */
 export function classify(error: unknown): ErrorFacts {

@@ -20,7 +20,7 @@ import { lockStep, markStepAttempt, markStepDone, openSteps, skipSteps } from '.
 import type { Database } from '../../../src/database/dialect.ts';
 import { part, sql } from '../../../src/database/sql.ts';
 import { describeOn, mysqlServers } from '../../mysql-servers.ts';
-import { insertBatch, ledgerOn } from './ledger-on.ts';
+import { insertBatch, ledgerOn } from '../ledger-on.ts';
 
 describeOn(await mysqlServers(), 'statements of the ledger on $name', (server) => {
   let database: Database;
@@ -86,7 +86,7 @@ describeOn(await mysqlServers(), 'statements of the ledger on $name', (server) =
     await database.transaction((session) => lockLanding(session, database, ['acq.a', 'acq.b']));
     expect(await wantedBy(database, database, 'acq.a')).toMatchObject({ batchId: '4', load: 'core.c' });
     const writers = await unfinishedWriters(database, database, ['acq.a'], '4');
-    expect(writers.map(({ batchId, deadlineAt }) => [batchId, deadlineAt instanceof Date])).toEqual([['5', true]]);
+    expect(writers.map(({ batchId, overdue }) => [batchId, overdue])).toEqual([['5', false]]);
     await database.transaction((session) => clearWanted(session, database, '4'));
     expect(await wantedBy(database, database, 'acq.a')).toBe(undefined);
   });

@@ -6,7 +6,7 @@ import { PostgresDatabase } from '../../../src/database/postgres/database.ts';
 import { raw, sql } from '../../../src/database/sql.ts';
 import { describeOn, freshMysqlDatabase, mysqlServers } from '../../mysql-servers.ts';
 import { freshDatabase, servers } from '../../servers.ts';
-import { emptyLedgerOn, openLedger } from './ledger-on.ts';
+import { emptyLedgerOn, openLedger } from '../ledger-on.ts';
 
 const FILES = ['001.control-tables.sql'];
 

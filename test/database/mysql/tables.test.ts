@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Database } from '../../../src/database/dialect.ts';
 import { describeOn, freshMysqlDatabase, mysqlServers } from '../../mysql-servers.ts';
-import { openLedger } from './ledger-on.ts';
+import { openLedger } from '../ledger-on.ts';
 
 describeOn(await mysqlServers(), 'tables on $name', (server) => {
   let database: Database;

@@ -9,7 +9,7 @@ import type { OpenTransaction } from '../../../src/database/cursor-dialect.ts';
 import type { Database } from '../../../src/database/dialect.ts';
 import { raw, sql } from '../../../src/database/sql.ts';
 import { describeOn, mysqlServers } from '../../mysql-servers.ts';
-import { ledgerOn } from './ledger-on.ts';
+import { ledgerOn } from '../ledger-on.ts';
 
 describeOn(await mysqlServers(), 'windows on $name', (server) => {
   /** Source and ledger. */

@@ -1,7 +1,7 @@
 /** Several statements in one round trip, and a COMMIT that depends on the one before it. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { PostgresDatabase } from '../../../src/database/postgres/database.ts';
-import type { Session } from '../../../src/database/dialect.ts';
+import { TransactionLostError, type Session } from '../../../src/database/dialect.ts';
 import { part, repeated, SAVEPOINT, sql } from '../../../src/database/sql.ts';
 import { freshDatabase, servers, type FreshDatabase } from '../../servers.ts';
 
@@ -110,6 +110,28 @@ describe.each(servers)('a session on $name', (server) => {
     expect(await session.commitAfter([part`update t set note = 'x' where id = 3`], begin())).toBeUndefined();
     await session.query(sql`insert into t values (3)`); // in no transaction
     expect(await ids()).toEqual(['3']);
+  });
+
+  test('takes a COMMIT that is answered by ROLLBACK for what it is: the transaction had failed, and nothing is there', async () => {
+    const inFailed = async (): Promise<void> => {
+      await session.begin();
+      await session.run({ text: 'insert into t values (1)', values: [] });
+      await expect(session.run({ text: 'select 1 / 0', values: [] })).rejects.toThrow(/division/);
+    };
+    await inFailed();
+    await expect(session.commit()).rejects.toThrow('the server answered ROLLBACK to COMMIT');
+    await inFailed();
+    await expect(session.commit()).rejects.toBeInstanceOf(TransactionLostError);
+    await inFailed(); // the driver's own word for it, without a savepoint to go back to
+    await expect(session.commitAfter([part`insert into t values (2)`], [])).rejects.toThrow();
+    await session.rollback();
+    expect(await ids()).toEqual([]);
+  });
+
+  test.each(['commit', 'rollback'])('notices that a statement ended the transaction under it: %s', async (text) => {
+    await session.begin();
+    await session.run({ text: 'insert into t values (1)', values: [] });
+    await expect(session.run({ text, values: [] })).rejects.toThrow(TransactionLostError);
   });
 
   test('needs no multixact for a row that is claimed, and done after a savepoint', async () => {

@@ -3,7 +3,7 @@ import type { Database } from '../../../../src/database/dialect.ts';
 import { newRelationId, snapshotComment } from '../../../../src/database/mysql/snapshot/identity.ts';
 import { sql } from '../../../../src/database/sql.ts';
 import { describeOn, freshMysqlDatabase, mysqlServers } from '../../../mysql-servers.ts';
-import { openLedger } from '../ledger-on.ts';
+import { openLedger } from '../../ledger-on.ts';
 
 describeOn(await mysqlServers(), 'which table has a name, on $name', (server) => {
   let database: Database;

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { sql } from '../../../../src/database/sql.ts';
 import { describeOn, mysqlServers } from '../../../mysql-servers.ts';
-import { openLedger } from '../ledger-on.ts';
+import { openLedger } from '../../ledger-on.ts';
 import { Scene } from './scene.ts';
 
 const RIGHTS = 'select, insert, update, delete, create, alter, drop, lock tables, references';

@@ -10,7 +10,7 @@ import { sql } from '../../../../src/database/sql.ts';
 import { asActivity } from '../../../engine/activities.ts';
 import type { MysqlTestServer } from '../../../mysql-on-demand.ts';
 import { freshMysqlDatabase } from '../../../mysql-servers.ts';
-import { openLedger } from '../ledger-on.ts';
+import { openLedger } from '../../ledger-on.ts';
 
 /** A fresh database with control tables, batches that take snapshots of its tables, and as many connections as a test asks for. */
 export class Scene {

@@ -1,16 +1,18 @@
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { claimChunks, completeChunks, countChunks, markAttempt, type Claim } from '../../../src/control/chunks.ts';
-import { fence } from '../../../src/control/fence.ts';
-import { changeState, inGate } from '../../../src/control/gate.ts';
-import { recordLane, steerLanes } from '../../../src/control/lanes.ts';
-import { writePlan } from '../../../src/control/plan.ts';
-import { nextBatchId } from '../../../src/control/project.ts';
-import type { Database, Session } from '../../../src/database/dialect.ts';
-import { sql } from '../../../src/database/sql.ts';
-import { describeOn, mysqlServers } from '../../mysql-servers.ts';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { claimChunks, completeChunks, countChunks, markAttempt, type Claim } from '../../src/control/chunks.ts';
+import { fence } from '../../src/control/fence.ts';
+import { changeState, inGate } from '../../src/control/gate.ts';
+import { recordLane, steerLanes } from '../../src/control/lanes.ts';
+import { writePlan } from '../../src/control/plan.ts';
+import { nextBatchId } from '../../src/control/project.ts';
+import type { Database, Session } from '../../src/database/dialect.ts';
+import { sql } from '../../src/database/sql.ts';
+import { everyServer } from '../every-server.ts';
+import { describeOn, mysqlServers } from '../mysql-servers.ts';
 import { insertBatch, ledgerOn } from './ledger-on.ts';
 
-describeOn(await mysqlServers(), 'the ledger on $name', (server) => {
+describe.each(everyServer)('the ledger on $name', (server) => {
+  const sleep = server.url.startsWith('postgres') ? 'pg_sleep' : 'sleep';
   let database: Database;
   let last = 100;
   const opened: Session[] = [];
@@ -69,7 +71,7 @@ describeOn(await mysqlServers(), 'the ledger on $name', (server) => {
 
   test('holds one unfinished batch a load, and any number of finished ones', async () => {
     const first = await batch(0, 'core.once');
-    await expect(batch(0, 'core.once')).rejects.toThrow(/Duplicate/);
+    await expect(batch(0, 'core.once')).rejects.toThrow(/duplicate/i);
     for (const state of ['checking', 'published'] as const) await changeState(database, first, state);
     expect(await stateOf(first)).toBe('published');
     await batch(0, 'core.once');
@@ -159,7 +161,7 @@ describeOn(await mysqlServers(), 'the ledger on $name', (server) => {
       while (lanes) {
         const { state, chunks } = await claim(session, batchId, lane);
         if (state !== 'running') return session.rollback();
-        await session.run({ text: 'select sleep(0.15)', values: [] });
+        await session.run({ text: `select ${sleep}(0.15)`, values: [] });
         expect(await complete(session, batchId, chunks[0]!.n)).toBeDefined();
       }
     };
@@ -180,7 +182,7 @@ describeOn(await mysqlServers(), 'the ledger on $name', (server) => {
   test('ends the SQL of those who hold the gate, and nothing of other batches', async () => {
     const [batchId, other] = [await batch(1), await batch(1)];
     const [holder, bystander] = [await begin(batchId), await begin(other)];
-    const sleeping = holder.session.run({ text: 'select sleep(60)', values: [] }).catch((error: unknown) => error);
+    const sleeping = holder.session.run({ text: `select ${sleep}(60)`, values: [] }).catch((error: unknown) => error);
     const began = Date.now();
     expect(await fence(database, batchId, 'rolling_back')).toBe('rolling_back');
     expect(Date.now() - began).toBeLessThan(10_000);
@@ -197,20 +199,6 @@ describeOn(await mysqlServers(), 'the ledger on $name', (server) => {
     await expect(asleep.commit()).rejects.toThrow();
   });
 
-  test('takes a lane that was recorded before the server started for nobody', async () => {
-    const batchId = await batch(0);
-    const innocent = await open('another application');
-    await recordLane(database, { batchId, stage: 1, lane: 1 }, { connectionId: innocent.connectionId, worker: 'w' });
-    await database.query(
-      sql`update ${database.ledger('lane')} set started_at = started_at - interval 10 year where batch_id = ${batchId}`,
-    );
-    const ender = await database.openAside('fence');
-    expect(await database.dialect.endGateHolders(ender, database, batchId, '0')).toBe(0);
-    await recordLane(database, { batchId, stage: 1, lane: 1 }, { connectionId: innocent.connectionId, worker: 'w' });
-    expect(await database.dialect.endGateHolders(ender, database, batchId, '0')).toBe(1);
-    await ender.close();
-  });
-
   test('lets one transaction at a time publish or retract an output', async () => {
     const [first, second] = [await open(), await open()];
     await first.begin();
@@ -224,5 +212,25 @@ describeOn(await mysqlServers(), 'the ledger on $name', (server) => {
     await first.commit();
     await waiting;
     await second.commit();
+  });
+});
+
+describeOn(await mysqlServers(), 'lanes in the ledger on $name', (server) => {
+  test('takes a lane that was recorded before the server started for nobody', async () => {
+    const database = await ledgerOn(server);
+    const batchId = '1';
+    await insertBatch(database, batchId, 'core.one');
+    const innocent = await database.openSession('another application');
+    await recordLane(database, { batchId, stage: 1, lane: 1 }, { connectionId: innocent.connectionId, worker: 'w' });
+    await database.query(
+      sql`update ${database.ledger('lane')} set started_at = started_at - interval 10 year where batch_id = ${batchId}`,
+    );
+    const ender = await database.openAside('fence');
+    expect(await database.dialect.endGateHolders(ender, database, batchId, '0')).toBe(0);
+    await recordLane(database, { batchId, stage: 1, lane: 1 }, { connectionId: innocent.connectionId, worker: 'w' });
+    expect(await database.dialect.endGateHolders(ender, database, batchId, '0')).toBe(1);
+    await ender.close();
+    innocent.destroy();
+    await database.close();
   });
 });

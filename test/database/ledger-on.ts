@@ -1,27 +1,24 @@
-import { migrate } from '../../../src/control/migrate.ts';
-import type { Database } from '../../../src/database/dialect.ts';
-import { MysqlDatabase } from '../../../src/database/mysql/database.ts';
-import { sql } from '../../../src/database/sql.ts';
-import type { MysqlTestServer } from '../../mysql-on-demand.ts';
-import { freshMysqlDatabase } from '../../mysql-servers.ts';
+import { migrate } from '../../src/control/migrate.ts';
+import type { Database } from '../../src/database/dialect.ts';
+import { MysqlDatabase } from '../../src/database/mysql/database.ts';
+import { PostgresDatabase } from '../../src/database/postgres/database.ts';
+import { sql } from '../../src/database/sql.ts';
+import { freshDatabase, type TestServer } from '../servers.ts';
 
 /** A database whose control tables have a schema of their own on the server; without them until `migrate`. */
-export async function emptyLedgerOn(server: MysqlTestServer): Promise<Database> {
-  const { name, url } = await freshMysqlDatabase(server);
-  return openLedger(url, `${name}_waybill`);
+export async function emptyLedgerOn(server: TestServer): Promise<Database> {
+  const { prefix, url } = await freshDatabase(server);
+  return openLedger(url, `${prefix}waybill`);
 }
 
 export function openLedger(url: string, controlSchema: string): Database {
-  return new MysqlDatabase({
-    name: 'w',
-    url,
-    scheme: 'mysql',
-    maxConnections: 10,
-    controlSchema,
-  });
+  const at = { name: 'w', url, maxConnections: 10, controlSchema };
+  return url.startsWith('postgres')
+    ? new PostgresDatabase({ ...at, scheme: 'postgres' })
+    : new MysqlDatabase({ ...at, scheme: 'mysql' });
 }
 
-export async function ledgerOn(server: MysqlTestServer): Promise<Database> {
+export async function ledgerOn(server: TestServer): Promise<Database> {
   const database = await emptyLedgerOn(server);
   await migrate(database, 'tests');
   return database;
