@@ -71,9 +71,9 @@ export async function setAside(
     rows.map((row) => ({ ...row, error: facts.message })),
   );
   const rowsRead = at.bad.countsRead ? rows.length : null;
-  const over =
+  const { over } =
     found.length > MOST_OF_ONE_KEY
-      ? `more than ${MOST_OF_ONE_KEY} rows share one key, which cannot be cut further`
+      ? { over: `more than ${MOST_OF_ONE_KEY} rows share one key, which cannot be cut further` }
       : await overLimit(session, database, at.batchId, batch.definition.maxRejected, {
           rejected: 0,
           read: rowsRead ?? 0,
@@ -90,26 +90,30 @@ export async function setAside(
   return { kind: 'failed', n: chunk.n, message: message!, attempts: chunk.attempts + 1 };
 }
 
-/** What is said when more rows were rejected than may be; undefined: so many may. `here`: rows that the ledger does not know yet. */
+/**
+ * `over`: what is said when more rows were rejected than may be; undefined: so many may. `known`: those that the ledger knows of,
+ * which are not `here`.
+ */
 export async function overLimit(
   session: Session,
   database: Database,
   batchId: string,
   limit: RejectLimit,
   here = { rejected: 0, read: 0 },
-): Promise<string | undefined> {
-  const known = await countRejected(session, database, batchId);
-  const rejected = known.rejected + here.rejected;
-  const read = known.read === null && here.read === 0 ? null : (known.read ?? 0) + here.read;
-  if ('rows' in limit) return rejected > limit.rows ? tooMany(rejected, limit) : undefined;
-  return rejected > ENOUGH_FOR_A_SHARE ? overShare(rejected, read, limit) : undefined;
+): Promise<{ over: string | undefined; known: number }> {
+  const { rejected: known, read: readBefore } = await countRejected(session, database, batchId);
+  const rejected = known + here.rejected;
+  const read = readBefore === null && here.read === 0 ? null : (readBefore ?? 0) + here.read;
+  if ('rows' in limit) return { over: rejected > limit.rows ? tooMany(rejected, limit) : undefined, known };
+  return { over: rejected > ENOUGH_FOR_A_SHARE ? overShare(rejected, read, limit) : undefined, known };
 }
 
-/** The same at the end, when all is read. */
+/** The same at the end, when all is read: lanes do not see the rows that others are about to reject. */
 export async function overLimitAtLast({ database, batch }: BatchContext): Promise<string | undefined> {
-  const limit = batch.definition.maxRejected;
-  if (!('percent' in limit)) return undefined; // rows were counted as they were rejected
+  const { maxRejected: limit, onBadRow } = batch.definition;
+  if (onBadRow !== 'quarantine') return undefined;
   const { rejected, read } = await countRejected(database, database, batch.batchId);
+  if ('rows' in limit) return rejected > limit.rows ? tooMany(rejected, limit) : undefined;
   return rejected > 0 ? overShare(rejected, read, limit) : undefined;
 }
 

@@ -1,29 +1,8 @@
-import type { TaskOutput } from '../config/definition.ts';
+/** Rows of a query as lines of text. */
 import { WaybillError } from '../errors.ts';
 
-/** Characters of a part, about. */
-const PART = 1_000_000;
-
-/** Rows as text: first what stands above them once (the columns of a CSV file), then they themselves, in parts. */
-export function* encodeRows(
-  { format, first }: TaskOutput,
-  columns: readonly string[],
-  rows: readonly unknown[][],
-): Generator<string> {
-  const line = format === 'csv' ? csvLine : jsonLine(columns);
-  yield format === 'csv' ? csvLine(columns) : '';
-  let part = '';
-  for (const row of first ? rows.slice(0, 1) : rows) {
-    part += line(row);
-    if (part.length < PART) continue;
-    yield part;
-    part = '';
-  }
-  if (part !== '') yield part;
-}
-
 /** As RFC 4180 has it, but for the end of a line; NULL is nothing, an empty text is `""`. */
-function csvLine(values: readonly unknown[]): string {
+export function csvLine(values: readonly unknown[]): string {
   const cells = values.map((value) => {
     const text = textOf(value);
     if (text === null) return '';
@@ -34,8 +13,8 @@ function csvLine(values: readonly unknown[]): string {
   return `${cells.join(',')}\n`;
 }
 
-/** Numbers that a driver gives as text, because JavaScript would not keep them, stay text. */
-function jsonLine(columns: readonly string[]): (row: readonly unknown[]) => string {
+/** A JSON object. Numbers that a driver gives as text, because JavaScript would not keep them, stay text. */
+export function jsonLine(columns: readonly string[]): (row: readonly unknown[]) => string {
   const twice = columns.find((name, i) => columns.indexOf(name) !== i);
   if (twice !== undefined) {
     throw new WaybillError(`two columns of the query are called ${twice}`, {

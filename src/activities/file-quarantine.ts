@@ -13,6 +13,9 @@ const PIECE = sql`savepoint file_rows`;
 const WITHOUT_PIECE = [sql`rollback to savepoint file_rows`, sql`release savepoint file_rows`];
 const WITH_PIECE = sql`release savepoint file_rows`;
 
+/** Other lanes reject rows, too: after so many of this file's the ledger is asked how many. At the end of the batch it is, in any case. */
+const ASK_AFTER = 100;
+
 /** A file whose rows are brought, and how. */
 export interface CarefulCopy {
   /** `data/a.csv` */
@@ -32,6 +35,8 @@ export interface CarefulCopy {
 export class FileQuarantine implements PieceTaker {
   private readonly rejected: (RejectedRow & { line: number })[] = [];
   private written = 0;
+  /** Rows of other files that were rejected, when the ledger was asked last. */
+  private known = 0;
 
   constructor(
     private readonly session: Session,
@@ -88,11 +93,20 @@ export class FileQuarantine implements PieceTaker {
     const named = values.length === columns.length;
     const data = named ? Object.fromEntries(columns.map((column, i) => [column, values[i]])) : values;
     this.rejected.push({ line, key: JSON.stringify({ file: name, line }), data: JSON.stringify(data), error: message });
+    const n = this.rejected.length;
+    if (n % ASK_AFTER !== 1 && !this.overAtMost(n)) return;
     const { database, batch } = this.context;
-    const here = { rejected: this.rejected.length, read: this.written + this.rejected.length };
-    const over = await overLimit(this.session, database, batch.batchId, batch.definition.maxRejected, here);
+    const here = { rejected: n, read: this.written + n };
+    const { over, known } = await overLimit(this.session, database, batch.batchId, batch.definition.maxRejected, here);
+    this.known = known;
     if (over !== undefined)
       throw new TooManyRejected(`${over}; the last, in line ${line}: ${safeMessage}`, this.inOrder());
+  }
+
+  /** With what the ledger had when it was asked last, these are more than may be. */
+  private overAtMost(n: number): boolean {
+    const limit = this.context.batch.definition.maxRejected;
+    return 'rows' in limit && this.known + n > limit.rows;
   }
 
   /** Those that were read badly come before those of their piece that the server refused. */

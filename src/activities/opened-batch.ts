@@ -1,7 +1,7 @@
 import type { LoadKind } from '../config/definition.ts';
 import { timeLeft, type Batch } from '../control/batch.ts';
 import { countChunks } from '../control/chunks.ts';
-import { keepsItsWork } from '../control/continued.ts';
+import { keepsItsWork } from '../config/keeps-its-work.ts';
 import { openSteps } from '../control/steps.ts';
 import { sql } from '../database/sql.ts';
 import type { Database } from '../database/dialect.ts';

@@ -1,7 +1,8 @@
 import { sourceWhere } from '../control/conditions.ts';
 import { Ranges } from '../config/ranges.ts';
 import { countChunks, type StageCounts } from '../control/chunks.ts';
-import { keepsItsWork, leftUndone, takeUndone } from '../control/continued.ts';
+import { keepsItsWork } from '../config/keeps-its-work.ts';
+import { leftUndone, takeUndone } from '../control/continued.ts';
 import { passGate } from '../control/gate.ts';
 import { writePlan, type PlannedRanges } from '../control/plan.ts';
 import type { ChunkMethod, Session } from '../database/dialect.ts';

@@ -11,8 +11,8 @@ import { parseStatements, type Statement } from '../sql/statement.ts';
 import { inRanges } from './bad-ranges.ts';
 import { searchTable, type BadRows } from './bad-rows.ts';
 import type { BatchContext } from './batch-context.ts';
-import { encodeRows } from './encode-rows.ts';
 import type { ChunkWork } from './chunk-transaction.ts';
+import { OutputRows } from './output-rows.ts';
 
 /** The user's statements of a stage, cut to one chunk. */
 export async function sqlWork(context: BatchContext, n: number, key: ColumnFacts[]): Promise<ChunkWork> {
@@ -104,11 +104,19 @@ async function runStatements(
   const { output } = values.definition;
   let rows = 0;
   for (const [i, statement] of statements.entries()) {
-    const result = await session.run(renderForBatch(statement, values, database.dialect, stage, cut));
-    rows += result.rowCount;
-    if (output === undefined || i < statements.length - 1) continue;
-    await writeParts(session, database, at, encodeRows(output, result.columns, result.rows));
-    rows += output.first ? Math.min(1, result.rows.length) : result.rows.length;
+    const rendered = renderForBatch(statement, values, database.dialect, stage, cut);
+    if (output === undefined || i < statements.length - 1) {
+      rows += (await session.run(rendered)).rowCount;
+      continue;
+    }
+    const given = new OutputRows(output);
+    try {
+      const { columns, rowCount } = await session.run(rendered, { each: given.take });
+      await writeParts(session, database, at, given.parts(columns));
+      rows += rowCount + given.count;
+    } finally {
+      given.close();
+    }
   }
   return rows;
 }

@@ -1,7 +1,8 @@
 import type { LoadDefinition, SqlSource } from '../config/definition.ts';
 import type { Reread } from '../config/reread.ts';
 import type { Batch } from '../control/batch.ts';
-import { doneBefore, keepsItsWork } from '../control/continued.ts';
+import { keepsItsWork } from '../config/keeps-its-work.ts';
+import { doneBefore } from '../control/continued.ts';
 import { askWindow } from '../control/range-bounds.ts';
 import { lastLoadAt } from '../control/session-window.ts';
 import type { Database } from '../database/dialect.ts';

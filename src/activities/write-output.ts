@@ -7,6 +7,7 @@ import { inGate } from '../control/gate.ts';
 import { readParts } from '../control/output.ts';
 import type { BatchReference } from '../workflows/messages.ts';
 import type { Engine } from './engine.ts';
+import { WaybillError } from '../errors.ts';
 import { refused, toFailure } from './failures.ts';
 import { report } from './heartbeat.ts';
 
@@ -20,22 +21,27 @@ export const writeOutput =
       const { definition } = await getBatch(database, at.batchId);
       const file = definition.output!.file!;
       await inGate(database, at.batchId, ['checking'], () => Promise.resolve());
-      const target = await placeOf((await engine.loadProject()).directory, file, where);
-      await removeParts(target);
+      const { directory } = await engine.loadProject();
+      const onDisk = <T>(work: Promise<T>): Promise<T> =>
+        work.catch((error: Error) => {
+          throw trouble(file, error, engine.worker);
+        });
+      const target = await onDisk(placeOf(directory, file, where));
+      await onDisk(removeParts(target));
       const beside = `${target}.${randomBytes(4).toString('hex')}.part`;
       try {
-        const handle = await open(beside, 'wx');
+        const handle = await onDisk(open(beside, 'wx'));
         try {
           let written = 0;
           for await (const text of readParts(database, at.batchId)) {
-            await handle.write(text);
+            await onDisk(handle.appendFile(text)); // all of it: `write` may stop in the middle
             report({ file, written: (written += text.length) });
           }
-          await handle.sync();
+          await onDisk(handle.sync());
         } finally {
           await handle.close();
         }
-        await rename(beside, target);
+        await onDisk(rename(beside, target));
       } catch (error) {
         await rm(beside, { force: true });
         throw error;
@@ -70,4 +76,27 @@ async function placeOf(project: string, file: string, where: string): Promise<st
   }
   await mkdir(folder, { recursive: true });
   return path.join(await realpath(folder), path.basename(file));
+}
+
+const WORDS: Record<string, string> = {
+  EISDIR: 'a folder has its name',
+  ENOTEMPTY: 'a folder has its name',
+  ENOTDIR: 'a folder of its path is a file',
+  EEXIST: 'a folder of its path is a file, or a link to what is not there',
+  EACCES: 'the worker may not write there',
+  EPERM: 'the worker may not write there',
+  EROFS: 'the disk is read-only',
+  ENOSPC: 'the disk is full',
+  EDQUOT: 'the disk is full',
+};
+
+/** Why a file cannot be written, in words that name no place of this machine. */
+function trouble(file: string, error: Error, worker: string): Error {
+  const { code, syscall } = error as NodeJS.ErrnoException;
+  if (code === undefined || syscall === undefined) return error;
+  return new WaybillError(`${file} cannot be written: ${WORDS[code] ?? 'the disk refuses it'} (${code})`, {
+    where: `worker ${worker}`,
+    next: 'mend that, then start the task again: the rows are in the ledger, and no range is done twice',
+    cause: error,
+  });
 }

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { Command } from 'commander';
@@ -77,15 +76,15 @@ export class Cli {
     await this.write(JSON.stringify(Object.fromEntries([...others, [key, []]])).slice(0, -2));
     let between = '';
     for await (const items of pieces) {
-      await this.write(between + items.map((item) => JSON.stringify(item)).join(','));
+      if (!(await this.write(between + items.map((item) => JSON.stringify(item)).join(',')))) return;
       between = ',';
     }
     await this.write(']}\n');
   }
 
-  /** Standard output, at the speed of whoever reads it. */
-  async write(text: string): Promise<void> {
-    if (!this.io.stdout.write(text)) await once(this.io.stdout, 'drain');
+  /** Standard output, at the speed of whoever reads it; false: nobody does any more (`| head`), and more is for nothing. */
+  write(text: string): Promise<boolean> {
+    return new Promise((resolve) => this.io.stdout.write(text, (error) => resolve(!error)));
   }
 
   /** One clear message: what, where, what next. A stack trace only with WAYBILL_DEBUG=1. */

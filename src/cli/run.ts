@@ -53,7 +53,7 @@ export async function followToEnd(
   const end = await follow(cli, follower, options);
   if (end === 'detached') return detached(cli, waybill, follower);
   // Rows are what such a run is for: they stand alone on standard output, or before the document.
-  const shows = await waybill.showOutput(end, (text) => cli.io.stdout.write(text));
+  const shows = await waybill.showOutput(end, (text) => cli.write(text));
   cli.document(runDocument(end));
   if (shows) cli.note(runSummary(end));
   else cli.say(runSummary(end));

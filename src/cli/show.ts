@@ -45,7 +45,7 @@ async function showEveryRange(cli: Cli, details: BatchDetails, pieces: AsyncIter
   const table = new GrowingTable(columnsOf(details));
   let separator = '\n';
   for await (const rows of mapped(pieces, (range) => rowOf(range, details))) {
-    await cli.write(`${separator}${table.add(rows)}\n`);
+    if (!(await cli.write(`${separator}${table.add(rows)}\n`))) return;
     separator = '';
   }
 }

@@ -1,6 +1,6 @@
 import type { LoadDefinition } from '../config/definition.ts';
 import type { Batch } from '../control/batch.ts';
-import { keepsItsWork } from '../control/continued.ts';
+import { keepsItsWork } from '../config/keeps-its-work.ts';
 import { readChecks, readStages, type CheckReading, type StageReading } from '../control/reading.ts';
 import { jobStatus } from '../control/states.ts';
 import type { Database } from '../database/dialect.ts';

@@ -1,7 +1,7 @@
 import { ApplicationFailure } from '@temporalio/client';
 import type { LoadDefinition } from '../config/definition.ts';
 import { findLatest, findUnfinished, type Batch } from '../control/batch.ts';
-import { keepsItsWork } from '../control/continued.ts';
+import { keepsItsWork } from '../config/keeps-its-work.ts';
 import type { Database } from '../database/dialect.ts';
 import { temporalFailure } from './connect.ts';
 import type { ClientContext } from './context.ts';

@@ -8,7 +8,7 @@ import {
   type Client,
 } from '@temporalio/client';
 import type { LoadDefinition } from '../config/definition.ts';
-import { keepsItsWork } from '../control/continued.ts';
+import { keepsItsWork } from '../config/keeps-its-work.ts';
 import { CancelledError, type WaybillError } from '../errors.ts';
 import {
   FAILURE,

@@ -1,5 +1,6 @@
 import type { Batch } from '../control/batch.ts';
-import { doneBefore, keepsItsWork, type DoneBefore } from '../control/continued.ts';
+import { keepsItsWork } from '../config/keeps-its-work.ts';
+import { doneBefore, type DoneBefore } from '../control/continued.ts';
 import {
   readChecks,
   readChunksInOrder,

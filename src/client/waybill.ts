@@ -114,11 +114,13 @@ export class Waybill {
     }
   }
 
-  /** Writes what tasks of a run show on standard output; false: nothing is to be shown. */
-  async showOutput(end: RunEnd, write: (text: string) => unknown): Promise<boolean> {
+  /** Writes what tasks of a run show on standard output, until `write` says that nobody reads it; false: nothing is to be shown. */
+  async showOutput(end: RunEnd, write: (text: string) => Promise<boolean>): Promise<boolean> {
     const loads = shownLoads(this.context, end);
     for (const { load, batch_id: batchId } of loads) {
-      for await (const text of readOutput(this.context, load, batchId!)) write(text);
+      for await (const text of readOutput(this.context, load, batchId!)) {
+        if (!(await write(text))) return true;
+      }
     }
     return loads.length > 0;
   }

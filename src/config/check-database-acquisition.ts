@@ -1,5 +1,5 @@
 import type { SqlDialect } from '../sql/dialect.ts';
-import { nothingHalves } from './check-halves.ts';
+import { nothingCuts, nothingHalves } from './check-halves.ts';
 import { requireBatchId, requireColumn, requireTable } from './table-requirements.ts';
 import type { TableCheck, TableDescription } from './table-requirements.ts';
 import type { AcquisitionSource } from './definition.ts';
@@ -7,7 +7,7 @@ import type { AcquisitionSource } from './definition.ts';
 /** An acquisition's source has its cursor; its landing table has its own two columns, and takes those of the source. */
 export async function checkAcquisitionTables(
   from: AcquisitionSource | undefined,
-  { load, dialect, find, findQuery, planLanding, report }: TableCheck,
+  { load, dialect, find, findQuery, planLanding, report, says }: TableCheck,
 ): Promise<void> {
   // Which columns files have is seen where they are.
   const source = from === undefined ? undefined : await findSource(from, find, findQuery);
@@ -25,6 +25,15 @@ export async function checkAcquisitionTables(
   }
   const unhalved = source && nothingHalves(load, source);
   if (unhalved) report(['on_bad_row'], unhalved.message, unhalved.next);
+  if (source !== undefined && says('chunk_rows') && nothingCuts(load, source)) {
+    const message = `\`chunk_rows\` does nothing: \`${name}\` has no primary key and no unique index without NULLs, and is one chunk`;
+    report(
+      ['chunk_rows'],
+      message,
+      'Give it one, name `cursor` or `range` in `from`, or leave `chunk_rows` out.',
+      'warn',
+    );
+  }
   const target = load.outputs[0]?.table ?? '';
   const landing = await find(load.connection, target, ['to', 'table']);
   if (landing !== undefined) {

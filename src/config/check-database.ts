@@ -43,7 +43,8 @@ export async function checkAgainstDatabase(
       problems.push(found);
       return undefined;
     };
-    const check = { load, dialect, planLanding, find, findQuery, report, cutsByPages };
+    const says = (key: string): boolean => project.saysInLoad(load.name, key);
+    const check = { load, dialect, planLanding, find, findQuery, report, says, cutsByPages };
     if (load.kind === 'acquisition') await checkAcquisitionTables(load.from, check);
     else await checkTransformTables(check);
   }

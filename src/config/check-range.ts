@@ -5,7 +5,10 @@ import type { ParsedLoad, ParsedStage } from './parsed-load.ts';
 import type { Problem } from './problem.ts';
 import type { ValuePath, YamlFile } from './yaml-file.ts';
 
-/** A task's range and its SQL agree: what is cut uses both bounds, and nothing is done once a range that should be done once. */
+/**
+ * What a task says fits its SQL: what is cut uses both bounds, nothing is done once a range that should be done once, and steps
+ * alone have neither ranges nor outputs.
+ */
 export function checkRange(load: ParsedLoad): Problem[] {
   const { definition, yaml, stages, incomplete } = load;
   if (definition.kind !== 'task') return [];
@@ -20,6 +23,10 @@ export function checkRange(load: ParsedLoad): Problem[] {
   if ('percent' in definition.maxRejected) {
     const message = 'a task does not know how many rows it reads: `max_rejected` cannot be a share of them';
     problems.push(problemIn(yaml, ['max_rejected'], message, 'Write a number.'));
+  }
+  if (stages.length === 0 && !incomplete && definition.outputs.length > 0) {
+    const message = '`outputs` means nothing without `sql` or `stages`: what steps write is not taken back';
+    problems.push(problemIn(yaml, ['outputs'], message, 'Leave it out, or write what fills them as `sql`.', true));
   }
   if (!hasRange) return problems;
   problems.push(...ranged.flatMap((stage) => halfCut(stage, load)));

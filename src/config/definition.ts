@@ -219,7 +219,10 @@ export interface SessionDefinition {
   dependencies: Record<string, string[]>;
   /** One after the other; the first that fails ends it. */
   sequential: boolean;
-  /** All loads see one `:last_load_at` and `:load_at`, which move only when the session succeeds. */
+  /**
+   * All loads see one `:last_load_at` and `:load_at`, which move only when the session succeeds: as it says, or because a task that
+   * goes on with what it has left comes after another one.
+   */
   sharesWindow: boolean;
 }
 

@@ -12,7 +12,7 @@ import { checkLanes } from './check-lanes.ts';
 import { checkNames } from './check-names.ts';
 import { checkOutputsKept } from './check-outputs-kept.ts';
 import { checkParameterNames } from './check-parameters.ts';
-import { checkRange } from './check-range.ts';
+import { checkRange, isGiven } from './check-range.ts';
 import { checkSourceQuery } from './check-source-query.ts';
 import { checkTables } from './check-tables.ts';
 import type { Project } from './definition.ts';
@@ -45,6 +45,8 @@ export interface LoadedProject extends Project {
   warnings: Problem[];
   /** Place of a key or value of a load's file. Not enumerable. */
   placeInLoad: (load: string, at: ValuePath) => Place;
+  /** Whether a load's file says this itself. Not enumerable. */
+  saysInLoad: (load: string, key: string) => boolean;
 }
 
 /**
@@ -132,6 +134,13 @@ function assemble(
   const loads = Object.fromEntries(project.loads.map(({ definition }) => [definition.name, definition]));
   const placeInLoad = (load: string, at: ValuePath): Place =>
     project.byName.get(load)?.yaml.place(at) ?? { file: PROJECT_FILE, line: 1, column: 1 };
+  const saysInLoad = (load: string, key: string): boolean => {
+    const parsed = project.byName.get(load);
+    return parsed !== undefined && isGiven(parsed.yaml, key);
+  };
   const loaded = { name, directory, taskQueue, connections, loads, sessions, warnings };
-  return Object.defineProperty(loaded, 'placeInLoad', { value: placeInLoad }) as LoadedProject;
+  return Object.defineProperties(loaded, {
+    placeInLoad: { value: placeInLoad },
+    saysInLoad: { value: saysInLoad },
+  }) as LoadedProject;
 }

@@ -1,6 +1,7 @@
 import { nearest } from '../sql/names.ts';
 import type { SessionDefinition } from './definition.ts';
 import { dependenciesOf } from './dependencies.ts';
+import { keepsItsWork } from './keeps-its-work.ts';
 import { didYouMean, problemIn } from './parsed-load.ts';
 import type { Problem } from './problem.ts';
 import type { ProjectLoads } from './project-loads.ts';
@@ -32,7 +33,8 @@ export function defineSessions(project: ProjectLoads, problems: Problem[]): Reco
     const ordered = orderSession(patterns, project);
     const order = session.sequential ? inTurn(name, ordered, project, problems) : ordered;
     const { loads, dependencies } = order;
-    sessions[name] = { ...session, name, loads, dependencies };
+    const sharesWindow = session.sharesWindow || buildsOnTasks(order, project);
+    sessions[name] = { ...session, name, loads, dependencies, sharesWindow };
   }
   return sessions;
 }
@@ -87,4 +89,22 @@ function inTurn(
   }
   const turns = written.map((load, index) => [load, index === 0 ? [] : [written[index - 1]!]] as const);
   return { loads: written, dependencies: Object.fromEntries(turns) };
+}
+
+/**
+ * Some task goes on with what it has left, when it broke off, and others were done before it: done anew by the next run (a
+ * `truncate`, say), they would undo what it takes for done. In a shared window they are not.
+ */
+function buildsOnTasks(
+  { loads, dependencies }: Pick<SessionDefinition, 'loads' | 'dependencies'>,
+  project: ProjectLoads,
+): boolean {
+  const definitionOf = (name: string) => project.byName.get(name)!.definition;
+  // In dependency order: what is before a load is known when the load comes.
+  const behindTask = new Set<string>();
+  for (const name of loads) {
+    const needs = dependencies[name] ?? [];
+    if (needs.some((on) => definitionOf(on).kind === 'task' || behindTask.has(on))) behindTask.add(name);
+  }
+  return loads.some((name) => behindTask.has(name) && keepsItsWork(definitionOf(name)));
 }

@@ -46,6 +46,8 @@ export interface TableCheck extends Pick<TableLookup, 'planLanding'> {
   /** What the load's query gives; `undefined`, and a problem, when its server will not have it. */
   findQuery: () => Promise<TableDescription | undefined>;
   report: (at: ValuePath, message: string, next?: string, severity?: Problem['severity']) => void;
+  /** Whether the load's file has this key itself. */
+  says: (key: string) => boolean;
   cutsByPages: TableLookup['cutsByPages'];
 }
 

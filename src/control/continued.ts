@@ -2,16 +2,11 @@
  * Batches that go on with one another: a task without outputs takes nothing back when it fails, and the next batch does what
  * is left. `reprocess_of` leads from each to the one before.
  */
-import type { LoadDefinition } from '../config/definition.ts';
 import type { ChunkMethod, Database, Session } from '../database/dialect.ts';
 import { part, sql, type SqlPart } from '../database/sql.ts';
 import { markPlanned, type StageKey } from './plan.ts';
 
 type Reader = Pick<Session, 'query'>;
-
-/** What it did stays, whatever becomes of the batch: nothing says which rows those were. */
-export const keepsItsWork = ({ kind, outputs }: Pick<LoadDefinition, 'kind' | 'outputs'>): boolean =>
-  kind === 'task' && outputs.length === 0;
 
 /** A batch and all that it goes on with, as the table `earlier`. */
 export const earlierBatches = (database: Database, newest: string): SqlPart => part`

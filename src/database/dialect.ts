@@ -53,6 +53,9 @@ export interface RunResult extends QueryResult<unknown[]> {
   columns: string[];
 }
 
+/** Takes one row; columns by name. */
+export type TakeRow = (row: unknown[], columns: readonly string[]) => void;
+
 /** How a transaction begins. The isolation is always READ COMMITTED, said and never inherited. */
 export interface BeginOptions {
   readOnly?: boolean;
@@ -75,9 +78,13 @@ export interface Session {
   pipeline<Row = Record<string, unknown>>(statements: readonly SqlStatement[]): Promise<QueryResult<Row>[]>;
   /**
    * A rendered user statement. Throws `TransactionLostError` when it ended the transaction that it ran in, unless it is one that
-   * `commits` by itself what was done before it: then no transaction is open afterwards.
+   * `commits` by itself what was done before it: then no transaction is open afterwards. `each` takes its rows as they come, so that
+   * they need not be in memory together, and the answer has none; what it throws is thrown once the server has sent them all.
    */
-  run(statement: Pick<Rendered, 'text' | 'values'>, options?: { commits?: boolean }): Promise<RunResult>;
+  run(
+    statement: Pick<Rendered, 'text' | 'values'>,
+    options?: { commits?: boolean; each?: TakeRow | undefined },
+  ): Promise<RunResult>;
   begin(options?: BeginOptions): Promise<void>;
   /** Throws unless the server's answer is COMMIT: a failed transaction answers ROLLBACK without an error. */
   commit(): Promise<void>;

@@ -1,6 +1,5 @@
 import {
   CancellationScope,
-  CancelledFailure,
   ChildWorkflowCancellationType,
   ParentClosePolicy,
   condition,
@@ -14,6 +13,7 @@ import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { activities, ASKING } from './activity-proxies.ts';
 import { failureOf, summarize } from './error-summary.ts';
 import { row } from './progress.ts';
+import { refuseBad } from './refuse-bad.ts';
 import type { OpenWindow } from '../activities/session-window.ts';
 import type { SessionPlan } from '../activities/plan-session.ts';
 import type { load } from './load.ts';
@@ -52,7 +52,7 @@ export async function session(input: SessionInput): Promise<SessionResult> {
   for (;;) {
     const window = plan.windowOn === undefined ? undefined : await openWindow(input.session, plan.windowOn);
     await runAll(plan, input, window, results, set);
-    refuseBad(input.session, [...results.values()]);
+    refuseBad(input.session, [...results.values()], window !== undefined);
     if (window === undefined || plan.windowOn === undefined) break;
     const closed = { connection: plan.windowOn, session: input.session, to: window.to };
     await CancellationScope.nonCancellable(() => activities(`up to ${window.to}`).closeWindow(closed));
@@ -103,25 +103,6 @@ async function runAll(
     }),
   );
 }
-
-/** Throws how the session ends where not every load ended well. */
-function refuseBad(session: string, loads: SessionLoadResult[]): void {
-  if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('cancelled');
-  const bad = loads.filter((result) => !['finished', 'nothing'].includes(result.status));
-  if (bad.length === 0) return;
-  const failed = bad.filter((result) => result.status !== 'skipped');
-  throw failureOf(
-    {
-      type: failed.every((result) => result.status === 'cancelled') ? FAILURE.cancelled : FAILURE.loadFailed,
-      message: `${failed.map((result) => result.load).join(', ')} failed` + skipped(bad.length - failed.length),
-      where: `session ${session}`,
-      next: `mend it, then run the session again: what was done is not done twice`,
-    },
-    { loads },
-  );
-}
-
-const skipped = (n: number): string => (n === 0 ? '' : `; ${n} that need${n === 1 ? 's' : ''} it skipped`);
 
 /** A load that somebody else runs is waited for, then run for what that run had not seen. */
 async function runLoad(name: string, input: SessionInput, window: OpenWindow | undefined): Promise<LoadResult> {

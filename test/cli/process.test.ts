@@ -1,9 +1,12 @@
+import { PassThrough, Writable } from 'node:stream';
 import { afterEach, describe, expect, test } from 'vitest';
+import { main } from '../../src/cli/program.ts';
 import { batches, BREAKABLE, done } from '../engine/breakable-orders.ts';
 import { ORDERS, World } from '../engine/orders.ts';
+import { TASK, VEHICLES } from '../engine/vehicles.ts';
 import { until } from '../engine/world.ts';
 import { servers } from '../servers.ts';
-import { document, spawnWaybill, waybill } from './command-line.ts';
+import { document, environment, spawnWaybill, waybill } from './command-line.ts';
 
 // Signals and processes do not depend on the version of the database: one server is enough.
 describe.each(servers.slice(0, 1))('the command line as a process of its own on $name', (server) => {
@@ -37,6 +40,38 @@ describe.each(servers.slice(0, 1))('the command line as a process of its own on 
     expect(ended.exitCode).toBe(3);
     expect(document(ended)).toMatchObject({ state: 'cancelled', error: { type: 'Cancelled' } });
     expect(await world.value('select count(*) from core.orders')).toBe('0');
+  });
+
+  test('run shows the rows of a task at the speed of whoever reads them, and ends well where nobody does any more', async () => {
+    world = await World.create(
+      server,
+      VEHICLES(600, {
+        range: '{ of: core.vehicle.id, step: 300 }',
+        sql: `select v.id, substring(repeat(v.id::text, 9000), 1, 9000) as long_text
+              from core.vehicle v where v.id >= :from and v.id < :to order by v.id`,
+        yaml: 'method: query',
+      }),
+    );
+    await waybill(world, 'migrate');
+    await world.worker();
+    let [most, all] = [0, 0];
+    const slow = new Writable({
+      write(chunk: Buffer, _, done) {
+        most = Math.max(most, slow.writableLength);
+        all += chunk.length;
+        setTimeout(done, 100);
+      },
+    });
+    const io = { stderr: new PassThrough().resume(), env: environment(world), cwd: world.directory };
+    expect(await main(['run', TASK], { ...io, stdout: slow, onInterrupt: () => () => undefined })).toBe(0);
+    expect(all).toBeGreaterThan(5_400_000);
+    expect(most).toBeLessThan(1_100_000); // one piece
+    const { child, answer } = spawnWaybill(world, ['run', TASK]);
+    child.stdout!.once('data', () => child.stdout!.destroy());
+    const { exitCode, stderr } = await answer;
+    expect(stderr).toMatch(/task\.vehicle +2 +published +600/);
+    expect(stderr).not.toMatch(/EPIPE|waybill:/);
+    expect(exitCode).toBe(0);
   });
 
   test('worker makes the control tables, runs loads, and stops at SIGTERM with 0', async () => {

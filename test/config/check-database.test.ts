@@ -52,6 +52,10 @@ async function problemsOf(
   });
 }
 
+const WHOLE = {
+  'loads/acquisition/flight.yaml': `${String(BASE_PROJECT['loads/acquisition/flight.yaml']).replace(', cursor: id', '')}chunk_rows: 1000\n`,
+};
+
 const KEYED = {
   'loads/core/flight.yaml': String(BASE_PROJECT['loads/core/flight.yaml'])
     .replace('chunk: { input: acq.flight }', 'chunk: { input: acq.flight, key: [id, orgin] }')
@@ -122,6 +126,25 @@ describe('a project against its databases', () => {
         'error loads/acquisition/flight.yaml:4:14: `acq.flight` is a partitioned table, and only a plain table can be used here',
         'error loads/core/flight.yaml:3:10: `acq.flight` is a partitioned table, and only a plain table can be used here',
       ],
+    ],
+    [
+      'chunks of rows of a table that nothing cuts',
+      {},
+      [
+        'warn loads/acquisition/flight.yaml:5:13: `chunk_rows` does nothing: `public.flight` has no primary key and no unique index without NULLs, and is one chunk',
+      ],
+      WHOLE,
+    ],
+    [
+      'chunks of rows of a table that has a key',
+      {
+        'source public.flight': {
+          ...table('id bigint not null, origin text'),
+          indexes: [{ name: 'flight_pk', columns: ['id'], unique: true }],
+        },
+      },
+      [],
+      WHOLE,
     ],
     [
       'an output without an index',

@@ -152,6 +152,37 @@ describe('the flights project of the design', () => {
 });
 
 describe('sessions', () => {
+  const task = (more = ''): string =>
+    `kind: task\nconnection: warehouse\nsql: insert into core.total (n, batch_id) select 1, :batch_id\n${more}`;
+  const LOADS = { 'loads/task/a.yaml': task(), 'loads/task/b.yaml': task() };
+
+  it.each([
+    ['they come one after the other', '{ loads: [task.*], sequential: true }', LOADS, true],
+    ['one needs the other', '{ loads: [task.*] }', { ...LOADS, 'loads/task/b.yaml': task('needs: [task.a]\n') }, true],
+    [
+      'one needs the other by way of a third load',
+      '{ loads: ["*"] }',
+      {
+        'loads/task/a.yaml': task(),
+        'loads/task/b.yaml': task('needs: [core.flight]\n'),
+        'loads/core/flight.yaml': `${String(BASE_PROJECT['loads/core/flight.yaml'])}needs: [task.a]\n`,
+      },
+      true,
+    ],
+    ['they run side by side', '{ loads: [task.*] }', LOADS, false],
+    [
+      'what breaks off is taken back',
+      '{ loads: [task.*], sequential: true }',
+      { 'loads/task/a.yaml': task(), 'loads/task/b.yaml': task('outputs: [core.total]\n') },
+      false,
+    ],
+    ['only one is a task', '{ loads: [core.*, task.a], sequential: true }', LOADS, false],
+  ])('share their window where tasks build on one another: %s', async (_, session, files, shared) => {
+    const yaml = BASE_PROJECT['waybill.yaml']!.replace(/nightly: .*/, `nightly: ${session}`);
+    const { sessions } = await load({ ...BASE_PROJECT, ...files, 'waybill.yaml': yaml });
+    expect(sessions['nightly']!.sharesWindow).toBe(shared);
+  });
+
   it('leave disabled loads out, and follow the dependencies whatever the order of the patterns', async () => {
     const { sessions } = await load({
       ...FLIGHTS,

@@ -1,6 +1,6 @@
 /** `from.consistent`: all chunks read the source as it was at one moment, or none of them counts. */
 import { afterEach, describe, expect, test } from 'vitest';
-import { someServers } from '../every-server.ts';
+import { someWays } from '../every-server.ts';
 import { chunks, COLUMNS, expectSameRows, halfway, ITEM, ITEMS, SLOW_SOURCE } from './items.ts';
 import type { ServerWords } from './server-words.ts';
 import { ended, until, World } from './world.ts';
@@ -12,25 +12,26 @@ const READERS: Record<ServerWords['family'], string> = {
   mysql: `select p.id from information_schema.processlist p where p.db = database() and p.state = 'User sleep'`,
 };
 const readers = async (world: World): Promise<number> =>
-  (await world.source.query(READERS[world.words.family])).rows.length;
-const endReaders = (world: World): Promise<number> => world.end(READERS[world.words.family], world.source);
+  (await world.source.query(READERS[world.sourceWords.family])).rows.length;
+const endReaders = (world: World): Promise<number> => world.end(READERS[world.sourceWords.family], world.source);
 
 const ALL = 'select id, name, amount from stock';
 const LANDED = 'select id, name, amount from acq.item';
 
-describe.each(someServers(import.meta.url))('from.consistent on $name', { timeout: 180_000 }, (server) => {
+describe.each(someWays(import.meta.url))('from.consistent, $source to $target', { timeout: 180_000 }, (way) => {
   let world: World;
   afterEach(() => world.close());
 
   async function items(): Promise<void> {
     world = await World.create(
-      server,
+      way.into,
       ITEMS({
         source: SLOW_SOURCE(1200, 0.002),
         columns: COLUMNS,
         from: 'table: public.item, range: { column: id, step: 100 }, consistent: true',
         yaml: 'lanes: 2',
       }),
+      way.from,
     );
   }
 
@@ -49,7 +50,7 @@ describe.each(someServers(import.meta.url))('from.consistent on $name', { timeou
     await until(() => halfway(world), 90);
     await change(-1);
     // Two lanes and who holds the state for them; or one that does both.
-    const most = world.words.family === 'postgres' ? 3 : 1;
+    const most = world.sourceWords.family === 'postgres' ? 3 : 1;
     await until(async () => (await readers(world)) === most);
     expect(await ended(handle)).toMatchObject({ ok: true, result: { rowsWritten: 1200, chunks: 12 } });
     await expectSameRows(world, 'select id, name, amount from kept', LANDED);

@@ -13,7 +13,8 @@ import type { World } from './world.ts';
 export type SessionHandle = WorkflowHandle<typeof session>;
 
 export type SessionEnd =
-  { ok: true; result: SessionResult } | { ok: false; type: string; message: string; loads: SessionLoadResult[] };
+  | { ok: true; result: SessionResult }
+  | { ok: false; type: string; message: string; where?: string; next?: string; loads: SessionLoadResult[] };
 
 export const startSession = (world: World, name = 'nightly'): Promise<SessionHandle> =>
   world.client.workflow.start<typeof session>('session', {
@@ -30,8 +31,8 @@ export async function sessionEnd(handle: SessionHandle): Promise<SessionEnd> {
     const { cause } = error;
     if (cause instanceof CancelledFailure) return { ok: false, type: 'Canceled', message: cause.message, loads: [] };
     if (!(cause instanceof ApplicationFailure)) throw error;
-    const { loads } = (cause.details?.[0] ?? { loads: [] }) as { loads: SessionLoadResult[] };
-    return { ok: false, type: cause.type ?? '', message: cause.message, loads };
+    const said = (cause.details?.[0] ?? { loads: [] }) as { where?: string; next?: string; loads: SessionLoadResult[] };
+    return { ok: false, type: cause.type ?? '', message: cause.message, ...said };
   }
 }
 

@@ -170,7 +170,9 @@ outputs: [ core.counted ]
     expect(failed).toMatchObject({
       ok: false,
       type: 'LoadFailed',
-      message: 'core.a failed; 2 that need it skipped',
+      message: `core.a failed, and 2 that need it skipped: chunk 1 of 1: ${world.words.divisionByZero}`,
+      where: expect.stringMatching(/^session nightly, .*batch \d/) as string,
+      next: expect.stringMatching(/; then waybill run nightly$/) as string,
     });
     expect(!failed.ok && byName(failed.loads)).toEqual({
       'core.a': 'failed',

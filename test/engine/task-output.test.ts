@@ -1,12 +1,13 @@
 /** `method: query` and `query_one` of tasks: where their rows go. */
-import { mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { document, waybill } from '../cli/command-line.ts';
 import { someServers } from '../every-server.ts';
+import { holdLatch, LATCHES, WAIT, waitsAtLatch } from './latch.ts';
 import { breakAt, TASK, VEHICLES } from './vehicles.ts';
-import { World } from './world.ts';
+import { ended, World } from './world.ts';
 
 vi.setConfig({ testTimeout: 180_000 });
 
@@ -97,6 +98,49 @@ method: query_one`,
     // Nothing is asked again: the rows are in the ledger.
     expect(await world.run(TASK)).toMatchObject({ ok: true, result: { chunks: 0 } });
     expect((await file(world, 'out/vehicles.csv')).split('\n')).toHaveLength(8); // of five rows, one is of two lines
+  });
+
+  test('are kept in the ledger where their file cannot be written; it says why, and what to do', async () => {
+    world = await World.create(
+      server,
+      VEHICLES(5, { sql: QUERY, warehouse: WORDS, yaml: 'method: query\noutput: out/vehicles.csv' }),
+    );
+    await mkdir(join(world.directory, 'out/vehicles.csv'), { recursive: true });
+    await world.worker();
+    expect(await world.run(TASK)).toMatchObject({
+      ...{ ok: false, type: 'LoadFailed' },
+      message: 'out/vehicles.csv cannot be written: a folder has its name (EISDIR)',
+    });
+    expect(await readdir(join(world.directory, 'out'))).toEqual(['vehicles.csv']);
+    await rm(join(world.directory, 'out'), { recursive: true });
+    await writeFile(join(world.directory, 'out'), '');
+    expect(await world.run(TASK)).toMatchObject({
+      ...{ ok: false, type: 'LoadFailed' },
+      message: expect.stringMatching(/^out\/vehicles\.csv cannot be written: a folder of its path is a file/) as string,
+    });
+    await rm(join(world.directory, 'out'));
+    expect(await world.run(TASK)).toMatchObject({ ok: true, result: { chunks: 0 } });
+    expect((await file(world, 'out/vehicles.csv')).split('\n')).toHaveLength(8);
+  });
+
+  test('are asked again where the connection ends while they come', async () => {
+    world = await World.create(
+      server,
+      VEHICLES(20, {
+        sql: `select v.id from core.vehicle v cross join (${WAIT(1)}) held where v.id >= :from and v.id < :to order by v.id`,
+        warehouse: LATCHES,
+        yaml: 'method: query\noutput: out/vehicles.csv',
+      }),
+    );
+    await world.worker();
+    const release = await holdLatch(world, 1);
+    const handle = await world.start(TASK);
+    await waitsAtLatch(world);
+    expect(await world.end(world.words.waiting)).toBeGreaterThan(0);
+    await release();
+    expect(await ended(handle)).toMatchObject({ ok: true, result: { rowsWritten: 20, chunks: 2 } });
+    const ids = Array.from({ length: 20 }, (_, i) => `${i + 1}\n`);
+    expect(await file(world, 'out/vehicles.csv')).toBe(`id\n${ids.join('')}`);
   });
 
   test('may be larger than what the ledger keeps in one piece: nothing is lost between two', async () => {

@@ -5,8 +5,8 @@ import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import type { CopyOutListener, CopyOutStream } from '../../database/copy-stream.ts';
 import { WaybillError } from '../../errors.ts';
-import { CsvError, valuesIn, type BadCsvRow, type CsvFormat } from './csv-format.ts';
-import { CsvRows, type CsvShape } from './csv-rows.ts';
+import { CsvError, valuesIn, type BadCsvRow, type CsvFormat, type CsvShape } from './csv-format.ts';
+import { CsvRows } from './csv-rows.ts';
 
 /** What a file is known by: how long it is as it lies there, and the SHA-256 of that. */
 export interface FileMark {

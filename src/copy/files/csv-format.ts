@@ -31,6 +31,24 @@ export interface BadCsvRow {
   values: (string | null)[];
 }
 
+/** What is wanted of a file, and how its rows are handed on. */
+export interface CsvShape {
+  /** Names that the first row must have, which is no row of values then; undefined: it is one. */
+  header?: readonly string[];
+  /** Which values of a row go on; undefined: all. */
+  keep?: readonly boolean[];
+  /** What is asked of each value of a row that goes on and is not NULL. */
+  checks?: readonly (ValueCheck | undefined)[];
+  /** Takes each row with a wrong value, or with too many or too few, and the file goes on behind it; undefined: the first ends it. */
+  bad?: (row: BadCsvRow) => void;
+  /** Rows after which nothing more is read. */
+  most?: number;
+  /** What ends each row, behind its last value. */
+  end: string;
+  /** Bytes of a row at the most, as it is handed on; 64 MB. */
+  longest?: number;
+}
+
 /** What would be taken for the end of a value or a row, as COPY writes it. */
 export const escaped = (text: string): string =>
   text.replace(/[\\\t\n\r]/g, (c) => ({ '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' })[c]!);

@@ -1,6 +1,7 @@
 /** CSV (RFC 4180) into the rows that both families of servers read, byte by byte: nothing becomes an object. */
 
 import { isUtf8 } from 'node:buffer';
+import { ByteOrderMark } from './byte-order-mark.ts';
 import {
   CsvError,
   escaped,
@@ -8,25 +9,10 @@ import {
   valuesIn,
   type BadCsvRow,
   type CsvFormat,
+  type CsvShape,
   type ValueCheck,
 } from './csv-format.ts';
-
-export interface CsvShape {
-  /** Names that the first row must have, which is no row of values then; undefined: it is one. */
-  header?: readonly string[];
-  /** Which values of a row go on; undefined: all. */
-  keep?: readonly boolean[];
-  /** What is asked of each value of a row that goes on and is not NULL. */
-  checks?: readonly (ValueCheck | undefined)[];
-  /** Takes each row with a wrong value, or with too many or too few, and the file goes on behind it; undefined: the first ends it. */
-  bad?: (row: BadCsvRow) => void;
-  /** Rows after which nothing more is read. */
-  most?: number;
-  /** What ends each row, behind its last value. */
-  end: string;
-  /** Bytes of a row at the most, as it is handed on; 64 MB. */
-  longest?: number;
-}
+import { RowBuffer } from './row-buffer.ts';
 
 const MB = 1024 * 1024;
 /** A quote that stays open must not fill the memory with the rest of the file. */
@@ -36,12 +22,7 @@ const LF = 0x0a;
 const CR = 0x0d;
 const BACKSLASH = 0x5c;
 const [SMALL_N, SMALL_R, SMALL_T] = [0x6e, 0x72, 0x74];
-/** The byte order mark of UTF-8. */
-const MARK = Buffer.from('\ufeff');
 const NULL = Buffer.from('\\N');
-const NOTHING = Buffer.alloc(0);
-/** What one step adds at the most, besides the end of a row. */
-const MARGIN = 8;
 
 const enum At {
   Value,
@@ -61,12 +42,8 @@ export class CsvRows {
   /** Those on which rows begin, where somebody takes bad ones. */
   readonly lines: number[] = [];
   private at: At = At.Value;
-  private out = Buffer.allocUnsafe(1 << 16);
-  private length = 0;
-  /** Up to here are whole rows. */
-  private whole = 0;
-  /** Where the value begins in `out`. */
-  private valueAt = 0;
+  private readonly mark = new ByteOrderMark();
+  private readonly out: RowBuffer;
   private column = 0;
   private rowLine = 1;
   private valueLine = 1;
@@ -75,13 +52,12 @@ export class CsvRows {
   /** What is wrong with the row. */
   private wrong: CsvError | undefined;
   private quoted = false;
-  /** Bytes of a mark that were seen at the start of the file; the first byte that is none of it ends that. */
-  private marked = 0;
-  private begun = false;
   private header: string | undefined;
   private width: number | undefined;
   private readonly delimiter: number;
   private readonly quote: number;
+  /** By byte: 0 where it is put as it is, within a value. */
+  private readonly special = new Uint8Array(256);
   private readonly nullText: Buffer;
   private readonly end: Buffer;
   private readonly most: number;
@@ -94,6 +70,7 @@ export class CsvRows {
   constructor(format: CsvFormat, { header, keep, checks, bad, most = Infinity, end, longest = LONGEST_ROW }: CsvShape) {
     this.delimiter = format.delimiter.charCodeAt(0);
     this.quote = format.quote.charCodeAt(0);
+    for (const byte of [this.delimiter, this.quote, LF, CR, TAB, BACKSLASH]) this.special[byte] = 1;
     this.nullText = Buffer.from(escaped(format.nullText));
     this.header = header?.map(escaped).join('\t');
     this.width = header?.length;
@@ -104,48 +81,36 @@ export class CsvRows {
     this.end = Buffer.from(end);
     this.most = most;
     this.longest = longest;
+    this.out = new RowBuffer(longest, () => this.tooLong());
   }
 
   /** Throws `CsvError`. */
   take(piece: Buffer): Buffer {
-    // Also where a piece ends within a character: then for no reason.
-    this.doubtful = !isUtf8(piece) || (this.doubtful && this.length > this.whole);
-    for (const byte of this.begun ? piece : this.begin(piece)) {
-      if (this.length + MARGIN > this.out.length) this.grow(MARGIN);
-      this.step(byte);
-      if (this.rows === this.most) break;
-    }
-    return this.give();
+    this.read(this.mark.textOf(piece));
+    return this.out.give();
   }
 
   /** The last row, where no newline ends it. Throws `CsvError`. */
   finish(): Buffer {
-    if (!this.begun) this.unmark();
+    this.read(this.mark.rest());
     if (this.at === At.Quoted) throw new CsvError(this.valueLine, 'a quote opens here and is never closed');
     const begun = this.column > 0 || this.at !== At.Value;
     if (begun) this.endRow();
-    return this.give();
+    return this.out.give();
   }
 
-  /** Passes over the byte order mark of UTF-8. */
-  private begin(piece: Buffer): Buffer {
-    let at = 0;
-    while (at < piece.length && this.marked < MARK.length && piece[at] === MARK[this.marked]) {
-      at += 1;
-      this.marked += 1;
+  private read(bytes: Buffer): void {
+    const { out, special } = this;
+    // Also where a piece ends within a character: then for no reason.
+    this.doubtful = !isUtf8(bytes) || (this.doubtful && out.length > out.whole);
+    for (let i = 0; i < bytes.length && this.rows !== this.most; i++) {
+      if (this.at === At.Unquoted || this.at === At.Quoted) {
+        i = out.putPlain(bytes, i, special);
+        if (i === bytes.length) return;
+      }
+      out.reserve(0);
+      this.step(bytes[i]!);
     }
-    if (at === piece.length && this.marked < MARK.length) return NOTHING;
-    const first = this.marked > 0 ? MARK[0] : piece[0];
-    if (first === 0xfe || first === 0xff)
-      throw new CsvError(1, 'it begins as a text in UTF-16 does, and only UTF-8 is read');
-    this.unmark();
-    return piece.subarray(at);
-  }
-
-  /** What began like a mark and was none belongs to the file. */
-  private unmark(): void {
-    this.begun = true;
-    if (this.marked < MARK.length) for (const byte of MARK.subarray(0, this.marked)) this.step(byte);
   }
 
   private step(byte: number): void {
@@ -197,40 +162,42 @@ export class CsvRows {
 
   private put(byte: number): void {
     const { out } = this;
+    const { bytes } = out;
     if (byte === BACKSLASH) {
-      out[this.length++] = BACKSLASH;
-      out[this.length++] = BACKSLASH;
+      bytes[out.length++] = BACKSLASH;
+      bytes[out.length++] = BACKSLASH;
     } else if (byte === TAB || byte === LF || byte === CR) {
-      out[this.length++] = BACKSLASH;
-      out[this.length++] = byte === TAB ? SMALL_T : byte === LF ? SMALL_N : SMALL_R;
-    } else out[this.length++] = byte;
+      bytes[out.length++] = BACKSLASH;
+      bytes[out.length++] = byte === TAB ? SMALL_T : byte === LF ? SMALL_N : SMALL_R;
+    } else bytes[out.length++] = byte;
   }
 
   private endValue(): void {
-    const { out, valueAt, column } = this;
-    if (this.header === undefined && this.keep?.[column] === false) this.length = valueAt;
+    const { out, column } = this;
+    const { bytes, valueAt } = out;
+    if (this.header === undefined && this.keep?.[column] === false) out.length = valueAt;
     else {
-      if (this.doubtful && !isUtf8(out.subarray(valueAt, this.length))) this.notUtf8();
-      else if (this.header === undefined && this.isNull()) this.length = valueAt + NULL.copy(out, valueAt);
+      if (this.doubtful && !isUtf8(bytes.subarray(valueAt, out.length))) this.notUtf8();
+      else if (this.header === undefined && this.isNull()) out.length = valueAt + NULL.copy(bytes, valueAt);
       else if (this.header === undefined) this.check();
-      out[this.length++] = TAB;
+      bytes[out.length++] = TAB;
     }
     this.column += 1;
-    this.valueAt = this.length;
+    out.valueAt = out.length;
     this.quoted = false;
     this.at = At.Value;
   }
 
   private isNull(): boolean {
-    const { nullText, valueAt, length } = this;
-    if (this.quoted || length - valueAt !== nullText.length) return false;
-    return this.out.compare(nullText, 0, nullText.length, valueAt, length) === 0;
+    const { nullText, out } = this;
+    if (this.quoted || out.length - out.valueAt !== nullText.length) return false;
+    return nullText.length === 0 || out.bytes.compare(nullText, 0, nullText.length, out.valueAt, out.length) === 0;
   }
 
   private check(): void {
     const check = this.checks?.[this.column];
     if (!check || this.wrong) return;
-    const complaint = check(unescaped(this.out.toString('utf8', this.valueAt, this.length)));
+    const complaint = check(unescaped(this.out.bytes.toString('utf8', this.out.valueAt, this.out.length)));
     if (complaint !== undefined) this.wrong = new CsvError(this.valueLine, complaint);
   }
 
@@ -250,12 +217,13 @@ export class CsvRows {
   }
 
   private endRow(): void {
-    const empty = this.column === 0 && !this.quoted && this.length === this.valueAt;
+    const { out } = this;
+    const empty = this.column === 0 && !this.quoted && out.length === out.valueAt;
     if (empty && this.width !== 1) {
       this.at = At.Value; // an empty line
       return;
     }
-    this.grow(this.end.length + MARGIN);
+    out.reserve(this.end.length);
     this.endValue();
     this.width ??= this.column;
     if (this.column !== this.width) {
@@ -266,13 +234,13 @@ export class CsvRows {
       this.setAside(this.wrong);
       return;
     }
-    this.length -= this.length > this.whole ? 1 : 0; // the last tab
+    out.length -= out.length > out.whole ? 1 : 0; // the last tab
     if (this.header !== undefined) {
       this.leaveHeader();
       return;
     }
-    this.length += this.end.copy(this.out, this.length);
-    this.whole = this.valueAt = this.length;
+    out.length += this.end.copy(out.bytes, out.length);
+    out.whole = out.valueAt = out.length;
     this.column = 0;
     this.rows += 1;
     if (this.bad) this.lines.push(this.rowLine);
@@ -280,31 +248,25 @@ export class CsvRows {
 
   private setAside(error: CsvError): void {
     if (!this.bad || this.header !== undefined) throw error;
-    const values = valuesIn(this.out.toString('utf8', this.whole, Math.max(this.whole, this.length - 1)));
+    const { bytes, whole, length } = this.out;
+    const values = valuesIn(bytes.toString('utf8', whole, Math.max(whole, length - 1)));
     this.bad({ line: this.rowLine, message: error.message, values });
     this.forget();
   }
 
   /** What was read of this row. */
   private forget(): void {
-    this.length = this.valueAt = this.whole;
+    this.out.forget();
     this.column = 0;
     this.wrong = undefined;
   }
 
   private leaveHeader(): void {
-    const found = this.out.toString('utf8', this.whole, this.length);
-    if (found !== this.header) throw new CsvError(1, 'the header is another than it was when the batch opened');
+    const { bytes, whole, length } = this.out;
+    if (bytes.toString('utf8', whole, length) !== this.header)
+      throw new CsvError(1, 'the header is another than it was when the batch opened');
     this.header = undefined;
     this.forget();
-  }
-
-  private grow(by: number): void {
-    if (this.length + by <= this.out.length) return;
-    if (this.length - this.whole > this.longest) throw this.tooLong();
-    const larger = Buffer.allocUnsafe(Math.min(2 * this.out.length, this.whole + this.longest + MARGIN) + by);
-    this.out.copy(larger, 0, 0, this.length);
-    this.out = larger;
   }
 
   private tooLong(): CsvError {
@@ -318,18 +280,5 @@ export class CsvRows {
           this.rowLine,
           `a row begins here that is longer than ${most}, which is the most that one may have`,
         );
-  }
-
-  /** Whole rows, and a new place for what has begun. */
-  private give(): Buffer {
-    if (this.whole === 0) return NOTHING;
-    const rows = this.out.subarray(0, this.whole);
-    const begun = this.out.subarray(this.whole, this.length);
-    this.out = Buffer.allocUnsafe(Math.max(1 << 16, begun.length * 2));
-    begun.copy(this.out);
-    this.valueAt -= this.whole;
-    this.length = begun.length;
-    this.whole = 0;
-    return rows;
   }
 }

@@ -2,7 +2,15 @@ import type { EventEmitter } from 'node:events';
 import type { Connection, FieldPacket, QueryOptions, ResultSetHeader, RowDataPacket } from 'mysql2/promise';
 import type { Rendered } from '../../sql/render.ts';
 import { BACK_TO_SAVEPOINT, renderSql, type SqlPart, type SqlStatement } from '../sql.ts';
-import { TransactionLostError, type BeginOptions, type QueryResult, type RunResult, type Session } from '../dialect.ts';
+import {
+  TransactionLostError,
+  type BeginOptions,
+  type QueryResult,
+  type RunResult,
+  type Session,
+  type TakeRow,
+} from '../dialect.ts';
+import { eachRow } from './each-row.ts';
 import { begin } from './ledger.ts';
 import type { ServerFacts } from './server-facts.ts';
 
@@ -64,13 +72,12 @@ export class MysqlSession implements Session {
     return this.pipeline<Row>(next);
   }
 
-  async run(statement: Pick<Rendered, 'text' | 'values'>, { commits = false } = {}): Promise<RunResult> {
-    const [result, fields] = await this.limited({
-      sql: statement.text,
-      values: statement.values,
-      dateStrings: true,
-      rowsAsArray: true,
-    });
+  async run(
+    statement: Pick<Rendered, 'text' | 'values'>,
+    { commits = false, each }: { commits?: boolean; each?: TakeRow } = {},
+  ): Promise<RunResult> {
+    const sent = { sql: statement.text, values: statement.values, dateStrings: true, rowsAsArray: true };
+    const [result, fields] = await this.limited(each ? { ...sent, each } : sent);
     if (commits) {
       this.open = false;
       throwComplaint(result, fields);
@@ -146,8 +153,9 @@ export class MysqlSession implements Session {
     const values = options.values.map(bound);
     try {
       // Bound by the server, never pasted into the text by the driver.
-      const answer =
-        values.length > 0
+      const answer = options.each
+        ? await eachRow(this.connection, { ...options, values }, options.each)
+        : values.length > 0
           ? await this.connection.execute<ResultSetHeader | RowDataPacket[]>({ ...options, values })
           : await this.connection.query<ResultSetHeader | RowDataPacket[]>({ ...options, values: undefined });
       if (!Array.isArray(answer[0])) this.open = (answer[0].serverStatus & IN_TRANSACTION) !== 0;
@@ -166,9 +174,10 @@ interface Sent {
   dateStrings: boolean;
   rowsAsArray: boolean;
   infileStreamFactory?: QueryOptions['infileStreamFactory'];
+  each?: TakeRow;
 }
 
-type Answer = [ResultSetHeader | RowDataPacket[], FieldPacket[]];
+export type Answer = [ResultSetHeader | RowDataPacket[], FieldPacket[]];
 
 /** Everything travels as text, which the server converts exactly; the driver would send a number as a float. */
 function bound(value: unknown): string | Buffer | null {

@@ -13,7 +13,15 @@ import {
 import { begin } from './ledger.ts';
 import { quoteText } from './names.ts';
 import { placeholder, PreparedStatements } from './prepared-statements.ts';
-import { TransactionLostError, type BeginOptions, type QueryResult, type RunResult, type Session } from '../dialect.ts';
+import {
+  TransactionLostError,
+  type BeginOptions,
+  type QueryResult,
+  type RunResult,
+  type Session,
+  type TakeRow,
+} from '../dialect.ts';
+import { eachRow } from './each-row.ts';
 
 const types: pg.CustomTypesConfig = {
   // Only what is exact and cheap is parsed; big integers, numerics, dates and times stay text.
@@ -53,14 +61,11 @@ export class PostgresSession implements Session {
     return [(await this.client.query({ text, types })) as unknown as pg.QueryResult | pg.QueryResult[]].flat();
   }
 
-  async run(statement: Pick<Rendered, 'text' | 'values'>): Promise<RunResult> {
-    const result = await this.client.query({
-      text: statement.text,
-      values: statement.values,
-      rowMode: 'array',
-      types,
-      queryMode: 'extended', // one statement only, whatever the text holds
-    } as pg.QueryArrayConfig);
+  async run(statement: Pick<Rendered, 'text' | 'values'>, { each }: { each?: TakeRow } = {}): Promise<RunResult> {
+    const { text, values } = statement;
+    // Extended: one statement only, whatever the text holds.
+    const config = { text, values, rowMode: 'array', types, queryMode: 'extended' } as pg.QueryArrayConfig;
+    const result = await (each ? eachRow(this.client, config, each) : this.client.query(config));
     if (this.transactionStatus() !== 'T') {
       throw new TransactionLostError('a statement ended the transaction that it ran in');
     }

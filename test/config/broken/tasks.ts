@@ -26,6 +26,11 @@ export const tasks: BrokenProject[] = [
     ],
   ),
   task(
+    'steps alone, with outputs',
+    ['before: truncate core.vehicle', 'outputs: [core.vehicle]'],
+    ['4:1: `outputs` means nothing without `sql` or `stages`: what steps write is not taken back'],
+  ),
+  task(
     'both sql and stages',
     ['sql: select 1', 'stages: [ { name: a, sql: select 1 } ]'],
     ['3:1: `sql` and `stages` do not go together: `sql` is the one stage of a task'],
