@@ -46,7 +46,7 @@ function takeTurns(one: LoadDefinition, other: LoadDefinition, project: ProjectL
 }
 
 /** `to: acq.flight`, or `to: { table: acq.flight }`. */
-function targetPath(yaml: ParsedLoad['yaml']): string[] {
+export function targetPath(yaml: ParsedLoad['yaml']): string[] {
   return yaml.scalar(['to']) === undefined ? ['to', 'table'] : ['to'];
 }
 

@@ -14,6 +14,7 @@ import { checkOutputsKept } from './check-outputs-kept.ts';
 import { checkParameterNames } from './check-parameters.ts';
 import { checkRange, isGiven } from './check-range.ts';
 import { checkSourceQuery } from './check-source-query.ts';
+import { checkSpelling } from './check-spelling.ts';
 import { checkTables } from './check-tables.ts';
 import type { Project } from './definition.ts';
 import { checkOutput } from './task-output.ts';
@@ -79,6 +80,7 @@ export async function loadProject(directory: string, options: LoadProjectOptions
     );
     load.definition.producers = producersOf(load.definition, project);
   }
+  problems.push(...checkSpelling(project));
   const cycles = checkCycles(project);
   problems.push(...cycles);
   const sessions = cycles.length === 0 ? defineSessions(project, problems) : {};

@@ -72,12 +72,12 @@ export async function startMysql(options: MysqlOptions): Promise<MysqlServer> {
   if (dataDirectory !== undefined) {
     await mkdir(dataDirectory, { recursive: true, mode: 0o700 });
     refuseRunning(program, dataDirectory);
-    if (!existsSync(join(dataDirectory, 'data'))) await initialise(program, dataDirectory);
+    if (!existsSync(join(dataDirectory, 'data'))) await initialise(program, dataDirectory, options.settings);
     return launch(program, dataDirectory, options);
   }
   const directory = await temporaryDirectory(`waybill-${options.flavour.toLowerCase()}-`, undefined);
   try {
-    await initialise(program, directory);
+    await initialise(program, directory, options.settings);
     return await launch(program, directory, options);
   } catch (error) {
     await rm(directory, { recursive: true, force: true });
@@ -98,8 +98,15 @@ function refuseRunning({ flavour }: MysqlProgram, directory: string): void {
 
 const asUs = (): string => `--user=${userInfo().username}`;
 
+/** What data is made for, once and for all: MySQL refuses to start on it with another value. */
+const FOR_GOOD = ['lower-case-table-names'];
+
 /** Beside its place first, so that a half-made one is never taken for whole. */
-async function initialise(program: MysqlProgram, directory: string): Promise<void> {
+async function initialise(
+  program: MysqlProgram,
+  directory: string,
+  settings: Record<string, string> = {},
+): Promise<void> {
   const half = join(directory, 'data.new');
   const data = `--datadir=${half}`;
   const [command, args] =
@@ -109,7 +116,8 @@ async function initialise(program: MysqlProgram, directory: string): Promise<voi
   await rm(half, { recursive: true, force: true });
   for (const folder of [half, join(directory, 'files')]) await mkdir(folder, { recursive: true, mode: 0o700 });
   try {
-    await run(command, [...args, asUs(), data, ...asArguments(THROW_AWAY)], { cwd: directory });
+    const forGood = Object.fromEntries(Object.entries(settings).filter(([name]) => FOR_GOOD.includes(name)));
+    await run(command, [...args, asUs(), data, ...asArguments({ ...THROW_AWAY, ...forGood })], { cwd: directory });
   } catch (cause) {
     const { stderr, stdout } = cause as { stderr?: string; stdout?: string };
     const said = tail(`${stdout ?? ''}${stderr ?? String(cause)}`);

@@ -39,6 +39,26 @@ outputs: [ core.Flight, "core.\`order items\`" ]
     ]);
   });
 
+  it('refuses one name in two spellings, of which it is a setting of the server whether they are one table', async () => {
+    const title = scheme === 'mysql' ? 'MySQL' : 'MariaDB';
+    const files: ProjectFiles = {
+      'loads/core/late.yaml': `kind: core
+connection: warehouse
+inputs: [ { table: acq.late, external: true }, { table: ACQ.other, external: true } ]
+reads: [ warehouse.Airport, Core.flight ]
+stages: [ { name: late, sql: "insert into core.late (id, batch_id) select l.id, :batch_id from {{ acq.late }} l, {{ ACQ.other }} o, {{ Core.flight }} f, {{ warehouse.Airport }} a" } ]
+outputs: [ core.late, airport ]
+`,
+    };
+    expect(await problems(files, url)).toEqual([
+      `loads/core/late.yaml:4:29: \`Core.flight\` is \`core.flight\` in \`core.flight\`: whether capitals count in it is a setting of the ${title} server`,
+      `loads/core/late.yaml:6:23: \`airport\` is \`warehouse.Airport\`: whether capitals count in it is a setting of the ${title} server`,
+    ]);
+    const yaml = String(files['loads/core/late.yaml']);
+    const right = yaml.replaceAll('Core.', 'core.').replaceAll('Airport', 'place');
+    await expect(load({ 'loads/core/late.yaml': right }, url)).resolves.toBeDefined();
+  });
+
   it('reads backslashes, backticks and # as the server does', async () => {
     const sql = `# :not_a_parameter
 insert into core.flight (id, \`load\`, batch_id) select f.id, 'it\\'s :not_one', :batch_id from {{ acq.flight }} f`;

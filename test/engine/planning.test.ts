@@ -158,6 +158,43 @@ describeOn(await mysqlServers(), 'a stage that is under way on $name', (server) 
     await expectWhole(world);
   });
 
+  test('minds no column more', async () => {
+    const handle = await underWay();
+    await world.warehouse.query(
+      "alter table acq.orders_processing add note varchar(9) default 'x', add key (customer)",
+    );
+    expect(await ended(handle)).toMatchObject({ ok: true, result: { rowsWritten: 3000, chunks: 30 } });
+    await expectWhole(world);
+  });
+
+  test.each([
+    {
+      other: 'an empty one, alike to its comment',
+      made: 'create table acq.other like acq.orders_processing',
+      fails: /^chunk \d+ of \d+: the snapshot acq\.orders_processing was rewritten or emptied/,
+      refused: /^acq\.orders_processing, the snapshot of batch 1, was rewritten since, and holds no row/,
+    },
+    {
+      other: 'one with the same rows',
+      made: 'create table acq.other as table acq.orders_processing',
+      fails: /^chunk \d+ of \d+: acq\.orders_processing is another table than the snapshot of batch 1/,
+      refused: /^acq\.orders_processing is not the table that batch 1 took as its snapshot$/,
+    },
+  ])('takes no other table for its snapshot, $other; once that is back, the next start has every row', async (one) => {
+    const handle = await underWay();
+    await world.warehouse.query(`${one.made};
+      rename table acq.orders_processing to acq.aside, acq.other to acq.orders_processing`);
+    const failed = world.names.outOf(await ended(handle));
+    expect(!failed.ok && failed.message).toMatch(one.fails);
+    expect(await world.value('select count(*) from core.orders')).toBe('0');
+    const refused = await world.run('core.order');
+    expect(!refused.ok && refused.message).toMatch(one.refused);
+    await world.warehouse.query('drop table acq.orders_processing; rename table acq.aside to acq.orders_processing');
+    expect(await world.run('core.order')).toMatchObject({ ok: true, result: { rowsWritten: 3000 } });
+    await expectWhole(world);
+    expect(await world.states('core.order')).toEqual(['failed', 'published']);
+  });
+
   test('does not take a snapshot for an empty one that was truncated, which passes triggers, until --force says so', async () => {
     const handle = await underWay();
     await world.warehouse.query('truncate acq.orders_processing');

@@ -1,6 +1,7 @@
 import { UnreachableError } from '../../errors.ts';
 import { TransactionLostError, type ErrorFacts } from '../dialect.ts';
 import { NETWORK_ERRORS } from '../network-errors.ts';
+import { tlsAdvice } from '../tls-advice.ts';
 
 interface ServerError extends Error {
   /** A symbol of the server's (`ER_DUP_ENTRY`), of the driver's or of the network's. */
@@ -179,7 +180,8 @@ export function connectionError(connection: string, error: unknown): Unreachable
         ? `create the database and grant the user its rights, or correct its name in the URL of connection ${connection}`
         : number === 1040 || number === 1203
           ? `raise max_connections on the server, or lower max_connections of connection ${connection}`
-          : `check that the server runs and that the URL of connection ${connection} names its host and port`;
+          : (tlsAdvice(connection, why) ??
+            `check that the server runs and that the URL of connection ${connection} names its host and port`);
   return new UnreachableError(`cannot connect to ${connection}: ${why}`, {
     where: `connection ${connection}`,
     next,

@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { NULL_KEYS, type ChunkRange, type ColumnFacts, type Session } from '../../../src/database/dialect.ts';
+import { NULL_KEYS, type ChunkRange, type Session } from '../../../src/database/dialect.ts';
 import { planKeys, rangeCondition } from '../../../src/database/mysql/chunk-ranges.ts';
 import { MysqlDatabase } from '../../../src/database/mysql/database.ts';
 import { describeTable } from '../../../src/database/mysql/tables.ts';
 import { composed, part, raw, sql, type SqlPart } from '../../../src/database/sql.ts';
 import { mysqlSql } from '../../../src/sql/mysql.ts';
 import { describeOn, freshMysqlDatabase, mysqlServers } from '../../mysql-servers.ts';
+import { cutByKey } from './cut-by-key.ts';
 
 describeOn(await mysqlServers(), 'ranges by key on $name', (server) => {
   let database: MysqlDatabase;
@@ -17,7 +18,7 @@ describeOn(await mysqlServers(), 'ranges by key on $name', (server) => {
   });
   afterAll(() => database.close());
 
-  /** Plans a new table by these columns, reads it range by range, and returns the ranges with the numbers of their rows. */
+  /** A new table, cut by these columns. */
   async function cut(
     definition: string,
     rows: string,
@@ -28,30 +29,7 @@ describeOn(await mysqlServers(), 'ranges by key on $name', (server) => {
     const table = `k${(tables += 1)}`;
     await database.query({ strings: [`create table ${table} (n int, ${definition})`], values: [] });
     await database.query({ strings: [`insert into ${table} ${rows}`], values: [] });
-    const facts = await describeTable(database, table);
-    const columns = key.map((name): ColumnFacts => facts!.columns.find((column) => column.name === name)!);
-    const session = await database.openSession('waybill plan');
-    try {
-      await session.begin();
-      const ranges = await planKeys(session, table, columns, size, where);
-      const read: { range: ChunkRange; rows: number[] }[] = [];
-      for (const range of ranges) {
-        const values: unknown[] = [];
-        const condition = rangeCondition('key', range, columns, (value, cast) => {
-          values.push(value);
-          return cast === undefined ? '?' : `cast(? as ${cast})`;
-        });
-        const { rows: found } = await session.run({
-          text: `select n from ${table} where ${condition} order by n`,
-          values,
-        });
-        read.push({ range, rows: found.map((row) => Number(row[0])) });
-      }
-      return read;
-    } finally {
-      await session.rollback();
-      await session.close();
-    }
+    return cutByKey(database, table, key, size, where);
   }
   /** `n` rows, each with what `expression` makes of its number `i`, from 1. */
   const numbers = (n: number, expression: string): string =>

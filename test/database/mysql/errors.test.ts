@@ -120,6 +120,122 @@ describeOn(await mysqlServers(), 'errors of $name', (server) => {
     }
   });
 
+  // Every number that is sorted by itself, as the driver hands it on: SIGNAL says any of them.
+  const NUMBERS: Record<'transient' | 'full' | 'connection', number[]> = {
+    transient: [
+      ...[1020, 1037, 1038, 1040, 1041, 1203, 1205, 1206, 1213, 1226, 1290, 1317, 1412, 1467, 1614, 1615, 1637, 1836],
+      ...[1969, 3024, 3572],
+    ],
+    full: [1021, 1030, 1114, 3675],
+    connection: [
+      ...[1053, 1077, 1079, 1080, 1129, 1152, 1158, 1159, 1160, 1161, 1184, 1927, 2002, 2003, 2006, 2013, 2055, 3169],
+      4031,
+    ],
+  };
+  test.each(Object.keys(NUMBERS) as (keyof typeof NUMBERS)[])('are known by all their numbers: %s', async (kind) => {
+    for (const errno of NUMBERS[kind]) {
+      const facts = await failureOf(`signal sqlstate 'HY000' set mysql_errno = ${errno}, message_text = 'why'`);
+      expect(facts).toEqual({
+        kind: kind === 'full' ? 'transient' : kind,
+        code: String(errno),
+        message: `why (error ${errno})`,
+        safeMessage: `why (error ${errno})`,
+        retryAfterSeconds: kind === 'full' ? 30 : 0,
+      });
+    }
+  });
+
+  test('are permanent under all other numbers', async () => {
+    for (const errno of [1046, 1050, 1099, 1364, 1418, 1792, 3100]) {
+      expect(await failureOf(`signal sqlstate 'HY000' set mysql_errno = ${errno}`)).toMatchObject({
+        kind: 'permanent',
+        code: String(errno),
+      });
+    }
+  });
+
+  /** What `text` fails with on a session with an open transaction, after `before` on that, while `meanwhile` is done elsewhere. */
+  async function failsWhile(before: string[], text: string, meanwhile: string[] = []): Promise<unknown> {
+    const [one, other] = [await database.openSession('waybill a'), await database.openSession('waybill b')];
+    try {
+      for (const statement of before) await one.say(statement);
+      for (const statement of meanwhile) await other.say(statement);
+      const error = await one.say(text).then(
+        () => new Error(`no error: ${text}`),
+        (failure: unknown) => failure,
+      );
+      await other.rollback();
+      return error;
+    } finally {
+      for (const session of [one, other]) await session.close();
+    }
+  }
+
+  const ofMysql = server.flavour === 'MySQL';
+  test.each([
+    [
+      'a lock that is not waited for',
+      ofMysql ? '3572' : '1205',
+      ['begin'],
+      'select * from t for update nowait',
+      ['begin', 'update t set n = 2 where id = 1'],
+    ],
+    [
+      'a table that has changed since',
+      '1412',
+      ['set transaction isolation level repeatable read', 'start transaction with consistent snapshot'],
+      'select * from later',
+      ['alter table later engine = InnoDB'],
+    ],
+    [
+      'a statement that takes longer than it may',
+      ofMysql ? '3024' : '1969',
+      [ofMysql ? 'set session max_execution_time = 100' : 'set session max_statement_time = 0.1'],
+      'select count(*) from information_schema.columns a, information_schema.columns b, information_schema.columns c',
+    ],
+  ])('are transient: %s', async (_, code, before, text, meanwhile = []) => {
+    await database.query(sql`create table if not exists later (a int)`);
+    expect(classify(await failsWhile(before, text, meanwhile))).toMatchObject({ kind: 'transient', code });
+  });
+
+  test('are of the connection, once that was ended: of the statement, and of each one after it', async () => {
+    const session = await database.openSession('waybill a');
+    const sleeping = session.say('do sleep(60)').catch((error: unknown) => error);
+    await expect.poll(() => asleep(session.connectionId)).toBe(true);
+    await database.query({ strings: [`kill connection ${session.connectionId}`], values: [] });
+    const first = classify(await sleeping);
+    // MariaDB says first that it was killed.
+    expect(['connection', 'transient']).toContain(first.kind);
+    for (let i = 0; i < 2; i += 1) {
+      const next = classify(await session.say('do 1').catch((error: unknown) => error));
+      expect(next, next.message).toMatchObject({ kind: 'connection', retryAfterSeconds: 0 });
+    }
+    await session.close();
+  });
+
+  test('are of the connection where it was cut on our side', async () => {
+    const session = await database.openSession('waybill a');
+    const sleeping = session.say('do sleep(60)').catch((error: unknown) => error);
+    session.destroy();
+    expect(classify(await sleeping)).toMatchObject({ kind: 'connection' });
+    expect(classify(await session.say('do 1').catch((error: unknown) => error))).toMatchObject({ kind: 'connection' });
+  });
+
+  const asleep = async (connectionId: string): Promise<boolean> =>
+    (
+      await database.query(sql`select 1 from information_schema.processlist
+      where id = ${connectionId} and state = 'User sleep'`)
+    ).rows.length > 0;
+
+  test('are transient where a KILL QUERY ends a statement', async () => {
+    const session = await database.openSession('waybill a');
+    const waiting = session.say('select sleep(60), n from t for update').catch((error: unknown) => error);
+    await expect.poll(() => asleep(session.connectionId)).toBe(true);
+    await database.query({ strings: [`kill query ${session.connectionId}`], values: [] });
+    expect(classify(await waiting)).toMatchObject({ kind: 'transient', code: '1317' });
+    await session.close();
+  });
+
   test('are transient where another one holds the lock', async () => {
     const [holder, waiter] = [await database.openSession('waybill a'), await database.openSession('waybill b')];
     try {
@@ -178,6 +294,27 @@ describe('errors that no server sends at will', () => {
     const facts = classify(withNumber(errno, message));
     expect(facts).toMatchObject({ kind: 'permanent', retryAfterSeconds: 0 });
     expect(facts.safeMessage).not.toContain('mary');
+  });
+
+  test.each([
+    ...['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN'],
+    ...['PROTOCOL_CONNECTION_LOST', 'PROTOCOL_SEQUENCE_TIMEOUT', 'PROTOCOL_PACKETS_OUT_OF_ORDER'],
+  ])('%s is of the connection', (code) => {
+    expect(classify(Object.assign(new Error('Too bad'), { code, errno: -1 }))).toMatchObject({
+      kind: 'connection',
+      code,
+    });
+  });
+
+  // The driver's own words, with a code that says nothing or none.
+  test.each([
+    "Can't add new command when connection is in closed state",
+    'Connection lost: The server closed the connection.',
+    'Connection is closed.',
+    'socket hang up',
+    'Pool is closed.',
+  ])('"%s" is of the connection', (message) => {
+    expect(classify(new Error(message)).kind).toBe('connection');
   });
 
   test('an error of the network has no number of a server', () => {

@@ -165,4 +165,15 @@ describe.each(servers)('a session on $name', (server) => {
     await expect(session.commitAfter([part`insert into t values (9)`], [])).rejects.toThrow(/division by zero/);
     expect(await ids()).toEqual([]);
   });
+
+  test('over TLS is refused by a server without, which says what to do', async () => {
+    const at = { name: 'warehouse', url: fresh.url, scheme: 'postgres', maxConnections: 4, controlSchema: 'waybill' };
+    const encrypted = new PostgresDatabase({ ...at, tls: true } as ConstructorParameters<typeof PostgresDatabase>[0]);
+    await expect(encrypted.query(sql`select 1`)).rejects.toMatchObject({
+      name: 'UnreachableError',
+      message: 'cannot connect to warehouse: The server does not support SSL connections',
+      next: 'turn TLS on at the server, or leave tls out of connection warehouse',
+    });
+    await encrypted.close();
+  });
 });

@@ -31,6 +31,7 @@ describeOn(await mysqlServers(), 'a swap of two inputs that breaks off on $name'
     triggers: await scene.triggers('a'),
   });
   const statements = async (): Promise<string[]> => {
+    await write();
     const { database, sent } = cutBefore(scene.database, server.url, 0);
     const batch = await scene.batch('a', 'b');
     await scene.take(batch, database);
@@ -79,33 +80,100 @@ describeOn(await mysqlServers(), 'a swap of two inputs that breaks off on $name'
     }
   });
 
+  /** As the next start does with what a batch has left that ended. */
+  const settle = (batch: string, database = scene.database): Promise<void> =>
+    database.dialect.settleSwap(database, batch, (session, taken, since) =>
+      recordSwap(session, scene.database, batch, taken, since),
+    );
+
+  /** The batch has ended in the middle of its swap and was settled: its snapshot is whole, or the next one takes it. True: undone. */
+  async function expectSettled(batch: string, before: unknown): Promise<boolean> {
+    const undone = (await scene.records(batch)).length === 0;
+    let whose = batch;
+    if (undone) {
+      expect(await looks()).toEqual(before);
+      expect(await scene.values("show tables like '%processing'")).toEqual([]);
+      whose = await scene.batch('a', 'b');
+      await scene.take(whose);
+    }
+    await write();
+    await expectTaken(whose, before, 3);
+    await scene.finish(whose);
+    return undone;
+  }
+
+  /** One that ended where its swap was cut off, before the n-th statement; a row has landed before, and one after. */
+  async function endedBefore(n: number, statement: string): Promise<string> {
+    await scene.say('delete from a');
+    await write();
+    const batch = await scene.batch('a', 'b');
+    await expect(scene.take(batch, cutBefore(scene.database, server.url, n).database), statement).rejects.toThrow();
+    await write();
+    await scene.setState(batch, 'failed');
+    return batch;
+  }
+
   test('is finished or undone by the next start, wherever it was', async () => {
     const sent = await statements();
     const before = await looks();
     let undone = 0;
     for (let n = 1; n <= sent.length; n += 1) {
-      await scene.say('delete from a');
-      await write();
-      let batch = await scene.batch('a', 'b');
-      await expect(scene.take(batch, cutBefore(scene.database, server.url, n).database), sent[n - 1]).rejects.toThrow();
-      await write();
-      await scene.setState(batch, 'failed');
-      await scene.database.dialect.settleSwap(scene.database, batch, (session, taken, since) =>
-        recordSwap(session, scene.database, batch, taken, since),
-      );
-      if ((await scene.records(batch)).length === 0) {
-        undone += 1;
-        expect(await looks()).toEqual(before);
-        expect(await scene.values("show tables like '%processing'")).toEqual([]);
-        batch = await scene.batch('a', 'b');
-        await scene.take(batch);
-      }
-      await write();
-      await expectTaken(batch, before, 3);
-      await scene.finish(batch);
+      const batch = await endedBefore(n, sent[n - 1]!);
+      await settle(batch);
+      if (await expectSettled(batch, before)) undone += 1;
     }
     expect(undone).toBeGreaterThan(3);
     expect(undone).toBeLessThan(sent.length - 3);
+  });
+
+  test.each([
+    ['undone', 1],
+    ['finished', 2],
+  ])('is %s by a start that breaks off itself, wherever it was', async (what, behind) => {
+    const sent = await statements();
+    const before = await looks();
+    const n = sent.findIndex((text) => text.startsWith('rename table')) + behind;
+    for (let m = 1, broke = true; broke; m += 1) {
+      const batch = await endedBefore(n, sent[n - 1]!);
+      const cut = cutBefore(scene.database, server.url, m);
+      broke = await settle(batch, cut.database).then(
+        () => false,
+        () => true,
+      );
+      if (broke) await settle(batch);
+      else expect(m).toBeGreaterThan(what === 'undone' ? 2 : 8);
+      expect(await expectSettled(batch, before), `${m}: ${cut.sent.at(-1)}`).toBe(what === 'undone');
+    }
+  });
+
+  test('and an adoption, which the next one takes up', async () => {
+    const { dialect } = scene.database;
+    const adopt = (database = scene.database) =>
+      dialect.adoptSnapshots(database, ['a', 'b'], (_, taken) => Promise.resolve(taken));
+    await write();
+    await scene.say(
+      'rename table a to a_processing, b to b_processing',
+      'create table a (id int auto_increment primary key, d int default 1, seen int default 0)',
+      'create table b like b_processing',
+    );
+    for (let n = 1, broke = true; broke; n += 1) {
+      const cut = cutBefore(scene.database, server.url, n);
+      broke = await adopt(cut.database).then(
+        () => false,
+        () => true,
+      );
+      if (!broke) expect(n).toBeGreaterThan(8);
+      const adopted = await adopt();
+      expect(adopted).toMatchObject([{ table: 'a' }, { table: 'b' }]);
+      for (const { table, ...identity } of adopted) {
+        const found = await scene.database.transaction((session) =>
+          dialect.tableIdentity(session, `${table}_processing`),
+        );
+        expect(found, cut.sent.at(-1)).toEqual(identity);
+        await expect(scene.say(`insert into ${table}_processing (id) values (7)`)).rejects.toThrow(/takes no writes/);
+      }
+      expect(await all('a_processing')).toBe('1:1');
+    }
   });
 
   test('and its drop, too', async () => {
