@@ -43,7 +43,7 @@ export function parseOptions(args: string[], cases: string[]): BenchOptions {
   };
 }
 
-function serverName(name: string): ServerName {
+export function serverName(name: string): ServerName {
   const found = SERVERS.find((server) => server === name);
   if (found === undefined) throw unknown('server', name, SERVERS);
   return found;
@@ -74,7 +74,7 @@ function parse(args: string[]) {
   }
 }
 
-function wholeNumber(option: string, text: string | undefined, otherwise: number): number {
+export function wholeNumber(option: string, text: string | undefined, otherwise: number): number {
   if (text === undefined) return otherwise;
   const value = Number(text.replaceAll(/[_,]/g, ''));
   if (Number.isInteger(value) && value > 0) return value;

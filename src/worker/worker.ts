@@ -14,6 +14,7 @@ import { createActivities } from '../activities/activities.ts';
 import type { Engine } from '../activities/engine.ts';
 import { HeartbeatInterceptor } from '../activities/heartbeat.ts';
 import { temporalUnreachable } from '../client/connect.ts';
+import { databaseFailure } from '../client/ledger.ts';
 import { temporalTarget, type TemporalTarget } from '../client/temporal-target.ts';
 import { loadProject } from '../config/load-project.ts';
 import { writtenConnections } from '../config/written-connections.ts';
@@ -136,7 +137,10 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
 
 async function migrateAll(databases: Databases, names: string[], project: string, log: Logger): Promise<void> {
   for (const name of names) {
-    const applied = await migrate(databases.get(name), project);
+    const database = databases.get(name);
+    const applied = await migrate(database, project).catch((error: unknown) => {
+      throw databaseFailure(database, error);
+    });
     if (applied.length > 0) log.info({ connection: name, applied }, 'control tables brought up to date');
   }
 }

@@ -3,17 +3,18 @@
  * trace, no password, and databases that are left as they were. test/config/broken-projects.test.ts has the whole corpus, faster.
  */
 import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { corpus } from '../config/broken/corpus.ts';
 import { databases, SOURCE, WAREHOUSE, type BrokenDatabase } from '../config/broken/databases.ts';
 import { BASE_PROJECT, ENVIRONMENT, PASSWORD, withProject, type ProjectFiles } from '../config/project-folder.ts';
-import { freshDatabase, servers, type FreshDatabase, type TestServer } from '../servers.ts';
+import { compileCli, type CompiledCli } from '../compile-cli.ts';
+import { bundledWorkflows, freshDatabase, servers, type FreshDatabase, type TestServer } from '../servers.ts';
 import { document, spawnCli, type Answer } from './command-line.ts';
-import { compileCli, type CompiledCli } from './compiled.ts';
 
 let cli: CompiledCli;
-beforeAll(async () => (cli = await compileCli()));
+beforeAll(async () => (cli = await compileCli(await readFile(bundledWorkflows(), 'utf8'))));
 afterAll(() => cli.remove());
 
 /** What a project finds: databases that are right for it. */

@@ -7,14 +7,14 @@ import { ORDERS, World } from '../engine/orders.ts';
 import { until } from '../engine/world.ts';
 import { SCHEMA_ENDINGS, type DevServerKind } from '../../src/cli/dev-server-kind.ts';
 import { someServers } from '../every-server.ts';
-import { servers } from '../servers.ts';
+import { compileCli, type CompiledCli } from '../compile-cli.ts';
+import { bundledWorkflows, servers } from '../servers.ts';
 import { document, waybill } from './command-line.ts';
-import { compileCli, type CompiledCli } from './compiled.ts';
 import { FreshMachine } from './fresh-machine.ts';
 
 let cli: CompiledCli;
 let machine: FreshMachine;
-beforeAll(async () => (cli = await compileCli()));
+beforeAll(async () => (cli = await compileCli(await readFile(bundledWorkflows(), 'utf8'))));
 afterAll(() => cli.remove());
 beforeEach(async () => (machine = await FreshMachine.create(cli.main)));
 afterEach(() => machine.remove());

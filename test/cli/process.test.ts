@@ -2,6 +2,7 @@ import { PassThrough, Writable } from 'node:stream';
 import { afterEach, describe, expect, test } from 'vitest';
 import { main } from '../../src/cli/program.ts';
 import { batches, BREAKABLE, done } from '../engine/breakable-orders.ts';
+import { CommitProxy } from '../engine/commit-proxy.ts';
 import { ORDERS, World } from '../engine/orders.ts';
 import { TASK, VEHICLES } from '../engine/vehicles.ts';
 import { until } from '../engine/world.ts';
@@ -85,6 +86,23 @@ describe.each(servers.slice(0, 1))('the command line as a process of its own on 
     expect((await waybill(world, 'run', 'core.order')).exitCode).toBe(5);
     // `run` gives a worker that is just starting ten seconds.
     expect(Date.now() - killed).toBeLessThan(20_000);
+  });
+
+  test('a worker that loses its database while it starts says which, and ends with 5', async () => {
+    world = await World.create(server, ORDERS(500));
+    const proxy = await CommitProxy.create(world.env['WAREHOUSE_URL']!);
+    try {
+      const env = { ...environment(world), WAREHOUSE_URL: proxy.url };
+      const cut = proxy.cutAtCommit('lost', () => true); // of the control tables
+      const { answer } = spawnWaybill(world, ['worker'], env);
+      await cut;
+      proxy.resume();
+      const ended = await answer;
+      expect(ended).toMatchObject({ exitCode: 5, stdout: '' });
+      expect(ended.stderr).toMatch(/^waybill: warehouse: .+\n {2}where: connection warehouse\n$/);
+    } finally {
+      await proxy.close();
+    }
   });
 
   test('of a worker that was killed, the next run says that none polls', async () => {

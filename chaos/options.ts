@@ -1,0 +1,48 @@
+import { parseArgs } from 'node:util';
+import { randomBytes } from 'node:crypto';
+import type { ServerName } from '../bench/benchmark.ts';
+import { serverName, wholeNumber } from '../bench/options.ts';
+import { ConfigurationError } from '../src/errors.ts';
+
+export interface ChaosOptions {
+  help: boolean;
+  minutes: number;
+  seed: string;
+  server: ServerName;
+}
+
+export const HELP = `Breaks whatever can be broken under a whole project, at random moments, and then compares every table with plain SQL.
+
+  npm run chaos                        five minutes on PostgreSQL
+  npm run chaos -- --minutes N         for how long faults happen (5)
+  npm run chaos -- --seed S            the faults of an earlier run, in the same order; its first line says its seed
+  npm run chaos -- --server NAME       postgres, mysql or mariadb (postgres)
+
+Ends with 0 when no row was lost, none is there twice and nothing was left behind; with 1 otherwise, and then keeps its folder.`;
+
+/** @throws ConfigurationError when the arguments make no sense. */
+export function parseOptions(args: string[]): ChaosOptions {
+  const { values } = parse(args);
+  return {
+    help: values.help === true,
+    minutes: wholeNumber('--minutes', values.minutes, 5),
+    seed: values.seed ?? randomBytes(4).toString('hex'),
+    server: serverName(values.server ?? 'postgres'),
+  };
+}
+
+function parse(args: string[]) {
+  try {
+    return parseArgs({
+      args,
+      options: {
+        help: { type: 'boolean', short: 'h' },
+        minutes: { type: 'string' },
+        seed: { type: 'string' },
+        server: { type: 'string' },
+      },
+    });
+  } catch (cause) {
+    throw new ConfigurationError((cause as Error).message, { next: HELP, cause });
+  }
+}
