@@ -255,8 +255,6 @@ async function recordFailure(
 /** An error, and whether it counts as an attempt at the chunk. */
 interface ChunkErrorFacts extends ErrorFacts {
   counts: boolean;
-  /** What to do about it; undefined: its message says all. */
-  next?: string | undefined;
   /** Rows to write down with it. */
   rejected?: readonly RejectedRow[];
 }

@@ -64,8 +64,9 @@ export function toFailure(error: unknown, database: Database | undefined, where:
     return permanent(FAILURE.loadFailed, error.message, { where: error.where ?? where, next: error.next });
   }
   const facts = database?.dialect.classify(error);
-  if (facts && facts.kind !== 'permanent') return retryable(FAILURE.database, facts.safeMessage, { where }, facts);
-  if (facts?.code !== undefined) return permanent(FAILURE.database, facts.safeMessage, { where });
+  const details = { where, next: facts?.next };
+  if (facts && facts.kind !== 'permanent') return retryable(FAILURE.database, facts.safeMessage, details, facts);
+  if (facts?.code !== undefined) return permanent(FAILURE.database, facts.safeMessage, details);
   return ApplicationFailure.create({
     type: error instanceof Error ? error.name : 'Error',
     message: error instanceof Error ? error.message : String(error),

@@ -123,6 +123,8 @@ export interface ErrorFacts {
   safeMessage: string;
   /** Least seconds before another attempt: long for a full disk. */
   retryAfterSeconds: number;
+  /** What to do about it; undefined: its message says all. */
+  next?: string | undefined;
 }
 
 /** What a server has against a statement. */

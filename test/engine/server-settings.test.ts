@@ -115,12 +115,32 @@ describe.each(ofMysql)('settings of a $name', ({ name, flavour }) => {
 
   /** Waybill on an account without PROCESS: it neither sees nor ends other connections than its own, so a fence waits for them. */
   async function asLoader(): Promise<void> {
-    await world.warehouse.query(`create user loader@'%' identified by 'Secret-1';
+    await world.warehouse.query(`create user if not exists loader@'%' identified by 'Secret-1';
       grant all on \`${world.names.prefix.replace('_', '\\_')}%\`.* to loader@'%'`);
     const url = new URL(world.env['WAREHOUSE_URL']!);
     Object.assign(url, { username: 'loader', password: 'Secret-1' });
     world.env['WAREHOUSE_URL'] = url.href;
   }
+
+  test('that let nobody write: said after a few seconds, with what to do; once it takes writes, the load runs', async () => {
+    await open(ORDERS(10, { byKey: true }));
+    await asLoader();
+    await world.worker();
+    await setGlobal('read_only', 'on');
+    try {
+      expect(await world.run('core.order')).toMatchObject({
+        ok: false,
+        type: 'Database',
+        message: expect.stringMatching(/--(super-)?read-only option .*\(error 1290\)$/) as string,
+        next: 'give the URL of the server that takes writes; a replica may be a source',
+      });
+    } finally {
+      await setGlobal('read_only', 'off');
+    }
+    expect(await world.states('core.order')).toEqual([]);
+    expect(await world.run('core.order')).toMatchObject({ ok: true, result: { rowsWritten: 10 } });
+    await expectWhole(world);
+  });
 
   test('change nothing for one session', async () => {
     await open({ files: {}, warehouse: 'create table t (note varchar(5))' });

@@ -25,14 +25,12 @@ const TRANSIENT = new Set([
   1206, // lock table full
   1213, // deadlock: the whole transaction is undone
   1226, // a user's limit an hour
-  1290, // read only: failed over, and this is still a replica
   1317, // interrupted: by KILL, whose connection then goes, or KILL QUERY
   1412, // table definition has changed
   1467, // no AUTO_INCREMENT number: so MariaDB calls a deadlock in which a statement waits for that lock of the table
   1614, // XA deadlock
   1615, // to be prepared again
   1637, // too many transactions
-  1836, // read only
   1969, // MariaDB's max_statement_time
   3024, // MySQL's max_execution_time
   3572, // NOWAIT
@@ -93,6 +91,11 @@ function isFull(number: number, message: string): boolean {
   return (number < 1000 || OF_FILES.has(number)) && NO_ROOM.test(message);
 }
 
+/** The server takes no writes: failed over, and this is still a replica. Under 1290 a server speaks of other options, too. */
+const isReadOnly = (number: number, message: string): boolean =>
+  number === 1836 || (number === 1290 && message.includes('read-only'));
+const PRIMARY = 'give the URL of the server that takes writes; a replica may be a source';
+
 /** Sorts an error of `mysql2`, or of the network under it. */
 export function classify(error: unknown): ErrorFacts {
   const failure = (error instanceof Error ? error : new Error(String(error))) as ServerError;
@@ -105,6 +108,7 @@ export function classify(error: unknown): ErrorFacts {
     message: number === undefined ? failure.message : `${failure.message} (error ${number})`,
     safeMessage: safeMessage(failure, number),
     retryAfterSeconds: number !== undefined && isFull(number, failure.message) ? NO_SPACE_WAIT_SECONDS : 0,
+    ...(number !== undefined && isReadOnly(number, failure.message) && { next: PRIMARY }),
   };
 }
 
@@ -117,12 +121,15 @@ function numberOf({ errno }: ServerError): number | undefined {
   return typeof errno === 'number' && errno > 0 ? errno : undefined;
 }
 
+const isTransient = (number: number, message: string): boolean =>
+  TRANSIENT.has(number) || isFull(number, message) || isReadOnly(number, message);
+
 function kindOf(failure: ServerError, number: number | undefined): ErrorFacts['kind'] {
   if (failure instanceof UnreachableError) return 'connection';
   if (failure instanceof TransactionLostError) return 'permanent';
   if (number !== undefined) {
     if (CONNECTION.has(number)) return 'connection';
-    return TRANSIENT.has(number) || isFull(number, failure.message) ? 'transient' : 'permanent';
+    return isTransient(number, failure.message) ? 'transient' : 'permanent';
   }
   if (failure.code !== undefined && CONNECTION.has(failure.code)) return 'connection';
   // mysql2's own words for a lost connection carry no code.
@@ -154,8 +161,7 @@ function safeMessage(failure: ServerError, number: number | undefined): string {
   if (number === undefined) return failure.message;
   const suffix = ` (error ${number})`;
   // A SIGNAL may come under any number, with any text; its own SQLSTATE is 45000 unless it takes another's name.
-  const open =
-    TRANSIENT.has(number) || CONNECTION.has(number) || WITHOUT_VALUES.has(number) || isFull(number, failure.message);
+  const open = isTransient(number, failure.message) || CONNECTION.has(number) || WITHOUT_VALUES.has(number);
   if (open && failure.sqlState !== '45000') return `${failure.message}${suffix}`;
   const called = CALLED.get(number) ?? 'an error whose text stands in the ledger';
   // Only what the server itself put at the end: a value before it may look the same.

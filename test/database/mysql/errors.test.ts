@@ -123,7 +123,7 @@ describeOn(await mysqlServers(), 'errors of $name', (server) => {
   // Every number that is sorted by itself, as the driver hands it on: SIGNAL says any of them.
   const NUMBERS: Record<'transient' | 'full' | 'connection', number[]> = {
     transient: [
-      ...[1020, 1037, 1038, 1040, 1041, 1203, 1205, 1206, 1213, 1226, 1290, 1317, 1412, 1467, 1614, 1615, 1637, 1836],
+      ...[1020, 1037, 1038, 1040, 1041, 1203, 1205, 1206, 1213, 1226, 1317, 1412, 1467, 1614, 1615, 1637],
       ...[1969, 3024, 3572],
     ],
     full: [1021, 1030, 1114, 3675],
@@ -145,8 +145,19 @@ describeOn(await mysqlServers(), 'errors of $name', (server) => {
     }
   });
 
+  // As MySQL 9.7 and MariaDB 10.11 say it.
+  test.each([
+    [1290, 'The MySQL server is running with the --super-read-only option so it cannot execute this statement'],
+    [1290, 'The MariaDB server is running with the --read-only option so it cannot execute this statement'],
+    [1836, 'Running in read-only mode'],
+  ])('of a server that takes no writes are transient, and say what to do: %i, %s', async (errno, said) => {
+    const facts = await failureOf(`signal sqlstate 'HY000' set mysql_errno = ${errno}, message_text = '${said}'`);
+    expect(facts).toMatchObject({ kind: 'transient', safeMessage: `${said} (error ${errno})` });
+    expect(facts.next).toBe('give the URL of the server that takes writes; a replica may be a source');
+  });
+
   test('are permanent under all other numbers', async () => {
-    for (const errno of [1046, 1050, 1099, 1364, 1418, 1792, 3100]) {
+    for (const errno of [1290, 1046, 1050, 1099, 1364, 1418, 1792, 3100]) {
       expect(await failureOf(`signal sqlstate 'HY000' set mysql_errno = ${errno}`)).toMatchObject({
         kind: 'permanent',
         code: String(errno),
