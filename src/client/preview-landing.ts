@@ -14,6 +14,7 @@ const WORDS: Record<LandingNote['what'], string> = {
   landing_created: 'a start makes the landing table',
   columns_added: 'a start adds columns:',
   columns_ignored: 'columns are left out:',
+  columns_empty: 'columns are left empty:',
   files_left: 'files are left to a later start:',
 };
 

@@ -6,7 +6,7 @@ import { invalidRule, OWN } from './landing-columns.ts';
 
 /** What a start does with a landing table, or what it leaves out, as an event says it. */
 export interface LandingNote {
-  what: 'landing_created' | 'columns_added' | 'columns_ignored' | 'files_left';
+  what: 'landing_created' | 'columns_added' | 'columns_ignored' | 'columns_empty' | 'files_left';
   reason: string;
 }
 
@@ -23,8 +23,6 @@ export interface LandingPlan {
   notes: LandingNote[];
 }
 
-const NOTHING: LandingPlan = { statements: [], notes: [] };
-
 /**
  * What `to.create` and `to.on_new_columns` make of a landing table as it is now (`undefined`: it is not there) for rows of this
  * source. Throws `ConfigurationError` naming the columns that no type of the target keeps.
@@ -37,13 +35,15 @@ export function planLanding(
 ): LandingPlan {
   const { create, onNewColumns } = load.landing!;
   const table = load.outputs[0]!.table;
-  if (landing === undefined && !create) return NOTHING;
+  if (landing === undefined && !create) return { statements: [], notes: [] };
+  const notes = landing ? leftEmpty(source, landing) : [];
   const there = new Set(landing?.columns.map(({ name }) => name));
   const missing = { ...source.facts, columns: source.facts.columns.filter(({ name }) => !there.has(name)) };
-  if (missing.columns.length === 0 || (landing !== undefined && onNewColumns === 'fail')) return NOTHING;
+  if (missing.columns.length === 0 || (landing !== undefined && onNewColumns === 'fail'))
+    return { statements: [], notes };
   if (landing !== undefined && onNewColumns === 'ignore') {
     const names = missing.columns.map(({ name }) => name).join(', ');
-    return { statements: [], notes: [{ what: 'columns_ignored', reason: `${names}: not in ${table}` }] };
+    return { statements: [], notes: [...notes, { what: 'columns_ignored', reason: `${names}: not in ${table}` }] };
   }
   const columns = typed({ ...source, facts: missing }, target, load);
   const list = columns.map(({ name, type }) => `${name} ${type}`).join(', ');
@@ -54,8 +54,20 @@ export function planLanding(
       }
     : {
         statements: target.addColumns(table, columns),
-        notes: [{ what: 'columns_added', reason: `${list}, to ${table}` }],
+        notes: [...notes, { what: 'columns_added', reason: `${list}, to ${table}` }],
       };
+}
+
+/** A column that was dropped or renamed in a database is NULL from then on. Each file has the columns that it has. */
+function leftEmpty({ dialect, facts }: LandingOrigin, { table, columns }: TableFacts): LandingNote[] {
+  if (dialect.keepable === undefined) return [];
+  const filled = new Set(facts.columns.map(({ name }) => name));
+  const empty = columns
+    .filter(({ name, hasDefault, generated }) => !filled.has(name) && !OWN.has(name) && !hasDefault && !generated)
+    .map(({ name }) => name);
+  return empty.length === 0
+    ? []
+    : [{ what: 'columns_empty', reason: `${empty.join(', ')}: in ${table}, not in ${facts.table}` }];
 }
 
 const TEXT = { type: 'text', castType: 'text' };

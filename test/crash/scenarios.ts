@@ -227,10 +227,8 @@ export const ACQUISITION: Scenario = {
   expectRight: (world) => expectAcquired(world),
 };
 
-/** Three files, each a chunk. */
-export const FILES: Scenario = {
-  title: 'an acquisition of files',
-  world: ITEMS({
+const files = (text: (file: number) => string, yaml = ''): WorldOptions =>
+  ITEMS({
     columns: 'id bigint, name varchar(60)',
     source: 'create table item (id bigint)',
     files: {
@@ -239,10 +237,16 @@ kind: acquisition
 connection: warehouse
 from: { files: "data/**/*.csv" }
 to: { table: acq.item }
-lanes: 1`,
-      ...Object.fromEntries([1, 2, 3].map((n) => [`data/${n}/item.csv`, csv(n)])),
+lanes: 1
+${yaml}`,
+      ...Object.fromEntries([1, 2, 3].map((n) => [`data/${n}/item.csv`, text(n)])),
     },
-  }),
+  });
+
+/** Three files, each a chunk. */
+export const FILES: Scenario = {
+  title: 'an acquisition of files',
+  world: files(csv),
   start: { load: ITEM },
   activities: ['openBatch', 'planStage', 'runLane', 'runChecks', 'publish'],
   before: 'none',
@@ -262,6 +266,37 @@ function csv(file: number): string {
   const rows = Array.from({ length: 40 }, (_, i) => (file - 1) * 40 + i);
   return ['id,name', ...rows.map((id) => `${id},item ${id}`)].join('\n');
 }
+
+/** Two rows of each that are set aside: one that the server refuses, and one that is none. As many as may be. */
+export const FILE_QUARANTINE: Scenario = {
+  ...FILES,
+  title: 'an acquisition of files with bad rows',
+  world: files(
+    (n) =>
+      csv(n)
+        .replace(/\n(\d+7),.*/, '\nno number,$1')
+        .replace(/\n(\d+9),/, '\n$1,too many,'),
+    'on_bad_row: quarantine\nmax_rejected: 6',
+  ),
+  activities: ['runLane'],
+  expectRight: async (world) => {
+    const ids = await world.rows<{ id: string }>('select id from acq.item order by id');
+    const bad = [17, 19, 47, 49, 87, 89];
+    expect(ids.map(({ id }) => Number(id))).toEqual(
+      Array.from({ length: 120 }, (_, i) => i).filter((i) => !bad.includes(i)),
+    );
+    const rows = await world.rows<{ row_key: string }>(`
+      select r.row_key from waybill.rejected_row r join waybill.batch b using (batch_id)
+      where b.state = 'published' order by r.chunk, r.n`);
+    const lines = [19, 21, 9, 11, 9, 11];
+    expect(rows.map((row) => JSON.parse(row.row_key) as unknown)).toEqual(
+      lines.map((line, i) => ({ file: `data/${Math.floor(i / 2) + 1}/item.csv`, line })),
+    );
+    expect(await world.rows(`select rows_written, rows_rejected from waybill.batch where state = 'published'`)).toEqual(
+      [{ rows_written: '114', rows_rejected: '6' }],
+    );
+  },
+};
 
 /** The landing table is not there yet. */
 export const CREATED: Scenario = {

@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
+import { document, waybill } from '../cli/command-line.ts';
 import { someWays } from '../every-server.ts';
+import { describeOn, mysqlServers } from '../mysql-servers.ts';
 import { expectAcquired, expectSameRows, ITEM, itemFile, PLAIN_SOURCE, retract } from './items.ts';
 import { until, World } from './world.ts';
 
@@ -11,7 +13,7 @@ const file = (to: string, from?: string): string =>
   );
 const notes = (world: World): Promise<unknown> =>
   world.rows(`select batch_id, what, requested_by, reason from waybill.event
-    where what in ('landing_created', 'columns_added', 'columns_ignored') order by event_id`);
+    where what in ('landing_created', 'columns_added', 'columns_ignored', 'columns_empty') order by event_id`);
 
 describe.each(someWays(import.meta.url))(
   'to.create, from $source to $target',
@@ -160,6 +162,23 @@ describe.each(someWays(import.meta.url))('to.on_new_columns, from $source to $ta
     ]);
   });
 
+  test('a column that was renamed or dropped is left empty, and every batch says so', async () => {
+    await grown('on_new_columns: ignore');
+    await world.source.query('alter table item drop column amount');
+    await world.source.query('alter table item rename column name to label');
+    expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 2 } });
+    const reasons = [
+      expect.stringMatching(/^name, amount: in acq\.item, not in (?:public\.)?item$/),
+      expect.stringMatching(/^.*label.*: not in acq\.item$/),
+    ];
+    expect(await notes(world)).toMatchObject([
+      { batch_id: '2', what: 'columns_empty', reason: reasons[0] as string },
+      { batch_id: '2', what: 'columns_ignored', reason: reasons[1] as string },
+    ]);
+    const { warnings } = document(await waybill(world, 'validate', '--json')) as { warnings: { message: string }[] };
+    expect(warnings.map(({ message }) => message)[0]).toMatch(/^columns are left empty: name, amount: in acq\.item/);
+  });
+
   test('add: the table gets them; rows from before have none', async () => {
     await grown('on_new_columns: add');
     expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 2 } });
@@ -227,3 +246,22 @@ describe.each(someWays(import.meta.url))(
     });
   },
 );
+
+describeOn(await mysqlServers(), 'to.create within $name', (server) => {
+  test('a list of labels that the catalog does not tell becomes a text', { timeout: 120_000 }, async () => {
+    const world = await World.create(server, {
+      files: { [FILE]: file('create: true', 'table: public.item') },
+      source: `create table item (id bigint primary key, name enum('\u{1f600}', 'plain') character set utf8mb4);
+        insert into item values (1, '\u{1f600}'), (2, 'plain');`,
+      warehouse: 'create schema acq',
+    });
+    try {
+      await world.worker();
+      world.names.into('create table acq.item (id bigint)');
+      expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 2 } });
+      await expectSameRows(world, 'select id, name from item', 'select id, name from acq.item');
+    } finally {
+      await world.close();
+    }
+  });
+});
