@@ -1,6 +1,6 @@
 /** The tables `stage` and `chunk`: the ledger of what is done. */
-import type { ChunkMethod, ChunkRange, Database, QueryResult, Session } from '../database/dialect.ts';
-import { part, raw, repeated, SAVEPOINT, sql, type SqlPart, type SqlStatement } from '../database/sql.ts';
+import type { ChunkMethod, ChunkRange, Database, Dialect, QueryResult, Session } from '../database/dialect.ts';
+import { composed, list, part, raw, repeated, SAVEPOINT, sql, SqlPart, type SqlStatement } from '../database/sql.ts';
 import type { BatchState } from '../workflows/messages.ts';
 
 export interface Chunk {
@@ -122,16 +122,39 @@ export async function completeChunks(
   ahead: Claimant | undefined,
 ): Promise<{ claim: Claim | undefined } | undefined> {
   const proof = holds.reduce((all, condition) => part`${all} and ${condition}`, part``);
-  const done = chunks.map(
-    (chunk, i) => part`
-    update ${database.ledger('chunk')}
-    set state = 'done', row_count = ${chunk.rows}, rows_read = ${chunk.rowsRead}, worker = ${chunk.worker},
-        started_at = ${chunk.startedAt}, finished_at = ${chunk.finishedAt}, attempts = ${chunk.attempts}, error = null
-    where batch_id = ${at.batchId} and stage = ${at.stage} and n = ${chunk.n} and state = 'pending'
-      ${i === chunks.length - 1 ? proof : part``}`,
-  );
+  const groups = inPowersOfTwo(chunks);
+  const done = groups.map((group, i) => ({
+    statement: part`${marking(database, at, group)} ${i === groups.length - 1 ? proof : part``}`,
+    rows: group.length,
+  }));
   const answers = await session.commitAfter(done, ahead ? claiming(database, ahead, { relaxed: true }) : []);
   return answers && { claim: ahead && claimOf(answers) };
+}
+
+/** One statement, whose text is the same for as many chunks. */
+function marking(database: Database, at: { batchId: string; stage: number }, chunks: readonly DoneChunk[]): SqlPart {
+  const { dialect } = database;
+  const typed = (value: unknown, sort: Parameters<Dialect['castOf']>[0]): SqlPart =>
+    value instanceof SqlPart ? value : composed(dialect.sql, (bind) => bind(value, dialect.castOf(sort)));
+  const each = (sort: Parameters<Dialect['castOf']>[0], valueOf: (chunk: DoneChunk) => unknown): SqlPart =>
+    chunks.reduce((cases, chunk) => part`${cases} when ${chunk.n} then ${typed(valueOf(chunk), sort)}`, part`case n`);
+  return part`
+    update ${database.ledger('chunk')}
+    set state = 'done', row_count = ${each('integer', ({ rows }) => rows)} end,
+        rows_read = ${each('integer', ({ rowsRead }) => rowsRead)} end, worker = ${chunks[0]!.worker},
+        started_at = ${each('time', ({ startedAt }) => startedAt)} end,
+        finished_at = ${each('time', ({ finishedAt }) => finishedAt)} end,
+        attempts = ${each('integer', ({ attempts }) => attempts)} end, error = null
+    where batch_id = ${at.batchId} and stage = ${at.stage} and n in ${list(chunks.map(({ n }) => n))} and state = 'pending'`;
+}
+
+/** 13 of them as 8, 4 and 1: so that sessions have few texts to prepare. */
+function inPowersOfTwo<T>(all: readonly T[]): T[][] {
+  const groups: T[][] = [];
+  for (let at = 0; at < all.length; at += groups.at(-1)!.length) {
+    groups.push(all.slice(at, at + 2 ** Math.floor(Math.log2(all.length - at))));
+  }
+  return groups;
 }
 
 /** Counts so many attempts (1), or takes some back; `failed` ends the chunk, else it may be tried again after `waitSeconds`. */

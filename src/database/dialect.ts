@@ -89,12 +89,12 @@ export interface Session {
   /** Throws unless the server's answer is COMMIT: a failed transaction answers ROLLBACK without an error. */
   commit(): Promise<void>;
   /**
-   * Leaves the savepoint, runs all of `last`, each of which must touch exactly one row, commits, and goes on with `next` as
-   * `pipeline` does; all in one round trip where the server can. Undefined: one of `last` touched none, and everything is
-   * rolled back. An error may come from `next`: then the transaction may have been committed all the same.
+   * Leaves the savepoint, makes all changes of `last`, commits, and goes on with `next` as `pipeline` does; all in one round trip
+   * where the server can. Undefined: one of `last` touched another number of rows, and everything is rolled back. An error may
+   * come from `next`: then the transaction may have been committed all the same.
    */
   commitAfter<Row = Record<string, unknown>>(
-    last: readonly SqlPart[],
+    last: readonly Change[],
     next: readonly SqlStatement[],
   ): Promise<QueryResult<Row>[] | undefined>;
   /** Never throws: a connection that cannot roll back is closed, and the server rolls back. */
@@ -104,6 +104,13 @@ export interface Session {
   close(): Promise<void>;
   /** Cuts the connection now; what the server is doing for it is ended by `endConnection` from elsewhere. */
   destroy(): void;
+}
+
+/** One of our own statements that changes rows. */
+export interface Change {
+  statement: SqlPart;
+  /** How many it must touch. */
+  rows: number;
 }
 
 /** An error, sorted once. */

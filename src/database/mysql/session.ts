@@ -1,10 +1,11 @@
 import type { EventEmitter } from 'node:events';
 import type { Connection, FieldPacket, QueryOptions, ResultSetHeader, RowDataPacket } from 'mysql2/promise';
 import type { Rendered } from '../../sql/render.ts';
-import { BACK_TO_SAVEPOINT, renderSql, type SqlPart, type SqlStatement } from '../sql.ts';
+import { BACK_TO_SAVEPOINT, renderSql, type SqlStatement } from '../sql.ts';
 import {
   TransactionLostError,
   type BeginOptions,
+  type Change,
   type QueryResult,
   type RunResult,
   type Session,
@@ -60,11 +61,11 @@ export class MysqlSession implements Session {
   }
 
   async commitAfter<Row>(
-    last: readonly SqlPart[],
+    last: readonly Change[],
     next: readonly SqlStatement[],
   ): Promise<QueryResult<Row>[] | undefined> {
-    for (const one of last) {
-      if ((await this.query(one)).rowCount === 1) continue;
+    for (const { statement, rows } of last) {
+      if ((await this.query(statement)).rowCount === rows) continue;
       await this.rollback();
       return undefined;
     }

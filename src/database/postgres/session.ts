@@ -1,21 +1,13 @@
 import pg from 'pg';
 import type { Rendered } from '../../sql/render.ts';
-import {
-  BACK_TO_SAVEPOINT,
-  raw,
-  RELEASE_SAVEPOINT,
-  renderSql,
-  repeated,
-  sql,
-  type SqlPart,
-  type SqlStatement,
-} from '../sql.ts';
+import { BACK_TO_SAVEPOINT, raw, RELEASE_SAVEPOINT, renderSql, repeated, sql, type SqlStatement } from '../sql.ts';
 import { begin } from './ledger.ts';
 import { quoteText } from './names.ts';
 import { placeholder, PreparedStatements } from './prepared-statements.ts';
 import {
   TransactionLostError,
   type BeginOptions,
+  type Change,
   type QueryResult,
   type RunResult,
   type Session,
@@ -82,17 +74,17 @@ export class PostgresSession implements Session {
   }
 
   async commitAfter<Row>(
-    last: readonly SqlPart[],
+    last: readonly Change[],
     next: readonly SqlStatement[],
   ): Promise<QueryResult<Row>[] | undefined> {
-    // The server itself must stop before COMMIT when no row was touched. The savepoint goes first: a row that was locked before it
-    // and is updated within it gets a multixact, one a chunk.
-    const proven = last.map((one) =>
+    // The server itself must stop before COMMIT when other rows were touched, or none. The savepoint goes first: a row that was
+    // locked before it and is updated within it gets a multixact, one a chunk.
+    const proven = last.map(({ statement, rows }) =>
       repeated(
         'done',
         sql`
-      with touched as (${one} returning 1)
-      select case count(*) when 0 then (count(*) || ${raw(quoteText(NONE_TOUCHED))})::int end from touched`,
+      with touched as (${statement} returning 1)
+      select case when count(*) <> ${raw(String(rows))} then (count(*) || ${raw(quoteText(OTHERS_TOUCHED))})::int end from touched`,
       ),
     );
     try {
@@ -101,7 +93,7 @@ export class PostgresSession implements Session {
       proveCommit(commit!);
       return answers.map(resultOf<Row>);
     } catch (error) {
-      if (!(error instanceof Error && error.message.includes(NONE_TOUCHED))) throw error;
+      if (!(error instanceof Error && error.message.includes(OTHERS_TOUCHED))) throw error;
       await this.rollback();
       return undefined;
     }
@@ -139,7 +131,7 @@ export class PostgresSession implements Session {
 }
 
 /** Out of this the server can make no number, and says so. */
-const NONE_TOUCHED = ' rows touched: not done';
+const OTHERS_TOUCHED = ' rows touched: not done';
 
 const resultOf = <Row>({ rows, rowCount }: pg.QueryResult): QueryResult<Row> => ({
   rows: rows as Row[],

@@ -111,6 +111,22 @@ describeOn(await mysqlServers(), 'a session on $name', (server) => {
     },
   );
 
+  test('commits after statements that touched as many rows as they must, and nothing after others', async () => {
+    await database.query(sql`insert into t values (1, null), (2, null)`);
+    const session = await open('waybill 1 flights lane 1');
+    const change = (note: string, rows: number) => ({ statement: part`update t set note = ${note}`, rows });
+    await session.begin();
+    expect(await session.commitAfter([change('once', 2), change('twice', 2)], [sql`select 1 as one`])).toMatchObject([
+      { rowCount: 1 },
+    ]);
+    for (const rows of [1, 3]) {
+      await session.begin();
+      expect(await session.commitAfter([change('lost', rows)], [])).toBeUndefined();
+    }
+    const { rows } = await database.query(sql`select note from t`);
+    expect(rows).toEqual([{ note: 'twice' }, { note: 'twice' }]);
+  });
+
   test('never commits what a deadlock has left over', async () => {
     await database.query(sql`insert into t values (1, null), (2, null)`);
     const [a, b] = [await open('waybill 1 flights lane 1'), await open('waybill 1 flights lane 2')];

@@ -94,20 +94,24 @@ describe.each(servers)('a session on $name', (server) => {
   test('commits after a statement that touched one row, and goes on in the next transaction', async () => {
     await session.pipeline([...begin(), sql`insert into t values (1)`, SAVEPOINT]);
     const answers = await session.commitAfter(
-      [part`update t set note = ${'done'} where id = ${1}`],
+      [{ statement: part`update t set note = ${'done'} where id = ${1}`, rows: 1 }],
       [...begin(), sql`select note from t`, SAVEPOINT],
     );
     expect(answers?.at(-2)?.rows).toEqual([{ note: 'done' }]);
     expect(await ids()).toEqual(['1']);
     await session.pipeline([sql`insert into t values (2)`]);
     expect(await ids()).toEqual(['1']);
-    expect(await session.commitAfter([part`update t set note = 'last' where id = 2`], [])).toEqual([]);
+    expect(
+      await session.commitAfter([{ statement: part`update t set note = 'last' where id = 2`, rows: 1 }], []),
+    ).toEqual([]);
     expect(await ids()).toEqual(['1', '2']);
   });
 
   test('commits nothing after a statement that touched none: everything is rolled back', async () => {
     await session.pipeline([...begin(), sql`insert into t values (1)`, SAVEPOINT, sql`insert into t values (2)`]);
-    expect(await session.commitAfter([part`update t set note = 'x' where id = 3`], begin())).toBeUndefined();
+    expect(
+      await session.commitAfter([{ statement: part`update t set note = 'x' where id = 3`, rows: 1 }], begin()),
+    ).toBeUndefined();
     await session.query(sql`insert into t values (3)`); // in no transaction
     expect(await ids()).toEqual(['3']);
   });
@@ -123,7 +127,7 @@ describe.each(servers)('a session on $name', (server) => {
     await inFailed();
     await expect(session.commit()).rejects.toBeInstanceOf(TransactionLostError);
     await inFailed(); // the driver's own word for it, without a savepoint to go back to
-    await expect(session.commitAfter([part`insert into t values (2)`], [])).rejects.toThrow();
+    await expect(session.commitAfter([{ statement: part`insert into t values (2)`, rows: 1 }], [])).rejects.toThrow();
     await session.rollback();
     expect(await ids()).toEqual([]);
   });
@@ -134,13 +138,22 @@ describe.each(servers)('a session on $name', (server) => {
     await expect(session.run({ text, values: [] })).rejects.toThrow(TransactionLostError);
   });
 
+  test('commits nothing after a statement that touched fewer rows or more than it must', async () => {
+    await database.query(sql`insert into t values (1), (2)`);
+    for (const rows of [1, 3]) {
+      await session.pipeline([...begin(), SAVEPOINT]);
+      expect(await session.commitAfter([{ statement: part`update t set note = 'x'`, rows }], [])).toBeUndefined();
+    }
+    expect((await database.query(sql`select note from t`)).rows).toEqual([{ note: null }, { note: null }]);
+  });
+
   test('needs no multixact for a row that is claimed, and done after a savepoint', async () => {
     await database.query(sql`create extension pageinspect`);
     await database.query(sql`insert into t values (1), (2)`);
     const claim = (id: number) => [...begin(), sql`select id from t where id = ${id} for update`, SAVEPOINT];
     await session.pipeline(claim(1));
-    await session.commitAfter([part`update t set note = 'done' where id = 1`], claim(2));
-    await session.commitAfter([part`update t set note = 'done' where id = 2`], []);
+    await session.commitAfter([{ statement: part`update t set note = 'done' where id = 1`, rows: 1 }], claim(2));
+    await session.commitAfter([{ statement: part`update t set note = 'done' where id = 2`, rows: 1 }], []);
     const { rows } = await database.query(sql`
       select count(*)::int as versions, count(*) filter (where t_infomask & 4096 <> 0)::int as multixacts
       from heap_page_items(get_raw_page('t', 0))`);
@@ -149,11 +162,15 @@ describe.each(servers)('a session on $name', (server) => {
 
   test('commits nothing after a statement that failed, or whose constraint fails at COMMIT', async () => {
     await session.pipeline([...begin(), SAVEPOINT]);
-    await expect(session.commitAfter([part`insert into t values (1 / 0)`], [])).rejects.toThrow(/division by zero/);
+    await expect(session.commitAfter([{ statement: part`insert into t values (1 / 0)`, rows: 1 }], [])).rejects.toThrow(
+      /division by zero/,
+    );
     await session.rollback();
     await database.query(sql`create table late (id bigint references t deferrable initially deferred)`);
     await session.pipeline([...begin(), SAVEPOINT]);
-    await expect(session.commitAfter([part`insert into late values (1)`], [])).rejects.toThrow(/foreign key/);
+    await expect(session.commitAfter([{ statement: part`insert into late values (1)`, rows: 1 }], [])).rejects.toThrow(
+      /foreign key/,
+    );
     expect((await database.query(sql`select 1 from late`)).rows).toEqual([]);
     // Also what a trigger does at COMMIT.
     await database.query(sql`create function fail() returns trigger language plpgsql as 'begin perform 1 / 0; end'`);
@@ -162,7 +179,9 @@ describe.each(servers)('a session on $name', (server) => {
     );
     await session.rollback();
     await session.pipeline([...begin(), SAVEPOINT]);
-    await expect(session.commitAfter([part`insert into t values (9)`], [])).rejects.toThrow(/division by zero/);
+    await expect(session.commitAfter([{ statement: part`insert into t values (9)`, rows: 1 }], [])).rejects.toThrow(
+      /division by zero/,
+    );
     expect(await ids()).toEqual([]);
   });
 
