@@ -43,7 +43,8 @@ export class CommandLine {
 function complaintAbout({ argv, exitCode, stdout, stderr, ms }: Answer, password: string): string | undefined {
   const said = stdout + stderr;
   if (exitCode === null) return `it hung: no answer within ${Math.round(ms / 1000)} s`;
-  if (!DOCUMENTED.includes(exitCode)) return 'an exit code that says nothing of a failure';
+  if (!DOCUMENTED.includes(exitCode) && !said.includes('there is no batch'))
+    return 'an exit code that says nothing of a failure';
   const indecent = INDECENT.exec(said);
   if (indecent) return `it says ${JSON.stringify(indecent[0].trim())}`;
   if (said.includes(password)) return 'it says the password';

@@ -90,8 +90,10 @@ const servers: Fault[] = [
     part: 'database',
     happen: async ({ site, diary, random }, kind) => {
       await until(site, 'chaos', async (client) => {
-        const { rows } = await client.query<{ id: number | string }>(site.words.connections);
-        const id = String(random.pick(rows).id);
+        const { connections, atWork } = site.words;
+        const working = (await client.query<{ id: number | string }>(atWork)).rows;
+        const all = (await client.query<{ id: number | string }>(connections)).rows;
+        const id = String(random.pick(working.length > 0 && random.chance(0.7) ? working : all).id);
         diary.fault(kind, id);
         await site.endConnection(client, id);
       });

@@ -68,7 +68,7 @@ export class Writer {
   }
 
   private async transaction(client: TestClient, tx: number, plan: string[]): Promise<void> {
-    const slowMs = this.random.chance(0.1) ? this.random.between(300, 3_000) : 0;
+    const slowMs = this.random.chance(0.15) ? this.random.between(300, 8_000) : 0;
     await client.query('begin');
     let n = 0;
     for (const table of plan) {
