@@ -67,13 +67,19 @@ async function importFiles(folder: string, cwd: string, files: string[], notes: 
   }
 }
 
+const UNREADABLE: Record<string, string> = {
+  ENOENT: 'there is no such file',
+  EISDIR: 'it is a folder',
+  EACCES: 'you may not read it',
+  ERR_ENCODING_INVALID_ENCODED_DATA: 'it is no UTF-8 text',
+};
+
 async function readText(full: string, file: string): Promise<string> {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(await readFile(full));
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    const why = code === 'ENOENT' ? 'there is no such file' : code === undefined ? 'it is no UTF-8 text' : code;
-    throw new ConfigurationError(`${file} cannot be read: ${why}`, {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    throw new ConfigurationError(`${file} cannot be read: ${UNREADABLE[code] ?? code}`, {
       next: 'name session files of pupdate',
       cause: error,
     });

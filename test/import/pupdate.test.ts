@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { loadProject } from '../../src/config/load-project.ts';
@@ -218,6 +219,7 @@ where m.last_updated_on>coalesce(:last_load_at, timestamp '1970-01-01 00:00:01')
   test.each([
     ['{ "Tasks": [ { "Name": "a",', '1:28: the file ends in the middle'],
     ['{ "Tasks": [ { "Name": "a"\n "Dsn": "b" } ] }', '2:2: this is no JSON: comma expected'],
+    ['', '1:1: the file is empty'],
     ['[1]', '1:1: a session file is a JSON object'],
     ['{ "Tasks": [] }', '1:1: the session has no tasks'],
     ['{ "Tasks": [1] }', '1:13: a task is an object'],
@@ -258,5 +260,14 @@ where m.last_updated_on>coalesce(:last_load_at, timestamp '1970-01-01 00:00:01')
     expect((await run(['import', 'pupdate', 'x.json'], { cwd: cwd() })).stderr).toContain(
       'x.json cannot be read: there is no such file',
     );
+    expect((await run(['import', 'pupdate', '.'], { cwd: cwd() })).stderr).toContain(
+      '. cannot be read: it is a folder',
+    );
+    await writeFile(path.join(cwd(), 'binary.json'), Buffer.from([0x7b, 0xff, 0xfe, 0x00]));
+    expect(await run(['import', 'pupdate', 'binary.json'], { cwd: cwd() })).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining('binary.json cannot be read: it is no UTF-8 text') as string,
+    });
+    expect(await made()).toEqual([]);
   });
 });

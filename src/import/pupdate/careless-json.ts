@@ -26,6 +26,7 @@ export function readJsonObject(file: string, text: string, note: TakeNote): Sect
     // A reader of JSON notices an open string where it begins; that the file ends in it is what a person must know.
     const cut = first === undefined || first.offset + first.length >= end;
     const at = locate(cut ? end : first.offset);
+    if (end === 0) refuseAt(locate(0), 'the file is empty', 'Get the whole file.');
     if (cut) refuseAt(at, 'the file ends in the middle: something is still open here', 'Get the whole file.');
     const what = jsonc
       .printParseErrorCode(first.error)
