@@ -95,6 +95,7 @@ describe('rows of a CSV file', () => {
       expect(rowsOf('\uf8ffa,x\n', { cuts: [cut] })).toEqual([['\uf8ffa', 'x']]);
       expect(rowsOf('ﻁ', { cuts: [cut] })).toEqual([['ﻁ']]); // EF BB 81
     }
+    expect(() => rowsOf(Buffer.from([0xef, 0xbb]), { cuts: [1] })).toThrow('holds bytes that are not UTF-8');
   });
 
   test('bytes that are not UTF-8 matter where they are kept, wherever the file is cut', () => {
