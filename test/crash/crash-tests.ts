@@ -15,8 +15,8 @@ import {
 } from '../../src/workflows/messages.ts';
 import type { TestServer } from '../servers.ts';
 import { ended, World } from '../engine/world.ts';
-import { stateOf, statesAt } from './phase.ts';
-import { pointName, type Point } from './points.ts';
+import { phaseOf, phasesAt } from './phase.ts';
+import { pointName } from './points.ts';
 import { comesPerhaps, pointsOf } from './recording.ts';
 import type { Scenario } from './scenarios.ts';
 
@@ -52,6 +52,7 @@ export async function crashTests(scenario: Scenario, sample = SAMPLE): Promise<v
   }
 }
 
+type Point = Awaited<ReturnType<typeof pointsOf>>[number];
 type Case = [title: string, point: Point, healer: Healer];
 
 /** All points; or, for every run another, a sample that the seed decides. Each point gets one of the two healers. */
@@ -105,7 +106,7 @@ async function killAndHeal(world: World, scenario: Scenario, point: Point, heale
   const handle = await begin(world, scenario.start);
   const end = ended(handle);
   const killed = (await Promise.race([died, end.then(() => undefined)])) === 'SIGKILL';
-  if (killed) expect(statesAt(point, scenario)).toContain(await stateOf(world, loadOf(scenario)));
+  if (killed) expect(phasesAt(point, scenario)).toContain(await phaseOf(world, loadOf(scenario)));
   else {
     victim.kill('SIGKILL');
     expect(comesPerhaps(point), `the run never came to: ${pointName(point)}`).toBe(true);

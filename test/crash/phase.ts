@@ -1,39 +1,142 @@
+/** In which phase of a load its worker died: from ledger and catalog alone, as a person would tell it. */
+import type { LoadDefinition } from '../../src/config/definition.ts';
 import type { BatchState } from '../../src/workflows/messages.ts';
-import { exists } from '../engine/breakable-orders.ts';
 import type { World } from '../engine/world.ts';
 import type { Point } from './points.ts';
+import type { Place } from './recording.ts';
 import type { Scenario } from './scenarios.ts';
 
-type Found = BatchState | 'none' | 'no control tables';
+/** What is to be done next for the load's newest batch; where nothing is, how that batch ended. */
+export type Phase =
+  | 'no control tables'
+  | 'open' // there is no batch yet
+  | 'before steps'
+  | 'snapshot'
+  | 'plan'
+  | 'chunk'
+  | 'check'
+  | 'publish'
+  | 'drop'
+  | 'after steps'
+  | 'fence' // it has failed, and its gate is open
+  | 'roll back'
+  | 'on_error steps'
+  | Extract<BatchState, 'held' | 'published' | 'failed' | 'cancelled'>;
 
-/** What the ledger may say of the load's newest batch when its worker dies in this activity. */
-const STATES: Record<string, readonly Found[]> = {
-  openBatch: ['running'],
-  runSteps: ['running', 'published', 'failed'],
-  settleSource: ['running'],
-  takeSnapshot: ['running'],
-  planStage: ['running'],
-  runLane: ['running'],
-  steerLanes: ['running'],
-  describeBatch: ['running'],
-  runChecks: ['running', 'checking'],
-  writeOutput: ['checking'],
-  publish: ['checking', 'published'],
-  dropSnapshot: ['published'],
-  fenceBatch: ['running', 'checking', 'held', 'rolling_back'],
-  rollBack: ['rolling_back', 'failed', 'cancelled'],
+/** The phases that an activity goes through, in order: where nothing is written yet the first one, when all is written the last. */
+type Passage = readonly [first: Phase, ...others: Phase[]];
+
+/** Of a core load that has nothing but inputs and one stage; scenarios say where they go another way. */
+const PASSAGES: Record<string, Passage> = {
+  start: ['no control tables', 'open'],
+  openBatch: ['open', 'snapshot'],
+  settleSource: ['plan'],
+  takeSnapshot: ['snapshot', 'plan'],
+  planStage: ['plan', 'chunk'],
+  runLane: ['chunk', 'check'],
+  steerLanes: ['chunk', 'check'],
+  describeBatch: ['chunk', 'check'],
+  runChecks: ['check', 'publish'],
+  writeOutput: ['publish'], // what it writes is a file
+  publish: ['publish', 'drop'],
+  dropSnapshot: ['drop', 'published'],
+  fenceBatch: ['fence', 'roll back'],
+  rollBack: ['roll back', 'failed'],
 };
 
-/** Before and after its commit: the activity that opens a batch also finds none, or the one before. */
-export function statesAt({ activity }: Point, { before, states: own }: Scenario): readonly Found[] {
-  if (activity === 'start') return ['no control tables', before];
-  const states = own?.[activity] ?? STATES[activity];
-  if (!states) throw new Error(`say in phase.ts in which states a batch may be while ${activity} runs`);
-  return activity === 'openBatch' ? [before, ...states] : states;
+/** Exactly one before the activity has written anything and when it has written all; in between any that it goes through. */
+export function phasesAt({ activity, moment, place }: Point & { place: Place }, { phases }: Scenario): Passage {
+  const passage = phases?.[activity] ?? PASSAGES[activity];
+  if (!passage) throw new Error(`say in phase.ts, or in the scenario, through which phases ${activity} goes`);
+  if (place === 'nothing written' && moment === 'before') return [passage[0]];
+  if (place === 'all written' && moment === 'after') return [passage.at(-1)!];
+  return passage;
 }
 
-/** The state of the load's newest batch, from the ledger. */
-export async function stateOf(world: World, load: string): Promise<Found> {
-  if (!(await exists(world, 'waybill.batch'))) return 'no control tables';
-  return ((await world.states(load)).at(-1) as BatchState | undefined) ?? 'none';
+interface Newest {
+  batch_id: string;
+  state: BatchState;
+  definition: string;
+}
+
+export async function phaseOf(world: World, load: string): Promise<Phase> {
+  if (!(await world.exists('waybill.batch'))) return 'no control tables';
+  const [batch] = await world.rows<Newest>(
+    'select batch_id, state, definition from waybill.batch where load_name = $1 order by batch_id desc limit 1',
+    [load],
+  );
+  if (!batch) return 'open';
+  switch (batch.state) {
+    case 'running':
+      return phaseOfRunning(world, batch);
+    case 'checking':
+      return phaseOfChecking(world, batch);
+    case 'rolling_back':
+      return 'roll back';
+    case 'published':
+      if ((await taken(world, batch)).some(({ undropped }) => undropped)) return 'drop';
+      return (await hasStep(world, batch, 'after')) ? 'after steps' : 'published';
+    case 'failed':
+      return (await hasStep(world, batch, 'on_error')) ? 'on_error steps' : 'failed';
+    case 'held':
+    case 'cancelled':
+      return batch.state;
+    default:
+      throw new Error(`no load ends as ${batch.state} by itself`);
+  }
+}
+
+async function phaseOfRunning(world: World, batch: Newest): Promise<Phase> {
+  const failed = await world.rows(
+    `select c.n from waybill.chunk c where c.batch_id = $1 and c.state = 'failed'
+     union all select s.n from waybill.step s where s.batch_id = $2 and s.state = 'failed'`,
+    [batch.batch_id, batch.batch_id],
+  );
+  if (failed.length > 0) return 'fence';
+  if (await hasStep(world, batch, 'before')) return 'before steps';
+  if (!(await hasSnapshot(world, batch))) return 'snapshot';
+  const stages = await world.rows<{ planned: number | null; done: string }>(
+    `select s.planned_chunks as planned, count(case when c.state = 'done' then 1 end) as done
+     from waybill.stage s left join waybill.chunk c on c.batch_id = s.batch_id and c.stage = s.n
+     where s.batch_id = $1 group by s.n, s.planned_chunks order by s.n`,
+    [batch.batch_id],
+  );
+  const open = stages.find(({ planned, done }) => planned === null || Number(done) < planned);
+  return open === undefined ? 'check' : open.planned === null ? 'plan' : 'chunk';
+}
+
+async function phaseOfChecking(world: World, batch: Newest): Promise<Phase> {
+  const { checks } = JSON.parse(batch.definition) as LoadDefinition;
+  const results = await world.rows<{ failed: string }>(
+    `select case when severity = 'error' and not passed then 'yes' else 'no' end as failed
+     from waybill.check_result where batch_id = $1`,
+    [batch.batch_id],
+  );
+  if (results.length < checks.length) return 'check';
+  return results.some(({ failed }) => failed === 'yes') ? 'fence' : 'publish';
+}
+
+async function hasStep(world: World, { batch_id }: Newest, phase: 'before' | 'after' | 'on_error'): Promise<boolean> {
+  const open = `select n from waybill.step where batch_id = $1 and phase = $2 and state not in ('done', 'skipped')`;
+  return (await world.rows(open, [batch_id, phase])).length > 0;
+}
+
+/** Every input stands in the ledger as taken, and as `_processing` in the catalog. */
+async function hasSnapshot(world: World, batch: Newest): Promise<boolean> {
+  const { inputs } = JSON.parse(batch.definition) as LoadDefinition;
+  const records = await taken(world, batch);
+  if (!inputs.every(({ table }) => records.some(({ name }) => name === table))) return false;
+  const there = await Promise.all(records.map(({ processing }) => world.exists(processing)));
+  return there.every((one) => one);
+}
+
+async function taken(
+  world: World,
+  { batch_id }: Newest,
+): Promise<{ name: string; processing: string; undropped: boolean }[]> {
+  const rows = await world.rows<{ name: string; processing: string; dropped_at: Date | null }>(
+    'select table_name as name, processing_name as processing, dropped_at from waybill.snapshot where batch_id = $1',
+    [batch_id],
+  );
+  return rows.map(({ dropped_at, ...row }) => ({ ...row, undropped: dropped_at === null }));
 }

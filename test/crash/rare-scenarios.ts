@@ -18,7 +18,10 @@ export const ADOPT: Scenario = {
   start: { load: CORE, adopt: true },
   again: { load: CORE, adopt: true }, // before a batch knows it, nobody takes it for granted
   activities: ['openBatch', 'takeSnapshot', 'dropSnapshot'],
-  before: 'none',
+  phases: {
+    openBatch: ['open', 'plan'],
+    takeSnapshot: ['plan'],
+  },
   expectRight: expectWhole,
 };
 
@@ -50,7 +53,6 @@ insert into core.orders (id, batch_id) select o.id, :batch_id from {{ acq.orders
   },
   start: { load: CORE },
   activities: ['runLane', 'fenceBatch', 'rollBack'],
-  before: 'none',
   prepare: async (world) => {
     expect(await world.run('acquisition.order')).toMatchObject({ ok: true, result: { rowsWritten: 100 } });
   },
@@ -83,8 +85,10 @@ outputs: [ core.items ]`,
   })(),
   start: { load: 'core.all' },
   activities: ['takeSnapshot', 'fenceBatch', 'rollBack'],
-  states: { fenceBatch: ['running'], rollBack: ['running'] },
-  before: 'none',
+  phases: {
+    fenceBatch: ['snapshot'],
+    rollBack: ['snapshot'],
+  },
   prepare: async (world) => {
     expect(await world.run(ITEM)).toMatchObject({ ok: true });
     await world.source.query(`insert into item (name, amount) select 'late', g from generate_series(1, 50) g`);
@@ -106,8 +110,10 @@ export const FORCED: Scenario = {
   start: { load: CORE, force: true },
   again: { load: CORE, force: true },
   activities: ['openBatch', 'fenceBatch', 'rollBack'],
-  states: { openBatch: ['running', 'failed'] },
-  before: 'running',
+  phases: {
+    openBatch: ['check', 'failed', 'plan'],
+    fenceBatch: ['check', 'roll back'],
+  },
   prepare: async (world) => {
     await REDO.prepare!(world);
     await world.warehouse.query(`
@@ -129,7 +135,9 @@ export const NEW_COLUMNS: Scenario = {
   },
   start: { load: ITEM },
   activities: ['openBatch'],
-  before: 'published',
+  phases: {
+    openBatch: ['published', 'plan'],
+  },
   prepare: async (world) => {
     expect(await world.run(ITEM)).toMatchObject({ ok: true });
     await world.source.query(`
@@ -158,8 +166,10 @@ sessions: { nightly: { loads: ["core.*"], window: shared } }`,
   start: { session: 'nightly' },
   load: CORE,
   activities: ['openWindow', 'closeWindow'],
-  states: { openWindow: ['published'], closeWindow: ['published'] },
-  before: 'published',
+  phases: {
+    openWindow: ['published'],
+    closeWindow: ['published'],
+  },
   prepare: async (world) => {
     expect(await startSession(world)).toMatchObject({ status: 'finished' });
     const late = `select g, 'late', g from generate_series(101, 150) g`;
@@ -199,7 +209,9 @@ select id from core.vehicle where id >= :from and id < :to order by id`,
   }),
   start: { load: TASK },
   activities: ['runLane', 'writeOutput', 'publish'],
-  before: 'none',
+  phases: {
+    publish: ['publish', 'published'],
+  },
   expectRight: async (world) => {
     expect(await readdir(join(world.directory, 'out'))).toEqual(['vehicles.csv']);
     const lines = (await readFile(join(world.directory, 'out/vehicles.csv'), 'utf8')).trimEnd().split('\n');

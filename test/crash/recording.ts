@@ -19,18 +19,36 @@ const PERHAPS: RegExp[] = [
 /** Run once for each time that a load continues as new: how often that is, the clock says. */
 const AS_OFTEN_AS_NEEDED = ['steerLanes', 'describeBatch'];
 
-export const comesPerhaps = ({ activity, text, n }: Point): boolean =>
+export const comesPerhaps = ({ activity, text, n }: Recorded): boolean =>
   (n > 1 && AS_OFTEN_AS_NEEDED.includes(activity)) || PERHAPS.some((known) => known.test(text));
 
 type Recorded = StatementName & { n: number };
 
+/** How far its activity is with what it writes, just before the statement and just after it. */
+export type Place = 'nothing written' | 'all written' | 'in between';
+
 /** All points at statements of these activities, in the order in which the recorded run came to them. */
-export async function pointsOf(recording: string, activities: readonly string[]): Promise<Point[]> {
+export async function pointsOf(
+  recording: string,
+  activities: readonly string[],
+): Promise<(Point & { place: Place })[]> {
   const lines = (await readFile(recording, 'utf8')).split('\n').filter((line) => line !== '');
-  return lines
-    .map((line) => JSON.parse(line) as Recorded)
-    .filter(({ activity }) => activities.includes(activity))
-    .flatMap((statement) => momentsOf(statement).map((moment): Point => ({ ...statement, moment })));
+  const statements = lines.map((line) => JSON.parse(line) as Recorded);
+  return statements.flatMap((statement, i) =>
+    activities.includes(statement.activity)
+      ? momentsOf(statement).map((moment) => ({ ...statement, moment, place: placeOf(statements, i, moment) }))
+      : [],
+  );
+}
+
+function placeOf(statements: Recorded[], i: number, moment: Moment): Place {
+  const { activity } = statements[i]!;
+  const certain = (one: Recorded): boolean => one.activity === activity && one.writes && !comesPerhaps(one);
+  // By nobody: what other activities do between two runs of it may lead to another phase.
+  const first = statements.findIndex((one) => one.activity === activity);
+  if (moment === 'before' && !statements.slice(first, i).some(({ writes }) => writes)) return 'nothing written';
+  if (moment === 'after' && certain(statements[i]!) && !statements.slice(i + 1).some(certain)) return 'all written';
+  return 'in between';
 }
 
 function momentsOf({ activity, writes, n }: Recorded): Moment[] {

@@ -1,10 +1,11 @@
 /** What is under way when a worker is killed; rare-scenarios.ts has what few loads do. */
 import { expect } from 'vitest';
-import type { BatchState, LoadInput, SessionInput } from '../../src/workflows/messages.ts';
+import type { LoadInput, SessionInput } from '../../src/workflows/messages.ts';
 import { COLUMNS, expectAcquired, ITEM, itemFile, ITEMS, PLAIN_SOURCE } from '../engine/items.ts';
 import { comingAgain, expectSame, expectWhole, ORDERS, PLAIN_SQL, SLOW_SQL } from '../engine/orders.ts';
 import { breakAt, expectSeenOnce, TASK, VEHICLES } from '../engine/vehicles.ts';
 import type { World, WorldOptions } from '../engine/world.ts';
+import type { Phase } from './phase.ts';
 
 export interface Scenario {
   /** As the end of a sentence: "a worker is killed in …". */
@@ -18,10 +19,8 @@ export interface Scenario {
   load?: string;
   /** Activities whose statements are points of this scenario. */
   activities: readonly string[];
-  /** State of the load's newest batch before that run; `none`: there is none. */
-  before: BatchState | 'none';
-  /** In which states that batch may be while an activity runs, where phase.ts says otherwise. */
-  states?: Record<string, readonly BatchState[]>;
+  /** Through which phases an activity goes, in order, where phase.ts says otherwise. */
+  phases?: Record<string, readonly [first: Phase, ...others: Phase[]]>;
   /** What has happened before, with a worker at hand. */
   prepare?(world: World): Promise<void>;
   /** Environment of the worker that is killed. */
@@ -123,7 +122,12 @@ export const CORE_LOAD: Scenario = {
     ...['start', 'openBatch', 'runSteps', 'takeSnapshot', 'planStage', 'runLane', 'runChecks', 'publish'],
     'dropSnapshot',
   ],
-  before: 'none',
+  phases: {
+    openBatch: ['open', 'before steps'],
+    runSteps: ['before steps', 'snapshot', 'after steps', 'published'],
+    runLane: ['chunk', 'plan', 'check'],
+    dropSnapshot: ['drop', 'after steps'],
+  },
   expectRight: expectWholeLoad,
 };
 
@@ -132,7 +136,6 @@ export const ROLL_BACK: Scenario = {
   world: broken(FAILING_CHECK),
   start: { load: CORE },
   activities: ['fenceBatch', 'rollBack'],
-  before: 'none',
   mend,
   expectRight: expectWhole,
 };
@@ -142,7 +145,10 @@ export const REDO: Scenario = {
   world: broken(FAILING_CHECK),
   start: { load: CORE },
   activities: ['openBatch', 'takeSnapshot', 'publish', 'dropSnapshot'],
-  before: 'failed',
+  phases: {
+    openBatch: ['failed', 'plan'],
+    takeSnapshot: ['plan'],
+  },
   prepare: async (world) => {
     await runsBadly(CORE)(world);
     await mend(world);
@@ -158,7 +164,6 @@ export const FAILED_CHUNKS: Scenario = {
   })(),
   start: { load: CORE },
   activities: ['runLane'],
-  before: 'none',
   expectRight: expectWhole,
 };
 
@@ -174,7 +179,6 @@ export const QUARANTINE: Scenario = {
   }),
   start: { load: CORE },
   activities: ['runLane'],
-  before: 'none',
   expectRight: async (world) => {
     await expectWhole(world, '(select * from kept.orders where id not in (13, 47)) good');
     const rows = await world.rows<{ row_key: string }>(`
@@ -189,7 +193,9 @@ export const HOLD: Scenario = {
   world: broken('on_failure: hold', FAILING_SQL),
   start: { load: CORE },
   activities: ['fenceBatch'],
-  before: 'none',
+  phases: {
+    fenceBatch: ['fence', 'held'],
+  },
   mend,
   expectRight: expectWhole,
 };
@@ -199,7 +205,11 @@ export const RESUME: Scenario = {
   world: broken('on_failure: hold', FAILING_SQL),
   start: { load: CORE, resume: true },
   activities: ['openBatch', 'takeSnapshot', 'planStage', 'runLane', 'publish'],
-  before: 'held',
+  phases: {
+    openBatch: ['held', 'chunk'],
+    takeSnapshot: ['chunk'],
+    planStage: ['chunk'],
+  },
   prepare: async (world) => {
     await runsBadly(CORE)(world);
     await mend(world);
@@ -214,7 +224,6 @@ export const CONTINUED: Scenario = {
   start: { load: CORE },
   activities: ['steerLanes', 'describeBatch'],
   env: { WAYBILL_TEST_HISTORY_LIMIT: '25' },
-  before: 'none',
   expectRight: expectWhole,
 };
 
@@ -223,7 +232,10 @@ export const ACQUISITION: Scenario = {
   world: ITEMS({ source: PLAIN_SOURCE(250), columns: COLUMNS, yaml: 'lanes: 1' }),
   start: { load: ITEM },
   activities: ['openBatch', 'settleSource', 'planStage', 'runLane', 'runChecks', 'publish'],
-  before: 'none',
+  phases: {
+    openBatch: ['open', 'plan'],
+    publish: ['publish', 'published'],
+  },
   expectRight: (world) => expectAcquired(world),
 };
 
@@ -249,7 +261,10 @@ export const FILES: Scenario = {
   world: files(csv),
   start: { load: ITEM },
   activities: ['openBatch', 'planStage', 'runLane', 'runChecks', 'publish'],
-  before: 'none',
+  phases: {
+    openBatch: ['open', 'plan'],
+    publish: ['publish', 'published'],
+  },
   expectRight: async (world) => {
     const ids = await world.rows<{ id: string }>('select id from acq.item order by id');
     expect(ids.map(({ id }) => Number(id))).toEqual(Array.from({ length: 120 }, (_, i) => i));
@@ -336,7 +351,10 @@ outputs: [ services.total ]`,
   })(),
   start: { load: 'services.total' },
   activities: ['openBatch', 'planStage', 'runLane', 'runChecks', 'publish'],
-  before: 'none',
+  phases: {
+    openBatch: ['open', 'plan'],
+    publish: ['publish', 'published'],
+  },
   prepare: async (world) => {
     expect(await world.run(CORE)).toMatchObject({ ok: true });
   },
@@ -383,7 +401,12 @@ export const FAILING_TASK: Scenario = {
   world: tasks(),
   start: { load: TASK },
   activities: ['openBatch', 'runSteps', 'planStage', 'runLane', 'fenceBatch', 'rollBack'],
-  before: 'none',
+  phases: {
+    openBatch: ['open', 'before steps'],
+    runSteps: ['before steps', 'plan', 'on_error steps', 'failed'],
+    runLane: ['chunk', 'fence'],
+    rollBack: ['roll back', 'on_error steps'],
+  },
   mend: (world) => breakAt(world, 0),
   expectRight: expectTaskDone,
 };
@@ -393,7 +416,10 @@ export const CONTINUED_TASK: Scenario = {
   world: tasks(),
   start: { load: TASK },
   activities: ['openBatch', 'planStage', 'runLane', 'publish'],
-  before: 'failed',
+  phases: {
+    openBatch: ['failed', 'plan'],
+    publish: ['publish', 'published'],
+  },
   prepare: async (world) => {
     await runsBadly(TASK)(world);
     await breakAt(world, 0);
