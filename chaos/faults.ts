@@ -219,10 +219,10 @@ const people: Fault[] = [
   },
   {
     kind: 'something wrong in the data',
-    weight: 4,
+    weight: 6,
     part: 'settings',
     happen: async ({ site, diary, random }, kind) => {
-      const [row, ms] = [random.chance(0.5), random.between(1_000, 8_000)];
+      const [row, ms] = [random.chance(0.5), random.between(2_000, 25_000)];
       diary.fault(kind, `${row ? 'rows that cannot be computed' : 'a check that fails'}, mended after ${seconds(ms)}`);
       await setTo(site, row ? 'divisor = 0' : 'wrong = 1');
       await sleep(ms);

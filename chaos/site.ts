@@ -143,6 +143,7 @@ export class Site {
       .then(() => this.proxy.resume());
     // An answer never comes when its server has crashed: nothing would pass until the proxy gives up.
     await Promise.race([over, sleep(ANSWERED_MS + pauseMs)]);
+    this.proxy.withdraw();
     this.proxy.resume();
   }
 

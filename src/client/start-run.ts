@@ -114,13 +114,16 @@ async function join(context: ClientContext, client: Client, named: Named, option
   const asked = rereadWords(options);
   if (options.force === true && asked === '') {
     const handle = client.workflow.getHandle(named.workflowId);
-    const { answer } = await handle
+    const steered = await handle
       .executeUpdate<SteerResult, [{ requestedBy: string }]>(forceReloadUpdate.name, {
         args: [{ requestedBy: options.requestedBy ?? requester() }],
       })
       .catch((error: unknown) => {
+        if (error instanceof WorkflowNotFoundError) return undefined;
         throw temporalFailure(context.target, error);
       });
+    if (steered === undefined) return startRun(context, named, options); // it ended before it heard of it
+    const { answer } = steered;
     if (answer === 'accepted') return { ...joined, how: 'forced' };
     throw new LoadFailedError(`${named.name} cannot be forced to reload: ${answer}`, {
       where: `workflow ${named.workflowId}`,

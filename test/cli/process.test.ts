@@ -88,6 +88,23 @@ describe.each(servers.slice(0, 1))('the command line as a process of its own on 
     expect(Date.now() - killed).toBeLessThan(20_000);
   });
 
+  test('a force of a load that ends before it hears of it starts the load anew', async () => {
+    world = await World.create(server, BREAKABLE(2_000, { broken: 0, pause: 0.4 }));
+    const worker = await world.workerProcess();
+    const handle = await world.start('core.order');
+    await until(async () => (await done(world).catch(() => 0)) > 1);
+    worker.kill('SIGSTOP');
+    const { answer } = spawnWaybill(world, ['run', 'core.order', '--force', '--json']);
+    // The update that asks for it waits for the worker, which sleeps.
+    await until(async () => (await handle.describe()).raw.pendingWorkflowTask);
+    await handle.terminate();
+    worker.kill('SIGCONT');
+    const ended = await answer;
+    expect(ended).toMatchObject({ exitCode: 0 });
+    expect(document(ended)).toMatchObject({ state: 'published', batch_id: '2' });
+    expect(await batches(world)).toMatchObject([{ state: 'failed' }, { state: 'published' }]);
+  });
+
   test('a worker that loses its database while it starts says which, and ends with 5', async () => {
     world = await World.create(server, ORDERS(500));
     const proxy = await CommitProxy.create(world.env['WAREHOUSE_URL']!);

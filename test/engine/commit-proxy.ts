@@ -51,13 +51,21 @@ export class CommitProxy {
    */
   async cutAtCommit(cut: Cut, wanted: WantedTransaction): Promise<void> {
     await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`no COMMIT came that was to be ${cut}`)), 90_000);
+      const timer = setTimeout(() => {
+        this.withdraw(); // or it would be cut later, and nobody would resume
+        reject(new Error(`no COMMIT came that was to be ${cut}`));
+      }, 90_000);
       const done = (): void => {
         clearTimeout(timer);
         resolve();
       };
       this.order = { cut, wanted, done };
     });
+  }
+
+  /** Cuts nothing any more that it has not cut yet. */
+  withdraw(): void {
+    this.order = undefined;
   }
 
   resume(): void {
