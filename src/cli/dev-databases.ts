@@ -73,6 +73,12 @@ async function schemaOf(folder: string, connection: string): Promise<Pick<UnsetU
   return { on: 'postgres', schema: undefined };
 }
 
+/** URLs that say no more than on which kind of server a connection will be, by variable: of those that have a schema file. */
+export const urlsByKind = (unset: readonly UnsetUrl[]): Record<string, string> =>
+  Object.fromEntries(
+    unset.flatMap(({ variable, on, schema }) => (schema === undefined ? [] : [[variable, `${on}://localhost/none`]])),
+  );
+
 /**
  * Starts a server of each kind that is needed, with a database for each variable; one that is new gets the tables of its connections'
  * schema files. Throws `ConfigurationError` with the place in such a file that the server does not take, `UnreachableError` where

@@ -3,7 +3,7 @@ import type { Validation } from '../client/validate-project.ts';
 import { ConfigurationError, EXIT } from '../errors.ts';
 import { plural } from './format.ts';
 import type { AddCommand, Cli } from './cli.ts';
-import { startDevDatabases, unsetUrls, type UnsetUrl } from './dev-databases.ts';
+import { startDevDatabases, unsetUrls, urlsByKind, type UnsetUrl } from './dev-databases.ts';
 
 export const addValidate: AddCommand = (program, cli, done) => {
   program
@@ -27,8 +27,12 @@ export const addValidate: AddCommand = (program, cli, done) => {
     });
 };
 
-const validateFiles = (cli: Cli): Promise<Validation> =>
-  cli.withWaybill((waybill) => waybill.validate({ filesOnly: true }), { allowMissingEnvironment: true });
+/** SQL is read as the server of its connection reads it, which a schema file tells where no URL does. */
+async function validateFiles(cli: Cli): Promise<Validation> {
+  const unset = await unsetUrls(cli.projectFolder, cli.io.env);
+  const env = { ...cli.io.env, ...urlsByKind(unset) };
+  return cli.withWaybill((waybill) => waybill.validate({ filesOnly: true }), { allowMissingEnvironment: true, env });
+}
 
 const validateDatabases = (cli: Cli): Promise<Validation> => cli.withWaybill((waybill) => waybill.validate());
 

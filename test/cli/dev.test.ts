@@ -92,6 +92,16 @@ describe.each(someServers(import.meta.url))('a new project on a fresh machine, f
     await machine.expectNothingLeft();
   });
 
+  test('reads SQL as the server that its schema file is for, also where no server is asked', async () => {
+    await machine.waybill(['init', '--on', on]);
+    // Read as another server would, a text or a name has no end.
+    const own = on === 'postgres' ? String.raw`'\', $$it's$$` : String.raw`'\'', "it's" # isn't`;
+    await writeFile(join(machine.home, 'loads/services/own.sql'), `select ${own}\n, :batch_id`);
+    await edit('loads/services/sales_by_day.yaml', 'kind: services', 'kind: services\nbefore: own.sql');
+    expect(await machine.waybill(['validate', '--files-only'])).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(await machine.waybill(['validate', '--scratch'])).toMatchObject({ exitCode: 0, stderr: '' });
+  });
+
   test('says where a schema file is wrong; once it is mended, --keep-data keeps what a run has done', async () => {
     await machine.waybill(['init', '--on', on]);
     await edit(`schema/warehouse${ending}`, 'quantity bigint', 'quantity bigintt');
