@@ -5,6 +5,7 @@ import { raw, sql } from '../database/sql.ts';
 import type { Database, Session } from '../database/dialect.ts';
 import { processingName } from '../sql/processing-name.ts';
 import { FAILURE, type OwnedBatch } from '../workflows/messages.ts';
+import { cameSince } from './came-since.ts';
 import type { Engine } from './engine.ts';
 import { permanent, toFailure } from './failures.ts';
 
@@ -12,6 +13,8 @@ export interface Published {
   rowsRead: number | null;
   rowsWritten: number;
   chunks: number;
+  /** It did a failed batch again, and this came since: in words. */
+  more: string | null;
 }
 
 /**
@@ -46,6 +49,7 @@ export const publish =
         rowsRead: totals.rows_read === null ? null : Number(totals.rows_read),
         rowsWritten: Number(totals.rows_written),
         chunks: Number(totals.chunks),
+        more: await cameSince(database, batch),
       };
     } catch (error) {
       throw toFailure(error, database, `batch ${at.batchId}, publish`);

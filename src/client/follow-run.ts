@@ -100,7 +100,7 @@ export class RunFollower {
   async lastLook(end: RunEnd): Promise<LoadLook[]> {
     const looks = await this.look();
     return looks.map((look) => {
-      const view = end.loads.find(({ load }) => load === look.load);
+      const view = end.loads.findLast(({ load }) => load === look.load);
       const batch = view?.batch_id && view.state ? { batchId: view.batch_id, state: view.state } : undefined;
       return { ...look, status: endStatus(view) ?? look.status, waiting: undefined, batch: look.batch ?? batch };
     });

@@ -139,6 +139,7 @@ async function loadView(
     rowsWritten?: number | undefined;
     reason?: string | undefined;
     left?: string | undefined;
+    more?: string | undefined;
   },
 ): Promise<BatchView> {
   const error = end.error && viewOfSummary(end.error);
@@ -149,7 +150,8 @@ async function loadView(
       const batch = await batchOfRun(database, firstRunId ?? '', reference);
       if (batch === undefined) return undefined;
       const warned = await readWarnedView(database, batch);
-      const read = end.left === undefined ? warned : { ...warned, waiting: end.left };
+      const waiting = end.left ?? (end.more && `${end.more}; the next start takes them`);
+      const read = waiting === undefined ? warned : { ...warned, waiting };
       return error === undefined ? read : { ...read, error: mergeErrors(error, read.error, nextStep(batch)) };
     });
     if (view) return view;
@@ -178,15 +180,20 @@ const viewOfSummary = ({ type, message, where, next }: ErrorSummary): ErrorView 
   errorView(new RunFailedError(type, message, { where, next }));
 
 async function sessionLoads(at: Ended, results: SessionLoadResult[]): Promise<BatchView[]> {
-  return Promise.all(
+  const views = await Promise.all(
     results.map(async (result) => {
       const failed = result.status === 'failed' || result.status === 'cancelled';
       const { batch: inError } = (result.error ?? {}) as FailureDetails;
       const batch = result.batch ?? inError;
       const firstRunId = failed && !batch ? await childRun(at, result.load) : undefined;
-      return loadView(at, loadOf(at, result.load), { ...result, batch, firstRunId });
+      const load = loadOf(at, result.load);
+      const view = await loadView(at, load, { ...result, batch, firstRunId });
+      const { redone } = result;
+      if (redone === undefined) return [view];
+      return [await loadView(at, load, { status: 'finished', batch: redone, firstRunId: undefined }), view];
     }),
   );
+  return views.flat();
 }
 
 /** The run of a session's child; undefined when the newest run of that load is not the session's. */

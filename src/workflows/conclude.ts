@@ -26,6 +26,7 @@ export async function conclude(
     chunks: published.chunks,
     warnings,
     ...(left === undefined ? {} : { left: `${left}. The next start drops it first` }),
+    ...(published.more === null ? {} : { more: published.more }),
   };
 }
 

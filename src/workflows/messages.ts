@@ -96,6 +96,8 @@ export interface LoadResult {
   warnings: string[];
   /** Published, but somebody still reads its snapshot, which the next start drops: who, in words. */
   left?: string;
+  /** It did again what a failed batch had, and no more: what came since, in words. The next start takes it. */
+  more?: string;
 }
 
 export interface StageProgress {
@@ -148,6 +150,8 @@ export interface SessionLoadResult {
   rowsWritten?: number;
   /** As in `LoadResult`. */
   left?: string;
+  /** A batch that did a failed one again, before what came since was loaded. */
+  redone?: BatchReference;
   error?: ErrorSummary;
 }
 

@@ -21,6 +21,7 @@ import { sessionProgressQuery } from './message-definitions.ts';
 import {
   FAILURE,
   loadWorkflowId,
+  type BatchReference,
   type LoadResult,
   type SessionInput,
   type SessionLoadResult,
@@ -86,6 +87,7 @@ async function runAll(
   await Promise.all(
     plan.loads.map(async (name) => {
       const needs = plan.dependencies[name] ?? [];
+      let redone: BatchReference | undefined;
       try {
         await condition(() => needs.every(ended));
         const missing = needs.filter((other) => !well(other));
@@ -94,11 +96,21 @@ async function runAll(
           return;
         }
         set({ load: name, status: 'running' });
-        set(resultOf(name, await runLoad(name, input, window)));
+        let result = await runLoad(name, input, window);
+        // What had failed has been done again by itself. What came since is what this run was started for, unless all of it
+        // comes once more (`resumed`).
+        if (result.more !== undefined && result.batch && window?.resumed !== true) {
+          redone = result.batch;
+          set({ load: name, status: 'running', redone });
+          const next = await runLoad(name, input, window);
+          if (next.status === 'nothing') redone = undefined;
+          else result = next;
+        }
+        set(resultOf(name, result, redone));
       } catch (error) {
         const summary = summarize(error);
         const status = isCancellation(error) || summary.type === FAILURE.cancelled ? 'cancelled' : 'failed';
-        set({ load: name, status, error: summary });
+        set({ load: name, status, error: summary, ...(redone && { redone }) });
       }
     }),
   );
@@ -137,13 +149,14 @@ function runningElsewhere(name: string, error: unknown): string | undefined {
   return type === FAILURE.alreadyRunning ? workflowId : undefined;
 }
 
-function resultOf(name: string, result: LoadResult): SessionLoadResult {
+function resultOf(name: string, result: LoadResult, redone: BatchReference | undefined): SessionLoadResult {
   return {
     load: name,
     status: result.status,
     rowsWritten: result.rowsWritten,
     ...(result.batch ? { batch: result.batch } : {}),
     ...(result.left === undefined ? {} : { left: result.left }),
+    ...(redone && { redone }),
   };
 }
 
@@ -157,7 +170,7 @@ function page(session: string, loads: SessionLoadResult[]): string {
       row(
         load.load,
         load.error ? `${load.status}: ${load.error.message}` : load.status,
-        load.batch?.batchId ?? '',
+        [load.redone, load.batch].flatMap((batch) => (batch ? [batch.batchId] : [])).join(', '),
         load.rowsWritten?.toLocaleString('en') ?? '',
       ),
     ),

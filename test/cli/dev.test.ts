@@ -175,7 +175,7 @@ describe('waybill dev with something wrong', () => {
     await edit('loads/core/sale.sql', 's.quantity * s.price', '1 / (s.sale_id - 1000)');
     const answer = await machine.waybill(['dev', '--run', 'nightly']);
     expect(answer.exitCode).toBe(1);
-    expect(answer.stderr).toContain('waybill: core.sale failed; 1 that needs it skipped');
+    expect(answer.stderr).toContain('waybill: core.sale failed, and 1 that needs it skipped: ');
     expect(answer.stdout).toContain('division by zero');
     expect(answer.stdout).not.toContain('http'); // a link to a server that is gone
     await machine.expectNothingLeft();

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { afterEach, describe, expect, test } from 'vitest';
 import { findTemporal } from '../../src/dev/temporal-binary.ts';
-import { batches, BREAKABLE, done, mend } from '../engine/breakable-orders.ts';
+import { batches, BREAKABLE, done, land, mend } from '../engine/breakable-orders.ts';
 import { CUT_OVER } from '../engine/cut-over.ts';
 import { historyOf, textsIn } from '../engine/history.ts';
 import { COLUMNS, ITEM, ITEMS, PLAIN_SOURCE, windows } from '../engine/items.ts';
@@ -340,19 +340,37 @@ outputs: [ core.total ]`,
         { load: 'core.order', state: 'failed', batch_id: '1', error: { type: 'Database' } },
         { load: 'services.total', status: 'skipped', batch_id: null, error: { message: 'needs core.order' } },
       ],
-      error: { type: 'LoadFailed', where: 'session nightly' },
+      error: { type: 'LoadFailed', where: 'session nightly, load core.order, batch 1, stage orders, chunk 2' },
     });
 
     await mend(world);
+    await land(world, 1000);
     const mended = await waybill(world, 'run', 'nightly', '--json');
     expect(mended.exitCode).toBe(0);
-    const loads = [
-      { load: 'core.order', status: 'finished', batch_id: '2' },
-      { load: 'services.total', status: 'finished', batch_id: '3', rows_written: 1 },
+    const [again, ...newest] = [
+      { load: 'core.order', status: 'finished', batch_id: '2', rows_read: 200 },
+      { load: 'core.order', status: 'finished', batch_id: '3', rows_read: 1 },
+      { load: 'services.total', status: 'finished', batch_id: '4', rows_written: 1 },
     ];
-    expect(document(mended)).toMatchObject({ session: 'nightly', status: 'finished', loads });
-    expect(document(await waybill(world, 'status', 'nightly', '--json'))).toMatchObject(loads);
-    expect((await waybill(world, 'show', '3')).stdout).toContain('core.order (consumes) 2');
+    expect(document(mended)).toMatchObject({ session: 'nightly', status: 'finished', loads: [again, ...newest] });
+    expect(document(await waybill(world, 'status', 'nightly', '--json'))).toMatchObject(newest);
+    expect((await waybill(world, 'show', '4')).stdout).toContain('core.order (consumes) 2, 3');
+  });
+
+  test('of a load that had failed says what has come since', async () => {
+    world = await World.create(server, BREAKABLE(200, { broken: 150 }));
+    await world.worker();
+    expect(await waybill(world, 'run', 'core.order')).toMatchObject({ exitCode: 1 });
+    await mend(world);
+    await land(world, 1000);
+    const answer = await waybill(world, 'run', 'core.order', '--json');
+    expect(document(answer)).toMatchObject({
+      ...{ status: 'finished', rows_read: 200 },
+      waiting: text(/^rows have come into \S*orders since; the next start takes them$/),
+    });
+    const next = document(await waybill(world, 'run', 'core.order', '--json'));
+    expect(next).toMatchObject({ status: 'finished', rows_read: 1 });
+    expect(next).not.toHaveProperty('waiting');
   });
 
   test('takes parameters, each in the type that the load declares', async () => {

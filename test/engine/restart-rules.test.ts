@@ -563,8 +563,10 @@ outputs: [ core.orders, core.refunds ]`,
     await world.warehouse.query('commit');
     const [first, second] = await both;
     expect(first).toMatchObject({ kind: 'opened', batch: { batchId: '1' } });
-    expect(second).toEqual(first);
-    expect(await openBatch(OPEN_ORDER)).toEqual(first);
+    // Of its time less is left with each answer.
+    const same = { ...first, batch: { ...(first as { batch: object }).batch, leftMs: expect.any(Number) as number } };
+    expect(second).toEqual(same);
+    expect(await openBatch(OPEN_ORDER)).toEqual(same);
     expect(await world.rows('select batch_id, last_batch_id from waybill.batch, waybill.project')).toEqual([
       { batch_id: '1', last_batch_id: '1' },
     ]);

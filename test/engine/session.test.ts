@@ -140,6 +140,67 @@ outputs: [ core.counted ]
     expect(await world.rows('select n from core.counted')).toEqual([{ n: '300' }]);
   });
 
+  test('does again what had failed, then what has come since: one run catches up', async () => {
+    world = await World.create(
+      server,
+      PROJECT({
+        loads: { one: '' },
+        session: '{ loads: ["core.*", "services.*"] }',
+        files: {
+          'loads/services/seen.yaml': `
+kind: services
+connection: warehouse
+consumes: [ core.one ]
+stages:
+  - name: rows
+    sql: |
+      insert into core.seen (id, batch_id)
+      select o.id / (select 1 - broken from core.tempo where name = 'seen'), :batch_id from {{ core.one_rows }} o
+outputs: [ core.seen ]
+`,
+        },
+        warehouse: `create table core.seen (id bigint, batch_id bigint not null); insert into core.tempo (name) values ('seen');`,
+      }),
+    );
+    await world.worker();
+    /** Ids that each batch wrote. */
+    const written = async (table: string): Promise<Record<string, string[]>> => {
+      const rows = await world.rows<{ id: string; batch_id: string }>(
+        `select batch_id, id from ${table} order by 1, 2`,
+      );
+      const batches = [...new Set(rows.map((row) => row.batch_id))];
+      return Object.fromEntries(
+        batches.map((batch) => [batch, rows.filter((row) => row.batch_id === batch).map(({ id }) => id)]),
+      );
+    };
+    await set('one', 'broken = 1');
+    expect(await run()).toMatchObject({ ok: false });
+    await world.warehouse.query('insert into acq.one values (3)');
+
+    await set('one', 'broken = 0');
+    await set('seen', 'broken = 1');
+    const second = await run();
+    expect(second).toMatchObject({ ok: false });
+    expect(await written('core.one_rows')).toEqual({ 2: ['1', '2'], 3: ['3'] });
+    await world.warehouse.query('insert into acq.one values (4)');
+
+    await set('seen', 'broken = 0');
+    const third = await run();
+    expect(third).toMatchObject({ ok: true });
+    const { loads } = (third as { result: { loads: SessionLoadResult[] } }).result;
+    // What one load published meanwhile is no reason to run the other one twice more.
+    expect(loads).toEqual([
+      { load: 'core.one', status: 'finished', rowsWritten: 1, batch: { connection: 'warehouse', batchId: '5' } },
+      {
+        ...{ load: 'services.seen', status: 'finished', rowsWritten: 1 },
+        batch: { connection: 'warehouse', batchId: '7' },
+        redone: { connection: 'warehouse', batchId: '6' },
+      },
+    ]);
+    expect(await written('core.seen')).toEqual({ 6: ['1', '2', '3'], 7: ['4'] });
+    expect(await run()).toMatchObject({ ok: true, result: { loads: [{ status: 'nothing' }, { status: 'nothing' }] } });
+  });
+
   test('runs side by side what does not depend on each other, and keeps `needs`', async () => {
     world = await World.create(
       server,

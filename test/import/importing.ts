@@ -7,8 +7,12 @@ import { parse } from 'yaml';
 import { document, run, type Answer } from '../cli/command-line.ts';
 
 let folder: string;
-beforeEach(async () => (folder = await mkdtemp(path.join(tmpdir(), 'waybill-pupdate-'))));
-afterEach(() => rm(folder, { recursive: true }));
+
+/** For each file of tests to say: modules stay loaded for the next one, which would have none. */
+export function importInFoldersOfTheirOwn(): void {
+  beforeEach(async () => (folder = await mkdtemp(path.join(tmpdir(), 'waybill-pupdate-'))));
+  afterEach(() => rm(folder, { recursive: true }));
+}
 
 export const cwd = (): string => folder;
 

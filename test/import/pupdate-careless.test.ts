@@ -1,10 +1,12 @@
 /** What people's files have besides what they mean: tasks that are switched off, keys that say the same twice, odd statements. */
 import { describe, expect, test } from 'vitest';
 import { document } from '../cli/command-line.ts';
-import { DSN, importing, made, one, read, refused, task, yaml } from './importing.ts';
+import { DSN, importing, importInFoldersOfTheirOwn, made, one, read, refused, task, yaml } from './importing.ts';
 
 const off = (keys: Record<string, unknown>) => task({ Name: 'odd', Disabled: true, ...keys });
 const RANGED = 'update t set a=1 where id>=%d and id<%d';
+
+importInFoldersOfTheirOwn();
 
 describe('a disabled task of pupdate', () => {
   test.each([

@@ -3,7 +3,9 @@ import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { loadProject } from '../../src/config/load-project.ts';
 import { document, run } from '../cli/command-line.ts';
-import { cwd, DSN, importing, made, one, read, refused, task, yaml } from './importing.ts';
+import { cwd, DSN, importing, importInFoldersOfTheirOwn, made, one, read, refused, task, yaml } from './importing.ts';
+
+importInFoldersOfTheirOwn();
 
 describe('waybill import pupdate', () => {
   test('makes a sequential session of a session file, and a project that validates', async () => {
