@@ -1,7 +1,7 @@
 /** `npm run bench`: what Waybill costs beyond bare SQL. `-- --help` says what it can; docs/benchmarks.md says how. */
 import { writeFile } from 'node:fs/promises';
 import { availableParallelism, loadavg } from 'node:os';
-import { ConfigurationError, EXIT } from '../src/errors.ts';
+import { ConfigurationError } from '../src/errors.ts';
 import { SkippedError, type Bench, type Benchmark } from './benchmark.ts';
 import { acquirePairs } from './cases/acquire.ts';
 import { acquireAgainstTools } from './cases/acquire-tools.ts';
@@ -19,6 +19,7 @@ import { rollBackAgainstDelete } from './cases/roll-back.ts';
 import { taskFewRanges, taskSmallRanges } from './cases/task.ts';
 import { tenRows } from './cases/ten-rows.ts';
 import { workerMemory } from './cases/worker-memory.ts';
+import { command } from './command.ts';
 import { HELP, parseOptions, type BenchOptions } from './options.ts';
 import { machine, resultOf, say, table, type Result } from './report.ts';
 import { startServers } from './servers.ts';
@@ -84,20 +85,12 @@ async function runAll(cases: Benchmark[], options: BenchOptions): Promise<boolea
   return broken.length === 0;
 }
 
-async function main(): Promise<number> {
-  try {
-    const options = parseOptions(
-      process.argv.slice(2),
-      CASES.map(({ name }) => name),
-    );
-    if (options.help) console.log(HELP);
-    else if (!(await runAll(chosen(options), options))) return EXIT.failed;
-    return EXIT.done;
-  } catch (error) {
-    if (!(error instanceof ConfigurationError)) throw error;
-    console.error([error.message, error.next].filter((line) => line !== undefined).join('\n'));
-    return error.exitCode;
-  }
-}
+const names = CASES.map(({ name }) => name);
 
-process.exit(await main());
+process.exit(
+  await command(
+    (args) => parseOptions(args, names),
+    HELP,
+    (options) => runAll(chosen(options), options),
+  ),
+);

@@ -1,7 +1,7 @@
-import { parseArgs } from 'node:util';
 import { ConfigurationError } from '../src/errors.ts';
 import { nearest } from '../src/sql/names.ts';
 import { SERVERS, type ServerName } from './benchmark.ts';
+import { argumentsOf } from './command.ts';
 
 export interface BenchOptions {
   help: boolean;
@@ -26,9 +26,18 @@ export const HELP = `Measures Waybill against bare SQL, side by side on one serv
 
 Ends with 0, aims met or missed; with 1 when a case broke, as it does when the two sides made different rows.`;
 
+const OPTIONS = {
+  help: { type: 'boolean', short: 'h' },
+  json: { type: 'string' },
+  only: { type: 'string', multiple: true },
+  server: { type: 'string', multiple: true },
+  rows: { type: 'string' },
+  rounds: { type: 'string' },
+} as const;
+
 /** @throws ConfigurationError when the arguments make no sense. */
 export function parseOptions(args: string[], cases: string[]): BenchOptions {
-  const { values } = parse(args);
+  const values = argumentsOf(args, OPTIONS, HELP);
   for (const name of values.only ?? []) {
     if (cases.includes(name)) continue;
     throw unknown('case', name, cases);
@@ -54,24 +63,6 @@ function unknown(what: string, name: string, all: readonly string[]): Configurat
   return new ConfigurationError(`there is no ${what} ${name}.`, {
     next: near === undefined ? `There are: ${all.join(', ')}` : `Did you mean ${near}?`,
   });
-}
-
-function parse(args: string[]) {
-  try {
-    return parseArgs({
-      args,
-      options: {
-        help: { type: 'boolean', short: 'h' },
-        json: { type: 'string' },
-        only: { type: 'string', multiple: true },
-        server: { type: 'string', multiple: true },
-        rows: { type: 'string' },
-        rounds: { type: 'string' },
-      },
-    });
-  } catch (cause) {
-    throw new ConfigurationError((cause as Error).message, { next: HELP, cause });
-  }
 }
 
 export function wholeNumber(option: string, text: string | undefined, otherwise: number): number {

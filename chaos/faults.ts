@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CommandLine } from './command-line.ts';
 import type { Diary } from './diary.ts';
-import { FORCEABLE, LOADS } from './project.ts';
+import { FORCEABLE, LOADS, SESSION } from './project.ts';
 import type { TestClient } from '../test/engine/test-client.ts';
 import type { Random } from './random.ts';
 import type { Site } from './site.ts';
@@ -22,7 +22,6 @@ export interface Fault {
   happen(scene: Scene, kind: string): Promise<void>;
 }
 
-const SESSION = 'all';
 /** Two out of three faults that name a load mean one of those that take long. */
 const LONG = ['core.fact', 'services.fact', 'acquisition.event'];
 const aLoad = (random: Random): string => (random.chance(2 / 3) ? random.pick(LONG) : random.pick(LOADS));

@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ConfigurationError, EXIT } from '../src/errors.ts';
+import { command } from '../bench/command.ts';
 import { bundle } from '../src/worker/workflow-bundle.ts';
 import { compileCli } from '../test/compile-cli.ts';
 import { CommandLine } from './command-line.ts';
@@ -53,17 +53,4 @@ async function chaos({ minutes, seed, server }: ChaosOptions): Promise<boolean> 
   return problems.length === 0;
 }
 
-async function main(): Promise<number> {
-  try {
-    const options = parseOptions(process.argv.slice(2));
-    if (options.help) console.log(HELP);
-    else if (!(await chaos(options))) return EXIT.failed;
-    return EXIT.done;
-  } catch (error) {
-    if (!(error instanceof ConfigurationError)) throw error;
-    console.error([error.message, error.next].filter((line) => line !== undefined).join('\n'));
-    return error.exitCode;
-  }
-}
-
-process.exit(await main());
+process.exit(await command(parseOptions, HELP, chaos));

@@ -1,8 +1,7 @@
-import { parseArgs } from 'node:util';
 import { randomBytes } from 'node:crypto';
 import type { ServerName } from '../bench/benchmark.ts';
+import { argumentsOf } from '../bench/command.ts';
 import { serverName, wholeNumber } from '../bench/options.ts';
-import { ConfigurationError } from '../src/errors.ts';
 
 export interface ChaosOptions {
   help: boolean;
@@ -20,29 +19,20 @@ export const HELP = `Breaks whatever can be broken under a whole project, at ran
 
 Ends with 0 when no row was lost, none is there twice and nothing was left behind; with 1 otherwise, and then keeps its folder.`;
 
+const OPTIONS = {
+  help: { type: 'boolean', short: 'h' },
+  minutes: { type: 'string' },
+  seed: { type: 'string' },
+  server: { type: 'string' },
+} as const;
+
 /** @throws ConfigurationError when the arguments make no sense. */
 export function parseOptions(args: string[]): ChaosOptions {
-  const { values } = parse(args);
+  const values = argumentsOf(args, OPTIONS, HELP);
   return {
     help: values.help === true,
     minutes: wholeNumber('--minutes', values.minutes, 5),
     seed: values.seed ?? randomBytes(4).toString('hex'),
     server: serverName(values.server ?? 'postgres'),
   };
-}
-
-function parse(args: string[]) {
-  try {
-    return parseArgs({
-      args,
-      options: {
-        help: { type: 'boolean', short: 'h' },
-        minutes: { type: 'string' },
-        seed: { type: 'string' },
-        server: { type: 'string' },
-      },
-    });
-  } catch (cause) {
-    throw new ConfigurationError((cause as Error).message, { next: HELP, cause });
-  }
 }

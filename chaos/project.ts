@@ -3,6 +3,9 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { asMysql } from '../test/engine/as-mysql.ts';
 
+/** The session of all loads. */
+export const SESSION = 'all';
+
 /** Rows that `core.bucket` has, and that each run of a task is to reach. */
 export const BUCKETS = 300;
 
@@ -54,7 +57,7 @@ connections:
   warehouse: { url: "\${WAREHOUSE_URL}", max_connections: 24 }
 defaults: { lanes: 2, chunk_rows: 100, max_runtime: ${MAX_RUNTIME} }
 sessions:
-  all: { loads: [acquisition.*, core.*, services.*, task.*] }
+  ${SESSION}: { loads: [acquisition.*, core.*, services.*, task.*] }
 `;
 
 const acquisition = (table: string, more = ''): string => `

@@ -2,13 +2,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FAULTS, type Fault, type Scene } from './faults.ts';
 import { comes } from './moments.ts';
+import { SESSION } from './project.ts';
 import { Random } from './random.ts';
 import { Writer } from './writers.ts';
 
 const WRITERS = 4;
 /** So many faults may go on side by side, runs that somebody waits for among them. */
 const AT_ONCE = 6;
-const SESSION = 'all';
 /** Enough for a load that waits for its max_runtime to be over, a few times. */
 const FINAL_RUNS = 40;
 

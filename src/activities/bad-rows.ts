@@ -71,13 +71,11 @@ export async function setAside(
     rows.map((row) => ({ ...row, error: facts.message })),
   );
   const rowsRead = at.bad.countsRead ? rows.length : null;
-  const { over } =
+  const here = { rejected: 0, read: rowsRead ?? 0 };
+  const over =
     found.length > MOST_OF_ONE_KEY
-      ? { over: `more than ${MOST_OF_ONE_KEY} rows share one key, which cannot be cut further` }
-      : await overLimit(session, database, at.batchId, batch.definition.maxRejected, {
-          rejected: 0,
-          read: rowsRead ?? 0,
-        });
+      ? `more than ${MOST_OF_ONE_KEY} rows share one key, which cannot be cut further`
+      : (await overLimit(session, database, at.batchId, batch.definition.maxRejected, here)).over;
   if (over === undefined) {
     await finishRejected(session, database, key, { rowsRead, attempts: chunk.attempts, worker: at.worker });
     await session.commit();
@@ -104,8 +102,8 @@ export async function overLimit(
   const { rejected: known, read: readBefore } = await countRejected(session, database, batchId);
   const rejected = known + here.rejected;
   const read = readBefore === null && here.read === 0 ? null : (readBefore ?? 0) + here.read;
-  if ('rows' in limit) return { over: rejected > limit.rows ? tooMany(rejected, limit) : undefined, known };
-  return { over: rejected > ENOUGH_FOR_A_SHARE ? overShare(rejected, read, limit) : undefined, known };
+  const early = 'percent' in limit && rejected <= ENOUGH_FOR_A_SHARE;
+  return { over: early ? undefined : overAll(rejected, read, limit), known };
 }
 
 /** The same at the end, when all is read: lanes do not see the rows that others are about to reject. */
@@ -113,12 +111,14 @@ export async function overLimitAtLast({ database, batch }: BatchContext): Promis
   const { maxRejected: limit, onBadRow } = batch.definition;
   if (onBadRow !== 'quarantine') return undefined;
   const { rejected, read } = await countRejected(database, database, batch.batchId);
-  if ('rows' in limit) return rejected > limit.rows ? tooMany(rejected, limit) : undefined;
-  return rejected > 0 ? overShare(rejected, read, limit) : undefined;
+  return overAll(rejected, read, limit);
 }
 
-const overShare = (rejected: number, read: number | null, limit: { percent: number }): string | undefined =>
-  read !== null && rejected * 100 > limit.percent * read ? tooMany(rejected, limit, read) : undefined;
+/** `read`: of so many; null: not known. */
+function overAll(rejected: number, read: number | null, limit: RejectLimit): string | undefined {
+  if ('rows' in limit) return rejected > limit.rows ? tooMany(rejected, limit) : undefined;
+  return read !== null && rejected * 100 > limit.percent * read ? tooMany(rejected, limit, read) : undefined;
+}
 
 function tooMany(rejected: number, limit: RejectLimit, read?: number): string {
   const of = read === undefined ? '' : ` of ${read}`;

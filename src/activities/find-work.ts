@@ -4,7 +4,7 @@ import type { Reread } from '../config/reread.ts';
 import type { Batch } from '../control/batch.ts';
 import { stillPublished, unconsumed, type ProducerBatch } from '../control/consumption.ts';
 import { notReady } from '../control/readiness.ts';
-import { wantedBy, type UnfinishedBatch } from '../control/landing.ts';
+import { wantedBy } from '../control/landing.ts';
 import { describeSource, sourceName } from '../control/source.ts';
 import { nextWindow, type Window } from '../control/windows.ts';
 import { fittingColumns } from '../copy/landing-columns.ts';
@@ -16,7 +16,7 @@ import type { Engine } from './engine.ts';
 import { findFileWork } from './find-file-work.ts';
 import type { SnapshotSurvey } from './survey-snapshot.ts';
 import { taskWork, valuesBefore, type WorkRequest } from './task-work.ts';
-import { workflowLiveness } from './workflow-liveness.ts';
+import { isDead } from './workflow-liveness.ts';
 
 /** What a new batch would do. */
 export type Work =
@@ -73,11 +73,13 @@ async function acquisitionWork(
   load: LoadDefinition,
   reread: Reread,
 ): Promise<Work> {
+  // One that has ended without its snapshot is not waited for: its next start comes after the acquisitions, so that would be for ever.
+  // Should an activity of it still be alive, it looks for open acquisitions again before it swaps.
   const deadWanting: string[] = [];
   for (const { table } of load.outputs) {
     const wanting = await wantedBy(database, database, table);
     if (!wanting) continue;
-    if (!(await isDead(engine, wanting))) {
+    if (!(await isDead(engine.client, wanting))) {
       return { kind: 'wait', batch: { connection: database.connection, batchId: wanting.batchId }, load: wanting.load };
     }
     deadWanting.push(wanting.batchId);
@@ -99,14 +101,4 @@ async function acquisitionWork(
   const window = await nextWindow(source, database, load, from, reread);
   if (window === undefined) return { kind: 'nothing', reason: `nothing new in ${sourceName(from)}` };
   return { kind: 'work', consumes: [], window, deadWanting, notes };
-}
-
-/**
- * Its workflow ended without its snapshot. Its next start comes after the acquisitions, so to wait for it would be to wait
- * for ever; should an activity of it still be alive, it looks for open acquisitions again before it swaps.
- */
-export async function isDead(engine: Engine, wanting: UnfinishedBatch): Promise<boolean> {
-  if (!(engine.client as Engine['client'] | undefined)) return false; // `plan` looks without Temporal
-  const liveness = await workflowLiveness(engine.client, wanting.workflowId, wanting.firstRunId);
-  return liveness === 'closed' || (liveness === 'unknown' && wanting.overdue);
 }

@@ -8,7 +8,8 @@ import type { Database } from '../database/dialect.ts';
 import type { Engine } from './engine.ts';
 import { refused } from './failures.ts';
 import { newFileColumns } from './find-file-work.ts';
-import { isDead, type Work } from './find-work.ts';
+import type { Work } from './find-work.ts';
+import { isDead } from './workflow-liveness.ts';
 
 /** A core load takes its snapshot first: until then the table stays as the twin that it makes. */
 class WantedFirst extends Error {
@@ -88,7 +89,7 @@ async function waitFor(
   { file, outputs }: LoadDefinition,
   { batchId, load, ...batch }: UnfinishedBatch,
 ): Promise<Extract<Work, { kind: 'wait' }>> {
-  if (!(await isDead(engine, { batchId, load, ...batch })))
+  if (!(await isDead(engine.client, { batchId, load, ...batch })))
     return { kind: 'wait', batch: { connection, batchId }, load };
   throw refused(
     `${outputs[0]!.table} cannot be altered: batch ${batchId} of ${load}, which broke off, may have its snapshot half-way`,

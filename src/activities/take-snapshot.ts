@@ -10,7 +10,7 @@ import type { Engine } from './engine.ts';
 import { refused, toFailure } from './failures.ts';
 import { report } from './heartbeat.ts';
 import { refuseUncarried } from './survey-snapshot.ts';
-import { workflowLiveness } from './workflow-liveness.ts';
+import { isDead } from './workflow-liveness.ts';
 
 export type SnapshotOutcome =
   | { kind: 'taken'; tables: string[] }
@@ -50,10 +50,8 @@ export const takeSnapshot =
                 next: `resume it (waybill run ${writer.load} --resume) or start it anew, then run this load`,
               });
             }
-            const liveness = await workflowLiveness(engine.client, writer.workflowId, writer.firstRunId);
-            // One that Temporal does not know may run elsewhere, until its time is over.
-            const dead = liveness === 'closed' || (liveness === 'unknown' && writer.overdue);
             const { batchId, firstRunId, load } = writer;
+            const dead = await isDead(engine.client, writer);
             return { batch: { connection: at.connection, batchId, firstRunId }, load, dead };
           }),
         );

@@ -1,4 +1,5 @@
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
+import type { UnfinishedBatch } from '../control/landing.ts';
 
 /** What Temporal knows of the workflow that opened a batch. `unknown`: history lost, expired, or another server. */
 export type Liveness = 'running' | 'closed' | 'unknown';
@@ -23,4 +24,14 @@ export async function workflowLiveness(
     if (error instanceof WorkflowNotFoundError) return 'unknown';
     throw error;
   }
+}
+
+/**
+ * Nobody works for this batch any more. One that Temporal does not know may run elsewhere, until its time is over. `client`: none
+ * where `plan` looks without Temporal; then nobody is taken for dead.
+ */
+export async function isDead(client: Client | undefined, batch: UnfinishedBatch): Promise<boolean> {
+  if (client === undefined) return false;
+  const liveness = await workflowLiveness(client, batch.workflowId, batch.firstRunId);
+  return liveness === 'closed' || (liveness === 'unknown' && batch.overdue);
 }

@@ -4,7 +4,7 @@ import { main } from '../../src/cli/program.ts';
 import { batches, BREAKABLE, done } from '../engine/breakable-orders.ts';
 import { CommitProxy } from '../engine/commit-proxy.ts';
 import { ORDERS, World } from '../engine/orders.ts';
-import { TASK, VEHICLES } from '../engine/vehicles.ts';
+import { LONG_ROWS, TASK } from '../engine/vehicles.ts';
 import { until } from '../engine/world.ts';
 import { servers } from '../servers.ts';
 import { document, environment, spawnWaybill, waybill } from './command-line.ts';
@@ -44,15 +44,7 @@ describe.each(servers.slice(0, 1))('the command line as a process of its own on 
   });
 
   test('run shows the rows of a task at the speed of whoever reads them, and ends well where nobody does any more', async () => {
-    world = await World.create(
-      server,
-      VEHICLES(600, {
-        range: '{ of: core.vehicle.id, step: 300 }',
-        sql: `select v.id, substring(repeat(v.id::text, 9000), 1, 9000) as long_text
-              from core.vehicle v where v.id >= :from and v.id < :to order by v.id`,
-        yaml: 'method: query',
-      }),
-    );
+    world = await World.create(server, LONG_ROWS('method: query'));
     await waybill(world, 'migrate');
     await world.worker();
     let [most, all] = [0, 0];

@@ -6,7 +6,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import { document, waybill } from '../cli/command-line.ts';
 import { someServers } from '../every-server.ts';
 import { holdLatch, LATCHES, WAIT, waitsAtLatch } from './latch.ts';
-import { breakAt, TASK, VEHICLES } from './vehicles.ts';
+import { LONG_ROWS, breakAt, TASK, VEHICLES } from './vehicles.ts';
 import { ended, World } from './world.ts';
 
 vi.setConfig({ testTimeout: 180_000 });
@@ -145,15 +145,7 @@ method: query_one`,
 
   test('may be larger than what the ledger keeps in one piece: nothing is lost between two', async () => {
     const long = (id: number): string => String(id).repeat(9000).slice(0, 9000);
-    world = await World.create(
-      server,
-      VEHICLES(600, {
-        range: '{ of: core.vehicle.id, step: 300 }',
-        sql: `select v.id, substring(repeat(v.id::text, 9000), 1, 9000) as long_text
-              from core.vehicle v where v.id >= :from and v.id < :to order by v.id`,
-        yaml: 'method: query\noutput: out/long.csv',
-      }),
-    );
+    world = await World.create(server, LONG_ROWS('method: query\noutput: out/long.csv'));
     await world.worker();
     expect(await world.run(TASK)).toMatchObject({ ok: true, result: { rowsWritten: 600 } });
     const parts = await world.rows<{ chunk: number; n: number }>(

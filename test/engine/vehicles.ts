@@ -48,6 +48,15 @@ ${options.yaml ?? ''}`,
   };
 }
 
+/** 600 rows of 9,000 characters each out of two ranges: more of each than the ledger keeps in one piece. `yaml`: where they go. */
+export const LONG_ROWS = (yaml: string): WorldOptions =>
+  VEHICLES(600, {
+    range: '{ of: core.vehicle.id, step: 300 }',
+    sql: `select v.id, substring(repeat(v.id::text, 9000), 1, 9000) as long_text
+          from core.vehicle v where v.id >= :from and v.id < :to order by v.id`,
+    yaml,
+  });
+
 export const breakAt = async (world: World, id: number): Promise<void> => {
   await world.warehouse.query(`update core.settings set broken = ${id}`);
 };
