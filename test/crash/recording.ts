@@ -16,7 +16,7 @@ const PERHAPS: RegExp[] = [
   /select connection_id from/,
 ];
 
-/** Run once for each time that a load continues as new: how often that is, the clock says. */
+/** Run beside the lanes, once for each time that a load continues as new: how often and how far the lanes are then, the clock says. */
 const AS_OFTEN_AS_NEEDED = ['steerLanes', 'describeBatch'];
 
 export const comesPerhaps = ({ activity, text, n }: Recorded): boolean =>
@@ -43,6 +43,7 @@ export async function pointsOf(
 
 function placeOf(statements: Recorded[], i: number, moment: Moment): Place {
   const { activity } = statements[i]!;
+  if (AS_OFTEN_AS_NEEDED.includes(activity)) return 'in between';
   const certain = (one: Recorded): boolean => one.activity === activity && one.writes && !comesPerhaps(one);
   // By nobody: what other activities do between two runs of it may lead to another phase.
   const first = statements.findIndex((one) => one.activity === activity);
