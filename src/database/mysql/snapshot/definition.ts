@@ -22,7 +22,11 @@ export interface Definition {
   constraints: NamedConstraint[];
 }
 
-const NUMBER = / AUTO_INCREMENT=(\d+)/;
+/**
+ * The line of the options. What MySQL says before the engine, a tablespace above all, it puts into comments; a name there, or a
+ * comment of the table's after it, may hold anything.
+ */
+const NUMBER = /^(\) (?:\/\*!\d+ (?:[^`*]|`(?:[^`]|``)+`)*\*\/ )*ENGINE=\w+) AUTO_INCREMENT=(\d+)/;
 const CONSTRAINT = /^ {2}CONSTRAINT (`(?:[^`]|``)+`) (FOREIGN KEY|CHECK)(.*?)(,?)$/;
 
 export async function definitionOf(session: MysqlSession, place: Place, name: string): Promise<Definition> {
@@ -33,18 +37,15 @@ export async function definitionOf(session: MysqlSession, place: Place, name: st
   const whole = rows[0]?.['Create Table'];
   if (whole === undefined) throw new LoadFailedError(`${place.schema}.${name} is no table`);
   const lines = whole.split('\n');
-  // The options stand in the last line that begins with the bracket; a comment there could hold anything after them.
-  const options = lines.findLastIndex((line) => line.startsWith(') ENGINE='));
-  const found = NUMBER.exec(beforeComment(lines[options] ?? ''));
-  if (found) lines[options] = lines[options]!.replace(NUMBER, '');
+  const options = lines.findLastIndex((line) => line.startsWith(') '));
+  const found = NUMBER.exec(lines[options] ?? '');
+  if (found) lines[options] = lines[options]!.replace(NUMBER, '$1');
   return {
     text: lines.join('\n'),
-    nextNumber: found ? BigInt(found[1]!) : undefined,
+    nextNumber: found ? BigInt(found[2]!) : undefined,
     constraints: constraintsOf(lines, place, name, session.server),
   };
 }
-
-const beforeComment = (line: string): string => line.split(" COMMENT='")[0]!;
 
 function constraintsOf(lines: string[], place: Place, table: string, { flavour }: ServerFacts): NamedConstraint[] {
   const constraints: NamedConstraint[] = [];

@@ -94,7 +94,7 @@ export class Scene {
   /** What a table is, but for the next number of AUTO_INCREMENT; `name` stands for its own name. */
   async definition(table: string): Promise<string> {
     const [row] = await this.rows<Record<string, string>>(`show create table ${table}`);
-    return row!['Create Table']!.replace(/ AUTO_INCREMENT=\d+/, '');
+    return row!['Create Table']!.replace(/(?<=ENGINE=InnoDB) AUTO_INCREMENT=\d+/, '');
   }
 
   async triggers(table: string): Promise<unknown[]> {
