@@ -17,7 +17,11 @@ export async function refuseOutputs(
 ): Promise<void> {
   for (const { table } of load.outputs) {
     const facts = await database.dialect.describeTable(database, table);
-    if (!facts || LASTING.includes(facts.kind)) continue; // one that is missing is said when it is written
+    if (!facts) continue; // one that is missing is said when it is written
+    if (LASTING.includes(facts.kind)) {
+      await refuseKeptRows(database, load, table);
+      continue;
+    }
     throw refused(
       `${table} is no ordinary, permanent table (${facts.kind}): its rows would not be safe with their batch`,
       {
@@ -27,6 +31,16 @@ export async function refuseOutputs(
     );
   }
   if (!takesOver) await refuseForeignOutput(database, load, loads);
+}
+
+/** What it writes must be able to go again: a roll back would find its rows for ever. */
+async function refuseKeptRows(database: Database, load: LoadDefinition, table: string): Promise<void> {
+  const keeper = (await database.dialect.deletesKeptBy(database, table)).find(({ always }) => always);
+  if (!keeper) return;
+  throw refused(`${table} keeps its rows when they are deleted (${keeper.name}): no batch could be taken back`, {
+    where: load.file,
+    next: 'drop the rule, or have the load write to a table without one',
+  });
 }
 
 /**

@@ -335,6 +335,11 @@ export interface Dialect extends CopyDialect, CursorDialect, LandingDialect, Sna
   planSweep(session: Session, table: string, expected: number, rowsPerTransaction: number): Promise<DeletionRange[]>;
   /** Deletes the batch's rows of one range, within the session's transaction; how many. */
   deleteRange(session: Session, group: DeletionRange, batchId: string): Promise<number>;
+  /**
+   * What of this output may keep rows that are deleted, without an error: names as messages say them. `always`: it keeps every
+   * one, so that no batch could be taken back.
+   */
+  deletesKeptBy(database: Database, table: string): Promise<{ name: string; always: boolean }[]>;
 }
 
 /** A user's statement ended the transaction that it ran in (a procedure with COMMIT, for one). */

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { servers } from '../servers.ts';
-import { ORDERS, World } from './orders.ts';
+import { expectWhole, ORDERS, World } from './orders.ts';
 import { ended, until } from './world.ts';
 
 /** Rows that fill a page by four, so that a few thousand are several transactions of a roll back; the batch fails its check. */
@@ -45,5 +45,66 @@ describe.each(servers)('a roll back on $name', { timeout: 120_000 }, (server) =>
     expect(await ended(handle)).toMatchObject({ ok: false, type: 'CheckFailed' });
     expect(await world.value('select count(*) from core.orders')).toBe('0');
     expect(await world.states('core.order')).toEqual(['failed']);
+  });
+
+  test('that meets a trigger which keeps rows says which and stops; the next start finishes it once the trigger is gone', async () => {
+    world = await World.create(
+      server,
+      ORDERS(300, { yaml: 'checks: [ { name: no, sql: select ok from core.switch, expect: 1 } ]' }),
+    );
+    const { warehouse } = world;
+    await warehouse.query(`
+      create table core.switch (ok int); insert into core.switch values (0);
+      create function core.keep() returns trigger language plpgsql as 'begin return null; end';
+      create trigger keep before delete on core.orders for each row when (old.id > 290) execute function core.keep()`);
+    await world.worker();
+    const kept =
+      '10 rows of batch 1 stay in core.orders, however often they are deleted: kept by trigger keep on core.orders, it seems';
+    const next =
+      'drop or disable that, or have it let the user of this connection delete; then start the load again: it finishes ' +
+      'the roll back first';
+    const failed = await world.run('core.order');
+    expect(failed).toMatchObject({ ok: false, type: 'CheckFailed', next });
+    expect(!failed.ok && failed.message).toContain(`and the roll back is not finished: ${kept}`);
+    expect(await world.value('select count(*) from core.orders')).toBe('10');
+    expect(await world.run('core.order')).toMatchObject({ ok: false, message: kept, next });
+    expect(await world.states('core.order')).toEqual(['rolling_back']);
+    await warehouse.query('drop trigger keep on core.orders; update core.switch set ok = 1');
+    expect(await world.run('core.order')).toMatchObject({ ok: true });
+    expect(await world.states('core.order')).toEqual(['failed', 'published']);
+    await expectWhole(world);
+  });
+
+  test('that would meet a rule in the place of every delete is refused before anything is written', async () => {
+    world = await World.create(server, ORDERS(20));
+    const { warehouse } = world;
+    await warehouse.query(`
+      alter table core.orders add gone boolean not null default false;
+      create rule soft as on delete to core.orders do instead
+        update core.orders set gone = true where core.orders.id = old.id`);
+    await world.worker();
+    const refusal = {
+      ok: false,
+      type: 'Refused',
+      message:
+        'core.orders keeps its rows when they are deleted (rule soft on core.orders): no batch could be taken back',
+      next: 'drop the rule, or have the load write to a table without one',
+    };
+    expect(await world.run('core.order')).toMatchObject(refusal);
+    // Of a partition it is the same; one of the partitioned table itself has no say where its partitions are emptied.
+    await warehouse.query(`
+      drop table core.orders;
+      create table core.orders (id bigint, customer text, amount numeric(12,2), batch_id bigint not null)
+        partition by range (id);
+      create table core.few partition of core.orders default;
+      create rule soft as on delete to core.few do instead nothing`);
+    expect(await world.run('core.order')).toMatchObject({
+      ...refusal,
+      message: 'core.orders keeps its rows when they are deleted (rule soft on core.few): no batch could be taken back',
+    });
+    expect(await world.states('core.order')).toEqual([]);
+    await warehouse.query('alter table core.few disable rule soft');
+    expect(await world.run('core.order')).toMatchObject({ ok: true });
+    await expectWhole(world);
   });
 });

@@ -1,5 +1,5 @@
 import { postgresSql } from '../../sql/postgres.ts';
-import type { DeletionRange, Session } from '../dialect.ts';
+import type { Database, DeletionRange, Session } from '../dialect.ts';
 import { composed, part, raw, sql, type SqlPart } from '../sql.ts';
 import { rangeCondition } from './chunk-ranges.ts';
 import { quoteTable } from './names.ts';
@@ -109,4 +109,22 @@ export async function deleteRange(session: Session, { table, range }: DeletionRa
   const { rowCount } = await session.query(sql`
     delete from only ${raw(table)} where batch_id + 0 = ${batchId} and ${pages}`);
   return rowCount;
+}
+
+/**
+ * Rules that put something else in a delete's place, and triggers that are asked before it and may answer NULL; those of
+ * partitions are asked, too. What a trigger answers only it knows.
+ */
+export async function deletesKeptBy(database: Database, table: string): Promise<{ name: string; always: boolean }[]> {
+  const { rows } = await database.query<{ name: string; always: boolean }>(sql`
+    ${PARTS(quoteTable(table))}
+    select 'rule ' || quote_ident(rulename) || ' on ' || id::regclass as name, ev_qual::text = '<>' as always
+    from parts join pg_class c on c.oid = id and c.relkind <> 'p' join pg_rewrite on ev_class = id
+    where ev_type = '4' and is_instead and ev_enabled in ('O', 'A')
+    union all
+    select 'trigger ' || quote_ident(tgname) || ' on ' || id::regclass, false
+    from parts join pg_trigger on tgrelid = id
+    where tgtype & 11 = 11 /* each row, before, delete */ and tgenabled in ('O', 'A') and not tgisinternal and tgparentid = 0
+    order by always desc, name limit 5`);
+  return rows;
 }

@@ -2,7 +2,7 @@ import { postgresSql } from '../../sql/postgres.ts';
 import type { Dialect } from '../dialect.ts';
 import { halvePages, planKeys, planPages, rangeCondition } from './chunk-ranges.ts';
 import { cursorKind, cursorValue, inCursorOrder, openTransactions, windowCondition, windowEnd } from './cursor.ts';
-import { deleteRange, planDeletion, planSweep } from './deletion.ts';
+import { deleteRange, deletesKeptBy, planDeletion, planSweep } from './deletion.ts';
 import { classify } from './errors.ts';
 import { agreesInBinary, insertRows, openCopyIn, openCopyOut } from './copy.ts';
 import { endConnection, endGateHolders, gate } from './gate.ts';
@@ -113,4 +113,5 @@ export const postgresDialect: Dialect = {
   planDeletion,
   planSweep,
   deleteRange,
+  deletesKeptBy,
 };
