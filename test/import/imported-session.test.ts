@@ -166,6 +166,36 @@ describeOn(await mysqlServers(), 'an imported project of pupdate on $name', (ser
     },
   );
 
+  test(
+    'a table of one name in both databases: the one of the database in use is dropped',
+    { timeout: 120_000 },
+    async () => {
+      const where = await create();
+      const { mot, copy, address } = where;
+      const task = {
+        ...{
+          Name: 'anew',
+          Dsn: `${address}/${mot}`,
+          Exec: `insert into ${copy}.vehicle select id, '-', plate from vehicle`,
+        },
+        PreSteps: [
+          ...[`use ${copy}`, 'create table if not exists kept like vehicle', 'drop table if exists vehicle'],
+          ...['rename table kept to vehicle', 'create index by_plate on vehicle (plate)', `use ${mot}`],
+        ],
+      };
+      await importInto({ 'nightly.json': JSON.stringify({ Tasks: [task] }) }, where);
+      const before = await rowsOf('vehicle');
+      await world.worker();
+      expect(await runSession(world)).toMatchObject({ ok: true });
+      expect(await rowsOf('vehicle')).toEqual(before);
+      expect(await rowsOf(`${copy}.vehicle`)).toHaveLength(501);
+      const [keys] = await sql.query(`show index from ${copy}.vehicle where key_name = 'by_plate'`);
+      expect(keys).toHaveLength(1);
+      const [others] = await sql.query(`show index from vehicle where key_name = 'by_plate'`);
+      expect(others).toHaveLength(0);
+    },
+  );
+
   test('single tasks: ranges with settings of the session, and queries into files', { timeout: 120_000 }, async () => {
     const where = await create();
     const { mot, copy, hand, address } = where;

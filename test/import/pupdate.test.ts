@@ -172,6 +172,36 @@ where m.last_updated_on>coalesce(:last_load_at, timestamp '1970-01-01 00:00:01')
     expect(said).toContainEqual(expect.stringContaining('set names latin1'));
   });
 
+  test.each([
+    ['drop table if exists x', 'drop table if exists moth_copy.x'],
+    ['create table if not exists x like y', 'create table if not exists moth_copy.x like moth_copy.y'],
+    ['rename table a to b, mot.c to d', 'rename table moth_copy.a to moth_copy.b, mot.c to moth_copy.d'],
+    ['create index i on x (id)', 'create index i on moth_copy.x (id)'],
+    ['create view v as select id from x', 'create view moth_copy.v as select id from moth_copy.x'],
+    ['drop database other', 'drop database other'],
+    ['create user u', 'create user u'],
+  ])('behind `use` of another database, %s', async (statement, step) => {
+    const { load } = await one({ PreSteps: ['use moth_copy', statement, 'use mot'] });
+    expect(load).toMatchObject({ connection: 'mot', before: [step] });
+  });
+
+  test.each([
+    'create trigger t before insert on x for each row set new.id = 1',
+    'create procedure p() delete from x',
+    'drop event e',
+    'alter database character set latin1',
+    'create index i',
+    'drop table if exists',
+    'grant select on x to u',
+    'show tables',
+  ])('behind `use` of another database it cannot be told what is meant: %s', async (statement) => {
+    const PreSteps = ['use moth_copy', statement, 'use mot'];
+    const message = `\`${statement}\` runs in moth_copy, and the task in another database: which of its names are of moth_copy`;
+    expect(await refused({ PreSteps })).toContain(`one.json:7:5: ${message} cannot be told`);
+    if (/^(?:grant|drop event|alter)/.test(statement))
+      expect((await one({ PreSteps: PreSteps.slice(0, 2) })).load).toMatchObject({ before: [statement] });
+  });
+
   test('the last `use` is the database of the connection', async () => {
     const { load } = await one({ PreSteps: ['use other'] });
     expect(load['connection']).toBe('other');

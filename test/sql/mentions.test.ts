@@ -51,6 +51,10 @@ describe('mentions of a table without a schema', () => {
     ['a with name', 'with flight as materialized (select 1) select * from flight', []],
     ['a with name with columns', 'with recursive flight (a) as (select 1) select * from flight', []],
     ['a column with a dot', 'select x.flight from x', []],
+    ['if exists', 'drop table if exists x, flight', ['1:25']],
+    ['if not exists', 'create table if not exists flight (a int)', ['1:28']],
+    ['columns of a join', 'select 1 from x join y using (flight)', []],
+    ['rules of a key', 'create table x (a int references y on delete flight on update flight)', []],
   ];
   test.each(cases)('in %s', (_what, text, expected) => {
     expect(mentions(text, 'flight')).toEqual(expected);

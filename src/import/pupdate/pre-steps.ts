@@ -1,8 +1,8 @@
 import { whyNotSet } from '../../config/session-settings.ts';
 import { mysqlSql } from '../../sql/mysql.ts';
 import { formatTableName } from '../../sql/names.ts';
-import { tablePositions } from '../../sql/table-positions.ts';
 import { isMark, isWord, type Token } from '../../sql/token.ts';
+import { bareNames } from './bare-names.ts';
 import { refuseAt } from './careless-json.ts';
 import type { Fragment, TakeNote } from './note.ts';
 import { noteEmptying, statementsOf, type PieceStatement } from './piece-statements.ts';
@@ -105,8 +105,9 @@ function readAssignment(code: Token[]): { name?: string; value?: string | number
 }
 
 /** The statement, its tables with their database where that is not the connection's. */
-function stepText({ tokens, code, piece }: PieceStatement, database: string | undefined, note: TakeNote): string {
-  const named = new Set(database === undefined ? [] : tablesWithout(code));
+function stepText(step: PieceStatement, database: string | undefined, note: TakeNote): string {
+  const { tokens, code, piece } = step;
+  const named = new Set(database === undefined ? [] : namesOf(step, database));
   const text = tokens
     .map((token) =>
       named.has(token)
@@ -119,30 +120,13 @@ function stepText({ tokens, code, piece }: PieceStatement, database: string | un
   return text;
 }
 
-/** Tokens that name a table and no database. */
-function tablesWithout(code: Token[]): Token[] {
-  const positions = tablePositions(code, mysqlSql);
-  const common = new Set(
-    code
-      .filter((token, i) => isWord(code[i + 1], 'as') && isMark(code[i + 2], '(') && token.kind !== 'number')
-      .map(({ value }) => value),
+function namesOf({ code, piece, text }: PieceStatement, database: string): Token[] {
+  return (
+    bareNames(code) ??
+    refuseAt(
+      piece.at,
+      `\`${text}\` runs in ${database}, and the task in another database: which of its names are of ${database} cannot be told`,
+      'Write the database before each of its names, and put the statement where the database in use is that of the task.',
+    )
   );
-  return code.filter((token, i) => {
-    if (!positions[i] || (token.kind !== 'word' && token.kind !== 'quoted')) return false;
-    if (isMark(code[i + 1], '.') || common.has(token.value)) return false;
-    return !isWord(
-      token,
-      'table',
-      'tables',
-      'if',
-      'from',
-      'into',
-      'ignore',
-      'exists',
-      'not',
-      'select',
-      'lateral',
-      'dual',
-    );
-  });
 }
