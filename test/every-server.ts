@@ -11,25 +11,26 @@ import { servers, type TestServer } from './servers.ts';
 export const everyServer: TestServer[] = [...servers, ...(await mysqlServers())];
 
 /**
- * The newest PostgreSQL and MySQL: for what is dear, and says more of Temporal and of workers than of a server. All, where all is
- * wanted (npm run test:all).
- */
-export const oneOfEachFamily: TestServer[] = everyServer.filter(
-  ({ name }, _, all) => inject('seed').all || name === all[0]!.name || name.startsWith('MySQL'),
-);
-
-/**
  * One PostgreSQL, and MySQL or MariaDB: other ones for another file (`import.meta.url`) and with another seed, as with crash points.
- * For what is dear, so that a run stays short. All, where all is wanted.
+ * For what is dear, so that a run stays short. All, where all is wanted (npm run test:all).
  */
-export function someServers(file: string): TestServer[] {
-  const { value, all } = inject('seed');
-  const hash = createHash('sha256')
-    .update(`${value} ${basename(file)}`)
-    .digest();
+export function oneOfEachFamily(file: string): TestServer[] {
+  const hash = hashOf(file);
   return [servers, everyServer.filter((server) => !servers.includes(server))].flatMap((family, i) =>
-    all || family.length < 2 ? family : [family[hash[i]! % family.length]!],
+    inject('seed').all || family.length < 2 ? family : [family[hash[i]! % family.length]!],
   );
+}
+
+/** One of those, of either family: for what is dear and says more of Temporal and of workers than of a server. All, where all is wanted. */
+export function someServers(file: string): TestServer[] {
+  const two = oneOfEachFamily(file);
+  return inject('seed').all ? two : [two[hashOf(file)[2]! % two.length]!];
+}
+
+function hashOf(file: string): Buffer {
+  return createHash('sha256')
+    .update(`${inject('seed').value} ${basename(file)}`)
+    .digest();
 }
 
 /** From where to where an acquisition goes; the names are for titles. */
@@ -41,11 +42,11 @@ export interface Way {
 }
 
 /**
- * Ways within and across the families, for what comes to the warehouse in the source's words: those of `someServers`, four. All
+ * Ways within and across the families, for what comes to the warehouse in the source's words: those of `oneOfEachFamily`, four. All
  * but those between two PostgreSQL, where all are wanted.
  */
 export function ways(file: string): Way[] {
-  const some = someServers(file);
+  const some = oneOfEachFamily(file);
   return some.flatMap((from) =>
     some
       .filter((into) => into === from || !(servers.includes(from) && servers.includes(into)))
@@ -53,16 +54,8 @@ export function ways(file: string): Way[] {
   );
 }
 
-/** Two of them, within the families or across them, as the run's seed has it: for what is dear. */
+/** One of them, as the run's seed has it: for what is dear. */
 export function someWays(file: string): Way[] {
-  const { value, all } = inject('seed');
-  const across =
-    createHash('sha256')
-      .update(`ways ${value} ${basename(file)}`)
-      .digest()[0]! %
-      2 ===
-    0;
-  const some = ways(file).filter(({ from, into }) => all || (from !== into) === across);
-  // Without MySQL and MariaDB there is nothing to cross.
-  return some.length > 0 ? some : ways(file);
+  const four = ways(file);
+  return inject('seed').all ? four : [four[hashOf(file)[3]! % four.length]!];
 }

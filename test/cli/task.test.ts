@@ -1,13 +1,13 @@
 /** What the command line says of tasks. */
 import { afterEach, describe, expect, test } from 'vitest';
-import { everyServer } from '../every-server.ts';
+import { oneOfEachFamily } from '../every-server.ts';
 import { breakAt, TASK, VEHICLES } from '../engine/vehicles.ts';
 import { World } from '../engine/world.ts';
 import { document, waybill } from './command-line.ts';
 
 const text = (pattern: RegExp): string => expect.stringMatching(pattern) as string;
 
-describe.each(everyServer)('a task at the command line on $name', (server) => {
+describe.each(oneOfEachFamily(import.meta.url))('a task at the command line on $name', (server) => {
   let world: World;
   afterEach(() => world.close());
 

@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { parseOptions } from '../../examples/flights/demo/options.ts';
-import { someServers } from '../every-server.ts';
+import { oneOfEachFamily } from '../every-server.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -49,7 +49,7 @@ const startDemo = (...args: string[]) =>
     env: { ...process.env, TEMPORAL_ADDRESS: '' },
   });
 
-const ofMysql = someServers(import.meta.url).filter(({ name }) => !name.startsWith('PostgreSQL'));
+const ofMysql = oneOfEachFamily(import.meta.url).filter(({ name }) => !name.startsWith('PostgreSQL'));
 
 describe.each(ofMysql)('the demo into a $name', ({ name }) => {
   it('loads all flights, and proves it', { timeout: 400_000 }, async () => {

@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { everyServer } from '../every-server.ts';
+import { oneOfEachFamily } from '../every-server.ts';
 import { exists } from './breakable-orders.ts';
 import { comingAgain, expectWhole, ORDERS, PLAIN_SQL, World } from './orders.ts';
 import { until } from './world.ts';
 
-describe.each(everyServer)('a core load on $name', (server) => {
+describe.each(oneOfEachFamily(import.meta.url))('a core load on $name', (server) => {
   let world: World;
   afterEach(() => world.close());
 

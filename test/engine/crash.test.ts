@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { startTemporal } from '../../src/dev/temporal-server.ts';
-import { someServers } from '../every-server.ts';
+import { oneOfEachFamily } from '../every-server.ts';
 import { servers } from '../servers.ts';
 import { BREAKABLE, mend } from './breakable-orders.ts';
 import { asleep } from './moments.ts';
@@ -26,7 +26,7 @@ const some = async (world: World): Promise<boolean> => {
 /** A worker is known as `host:pid`. */
 const pidOf = (worker: string): number => Number(worker.split(':')[1]);
 
-describe.each(someServers(import.meta.url))('what is killed, on $name', (server) => {
+describe.each(oneOfEachFamily(import.meta.url))('what is killed, on $name', (server) => {
   let world: World;
   afterEach(() => world.close());
 

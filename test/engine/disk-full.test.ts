@@ -9,7 +9,7 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { serverUser } from '../../src/dev/server-user.ts';
-import { someServers } from '../every-server.ts';
+import { oneOfEachFamily } from '../every-server.ts';
 import type { TestServer } from '../servers.ts';
 import { expectWhole, ORDERS, World } from './orders.ts';
 import { wordsAt, type ServerWords } from './server-words.ts';
@@ -159,7 +159,7 @@ class SmallDisk implements FullDisk {
 
 const mountable = canMount();
 const cases = await Promise.all(
-  someServers(import.meta.url).map(async (server) => {
+  oneOfEachFamily(import.meta.url).map(async (server) => {
     const why = await whyInjected(server);
     return { server, name: server.name, real: why === undefined, how: why ?? 'a disk of 1 MB' };
   }),

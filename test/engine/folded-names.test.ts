@@ -4,7 +4,7 @@
  */
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { waybill } from '../cli/command-line.ts';
-import { someServers } from '../every-server.ts';
+import { oneOfEachFamily } from '../every-server.ts';
 import { expectSameRows } from './items.ts';
 import { startOwnServer, type OwnServer } from './own-server.ts';
 import { World } from './world.ts';
@@ -38,7 +38,7 @@ stages: [ { name: count, sql: "insert into Core.Counts select count(*), :batch_i
 outputs: [ Core.Counts ]`,
 };
 
-const ofMysql = someServers(import.meta.url).filter(({ name }) => !name.startsWith('PostgreSQL'));
+const ofMysql = oneOfEachFamily(import.meta.url).filter(({ name }) => !name.startsWith('PostgreSQL'));
 
 /** The project with capitals, and its tables as this statement makes them. */
 async function capitals(server: Parameters<typeof World.create>[0], warehouse: string): Promise<World> {

@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { Activities } from '../../src/activities/activities.ts';
 import { fence } from '../../src/control/fence.ts';
-import { everyServer } from '../every-server.ts';
+import { oneOfEachFamily } from '../every-server.ts';
 import { activitiesOf, asActivity, OPEN_ORDER } from './activities.ts';
 import { batches } from './breakable-orders.ts';
 import { CommitProxy, event } from './commit-proxy.ts';
@@ -27,7 +27,7 @@ async function planned(world: World): Promise<Activities> {
   return activities;
 }
 
-describe.each(everyServer)('a fence on $name', (server) => {
+describe.each(oneOfEachFamily(import.meta.url))('a fence on $name', (server) => {
   let world: World;
   afterEach(() => world.close());
 
@@ -61,7 +61,7 @@ describe.each(everyServer)('a fence on $name', (server) => {
   });
 });
 
-describe.each(everyServer)('a cancel that races with publish on $name', (server) => {
+describe.each(oneOfEachFamily(import.meta.url))('a cancel that races with publish on $name', (server) => {
   let world: World;
   afterEach(() => world.close());
 
@@ -152,7 +152,7 @@ describe.each(everyServer)('a cancel that races with publish on $name', (server)
   });
 });
 
-describe.each(everyServer)('a cancel on $name', (server) => {
+describe.each(oneOfEachFamily(import.meta.url))('a cancel on $name', (server) => {
   let world: World;
   afterEach(() => world.close());
 

@@ -36,7 +36,7 @@ const BACK: Transactions = {
 const events = async (world: World): Promise<string[]> =>
   (await world.rows<{ what: string }>('select what from waybill.event order by event_id')).map(({ what }) => what);
 
-describe.each(oneOfEachFamily)('a connection to $name that is cut at COMMIT', { timeout: 180_000 }, (server) => {
+describe.each(oneOfEachFamily(import.meta.url))('a connection to $name that is cut at COMMIT', { timeout: 180_000 }, (server) => {
   let world: World;
   let proxy: CommitProxy;
   beforeEach(() => expect.hasAssertions());

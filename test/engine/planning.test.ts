@@ -1,6 +1,6 @@
 /** DESIGN §3, "Plan": what a plan rests on, and what happens when somebody changes it under a load. */
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { someServers } from '../every-server.ts';
+import { oneOfEachFamily } from '../every-server.ts';
 import { describeOn, mysqlServers } from '../mysql-servers.ts';
 import { servers } from '../servers.ts';
 import { done, exists, land } from './breakable-orders.ts';
@@ -220,7 +220,7 @@ describeOn(await mysqlServers(), 'a stage that is under way on $name', (server) 
   });
 });
 
-describe.each(someServers(import.meta.url))('the chunks of a stage on $name', (server) => {
+describe.each(oneOfEachFamily(import.meta.url))('the chunks of a stage on $name', (server) => {
   let world: World;
   afterEach(() => world.close());
 
@@ -333,7 +333,7 @@ outputs: [ ${KEYS.map((_, n) => `core.sums_${n}`).join(', ')} ]
   });
 });
 
-const ofMysql = someServers(import.meta.url).filter(({ name }) => !name.startsWith('PostgreSQL'));
+const ofMysql = oneOfEachFamily(import.meta.url).filter(({ name }) => !name.startsWith('PostgreSQL'));
 
 describe.each(ofMysql)('a plan by key on $name', (server) => {
   let world: World;

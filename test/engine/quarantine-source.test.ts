@@ -1,7 +1,7 @@
 /** Bad rows of acquisitions: they are searched where they come from, by what the source is cut by. */
 import { afterEach, describe, expect, test } from 'vitest';
 import { waybill } from '../cli/command-line.ts';
-import { someServers } from '../every-server.ts';
+import { oneOfEachFamily } from '../every-server.ts';
 import { expectAcquired, ITEM, ITEMS } from './items.ts';
 import { World } from './world.ts';
 
@@ -21,7 +21,7 @@ const keys = async (world: World): Promise<unknown[]> =>
 const idsOf = async (world: World): Promise<number[]> =>
   (await keys(world)).map((key) => Number((key as { id: number }).id)).sort((a, b) => a - b);
 
-const some = someServers(import.meta.url);
+const some = oneOfEachFamily(import.meta.url);
 const isPostgres = ({ url }: { url: string }): boolean => url.startsWith('postgres');
 const ways = some.flatMap((from) =>
   some

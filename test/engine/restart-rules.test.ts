@@ -5,7 +5,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { BatchView } from '../../src/client/views.ts';
 import { forceReloadUpdate, progressQuery } from '../../src/workflows/message-definitions.ts';
 import { document, spawnWaybill, waybill } from '../cli/command-line.ts';
-import { someServers } from '../every-server.ts';
+import { oneOfEachFamily } from '../every-server.ts';
 import { activitiesOf, OPEN_ORDER } from './activities.ts';
 import { batches, BREAKABLE, done, exists, land, mend } from './breakable-orders.ts';
 import { expectWhole, ORDERS, SLOW_SQL, World } from './orders.ts';
@@ -52,7 +52,7 @@ const KEEP = {
   },
 };
 
-describe.each(someServers(import.meta.url))('the next start on $name', (server) => {
+describe.each(oneOfEachFamily(import.meta.url))('the next start on $name', (server) => {
   let world: World;
   afterEach(() => world.close());
 

@@ -1,6 +1,6 @@
 /** A server fails in the middle of each transaction of a load: one connection of it, or all at once. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { someServers } from '../every-server.ts';
+import { oneOfEachFamily } from '../every-server.ts';
 import {
   asleepAt,
   endSleepers,
@@ -61,7 +61,7 @@ async function expectTakenBack(world: World, load: Ended): Promise<void> {
 const LOAD = 'a load, from open to a step after: it is done again, and once';
 const ROLL_BACK = 'a roll back, from fence to its end: nothing stays, and the next start has every row';
 
-const servers = someServers(import.meta.url);
+const servers = oneOfEachFamily(import.meta.url);
 
 describe.each(servers)('a connection to $name that is ended there', { timeout: 180_000 }, (server) => {
   let world: World;

@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vite
 import { MysqlDatabase } from '../../src/database/mysql/database.ts';
 import { raw, sql } from '../../src/database/sql.ts';
 import { startMysql, type MysqlServer } from '../../src/dev/mysql-server.ts';
-import { someServers } from '../every-server.ts';
+import { oneOfEachFamily } from '../every-server.ts';
 import type { MysqlTestServer } from '../mysql-on-demand.ts';
 import { expectGateShut, STEPPED_ORDERS } from './behind-fence.ts';
 import { COLUMNS, expectAcquired, expectSameRows, ITEM, itemFile, ITEMS, PLAIN_SOURCE } from './items.ts';
@@ -48,7 +48,7 @@ from {{ acq.item }} i, (select pg_sleep(:params.seconds)) pause where i.name lik
   },
 });
 
-const ofMysql = someServers(import.meta.url).filter(({ name }) => !name.startsWith('PostgreSQL')) as MysqlTestServer[];
+const ofMysql = oneOfEachFamily(import.meta.url).filter(({ name }) => !name.startsWith('PostgreSQL')) as MysqlTestServer[];
 
 describe.each(ofMysql)('settings of a $name', ({ name, flavour }) => {
   const LIMIT: [string, string] = flavour === 'MySQL' ? ['max_execution_time', '1000'] : ['max_statement_time', '1'];

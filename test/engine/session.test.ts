@@ -66,7 +66,7 @@ sessions:
 const byName = (loads: SessionLoadResult[]): Record<string, string> =>
   Object.fromEntries(loads.map(({ load, status }) => [load, status]));
 
-describe.each(oneOfEachFamily)('a session on $name', { timeout: 120_000 }, (server) => {
+describe.each(oneOfEachFamily(import.meta.url))('a session on $name', { timeout: 120_000 }, (server) => {
   let world: World;
   afterEach(() => world.close());
 
@@ -375,7 +375,7 @@ async function details(handle: WorkflowHandle): Promise<string> {
   return (metadata.currentDetails ?? '').replace(/[ \u00a0]+/g, ' ');
 }
 
-describe.each(oneOfEachFamily)('the Temporal surface of a load, on $name', { timeout: 120_000 }, (server) => {
+describe.each(oneOfEachFamily(import.meta.url))('the Temporal surface of a load, on $name', { timeout: 120_000 }, (server) => {
   let world: World;
   afterEach(() => world.close());
 

@@ -1,6 +1,6 @@
 /** What tables look like: which are refused, which names and keys work, and what `{{ table }}` shows of them. */
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { someServers } from '../every-server.ts';
+import { oneOfEachFamily } from '../every-server.ts';
 import { servers } from '../servers.ts';
 import { holdLatch, LATCHES, WAIT } from './latch.ts';
 import { expectWhole, ORDERS, World } from './orders.ts';
@@ -56,7 +56,7 @@ const REFUSED: Record<ServerWords['family'], RefusedTable[]> = {
   ],
 };
 
-describe.each(someServers(import.meta.url))('landing tables on $name', (server) => {
+describe.each(oneOfEachFamily(import.meta.url))('landing tables on $name', (server) => {
   let world: World;
   afterEach(() => world.close());
 
@@ -225,7 +225,7 @@ outputs: [ core.sums, core.share ]
   });
 });
 
-describe.each(someServers(import.meta.url))('outputs on $name', (server) => {
+describe.each(oneOfEachFamily(import.meta.url))('outputs on $name', (server) => {
   let world: World;
   afterEach(() => world.close());
 
@@ -399,7 +399,7 @@ outputs: [ core.seen ]`,
     create table core.seen (stage varchar(20), customer int, customer_batch bigint, batch_id bigint);`,
 };
 
-describe.each(someServers(import.meta.url))('reads of another load’s output on $name', (server) => {
+describe.each(oneOfEachFamily(import.meta.url))('reads of another load’s output on $name', (server) => {
   let world: World;
   afterEach(() => world.close());
 

@@ -1,6 +1,6 @@
 /** Tasks: which ranges there are, and that each is done once. How they go on: task-restart.test.ts. */
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { everyServer } from '../every-server.ts';
+import { oneOfEachFamily } from '../every-server.ts';
 import { batchesOf, breakAt, expectSeenOnce, rangesOf, ranOf, TASK, VEHICLES } from './vehicles.ts';
 import { World } from './world.ts';
 
@@ -112,7 +112,7 @@ const CASES: Case[] = [
   { file: 'instants', range: '{ of: core.instants.t, step: 1 day }', table: 'core.instants', column: 't', ranges: [] },
 ];
 
-describe.each(everyServer)('a task on $name', (server) => {
+describe.each(oneOfEachFamily(import.meta.url))('a task on $name', (server) => {
   let world: World;
   afterEach(() => world.close());
 

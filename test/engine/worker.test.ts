@@ -8,7 +8,7 @@ import { ended, until } from './world.ts';
 const done = async (world: World): Promise<number> =>
   Number(await world.value(`select count(*) from waybill.chunk where state = 'done'`));
 
-describe.each(oneOfEachFamily)('what happens to workers and files on $name', { timeout: 120_000 }, (server) => {
+describe.each(oneOfEachFamily(import.meta.url))('what happens to workers and files on $name', { timeout: 120_000 }, (server) => {
   let world: World;
   afterEach(() => world.close());
 

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, inject, test, vi } from 'vitest';
 import type { BatchView } from '../../src/client/views.ts';
 import { progressQuery } from '../../src/workflows/message-definitions.ts';
 import { document, waybill } from '../cli/command-line.ts';
-import { someServers } from '../every-server.ts';
+import { oneOfEachFamily } from '../every-server.ts';
 import { ended, until, World } from './world.ts';
 import { expectWritten, FILES, LOCK_WAIT_S, longestInLine, PUT, SCHEMA, startWriting } from './writers.ts';
 
@@ -12,7 +12,7 @@ vi.setConfig({ testTimeout: 300_000 });
 /** Each swaps two tables: hundreds of swaps in a long run, for minutes. */
 const LOADS = inject('seed').all ? 120 : 10;
 
-describe.each(someServers(import.meta.url))('writers without pause on $name', (server) => {
+describe.each(oneOfEachFamily(import.meta.url))('writers without pause on $name', (server) => {
   let world: World;
   afterEach(() => world.close());
 
