@@ -71,6 +71,14 @@ export class Ends {
     return (await this[side].query<Record<string, string | null>>({ strings: [text], values: [] })).rows;
   }
 
+  /** The zone of a database on PostgreSQL, for sessions that begin from now on. */
+  async setZone(side: 'source' | 'target', zone: string): Promise<void> {
+    await this.sql(
+      side,
+      `do $$ begin execute format('alter database %I set timezone = ''${zone}''', current_database()); end $$`,
+    );
+  }
+
   /** A session in a transaction. */
   async begin(side: 'source' | 'target'): Promise<Session> {
     const session = await this[side].openSession(`test ${side}`);

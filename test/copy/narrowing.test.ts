@@ -56,7 +56,7 @@ describe.each(servers)('values on their way into another type, on $name', { time
   let ends: Ends;
   beforeAll(async () => {
     ends = await Ends.create(server);
-    await ends.sql('source', `set timezone = 'Asia/Tokyo'`);
+    await ends.setZone('source', 'Asia/Tokyo');
   });
   afterAll(() => ends.close());
 

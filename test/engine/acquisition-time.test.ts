@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { someServers, someWays, type Way } from '../every-server.ts';
 import { servers } from '../servers.ts';
+import { fileWorld, item, LOAD } from './csv-files.ts';
 import { expectAcquired, expectSameRows, ITEM, itemFile, ITEMS, retract, windows } from './items.ts';
 import { wordsAt } from './server-words.ts';
 import { World, type WorldOptions } from './world.ts';
@@ -177,15 +178,17 @@ describe.each(someServers(import.meta.url))('chunks and starts of times on $name
   });
 });
 
+const IN_TOKYO = `do $$ begin execute format('alter database %I set timezone = ''Asia/Tokyo''', current_database()); end $$;`;
+
 // A database of PostgreSQL may have a zone of its own; of MySQL's only the server has: test/database/mysql/cursor-zone.test.ts.
-describe.each(servers)('the zone of the source on $name', { timeout: 120_000 }, (server) => {
+describe.each(servers)('the zone of a database on $name', { timeout: 120_000 }, (server) => {
   let world: World;
   afterEach(() => world.close());
 
   test('takes a `start` without a time zone in the zone of the source', async () => {
     const source = `create table item (id bigint, at timestamptz not null);
       insert into item select g, '2026-01-01 00:00+00'::timestamptz + g * interval '1 hour' from generate_series(0, 23) g;
-      do $$ begin execute format('alter database %I set timezone = ''Asia/Tokyo''', current_database()); end $$;`;
+      ${IN_TOKYO}`;
     world = await World.create(
       server,
       ITEMS({
@@ -202,5 +205,20 @@ describe.each(servers)('the zone of the source on $name', { timeout: 120_000 }, 
       expect(await world.value(`select '${from}'::timestamptz = '2026-01-01 03:00:00Z'`)).toBe(true);
       await retract(world, String(n + 1));
     }
+  });
+
+  test.each([
+    { params: '', hour: '03:00' },
+    { params: 'session_params: { TimeZone: UTC }', hour: '12:00' },
+  ])('takes a time of a file without an offset in the zone of its session: $params', async ({ params, hour }) => {
+    world = await fileWorld(
+      server,
+      { 'data/a.csv': 'id,at\n1,2026-01-01 12:00\n2,2026-01-01 12:00+00\n' },
+      item(undefined, undefined, params),
+      `alter table acq.item add at timestamptz; ${IN_TOKYO}`,
+    );
+    expect(await world.run(LOAD)).toMatchObject({ ok: true });
+    const times = await world.rows(`select (at at time zone 'UTC')::text as at from acq.item order by id`);
+    expect(times).toEqual([{ at: `2026-01-01 ${hour}:00` }, { at: '2026-01-01 12:00:00' }]);
   });
 });

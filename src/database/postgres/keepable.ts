@@ -23,10 +23,11 @@ export function keepable(column: ColumnFacts, into: ValueShape): string | undefi
     case 'timestamp':
     case 'instant': {
       if (!into.ordinary) return undefined;
+      // The year is that of UTC, in which it travels, whatever the role's zone.
       // `instant` of that family is its `timestamp`, whose seconds are counted from 1970 in 31 bits.
       return into.kind === 'instant'
         ? `${name} > '1970-01-01 00:00:00+00' and ${name} < '2038-01-19 03:14:08+00'`
-        : `isfinite(${name}) and extract(year from ${name}) between 1 and 9999`;
+        : `isfinite(${name}) and extract(year from ${shape.kind === 'instant' ? `(${name} at time zone 'UTC')` : name}) between 1 and 9999`;
     }
     case 'json':
       return into.floats ? `not (${hasLongNumbers(name)})` : undefined;
