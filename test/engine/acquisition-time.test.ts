@@ -1,6 +1,7 @@
 /** Windows of times: where they end, and that no row falls between two of them. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
+import { environment, spawnWaybill } from '../cli/command-line.ts';
 import { someServers, someWays, type Way } from '../every-server.ts';
 import { servers } from '../servers.ts';
 import { fileWorld, item, LOAD } from './csv-files.ts';
@@ -17,6 +18,9 @@ const TYPES = [
   { postgres: 'timestamp(2)', mysql: 'datetime(2)', digits: 2 },
   { postgres: 'timestamp(3)', mysql: 'datetime(3)', digits: 3 },
 ];
+/** Rows 0 to 23 of a day that is long gone: an hour each, of UTC. */
+const HOURS_OF_A_DAY = (type: string): string => `create table item (id bigint, at ${type} not null);
+  insert into item select g, timestamp '2026-01-01 00:00:00' + g * interval '1 hour' from generate_series(0, 23) g;`;
 const DATE = { postgres: 'date', mysql: 'date', digits: 0 };
 
 const nameOf = (n: number): string => `item${n}`;
@@ -102,6 +106,46 @@ describe.each(someWays(import.meta.url))(
       }
     });
 
+    test('ends where the clock less the lag is, though asked for more; what is younger comes with the next run', async () => {
+      const types = [TYPES[0]!, TYPES[2]!];
+      world = await World.create(
+        way.into,
+        tables(
+          types,
+          way,
+          '1h',
+          (name, type) => `create table ${name} (id bigint, at ${type} not null);
+            insert into ${name} select g, now() - g * interval '1 hour' from generate_series(2, 40) g;
+            insert into ${name} values (0, now() - interval '30 minutes'), (-1, now() + interval '1 hour');`,
+        ),
+        way.from,
+      );
+      await world.worker();
+      for (const [n, { postgres: type }] of types.entries()) {
+        const [name, load] = [nameOf(n), `acquisition.${nameOf(n)}`];
+        const asked = { load, since: '2020-01-01 00:00', until: '2037-01-01 00:00' };
+        expect(await world.run(asked), type).toMatchObject({ ok: true, result: { rowsWritten: 39 } });
+        await expectSameRows(world, `select id, at from ${name} where id > 0`, `select id, at from acq.${name}`);
+        expect(await world.run({ load, until: '2037-01-01 00:00' }), type).toMatchObject({
+          result: { status: 'nothing' },
+        });
+
+        // An hour is long: the load says a shorter lag instead.
+        const shorter = itemFile({ from: `table: public.${name}, cursor: at, lag: 1m` }).replace(
+          'acq.item',
+          `acq.${name}`,
+        );
+        await world.write(`loads/acquisition/${name}.yaml`, shorter);
+        expect(await world.run(load), type).toMatchObject({ ok: true, result: { rowsWritten: 1 } });
+        await expectSameRows(world, `select id, at from ${name} where id >= 0`, `select id, at from acq.${name}`);
+        const ends = await world.rows<{ window_from: string; window_to: string }>(
+          'select window_from, window_to from waybill.batch where load_name = $1 order by batch_id',
+          [load],
+        );
+        expect(ends[1]!.window_from).toBe(ends[0]!.window_to);
+      }
+    });
+
     test('loses no row and takes none twice while rows are written, whatever the precision, without any lag', async () => {
       world = await World.create(
         way.into,
@@ -176,6 +220,25 @@ describe.each(someServers(import.meta.url))('chunks and starts of times on $name
       await retract(world, String(n + 1));
     }
   });
+
+  test('takes no zone of a worker or of who starts it for that of the source', async () => {
+    world = await World.create(
+      server,
+      ITEMS({
+        source: HOURS_OF_A_DAY('timestamp'),
+        columns: 'id bigint, at timestamp',
+        from: 'table: public.item, cursor: at',
+      }),
+    );
+    const elsewhere = { TZ: 'Asia/Tokyo' };
+    await world.workerProcess(elsewhere);
+    const argv = ['run', ITEM, '--since', '2026-01-01 12:00', '--until', '2026-01-01 15:00'];
+    const { answer } = spawnWaybill(world, argv, { ...environment(world), ...elsewhere });
+    expect(await answer).toMatchObject({ exitCode: 0 });
+    expect(await world.rows('select min(id) as first, max(id) as last from acq.item')).toEqual([
+      { first: '12', last: '14' },
+    ]);
+  });
 });
 
 const IN_TOKYO = `do $$ begin execute format('alter database %I set timezone = ''Asia/Tokyo''', current_database()); end $$;`;
@@ -205,6 +268,25 @@ describe.each(servers)('the zone of a database on $name', { timeout: 120_000 }, 
       expect(await world.value(`select '${from}'::timestamptz = '2026-01-01 03:00:00Z'`)).toBe(true);
       await retract(world, String(n + 1));
     }
+  });
+
+  test('takes --since and --until without a time zone in the zone of the source, with one as they say', async () => {
+    world = await World.create(
+      server,
+      ITEMS({
+        source: `${HOURS_OF_A_DAY('timestamptz')} ${IN_TOKYO}`,
+        columns: 'id bigint, at timestamptz',
+        from: 'table: public.item, cursor: at',
+      }),
+    );
+    await world.worker();
+    const read = async (since: string, until: string): Promise<unknown> => {
+      expect(await world.run({ load: ITEM, since, until })).toMatchObject({ ok: true });
+      return world.rows(`select min(id) as first, max(id) as last from acq.item
+        where batch_id = (select max(batch_id) from waybill.batch)`);
+    };
+    expect(await read('2026-01-01 12:00', '2026-01-01 15:00')).toEqual([{ first: '3', last: '5' }]);
+    expect(await read('2026-01-01 12:00Z', '2026-01-02 00:00')).toEqual([{ first: '12', last: '14' }]);
   });
 
   test.each([

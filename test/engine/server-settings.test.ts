@@ -51,7 +51,9 @@ from {{ acq.item }} i, (select pg_sleep(:params.seconds)) pause where i.name lik
   },
 });
 
-const ofMysql = oneOfEachFamily(import.meta.url).filter(({ name }) => !name.startsWith('PostgreSQL')) as MysqlTestServer[];
+const ofMysql = oneOfEachFamily(import.meta.url).filter(
+  ({ name }) => !name.startsWith('PostgreSQL'),
+) as MysqlTestServer[];
 
 describe.each(ofMysql)('settings of a $name', ({ name, flavour }) => {
   const LIMIT: [string, string] = flavour === 'MySQL' ? ['max_execution_time', '1000'] : ['max_statement_time', '1'];

@@ -40,4 +40,26 @@ describeOn(await mysqlServers(), 'the clock of a server with a time zone of its 
       await writer.end();
     }
   });
+
+  test.each([
+    { type: 'timestamp(6)', begins: '2026-01-01 07:00' }, // an instant, and the value is of UTC
+    { type: 'datetime(6)', begins: '2026-01-01 12:00' },
+  ])('takes a value of $type that a person wrote for the time that it is to a session in UTC', async (one) => {
+    const writer = await createConnection(own.url('mysql').replace('mariadb:', 'mysql:'));
+    const session = await database.openSession('waybill read since');
+    try {
+      await writer.query('drop table if exists since');
+      await writer.query(`create table since (at ${one.type} null)`);
+      await writer.query(`insert into since values ('${one.begins}'), ('${one.begins}' - interval 1 microsecond)`);
+      const { dialect } = database;
+      const column = (await dialect.describeTable(database, 'since'))!.columns[0]!;
+      const from = await dialect.cursorValue(session, column, '2026-01-01 12:00');
+      const where = dialect.windowCondition(column, { from, to: null }, (value) => `'${String(value)}'`);
+      const { rows } = await session.query({ strings: [`select count(*) as n from since where ${where}`], values: [] });
+      expect(rows).toEqual([{ n: '1' }]);
+    } finally {
+      await session.close();
+      await writer.end();
+    }
+  });
 });
