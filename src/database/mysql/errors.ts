@@ -95,6 +95,9 @@ function isFull(number: number, message: string): boolean {
 const isReadOnly = (number: number, message: string): boolean =>
   number === 1836 || (number === 1290 && message.includes('read-only'));
 const PRIMARY = 'give the URL of the server that takes writes; a replica may be a source';
+/** What READ COMMITTED writes cannot be logged by statements: ER_BINLOG_STMT_MODE_AND_ROW_ENGINE. */
+const STATEMENT_LOG = 1665;
+export const LOG_BY_ROWS = 'set binlog_format = ROW (or MIXED) on the server';
 
 /** Sorts an error of `mysql2`, or of the network under it. */
 export function classify(error: unknown): ErrorFacts {
@@ -109,6 +112,7 @@ export function classify(error: unknown): ErrorFacts {
     safeMessage: safeMessage(failure, number),
     retryAfterSeconds: number !== undefined && isFull(number, failure.message) ? NO_SPACE_WAIT_SECONDS : 0,
     ...(number !== undefined && isReadOnly(number, failure.message) && { next: PRIMARY }),
+    ...(number === STATEMENT_LOG && { next: LOG_BY_ROWS }),
   };
 }
 
@@ -142,6 +146,7 @@ function kindOf(failure: ServerError, number: number | undefined): ErrorFacts['k
 const WITHOUT_VALUES = new Set([
   ...[1044, 1045, 1046, 1048, 1049, 1050, 1051, 1052, 1054, 1055, 1058, 1060, 1064, 1066, 1091, 1109, 1136, 1142, 1143],
   ...[1146, 1149, 1222, 1227, 1235, 1241, 1264, 1265, 1295, 1305, 1364, 1365, 1370, 1406, 1451, 1452, 3819, 4025],
+  STATEMENT_LOG,
 ]);
 /** What the commonest of the others are called; the rest go by their number. */
 const CALLED = new Map([

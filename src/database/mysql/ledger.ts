@@ -1,6 +1,8 @@
 /** What MySQL and MariaDB say in their own way in the ledger's statements, and how its tables are made. */
 import type { BeginOptions, Database, LedgerWords, MigrationWords, Session } from '../dialect.ts';
+import { ConfigurationError } from '../../errors.ts';
 import { part, raw, sql, type SqlStatement } from '../sql.ts';
+import { LOG_BY_ROWS } from './errors.ts';
 import { takeNamedLock } from './named-locks.ts';
 import { quoteName, quoteText } from './names.ts';
 import type { MysqlSession } from './session.ts';
@@ -52,6 +54,7 @@ export const migration: MigrationWords = {
     // Not one of the pool's: it is another current database that it comes back with.
     const session = await database.openAside('waybill migrate');
     try {
+      await refuseStatementLog(session, database);
       await lockMigration(session, database);
       // Asked first: a DBA may have run the script, and given no right to create a database.
       const { rows } = await session.query(
@@ -77,6 +80,20 @@ export const migration: MigrationWords = {
       .map((statement) => `${statement};\n`)
       .join(''),
 };
+
+/** Every write of ours would fail (1665): said here, where the first one is about to be; a source is only read. */
+async function refuseStatementLog(session: Session, { connection }: Database): Promise<void> {
+  const { rows } = await session.query<{ Variable_name: string; Value: string }>(
+    sql`show variables where variable_name in ('log_bin', 'binlog_format')`,
+  );
+  const is = (name: string, value: string): boolean =>
+    rows.some((row) => row.Variable_name === name && row.Value === value);
+  if (!is('log_bin', 'ON') || !is('binlog_format', 'STATEMENT')) return;
+  throw new ConfigurationError(
+    `the server of connection ${connection} has a binary log of statements, which takes no writes at READ COMMITTED`,
+    { where: `connection ${connection}`, next: LOG_BY_ROWS },
+  );
+}
 
 /** GET_LOCK knows names of 64 characters on the whole server: the control database's may be as long alone. */
 async function lockMigration(session: Session, { controlSchema }: Database): Promise<void> {
