@@ -14,24 +14,43 @@ interface Doubt {
 
 /** Asks the source whether rows to come will lie where windows to come look for them. */
 export async function refuseDoubtfulCursor(session: Session, dialect: Dialect, doubt: Doubt): Promise<void> {
-  if (await dialect.isStandby(session)) refuseStandby(doubt);
+  const elsewhere = await writtenElsewhere(session, dialect, doubt);
+  if (elsewhere) refuseUnseen(doubt, elsewhere);
   if (doubt.cursor.kind === 'number') await refuseNumbering(session, dialect, doubt);
   else await refuseClock(session, dialect, doubt);
 }
 
-/** Which transactions are open on its primary a standby does not know: only the lag stands between a window and late commits. */
-function refuseStandby({ load, source, cursor }: Doubt): void {
+interface Elsewhere {
+  /** What it is, in words. */
+  is: string;
+  /** Where its rows are written, and what brings them from there. */
+  origin: string;
+  way: string;
+}
+
+async function writtenElsewhere(session: Session, dialect: Dialect, { source }: Doubt): Promise<Elsewhere | undefined> {
+  if (await dialect.isStandby(session))
+    return { is: `${source.connection} is a standby`, origin: 'primary', way: 'standby' };
+  const fed = await dialect.subscribed(session, sourceRows(source, dialect.sql));
+  return (
+    fed && {
+      is: `${fed.table} on ${source.connection} is filled by subscription ${fed.subscription}`,
+      origin: 'publisher',
+      way: 'subscription',
+    }
+  );
+}
+
+/** Which transactions are open where its rows are written it does not know: only the lag stands between a window and late commits. */
+function refuseUnseen({ load, source, cursor }: Doubt, { is, origin, way }: Elsewhere): void {
   if (cursor.kind === 'time' && lagOf(source) > 0) return;
   const why = cursor.kind === 'time' ? 'and there is no lag' : 'and a cursor of numbers has no lag';
-  throw new ConfigurationError(
-    `${source.connection} is a standby: transactions that are open on its primary cannot be waited for, ${why}`,
-    {
-      where: load.file,
-      next:
-        'connect to the primary; or use a time column as cursor, with a lag longer than the longest transaction ' +
-        'and the delay of the standby together',
-    },
-  );
+  throw new ConfigurationError(`${is}: transactions that are open on its ${origin} cannot be waited for, ${why}`, {
+    where: load.file,
+    next:
+      `connect to the ${origin}; or use a time column as cursor, with a lag longer than the longest transaction ` +
+      `and the delay of the ${way} together`,
+  });
 }
 
 async function refuseNumbering(

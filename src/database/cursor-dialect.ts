@@ -48,6 +48,11 @@ export interface CursorDialect {
    */
   isStandby(session: Session): Promise<boolean>;
   /**
+   * A table among these that a subscription fills, on a server which is no standby: its rows come in the order in which they were
+   * committed on the publisher, and which transactions are open there nobody sees here. Undefined: none.
+   */
+  subscribed(session: Session, rows: RowSource): Promise<{ table: string; subscription: string } | undefined>;
+  /**
    * Transactions that are open now and could still commit rows behind a window's end; `of`: those of them that still are, by
    * whatever key they go now. For a session of its own: it leaves the transaction in which it was asked.
    */

@@ -5,7 +5,9 @@ import { someServers, someWays } from '../every-server.ts';
 import { describeOn, mysqlServers } from '../mysql-servers.ts';
 import { servers } from '../servers.ts';
 import { chunks, COLUMNS, expectAcquired, ITEM, ITEMS, NOTHING_NEW, PLAIN_SOURCE, settling, windows } from './items.ts';
-import { ended, World } from './world.ts';
+import { subscribe } from './own-publisher.ts';
+import type { OwnServer } from './own-server.ts';
+import { ended, until, World } from './world.ts';
 
 // Transactions of other tests on the same MySQL are waited for, too: hence the patience.
 
@@ -126,6 +128,48 @@ describe.each(someServers(import.meta.url))('one that does not end, on $name', {
     await world.worker();
     expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 12 } });
     await expectAcquired(world);
+  });
+});
+
+describe.each(servers)('background workers of $name', { timeout: 120_000 }, (server) => {
+  let world: World;
+  let own: OwnServer;
+  afterEach(async () => {
+    await world.close();
+    await own.remove();
+  });
+
+  test('one that writes and commits late is waited for, as anybody else is', async () => {
+    world = await World.create(server, ITEMS({ source: '', columns: COLUMNS }));
+    // What a subscription brings into another table makes a trigger write into this one, which the test holds up.
+    const subscribed = await subscribe(world, server, {
+      published: 'create table sale (id bigint)',
+      subscribed: `${PLAIN_SOURCE(10)}
+        create function sold() returns trigger language plpgsql as $$ begin
+          insert into public.item (name) values ('late'); perform pg_advisory_xact_lock(42); return null; end $$;
+        create trigger sold after insert on sale for each row execute function sold();
+        alter table sale enable always trigger sold;
+        select pg_advisory_lock(42)`,
+      publication: 'for table sale',
+    });
+    own = subscribed.own;
+    const { publisher, subscriber } = subscribed;
+    await world.worker();
+    await publisher.query('insert into sale values (1)');
+    const waiting = `select from pg_locks join pg_stat_activity using (pid)
+      where locktype = 'advisory' and not granted and backend_type like 'logical replication%'`;
+    await until(async () => (await subscriber.query(waiting)).rowCount === 1);
+    await subscriber.query(`insert into item (name) values ('early')`);
+    const handle = await world.start(ITEM);
+    await settling(handle);
+    await pause(700);
+    expect((await chunks(world)).all).toBe(0);
+    await subscriber.query('select pg_advisory_unlock(42)');
+    expect(await ended(handle)).toMatchObject({ ok: true, result: { rowsWritten: 12 } });
+    expect(await world.rows('select id, name from acq.item where id > 10 order by id')).toEqual([
+      { id: '11', name: 'late' },
+      { id: '12', name: 'early' },
+    ]);
   });
 });
 

@@ -82,6 +82,7 @@ export const mysqlDialect: Dialect = {
   inCursorOrder,
   numberingOf,
   isStandby,
+  subscribed: () => Promise.resolve(undefined), // a replica of some tables only is a replica: isStandby
   openTransactions,
   windowCondition,
   planDeletion,

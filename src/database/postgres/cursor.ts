@@ -85,8 +85,9 @@ function zoned(column: ColumnFacts, lagMs: number): string {
 
 /**
  * Every transaction holds a lock on its virtual id until it ends, and everybody may see those: the same list that CREATE
- * INDEX CONCURRENTLY waits for. Server processes and our own readers (read only) are left out. A role without
- * pg_read_all_stats sees no backend_type of others, but that server processes (autovacuum) belong to nobody.
+ * INDEX CONCURRENTLY waits for. What cannot write is left out: our own readers (read only), walsenders, those who read for the
+ * query of another, server processes. Background workers may write: those of a subscription, of pg_cron, of an extension. A role
+ * without pg_read_all_stats sees no backend_type of others, but that server processes (autovacuum) belong to nobody.
  */
 export async function openTransactions(session: Session, of?: readonly OpenTransaction[]): Promise<OpenTransaction[]> {
   const { rows } = await session.query<{
@@ -102,7 +103,7 @@ export async function openTransactions(session: Session, of?: readonly OpenTrans
     from pg_locks l join pg_stat_activity a on a.pid = l.pid
     where l.locktype = 'virtualxid' and l.granted and l.pid <> pg_backend_pid()
       and a.datname = current_database() and a.usesysid is not null
-      and coalesce(a.backend_type, 'client backend') = 'client backend'
+      and coalesce(a.backend_type, '') not in ('walsender', 'parallel worker')
       and a.application_name not like 'waybill read %'
     union all
     select 'prepared ' || p.gid, true, null, p.owner, 'prepared transaction ' || p.gid,

@@ -33,6 +33,7 @@ import {
   listTables,
   tableIdentity,
 } from './tables.ts';
+import { subscribed } from './subscriptions.ts';
 import { holdState, joinState, sharesState } from './state.ts';
 
 const CASTS = {
@@ -84,6 +85,7 @@ export const postgresDialect: Dialect = {
   inCursorOrder,
   numberingOf,
   isStandby,
+  subscribed,
   openTransactions,
   windowCondition,
   openCopyOut,
