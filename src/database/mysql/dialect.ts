@@ -46,7 +46,7 @@ const inBatches: Dialect['inBatches'] = (column, batchIds, bind) => {
   return `(${column} between ${from} and ${to} and ${column} in (select given.id from ${ids} given))`;
 };
 
-/** MySQL 8.0 and MariaDB 10.6 and later. */
+/** MySQL 8.0.16 and MariaDB 10.6 and later. */
 export const mysqlDialect: Dialect = {
   name: 'mysql',
   sql: mysqlSql,

@@ -8,25 +8,37 @@ export interface ServerFacts {
   version: string;
 }
 
-/** The oldest releases with SKIP LOCKED and all else that is needed. */
-const OLDEST: Record<ServerFacts['flavour'], [number, number]> = { MySQL: [8, 0], MariaDB: [10, 6] };
+/**
+ * The oldest releases on which everything holds: RENAME under LOCK TABLES came with MySQL 8.0.13, and a CHECK that is kept with
+ * 8.0.16; SKIP LOCKED and JSON_TABLE with MariaDB 10.6.
+ */
+const OLDEST: Record<ServerFacts['flavour'], string> = { MySQL: '8.0.16', MariaDB: '10.6' };
 
 /**
- * Asks the server what it is, whatever the URL called it. Throws `ConfigurationError` for servers on which a batch would not
- * be safe.
+ * What a server is by its own `version()`, whatever the URL called it. Throws `ConfigurationError` for one that is too old.
+ * (`5.5.5-` stands before the version of a MariaDB that is asked over replication's protocol, or through some proxies.)
  */
-export async function factsOf(connection: Connection): Promise<ServerFacts> {
-  const [[row]] = await connection.query<RowDataPacket[]>('select version() as version');
-  const text = String(row!['version']);
+export function factsByVersion(text: string): ServerFacts {
   const flavour = text.includes('MariaDB') ? 'MariaDB' : 'MySQL';
   const version = /\d+\.\d+\.\d+/.exec(text.replace(/^5\.5\.5-(?=1\d\.)/, ''))?.[0] ?? text;
-  const [major = 0, minor = 0] = version.split('.').map(Number);
-  const [leastMajor, leastMinor] = OLDEST[flavour];
-  if (major < leastMajor || (major === leastMajor && minor < leastMinor)) {
+  if (isBefore(version, OLDEST[flavour])) {
     throw new ConfigurationError(`the server is ${flavour} ${version}, which is too old`, {
-      next: `use ${flavour} ${leastMajor}.${leastMinor} or later`,
+      next: `use ${flavour} ${OLDEST[flavour]} or later`,
     });
   }
+  return { flavour, version };
+}
+
+function isBefore(version: string, other: string): boolean {
+  const [parts, others] = [version, other].map((one) => one.split('.').map(Number)) as [number[], number[]];
+  const i = others.findIndex((part, at) => part !== parts[at]);
+  return i >= 0 && !(parts[i]! > others[i]!);
+}
+
+/** Asks the server what it is. Throws `ConfigurationError` for servers on which a batch would not be safe. */
+export async function factsOf(connection: Connection): Promise<ServerFacts> {
+  const [[row]] = await connection.query<RowDataPacket[]>('select version() as version');
+  const facts = factsByVersion(String(row!['version']));
   const [variables] = await connection.query<RowDataPacket[]>(
     "show global variables where variable_name in ('wsrep_on', 'group_replication_single_primary_mode', 'group_replication_group_name')",
   );
@@ -34,7 +46,7 @@ export async function factsOf(connection: Connection): Promise<ServerFacts> {
     new Map(variables.map((variable) => [String(variable['Variable_name']), String(variable['Value'])])),
   );
   if (refused !== undefined) throw new ConfigurationError(refused.message, { next: refused.next });
-  return { flavour, version };
+  return facts;
 }
 
 /**

@@ -7,7 +7,7 @@ import { createConnection } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ConnectionDefinition } from '../../../src/config/definition.ts';
 import { MysqlDatabase } from '../../../src/database/mysql/database.ts';
-import { clusterRefusal } from '../../../src/database/mysql/server-facts.ts';
+import { clusterRefusal, factsByVersion } from '../../../src/database/mysql/server-facts.ts';
 import { sql } from '../../../src/database/sql.ts';
 import type { MysqlFlavour } from '../../../src/dev/mysql-binaries.ts';
 import { startMysql, type MysqlServer } from '../../../src/dev/mysql-server.ts';
@@ -186,6 +186,34 @@ test.each([
   [{ group_replication_group_name: 'aaaa', group_replication_single_primary_mode: 'OFF' }, true],
 ])('knows clusters of several writers by their variables: %j', (variables, refused) => {
   expect(clusterRefusal(new Map(Object.entries(variables as Record<string, string>))) !== undefined).toBe(refused);
+});
+
+test.each([
+  ['8.0.16', 'MySQL', '8.0.16'],
+  ['8.0.36-28', 'MySQL', '8.0.36'],
+  ['8.4.0-log', 'MySQL', '8.4.0'],
+  ['9.7.0', 'MySQL', '9.7.0'],
+  ['10.6.0-MariaDB', 'MariaDB', '10.6.0'],
+  ['5.5.5-10.11.6-MariaDB-0+deb12u1-log', 'MariaDB', '10.11.6'],
+  ['11.4.2-MariaDB', 'MariaDB', '11.4.2'],
+])('knows a server by its version: %s', (text, flavour, version) => {
+  expect(factsByVersion(text)).toEqual({ flavour, version });
+});
+
+test.each([
+  ['5.7.44', 'MySQL 5.7.44', 'use MySQL 8.0.16 or later'],
+  ['8.0.11', 'MySQL 8.0.11', 'use MySQL 8.0.16 or later'],
+  ['8.0.11-TiDB-v7.5.1', 'MySQL 8.0.11', 'use MySQL 8.0.16 or later'],
+  ['8.0.15-log', 'MySQL 8.0.15', 'use MySQL 8.0.16 or later'],
+  ['7.9.99', 'MySQL 7.9.99', 'use MySQL 8.0.16 or later'],
+  ['something else', 'MySQL something else', 'use MySQL 8.0.16 or later'],
+  ['5.5.5-10.5.9-MariaDB', 'MariaDB 10.5.9', 'use MariaDB 10.6 or later'],
+  ['5.5.68-MariaDB', 'MariaDB 5.5.68', 'use MariaDB 10.6 or later'],
+  ['10.5.26-MariaDB', 'MariaDB 10.5.26', 'use MariaDB 10.6 or later'],
+])('refuses one that is too old: %s', (text, called, next) => {
+  expect(() => factsByVersion(text)).toThrow(
+    expect.objectContaining({ name: 'ConfigurationError', message: `the server is ${called}, which is too old`, next }),
+  );
 });
 
 test.each(['multipleStatements=true', 'flags=LOCAL_FILES', 'ssl=x'])('takes no parameter in a URL: %s', (parameter) => {
