@@ -2,8 +2,7 @@
  * A worker freezes just before what an activity is there for. Others finish its work, and the next batch is under way when it
  * wakes up and goes on as if nothing had happened: it does no harm.
  */
-import type { ChildProcess } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -11,6 +10,7 @@ import { oneOfEachFamily } from '../every-server.ts';
 import type { TestServer } from '../servers.ts';
 import { BREAKABLE, exists, mend } from './breakable-orders.ts';
 import { CuttableWay } from './cuttable-way.ts';
+import { freeze, type Frozen, type Place } from './frozen.ts';
 import { asleep, endSleepers } from './moments.ts';
 import { expectWhole } from './orders.ts';
 import { wordsAt, type ServerWords } from './server-words.ts';
@@ -25,10 +25,10 @@ const SQL = `
 
 /** Of PostgreSQL, and of MySQL and MariaDB. */
 const BEGIN = 'begin isolation level read committed read write';
+/** What stands beside it where others may come to wait; as much as a recording has of it. */
+const OTHERS_WAIT = 'select set_config(?, ?, true)';
 const START = 'start transaction read write';
 const ORDER = 'core.order';
-
-type Place = `before ${string} | ${string} | ${string} #${number}`;
 
 interface Zombie {
   title: string;
@@ -62,7 +62,7 @@ const ZOMBIES: Zombie[] = [
   {
     title: 'a drop, before it looks at the catalog',
     at: {
-      postgres: `before dropSnapshot | waybill N drop of the snapshot | ${BEGIN} #2`,
+      postgres: `before dropSnapshot | waybill N drop of the snapshot | ${BEGIN}; ${OTHERS_WAIT} #1`,
       mysql: 'before dropSnapshot | waybill N drop of the snapshot | select get_lock(?, N) as taken #1',
     },
     end: { ok: true },
@@ -125,7 +125,7 @@ const SNAPSHOTS: Zombie[] = [
   {
     title: 'a snapshot, of a batch that is redone meanwhile',
     at: {
-      postgres: `before takeSnapshot | waybill N snapshot | ${BEGIN} #1`,
+      postgres: `before takeSnapshot | waybill N snapshot | ${BEGIN}; ${OTHERS_WAIT} #1`,
       mysql: 'before takeSnapshot | waybill N snapshot | select get_lock(?, N) as taken #1',
     },
     ...REDONE,
@@ -209,46 +209,6 @@ async function inWorld(
     await rm(directory, { recursive: true, force: true });
   }
 }
-
-interface Frozen {
-  /** It goes on; resolves when it has ended the transaction before which, or in which, it slept. */
-  wake(): Promise<void>;
-}
-
-async function freeze(world: World, way: CuttableWay, point: Place, recording: string): Promise<Frozen> {
-  const child = world.spawnWorker({
-    TEMPORAL_ADDRESS: way.address,
-    WAYBILL_STOP_AT: point,
-    WAYBILL_RECORD_TO: recording,
-  });
-  await new Promise<void>((resolve, reject) => {
-    child.stdout.on('data', (said: Buffer) => said.includes('stopped') && resolve());
-    child.on('exit', () => reject(new Error(`the worker ended before it came to: ${point}`)));
-  });
-  const said = await readFile(recording, 'utf8');
-  return { wake: () => wake(world, child, point.split(' ')[1]!, recording, said.length) };
-}
-
-async function wake(
-  world: World,
-  child: ChildProcess,
-  activity: string,
-  recording: string,
-  from: number,
-): Promise<void> {
-  child.kill('SIGCONT');
-  const end = ENDS[activity] ?? /^(commit|rollback)/;
-  await until(async () => {
-    const since = (await readFile(recording, 'utf8')).slice(from).split('\n').slice(0, -1);
-    const statements = since.map((line) => JSON.parse(line) as { activity: string; text: string });
-    return statements.some((one) => one.activity === activity && end.test(one.text));
-  });
-  // It was sent: now until it is done. Whoever sleeps in a chunk goes on sleeping.
-  await until(async () => (await world.count(world.words.atWork)) === 0);
-}
-
-/** The last statement of an activity that may need several transactions. */
-const ENDS: Record<string, RegExp> = { dropSnapshot: /^rollback$/ };
 
 /** 500 more orders. */
 async function landMore(world: World): Promise<void> {

@@ -2,6 +2,7 @@ import type { LandingDialect, NewColumn } from '../landing-dialect.ts';
 import { raw, sql } from '../sql.ts';
 import type { ValueShape } from '../value-shape.ts';
 import { quoteName, quoteTable } from './names.ts';
+import { OTHERS_WAIT } from './others-wait.ts';
 
 /** See `LandingDialect.landingType`. A type that is not the server's own may be missing on another: its values are texts there. */
 export const landingType: LandingDialect['landingType'] = ({ type, castType }, shape, native) => {
@@ -70,7 +71,7 @@ export const addColumns: LandingDialect['addColumns'] = (table, columns) => [
 const LOCK_WAIT = '1500ms';
 
 export const changeTable: LandingDialect['changeTable'] = async (session, prepare, record) => {
-  await session.begin();
+  await session.begin(OTHERS_WAIT);
   const statements = await prepare();
   if (statements.length > 0) {
     await session.query(sql`set local lock_timeout = ${raw(`'${LOCK_WAIT}'`)}`);

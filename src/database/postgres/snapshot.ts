@@ -5,6 +5,7 @@ import type { DropResult, SwapLedger, SwapResult, TakenSnapshot } from '../snaps
 import type { Database, Dialect, Holder, Session, TableIdentity } from '../dialect.ts';
 import { part } from '../sql.ts';
 import { processingName } from '../../sql/processing-name.ts';
+import { OTHERS_WAIT } from './others-wait.ts';
 import type { PostgresSession } from './session.ts';
 import { adoptionRefusals as adoptionRefusalsOf, adoptSnapshot as adoptTable } from './snapshot/adopt.ts';
 import { dropSnapshot as dropTable } from './snapshot/drop.ts';
@@ -38,7 +39,7 @@ export async function swap<Kept>(
   request: { tables: string[]; waitFirst: string | undefined; waitMs: number },
   ledger: SwapLedger<Kept>,
 ): Promise<SwapResult<Kept>> {
-  await session.begin();
+  await session.begin(OTHERS_WAIT);
   const why = await ledger.prove(session);
   if (why !== undefined) {
     await session.rollback();
@@ -132,7 +133,7 @@ export async function dropSnapshot(
   { processing, relationId }: { processing: string; relationId: string },
   ledger: Parameters<Dialect['dropSnapshot']>[2],
 ): Promise<DropResult> {
-  await session.begin();
+  await session.begin(OTHERS_WAIT);
   await ledger.prove(session);
   try {
     const kind = await dropTable(clientOf(session), qualified(processing), relationId);
