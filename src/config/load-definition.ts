@@ -55,7 +55,7 @@ export function defineLoad(file: LoadFile, build: LoadBuild): LoadDefinition {
     onError: steps('on_error', file.kind === 'task' ? file.on_error : undefined),
     needs: file.needs ?? [],
     params: file.params ?? {},
-    sessionParams: sessionSettings(yaml, file.session_params ?? {}, problems),
+    sessionParams: sessionSettings(yaml, file.session_params ?? {}, isZoned(file, settings), problems),
     lanes: file.lanes ?? settings.defaults.lanes,
     maxAttempts: file.max_attempts ?? settings.defaults.maxAttempts,
     maxRuntimeMs,
@@ -66,6 +66,10 @@ export function defineLoad(file: LoadFile, build: LoadBuild): LoadDefinition {
     producers: {},
   };
 }
+
+/** What a task writes is its own business; rows of other kinds go on to others, who read their times in UTC. */
+const isZoned = ({ kind, connection }: LoadFile, { connections }: ProjectSettings): boolean =>
+  kind === 'task' && sqlDialectOf(connections, connection).localTime !== undefined;
 
 /** What a load may reject when it does not say. */
 const DEFAULT_MOST_REJECTED = 100;

@@ -26,7 +26,6 @@ const REFUSED: Record<string, string> = {
   completion_type: 'transactions are committed by Waybill',
   tx_isolation: 'isolation is said by Waybill at every BEGIN',
   tx_read_only: 'a load writes',
-  time_zone: 'times travel in UTC',
   timestamp: 'the clock is the server’s',
   character_set_client: 'Waybill speaks UTF-8',
   character_set_connection: 'Waybill speaks UTF-8',
@@ -37,16 +36,23 @@ const REFUSED: Record<string, string> = {
 /** Why no load sets this; undefined: it may. */
 export const whyNotSet = (name: string): string | undefined => REFUSED[name.toLowerCase()];
 
-/** Refuses settings that would take a transaction out of Waybill's hands. Answers the rest as text, names in lower case. */
+/** Why a load without `zoned` sets no time zone. */
+const UTC = 'times travel in UTC';
+
+/**
+ * Refuses settings that would take a transaction out of Waybill's hands. Answers the rest as text, names in lower case.
+ * `zoned`: its statements may run in a time zone of their own.
+ */
 export function sessionSettings(
   yaml: YamlFile,
   given: Record<string, string | number | boolean>,
+  zoned: boolean,
   problems: Problem[],
 ): Record<string, string> {
   const settings: Record<string, string> = {};
   for (const [name, value] of Object.entries(given)) {
     const key = name.toLowerCase();
-    const why = whyNotSet(name);
+    const why = key === 'time_zone' && !zoned ? UTC : whyNotSet(name);
     if (why !== undefined) {
       const message = `\`session_params\` cannot set \`${name}\`: ${why}`;
       problems.push({

@@ -1,6 +1,6 @@
 /** What is asked before a batch opens: bounds of a task's range, and whether an input is ready. */
 import type { LoadDefinition, SqlSource } from '../config/definition.ts';
-import type { Database, QueryResult, Session } from '../database/dialect.ts';
+import type { Database, QueryResult, Session, UserStatement } from '../database/dialect.ts';
 import { reading } from '../database/transaction.ts';
 import { ConfigurationError } from '../errors.ts';
 import { renderForBatch, type BatchValues } from '../sql/batch-sql.ts';
@@ -25,7 +25,7 @@ export async function answerTo(
   query: SqlSource,
   values: BatchValues,
   what: string,
-  as: (rendered: RenderedStatement) => Pick<RenderedStatement, 'text' | 'values'> = (rendered) => rendered,
+  as: (rendered: RenderedStatement) => UserStatement = (rendered) => rendered,
 ): Promise<QueryResult<unknown[]>> {
   const rendered = renderForBatch(parseStatements(query, dialect.sql)[0]!, values, dialect);
   try {

@@ -127,7 +127,8 @@ async function askColumn(
   }
   const value = dialect.quoteName(name);
   const text = `select min(${value}), max(${value}) from ${dialect.quoteTable(table)}`;
-  const { rows } = await session.run({ text, values: [] });
+  const { time_zone: timeZone } = load.sessionParams;
+  const { rows } = await session.run({ text, values: [], ...(timeZone !== undefined && { timeZone }) });
   return [textOf(rows[0]?.[0]), textOf(rows[0]?.[1])];
 }
 

@@ -68,6 +68,9 @@ export interface BeginOptions {
   relaxed?: boolean;
 }
 
+/** What is sent of a rendered statement. */
+export type UserStatement = Pick<Rendered, 'text' | 'values' | 'timeZone'>;
+
 /** One connection to a server, used by one task at a time. */
 export interface Session {
   /** The server's number for this connection, by which it can be ended from another one. */
@@ -81,10 +84,7 @@ export interface Session {
    * `commits` by itself what was done before it: then no transaction is open afterwards. `each` takes its rows as they come, so that
    * they need not be in memory together, and the answer has none; what it throws is thrown once the server has sent them all.
    */
-  run(
-    statement: Pick<Rendered, 'text' | 'values'>,
-    options?: { commits?: boolean; each?: TakeRow | undefined },
-  ): Promise<RunResult>;
+  run(statement: UserStatement, options?: { commits?: boolean; each?: TakeRow | undefined }): Promise<RunResult>;
   begin(options?: BeginOptions): Promise<void>;
   /** Throws unless the server's answer is COMMIT: a failed transaction answers ROLLBACK without an error. */
   commit(): Promise<void>;

@@ -36,7 +36,7 @@ export function renderForBatch(
   stage?: StageDefinition,
   cut?: Cut,
 ): RenderedStatement {
-  return renderStatement(
+  const rendered = renderStatement(
     statement,
     {
       parameter: (use, bind) => renderParameter(use, bind, batch, dialect, cut),
@@ -44,6 +44,8 @@ export function renderForBatch(
     },
     dialect.sql,
   );
+  const { time_zone: timeZone } = batch.definition.sessionParams;
+  return timeZone === undefined ? rendered : { ...rendered, timeZone };
 }
 
 function renderParameter(use: ParameterUse, bind: Bind, batch: BatchValues, dialect: Dialect, cut?: Cut): string {
@@ -51,9 +53,9 @@ function renderParameter(use: ParameterUse, bind: Bind, batch: BatchValues, dial
     case 'batch_id':
       return bind(batch.batchId, dialect.castOf('batch id'));
     case 'load_at':
-      return bind(dialect.sql.instant(batch.loadAt), dialect.castOf('time'));
+      return renderInstant(batch.loadAt, bind, batch, dialect);
     case 'last_load_at':
-      return bind(batch.lastLoadAt && dialect.sql.instant(batch.lastLoadAt), dialect.castOf('time'));
+      return renderInstant(batch.lastLoadAt, bind, batch, dialect);
     case 'from':
     case 'to':
       return renderBound(use.name, bind, dialect, cut);
@@ -65,6 +67,13 @@ function renderParameter(use: ParameterUse, bind: Bind, batch: BatchValues, dial
       return bind(value, castOfValue(value, dialect));
     }
   }
+}
+
+/** As columns of times have it, where the load's statements run in a time zone. */
+function renderInstant(iso: string | null, bind: Bind, { definition }: BatchValues, dialect: Dialect): string {
+  const utc = bind(iso && dialect.sql.instant(iso), dialect.castOf('time'));
+  const { localTime } = dialect.sql;
+  return localTime && definition.sessionParams['time_zone'] !== undefined ? localTime(utc) : utc;
 }
 
 /** The bounds of a chunk; of a range of keys, open ends and NULL keys bind NULL. */

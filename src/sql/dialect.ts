@@ -127,6 +127,11 @@ export interface SqlDialect {
   instant(iso: string): string;
   /** Statements that may hold bound values. Tested as in `Refusal`. */
   bindsValues: RegExp;
+  /**
+   * The time of this instant (an expression, in UTC) in the time zone of the session, for statements of a load that has one
+   * (`session_params: { time_zone }`): the session is in it for no other statement. Undefined: a time zone is a setting like others.
+   */
+  localTime?: (utc: string) => string;
   refusals: readonly Refusal[];
   /** Inserts that leave alone, or overwrite, rows that are there already. Tested as in `Refusal`. */
   insertsOnce: RegExp;

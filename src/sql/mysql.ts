@@ -96,6 +96,7 @@ export function mysqlDialect(title: string, reading: MysqlReading = {}): SqlDial
     cast: (expression, type) => `cast(${expression} as ${type})`,
     // 2024-03-31T01:30:00.123Z: in strict mode neither server takes the Z, and MariaDB no offset.
     instant: (iso) => iso.replace(/^(\d{4}-\d\d-\d\d)T([\d:.]+)Z$/, '$1 $2'),
+    localTime: (utc) => `convert_tz(${utc}, '+00:00', @@session.time_zone)`, // knows SYSTEM, too, without tables of zones
     bindsValues:
       /^(?:(?:\( )*(?:select|with|values|table)|(?:insert|replace|update|delete|explain|describe|desc|analyze|do)\b|set @|show .* where |create (?:or replace )?(?:temporary )?table .* (?:(?:as (?:\( )*)?select|as (?:\( )*(?:with|values|table))\b)/,
     refusals: mysqlRefusals,

@@ -6,6 +6,8 @@ import { isCode, isMark, isWord, type Token } from './token.ts';
 export interface Rendered {
   text: string;
   values: unknown[];
+  /** The server runs it in this time zone, where that is not UTC: `SqlDialect.localTime`. */
+  timeZone?: string;
 }
 
 /** What `renderStatement` gives: enough to find a place of the text in the file again. */

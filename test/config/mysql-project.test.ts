@@ -148,6 +148,14 @@ outputs: [warehouse.copy]
     );
   });
 
+  it('lets a task run in a time zone on MySQL and MariaDB alone', async () => {
+    const task = 'kind: task\nconnection: warehouse\nsession_params: { TIME_ZONE: default }\nsql: select now()\n';
+    const at = async (address: string) =>
+      (await problems({ 'loads/task/one.yaml': task, 'loads/x.yaml': '' }, address)).join('\n');
+    expect(await at(url)).not.toContain('TIME_ZONE');
+    expect(await at('postgres://u@h/w')).toContain('cannot set `TIME_ZONE`: times travel in UTC');
+  });
+
   it('has no parameters in its URL', async () => {
     expect(await problems({}, `${url}?multipleStatements=true`)).toEqual([
       'waybill.yaml:6:10: `url` has a parameter, `multipleStatements`: none is known there',

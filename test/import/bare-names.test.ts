@@ -93,7 +93,7 @@ describeOn(await mysqlServers(), 'a statement behind `use` on $name', (server) =
 
     await create(foreign, 1);
     const pieces = [`use ${foreign}`, statement, `use ${mine}`].map((text) => ({ text, at }));
-    const steps = convertPreSteps(pieces, mine, () => {});
+    const steps = convertPreSteps(pieces, { database: mine, timeZone: 'default' }, () => {});
     expect(steps.database).toBe(mine);
     await sql.query(`use ${mine}`);
     for (const step of steps.before) await sql.query(step);

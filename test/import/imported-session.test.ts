@@ -1,12 +1,11 @@
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createConnection, type Connection } from 'mysql2/promise';
 import { afterEach, expect, test } from 'vitest';
-import { parseDocument } from 'yaml';
-import { document, run } from '../cli/command-line.ts';
 import { runSession } from '../engine/session-run.ts';
 import { World } from '../engine/world.ts';
 import { describeOn, mysqlServers } from '../mysql-servers.ts';
+import { addressOf, importInto } from './imported-world.ts';
 
 describeOn(await mysqlServers(), 'an imported project of pupdate on $name', (server) => {
   let world: World;
@@ -36,8 +35,7 @@ describeOn(await mysqlServers(), 'an imported project of pupdate on $name', (ser
         create table ${database}.vehicle (id int primary key, make_name varchar(20), plate varchar(20));
         insert into ${database}.vehicle values (7, 'left over', 'X');`);
     }
-    const password = url.password === '' ? '' : `:${decodeURIComponent(url.password)}`;
-    return { mot, copy, hand, address: `${decodeURIComponent(url.username)}${password}@tcp(${url.host})` };
+    return { mot, copy, hand, address: addressOf(url) };
   }
 
   /** The file as someone wrote it, careless; `%d` and `$last_etl` and all. */
@@ -60,32 +58,6 @@ describeOn(await mysqlServers(), 'an imported project of pupdate on $name', (ser
     insert into ${hand}.vehicle select v.id, m.name, v.plate from vehicle v left join make m on m.id = v.make_id where v.plate like 'V%';
     update ${hand}.vehicle set plate = concat(plate, '!');`;
 
-  /** Imports files of pupdate into the world's project, and has the server check what came of them. */
-  async function importInto(
-    files: Record<string, string>,
-    { mot, copy }: { mot: string; copy: string },
-    warnings: unknown[] = [],
-  ): Promise<void> {
-    for (const [name, text] of Object.entries(files)) await writeFile(join(world.directory, name), text);
-    await rm(join(world.directory, 'waybill.yaml'));
-    const named = Object.keys(files).map((name) => join(world.directory, name));
-    const answer = await run(['import', 'pupdate', ...named, '--project', world.directory, '--json'], { cwd: '/' });
-    expect(answer.exitCode, answer.stdout).toBe(0);
-    const password = encodeURIComponent(decodeURIComponent(new URL(world.env['WAREHOUSE_URL']!).password));
-    for (const database of [mot, copy]) world.env[`${database.toUpperCase()}_PASSWORD`] = password;
-    // The server is shared by many tests: control tables of its own.
-    const yaml = join(world.directory, 'waybill.yaml');
-    const project = parseDocument(await readFile(yaml, 'utf8'));
-    for (const name of Object.keys((project.toJS() as { connections: object }).connections)) {
-      project.setIn(['connections', name, 'control_schema'], `${world.names.prefix}waybill`);
-    }
-    await writeFile(yaml, project.toString());
-    const validated = await run(['validate', '--project', world.directory, '--json'], { env: world.env });
-    expect(validated.exitCode, validated.stdout).toBe(0);
-    const { loads } = document(answer) as { loads: string[] };
-    expect(document(validated)).toMatchObject({ loads: loads.length, warnings });
-  }
-
   const rowsOf = async (table: string): Promise<unknown> => (await sql.query(`select * from ${table} order by id`))[0];
 
   test(
@@ -94,7 +66,7 @@ describeOn(await mysqlServers(), 'an imported project of pupdate on $name', (ser
     async () => {
       const where = await create();
       const { copy, hand } = where;
-      await importInto({ 'nightly.json': sessionFile(where) }, where);
+      await importInto(world, { 'nightly.json': sessionFile(where) }, where);
       await world.worker();
       expect(await runSession(world)).toMatchObject({ ok: true, result: { loads: [{}, {}, {}] } });
       await sql.query(byHand(hand));
@@ -139,7 +111,7 @@ describeOn(await mysqlServers(), 'an imported project of pupdate on $name', (ser
         },
       ];
       // A table that is no more, of a task that is switched off, is nobody's trouble.
-      await importInto({ 'nightly.json': JSON.stringify({ Tasks: tasks }) }, where, [
+      await importInto(world, { 'nightly.json': JSON.stringify({ Tasks: tasks }) }, where, [
         { file: 'loads/nightly/gone.sql', message: expect.stringContaining('gone_long_ago') as string },
       ]);
       await world.worker();
@@ -183,7 +155,7 @@ describeOn(await mysqlServers(), 'an imported project of pupdate on $name', (ser
           ...['rename table kept to vehicle', 'create index by_plate on vehicle (plate)', `use ${mot}`],
         ],
       };
-      await importInto({ 'nightly.json': JSON.stringify({ Tasks: [task] }) }, where);
+      await importInto(world, { 'nightly.json': JSON.stringify({ Tasks: [task] }) }, where);
       const before = await rowsOf('vehicle');
       await world.worker();
       expect(await runSession(world)).toMatchObject({ ok: true });
@@ -203,6 +175,7 @@ describeOn(await mysqlServers(), 'an imported project of pupdate on $name', (ser
     const ranges = { Dsn, Min: 0, Max: 500, Step: 33, Concurrency: 4 };
     const listed = 'select id, plate from vehicle where id>=%d and id<%d order by id';
     await importInto(
+      world,
       {
         // It writes down what the server says of the session that runs it.
         'mark.json': JSON.stringify({

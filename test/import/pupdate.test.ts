@@ -36,7 +36,7 @@ describe('waybill import pupdate', () => {
       kind: 'task',
       connection: 'mot',
       max_attempts: 3,
-      session_params: { foreign_key_checks: 0 },
+      session_params: { time_zone: 'default', foreign_key_checks: 0 },
       sql: 'update_makes.sql',
     });
     expect(await read('loads/nightly_copy/update_makes.sql')).toBe(`update copy.maker mm
@@ -72,6 +72,7 @@ where m.last_updated_on>coalesce(:last_load_at, timestamp '1970-01-01 00:00:01')
       connection: 'mot',
       range: { min: 0, max: 97958093, step: 256 },
       lanes: 16,
+      session_params: { time_zone: 'default' },
       sql: 'seen.sql',
     });
     expect(await read('loads/task/seen.sql')).toBe('update vehicle set seen=1 where id>=:from and id<:to\n');
@@ -87,6 +88,7 @@ where m.last_updated_on>coalesce(:last_load_at, timestamp '1970-01-01 00:00:01')
       "2:86 `Version-this is software version` is no key of pupdate's that is known",
       '1:1 pupdate left out what lies above the last whole step: Max (97958093) is reached now',
       '1:1 Concurrency 100: becomes 16 lanes (raise lanes and max_connections if the server has room)',
+      '1:10 statements run in the time zone of the server, as they did, and the times of the window are written in it: session_params, time_zone',
       '1:10 the password of etl is not written anywhere: put it into MOT_PASSWORD',
     ]);
   });
@@ -218,6 +220,18 @@ where m.last_updated_on>coalesce(:last_load_at, timestamp '1970-01-01 00:00:01')
     const { said } = await one({ Dsn });
     expect((await yaml('waybill.yaml'))['connections']).toEqual({ db: { url } });
     expect(said.some((line) => line.includes('percent-encoded'))).toBe(encoded);
+  });
+
+  test.each([
+    ['nothing', {}, 'default'],
+    ['a Dsn', { Dsn: `${DSN}?time_zone=%27Europe%2FParis%27` }, 'Europe/Paris'],
+    ['a setting', { PreSteps: ["set time_zone = '-05:00'"] }, '-05:00'],
+    ['a word', { SessionParam: 'set @@session.time_zone = system' }, 'system'],
+  ])('the time zone of the server, unless %s says another', async (_, keys, zone) => {
+    const { load, said } = await one(keys);
+    expect(load['session_params']).toEqual({ time_zone: zone });
+    expect(said.filter((line) => /dangerous|ignored/.test(line))).toEqual([]);
+    await loadProject(path.join(cwd(), 'made'), { env: { MOT_PASSWORD: 'x' } });
   });
 
   test('pieces that are joined to one word are shown', async () => {

@@ -24,8 +24,18 @@ export const words: LedgerWords = {
   secondsBetween: (from, to) => raw(`timestampdiff(microsecond, ${from}, ${to}) / 1000000`),
 };
 
-/** They hold for the session: neither server has settings of a transaction. */
-export const settings = (given: Record<string, string>): SqlStatement[] =>
+/** For the ledger's times, which the server writes as it reads its clock. */
+export const IN_UTC = `set session time_zone = '+00:00'`;
+
+/** `default`: what the server gives to those who ask for none. */
+export const inZone = (zone: string): string =>
+  `set session time_zone = ${zone.toLowerCase() === 'default' ? '@@global.time_zone' : quoteText(zone)}`;
+
+/**
+ * They hold for the session: neither server has settings of a transaction. A time zone holds for the user's statements alone
+ * (`MysqlSession.run`).
+ */
+export const settings = ({ time_zone: _, ...given }: Record<string, string>): SqlStatement[] =>
   Object.entries(given).map(([name, value]) => {
     if (!/^\w+$/.test(name)) throw new Error(`not a server setting: ${name}`);
     return sql`${raw(`set session ${name} = ${/^-?\d+(\.\d+)?$/.test(value) ? value : quoteText(value)}`)}`;

@@ -1,6 +1,5 @@
 import type { EventEmitter } from 'node:events';
 import type { Connection, FieldPacket, QueryOptions, ResultSetHeader, RowDataPacket } from 'mysql2/promise';
-import type { Rendered } from '../../sql/render.ts';
 import { BACK_TO_SAVEPOINT, renderSql, type SqlStatement } from '../sql.ts';
 import {
   TransactionLostError,
@@ -10,9 +9,10 @@ import {
   type RunResult,
   type Session,
   type TakeRow,
+  type UserStatement,
 } from '../dialect.ts';
 import { eachRow } from './each-row.ts';
-import { begin } from './ledger.ts';
+import { begin, IN_UTC, inZone } from './ledger.ts';
 import type { ServerFacts } from './server-facts.ts';
 
 /** SERVER_STATUS_IN_TRANS of the protocol's OK packet. */
@@ -73,10 +73,21 @@ export class MysqlSession implements Session {
     return this.pipeline<Row>(next);
   }
 
-  async run(
-    statement: Pick<Rendered, 'text' | 'values'>,
-    { commits = false, each }: { commits?: boolean; each?: TakeRow } = {},
-  ): Promise<RunResult> {
+  async run(statement: UserStatement, options: RunOptions = {}): Promise<RunResult> {
+    if (statement.timeZone === undefined) return this.runHere(statement, options);
+    await this.say(inZone(statement.timeZone));
+    let result: RunResult;
+    try {
+      result = await this.runHere(statement, options);
+    } catch (error) {
+      await this.say(IN_UTC).catch(() => undefined); // fails where the connection is gone alone
+      throw error;
+    }
+    await this.say(IN_UTC);
+    return result;
+  }
+
+  private async runHere(statement: UserStatement, { commits = false, each }: RunOptions): Promise<RunResult> {
     const sent = { sql: statement.text, values: statement.values, dateStrings: true, rowsAsArray: true };
     const [result, fields] = await this.limited(each ? { ...sent, each } : sent);
     if (commits) {
@@ -167,6 +178,11 @@ export class MysqlSession implements Session {
       throw error;
     }
   }
+}
+
+interface RunOptions {
+  commits?: boolean;
+  each?: TakeRow | undefined;
 }
 
 interface Sent {

@@ -28,6 +28,11 @@ export class Connections {
       const variable = dsn.password === '' ? undefined : `${name.toUpperCase()}_PASSWORD`;
       found = { name, dsn, database, lanes, variable };
       this.all.push(found);
+      note(
+        'changed',
+        dsn.at,
+        'statements run in the time zone of the server, as they did, and the times of the window are written in it: session_params, time_zone',
+      );
       if (variable !== undefined) {
         const encoded =
           encodeURIComponent(dsn.password) === dsn.password ? '' : ', percent-encoded, for it has special characters';

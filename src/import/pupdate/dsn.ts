@@ -12,6 +12,8 @@ export interface Dsn {
   port: number;
   database: string;
   tls: boolean;
+  /** Which time zone its sessions had; `default`: that of the server. */
+  timeZone: string;
 }
 
 /** `user:password@tcp(host:port)/database?params`; `tcp(…)`, port and parameters may be missing. */
@@ -23,7 +25,7 @@ const OURS: Record<string, string> = {
   charset: 'utf8mb4 is spoken',
   collation: 'utf8mb4 is spoken',
   parsetime: 'times are times',
-  loc: 'times travel in UTC',
+  loc: 'it is about times that a program reads',
   autocommit: 'each range is a transaction',
 };
 
@@ -38,12 +40,14 @@ export function parseDsn({ text, at }: Fragment, note: TakeNote): Dsn {
   if (parts['user'] === undefined || parts['user'] === '') refuseAt(at, '`Dsn` names no user', form);
   if (parts['database'] === undefined || parts['database'] === '') refuseAt(at, '`Dsn` names no database', form);
   let tls = false;
+  let timeZone = 'default';
   for (const [name, value] of new URLSearchParams(parts['params'] ?? '')) {
     if (name.toLowerCase() === 'tls') {
       tls = value !== 'false';
       if (value !== 'true' && value !== 'false')
         note('dangerous', at, `\`tls=${value}\`: becomes \`tls: true\`, which verifies the server's certificate`);
-    } else note('ignored', at, `\`${name}\` of \`Dsn\`: ${OURS[name.toLowerCase()] ?? 'it has no counterpart'}`);
+    } else if (name.toLowerCase() === 'time_zone') timeZone = value.replace(/^(['"])(.*)\1$/, '$2');
+    else note('ignored', at, `\`${name}\` of \`Dsn\`: ${OURS[name.toLowerCase()] ?? 'it has no counterpart'}`);
   }
   return {
     at,
@@ -53,5 +57,6 @@ export function parseDsn({ text, at }: Fragment, note: TakeNote): Dsn {
     port: Number(port ?? 3306),
     database: parts['database'],
     tls,
+    timeZone,
   };
 }

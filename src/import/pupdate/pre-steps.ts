@@ -4,6 +4,7 @@ import { formatTableName } from '../../sql/names.ts';
 import { isMark, isWord, type Token } from '../../sql/token.ts';
 import { bareNames } from './bare-names.ts';
 import { refuseAt } from './careless-json.ts';
+import type { Dsn } from './dsn.ts';
 import type { Fragment, TakeNote } from './note.ts';
 import { noteEmptying, statementsOf, type PieceStatement } from './piece-statements.ts';
 
@@ -17,11 +18,15 @@ export interface Preparation {
 }
 
 /** Sorts the statements that pupdate ran on each connection of a task before its own. */
-export function convertPreSteps(pieces: Fragment[], database: string, note: TakeNote): Preparation {
+export function convertPreSteps(
+  pieces: Fragment[],
+  { database, timeZone }: Pick<Dsn, 'database' | 'timeZone'>,
+  note: TakeNote,
+): Preparation {
   const steps = pieces.flatMap((piece) => statementsOf(piece));
   const last = steps.findLast(({ code }) => isWord(code[0], 'use'));
   const end = last === undefined ? database : nameAfterUse(last);
-  const made: Preparation = { sessionParams: {}, before: [], database: end };
+  const made: Preparation = { sessionParams: { time_zone: timeZone }, before: [], database: end };
   let current = database;
   for (const step of steps) {
     if (isWord(step.code[0], 'use')) current = nameAfterUse(step);
@@ -69,7 +74,8 @@ function takeSetting({ code, piece, text }: PieceStatement, made: Preparation, n
       );
     } else {
       const earlier = made.sessionParams[name];
-      if (earlier !== undefined && earlier !== value) {
+      // What nobody said before, nobody has relied on.
+      if (earlier !== undefined && earlier !== value && earlier !== 'default') {
         note('dangerous', piece.at, `${name} was ${earlier} before: the whole load, its steps too, runs with ${value}`);
       }
       made.sessionParams[name] = value;

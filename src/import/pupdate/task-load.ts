@@ -23,7 +23,7 @@ export interface TaskLoad {
 
 /** Throws `ConfigurationError` with the place for a task that cannot be understood. */
 export function convertTask(task: PupdateTask, note: TakeNote): TaskLoad {
-  const { sessionParams, before, database } = convertPreSteps(task.preSteps, task.dsn.database, note);
+  const { sessionParams, before, database } = convertPreSteps(task.preSteps, task.dsn, note);
   const statement = convertStatement(task.statement, note);
   const range = rangeOf(task, statement, note);
   const lanes = range === undefined ? 1 : lanesOf(task, note);
@@ -37,7 +37,7 @@ export function convertTask(task: PupdateTask, note: TakeNote): TaskLoad {
       ...(range !== undefined && { range, lanes }),
       ...attemptsOf(task, note),
       ...outputOf(task, note),
-      ...(Object.keys(sessionParams).length > 0 && { session_params: sessionParams }),
+      session_params: sessionParams,
       ...(before.length + steps.length > 0 && { before: [...before, ...steps] }),
     },
     sql: steps.length > 0 ? undefined : statement.sql,

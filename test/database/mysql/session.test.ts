@@ -42,6 +42,27 @@ describeOn(await mysqlServers(), 'a session on $name', (server) => {
     expect((await run(session, 'select count(*) from t')).rows).toEqual([['1']]);
   });
 
+  test("a time zone holds for the user's statements alone, also where one fails", async () => {
+    const session = await open('waybill 1 flights lane 1');
+    const zone = async () =>
+      (await session.query<{ zone: string }>(sql`select @@session.time_zone as zone`)).rows[0]!.zone;
+    const inZone = (text: string, timeZone = '+09:00') => session.run({ text, values: [], timeZone });
+    const hours = 'select timestampdiff(hour, utc_timestamp(), now())';
+    await session.begin({ settings: { time_zone: '+09:00' } });
+    await session.query(SAVEPOINT);
+    expect((await inZone(hours)).rows.flat().map(String)).toEqual(['9']);
+    expect(await zone()).toBe('+00:00');
+    expect(
+      (await inZone('select if(@@session.time_zone = @@global.time_zone, 9, 0)', 'default')).rows.flat().map(String),
+    ).toEqual(['9']);
+    await inZone('insert into t values (1, null)');
+    await expect(inZone('insert into t values (1, null)')).rejects.toThrow(/Duplicate/);
+    expect(await zone()).toBe('+00:00');
+    await expect(inZone('do 1', 'Atlantis')).rejects.toThrow(/time zone/);
+    await session.rollback();
+    expect(await ids()).toEqual([]);
+  });
+
   test('reads only, where it is told so, and takes settings for the load', async () => {
     const session = await open('waybill 1 flights lane 1');
     await session.begin({ readOnly: true, settings: { sort_buffer_size: '1048576', lc_time_names: 'de_DE' } });
