@@ -41,7 +41,7 @@ export async function markStepDone(
     where batch_id = ${at.batchId} and phase = ${at.phase} and n = ${at.n}`);
 }
 
-/** Counts a failed attempt, outside the transaction that failed. */
+/** Counts a failed attempt, outside the transaction that failed: the step may have been done, or skipped, by others since. */
 export async function markStepAttempt(
   database: Database,
   at: StepKey,
@@ -50,7 +50,8 @@ export async function markStepAttempt(
   await database.query(sql`
     update ${database.ledger('step')} set attempts = attempts + 1, error = ${facts.error},
       state = case when ${facts.failed} then 'failed' else state end
-    where batch_id = ${at.batchId} and phase = ${at.phase} and n = ${at.n} and state <> 'done'`);
+    where batch_id = ${at.batchId} and phase = ${at.phase} and n = ${at.n}
+      and state not in ('done', 'skipped')`);
 }
 
 /** Steps of a phase that are not done, in order. */

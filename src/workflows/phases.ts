@@ -45,8 +45,9 @@ export async function work(
       rows: planned.rows,
     });
     if (planned.pending > 0 || planned.failed > 0) {
-      // No more lanes than chunks: a small stage opens no connections that would find nothing.
-      const lanes = Math.min(stage.lanes, planned.pending);
+      // No more lanes than chunks: a small stage opens no connections that would find nothing. One at least: where all that is
+      // left has failed (the workflow was reset), it says so; without any the load would wait for its max_runtime.
+      const lanes = Math.max(1, Math.min(stage.lanes, planned.pending));
       await new StageLanes(batch, { ...stage, lanes }, steering, progress, continued).run();
     }
     progress.stage(stage.n, { state: 'done', lanes: 0 });

@@ -5,6 +5,7 @@ import { changeState, inGate } from '../../src/control/gate.ts';
 import { recordLane, steerLanes } from '../../src/control/lanes.ts';
 import { writePlan } from '../../src/control/plan.ts';
 import { nextBatchId } from '../../src/control/project.ts';
+import { markStepAttempt, markStepDone, openSteps, skipSteps } from '../../src/control/steps.ts';
 import type { Database, Session } from '../../src/database/dialect.ts';
 import { sql } from '../../src/database/sql.ts';
 import { everyServer } from '../every-server.ts';
@@ -68,6 +69,30 @@ describe.each(everyServer)('the ledger on $name', (server) => {
     startedAt: new Date(),
     finishedAt: new Date(),
   };
+
+  test('leaves a step as it is that was done or skipped when an attempt at it fails, later than that', async () => {
+    const batchId = await batch();
+    const at = (n: number) => ({ batchId, phase: 'after' as const, n });
+    for (const n of [1, 2, 3]) {
+      await database.query(
+        sql`insert into ${database.ledger('step')} (batch_id, phase, n) values (${batchId}, 'after', ${n})`,
+      );
+    }
+    await markStepAttempt(database, at(2), { error: 'first', failed: false });
+    await database.transaction(async (session) => {
+      await markStepDone(session, database, at(1), { rows: 0, startedAt: new Date() });
+      await skipSteps(session, database, batchId, 'after');
+    });
+    for (const n of [1, 2, 3]) await markStepAttempt(database, at(n), { error: 'late', failed: true });
+    const { rows } = await database.query(sql`
+      select n, state, attempts, error from ${database.ledger('step')} where batch_id = ${batchId} order by n`);
+    expect(rows).toEqual([
+      { n: 1, state: 'done', attempts: 1, error: null },
+      { n: 2, state: 'skipped', attempts: 1, error: 'first' },
+      { n: 3, state: 'skipped', attempts: 0, error: null },
+    ]);
+    expect(await openSteps(database, batchId, 'after')).toEqual([]);
+  });
 
   test('holds one unfinished batch a load, and any number of finished ones', async () => {
     const first = await batch(0, 'core.once');

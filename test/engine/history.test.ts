@@ -1,9 +1,13 @@
 /** What a load leaves in Temporal: little, nothing secret, and no death of a worker that lives. */
+import { randomUUID } from 'node:crypto';
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import type { load } from '../../src/workflows/load.ts';
 import { someServers } from '../every-server.ts';
+import { BREAKABLE, mend } from './breakable-orders.ts';
 import { attemptsAt, historyOf, textsIn } from './history.ts';
-import { ORDERS, SLOW_SQL, World } from './orders.ts';
+import { expectWhole, ORDERS, SLOW_SQL, World } from './orders.ts';
 import { expectSeenOnce, TASK, VEHICLES } from './vehicles.ts';
+import { ended } from './world.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 
@@ -57,5 +61,29 @@ checks: [ { name: some, sql: "select count(*) from core.log where batch_id = :ba
     expect(attempts.length).toBeGreaterThan(0);
     expect(new Set(attempts)).toEqual(new Set([1]));
     expect(await world.value('select attempts from waybill.chunk')).toBe(0);
+  });
+
+  test('that somebody resets to before its stage, of which every chunk has failed, ends as the ledger says, and soon', async () => {
+    world = await World.create(server, BREAKABLE(50, { broken: 20 }));
+    await world.worker();
+    expect(await world.run('core.order')).toMatchObject({ ok: false, type: 'Database' });
+    const before = await world.rows('select * from waybill.batch');
+    const handle = world.client.workflow.getHandle<typeof load>('load/core.order');
+    const events = await historyOf(world, 'core.order');
+    const plan = events.find(
+      ({ activityTaskScheduledEventAttributes: at }) => at?.activityType?.name === 'planStage',
+    )!.activityTaskScheduledEventAttributes!;
+    await world.client.workflowService.resetWorkflowExecution({
+      namespace: world.namespace,
+      workflowExecution: { workflowId: handle.workflowId, runId: (await handle.describe()).runId },
+      workflowTaskFinishEventId: plan.workflowTaskCompletedEventId!,
+      requestId: randomUUID(),
+      reason: 'the test',
+    });
+    expect(await ended(handle)).toMatchObject({ ok: false, type: 'Fenced' });
+    expect(await world.rows('select * from waybill.batch')).toEqual(before);
+    await mend(world);
+    expect(await world.run('core.order')).toMatchObject({ ok: true });
+    await expectWhole(world);
   });
 });
