@@ -35,11 +35,13 @@ export const inZone = (zone: string): string =>
  * They hold for the session: neither server has settings of a transaction. A time zone holds for the user's statements alone
  * (`MysqlSession.run`).
  */
-export const settings = ({ time_zone: _, ...given }: Record<string, string>): SqlStatement[] =>
-  Object.entries(given).map(([name, value]) => {
-    if (!/^\w+$/.test(name)) throw new Error(`not a server setting: ${name}`);
-    return sql`${raw(`set session ${name} = ${/^-?\d+(\.\d+)?$/.test(value) ? value : quoteText(value)}`)}`;
-  });
+export const settings = (given: Record<string, string>): SqlStatement[] =>
+  Object.entries(given)
+    .filter(([name]) => name !== 'time_zone')
+    .map(([name, value]) => {
+      if (!/^\w+$/.test(name)) throw new Error(`not a server setting: ${name}`);
+      return sql`${raw(`set session ${name} = ${/^-?\d+(\.\d+)?$/.test(value) ? value : quoteText(value)}`)}`;
+    });
 
 /** A server flushes each commit as it is told to; no transaction can be relaxed by itself. */
 export const begin = ({ readOnly, settings: given }: BeginOptions = {}): SqlStatement[] => [
