@@ -72,6 +72,8 @@ export async function recordSwap(
   await recordLineage(session, database, batchId, tables, since);
   await clearWanted(session, database, batchId);
   await recordEvent(session, database, batchId, 'snapshot', { reason: tables.join(', ') });
+  const twice = taken.flatMap(({ numbersTwice }) => numbersTwice ?? []);
+  if (twice.length > 0) await recordEvent(session, database, batchId, 'numbers_twice', { reason: twice.join('; ') });
 }
 
 /**

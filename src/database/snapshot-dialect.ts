@@ -5,6 +5,8 @@ import type { SqlPart } from './sql.ts';
 /** A landing table and the identity of its snapshot. */
 export interface TakenSnapshot extends TableIdentity {
   table: string;
+  /** Which of its numbers were given in the new table, too, where a server cannot hand them on exactly. */
+  numbersTwice?: string;
 }
 
 /** What a swap has the ledger do, each within a transaction, while nobody else can swap these tables. */

@@ -1,9 +1,9 @@
 import { LoadFailedError } from '../../../errors.ts';
 import type { MysqlSession } from '../session.ts';
 import { isBusy } from './busy.ts';
-import { definitionOf } from './definition.ts';
 import type { SwapIntent } from './intents.ts';
 import { withTablesLocked } from './lock-tables.ts';
+import { handOnNumber, reserveNumbers } from './numbers.ts';
 import { at, taken, type Place } from './place.ts';
 import { withDdlSettings } from './settings.ts';
 import { isAsPlanned } from './twin.ts';
@@ -60,10 +60,7 @@ async function exchangeUnderLock(
     const both = tables.flatMap(({ place }) => [at(place, place.name), at(place, place.twin)]);
     const result = await withTablesLocked(session, both, async (): Promise<ExchangeResult> => {
       for (const { place, plan } of tables) if (!(await isAsPlanned(session, place, plan))) return { changed: place };
-      for (const { place } of tables) {
-        const { nextNumber } = await definitionOf(session, place, place.name);
-        if (nextNumber !== undefined) await number(session, place, place.twin, nextNumber);
-      }
+      for (const { place } of tables) await handOnNumber(session, place);
       await session.say(renaming(tables));
       return 'done';
     });
@@ -71,17 +68,12 @@ async function exchangeUnderLock(
   });
 }
 
-const number = (session: MysqlSession, place: Place, table: string, next: bigint): Promise<void> =>
-  session.say(`alter table ${at(place, table)} auto_increment = ${next}`);
-
-/** Numbers that writers may take between our look at the next one and the moment of the rename. */
-const HEADROOM = 1_000_000n;
 /** Pauses between tries that do not wait. */
 const PAUSE_MS = 20;
 
 /**
  * MariaDB refuses RENAME under LOCK TABLES: the twin begins so far on that no writer gets there meanwhile, and `continueNumbers`
- * says afterwards what the next number really is. Where one table is renamed, it is waited for; several first without waiting
+ * says right afterwards what the next number really is. Where one table is renamed, it is waited for; several first without waiting
  * for any while others are held, so that a transaction that spans them is in no deadlock with us (FACTS), and only then at once.
  */
 async function exchangeWithHeadroom(
@@ -108,37 +100,4 @@ async function exchangeWithHeadroom(
     if (result === 'done' || 'changed' in result || !polite) return result;
     await new Promise((done) => setTimeout(done, PAUSE_MS * Math.random()));
   }
-}
-
-async function reserveNumbers(session: MysqlSession, place: Place): Promise<void> {
-  const { nextNumber } = await definitionOf(session, place, place.name);
-  if (nextNumber === undefined) return;
-  const left = (await greatestNumber(session, place)) - nextNumber;
-  await number(session, place, place.twin, nextNumber + (left / 2n < HEADROOM ? left / 2n : HEADROOM));
-}
-
-/**
- * After the swap: the numbers that the snapshot did not use. A number that a writer was given in the twin meanwhile is never
- * given again: the server begins above it, whatever we say.
- */
-export async function continueNumbers(session: MysqlSession, place: Place): Promise<void> {
-  const { nextNumber } = await definitionOf(session, place, place.processing);
-  if (nextNumber !== undefined) await number(session, place, place.name, nextNumber);
-}
-
-const BITS: Record<string, bigint> = { tinyint: 8n, smallint: 16n, mediumint: 24n, int: 32n, bigint: 64n };
-
-/** What the column holds at most; for other types (float, double) what a double counts exactly. */
-async function greatestNumber(session: MysqlSession, place: Place): Promise<bigint> {
-  const { rows } = await session.query<{ family: string; type: string }>({
-    strings: [
-      'select data_type as family, column_type as type from information_schema.columns where table_schema = ',
-      ' and table_name = ',
-      " and extra like '%auto_increment%'",
-    ],
-    values: [place.schema, place.name],
-  });
-  const bits = BITS[rows[0]?.family ?? ''];
-  if (bits === undefined) return 2n ** 24n;
-  return 2n ** (rows[0]!.type.includes('unsigned') ? bits : bits - 1n) - 1n;
 }

@@ -6,11 +6,12 @@ import type { MysqlSession } from '../session.ts';
 import { aloneWith, SWAP_WAITS_SECONDS } from './alone-with.ts';
 import { isBusy, TableBusyError } from './busy.ts';
 import { renameConstraints } from './constraints.ts';
-import { continueNumbers, exchange, type Exchanged } from './exchange.ts';
+import { exchange, type Exchanged } from './exchange.ts';
 import { guardSnapshot } from './guard.ts';
 import { holdersOf } from './holders.ts';
 import { newRelationId, snapshotComment, tableIdentity } from './identity.ts';
 import { forgetIntents, readIntents, writeIntents, type SwapIntent } from './intents.ts';
+import { continueNumbers, numbersTwice } from './numbers.ts';
 import { at, placeOf, taken, type Place } from './place.ts';
 import { quoteText } from '../names.ts';
 import { withDdlSettings } from './settings.ts';
@@ -180,29 +181,32 @@ async function finish(
   swapped: readonly (SwapIntent & { place: Place })[],
   record: SwapLedger<never>['record'],
 ): Promise<BusyTable | undefined> {
+  const steps: [Place, string, () => Promise<unknown>][] = [];
+  const numbered = session.server.flavour === 'MariaDB';
+  if (numbered) for (const { place } of swapped) steps.push([place, place.name, () => continueNumbers(session, place)]);
+  for (const { place, relationId, plan: twin } of swapped) {
+    steps.push(
+      [place, place.processing, () => number(session, place, relationId)],
+      [place, place.processing, () => guardSnapshot(session, place, relationId)],
+      [place, place.name, () => renameConstraints(session, place, twin.constraints)],
+      [place, place.name, () => replaceStandIns(session, place, twin.triggers)],
+    );
+  }
+  for (const [place, waitedFor, step] of steps) {
+    try {
+      await withDdlSettings(session, STEP_WAITS_SECONDS, step);
+    } catch (error) {
+      if (!isBusy(error)) throw error;
+      return busyWith(session, place, waitedFor);
+    }
+  }
   const snapshots: TakenSnapshot[] = [];
   for (const { table, place, relationId, plan: twin } of swapped) {
-    const steps: [string, () => Promise<unknown>][] = [
-      [place.processing, () => number(session, place, relationId)],
-      [place.processing, () => guardSnapshot(session, place, relationId)],
-      [place.name, () => renameConstraints(session, place, twin.constraints)],
-      [place.name, () => replaceStandIns(session, place, twin.triggers)],
-      ...(session.server.flavour === 'MariaDB'
-        ? [[place.name, () => continueNumbers(session, place)] as [string, () => Promise<unknown>]]
-        : []),
-    ];
-    for (const [waitedFor, step] of steps) {
-      try {
-        await withDdlSettings(session, STEP_WAITS_SECONDS, step);
-      } catch (error) {
-        if (!isBusy(error)) throw error;
-        return busyWith(session, place, waitedFor);
-      }
-    }
     const processing = at(place, place.processing);
     const identity = await tableIdentity(session, processing);
     if (identity?.relationId !== relationId) throw new LoadFailedError(`${processing} vanished`, { where: table });
-    snapshots.push({ table, ...identity });
+    const twice = numbered ? await numbersTwice(session, place, twin) : undefined;
+    snapshots.push({ table, ...identity, ...(twice !== undefined && { numbersTwice: twice }) });
   }
   await session.begin();
   await record(

@@ -10,6 +10,8 @@ export interface TwinPlan {
   text: string;
   constraints: NamedConstraint[];
   triggers: Trigger[];
+  /** The number that came next then: no number below it is given in the twin. Absent: there is none. */
+  next?: string;
 }
 
 /**
@@ -19,8 +21,9 @@ export interface TwinPlan {
  */
 export async function makeTwin(session: MysqlSession, place: Place): Promise<TwinPlan> {
   const definition = await definitionOf(session, place, place.name);
-  const plan = { text: definition.text, constraints: definition.constraints, triggers: [] as Trigger[] };
-  plan.triggers = await triggersOf(session, place, place.name);
+  const { text, constraints, nextNumber } = definition;
+  const triggers = await triggersOf(session, place, place.name);
+  const plan: TwinPlan = { text, constraints, triggers, ...(nextNumber && { next: String(nextNumber) }) };
   await dropTwin(session, place);
   await session.say(twinText(definition, place));
   try {

@@ -21,11 +21,11 @@ describeOn(await mysqlServers(), 'landing tables in use on $name', (server) => {
   afterEach(() => scene.close());
 
   /** A database to whose connection a statement that begins so does not go before it is woken. */
-  function sleepsBefore(beginning: string) {
+  function sleepsBefore(beginning: string, on = scene.database) {
     let wake: () => void = () => undefined;
     let asleep = false;
     const awake = new Promise<void>((resolve) => (wake = resolve));
-    const database = watched(scene.database, async (text) => {
+    const database = watched(on, async (text) => {
       if (!text.startsWith(beginning)) return;
       asleep = true;
       await awake;
@@ -190,4 +190,68 @@ describeOn(await mysqlServers(), 'landing tables in use on $name', (server) => {
     await scene.finish(second);
     expect(await scene.leftBehind()).toEqual([]);
   });
+
+  /** A swap of `n` that sleeps just before its rename, and again before its first statement after it that begins so. */
+  async function sleepingTwice(second: string) {
+    const rename = sleepsBefore('rename table');
+    const afterwards = sleepsBefore(second, rename.database);
+    const batch = await scene.batch('n');
+    const taking = scene.take(batch, afterwards.database);
+    await rename.asleep();
+    const renamed = async () => {
+      rename.wake();
+      await afterwards.asleep();
+    };
+    const done = async () => {
+      afterwards.wake();
+      expect(await taking).toMatchObject({ kind: 'taken' });
+      return scene.values(`select reason from ${scene.name}_waybill.event where what = 'numbers_twice'`);
+    };
+    return { renamed, done };
+  }
+  const added = async (): Promise<string> => {
+    const [result] = await scene.client.query('insert into n values (null)');
+    return String((result as unknown as { insertId: number }).insertId);
+  };
+  const inBoth = () => scene.values('select id from n join n_processing using (id)');
+  const bulk = (rows: number) => scene.say(`insert into n values ${Array<string>(rows).fill('(null)').join(', ')}`);
+
+  // MySQL hands numbers on under a lock.
+  if (server.flavour === 'MariaDB') {
+    test('go on behind a number that somebody gave himself while the rename waited, further on than the headroom', async () => {
+      await scene.say('create table n (id bigint auto_increment primary key)', 'insert into n values (3)');
+      const swap = await sleepingTwice(`alter table \`${scene.name}\`.\`n_processing\` comment`);
+      await scene.say('insert into n values (5000000)');
+      expect(await added()).toBe('5000001');
+      await swap.renamed();
+      expect(await added()).toBe('5000002'); // as soon as the number is put right, which is the first thing after the rename
+      expect(await swap.done()).toEqual([]);
+      expect(await added()).toBe('5000003');
+      expect(await inBoth()).toEqual([]);
+    });
+
+    test.each([
+      [100, 15, '121'], // 26 are left: 20 of them are kept free
+      [125, 1, '127'],
+    ])('of a tinyint that is nearly full, at %i: %i more rows while the rename waits', async (last, rows, next) => {
+      await scene.say('create table n (id tinyint auto_increment primary key)', `insert into n values (${last})`);
+      const swap = await sleepingTwice(`alter table \`${scene.name}\`.\`n\` auto_increment`);
+      await bulk(rows);
+      await swap.renamed();
+      expect(await added()).toBe(next);
+      expect(await swap.done()).toEqual([]);
+      expect(await inBoth()).toEqual([]);
+    });
+
+    test('say which numbers were given twice, where all that were kept free have been used before the rename', async () => {
+      await scene.say('create table n (id tinyint auto_increment primary key)', 'insert into n values (100)');
+      const swap = await sleepingTwice(`alter table \`${scene.name}\`.\`n\` auto_increment`);
+      await bulk(23);
+      await swap.renamed();
+      expect([await added(), await added()]).toEqual(['121', '122']);
+      expect(await swap.done()).toEqual(['2 of 121 to 122 in n']);
+      expect(await added()).toBe('124');
+      expect(await inBoth()).toEqual(['121', '122']);
+    });
+  }
 });
