@@ -109,6 +109,47 @@ where m.last_updated_on>coalesce(:last_load_at, timestamp '1970-01-01 00:00:01')
     else expect(about).toEqual([expect.stringMatching(note)]);
   });
 
+  test('times in preparing statements and in queries for bounds', async () => {
+    const { load } = await one({
+      MinQuery: "select min(id) from vehicle where changed>'$last_etl';",
+      MaxQuery: 'select max(id) from vehicle where changed > $last_etl and id %d = 0',
+      ...{ Step: 10, Concurrency: 2, Exec: 'update vehicle set seen=1 where id>=%d and id<%d' },
+      PreSteps: [
+        "insert into log (at, day) values ('$last_etl', date_format('$etl_to', '%d'))",
+        "delete from log where at < '$last_etl'",
+      ],
+    });
+    const last = "coalesce(:last_load_at, timestamp '1970-01-01 00:00:01')";
+    expect(load).toMatchObject({
+      range: {
+        min: `select min(id) from vehicle where changed>${last}`,
+        max: `select max(id) from vehicle where changed > ${last} and id %d = 0`,
+      },
+      before: [
+        `insert into log (at, day) values (${last}, date_format(:load_at, '%d'))`,
+        `delete from log where at < ${last}`,
+      ],
+    });
+  });
+
+  test.each([
+    [{ MaxQuery: "select max(id) from t where d<='$etl_to'" }, 5, /`\$etl_to` stands where it is not known yet/],
+    [{ MaxQuery: 'select max(id) from t where id<%d' }, 5, /`%d` stands where there are no ranges yet/],
+    [{ MaxQuery: "select max(id) from t where d>'$last_etl 00:00'" }, 5, /stands inside the text/],
+    [{ MinQuery: "select 'a", MaxQuery: 9 }, 5, /cannot be read/],
+    [
+      { MaxQuery: 9, PreSteps: ['delete from t where id>=%d and id<%d'] },
+      7,
+      /`%d` stands where there are no ranges yet/,
+    ],
+    [{ MaxQuery: 9, PreSteps: ["set lc_time_names='$last_etl'"] }, 7, /takes no values/],
+    [{ MaxQuery: 9, PreSteps: ["alter table t comment = '$etl_to'"] }, 7, /takes no values/],
+  ])('refuses %j beside the statement', async (keys, line, message) => {
+    const said = await refused({ ...keys, Step: 10, Concurrency: 2, Exec: 'update t set a=1 where id>=%d and id<%d' });
+    expect(said).toMatch(message);
+    expect(said).toContain(`one.json:${line}:`);
+  });
+
   test('a percent sign is one where there are no ranges, and two of them stay two', async () => {
     const { sql } = await one({ Exec: `insert into a select date_format(d, '%Y-%m'), 7 %% 2 from t` });
     expect(sql).toBe(`insert into a select date_format(d, '%Y-%m'), 7 %% 2 from t`);

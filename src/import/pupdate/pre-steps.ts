@@ -1,4 +1,5 @@
 import { whyNotSet } from '../../config/session-settings.ts';
+import { codeText } from '../../sql/code-text.ts';
 import { mysqlSql } from '../../sql/mysql.ts';
 import { formatTableName } from '../../sql/names.ts';
 import { isMark, isWord, type Token } from '../../sql/token.ts';
@@ -7,6 +8,7 @@ import { refuseAt } from './careless-json.ts';
 import type { Dsn } from './dsn.ts';
 import type { Fragment, TakeNote } from './note.ts';
 import { noteEmptying, statementsOf, type PieceStatement } from './piece-statements.ts';
+import { convertBeside } from './statement.ts';
 
 /** What stood before a task's statement, in our words. */
 export interface Preparation {
@@ -23,7 +25,7 @@ export function convertPreSteps(
   { database, timeZone }: Pick<Dsn, 'database' | 'timeZone'>,
   note: TakeNote,
 ): Preparation {
-  const steps = pieces.flatMap((piece) => statementsOf(piece));
+  const steps = pieces.flatMap((piece) => statementsOf(convertBeside(piece)));
   const last = steps.findLast(({ code }) => isWord(code[0], 'use'));
   const end = last === undefined ? database : nameAfterUse(last);
   const made: Preparation = { sessionParams: { time_zone: timeZone }, before: [], database: end };
@@ -52,6 +54,7 @@ function nameAfterUse({ code, piece }: PieceStatement): string {
 
 /** Assignments of a `set`, as far as a setting of the load can be one. */
 function takeSetting({ code, piece, text }: PieceStatement, made: Preparation, note: TakeNote): void {
+  refuseTimes(code, piece);
   if (isWord(code[1], 'names', 'character', 'charset', 'transaction')) {
     note('ignored', piece.at, `\`${text}\`: Waybill says it by itself on every connection (utf8mb4, READ COMMITTED)`);
     return;
@@ -113,6 +116,7 @@ function readAssignment(code: Token[]): { name?: string; value?: string | number
 /** The statement, its tables with their database where that is not the connection's. */
 function stepText(step: PieceStatement, database: string | undefined, note: TakeNote): string {
   const { tokens, code, piece } = step;
+  if (!mysqlSql.bindsValues.test(codeText(code))) refuseTimes(code, piece);
   const named = new Set(database === undefined ? [] : namesOf(step, database));
   const text = tokens
     .map((token) =>
@@ -124,6 +128,16 @@ function stepText(step: PieceStatement, database: string | undefined, note: Take
     .trim();
   noteEmptying({ code, piece, text }, note);
   return text;
+}
+
+/** Where no value can be bound. */
+function refuseTimes(code: Token[], { at }: Fragment): void {
+  if (code.some(({ kind }) => kind === 'parameter'))
+    refuseAt(
+      at,
+      '`$last_etl` or `$etl_to` stands in a statement that takes no values',
+      'Put it into the statement itself.',
+    );
 }
 
 function namesOf({ code, piece, text }: PieceStatement, database: string): Token[] {

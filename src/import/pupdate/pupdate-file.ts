@@ -6,7 +6,7 @@ import { parseDsn, type Dsn } from './dsn.ts';
 import type { Fragment, TakeNote } from './note.ts';
 
 /** A bound of a range: a number, or a query for one. */
-export type Bound = number | string;
+export type Bound = number | Fragment;
 
 /** One task as pupdate understands it. */
 export interface PupdateTask {
@@ -123,7 +123,7 @@ function boundOf(section: Section, key: 'Min' | 'Max'): Bound | undefined {
   const query = section.text(`${key}Query`);
   if (query === undefined) return section.number(key);
   section.leaveOut(key, `\`${key}Query\` wins over it`);
-  return query.text;
+  return query;
 }
 
 function optional<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {

@@ -32,6 +32,28 @@ export function convertStatement(pieces: Fragment[], note: TakeNote): Converted 
   return { sql: ranged ? halfOpen(sql, note) : sql.readable(sql.tokens()), ranged };
 }
 
+/**
+ * A text beside the statement, in which pupdate put its times, too, but no bounds: they are refused, and so is what `refused` names
+ * of the times, with what to do.
+ */
+export function convertBeside(piece: Fragment, refused: { etl_to?: string } = {}): Fragment {
+  const { at } = piece;
+  if (refused.etl_to !== undefined && /\$etl_to\b/.test(piece.text))
+    refuseAt(at, '`$etl_to` stands where it is not known yet', refused.etl_to);
+  const sql = new Joined([{ at, text: withTimes(piece.text) }]);
+  if (sql.text !== piece.text) refuseInStrings(sql);
+  const code = sql.tokens().filter(isCode);
+  // `'%d'` is a format of dates, `a %d` what remains of a division.
+  if (code.some((token, i) => isMark(token, '%') && code[i + 1]?.text === 'd' && !endsOperand(code[i - 1])))
+    refuseAt(at, '`%d` stands where there are no ranges yet', 'It stands in the statement alone.');
+  return { text: sql.text, at };
+}
+
+const endsOperand = (token: Token | undefined): boolean =>
+  isMark(token, ')') ||
+  (token !== undefined && ['quoted', 'number', 'string', 'variable', 'parameter'].includes(token.kind)) ||
+  (token?.kind === 'word' && !mysqlSql.reservedWords.has(token.keyword));
+
 /** The pieces of a text, and where each of its characters comes from. */
 class Joined {
   readonly text: string;

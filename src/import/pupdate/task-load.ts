@@ -1,11 +1,11 @@
 import { refuseAt } from './careless-json.ts';
 import { changesWholeTables, stepsOf } from './once.ts';
 import type { Converted } from './statement.ts';
-import { convertStatement } from './statement.ts';
+import { convertBeside, convertStatement } from './statement.ts';
 import type { TakeNote } from './note.ts';
 import { statementsOf } from './piece-statements.ts';
 import { convertPreSteps } from './pre-steps.ts';
-import type { PupdateTask } from './pupdate-file.ts';
+import type { Bound, PupdateTask } from './pupdate-file.ts';
 
 /** pupdate asked for a connection for each of up to hundreds of goroutines; more lanes than this seldom help a server. */
 const MOST_LANES = 16;
@@ -49,7 +49,7 @@ export function convertTask(task: PupdateTask, note: TakeNote): TaskLoad {
 /** What pupdate cut into ranges, and what it would have sent with `%d` in it as it stands, which no server takes. */
 function rangeOf(task: PupdateTask, { ranged }: Converted, note: TakeNote): Record<string, unknown> | undefined {
   const { name, at, min, max, step = 0, concurrency = 0 } = task;
-  const cuts = step > 0 && max !== undefined && (typeof min === 'string' || typeof max === 'string' || max > min);
+  const cuts = step > 0 && max !== undefined && (typeof min === 'object' || typeof max === 'object' || max > min);
   const once = task.concurrency === undefined ? 'no Concurrency' : `Concurrency ${concurrency}`;
   if (!ranged) {
     if (!cuts) return undefined;
@@ -89,8 +89,11 @@ function noteGiant({ name, at }: PupdateTask, note: TakeNote): void {
 }
 
 /** A query stands in YAML without its semicolon. */
-const queryOf = (bound: number | string): number | string =>
-  typeof bound === 'string' ? bound.trim().replace(/;\s*$/, '') : bound;
+function queryOf(bound: Bound): number | string {
+  if (typeof bound === 'number') return bound;
+  const later = 'Let the query ask without it; the statement itself may be cut by it.';
+  return convertBeside(bound, { etl_to: later }).text.trim().replace(/;\s*$/, '');
+}
 
 function lanesOf({ concurrency = 1, at }: PupdateTask, note: TakeNote): number {
   if (concurrency <= MOST_LANES) return Math.max(1, concurrency);
