@@ -6,28 +6,33 @@ import { flightsProject, projectOf, startProject, waybillYaml } from '../project
 import { alternate, seconds } from '../rounds.ts';
 import { CHUNKS, FILES as CLAIM_FILES, LANES } from './claim-overhead.ts';
 import { FILES as ROLL_BACK_FILES, ROWS } from './roll-back.ts';
+import { FILES as TASK_FILES, LANES as TASK_LANES, RANGES, STEP, updatesOf } from './task.ts';
 
 const CHUNK_ROWS = 50_000;
+
+/** A table of so many numbers, for what is filled by SQL. */
+const numbers = (n: number): string => `with recursive s(n) as (select 1 union all select n + 1 from s where n < ${n})`;
 
 type Measure = (bench: Bench, warehouse: MysqlBench) => Promise<Measured>;
 
 /** Nothing is left to be written when a run begins: the rows of the round before are gone, and undone by nobody. */
 const EMPTY_CORE = 'truncate core.flight; truncate core.airport; truncate bare.flight; truncate bare.airport';
 
-function bareLoad(warehouse: MysqlBench, { rows, lanes }: Bench, cut: boolean) {
+/** `chunkRows` undefined: one insert. */
+function bareLoad(warehouse: MysqlBench, { rows, lanes }: Bench, chunkRows: number | undefined) {
   return async (): Promise<void> => {
     const { airports, flights } = await bareCore('.mysql');
     await warehouse.say(airports);
-    const ranges = cut ? keyRanges('ngdw_id', CHUNK_ROWS, rows) : [undefined];
-    await warehouse.loop(ranges.map(flights), cut ? lanes : 1);
+    const ranges = chunkRows === undefined ? [undefined] : keyRanges('ngdw_id', chunkRows, rows);
+    await warehouse.loop(ranges.map(flights), chunkRows === undefined ? 1 : lanes);
   };
 }
 
 const coreLoad =
-  (against: 'one insert' | 'loop'): Measure =>
+  (against: 'one insert' | 'loop', chunkRows = CHUNK_ROWS): Measure =>
   async (bench, warehouse) => {
     await warehouse.fillLanded(bench.servers, bench.rows);
-    const folder = await flightsProject({ lanes: bench.lanes, chunkRows: CHUNK_ROWS });
+    const folder = await flightsProject({ lanes: bench.lanes, chunkRows });
     const project = await startProject(bench.servers, folder, { warehouse: warehouse.url });
     try {
       const took = await alternate(
@@ -45,7 +50,7 @@ const coreLoad =
           },
           reference: {
             prepare: () => warehouse.say(EMPTY_CORE),
-            run: () => seconds(bareLoad(warehouse, bench, against === 'loop')),
+            run: () => seconds(bareLoad(warehouse, bench, against === 'loop' ? chunkRows : undefined)),
             result: () => warehouse.checksum('bare.flight', FLIGHT_VALUES),
           },
         },
@@ -62,7 +67,7 @@ const bareLanes: Measure = async (bench, warehouse) => {
   await warehouse.fillLanded(bench.servers, bench.rows);
   const side = (lanes: number) => ({
     prepare: () => warehouse.say(EMPTY_CORE),
-    run: () => seconds(bareLoad(warehouse, { ...bench, lanes }, true)),
+    run: () => seconds(bareLoad(warehouse, { ...bench, lanes }, CHUNK_ROWS)),
     result: () => warehouse.checksum('bare.flight', FLIGHT_VALUES),
   });
   const took = await alternate(bench, { ours: side(bench.lanes), reference: side(1) }, [warehouse.server]);
@@ -73,8 +78,7 @@ const ORDERS = `
   create database acq; create database core;
   create table acq.orders (id bigint not null primary key, customer varchar(40), amount decimal(12,2));
   insert into acq.orders
-    with recursive s(n) as (select 1 union all select n + 1 from s where n < ${ROWS})
-    select n, concat('customer ', n % 9973), n / 3 from s;
+    ${numbers(ROWS)} select n, concat('customer ', n % 9973), n / 3 from s;
   create table bare.older (id bigint, customer varchar(40), amount decimal(12,2), batch_id bigint not null, primary key (batch_id, id));
   insert into bare.older select id, customer, amount, 0 from acq.orders;
   create table core.orders like bare.older;
@@ -113,13 +117,71 @@ const rollBack: Measure = async (bench, warehouse) => {
   }
 };
 
+/** Both sides are bare: the DELETE that the roll back is measured against, cut along the key and on lanes, and in one. */
+const bareDeleteLanes: Measure = async (bench, warehouse) => {
+  await warehouse.say(ORDERS);
+  const side = (ranges: (string | undefined)[], lanes: number) => ({
+    prepare: () =>
+      warehouse.say(`truncate bare.orders; insert into bare.orders select * from bare.older;
+        insert into bare.orders select id, customer, amount, 1 from bare.older`),
+    run: () =>
+      seconds(() =>
+        warehouse.loop(
+          ranges.map((range) => `delete from bare.orders where batch_id = 1${range ? ` and ${range}` : ''}`),
+          lanes,
+        ),
+      ),
+    result: () => warehouse.checksum('bare.orders', 'id, customer, amount, batch_id'),
+  });
+  const took = await alternate(
+    bench,
+    { ours: side(keyRanges('id', CHUNK_ROWS, ROWS), bench.lanes), reference: side([undefined], 1) },
+    [warehouse.server],
+  );
+  return { ...took, unit: 's' };
+};
+
+/** As on PostgreSQL (task.ts). */
+const taskSmallRanges: Measure = async (bench, warehouse) => {
+  await warehouse.say(`
+    create database core;
+    create table core.vehicle (id bigint not null primary key, seen int not null);
+    create table bare.vehicle like core.vehicle`);
+  const folder = await projectOf({ 'waybill.yaml': waybillYaml(TASK_LANES), ...TASK_FILES });
+  const project = await startProject(bench.servers, folder, { warehouse: warehouse.url });
+  const fill = (table: string) =>
+    warehouse.say(`truncate ${table}; insert into ${table} ${numbers(RANGES * STEP)} select n, 0 from s`);
+  try {
+    const took = await alternate(
+      bench,
+      {
+        ours: {
+          prepare: () => fill('core.vehicle'),
+          run: async () => ((await project.loads.run('task.vehicle')).seconds('start', 'publish') * 1000) / RANGES,
+          result: () => warehouse.checksum('core.vehicle', 'id, seen'),
+        },
+        reference: {
+          prepare: () => fill('bare.vehicle'),
+          run: async () =>
+            ((await seconds(() => warehouse.loop(updatesOf('bare.vehicle', RANGES), TASK_LANES))) * 1000) / RANGES,
+          result: () => warehouse.checksum('bare.vehicle', 'id, seen'),
+        },
+      },
+      [warehouse.server],
+    );
+    return { ...took, unit: 'ms' };
+  } finally {
+    await project.close();
+  }
+};
+
 /** As on PostgreSQL (claim-overhead.ts). */
 const claims: Measure = async (bench, warehouse) => {
   await warehouse.say(`
     create database acq; create database core;
     create table acq.orders (id bigint primary key); create table bare.landed like acq.orders;
     insert into bare.landed
-      with recursive s(n) as (select 1 union all select n + 1 from s where n < ${CHUNKS}) select n from s;
+      ${numbers(CHUNKS)} select n from s;
     create table core.orders (id bigint, batch_id bigint not null, primary key (batch_id, id));
     create table bare.orders like core.orders`);
   const folder = await projectOf({ 'waybill.yaml': waybillYaml(LANES), ...CLAIM_FILES });
@@ -175,6 +237,13 @@ const CASES: (Pick<Benchmark, 'name' | 'what' | 'aim' | 'aimOn'> & { run: Measur
     run: coreLoad('loop'),
   },
   {
+    name: 'core-load-loop-5k',
+    what: 'the same, chunks of 5,000',
+    aim: 1.2,
+    aimOn: 'ratio',
+    run: coreLoad('loop', 5_000),
+  },
+  {
     name: 'bare-loop-lanes',
     what: 'that bare loop on as many lanes as there are processors; the same on one lane: what InnoDB itself gains by lanes',
     aim: 1,
@@ -187,6 +256,20 @@ const CASES: (Pick<Benchmark, 'name' | 'what' | 'aim' | 'aimOn'> & { run: Measur
     aim: 1.15,
     aimOn: 'ratio',
     run: rollBack,
+  },
+  {
+    name: 'bare-delete-lanes',
+    what: 'a bare DELETE of 1,000,000 rows, cut along the key, on as many lanes as there are processors; in one statement',
+    aim: 1,
+    aimOn: 'ratio',
+    run: bareDeleteLanes,
+  },
+  {
+    name: 'task-small-ranges',
+    what: '100,000 ranges of 5 updates each on 8 lanes, ms a range; a loop over 8 connections that keeps no ledger',
+    aim: 2,
+    aimOn: 'ratio',
+    run: taskSmallRanges,
   },
   {
     name: 'claim-overhead',

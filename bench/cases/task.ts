@@ -4,11 +4,12 @@ import { projectOf, startProject, waybillYaml } from '../project.ts';
 import { alternate, seconds } from '../rounds.ts';
 import { checksum, freshDatabase } from '../servers.ts';
 
-const LANES = 8;
+export const LANES = 8;
 /** Rows of a range: what pupdate's users did with 98 million ids. */
-const STEP = 5;
+export const STEP = 5;
+export const RANGES = 100_000;
 
-const FILES = {
+export const FILES = {
   'loads/task/vehicle.yaml': `
 kind: task
 connection: warehouse
@@ -22,6 +23,14 @@ const TABLES = `
   create table core.vehicle (id bigint primary key, seen int not null) with (fillfactor = 50);
   create table bare.vehicle (like core.vehicle including all) with (fillfactor = 50);
 `;
+
+/** What the task does, range by range. */
+export function updatesOf(table: string, ranges: number): string[] {
+  return Array.from(
+    { length: ranges },
+    (_, i) => `update ${table} set seen = seen + 1 where id >= ${i * STEP + 1} and id < ${(i + 1) * STEP + 1}`,
+  );
+}
 
 /** Milliseconds a range, from the start of the task until it is published; the same updates over as many connections. */
 const measureOf =
@@ -38,10 +47,7 @@ const measureOf =
       await client.query(TABLES);
       const folder = await projectOf({ 'waybill.yaml': waybillYaml(LANES), ...FILES });
       const project = await startProject(bench.servers, folder, { warehouse: url });
-      const statements = Array.from(
-        { length: ranges },
-        (_, i) => `update bare.vehicle set seen = seen + 1 where id >= ${i * STEP + 1} and id < ${(i + 1) * STEP + 1}`,
-      );
+      const statements = updatesOf('bare.vehicle', ranges);
       try {
         const took = await alternate(bench, {
           ours: {
@@ -69,7 +75,7 @@ export const taskSmallRanges: Benchmark = {
   what: '100,000 ranges of 5 updates each on 8 lanes, ms a range; a loop over 8 connections that keeps no ledger',
   aim: 2,
   aimOn: 'ratio',
-  measure: measureOf(100_000),
+  measure: measureOf(RANGES),
 };
 
 /** A thousand ranges a second, however few there are. */

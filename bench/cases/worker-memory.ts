@@ -73,16 +73,16 @@ const acquireAndLoad: Work = {
   },
 };
 
-/** Here the values of each row pass through the worker's own hands. */
-const acquireFromMysql: Work = {
-  pair: ['mysql', 'postgres'],
+/** Between families: the bytes of each row pass through the worker's own hands. */
+const acquireAcross = (...pair: Pair): Work => ({
+  pair,
   loads: ['acquisition.flight'],
   prove: async (_, warehouse, rows) => {
-    // Sums of two families cannot be compared; acquire-mysql-postgres has compared the rows.
+    // Sums of two families cannot be compared; the cases of acquire.ts have compared the rows.
     const found = await warehouse.checksum('acq.flight', 'flight_id');
     if (!found.startsWith(`${rows} rows,`)) throw new Error(`acq.flight has ${found}, the source ${rows}`);
   },
-};
+});
 
 /** One measurement, and two things to be said of it: with more rows hardly more memory, and never much. */
 const measured = new WeakMap<Bench, Promise<Measured>>();
@@ -107,12 +107,12 @@ export const workerMemory: Benchmark[] = [
     aimOn: 'ours',
     measure: measureOnce,
   },
-  {
-    name: 'worker-memory-mysql-postgres',
-    servers: acquireFromMysql.pair,
+  ...[acquireAcross('mysql', 'postgres'), acquireAcross('postgres', 'mysql')].map((work): Benchmark => ({
+    name: `worker-memory-${work.pair.join('-')}`,
+    servers: work.pair,
     what: 'peak memory of a worker, acquisition of 10,000,000 flights; of 3,000,000',
     aim: 300,
     aimOn: 'ours',
-    measure: (bench) => measure(bench, acquireFromMysql),
-  },
+    measure: (bench) => measure(bench, work),
+  })),
 ];

@@ -5,7 +5,9 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { parseOptions } from '../../examples/flights/demo/options.ts';
+import { freePort } from '../../src/dev/free-port.ts';
 import { oneOfEachFamily } from '../every-server.ts';
+import { describeOn, freshMysqlDatabase, mysqlServers } from '../mysql-servers.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -49,11 +51,13 @@ const startDemo = (...args: string[]) =>
     env: { ...process.env, TEMPORAL_ADDRESS: '' },
   });
 
-const ofMysql = oneOfEachFamily(import.meta.url).filter(({ name }) => !name.startsWith('PostgreSQL'));
+const chosen = oneOfEachFamily(import.meta.url);
+const ofMysql = (await mysqlServers()).filter(({ name }) => chosen.some((one) => one.name === name));
 
-describe.each(ofMysql)('the demo into a $name', ({ name }) => {
+// `.ci/run` has it by the server's word, and killed.
+describeOn(ofMysql, 'the demo into the URL of a $name', (server) => {
   it('loads all flights, and proves it', { timeout: 400_000 }, async () => {
-    const demo = startDemo('--warehouse', name.split(' ')[0]!.toLowerCase(), '--flights', '20000');
+    const demo = startDemo('--warehouse', (await freshMysqlDatabase(server)).url, '--flights', '20000');
     let said = '';
     for (const stream of [demo.stdout, demo.stderr]) stream.on('data', (data: Buffer) => (said += data.toString()));
     const [exitCode] = (await once(demo, 'close')) as [number];
@@ -65,6 +69,23 @@ describe.each(ofMysql)('the demo into a $name', ({ name }) => {
 });
 
 describe('the demo', () => {
+  it.each(['postgres', 'mysql'])('says which %s server does not answer, and no password', async (scheme) => {
+    const port = await freePort();
+    const demo = startDemo('--warehouse', `${scheme}://somebody:secret@127.0.0.1:${port}/x`);
+    let said = '';
+    for (const stream of [demo.stdout, demo.stderr]) stream.on('data', (data: Buffer) => (said += data.toString()));
+    const [exitCode] = (await once(demo, 'close')) as [number];
+    expect(said.split('\n').slice(-3)).toEqual([
+      expect.stringMatching(
+        `s  cannot connect to the database 127.0.0.1:${port}/x: connect ECONNREFUSED 127.0.0.1:${port}$`,
+      ),
+      '         next:  start that server, or correct the URL',
+      '',
+    ]);
+    expect(exitCode).toBe(5);
+    expect(said).not.toContain('secret');
+  });
+
   it.each(['SIGINT', 'SIGTERM'] as const)('leaves no port behind when %s interrupts it', async (signal) => {
     const demo = startDemo();
     demo.stderr.pipe(process.stderr);

@@ -1,5 +1,5 @@
 import { createConnection } from 'mysql2/promise';
-import { withClient } from '../connect.ts';
+import { connected, withClient } from '../connect.ts';
 
 /** A database as the demo itself sees it: not by way of Waybill. */
 export interface DemoDatabase {
@@ -28,13 +28,15 @@ function withPostgres<T>(url: string, body: (database: DemoDatabase) => Promise<
 }
 
 async function withMysql<T>(url: string, body: (database: DemoDatabase) => Promise<T>): Promise<T> {
-  const connection = await createConnection({
-    uri: url.replace(/^mariadb:/, 'mysql:'),
-    multipleStatements: true,
-    supportBigNumbers: true,
-    bigNumberStrings: true,
-    timezone: 'Z',
-  });
+  const connection = await connected(url, () =>
+    createConnection({
+      uri: url.replace(/^mariadb:/, 'mysql:'),
+      multipleStatements: true,
+      supportBigNumbers: true,
+      bigNumberStrings: true,
+      timezone: 'Z',
+    }),
+  );
   connection.on('error', () => undefined); // the query that was running fails, too, and is awaited
   try {
     return await body({

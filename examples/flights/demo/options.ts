@@ -44,7 +44,7 @@ export function parseOptions(args: string[]): DemoOptions {
     );
   }
   const { warehouse } = values;
-  if (warehouse !== undefined && !/^((postgres(ql)?|mysql|mariadb):\/\/|(mysql|mariadb)$)/.test(warehouse)) {
+  if (warehouse !== undefined && !/^((postgres(ql)?|mysql|mariadb):\/\/.|(mysql|mariadb)$)/.test(warehouse)) {
     throw new ConfigurationError(
       '--warehouse must be a postgres://, mysql:// or mariadb:// URL, or the word mysql or mariadb.',
     );
