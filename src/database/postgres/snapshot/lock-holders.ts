@@ -14,6 +14,10 @@ export interface LockHolder {
   queryAgeSeconds: number | null;
 }
 
+/**
+ * A prepared transaction goes by the virtual id of the session that it was once in (after a restart of the server by another one):
+ * which it is says the lock that it has on its own id.
+ */
 const HOLDERS = `
 select coalesce(l.pid, 0) as pid,
   coalesce(a.usename, p.owner)::text as "user",
@@ -21,7 +25,8 @@ select coalesce(l.pid, 0) as pid,
   extract(epoch from clock_timestamp() - coalesce(a.query_start, p.prepared))::float8 as "queryAgeSeconds"
 from pg_locks l
 left join pg_stat_activity a on a.pid = l.pid
-left join pg_prepared_xacts p on l.pid is null and l.virtualtransaction = '-1/' || p.transaction::text
+left join (pg_locks own join pg_prepared_xacts p on p.transaction = own.transactionid)
+  on l.pid is null and own.pid is null and own.virtualtransaction = l.virtualtransaction and own.locktype = 'transactionid'
 where l.locktype = 'relation' and l.database = (select oid from pg_database where datname = current_database())
   and l.relation = $1::oid and l.mode = any($2::text[]) and l.pid is distinct from pg_backend_pid()
   and (l.granted or not exists (

@@ -1,0 +1,58 @@
+/** Claims stay cheap though nothing can be cleaned up behind them: somebody's old snapshot is open elsewhere. */
+import { afterEach, describe, expect, test } from 'vitest';
+import { servers } from '../servers.ts';
+import { TASK, VEHICLES } from './vehicles.ts';
+import { ended, until, World } from './world.ts';
+
+const DONE = 20_000;
+const PENDING = 1_000;
+
+describe.each(servers)('claims on $name', { timeout: 180_000 }, (server) => {
+  let world: World;
+  afterEach(() => world.close());
+
+  test('do not walk over the chunks that are done, however many an old snapshot keeps vacuum from', async () => {
+    world = await World.create(
+      server,
+      VEHICLES(DONE + PENDING, {
+        range: '{ of: core.vehicle.id, step: 1 }',
+        lanes: 1,
+        sql: `select pg_advisory_xact_lock_shared(42) where :from = 1;
+              update core.vehicle set seen = seen + 1 where id >= :from and id < :to`,
+      }),
+    );
+    const { warehouse } = world;
+    await warehouse.query('select pg_advisory_lock(42)');
+    await world.worker();
+    const handle = await world.start(TASK);
+    const waits = `select from pg_locks where locktype = 'advisory' and not granted
+      and database = (select oid from pg_database where datname = current_database())`;
+    await until(async () => (await warehouse.query(waits)).rowCount === 1, 90);
+    // All but the first of them are done by somebody else, as if by other lanes, and their entries in the index stay.
+    const old = await world.another('warehouse');
+    await old.query('begin isolation level repeatable read; select count(*) from waybill.chunk');
+    const { rowCount } = await warehouse.query(`
+      update waybill.chunk set state = 'done', row_count = 1, worker = 'w', started_at = now(), finished_at = now()
+      where n between 2 and ${DONE}`);
+    expect(rowCount).toBe(DONE - 1);
+    const before = await blocksOfChunk(world);
+    await warehouse.query('select pg_advisory_unlock(42)');
+    expect(await ended(handle)).toMatchObject({ ok: true, result: { chunks: DONE + PENDING } });
+    // What a lane has looked at is told when its connection ends, at the latest.
+    const lanes = `select from pg_stat_activity where application_name like 'waybill% lane %' and datname = current_database()`;
+    await until(async () => (await warehouse.query(lanes)).rowCount === 0);
+    const claims = PENDING + 1;
+    expect(((await blocksOfChunk(world)) - before) / claims, 'blocks a chunk').toBeLessThan(200);
+    await old.query('commit');
+  });
+});
+
+/** Blocks that were looked at for the table and its indexes so far. */
+async function blocksOfChunk(world: World): Promise<number> {
+  await world.warehouse.query('select pg_stat_force_next_flush()');
+  return Number(
+    await world.value(`
+      select heap_blks_read + heap_blks_hit + idx_blks_read + idx_blks_hit from pg_statio_user_tables
+      where relid = 'waybill.chunk'::regclass`),
+  );
+}

@@ -1,0 +1,76 @@
+/** A transaction that was prepared for two-phase commit has no connection any more, and may commit at any time. */
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { BatchView } from '../../src/client/views.ts';
+import { document, waybill } from '../cli/command-line.ts';
+import { servers } from '../servers.ts';
+import { chunks, COLUMNS, expectAcquired, ITEM, ITEMS, PLAIN_SOURCE, settling } from './items.ts';
+import { expectWhole, ORDERS } from './orders.ts';
+import { startOwnServer, type OwnServer } from './own-server.ts';
+import { ended, until, World } from './world.ts';
+
+describe.each(servers)('a prepared transaction on $name', { timeout: 120_000 }, (server) => {
+  let own: OwnServer;
+  let world: World;
+  beforeEach(async () => {
+    own = await startOwnServer(server, { max_prepared_transactions: '5' });
+  });
+  afterEach(async () => {
+    await world.close();
+    await own.remove();
+  });
+
+  test('that has rows of a window is waited for, also when it is prepared only meanwhile', async () => {
+    world = await World.create(own, ITEMS({ source: PLAIN_SOURCE(10), columns: COLUMNS }));
+    await world.worker();
+    const [first, second] = [await world.another('source'), await world.another('source')];
+    await first.query(`begin; insert into item (name) values ('first'); prepare transaction 'first'`);
+    await second.query(`begin; insert into item (name) values ('second')`);
+    await world.source.query(`insert into item (name) values ('early')`);
+    const handle = await world.start(ITEM);
+    await settling(handle);
+    await second.query(`prepare transaction 'second'`);
+    await pause(700);
+    expect((await chunks(world)).all).toBe(0);
+    await first.query(`commit prepared 'first'`);
+    await pause(700);
+    expect((await chunks(world)).all).toBe(0);
+    await second.query(`commit prepared 'second'`);
+    expect(await ended(handle)).toMatchObject({ ok: true, result: { rowsWritten: 13 } });
+    await expectAcquired(world);
+  });
+
+  test('that stays fails the load after a while, by its name', async () => {
+    world = await World.create(own, ITEMS({ source: PLAIN_SOURCE(10), columns: COLUMNS }));
+    await world.worker({ settleLimitMs: 1_500 });
+    await world.source.query(`begin; insert into item (name) values ('late'); prepare transaction 'monthly close'`);
+    const failed = await world.run(ITEM);
+    expect(failed).toMatchObject({ ok: false, type: 'LoadFailed' });
+    expect(!failed.ok && failed.message).toMatch(
+      /^1 transaction on source stayed open for 1.5 s, .*: prepared transaction monthly close \(\w+, open \d+ s\)$/,
+    );
+    await world.source.query(`commit prepared 'monthly close'`);
+    expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 11 } });
+    await expectAcquired(world);
+  });
+
+  test('that has written to an input holds its snapshot back, and is named; its rows are in it', async () => {
+    world = await World.create(own, ORDERS(50));
+    await world.worker();
+    await world.warehouse.query(`
+      begin; insert into acq.orders values (51, 'late', 1); prepare transaction 'monthly close'`);
+    const handle = await world.start('core.order');
+    const waits = async () => {
+      const [view] = document(await waybill(world, 'status', '--json')) as BatchView[];
+      return view?.waiting;
+    };
+    expect(await until(waits, 60)).toMatch(
+      /^waits for acq.orders, in use by prepared transaction monthly close \(\w+, query \d+ s\)$/,
+    );
+    expect(await world.exists('acq.orders_processing')).toBe(false);
+    await world.warehouse.query(`insert into kept.orders values (51, 'late', 1)`);
+    await world.warehouse.query(`commit prepared 'monthly close'`);
+    expect(await ended(handle)).toMatchObject({ ok: true, result: { rowsWritten: 51 } });
+    await expectWhole(world);
+  });
+});
