@@ -54,10 +54,10 @@ export async function one(keys: Record<string, unknown>) {
 }
 
 /** The message with which one task is refused, and its place; nothing was written. */
-export async function refused(keys: Record<string, unknown>): Promise<string> {
-  const answer = await importing({ 'one.json': task(keys) }, '--json');
+export async function refused(keys: Record<string, unknown>, into = 'made'): Promise<string> {
+  const answer = await importing({ 'one.json': task(keys) }, '--json', '--project', into);
   expect(answer.exitCode).toBe(2);
-  expect(await made()).toEqual([]);
+  expect(await readdir(path.join(folder, into)).catch(() => [])).toEqual([]);
   const { error } = document(answer) as { error: { message: string; where: string | null } };
   return `${error.where}: ${error.message}`;
 }

@@ -15,7 +15,7 @@ describe('a disabled task of pupdate', () => {
     ['has no statement', { Exec: '' }, 'odd has no statement'],
     ['has an odd Step', { Step: 'ten' }, '`Step` must be a whole number, and is "ten"'],
     ['has an odd name', { Name: {} }, '`Name` must be text'],
-    ['has an unknown method', { Method: 'Twice' }, 'there is no method "Twice"'],
+    ['has an unknown method', { ExecType: 'Twice' }, 'there is no method "Twice"'],
     ['cannot be one of ours', { Exec: 'select %d' }, '`%d` stands 1 time, and must stand twice'],
     ['has SQL that no load may hold', { Exec: 'call p()' }, '"call p" cannot stand in a load\'s SQL'],
     ['has such SQL before it', { PreSteps: ['lock tables a write'] }, '"lock tables a" cannot stand in a load\'s SQL'],
@@ -172,6 +172,45 @@ describe('keys of pupdate', () => {
   ])('Method %s, the older name of ExecType', async (Method, method) => {
     const { load } = await one({ Method, Exec: 'select 1' });
     expect(load['method']).toBe(method);
+  });
+
+  test('an unknown Method is executed, and named; ExecType beside it counts', async () => {
+    const { load, said } = await one({ Method: 'TestUpdate', Exec: 'select 1' });
+    expect(load).not.toHaveProperty('method');
+    expect(said).toContain(
+      'ignored: `Method`: there is no method "TestUpdate", and the statement is executed, as pupdate did',
+    );
+    const both = await importing(
+      { 'both.json': task({ Exec: 'select 1', Method: 'TestUpdate', ExecType: 'Query' }) },
+      '--project',
+      'both',
+    );
+    expect(both).toMatchObject({ exitCode: 0 });
+    expect(await refused({ ExecType: 'TestUpdate' }, 'other')).toContain('there is no method "TestUpdate"');
+  });
+
+  test('preparing statements that are comments alone are named', async () => {
+    const { load, said } = await one({ PreSteps: ['#use moth_copy', '-- set x=1', 'delete from c', ';'] });
+    expect(load).toMatchObject({ connection: 'mot', before: ['delete from c'] });
+    expect(said.filter((line) => line.includes('holds no statement'))).toEqual([
+      'ignored: `#use moth_copy` holds no statement',
+      'ignored: `-- set x=1` holds no statement',
+      'ignored: `;` holds no statement',
+    ]);
+  });
+
+  test('passwords of what is left out are printed and written nowhere', async () => {
+    const Monitoring = { Dsn: 'root:t0ps3cret@tcp(db.example.org)/log', Password: 't0ps3cret' };
+    const Notifications = { Email: 'etl@example.org', Smtp: 'etl:t0ps3cret@mail.example.org' };
+    const files = { 'all.json': { Monitoring, Notifications, Logging: Monitoring, Tasks: [task({ Monitoring })] } };
+    for (const options of [[], ['--json', '--project', 'other']]) {
+      const answer = await importing(files, ...options);
+      expect(answer.exitCode).toBe(0);
+      expect(answer.stdout).toContain('`Monitoring`');
+      expect(answer.stdout + answer.stderr).not.toMatch(/t0ps3cret|s3cr3t/);
+    }
+    for (const file of await made()) expect(await read(file).catch(() => '')).not.toMatch(/t0ps3cret|s3cr3t/);
+    expect(await made()).toContain('waybill.yaml');
   });
 
   test('Description and Debug', async () => {

@@ -25,7 +25,7 @@ export function convertPreSteps(
   { database, timeZone }: Pick<Dsn, 'database' | 'timeZone'>,
   note: TakeNote,
 ): Preparation {
-  const steps = pieces.flatMap((piece) => statementsOf(convertBeside(piece)));
+  const steps = pieces.flatMap((piece) => statementsIn(piece, note));
   const last = steps.findLast(({ code }) => isWord(code[0], 'use'));
   const end = last === undefined ? database : nameAfterUse(last);
   const made: Preparation = { sessionParams: { time_zone: timeZone }, before: [], database: end };
@@ -44,6 +44,12 @@ export function convertPreSteps(
     );
   }
   return made;
+}
+
+function statementsIn(piece: Fragment, note: TakeNote): PieceStatement[] {
+  const found = statementsOf(convertBeside(piece));
+  if (found.length === 0) note('ignored', piece.at, `\`${piece.text.trim()}\` holds no statement`);
+  return found;
 }
 
 function nameAfterUse({ code, piece }: PieceStatement): string {

@@ -90,7 +90,7 @@ function readWork(section: Section, name: string, note: TakeNote): Omit<PupdateT
     ...(description !== undefined && { description }),
     dsn: parseDsn(dsn, note),
     statement: statementOf(section, name, note),
-    method: methodOf(section.text('ExecType', 'Method')),
+    method: methodOf(section, note),
     ...(output !== undefined && { output }),
     min: boundOf(section, 'Min') ?? 0,
     ...optional('max', boundOf(section, 'Max')),
@@ -137,10 +137,14 @@ const METHODS: Record<string, PupdateTask['method']> = {
   queryone: 'query_one',
 };
 
-function methodOf(given: Fragment | undefined): PupdateTask['method'] {
+/** pupdate went by `ExecType`; in the older `Method` people wrote what they liked. */
+function methodOf(section: Section, note: TakeNote): PupdateTask['method'] {
+  const given = section.text('ExecType', 'Method');
   if (given === undefined) return 'exec';
   const method = METHODS[given.text.trim().toLowerCase()];
-  return (
-    method ?? refuseAt(given.at, `there is no method ${JSON.stringify(given.text)}`, 'It is EXEC, Query or QueryOne.')
-  );
+  if (method !== undefined) return method;
+  const unknown = `there is no method ${JSON.stringify(given.text)}`;
+  if (section.text('ExecType') !== undefined) refuseAt(given.at, unknown, 'It is EXEC, Query or QueryOne.');
+  note('ignored', given.at, `\`Method\`: ${unknown}, and the statement is executed, as pupdate did`);
+  return 'exec';
 }
