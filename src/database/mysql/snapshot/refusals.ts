@@ -1,13 +1,9 @@
 import { sql } from '../../sql.ts';
 import type { MysqlSession } from '../session.ts';
 import { isTable } from '../tables.ts';
+import { foreignKeyRefusals, type Refusal } from './foreign-keys.ts';
 import { at, findPlace, LONGEST_NAME, quoted, type Place } from './place.ts';
 import { seesTriggers } from './rights.ts';
-
-export interface Refusal {
-  reason: string;
-  next: string;
-}
 
 /** Why this table cannot be snapshotted (empty: it can). Looks only; what the server alone knows is said when the twin is made. */
 export async function snapshotRefusals(session: MysqlSession, table: string): Promise<Refusal[]> {
@@ -92,32 +88,4 @@ async function rightRefusals(session: MysqlSession, place: Place): Promise<Refus
       next: `grant trigger on ${quoted(place.schema)}.* to this account`,
     },
   ];
-}
-
-async function foreignKeyRefusals(session: MysqlSession, { schema }: Place, name: string): Promise<Refusal[]> {
-  const { rows } = await session.query<{ s: string; t: string; c: string; rules: string; inbound: unknown }>(sql`
-    select r.constraint_schema as s, r.table_name as t, r.constraint_name as c,
-      concat('ON UPDATE ', r.update_rule, ' ON DELETE ', r.delete_rule) as rules,
-      r.unique_constraint_schema = ${schema} and r.referenced_table_name = ${name} as inbound
-    from information_schema.referential_constraints r
-    where (r.constraint_schema = ${schema} and r.table_name = ${name})
-       or (r.unique_constraint_schema = ${schema} and r.referenced_table_name = ${name})
-    order by 1, 2, 3`);
-  return rows.flatMap(({ s, t, c, rules, inbound }): Refusal[] => {
-    if (Number(inbound) !== 0) {
-      return [
-        {
-          reason: `foreign key ${c} of ${s}.${t} refers to it: rows that stay would refer to rows that leave`,
-          next: `Drop the foreign key: alter table ${at({ schema: s }, t)} drop foreign key ${c}.`,
-        },
-      ];
-    }
-    if (!/CASCADE|SET NULL|SET DEFAULT/.test(rules)) return [];
-    return [
-      {
-        reason: `foreign key ${c} is ${rules}: another table would change the snapshot`,
-        next: `Make it NO ACTION: alter table ${at({ schema: s }, t)} drop foreign key ${c}, add foreign key ….`,
-      },
-    ];
-  });
 }

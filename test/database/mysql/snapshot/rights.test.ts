@@ -84,4 +84,49 @@ describeOn(await mysqlServers(), 'an account with few rights on $name', (server)
     expect(await again.transaction((session) => again.dialect.snapshotRefusals(session, 't'))).toEqual([]);
     await again.close();
   });
+
+  test('is told of a foreign key from a table that it may not see, where it may look into InnoDB; else by the drop', async () => {
+    const [hidden, name] = [`${scene.name}-ö`, 'l`and-é ü'];
+    const landing = `\`${name.replace('`', '``')}\``;
+    await scene.say(
+      `create database \`${hidden}\``,
+      `create table ${landing} (id int primary key)`,
+      `create table \`${hidden}\`.\`their child\` (id int, constraint \`its fk\` foreign key (id) references ${scene.name}.${landing} (id))`,
+    );
+    const reasons = async () => {
+      const database = asUser();
+      try {
+        return await database.transaction(async (session) => {
+          await session.query(sql`select 1`);
+          return database.dialect.snapshotRefusals(session, landing);
+        });
+      } finally {
+        await database.close();
+      }
+    };
+    expect(await reasons()).toEqual([]);
+    await scene.say(`grant process on *.* to ${user}`);
+    const refusal = {
+      reason: `foreign key its fk of ${hidden}.their child refers to it: rows that stay would refer to rows that leave`,
+      next: `Drop the foreign key: alter table \`${hidden}\`.\`their child\` drop foreign key \`its fk\`.`,
+    };
+    expect(await reasons()).toEqual([refusal]);
+    // Said once, where both lists have it.
+    await scene.say(`grant select, insert on \`${hidden}\`.* to ${user}`); // MariaDB does not count SELECT alone
+    expect(await reasons()).toEqual([refusal]);
+    await scene.say(`revoke process on *.* from ${user}`);
+    expect(await reasons()).toEqual([refusal]);
+
+    await scene.say(`revoke select, insert on \`${hidden}\`.* from ${user}`);
+    const database = asUser();
+    const batch = await scene.batch(landing);
+    await scene.take(batch, database);
+    await scene.setState(batch, 'published');
+    await expect(scene.drop(batch, database)).rejects.toMatchObject({
+      message: expect.stringMatching(/^snapshot .*_processing`? cannot be dropped: .*foreign key/) as string,
+    });
+    await scene.say(`drop database \`${hidden}\``);
+    expect(await scene.drop(batch, database)).toMatchObject({ left: [] });
+    await database.close();
+  });
 });
