@@ -33,6 +33,8 @@ const TRANSIENT = new Set([
   1637, // too many transactions
   1969, // MariaDB's max_statement_time
   3024, // MySQL's max_execution_time
+  3058, // deadlock of GET_LOCK
+  3101, // a group, or a failing over to another primary, had the transaction rolled back at its COMMIT
   3572, // NOWAIT
   3675, // disk full, for a new table
 ]);
@@ -125,8 +127,15 @@ function numberOf({ errno }: ServerError): number | undefined {
   return typeof errno === 'number' && errno > 0 ? errno : undefined;
 }
 
+/**
+ * A plugin refused a COMMIT (ER_RUN_HOOK_ERROR), as group replication does while its primary changes: the server then rolls back
+ * before it says so (sql/binlog.cc), so the outcome is known. Of other hooks the same number means that the table may not be written.
+ */
+const isRefusedCommit = (number: number, message: string): boolean =>
+  number === 3100 && message.includes("'before_commit'");
+
 const isTransient = (number: number, message: string): boolean =>
-  TRANSIENT.has(number) || isFull(number, message) || isReadOnly(number, message);
+  TRANSIENT.has(number) || isFull(number, message) || isReadOnly(number, message) || isRefusedCommit(number, message);
 
 function kindOf(failure: ServerError, number: number | undefined): ErrorFacts['kind'] {
   if (failure instanceof UnreachableError) return 'connection';

@@ -124,7 +124,7 @@ describeOn(await mysqlServers(), 'errors of $name', (server) => {
   const NUMBERS: Record<'transient' | 'full' | 'connection', number[]> = {
     transient: [
       ...[1020, 1037, 1038, 1040, 1041, 1203, 1205, 1206, 1213, 1226, 1317, 1412, 1467, 1614, 1615, 1637],
-      ...[1969, 3024, 3572],
+      ...[1969, 3024, 3058, 3101, 3572],
     ],
     full: [1021, 1030, 1114, 3675],
     connection: [
@@ -155,6 +155,42 @@ describeOn(await mysqlServers(), 'errors of $name', (server) => {
     expect(facts).toMatchObject({ kind: 'transient', safeMessage: `${said} (error ${errno})` });
     expect(facts.next).toBe('give the URL of the server that takes writes; a replica may be a source');
   });
+
+  // As MySQL 9.7 says it: of a commit while the primary of a group changes, and of a table that a group does not take.
+  test.each([
+    ['before_commit', 'transient'],
+    ['before_dml', 'permanent'],
+  ])('of a hook are about the commit, or about the table: %s is %s', async (hook, kind) => {
+    const said = `Error on observer while running replication hook ''${hook}''.`;
+    expect(await failureOf(`signal sqlstate 'HY000' set mysql_errno = 3100, message_text = '${said}'`)).toMatchObject({
+      kind,
+      code: '3100',
+    });
+  });
+
+  // To MariaDB it is no error: one of them has not got it.
+  if (server.flavour === 'MySQL') {
+    test('are transient where two wait for each other’s GET_LOCK', async () => {
+      const [one, other] = [await database.openSession('waybill a'), await database.openSession('waybill b')];
+      try {
+        await one.say("do get_lock('errors one', 0)");
+        await other.say("do get_lock('errors other', 0)");
+        const waiting = one.say("do get_lock('errors other', 30)").then(
+          () => undefined,
+          (error: unknown) => error,
+        );
+        const error = await other.say("do get_lock('errors one', 30)").then(
+          () => undefined,
+          (failure: unknown) => failure,
+        );
+        await other.say("do release_lock('errors other')");
+        const errors = [error, await waiting].filter((failure) => failure !== undefined);
+        expect(errors.map((failure) => classify(failure))).toMatchObject([{ kind: 'transient', code: '3058' }]);
+      } finally {
+        for (const session of [one, other]) await session.close();
+      }
+    });
+  }
 
   test('are permanent under all other numbers', async () => {
     for (const errno of [1290, 1046, 1050, 1099, 1364, 1418, 1792, 3100]) {
