@@ -89,6 +89,23 @@ describe.each(someServers(import.meta.url))('the window that tasks of a session 
     expect(await did('core.one')).toHaveLength(3);
   });
 
+  test('a task that is done in the window is not done again in it either where somebody has run it alone since', async () => {
+    world = await World.create(server, PROJECT());
+    await world.worker();
+    await breakTwo(1);
+    expect(await runSession(world)).toMatchObject({ ok: false });
+    expect(await world.run('task.one')).toMatchObject({ ok: true, result: { chunks: 4 } });
+    expect(await runSession(world)).toMatchObject({ ok: false });
+    const [first, alone, ...more] = await did('core.one');
+    expect(alone).toMatchObject({ last: first!.at, n: 4 });
+    expect(more).toEqual([]);
+    await breakTwo(0);
+    expect(await runSession(world)).toMatchObject({ ok: true });
+    const windows = (await did('core.two')).map(({ at }) => at);
+    expect((await did('core.one')).filter(({ at }) => at === first!.at)).toEqual([first]);
+    expect(windows.slice(0, 2)).toEqual([first!.at, first!.at]);
+  });
+
   test('is one by itself where a task builds on another: what empties a table is not done again before what fills it', async () => {
     const project = PROJECT();
     world = await World.create(server, {
