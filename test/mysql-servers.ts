@@ -15,7 +15,7 @@ export async function mysqlServers(): Promise<MysqlTestServer[]> {
 }
 
 /** `describe.each` that takes no servers, too: a skipped test then says what did not run. */
-export function describeOn<T extends MysqlTestServer>(servers: T[], title: string, suite: (server: T) => void): void {
+export function describeOn<T extends { name: string }>(servers: T[], title: string, suite: (server: T) => void): void {
   if (servers.length === 0) test.skip(title.replace('$name', 'MySQL and MariaDB'));
   else describe.each(servers)(title, suite);
 }

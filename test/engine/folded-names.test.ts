@@ -2,9 +2,10 @@
  * A MySQL or MariaDB that takes capitals in names of tables for small letters (lower_case_table_names = 1, as on Windows, and on many
  * servers in the cloud), and a project that writes them. On the others they count.
  */
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { waybill } from '../cli/command-line.ts';
 import { oneOfEachFamily } from '../every-server.ts';
+import { describeOn } from '../mysql-servers.ts';
 import { expectSameRows } from './items.ts';
 import { startOwnServer, type OwnServer } from './own-server.ts';
 import { World } from './world.ts';
@@ -58,7 +59,7 @@ const TABLES = `
   create table Core.Settings (Broken int, batch_id bigint);
   insert into Core.Settings values (1, null)`;
 
-describe.each(ofMysql)('capitals in names on a $name that folds them', (like) => {
+describeOn(ofMysql, 'capitals in names on a $name that folds them', (like) => {
   let server: OwnServer;
   let world: World;
   beforeAll(async () => {
@@ -125,7 +126,7 @@ describe.each(ofMysql)('capitals in names on a $name that folds them', (like) =>
   });
 });
 
-describe.each(ofMysql)('capitals in names on $name', (server) => {
+describeOn(ofMysql, 'capitals in names on $name', (server) => {
   let world: World;
   afterEach(() => world.close());
 

@@ -335,7 +335,7 @@ outputs: [ ${KEYS.map((_, n) => `core.sums_${n}`).join(', ')} ]
 
 const ofMysql = oneOfEachFamily(import.meta.url).filter(({ name }) => !name.startsWith('PostgreSQL'));
 
-describe.each(ofMysql)('a plan by key on $name', (server) => {
+describeOn(ofMysql, 'a plan by key on $name', (server) => {
   let world: World;
   afterEach(() => world.close());
 

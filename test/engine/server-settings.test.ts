@@ -3,12 +3,13 @@
  * whatever the server has by default: here limits that would cut results without a word, end statements and waits after a second, read
  * text in another way, and take values that do not fit.
  */
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { MysqlDatabase } from '../../src/database/mysql/database.ts';
 import { raw, sql } from '../../src/database/sql.ts';
 import { startMysql, type MysqlServer } from '../../src/dev/mysql-server.ts';
 import { oneOfEachFamily } from '../every-server.ts';
 import type { MysqlTestServer } from '../mysql-on-demand.ts';
+import { describeOn } from '../mysql-servers.ts';
 import { expectGateShut, STEPPED_ORDERS } from './behind-fence.ts';
 import { COLUMNS, expectAcquired, expectSameRows, ITEM, itemFile, ITEMS, PLAIN_SOURCE } from './items.ts';
 import { expectStatementOnce, STATEMENT_WAITS } from './lock-timeout.ts';
@@ -55,7 +56,7 @@ const ofMysql = oneOfEachFamily(import.meta.url).filter(
   ({ name }) => !name.startsWith('PostgreSQL'),
 ) as MysqlTestServer[];
 
-describe.each(ofMysql)('settings of a $name', ({ name, flavour }) => {
+describeOn(ofMysql, 'settings of a $name', ({ name, flavour }) => {
   const LIMIT: [string, string] = flavour === 'MySQL' ? ['max_execution_time', '1000'] : ['max_statement_time', '1'];
   /** What a server must never be like for us. */
   const HOSTILE: [string, string][] = [

@@ -94,26 +94,34 @@ describeOn(await mysqlServers(), 'landing tables in use on $name', (server) => {
     await scene.say(`drop user ${definer}`);
   });
 
-  test('are waited for while a transaction has written to one; others wait for moments, and its row is in the snapshot', async () => {
-    const long = await scene.connect();
-    await long.query('begin');
-    await long.query('insert into a () values ()');
-    const batch = await scene.batch('a', 'b');
-    const taking = scene.take(batch);
-    const writer = await scene.connect();
-    let longest = 0;
-    for (const began = Date.now(); Date.now() - began < 6_000;) {
-      const at = Date.now();
-      await writer.query('insert into a () values ()');
-      longest = Math.max(longest, Date.now() - at);
-    }
-    expect(longest).toBeLessThan(3_500);
-    expect(await scene.values("show tables like '%processing'")).toEqual([]);
-    await long.query('commit');
-    expect(await taking).toMatchObject({ kind: 'taken' });
-    expect(await scene.values('select min(id) from a_processing')).toEqual(['1']);
-    expect(await scene.leftBehind()).toEqual([]);
-  });
+  test.each([
+    ['a', 'b'],
+    ['b', 'a'],
+  ])(
+    'are waited for while a transaction has written to %s; who writes to %s waits for moments, and no row is lost',
+    async (held, other) => {
+      const long = await scene.connect();
+      await long.query('begin');
+      await long.query(`insert into ${held} () values ()`);
+      const batch = await scene.batch('a', 'b');
+      const taking = scene.take(batch);
+      const writer = await scene.connect();
+      let [longest, written] = [0, 0];
+      for (const began = Date.now(); Date.now() - began < 6_000;) {
+        const at = Date.now();
+        await writer.query(`insert into ${other} () values ()`);
+        longest = Math.max(longest, Date.now() - at);
+        written += 1;
+      }
+      expect(longest).toBeLessThan(3_500);
+      expect(await scene.values("show tables like '%processing'")).toEqual([]);
+      await long.query('commit');
+      expect(await taking).toMatchObject({ kind: 'taken' });
+      expect(await scene.values(`select id from ${held}_processing`)).toEqual(['1']);
+      expect(await scene.values(`select count(*) from ${other}_processing`)).toEqual([String(written)]);
+      expect(await scene.leftBehind()).toEqual([]);
+    },
+  );
 
   test('name who holds them', async () => {
     const reader = await scene.connect();
@@ -218,6 +226,27 @@ describeOn(await mysqlServers(), 'landing tables in use on $name', (server) => {
 
   // MySQL hands numbers on under a lock.
   if (server.flavour === 'MariaDB') {
+    test('cost nobody who has written to one and goes on to another his transaction, while the swap tries without waiting', async () => {
+      const spanning = await scene.connect();
+      await spanning.query('begin');
+      await spanning.query('insert into b () values ()');
+      let tries = 0;
+      const counted = watched(scene.database, (text) => {
+        if (text.startsWith('rename table')) tries += 1;
+        return Promise.resolve();
+      });
+      const batch = await scene.batch('a', 'b');
+      const taking = scene.take(batch, counted);
+      await until(() => Promise.resolve(tries >= 2));
+      await spanning.query('insert into a () values ()'); // one that waited for b, and held a, would be in a deadlock with us
+      await spanning.query('commit');
+      expect(await taking).toMatchObject({ kind: 'taken' });
+      expect(await scene.values('select id from a_processing union all select id from b_processing')).toEqual([
+        '1',
+        '1',
+      ]);
+    });
+
     test('go on behind a number that somebody gave himself while the rename waited, further on than the headroom', async () => {
       await scene.say('create table n (id bigint auto_increment primary key)', 'insert into n values (3)');
       const swap = await sleepingTwice(`alter table \`${scene.name}\`.\`n_processing\` comment`);

@@ -129,4 +129,23 @@ describeOn(await mysqlServers(), 'an account with few rights on $name', (server)
     expect(await scene.drop(batch, database)).toMatchObject({ left: [] });
     await database.close();
   });
+
+  test('that may not end who holds a table’s lock, for it is another account’s, says whose connection that is', async () => {
+    const holder = await scene.connect();
+    const locked = `concat('waybill ', left(sha2('${scene.name}.t', 256), 40))`;
+    await holder.query(`do get_lock(${locked}, 0)`);
+    const database = asUser();
+    const batch = await scene.batch('t');
+    const error = await scene.take(batch, database).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({
+      message: `connection ${holder.threadId} swaps or drops the snapshot of t, and cannot be ended`,
+    });
+    expect(JSON.stringify(error)).toContain(
+      `end it: kill connection ${holder.threadId}; all workers of a project should use one account`,
+    );
+    expect(await scene.values('show tables')).toEqual(['t']);
+    await holder.query(`do release_lock(${locked})`);
+    expect(await scene.take(batch, database)).toMatchObject({ kind: 'taken' });
+    await database.close();
+  });
 });
