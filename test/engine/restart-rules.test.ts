@@ -52,6 +52,21 @@ const KEEP = {
   },
 };
 
+/** No batch is fenced. */
+const STAY = {
+  postgres: {
+    begin: `create function core.stay() returns trigger language plpgsql as $$ begin raise exception 'not now'; end $$;
+            create trigger stay before update on waybill.batch for each row
+            when (new.state = 'rolling_back') execute function core.stay()`,
+    end: 'drop trigger stay on waybill.batch',
+  },
+  mysql: {
+    begin: `create trigger waybill.stay before update on waybill.batch for each row
+            if new.state = 'rolling_back' then signal sqlstate '45000' set message_text = 'not now'; end if`,
+    end: 'drop trigger waybill.stay',
+  },
+};
+
 describe.each(oneOfEachFamily(import.meta.url))('the next start on $name', (server) => {
   let world: World;
   afterEach(() => world.close());
@@ -418,6 +433,43 @@ outputs: [ core.orders, core.refunds ]`,
       expect(await world.run('core.order')).toMatchObject({ ok: true, result: { rowsWritten: 2 } });
       await expectWhole(world);
     });
+
+    test('whose workflow timed out: does the same', async () => {
+      world = await World.create(server, BREAKABLE(2000, { broken: 0, pause: 0.3 }));
+      await world.worker();
+      // Whoever starts it may give it a time of its own.
+      const handle = await world.start('core.order', { workflowRunTimeout: '25 seconds' });
+      await until(async () => (await done(world)) > 2, 90);
+      await world.warehouse.query('update core.settings set pause = 100');
+      expect(await ended(handle)).toMatchObject({ ok: false, type: 'TimeoutFailure' });
+      expect((await handle.describe()).status.name).toBe('TIMED_OUT');
+      expect(await world.states('core.order')).toEqual(['running']);
+      await mend(world);
+      await redoesWhole(2000);
+    });
+
+    test('whose workflow failed before it could fence it: does the same', async () => {
+      world = await World.create(server, BREAKABLE(500, { broken: 250 }));
+      await world.worker();
+      await world.warehouse.query(STAY[world.words.family].begin);
+      const failed = await world.run('core.order');
+      expect(failed).toMatchObject({ ok: false, type: 'Database' });
+      expect(!failed.ok && failed.message).toContain('and the roll back is not finished');
+      expect((await world.client.workflow.getHandle('load/core.order').describe()).status.name).toBe('FAILED');
+      expect(await world.states('core.order')).toEqual(['running']);
+      await world.warehouse.query(STAY[world.words.family].end);
+      await mend(world);
+      await redoesWhole(500);
+    });
+
+    async function redoesWhole(orders: number): Promise<void> {
+      expect(await world.run('core.order')).toMatchObject({ ok: true, result: { rowsWritten: orders + orders / 100 } });
+      expect(await batches(world)).toEqual([
+        { batch_id: '1', state: 'failed', reprocess_of: null, error_class: 'interrupted' },
+        { batch_id: '2', state: 'published', reprocess_of: '1', error_class: null },
+      ]);
+      await expectWhole(world);
+    }
 
     test('whose load was edited since: takes its rows back from where it wrote them, and redoes it as the files are now', async () => {
       world = await World.create(server, BREAKABLE(1000, { broken: 0, pause: 0.2 }));

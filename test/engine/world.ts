@@ -7,7 +7,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { Client, Connection, WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
+import { Client, Connection, WorkflowFailedError, type WorkflowHandle, type WorkflowOptions } from '@temporalio/client';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import pino from 'pino';
 import { startWorker, type RunningWorker, type WorkerOptions } from '../../src/worker/worker.ts';
@@ -185,12 +185,17 @@ export class World {
     return child;
   }
 
-  async start(input: LoadInput | string): Promise<WorkflowHandle<typeof load>> {
+  /** `options`: what whoever starts it may ask of Temporal besides. */
+  async start(
+    input: LoadInput | string,
+    options: Pick<WorkflowOptions, 'workflowRunTimeout'> = {},
+  ): Promise<WorkflowHandle<typeof load>> {
     const request = typeof input === 'string' ? { load: input } : input;
     return this.client.workflow.start<typeof load>('load', {
       workflowId: loadWorkflowId(request.load),
       taskQueue: TASK_QUEUE,
       args: [request],
+      ...options,
     });
   }
 
