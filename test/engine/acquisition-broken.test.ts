@@ -137,6 +137,45 @@ describe.each(someWays(import.meta.url))(
       expect(await world.value('select count(*) from acq.item')).toBe('0');
     });
 
+    test('a held batch that is resumed brings the chunk that failed, and those that were done stay as they were', async () => {
+      world = await World.create(
+        into,
+        ITEMS({
+          source: PLAIN_SOURCE(300),
+          columns: 'id bigint, name varchar(20), amount numeric(12,2)',
+          yaml: 'lanes: 1\non_failure: hold',
+        }),
+        from,
+      );
+      await world.source.query(`update item set name = 'far too long for the landing table' where id = 290`);
+      await world.worker();
+      const failed = await world.run(ITEM);
+      expect(!failed.ok && failed.message).toMatch(/^chunk 3 of 3: /);
+      expect(await world.states(ITEM)).toEqual(['held']);
+      const ledger = () =>
+        world.rows<{ n: number; state: string }>(
+          'select n, state, worker, row_count, started_at, finished_at from waybill.chunk order by n',
+        );
+      const before = await ledger();
+      expect(before.map(({ state }) => state)).toEqual(['done', 'done', 'failed']);
+      expect(await world.value('select count(*) from acq.item')).toBe('200');
+
+      // What is done is not read again: a chunk that were would bring this.
+      await world.source.query(`update item set name = 'another' where id < 200`);
+      await world.source.query(`update item set name = 'short' where id = 290`);
+      expect(await world.run({ load: ITEM, resume: true })).toMatchObject({
+        ok: true,
+        result: { rowsWritten: 300, chunks: 3, batch: { batchId: '1' } },
+      });
+      expect((await ledger()).slice(0, 2)).toEqual(before.slice(0, 2));
+      await expectSameRows(
+        world,
+        `select id, case when id < 200 then concat('item ', mod(id, 31)) else name end as name, amount from item`,
+        'select id, name, amount from acq.item',
+      );
+      expect(await world.states(ITEM)).toEqual(['published']);
+    });
+
     test('a cancel ends the copy on both servers, and takes the rows out', async () => {
       world = await World.create(
         into,
