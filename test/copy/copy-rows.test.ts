@@ -257,19 +257,7 @@ describe.each(ways)('copying rows from $source to $target in $format', { timeout
   test('a slow target holds the source back: nothing piles up in between', async () => {
     ends = await Ends.create(from, into);
     await tables(`select g, ${repeated('0123456789abcdef', '500')}, g, g from ${numbers(10000)}`); // 80 MB
-    if (isMysql(into)) {
-      await ends.sql(
-        'target',
-        `create trigger slow before insert on t for each row begin if new.b % 4000 = 1 then do sleep(1); end if; end`,
-      );
-    } else {
-      await ends.sql(
-        'target',
-        `create function slow() returns trigger language plpgsql as
-         $$ begin if new.b % 4000 = 1 then perform pg_sleep(1); end if; return new; end $$;`,
-      );
-      await ends.sql('target', 'create trigger slow before insert on t for each row execute function slow()');
-    }
+    await ends.slowDown('b', 3);
     const [source, target] = [await ends.begin('source'), await ends.begin('target')];
     const most = await mostHeld(async () => {
       expect(await copy(source, target)).toEqual({ read: 10000, written: 10000 });

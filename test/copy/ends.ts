@@ -79,6 +79,23 @@ export class Ends {
     );
   }
 
+  /** Has the target's `t` take a while for its first row, by the numbers in this column. */
+  async slowDown(column: string, seconds: number): Promise<void> {
+    if (this.target.dialect.name === 'mysql') {
+      await this.sql(
+        'target',
+        `create trigger slow before insert on t for each row begin if new.${column} = 1 then do sleep(${seconds}); end if; end`,
+      );
+      return;
+    }
+    await this.sql(
+      'target',
+      `create function slow() returns trigger language plpgsql as
+       $$ begin if new.${column} = 1 then perform pg_sleep(${seconds}); end if; return new; end $$;`,
+    );
+    await this.sql('target', 'create trigger slow before insert on t for each row execute function slow()');
+  }
+
   /** A session in a transaction. */
   async begin(side: 'source' | 'target'): Promise<Session> {
     const session = await this[side].openSession(`test ${side}`);
