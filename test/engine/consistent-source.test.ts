@@ -1,7 +1,7 @@
 /** `from.consistent`: all chunks read the source as it was at one moment, or none of them counts. */
 import { afterEach, describe, expect, test } from 'vitest';
 import { someWays } from '../every-server.ts';
-import { chunks, COLUMNS, expectSameRows, halfway, ITEM, ITEMS, SLOW_SOURCE } from './items.ts';
+import { chunks, COLUMNS, expectSameRows, halfway, ITEM, ITEMS, settling, SLOW_SOURCE, windows } from './items.ts';
 import type { ServerWords } from './server-words.ts';
 import { ended, until, World } from './world.ts';
 
@@ -22,13 +22,15 @@ describe.each(someWays(import.meta.url))('from.consistent, $source to $target', 
   let world: World;
   afterEach(() => world.close());
 
-  async function items(): Promise<void> {
+  const RANGES = 'table: public.item, range: { column: id, step: 100 }';
+
+  async function items(read = RANGES): Promise<void> {
     world = await World.create(
       way.into,
       ITEMS({
         source: SLOW_SOURCE(1200, 0.002),
         columns: COLUMNS,
-        from: 'table: public.item, range: { column: id, step: 100 }, consistent: true',
+        from: `${read}, consistent: true`,
         yaml: 'lanes: 2',
       }),
       way.from,
@@ -39,7 +41,7 @@ describe.each(someWays(import.meta.url))('from.consistent, $source to $target', 
   async function change(amount: number): Promise<void> {
     await world.source.query(`update stock set amount = ${amount}`);
     await world.source.query('delete from stock where mod(id, 7) = 3');
-    await world.source.query(`insert into stock select id + 1200, name, ${amount} from stock where mod(id, 5) = 1`);
+    await world.source.query(`insert into stock select id + 2000, name, ${amount} from stock where mod(id, 5) = 1`);
   }
 
   test('every chunk is of one moment, whatever is changed meanwhile; the next start sees it', async () => {
@@ -57,6 +59,28 @@ describe.each(someWays(import.meta.url))('from.consistent, $source to $target', 
     expect(await readers(world)).toBe(0);
     expect(await world.run(ITEM)).toMatchObject({ ok: true });
     await expectSameRows(world, ALL, `${LANDED} where batch_id = 2`);
+  });
+
+  test('a window of a cursor has what commits late, as it is then; what comes after its end is in the next one', async () => {
+    await items('table: public.item, cursor: id');
+    await world.worker();
+    const late = await world.another('source');
+    await late.query(`begin; insert into stock values (1201, 'late', 1)`);
+    await world.source.query(`insert into stock values (1202, 'before it', 1)`);
+    const handle = await world.start(ITEM);
+    await settling(handle);
+    await world.source.query(`insert into stock values (1203, 'behind the end', 1)`);
+    await late.query('commit');
+    await until(() => halfway(world), 90);
+    await change(-1);
+    expect(await ended(handle)).toMatchObject({ ok: true, result: { rowsWritten: 1202 } });
+    expect(await world.value('select count(*) from acq.item where amount = -1')).toBe('0');
+    expect(await windows(world)).toEqual([{ state: 'published', window_from: null, window_to: '1203' }]);
+
+    expect(await world.run(ITEM)).toMatchObject({ ok: true });
+    await expectSameRows(world, `${ALL} where id > 1202`, `${LANDED} where batch_id = 2`);
+    expect(await world.value('select count(*) from acq.item where id = 1201')).toBe('1');
+    expect(await world.run(ITEM)).toMatchObject({ result: { status: 'nothing' } });
   });
 
   test.each(['connection', 'worker'])('a %s that ends takes its batch with it: all is read again', async (what) => {
