@@ -90,6 +90,7 @@ const EDGES: Record<ServerWords['family'], Edge[]> = {
     { type: 'interval', value: `'1 year 04:05:06.789'` },
     { type: 'uuid', value: `'00000000-0000-0000-0000-0000000000ff'` },
     { type: 'jsonb', value: `'{"a": "😀"}'` },
+    { type: 'int generated always as (6 * 7) stored', value: 'default' },
     { type: 'bit(64)', value: `repeat('1', 64)::bit(64)`, shown: { postgres: 'c', mysql: `lpad(bin(c), 64, '0')` } },
   ],
   mysql: [
@@ -110,6 +111,7 @@ const EDGES: Record<ServerWords['family'], Edge[]> = {
     { type: 'year', value: '2155' },
     { type: `enum('a','other')`, value: `'other'` },
     { type: 'json', value: `'{"a": "😀"}'` },
+    { type: 'int generated always as (6 * 7) stored', value: 'default' },
     { type: 'bit(10)', value: `b'1111111111'`, shown: { postgres: 'c', mysql: `lpad(bin(c), 10, '0')` } },
   ],
 };

@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { cancelUpdate } from '../../src/workflows/message-definitions.ts';
 import { someServers } from '../every-server.ts';
+import { comingAgain } from './orders.ts';
 import { batchesOf, breakAt, expectSeenOnce, TASK, VEHICLES, type VehiclesOptions } from './vehicles.ts';
 import { ended, until, World, type WorldOptions } from './world.ts';
 
@@ -73,6 +74,33 @@ describe.each(someServers(import.meta.url))('on_error on $name', (server) => {
     await world.warehouse.query('update core.switch set ok = 1');
     expect(await world.run(TASK)).toMatchObject({ ok: true, result: { chunks: 3, batch: { batchId: '2' } } });
     expect(await notes(world)).toEqual(['first 1', 'second 1', 'after 2']);
+    await expectSeenOnce(world);
+  });
+
+  test('has attempts of its own, as many as max_attempts says; the next start gives it as many again', async () => {
+    const again = (mostAttempts: number): WorldOptions => ({
+      ...NOTING({
+        yaml: `on_error: ["insert into core.notes values ('tried', :batch_id); select core.come_again()"]
+max_attempts: ${mostAttempts}`,
+      }),
+      own: comingAgain('n <> 3 and n <> 6'),
+    });
+    world = await World.create(server, again(3));
+    await world.worker();
+    await breakAt(world, 25);
+    expect(await world.run(TASK)).toMatchObject({ ok: false, type: 'Database' });
+    expect(await steps(world)).toEqual([{ batch_id: '1', n: 1, state: 'done', attempts: 3 }]);
+    expect(await notes(world)).toEqual(['tried 1']);
+
+    // Two attempts are too few for the third call that goes well.
+    await world.write('loads/task/vehicle.yaml', again(2).files['loads/task/vehicle.yaml']!);
+    const failed = await world.run(TASK);
+    expect(!failed.ok && failed.message).toMatch(/; and on_error failed: /);
+    expect((await steps(world)).at(-1)).toEqual({ batch_id: '2', n: 1, state: 'pending', attempts: 2 });
+    await breakAt(world, 0);
+    expect(await world.run(TASK)).toMatchObject({ ok: true, result: { chunks: 3, batch: { batchId: '3' } } });
+    expect((await steps(world))[1]).toEqual({ batch_id: '2', n: 1, state: 'done', attempts: 3 });
+    expect(await notes(world)).toEqual(['tried 1', 'tried 2']);
     await expectSeenOnce(world);
   });
 

@@ -1,8 +1,9 @@
 /** Tasks: which ranges there are, and that each is done once. How they go on: task-restart.test.ts. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { oneOfEachFamily } from '../every-server.ts';
 import { batchesOf, breakAt, expectSeenOnce, rangesOf, ranOf, TASK, VEHICLES } from './vehicles.ts';
-import { World } from './world.ts';
+import { ended, until, World } from './world.ts';
 
 vi.setConfig({ testTimeout: 180_000 });
 
@@ -216,10 +217,13 @@ lanes: 3
 range: { min: 1, max: 9, step: 3 }
 stages:
   - { name: clean, sql: "update core.number set seen = 0" }
-  - { name: count, sql: "update core.number set seen = seen + 1 where n >= :from and n < :to", lanes: 2 }
+  - { name: count, sql: count.sql, lanes: 2 }
   - { name: sum, sql: "insert into core.sums select sum(seen), :batch_id from core.number" }`,
+        'loads/task/count.sql': `select id from core.gate for update;
+update core.number set seen = seen + 1 where n >= :from and n < :to`,
       },
-      warehouse: `${TABLES} create table core.sums (total bigint, batch_id bigint);`,
+      warehouse: `${TABLES} create table core.sums (total bigint, batch_id bigint);
+        create table core.gate (id bigint primary key); insert into core.gate values (1);`,
     });
     await world.worker();
     expect(await world.run('task.once')).toMatchObject({ ok: true, result: { chunks: 1, rowsWritten: 49 } });
@@ -227,7 +231,15 @@ stages:
       { seen: 5, n: '47' },
       { seen: 6, n: '1' },
     ]);
-    expect(await world.run('task.stages')).toMatchObject({ ok: true, result: { chunks: 5 } });
+
+    const holder = await world.another('warehouse');
+    await holder.query('begin; select id from core.gate for update');
+    const handle = await world.start('task.stages');
+    await until(async () => (await world.count(world.words.waiting)) >= 2);
+    await sleep(1_500); // a third lane would be there by now: there are three ranges, and the load says three
+    expect(await world.count(world.words.waiting)).toBe(2);
+    await holder.query('commit');
+    expect(await ended(handle)).toMatchObject({ ok: true, result: { chunks: 5 } });
     expect(await world.rows('select total, batch_id from core.sums')).toEqual([{ total: '9', batch_id: '2' }]);
     expect(
       await world.rows('select name, method, planned_chunks from waybill.stage where batch_id = 2 order by n'),
