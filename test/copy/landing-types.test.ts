@@ -6,9 +6,7 @@ import { MARIADB, MYSQL, OWN_TYPES, POSTGRES, type SampleType } from './samples.
 
 /** PostgreSQL's own that no other server has. */
 const OWN: SampleType[] = [
-  { type: 'text[]', samples: [] },
   { type: 'numeric(5,-2)', samples: [] },
-  { type: 'numeric(40,35)', samples: [] },
   { type: 'xml', samples: [] },
 ];
 

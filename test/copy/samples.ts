@@ -38,8 +38,11 @@ const TEXTS = [
   '{"a":1}',
   'end            ', // what is too long of it are blanks
 ];
+/** More blanks at the end than a `tinytext` and a `text` of MySQL take bytes. */
+const BLANKS = [300, 70_000].map((n) => `end${' '.repeat(n)}`);
 /** Those that have more than so many characters. */
-const longerThan = (most: number, texts = TEXTS): string[] => texts.filter((text) => [...text].length > most);
+const longerThan = (most: number, texts = [...TEXTS, ...BLANKS]): string[] =>
+  texts.filter((text) => [...text].length > most);
 const JSONS = [
   'null',
   '"text with \\"quotes\\" and \\\\ and \\n"',
@@ -86,7 +89,7 @@ export const POSTGRES: SampleType[] = [
   quoted('numeric(12,4)', '0.1234', '-12345678.9999', '5.0000', 'NaN'),
   quoted('numeric(20,0)', '18446744073709551615', '-7', 'NaN'),
   quoted('boolean', 't', 'f'),
-  quoted('text', ...TEXTS),
+  quoted('text', ...TEXTS, ...BLANKS),
   quoted('character varying(10)', 'ten chars!', '', 'end  '),
   quoted('character(5)', 'ab   ', 'fives'),
   hex('bytea', `'\\x`, '', '00', ALL_BYTES, '27225c0a0d09'),
@@ -121,6 +124,7 @@ export const POSTGRES: SampleType[] = [
   quoted('jsonb', ...JSONS, ...LONG_JSONS),
   quoted('uuid', UUID),
   quoted('integer[]', '{1,2,NULL}', '{}'),
+  quoted('text[]', String.raw`{"a,b",NULL,"NULL","","say \"x\"","back\\\\slash",it's}`, '{{a,b},{c,NULL}}'),
   quoted('inet', '192.168.0.1', '::1'),
   quoted('int4range', '[1,5)', 'empty', '(,7)'),
   quoted('mood', 'sad', 'Happy', '2'),
@@ -128,6 +132,12 @@ export const POSTGRES: SampleType[] = [
   quoted('place', '("a b",1)', '("",-1)'),
   quoted('money', '$1.50'),
   quoted('time with time zone', '12:34:56+02'),
+  quoted(
+    'numeric(40,35)',
+    '0.12345678901234567890123456789012345',
+    '-12345.00000000000000000000000000000000001',
+    'NaN',
+  ),
 ];
 
 const LISTS = [quoted("enum('sad','Happy','2')", 'sad', 'Happy', '2'), quoted("enum('2','HAPPY','sad')", 'HAPPY', '2')];
@@ -149,10 +159,12 @@ export const MYSQL: SampleType[] = [
   quoted('decimal(20,0)', '18446744073709551615'),
   quoted('varchar(300)', ...TEXTS),
   quoted('varchar(5)', 'fives', '', '😀 é  '),
-  quoted('longtext', ...TEXTS),
+  quoted('longtext', ...TEXTS, ...BLANKS),
+  quoted('tinytext', ...TEXTS, `end${' '.repeat(252)}`),
   {
     type: 'text',
     samples: [
+      { sql: `concat('end', repeat(' ', 65532))`, value: `end${' '.repeat(65_532)}` },
       { sql: `'after'`, value: 'after' },
       { sql: `concat('nul', char(0), '12')`, value: 'nul\u000012' },
     ],
@@ -160,6 +172,7 @@ export const MYSQL: SampleType[] = [
   quoted('char(5)', 'ab', 'fives'),
   quoted('char(36)', UUID),
   hex('varbinary(300)', `x'`, '', '00', ALL_BYTES),
+  hex('tinyblob', `x'`, '', '00', ALL_BYTES.slice(2)),
   hex('longblob', `x'`, '', '00', ALL_BYTES, '27225c0a0d09'),
   hex('binary(4)', `x'`, '00000000', '61620000'),
   hex('binary(16)', `x'`, UUID.replaceAll('-', '')),
@@ -192,7 +205,10 @@ export const MYSQL: SampleType[] = [
 /** Of MariaDB alone. */
 export const MARIADB: SampleType[] = [quoted('uuid', UUID), quoted('inet4', '192.168.0.1'), quoted('inet6', '::1')];
 
-/** What docs/types.md says, type by type: the type that keeps all values, but those that the target refuses aloud. */
+/**
+ * What docs/types.md says, type by type: the type that keeps all values, but those that the target refuses aloud.
+ * types-documentation.test.ts compares the two.
+ */
 export interface Meant {
   from: string;
   into: string;
@@ -216,11 +232,14 @@ export const FROM_POSTGRES: Meant[] = [
   { from: 'boolean', into: 'tinyint(1)' },
   { from: 'boolean', into: 'bit(1)' },
   { from: 'text', into: 'longtext' },
+  { from: 'text', into: 'text', refused: BLANKS.slice(1) },
+  { from: 'text', into: 'tinytext', refused: BLANKS },
   { from: 'text', into: 'varchar(5)', refused: longerThan(5) },
   { from: 'character varying(10)', into: 'varchar(300)' },
   { from: 'character varying(10)', into: 'varchar(5)', refused: ['ten chars!'] },
   { from: 'character(5)', into: 'char(5)' },
   { from: 'bytea', into: 'longblob' },
+  { from: 'bytea', into: 'varbinary(300)' },
   { from: 'bit(10)', into: 'bit(10)' },
   { from: 'bit varying', into: 'longtext' },
   { from: 'date', into: 'date', refused: ['0044-03-15 BC', 'infinity', '10000-01-01'] },
@@ -242,7 +261,9 @@ export const FROM_POSTGRES: Meant[] = [
   { from: 'uuid', into: 'binary(16)' },
   { from: 'uuid', into: 'char(36)' },
   { from: 'uuid', into: 'uuid', mariadb: true },
+  { from: 'numeric(40,35)', into: 'longtext' },
   { from: 'integer[]', into: 'longtext' },
+  { from: 'text[]', into: 'longtext' },
   { from: 'int4range', into: 'longtext' },
   { from: 'code', into: 'longtext' },
   { from: 'place', into: 'longtext' },
@@ -270,9 +291,11 @@ export const FROM_MYSQL: Meant[] = [
   { from: 'varchar(300)', into: 'character varying(10)', refused: longerThan(10) },
   { from: 'longtext', into: 'text' },
   { from: 'longtext', into: 'character varying(10)', refused: longerThan(10) },
+  { from: 'tinytext', into: 'text' },
   { from: 'text', into: 'text', refused: ['nul\u000012'] },
   { from: 'char(5)', into: 'text' },
   { from: 'varbinary(300)', into: 'bytea' },
+  { from: 'tinyblob', into: 'bytea' },
   { from: 'longblob', into: 'bytea' },
   { from: 'binary(4)', into: 'bytea' },
   { from: 'binary(16)', into: 'uuid' },
@@ -290,6 +313,7 @@ export const FROM_MYSQL: Meant[] = [
   { from: 'time', into: 'interval' },
   { from: 'time(6)', into: 'interval' },
   { from: 'time', into: 'time without time zone', refused: ['838:59:59', '-838:59:59', '-01:00:00'] },
+  { from: 'time(6)', into: 'time without time zone', refused: ['-00:00:00.000001'] },
   { from: 'year', into: 'smallint' },
   { from: 'json', into: 'jsonb' },
   { from: 'json', into: 'json' },
