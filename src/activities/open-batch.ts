@@ -1,6 +1,6 @@
 import type { LoadDefinition, Project } from '../config/definition.ts';
 import { rereadProblem, rereadWords, type Reread } from '../config/reread.ts';
-import { findLatest, findOpenedBy, findUnfinished, type Batch } from '../control/batch.ts';
+import { findLatest, findOpenedBy, findPublishedIn, findUnfinished, type Batch } from '../control/batch.ts';
 import { requireProject } from '../control/project.ts';
 import { renameHistory } from '../control/rename.ts';
 import type { Database } from '../database/dialect.ts';
@@ -120,11 +120,9 @@ async function open(
     const left = await leftovers(database, latest, request);
     if (left) return { kind: 'finish', batch: referenceOf(database, latest), after: left.after };
   }
-  if (doneInWindow(load, latest, request.window)) {
-    return {
-      kind: 'nothing',
-      reason: `batch ${latest.batchId} did it in this window of session ${latest.sessionName}`,
-    };
+  const done = await doneInWindow(database, load, request.window);
+  if (done !== undefined) {
+    return { kind: 'nothing', reason: `batch ${done} did it in this window of session ${request.window!.session}` };
   }
   if (latest && (await unrecovered(database, latest, request))) {
     return { kind: 'recover', batch: referenceOf(database, latest) };
@@ -154,14 +152,16 @@ async function open(
   }
 }
 
-/** A session that goes on in a window that broke off runs no task twice in it. Other kinds know by themselves what is new. */
-function doneInWindow(load: LoadDefinition, latest: Batch | undefined, window?: SharedWindow): latest is Batch {
-  return (
-    load.kind === 'task' &&
-    latest?.state === 'published' &&
-    latest.sessionName === window?.session &&
-    latest.loadAt.toISOString() === window?.to
-  );
+/**
+ * The batch that did a task in a session's window: one that goes on in a window that broke off runs no task twice in it, also where
+ * somebody ran the task alone since. Other kinds know by themselves what is new.
+ */
+async function doneInWindow(
+  database: Database,
+  load: LoadDefinition,
+  window: SharedWindow | undefined,
+): Promise<string | undefined> {
+  return load.kind === 'task' && window ? findPublishedIn(database, load.name, window) : undefined;
 }
 
 async function opened(engine: Engine, database: Database, batch: Batch): Promise<OpenOutcome> {

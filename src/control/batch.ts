@@ -162,3 +162,15 @@ export async function findLatest(database: Database, load: string): Promise<Batc
     select ${batchColumns(database)} from ${database.ledger('batch')} where load_name = ${load} order by batch_id desc limit 1`);
   return rows[0] && batchOf(rows[0]);
 }
+
+/** The id of the newest batch that the load published in this window of a session. */
+export async function findPublishedIn(
+  database: Database,
+  load: string,
+  { session, to }: { session: string; to: string },
+): Promise<string | undefined> {
+  const { rows } = await database.query<{ batch_id: string }>(sql`
+    select batch_id from ${database.ledger('batch')} where load_name = ${load} and state = 'published'
+      and session_name = ${session} and load_at = ${new Date(to)} order by batch_id desc limit 1`);
+  return rows[0]?.batch_id;
+}
