@@ -94,8 +94,8 @@ export interface ChunkAttempt extends BatchReference {
 
 /** What became of one turn. */
 export type Turn =
-  /** `claim`: the next transaction has begun. */
-  | { kind: 'done'; chunks: number[]; rows: number; claim: Claim | undefined }
+  /** `claim`: the next transaction has begun. `workMs`: what the chunks' own statements took, without claim and commit. */
+  | { kind: 'done'; chunks: number[]; rows: number; workMs?: number; claim: Claim | undefined }
   | { kind: 'nothing' }
   | { kind: 'stopped' }
   | { kind: 'fenced' }
@@ -181,7 +181,8 @@ async function runChunks(
   const numbers = done.map(({ n }) => n);
   if (completed) {
     const rows = done.reduce((sum, chunk) => sum + chunk.rows, 0);
-    return { kind: 'done', chunks: numbers, rows, claim: completed.claim };
+    const workMs = done.at(-1)!.finishedAt.getTime() - began;
+    return { kind: 'done', chunks: numbers, rows, workMs, claim: completed.claim };
   }
   await proven?.explain(session);
   throw new Error(`chunk ${numbers.join(', ')} of batch ${at.batchId} was not pending when it was done`);

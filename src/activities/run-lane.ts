@@ -143,7 +143,6 @@ class Lane {
       if (!(error instanceof UnreachableError) || this.engine.stopping()) throw error;
       return { kind: 'lost', running: false };
     }
-    const began = Date.now();
     const turn = await attemptChunks(this.session, this.context, {
       ...this.at,
       lowWater: this.lowWater,
@@ -160,7 +159,7 @@ class Lane {
     this.claim = turn.kind === 'done' ? turn.claim : undefined;
     this.used ||= turn.kind !== 'nothing';
     if (turn.kind === 'done') {
-      this.most = fitting(this.most, (Date.now() - began) / turn.chunks.length);
+      if (turn.workMs !== undefined) this.most = fitting(this.most, turn.workMs / turn.chunks.length);
       this.wary = Math.max(0, this.wary - turn.chunks.length);
     }
     return turn;
@@ -255,7 +254,10 @@ class Lane {
   }
 }
 
-/** How many chunks the next transaction may have, after some that took so long each: a power of two, for each is a text of its own. */
+/**
+ * How many chunks the next transaction may have, after some whose statements took so long each: a power of two, for each is a text of
+ * its own. A commit that waits for the disk is no part of it: the slower that is, the more there is to save.
+ */
 function fitting(most: number, msEach: number): number {
   if (most * msEach > SHARED_MS) return Math.max(1, most / 2);
   return 2 * most * msEach > SHARED_MS ? most : Math.min(MOST_SHARED, 2 * most);
