@@ -56,6 +56,7 @@ export async function connect(
     // mysql2 speaks utf8mb4 from the handshake on, in a collation of its own choice.
     const list = Object.entries(all).map(([name, value]) => `session ${name} = ${valueText(connection, value)}`);
     await connection.query(`set names utf8mb4`);
+    list.push(`@waybill_mark = get_lock(${markOf('connection_id()')}, 0)`);
     await connection.query(`set ${list.join(', ')}`);
     return { connection, server };
   } catch (error) {
@@ -63,6 +64,12 @@ export async function connect(
     throw error;
   }
 }
+
+/**
+ * The name of a lock that each connection of ours takes, and that goes with it: by it a number in the ledger is known to be
+ * that of one of ours on this server, and of nobody else's. `id`: SQL of the connection's number.
+ */
+export const markOf = (id: string): string => `concat('waybill connection ', ${id})`;
 
 const valueText = (connection: Connection, value: string | number | bigint): string =>
   typeof value === 'string' ? connection.escape(value) : String(value);

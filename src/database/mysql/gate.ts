@@ -1,5 +1,6 @@
 import type { Database, Session } from '../dialect.ts';
 import { part, raw, sql, type SqlPart, type SqlStatement } from '../sql.ts';
+import { markOf } from './connect.ts';
 import { classify } from './errors.ts';
 import { killConnection, type MysqlSession } from './session.ts';
 
@@ -43,7 +44,10 @@ export async function endGateHolders(
   return ended;
 }
 
-/** Numbers of connections begin anew when the server starts: what was recorded before is void. */
+/**
+ * Numbers of connections begin anew when the server starts: what was recorded before is void. And another server, to which a name has
+ * failed over, has its own: only what bears our mark is a connection of Waybill's there.
+ */
 async function laneConnections(
   session: Session,
   database: Database,
@@ -53,8 +57,9 @@ async function laneConnections(
   const { rows: uptime } = await session.query<{ Value: string }>(sql`show global status like 'Uptime'`);
   const { rows } = await session.query<{ connection_id: string }>(sql`
     select connection_id from ${database.ledger('lane')}
-    where batch_id = ${batchId} and connection_id is not null
-      and started_at > current_timestamp(6) - interval ${Number(uptime[0]?.Value ?? 0)} second ${which}`);
+    where batch_id = ${batchId}
+      and started_at > current_timestamp(6) - interval ${Number(uptime[0]?.Value ?? 0)} second
+      and is_used_lock(${raw(markOf('coalesce(connection_id, 0)'))}) = connection_id ${which}`);
   return rows.map((row) => row.connection_id);
 }
 
