@@ -101,7 +101,7 @@ export class CsvOut implements CopyOutStream {
       this.size += piece.length;
     });
     text.on('data', this.take);
-    text.on('end', this.finish);
+    text.on('end', this.readToEnd);
     for (const stream of new Set([file, text])) stream.on('error', this.fail);
   }
 
@@ -137,6 +137,14 @@ export class CsvOut implements CopyOutStream {
     } catch (error) {
       this.fail(error);
     }
+  };
+
+  /** Zeros may fill up a packed file: its text has ended there, and what is left belongs to its mark all the same. */
+  private readonly readToEnd = (): void => {
+    if (this.over || this.file.readableEnded) return this.finish();
+    this.file.once('end', this.finish);
+    this.file.unpipe();
+    this.file.resume();
   };
 
   private readonly finish = (): void => {
