@@ -92,10 +92,10 @@ async function refuseUnadoptable(
   const where = `load ${load.name}, input ${table}`;
   const refusals = await database.transaction((session) => database.dialect.adoptionRefusals(session, processing));
   if (refusals.length > 0) {
-    const instead = `or put its rows into an ordinary table of that name, or back into ${table}`;
+    const instead = `Or put its rows into an ordinary table of that name, or back into ${table}.`;
     throw refused(`${processing} cannot be adopted as a snapshot: ${refusals.map(({ reason }) => reason).join('; ')}`, {
       where,
-      next: [...new Set(refusals.map(({ next }) => next)), instead].join(' '),
+      next: [...new Set(refusals.map(({ next }) => next.replace(/[^.…]$/, '$&.'))), instead].join(' '),
     });
   }
   if (await database.dialect.describeTable(database, table)) return;

@@ -37,7 +37,7 @@ const UNADOPTABLE: Record<ServerWords['family'], Unadoptable[]> = {
       made: 'one that another table refers to',
       sql: `create table core.notes (id bigint, constraint of_order foreign key (id) references acq.orders_processing (id))`,
       reason: /foreign key of_order of core.notes refers to it/,
-      next: /drop foreign key of_order/,
+      next: /drop foreign key `of_order`\. Or put/,
     },
   ],
   postgres: [

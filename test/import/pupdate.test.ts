@@ -175,6 +175,12 @@ where m.last_updated_on>coalesce(:last_load_at, timestamp '1970-01-01 00:00:01')
     expect(said).toContain('changed: MaxAttempts 1000: becomes 100, with a growing pause between two');
   });
 
+  test("no attempts at all are the project's number of them, and that is said", async () => {
+    const { load, said } = await one({ MaxAttempts: 0, Exec: 'update vehicle set seen=1' });
+    expect(load).not.toHaveProperty('max_attempts');
+    expect(said).toContain("ignored: MaxAttempts 0: a job is tried at least once; the project's max_attempts holds");
+  });
+
   test.each([
     ['Query', undefined, { method: 'query', output: 'stdout' }],
     ['QueryOne', 'stdout', { method: 'query_one', output: 'stdout' }],

@@ -106,7 +106,11 @@ function lanesOf({ concurrency = 1, at }: PupdateTask, note: TakeNote): number {
 }
 
 function attemptsOf({ maxAttempts, at }: PupdateTask, note: TakeNote): { max_attempts?: number } {
-  if (maxAttempts === undefined || maxAttempts < 1) return {};
+  if (maxAttempts === undefined) return {};
+  if (maxAttempts < 1) {
+    note('ignored', at, `MaxAttempts ${maxAttempts}: a job is tried at least once; the project's max_attempts holds`);
+    return {};
+  }
   if (maxAttempts > MOST_ATTEMPTS)
     note('changed', at, `MaxAttempts ${maxAttempts}: becomes ${MOST_ATTEMPTS}, with a growing pause between two`);
   return { max_attempts: Math.min(MOST_ATTEMPTS, maxAttempts) };
