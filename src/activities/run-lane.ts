@@ -50,7 +50,10 @@ const LONGEST_POLL_MS = 500;
 const RECONNECT_MS = 1_000;
 /** Between two attempts of a chunk. */
 const LONGEST_BACKOFF_MS = 30_000;
-/** Chunks after which a lane looks where the pending ones begin now. */
+/**
+ * Chunks after which the lanes, each for itself, look where the pending ones begin now: their claims go over what all of them have
+ * done since. On MySQL, where a claim passes over some 500 of them, it takes 6 ms.
+ */
 const CHUNKS_A_LOOK = 64;
 /** More of them in one transaction would save next to nothing. */
 const MOST_SHARED = 64;
@@ -95,7 +98,7 @@ class Lane {
   private apart = false;
   /** Chunks of the next transaction, at most. */
   private most = 1;
-  private untilLook = CHUNKS_A_LOOK;
+  private untilLook = 0;
 
   constructor(
     private readonly engine: Engine,
@@ -138,6 +141,7 @@ class Lane {
     try {
       if (work.leavesBehind && this.used) await this.leave();
       this.session ??= await this.connect();
+      await this.look();
     } catch (error) {
       // The server is down. The lane waits here, heartbeating, until it is back or the batch's time is over.
       if (!(error instanceof UnreachableError) || this.engine.stopping()) throw error;
@@ -163,6 +167,13 @@ class Lane {
       this.wary = Math.max(0, this.wary - turn.chunks.length);
     }
     return turn;
+  }
+
+  /** Before its first claim, too: the run before this one, or other lanes, may have done a hundred thousand. */
+  private async look(): Promise<void> {
+    if (this.untilLook > 0) return;
+    this.lowWater = (await this.lowestPending()) ?? this.lowWater;
+    this.untilLook = CHUNKS_A_LOOK / this.context.batch.definition.lanes;
   }
 
   private async leave(): Promise<void> {
@@ -197,10 +208,6 @@ class Lane {
         this.pollMs = SHORTEST_POLL_MS;
         report({ lane: this.at.lane, chunk: turn.chunks.at(-1)!, chunks: this.chunks, rows: this.rows });
         this.untilLook -= turn.chunks.length;
-        if (this.untilLook <= 0) {
-          this.lowWater = (await this.lowestPending()) ?? this.lowWater;
-          this.untilLook = CHUNKS_A_LOOK;
-        }
         break;
       case 'nothing':
         if (await this.isDrained()) return this.end('drained');

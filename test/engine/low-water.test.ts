@@ -1,5 +1,6 @@
 /** Claims stay cheap though nothing can be cleaned up behind them: somebody's old snapshot is open elsewhere. */
 import { afterEach, describe, expect, test } from 'vitest';
+import { describeOn, mysqlServers } from '../mysql-servers.ts';
 import { servers } from '../servers.ts';
 import { TASK, VEHICLES } from './vehicles.ts';
 import { ended, until, World } from './world.ts';
@@ -45,6 +46,32 @@ describe.each(servers)('claims on $name', { timeout: 180_000 }, (server) => {
     expect(((await blocksOfChunk(world)) - before) / claims, 'blocks a chunk').toBeLessThan(200);
     await old.query('commit');
   });
+});
+
+// MariaDB does not count them by default.
+const counting = (await mysqlServers()).filter(({ flavour }) => flavour === 'MySQL');
+
+describeOn(counting, 'claims on $name', (server) => {
+  let world: World;
+  afterEach(() => world.close());
+
+  test(
+    'of many lanes do not walk over all that the others have done since they looked',
+    { timeout: 180_000 },
+    async () => {
+      const chunks = 3_000;
+      world = await World.create(server, VEHICLES(chunks, { range: '{ of: core.vehicle.id, step: 1 }', lanes: 8 }));
+      await world.worker({ mostShared: 64 });
+      expect(await world.run(TASK)).toMatchObject({ ok: true, result: { chunks } });
+      const [claims] = await world.rows<{ n: number; examined: number }>(
+        `select sum(count_star) as n, sum(sum_rows_examined) as examined
+       from performance_schema.events_statements_summary_by_digest
+       where digest_text like '%SKIP LOCKED' and digest_text like '%${world.names.prefix}waybill%'`,
+      );
+      expect(Number(claims!.n)).toBeGreaterThan(chunks / 64);
+      expect(Number(claims!.examined) / Number(claims!.n), 'rows a claim').toBeLessThan(250);
+    },
+  );
 });
 
 /** Blocks that were looked at for the table and its indexes so far. */
