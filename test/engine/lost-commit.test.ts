@@ -36,57 +36,61 @@ const BACK: Transactions = {
 const events = async (world: World): Promise<string[]> =>
   (await world.rows<{ what: string }>('select what from waybill.event order by event_id')).map(({ what }) => what);
 
-describe.each(oneOfEachFamily(import.meta.url))('a connection to $name that is cut at COMMIT', { timeout: 180_000 }, (server) => {
-  let world: World;
-  let proxy: CommitProxy;
-  beforeEach(() => expect.hasAssertions());
-  afterEach(async () => {
-    await world.close();
-    await proxy.close();
-  });
-
-  /** Runs core.order; each transaction in turn loses its COMMIT, and the next attempt at it the answer to COMMIT. */
-  async function runThrough(transactions: Transactions): Promise<Ended> {
-    proxy = await CommitProxy.create(world.env['WAREHOUSE_URL']!);
-    await world.worker({ env: { ...world.env, WAREHOUSE_URL: proxy.url } });
-    let handle: Awaited<ReturnType<World['start']>> | undefined;
-    for (const moment of IN_ORDER.filter((name) => name in transactions)) {
-      const said = transactions[moment]!;
-      for (const cut of ['lost', 'unanswered'] as const) {
-        const done = proxy.cutAtCommit(cut, (text) => said.test(text));
-        proxy.resume();
-        handle ??= await world.start('core.order');
-        await done;
-        expect(await isBefore(world, moment), `${moment}, ${cut}`).toBe(cut === 'lost');
-      }
-    }
-    proxy.resume();
-    return ended(handle!);
-  }
-
-  test(`in each transaction of a load, from open to the step after: all of it happens, and once`, async () => {
-    world = await World.create(server, HELD_ORDERS(500, { lanes: 1 }));
-    expect(await runThrough({ ...FORWARD, ...OF_TABLES[world.words.family] })).toMatchObject({
-      ok: true,
-      result: { rowsWritten: 500, chunks: 5 },
+describe.each(oneOfEachFamily(import.meta.url))(
+  'a connection to $name that is cut at COMMIT',
+  { timeout: 180_000 },
+  (server) => {
+    let world: World;
+    let proxy: CommitProxy;
+    beforeEach(() => expect.hasAssertions());
+    afterEach(async () => {
+      await world.close();
+      await proxy.close();
     });
-    await expectWhole(world);
-    expect(await steps(world)).toEqual(['after', 'before']);
-    expect(await world.rows('select batch_id, state, rows_written, rows_read from waybill.batch')).toEqual([
-      { batch_id: '1', state: 'published', rows_written: '500', rows_read: '500' },
-    ]);
-    expect(await events(world)).toEqual(['opened', 'snapshot', 'checking', 'published', 'snapshot_dropped']);
-  });
 
-  test(`in each transaction of a roll back: nothing stays, and the next start has every row`, async () => {
-    world = await World.create(server, HELD_ORDERS(500, { broken: 450, lanes: 1 }));
-    expect(await runThrough(BACK)).toMatchObject({ ok: false, type: 'Database' });
-    expect(await world.states('core.order')).toEqual(['failed']);
-    expect(await world.value('select count(*) from core.orders')).toBe('0');
-    expect(await events(world)).toEqual(['opened', 'snapshot', 'rolling_back', 'failed']);
-    await world.warehouse.query('delete from core.broken');
-    expect(await world.run('core.order')).toMatchObject({ ok: true, result: { rowsWritten: 500 } });
-    await expectWhole(world);
-    expect(await steps(world)).toEqual(['after', 'before', 'before']);
-  });
-});
+    /** Runs core.order; each transaction in turn loses its COMMIT, and the next attempt at it the answer to COMMIT. */
+    async function runThrough(transactions: Transactions): Promise<Ended> {
+      proxy = await CommitProxy.create(world.env['WAREHOUSE_URL']!);
+      await world.worker({ env: { ...world.env, WAREHOUSE_URL: proxy.url } });
+      let handle: Awaited<ReturnType<World['start']>> | undefined;
+      for (const moment of IN_ORDER.filter((name) => name in transactions)) {
+        const said = transactions[moment]!;
+        for (const cut of ['lost', 'unanswered'] as const) {
+          const done = proxy.cutAtCommit(cut, (text) => said.test(text));
+          proxy.resume();
+          handle ??= await world.start('core.order');
+          await done;
+          expect(await isBefore(world, moment), `${moment}, ${cut}`).toBe(cut === 'lost');
+        }
+      }
+      proxy.resume();
+      return ended(handle!);
+    }
+
+    test(`in each transaction of a load, from open to the step after: all of it happens, and once`, async () => {
+      world = await World.create(server, HELD_ORDERS(500, { lanes: 1 }));
+      expect(await runThrough({ ...FORWARD, ...OF_TABLES[world.words.family] })).toMatchObject({
+        ok: true,
+        result: { rowsWritten: 500, chunks: 5 },
+      });
+      await expectWhole(world);
+      expect(await steps(world)).toEqual(['after', 'before']);
+      expect(await world.rows('select batch_id, state, rows_written, rows_read from waybill.batch')).toEqual([
+        { batch_id: '1', state: 'published', rows_written: '500', rows_read: '500' },
+      ]);
+      expect(await events(world)).toEqual(['opened', 'snapshot', 'checking', 'published', 'snapshot_dropped']);
+    });
+
+    test(`in each transaction of a roll back: nothing stays, and the next start has every row`, async () => {
+      world = await World.create(server, HELD_ORDERS(500, { broken: 450, lanes: 1 }));
+      expect(await runThrough(BACK)).toMatchObject({ ok: false, type: 'Database' });
+      expect(await world.states('core.order')).toEqual(['failed']);
+      expect(await world.value('select count(*) from core.orders')).toBe('0');
+      expect(await events(world)).toEqual(['opened', 'snapshot', 'rolling_back', 'failed']);
+      await world.warehouse.query('delete from core.broken');
+      expect(await world.run('core.order')).toMatchObject({ ok: true, result: { rowsWritten: 500 } });
+      await expectWhole(world);
+      expect(await steps(world)).toEqual(['after', 'before', 'before']);
+    });
+  },
+);

@@ -375,133 +375,146 @@ async function details(handle: WorkflowHandle): Promise<string> {
   return (metadata.currentDetails ?? '').replace(/[ \u00a0]+/g, ' ');
 }
 
-describe.each(oneOfEachFamily(import.meta.url))('the Temporal surface of a load, on $name', { timeout: 120_000 }, (server) => {
-  let world: World;
-  afterEach(() => world.close());
+describe.each(oneOfEachFamily(import.meta.url))(
+  'the Temporal surface of a load, on $name',
+  { timeout: 120_000 },
+  (server) => {
+    let world: World;
+    afterEach(() => world.close());
 
-  async function temporal(...args: string[]): Promise<string> {
-    const found = await findTemporal({ external: false });
-    if (found.kind !== 'binary') throw new Error('no temporal program');
-    const { stdout } = await promisify(execFile)(found.path, [
-      ...args,
-      '--address',
-      world.address,
-      '--namespace',
-      world.namespace,
-    ]);
-    return stdout;
-  }
+    async function temporal(...args: string[]): Promise<string> {
+      const found = await findTemporal({ external: false });
+      if (found.kind !== 'binary') throw new Error('no temporal program');
+      const { stdout } = await promisify(execFile)(found.path, [
+        ...args,
+        '--address',
+        world.address,
+        '--namespace',
+        world.namespace,
+      ]);
+      return stdout;
+    }
 
-  const START = ['workflow', 'start', '--type', 'load', '--task-queue', 'waybill', '--workflow-id', 'load/core.flight'];
-
-  test('the plain `temporal` program starts a load, sees how it ends, and cancels one', async () => {
-    world = await World.create(server, PROJECT({ loads: { flight: '' }, session: '{ loads: [core.*] }' }));
-    await world.worker();
-    await temporal(...START, '--input', '{"load":"core.flight"}');
-    const result = await temporal('workflow', 'result', '--workflow-id', 'load/core.flight', '--output', 'json');
-    expect(JSON.parse(result)).toMatchObject({
-      status: 'COMPLETED',
-      result: { load: 'core.flight', status: 'finished', rowsWritten: 2 },
-    });
-    expect(await world.rows('select id from core.flight_rows order by id')).toEqual([{ id: '1' }, { id: '2' }]);
-
-    await world.warehouse.query('insert into acq.flight values (3)');
-    await set('seconds = 120');
-    await temporal(...START, '--input', '{"load":"core.flight"}');
-    await until(async () => (await world.states('core.flight')).at(-1) === 'running', 90);
-    // A second start gives back the run that is there: the program says so, and nothing runs twice.
-    await temporal(...START, '--input', '{"load":"core.flight"}');
-    expect(await world.states('core.flight')).toEqual(['published', 'running']);
-    await temporal('workflow', 'cancel', '--workflow-id', 'load/core.flight');
-    const handle = world.client.workflow.getHandle('load/core.flight');
-    await until(async () => (await handle.describe()).status.name !== 'RUNNING', 90);
-    expect((await handle.describe()).status.name).toBe('CANCELLED');
-    expect(await world.states('core.flight')).toEqual(['published', 'cancelled']);
-
-    await set('seconds = 0');
-    await temporal(...START, '--input', '{"load":"core.flight","requestedBy":"mary"}');
-    await until(async () => (await world.states('core.flight')).at(-1) === 'published', 90);
-    expect(await world.value('select requested_by from waybill.batch where batch_id = 3')).toBe('mary');
-  });
-
-  const set = (change: string): Promise<unknown> => world.warehouse.query(`update core.tempo set ${change}`);
-
-  test('the `temporal` program reads the progress of a load, and its cancel signal ends it as failed, of type Cancelled', async () => {
-    world = await World.create(server, PROJECT({ loads: { flight: '' }, session: '{ loads: [core.*] }' }));
-    await world.worker();
-    await set('seconds = 120');
-    await temporal(...START, '--input', '{"load":"core.flight"}');
-    const handle = world.client.workflow.getHandle('load/core.flight');
-    await until(async () => (await handle.query(progressQuery)).phase === 'rows', 90);
-    const query = await temporal(
+    const START = [
       'workflow',
-      'query',
-      '--workflow-id',
-      'load/core.flight',
+      'start',
       '--type',
-      'progress',
-      '--output',
-      'json',
-    );
-    expect(JSON.parse(query)).toMatchObject({
-      queryResult: [
-        { load: 'core.flight', phase: 'rows', state: 'running', batch: { connection: 'warehouse', batchId: '1' } },
-      ],
-    });
-    await temporal(
-      'workflow',
-      'signal',
+      'load',
+      '--task-queue',
+      'waybill',
       '--workflow-id',
       'load/core.flight',
-      '--name',
-      'cancel',
-      '--input',
-      '{"requestedBy":"joe"}',
-    );
-    expect(await ended(handle as Awaited<ReturnType<World['start']>>)).toMatchObject({
-      ok: false,
-      type: 'Cancelled',
-      message: 'cancelled by joe',
+    ];
+
+    test('the plain `temporal` program starts a load, sees how it ends, and cancels one', async () => {
+      world = await World.create(server, PROJECT({ loads: { flight: '' }, session: '{ loads: [core.*] }' }));
+      await world.worker();
+      await temporal(...START, '--input', '{"load":"core.flight"}');
+      const result = await temporal('workflow', 'result', '--workflow-id', 'load/core.flight', '--output', 'json');
+      expect(JSON.parse(result)).toMatchObject({
+        status: 'COMPLETED',
+        result: { load: 'core.flight', status: 'finished', rowsWritten: 2 },
+      });
+      expect(await world.rows('select id from core.flight_rows order by id')).toEqual([{ id: '1' }, { id: '2' }]);
+
+      await world.warehouse.query('insert into acq.flight values (3)');
+      await set('seconds = 120');
+      await temporal(...START, '--input', '{"load":"core.flight"}');
+      await until(async () => (await world.states('core.flight')).at(-1) === 'running', 90);
+      // A second start gives back the run that is there: the program says so, and nothing runs twice.
+      await temporal(...START, '--input', '{"load":"core.flight"}');
+      expect(await world.states('core.flight')).toEqual(['published', 'running']);
+      await temporal('workflow', 'cancel', '--workflow-id', 'load/core.flight');
+      const handle = world.client.workflow.getHandle('load/core.flight');
+      await until(async () => (await handle.describe()).status.name !== 'RUNNING', 90);
+      expect((await handle.describe()).status.name).toBe('CANCELLED');
+      expect(await world.states('core.flight')).toEqual(['published', 'cancelled']);
+
+      await set('seconds = 0');
+      await temporal(...START, '--input', '{"load":"core.flight","requestedBy":"mary"}');
+      await until(async () => (await world.states('core.flight')).at(-1) === 'published', 90);
+      expect(await world.value('select requested_by from waybill.batch where batch_id = 3')).toBe('mary');
     });
-    expect(await world.states('core.flight')).toEqual(['cancelled']);
-  });
 
-  test('loads can be searched for by name, kind, state, batch and rows', async () => {
-    world = await World.create(server, PROJECT({ loads: { flight: '', other: '' }, session: '{ loads: [core.*] }' }));
-    await world.worker();
-    expect(await world.run('core.flight')).toMatchObject({ ok: true });
-    await world.warehouse.query(`update core.tempo set broken = 1 where name = 'other'`);
-    expect(await world.run('core.other')).toMatchObject({ ok: false });
-    const search = async (query: string): Promise<string[]> => {
-      const found: string[] = [];
-      for await (const { workflowId } of world.client.workflow.list({ query })) found.push(workflowId);
-      return found;
-    };
-    const flight = `WaybillLoad = 'core.flight' and WaybillKind = 'core' and WaybillState = 'published' and WaybillBatchId = 1 and WaybillRows = 2`;
-    await until(async () => (await search(flight)).length > 0, 90);
-    expect(await search(flight)).toEqual(['load/core.flight']);
-    await until(async () => (await search(`WaybillState = 'failed'`)).length > 0, 90);
-    expect(await search(`WaybillState = 'failed' and WaybillBatchId = 2`)).toEqual(['load/core.other']);
-    expect(await search('WaybillRows = 0')).toEqual([]);
-  });
+    const set = (change: string): Promise<unknown> => world.warehouse.query(`update core.tempo set ${change}`);
 
-  test('the page of a load in the Temporal UI is a table of its stages, with why it failed', async () => {
-    world = await World.create(server, PROJECT({ loads: { flight: '' }, session: '{ loads: [core.*] }' }));
-    await world.worker();
-    await set('broken = 1');
-    const handle = await world.start('core.flight');
-    expect(await ended(handle)).toMatchObject({ ok: false });
-    const failed = await details(handle);
-    expect(failed).toContain('**core.flight** · batch 1');
-    expect(failed).toContain('(failed)');
-    expect(failed).toContain(`**Database**: chunk 1 of 1: ${world.words.divisionByZero}`);
-    expect(failed).toContain('Next: ');
-    await set('broken = 0');
-    const again = await world.start('core.flight');
-    expect(await ended(again)).toMatchObject({ ok: true });
-    const page = await details(again);
-    expect(page).toMatch(/\|\s*\|\s*stage\s*\|\s*chunks\s*\|\s*rows\s*\|\s*lanes\s*\|/);
-    expect(page).toMatch(/\| ✔ \| rows \| 1 of 1 \| 2 \|/);
-    expect(page).toContain('(published)');
-  });
-});
+    test('the `temporal` program reads the progress of a load, and its cancel signal ends it as failed, of type Cancelled', async () => {
+      world = await World.create(server, PROJECT({ loads: { flight: '' }, session: '{ loads: [core.*] }' }));
+      await world.worker();
+      await set('seconds = 120');
+      await temporal(...START, '--input', '{"load":"core.flight"}');
+      const handle = world.client.workflow.getHandle('load/core.flight');
+      await until(async () => (await handle.query(progressQuery)).phase === 'rows', 90);
+      const query = await temporal(
+        'workflow',
+        'query',
+        '--workflow-id',
+        'load/core.flight',
+        '--type',
+        'progress',
+        '--output',
+        'json',
+      );
+      expect(JSON.parse(query)).toMatchObject({
+        queryResult: [
+          { load: 'core.flight', phase: 'rows', state: 'running', batch: { connection: 'warehouse', batchId: '1' } },
+        ],
+      });
+      await temporal(
+        'workflow',
+        'signal',
+        '--workflow-id',
+        'load/core.flight',
+        '--name',
+        'cancel',
+        '--input',
+        '{"requestedBy":"joe"}',
+      );
+      expect(await ended(handle as Awaited<ReturnType<World['start']>>)).toMatchObject({
+        ok: false,
+        type: 'Cancelled',
+        message: 'cancelled by joe',
+      });
+      expect(await world.states('core.flight')).toEqual(['cancelled']);
+    });
+
+    test('loads can be searched for by name, kind, state, batch and rows', async () => {
+      world = await World.create(server, PROJECT({ loads: { flight: '', other: '' }, session: '{ loads: [core.*] }' }));
+      await world.worker();
+      expect(await world.run('core.flight')).toMatchObject({ ok: true });
+      await world.warehouse.query(`update core.tempo set broken = 1 where name = 'other'`);
+      expect(await world.run('core.other')).toMatchObject({ ok: false });
+      const search = async (query: string): Promise<string[]> => {
+        const found: string[] = [];
+        for await (const { workflowId } of world.client.workflow.list({ query })) found.push(workflowId);
+        return found;
+      };
+      const flight = `WaybillLoad = 'core.flight' and WaybillKind = 'core' and WaybillState = 'published' and WaybillBatchId = 1 and WaybillRows = 2`;
+      await until(async () => (await search(flight)).length > 0, 90);
+      expect(await search(flight)).toEqual(['load/core.flight']);
+      await until(async () => (await search(`WaybillState = 'failed'`)).length > 0, 90);
+      expect(await search(`WaybillState = 'failed' and WaybillBatchId = 2`)).toEqual(['load/core.other']);
+      expect(await search('WaybillRows = 0')).toEqual([]);
+    });
+
+    test('the page of a load in the Temporal UI is a table of its stages, with why it failed', async () => {
+      world = await World.create(server, PROJECT({ loads: { flight: '' }, session: '{ loads: [core.*] }' }));
+      await world.worker();
+      await set('broken = 1');
+      const handle = await world.start('core.flight');
+      expect(await ended(handle)).toMatchObject({ ok: false });
+      const failed = await details(handle);
+      expect(failed).toContain('**core.flight** · batch 1');
+      expect(failed).toContain('(failed)');
+      expect(failed).toContain(`**Database**: chunk 1 of 1: ${world.words.divisionByZero}`);
+      expect(failed).toContain('Next: ');
+      await set('broken = 0');
+      const again = await world.start('core.flight');
+      expect(await ended(again)).toMatchObject({ ok: true });
+      const page = await details(again);
+      expect(page).toMatch(/\|\s*\|\s*stage\s*\|\s*chunks\s*\|\s*rows\s*\|\s*lanes\s*\|/);
+      expect(page).toMatch(/\| ✔ \| rows \| 1 of 1 \| 2 \|/);
+      expect(page).toContain('(published)');
+    });
+  },
+);

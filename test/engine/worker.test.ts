@@ -8,103 +8,107 @@ import { ended, until } from './world.ts';
 const done = async (world: World): Promise<number> =>
   Number(await world.value(`select count(*) from waybill.chunk where state = 'done'`));
 
-describe.each(oneOfEachFamily(import.meta.url))('what happens to workers and files on $name', { timeout: 120_000 }, (server) => {
-  let world: World;
-  afterEach(() => world.close());
+describe.each(oneOfEachFamily(import.meta.url))(
+  'what happens to workers and files on $name',
+  { timeout: 120_000 },
+  (server) => {
+    let world: World;
+    afterEach(() => world.close());
 
-  test('a worker that is stopped ends its lanes after their chunks, and another goes on', async () => {
-    world = await World.create(server, ORDERS(3000, { rows: 100, byKey: true, sql: SLOW_SQL(0.2) }));
-    const first = await world.worker();
-    const handle = await world.start('core.order');
-    await until(async () => (await done(world)) > 2);
-    await world.worker();
-    await first.stop();
-    expect(await ended(handle)).toMatchObject({ ok: true, result: { rowsWritten: 3000 } });
-    await expectWhole(world);
-    expect(await world.value('select max(attempts) from waybill.chunk')).toBe(0);
-  });
+    test('a worker that is stopped ends its lanes after their chunks, and another goes on', async () => {
+      world = await World.create(server, ORDERS(3000, { rows: 100, byKey: true, sql: SLOW_SQL(0.2) }));
+      const first = await world.worker();
+      const handle = await world.start('core.order');
+      await until(async () => (await done(world)) > 2);
+      await world.worker();
+      await first.stop();
+      expect(await ended(handle)).toMatchObject({ ok: true, result: { rowsWritten: 3000 } });
+      await expectWhole(world);
+      expect(await world.value('select max(attempts) from waybill.chunk')).toBe(0);
+    });
 
-  test('a worker that is stopped in a chunk longer than its grace gives it up, and another does it', async () => {
-    const orders = ORDERS(300, { rows: 100, byKey: true, sql: SLOW_SQL(8), lanes: 3 });
-    world = await World.create(server, orders);
-    const first = await world.worker({ graceMs: 1000 });
-    const handle = await world.start('core.order');
-    await until(async () => (await asleep(world)) === 3);
-    await world.worker();
-    await first.stop();
-    expect(await done(world)).toBe(0);
-    expect(await ended(handle)).toMatchObject({ ok: true, result: { rowsWritten: 300 } });
-    await expectWhole(world);
-  });
+    test('a worker that is stopped in a chunk longer than its grace gives it up, and another does it', async () => {
+      const orders = ORDERS(300, { rows: 100, byKey: true, sql: SLOW_SQL(8), lanes: 3 });
+      world = await World.create(server, orders);
+      const first = await world.worker({ graceMs: 1000 });
+      const handle = await world.start('core.order');
+      await until(async () => (await asleep(world)) === 3);
+      await world.worker();
+      await first.stop();
+      expect(await done(world)).toBe(0);
+      expect(await ended(handle)).toMatchObject({ ok: true, result: { rowsWritten: 300 } });
+      await expectWhole(world);
+    });
 
-  test('a worker outlives the end of all its connections, those that it holds idle or works on too', async () => {
-    world = await World.create(server, ORDERS(3000, { rows: 100, byKey: true, sql: SLOW_SQL(0.1) }));
-    const child = await world.workerProcess();
-    const handle = await world.start('core.order');
-    await until(async () => (await done(world)) > 2);
-    for (let i = 0; i < 5; i += 1) {
-      await world.end(world.words.ours);
-      await new Promise((resolve) => setTimeout(resolve, 200));
-    }
-    expect(await ended(handle)).toMatchObject({ ok: true, result: { rowsWritten: 3000 } });
-    expect(child.exitCode).toBeNull();
-    await expectWhole(world);
-  });
+    test('a worker outlives the end of all its connections, those that it holds idle or works on too', async () => {
+      world = await World.create(server, ORDERS(3000, { rows: 100, byKey: true, sql: SLOW_SQL(0.1) }));
+      const child = await world.workerProcess();
+      const handle = await world.start('core.order');
+      await until(async () => (await done(world)) > 2);
+      for (let i = 0; i < 5; i += 1) {
+        await world.end(world.words.ours);
+        await new Promise((resolve) => setTimeout(resolve, 200));
+      }
+      expect(await ended(handle)).toMatchObject({ ok: true, result: { rowsWritten: 3000 } });
+      expect(child.exitCode).toBeNull();
+      await expectWhole(world);
+    });
 
-  test('files that are broken while a load runs do not touch it, not even when it continues as new', async () => {
-    world = await World.create(server, ORDERS(4000, { rows: 100, byKey: true, sql: SLOW_SQL(0.4) }));
-    await world.worker({ historyLimit: 25 });
-    const handle = await world.start('core.order');
-    await until(async () => (await done(world)) > 0);
-    await world.write('loads/core/order.yaml', 'kind: [');
-    await world.write('loads/core/order.sql', 'select nonsense');
-    expect(await ended(handle)).toMatchObject({ ok: true, result: { rowsWritten: 4000 } });
-    await expectWhole(world);
-    let runs = 0;
-    for await (const run of world.client.workflow.list({ query: `WorkflowId = 'load/core.order'` })) {
-      runs += run.status.name === 'CONTINUED_AS_NEW' ? 1 : 0;
-    }
-    expect(runs).toBeGreaterThanOrEqual(1);
-    expect(await world.run('core.order')).toMatchObject({ ok: false, type: 'Configuration' });
-  });
+    test('files that are broken while a load runs do not touch it, not even when it continues as new', async () => {
+      world = await World.create(server, ORDERS(4000, { rows: 100, byKey: true, sql: SLOW_SQL(0.4) }));
+      await world.worker({ historyLimit: 25 });
+      const handle = await world.start('core.order');
+      await until(async () => (await done(world)) > 0);
+      await world.write('loads/core/order.yaml', 'kind: [');
+      await world.write('loads/core/order.sql', 'select nonsense');
+      expect(await ended(handle)).toMatchObject({ ok: true, result: { rowsWritten: 4000 } });
+      await expectWhole(world);
+      let runs = 0;
+      for await (const run of world.client.workflow.list({ query: `WorkflowId = 'load/core.order'` })) {
+        runs += run.status.name === 'CONTINUED_AS_NEW' ? 1 : 0;
+      }
+      expect(runs).toBeGreaterThanOrEqual(1);
+      expect(await world.run('core.order')).toMatchObject({ ok: false, type: 'Configuration' });
+    });
 
-  test('rows of an earlier tool in an output that is added later are never taken for ours', async () => {
-    const orders = ORDERS(10, { yaml: '' });
-    world = await World.create(server, {
-      ...orders,
-      warehouse: `${orders.warehouse} create table core.legacy (id bigint, batch_id bigint);
+    test('rows of an earlier tool in an output that is added later are never taken for ours', async () => {
+      const orders = ORDERS(10, { yaml: '' });
+      world = await World.create(server, {
+        ...orders,
+        warehouse: `${orders.warehouse} create table core.legacy (id bigint, batch_id bigint);
                   insert into core.legacy select g, g from generate_series(1, 10) g;`,
-    });
-    await world.worker();
-    expect(await world.run('core.order')).toMatchObject({ ok: true, result: { batch: { batchId: '1' } } });
-    await world.write(
-      'loads/core/order.yaml',
-      `${orders.files['loads/core/order.yaml']!.replace('outputs: [ core.orders ]', 'outputs: [ core.orders, core.legacy ]')}
+      });
+      await world.worker();
+      expect(await world.run('core.order')).toMatchObject({ ok: true, result: { batch: { batchId: '1' } } });
+      await world.write(
+        'loads/core/order.yaml',
+        `${orders.files['loads/core/order.yaml']!.replace('outputs: [ core.orders ]', 'outputs: [ core.orders, core.legacy ]')}
 checks: [ { name: never, sql: "select 1", expect: 0 } ]`,
-    );
-    await world.warehouse.query('insert into acq.orders table kept.orders');
-    expect(await world.run('core.order')).toMatchObject({ ok: false, type: 'CheckFailed' });
-    expect(await world.value('select count(*) from core.legacy')).toBe('10');
-    expect(await world.value('select max(batch_id) from waybill.batch')).toBe('11');
-  });
-
-  test('each run of a cron workflow opens a batch of its own', async () => {
-    world = await World.create(server, ORDERS(10));
-    await world.worker();
-    await world.client.workflow.start('load', {
-      workflowId: 'load/core.order',
-      taskQueue: 'waybill',
-      args: [{ load: 'core.order' }],
-      cronSchedule: '@every 1s',
+      );
+      await world.warehouse.query('insert into acq.orders table kept.orders');
+      expect(await world.run('core.order')).toMatchObject({ ok: false, type: 'CheckFailed' });
+      expect(await world.value('select count(*) from core.legacy')).toBe('10');
+      expect(await world.value('select max(batch_id) from waybill.batch')).toBe('11');
     });
-    await until(async () => (await world.states('core.order'))[0] === 'published');
-    await world.warehouse.query(`insert into acq.orders values (77, 'late', 1)`);
-    await until(async () => (await world.states('core.order'))[1] === 'published');
-    await world.client.workflow.getHandle('load/core.order').terminate('the test');
-    expect(await world.value('select count(*) from acq.orders')).toBe('0');
-    expect(await world.value('select count(*) from core.orders')).toBe('11');
-  });
-});
+
+    test('each run of a cron workflow opens a batch of its own', async () => {
+      world = await World.create(server, ORDERS(10));
+      await world.worker();
+      await world.client.workflow.start('load', {
+        workflowId: 'load/core.order',
+        taskQueue: 'waybill',
+        args: [{ load: 'core.order' }],
+        cronSchedule: '@every 1s',
+      });
+      await until(async () => (await world.states('core.order'))[0] === 'published');
+      await world.warehouse.query(`insert into acq.orders values (77, 'late', 1)`);
+      await until(async () => (await world.states('core.order'))[1] === 'published');
+      await world.client.workflow.getHandle('load/core.order').terminate('the test');
+      expect(await world.value('select count(*) from acq.orders')).toBe('0');
+      expect(await world.value('select count(*) from core.orders')).toBe('11');
+    });
+  },
+);
 
 // On MySQL and MariaDB: test/database/mysql/deletion.test.ts.
 describe.each(servers)('a batch of many rows on $name', { timeout: 120_000 }, (server) => {
