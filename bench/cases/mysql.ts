@@ -84,29 +84,35 @@ const ORDERS = `
   create table core.orders like bare.older;
   create table bare.orders like bare.older`;
 
+const ORDER_VALUES = 'id, customer, amount, batch_id';
+
+const fillOlder = (warehouse: MysqlBench, table: string): Promise<void> =>
+  warehouse.say(`truncate ${table}; insert into ${table} select * from bare.older`);
+
+/** The rows that a bare DELETE takes, beside as many older ones. */
+async function fillForDelete(warehouse: MysqlBench): Promise<void> {
+  await fillOlder(warehouse, 'bare.orders');
+  await warehouse.say('insert into bare.orders select id, customer, amount, 1 from bare.older');
+}
+
 /** As on PostgreSQL (roll-back.ts); the outputs have the key that the example's have. */
 const rollBack: Measure = async (bench, warehouse) => {
   await warehouse.say(ORDERS);
   const folder = await projectOf({ 'waybill.yaml': waybillYaml(bench.lanes), ...ROLL_BACK_FILES });
   const project = await startProject(bench.servers, folder, { warehouse: warehouse.url });
-  const older = (table: string) => warehouse.say(`truncate ${table}; insert into ${table} select * from bare.older`);
-  const all = 'id, customer, amount, batch_id';
   try {
     const took = await alternate(
       bench,
       {
         ours: {
-          prepare: () => older('core.orders'),
+          prepare: () => fillOlder(warehouse, 'core.orders'),
           run: async () => (await project.loads.run('core.order', { fails: true })).seconds('fenceBatch', 'rollBack'),
-          result: () => warehouse.checksum('core.orders', all),
+          result: () => warehouse.checksum('core.orders', ORDER_VALUES),
         },
         reference: {
-          prepare: async () => {
-            await older('bare.orders');
-            await warehouse.say('insert into bare.orders select id, customer, amount, 1 from bare.older');
-          },
+          prepare: () => fillForDelete(warehouse),
           run: () => seconds(() => warehouse.say('delete from bare.orders where batch_id = 1')),
-          result: () => warehouse.checksum('bare.orders', all),
+          result: () => warehouse.checksum('bare.orders', ORDER_VALUES),
         },
       },
       [warehouse.server],
@@ -121,9 +127,7 @@ const rollBack: Measure = async (bench, warehouse) => {
 const bareDeleteLanes: Measure = async (bench, warehouse) => {
   await warehouse.say(ORDERS);
   const side = (ranges: (string | undefined)[], lanes: number) => ({
-    prepare: () =>
-      warehouse.say(`truncate bare.orders; insert into bare.orders select * from bare.older;
-        insert into bare.orders select id, customer, amount, 1 from bare.older`),
+    prepare: () => fillForDelete(warehouse),
     run: () =>
       seconds(() =>
         warehouse.loop(
@@ -131,7 +135,7 @@ const bareDeleteLanes: Measure = async (bench, warehouse) => {
           lanes,
         ),
       ),
-    result: () => warehouse.checksum('bare.orders', 'id, customer, amount, batch_id'),
+    result: () => warehouse.checksum('bare.orders', ORDER_VALUES),
   });
   const took = await alternate(
     bench,

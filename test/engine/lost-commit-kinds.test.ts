@@ -2,9 +2,10 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { oneOfEachFamily } from '../every-server.ts';
 import { CommitProxy, event, says } from './commit-proxy.ts';
+import { cutEachCommit } from './cut-commits.ts';
 import { COLUMNS, expectAcquired, ITEM, ITEMS, PLAIN_SOURCE } from './items.ts';
 import { expectSeenOnce, TASK, VEHICLES } from './vehicles.ts';
-import { ended, World, type Ended } from './world.ts';
+import { World, type Ended } from './world.ts';
 
 /** A transaction, known by what is said in it, and what is true for everybody else as long as it has not committed. */
 type Transactions = [name: string, said: RegExp, before: string][];
@@ -31,22 +32,14 @@ describe.each(oneOfEachFamily(import.meta.url))(
       await proxy.close();
     });
 
-    /** Each transaction in turn loses its COMMIT, and the next attempt at it the answer to COMMIT. */
     async function runThrough(load: string, wrote: string): Promise<Ended> {
       proxy = await CommitProxy.create(world.env['WAREHOUSE_URL']!);
-      await world.worker({ env: { ...world.env, WAREHOUSE_URL: proxy.url } });
-      let handle: Awaited<ReturnType<World['start']>> | undefined;
-      for (const [name, said, before] of transactions(wrote)) {
-        for (const cut of ['lost', 'unanswered'] as const) {
-          const done = proxy.cutAtCommit(cut, (text) => said.test(text));
-          proxy.resume();
-          handle ??= await world.start(load);
-          await done;
-          expect(Number(await world.value(`select ${before}`)) === 1, `${name}, ${cut}`).toBe(cut === 'lost');
-        }
-      }
-      proxy.resume();
-      return ended(handle!);
+      const each = transactions(wrote).map(([name, said, before]) => ({
+        name,
+        said,
+        isBefore: async () => Number(await world.value(`select ${before}`)) === 1,
+      }));
+      return cutEachCommit(world, proxy, load, each);
     }
 
     /** One batch, published, and its one check stands once. */

@@ -2,10 +2,11 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { oneOfEachFamily } from '../every-server.ts';
 import { CommitProxy, event, says } from './commit-proxy.ts';
+import { cutEachCommit } from './cut-commits.ts';
 import { HELD_ORDERS, isBefore, ON_THE_WAY, ON_THE_WAY_BACK, steps, type MomentName } from './moments.ts';
 import { expectWhole } from './orders.ts';
 import type { ServerWords } from './server-words.ts';
-import { ended, World, type Ended } from './world.ts';
+import { World, type Ended } from './world.ts';
 
 /** As a load comes to them. */
 const IN_ORDER: MomentName[] = [...Object.keys(ON_THE_WAY), ...Object.keys(ON_THE_WAY_BACK)] as MomentName[];
@@ -48,23 +49,14 @@ describe.each(oneOfEachFamily(import.meta.url))(
       await proxy.close();
     });
 
-    /** Runs core.order; each transaction in turn loses its COMMIT, and the next attempt at it the answer to COMMIT. */
     async function runThrough(transactions: Transactions): Promise<Ended> {
       proxy = await CommitProxy.create(world.env['WAREHOUSE_URL']!);
-      await world.worker({ env: { ...world.env, WAREHOUSE_URL: proxy.url } });
-      let handle: Awaited<ReturnType<World['start']>> | undefined;
-      for (const moment of IN_ORDER.filter((name) => name in transactions)) {
-        const said = transactions[moment]!;
-        for (const cut of ['lost', 'unanswered'] as const) {
-          const done = proxy.cutAtCommit(cut, (text) => said.test(text));
-          proxy.resume();
-          handle ??= await world.start('core.order');
-          await done;
-          expect(await isBefore(world, moment), `${moment}, ${cut}`).toBe(cut === 'lost');
-        }
-      }
-      proxy.resume();
-      return ended(handle!);
+      const each = IN_ORDER.filter((name) => name in transactions).map((name) => ({
+        name,
+        said: transactions[name]!,
+        isBefore: () => isBefore(world, name),
+      }));
+      return cutEachCommit(world, proxy, 'core.order', each);
     }
 
     test(`in each transaction of a load, from open to the step after: all of it happens, and once`, async () => {

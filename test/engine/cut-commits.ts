@@ -1,0 +1,32 @@
+import { expect } from 'vitest';
+import type { CommitProxy } from './commit-proxy.ts';
+import { ended, type Ended, type World } from './world.ts';
+
+/** A transaction, known by what is said in it, and whether it has not committed yet, as everybody else sees it. */
+interface CutTransaction {
+  name: string;
+  said: RegExp;
+  isBefore: () => Promise<boolean>;
+}
+
+/** Runs the load on a worker behind the proxy: each transaction in turn loses its COMMIT, and the next attempt at it the answer to COMMIT. */
+export async function cutEachCommit(
+  world: World,
+  proxy: CommitProxy,
+  load: string,
+  transactions: readonly CutTransaction[],
+): Promise<Ended> {
+  await world.worker({ env: { ...world.env, WAREHOUSE_URL: proxy.url } });
+  let handle: Awaited<ReturnType<World['start']>> | undefined;
+  for (const { name, said, isBefore } of transactions) {
+    for (const cut of ['lost', 'unanswered'] as const) {
+      const done = proxy.cutAtCommit(cut, (text) => said.test(text));
+      proxy.resume();
+      handle ??= await world.start(load);
+      await done;
+      expect(await isBefore(), `${name}, ${cut}`).toBe(cut === 'lost');
+    }
+  }
+  proxy.resume();
+  return ended(handle!);
+}
