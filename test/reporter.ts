@@ -1,3 +1,5 @@
+import { relative } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import type { Reporter, TestCase, TestModule, Vitest } from 'vitest/node';
 
 interface Count {
@@ -33,9 +35,14 @@ export default class ServerReporter implements Reporter {
     const nowhere = tests.filter((test) => !names.some((name) => runsOn(test, name)));
     lines.push(`On no database: ${inWords(count(nowhere))}`);
     for (const test of skipped) lines.push(`!!! SKIPPED: ${test.module.relativeModuleId} > ${test.fullName}`);
-    // A second try saves a run on a busy machine, but never in silence: look why the first one failed.
+    // A second try saves a run on a busy machine, but never in silence: what the first one failed with is told.
     for (const test of tests.filter((one) => one.diagnostic()?.flaky)) {
       lines.push(`!!! PASSED ONLY AT ITS SECOND TRY: ${test.module.relativeModuleId} > ${test.fullName}`);
+      for (const { message, stacks } of test.result().errors ?? []) {
+        const at = stacks?.[0];
+        const where = at ? ` (${relative(process.cwd(), at.file)}:${at.line})` : '';
+        lines.push(`    ${stripVTControlCharacters(message).replaceAll('\n', '\n    ')}${where}`);
+      }
     }
     for (const { name, reason } of missing) lines.push(`!!! SKIPPED: every test on ${name}: ${reason}`);
     if (inCi() && (skipped.length > 0 || missing.length > 0)) {

@@ -61,6 +61,8 @@ describeOn(counting, 'claims on $name', (server) => {
     async () => {
       const chunks = 3_000;
       world = await World.create(server, VEHICLES(chunks, { range: '{ of: core.vehicle.id, step: 1 }', lanes: 8 }));
+      // The server keeps the first 10,000 statements that it sees, and counts all later ones as one: in a whole run they are used up.
+      await world.rows('truncate table performance_schema.events_statements_summary_by_digest');
       await world.worker({ mostShared: 64 });
       expect(await world.run(TASK)).toMatchObject({ ok: true, result: { chunks } });
       const [claims] = await world.rows<{ n: number; examined: number }>(
