@@ -44,7 +44,7 @@ export async function findMysql(flavour: MysqlFlavour, onProgress?: (message: st
   }
   if (flavour === 'MariaDB') {
     throw new UnreachableError('No MariaDB server is installed.', {
-      next: 'Install it (Debian, Ubuntu: apt-get install mariadb-server-core), or give the URL of one (docker run mariadb).',
+      next: 'Install it (Debian, Ubuntu: apt-get install mariadb-server-core mariadb-client-core), or give the URL of one (docker run mariadb).',
     });
   }
   const copy = join(cacheFolder(), 'mysql');

@@ -120,8 +120,18 @@ async function initialise(
     await run(command, [...args, asUs(), data, ...asArguments({ ...THROW_AWAY, ...forGood })], { cwd: directory });
   } catch (cause) {
     const { stderr, stdout } = cause as { stderr?: string; stdout?: string };
-    const said = tail(`${stdout ?? ''}${stderr ?? String(cause)}`);
-    throw new UnreachableError(`${program.flavour} could not make its data directory: ${said}`, { cause });
+    const said = `${stdout ?? ''}${stderr ?? String(cause)}`;
+    // Debian puts the program that makes the directory into one package, and another that it calls into a second one.
+    if (said.includes('my_print_defaults')) {
+      throw new UnreachableError(
+        'MariaDB could not make its data directory: its program my_print_defaults is not installed.',
+        {
+          next: 'Install it (Debian, Ubuntu: apt-get install mariadb-client-core).',
+          cause,
+        },
+      );
+    }
+    throw new UnreachableError(`${program.flavour} could not make its data directory: ${tail(said)}`, { cause });
   }
   await rename(half, join(directory, 'data'));
 }
