@@ -275,7 +275,10 @@ function factsOf(error: unknown, context: BatchContext): ChunkErrorFacts {
   if (error instanceof TooManyRejected) {
     return { ...database.dialect.classify(error), counts: true, rejected: error.rows };
   }
-  if (!(error instanceof SourceError)) return { ...database.dialect.classify(error), counts: true };
+  if (!(error instanceof SourceError)) {
+    const facts = { ...database.dialect.classify(error), counts: true };
+    return error instanceof WaybillError ? { ...facts, next: error.next ?? facts.next } : facts;
+  }
   const { facts } = error;
   const said = {
     ...facts,

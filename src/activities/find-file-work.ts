@@ -76,16 +76,19 @@ function changedSince(changed: string[], load: LoadDefinition): Error {
   );
 }
 
-/** The columns of files that no published batch has read, all of them texts. */
+/** The columns of the files that `findFileWork` would give, all of them texts. */
 export async function newFileColumns(
   engine: Engine,
   database: Database,
   load: LoadDefinition,
-  { patterns }: FileSource,
+  { patterns, lagMs }: FileSource,
+  { full = false }: Reread,
 ): Promise<LandingOrigin> {
   const { directory } = await engine.loadProject();
-  const read = await publishedFiles(database, load.name);
-  const files = (await findFiles(directory, patterns, (name) => read.has(name))).filter((name) => !read.has(name));
+  const published = await publishedFiles(database, load.name);
+  const found = await findFiles(directory, patterns, (name) => published.has(name));
+  const unread = full ? found : found.filter((name) => !published.has(name));
+  const files = await olderThan(lagMs, directory, unread);
   return originOf(await headersOf(directory, files, load), patterns.join(', '));
 }
 

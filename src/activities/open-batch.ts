@@ -132,7 +132,7 @@ async function open(
     loads: Object.values(project.loads),
   });
   const snapshot = await surveySnapshot(database, load, latest, request);
-  const wait = await prepareLanding(engine, database, load, request.requestedBy);
+  const wait = await prepareLanding(engine, database, load, request);
   if (wait) return wait;
   const work = await findWork(engine, database, load, latest, snapshot, request);
   if (work.kind !== 'work') return work;

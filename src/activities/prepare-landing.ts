@@ -1,4 +1,5 @@
 import type { LoadDefinition } from '../config/definition.ts';
+import type { Reread } from '../config/reread.ts';
 import { recordLoadEvent } from '../control/events.ts';
 import { lockLanding, wantedBy, type UnfinishedBatch } from '../control/landing.ts';
 import { describeSource } from '../control/source.ts';
@@ -27,11 +28,11 @@ export async function prepareLanding(
   engine: Engine,
   database: Database,
   load: LoadDefinition,
-  requestedBy: string | undefined,
+  { requestedBy, reread = {} }: { requestedBy?: string | undefined; reread?: Reread | undefined },
 ): Promise<Extract<Work, { kind: 'wait' }> | undefined> {
   const { landing } = load;
   if (!landing || (!landing.create && landing.onNewColumns !== 'add')) return undefined;
-  const origin = await originOf(engine, database, load);
+  const origin = await originOf(engine, database, load, reread);
   const { dialect } = database;
   const table = load.outputs[0]!.table;
   const look = async (): Promise<LandingPlan> => {
@@ -76,8 +77,13 @@ export async function prepareLanding(
   }
 }
 
-async function originOf(engine: Engine, database: Database, load: LoadDefinition): Promise<LandingOrigin> {
-  if (load.files) return newFileColumns(engine, database, load, load.files);
+async function originOf(
+  engine: Engine,
+  database: Database,
+  load: LoadDefinition,
+  reread: Reread,
+): Promise<LandingOrigin> {
+  if (load.files) return newFileColumns(engine, database, load, load.files, reread);
   const source = engine.databases.get(load.from!.connection);
   return { dialect: source.dialect, facts: await describeSource(source, load, load.from!) };
 }

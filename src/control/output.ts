@@ -1,4 +1,5 @@
 /** The table `output_part`: rows that the queries of a task gave, as text, each in the transaction of its chunk. */
+import { LoadFailedError } from '../errors.ts';
 import type { Database, Session } from '../database/dialect.ts';
 import { raw, sql } from '../database/sql.ts';
 import { earlierBatches } from './continued.ts';
@@ -9,7 +10,11 @@ export interface OutputKey {
   chunk: number;
 }
 
-/** What a chunk gave: first its columns, then its rows in pieces. */
+/**
+ * What a chunk gave: first its columns, then its rows in pieces.
+ *
+ * @throws LoadFailedError where the columns are not those of the chunks before: the SQL was mended meanwhile, or `*` became another list
+ */
 export async function writeParts(
   session: Session,
   database: Database,
@@ -18,11 +23,38 @@ export async function writeParts(
 ): Promise<void> {
   let n = 0;
   for (const body of parts) {
+    if (n === 0) await proveColumns(session, database, at, body);
     await session.query(sql`
       insert into ${database.ledger('output_part')} (batch_id, stage, chunk, n, body)
       values (${at.batchId}, ${at.stage}, ${at.chunk}, ${n}, ${body})`);
     n += 1;
   }
+}
+
+/** The rows of all chunks stand under one header: that of the first one here, or, of the first one itself, of the batches before. */
+async function proveColumns(session: Session, database: Database, at: OutputKey, columns: string): Promise<void> {
+  // By the primary key, as often as there are chunks.
+  const { rows: own } = await session.query<Part>(sql`
+    select chunk, n, body from ${database.ledger('output_part')}
+    where batch_id = ${at.batchId} and stage = ${at.stage} and n = 0 order by chunk limit 1`);
+  const first = own[0] ?? (await firstOfAll(session, database, at.batchId));
+  if (first) sameColumns(first, { ...at, body: columns });
+}
+
+async function firstOfAll(session: Session, database: Database, batchId: string): Promise<Part | undefined> {
+  const { rows } = await session.query<Part>(sql`
+    ${earlierBatches(database, batchId)}
+    select p.chunk, p.n, p.body from ${database.ledger('output_part')} p join earlier e on e.batch_id = p.batch_id
+    where p.n = 0 order by p.chunk limit 1`);
+  return rows[0];
+}
+
+function sameColumns(first: Pick<Part, 'chunk' | 'body'>, other: Pick<Part, 'chunk' | 'body'>): void {
+  if (first.body === other.body) return;
+  throw new LoadFailedError(
+    `the query gives the columns ${other.body.trimEnd()}, and in chunk ${first.chunk} it gave ${first.body.trimEnd()}`,
+    { next: 'let it give those again; or begin anew with all ranges: waybill run … --force' },
+  );
 }
 
 interface Part {
@@ -40,15 +72,15 @@ const PARTS_A_LOOK = 4;
  */
 export async function* readParts(database: Database, batchId: string): AsyncGenerator<string> {
   let after: Pick<Part, 'chunk' | 'n'> = { chunk: 0, n: 0 };
-  for (let first = true; ;) {
+  for (let header: Part | undefined; ;) {
     const { rows } = await database.query<Part>(sql`
       ${earlierBatches(database, batchId)}
       select p.chunk, p.n, p.body from ${database.ledger('output_part')} p join earlier e on e.batch_id = p.batch_id
       where p.chunk > ${after.chunk} or (p.chunk = ${after.chunk} and p.n > ${after.n})
       order by p.chunk, p.n limit ${raw(String(PARTS_A_LOOK))}`);
     for (const part of rows) {
-      if (part.n > 0 || first) yield part.body; // each chunk has the same columns above its rows
-      first = false;
+      if (part.n > 0 || header === undefined) yield part.body; // each chunk has the same columns above its rows
+      if (part.n === 0) sameColumns((header ??= part), part);
       after = part;
     }
     if (rows.length === 0) return;

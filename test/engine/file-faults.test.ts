@@ -142,8 +142,8 @@ describe.each(someServers(import.meta.url))(
     test('from.lag: a file that was written to a moment ago is left to a later start, which is said', async () => {
       world = await fileWorld(
         server,
-        { 'data/a.csv': 'id\n1\n', 'data/b.csv': 'id\n2\n' },
-        item('files: data/*.csv, lag: 1h'),
+        { 'data/a.csv': 'id\n1\n', 'data/b.csv': 'id,na' },
+        item('files: data/*.csv, lag: 1h', 'table: acq.item, on_new_columns: add'),
       );
       const young = 'somebody wrote to it too short a while ago (from.lag)';
       expect(await world.run(LOAD)).toMatchObject({
@@ -158,8 +158,11 @@ describe.each(someServers(import.meta.url))(
       expect(await world.rows(`select reason from waybill.event where what = 'files_left'`)).toEqual([
         { reason: `data/b.csv: ${young}` },
       ]);
+      // What has been written of its header so far is no column yet.
+      await put(world, { 'data/b.csv': 'id,name\n2,two\n' });
       await touch('data/b.csv', 3700);
       expect(await world.run(LOAD)).toMatchObject(brought(1, 1));
+      expect(await world.rows(`select what from waybill.event where what = 'columns_added'`)).toEqual([]);
       expect(await count()).toBe('2');
     });
 

@@ -6,7 +6,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import type { LoadInput } from '../../src/workflows/messages.ts';
 import { someServers } from '../every-server.ts';
 import { retract } from './items.ts';
-import { brought, fileWorld, item, LOAD, put } from './csv-files.ts';
+import { brought, FILE, fileWorld, item, LOAD, put } from './csv-files.ts';
 import type { World } from './world.ts';
 
 const sha256 = (bytes: Buffer | string): string => createHash('sha256').update(bytes).digest('hex');
@@ -138,14 +138,14 @@ describe.each(someServers(import.meta.url))('an acquisition of files, on $name',
     expect(await world.states(LOAD)).toEqual([]);
   });
 
-  test('other delimiters, quotes and nulls; a table that is made, with texts; columns that come later', async () => {
-    await files(
-      { 'data/a.csv': "id;note\n1;'it''s; here'\n2;NULL\n3;\n4;'NULL'\n" },
-      item(
-        `files: [data/a.csv, "data/**/*.txt"], csv: { delimiter: ";", quote: "'", null_text: "NULL" }`,
-        'table: acq.note, create: true, on_new_columns: add',
-      ),
+  const made = (onNewColumns: string): string =>
+    item(
+      `files: [data/a.csv, "data/**/*.txt"], csv: { delimiter: ";", quote: "'", null_text: "NULL" }`,
+      `table: acq.note, create: true, on_new_columns: ${onNewColumns}`,
     );
+
+  test('other delimiters, quotes and nulls; a table that is made, with texts; columns that come later', async () => {
+    await files({ 'data/a.csv': "id;note\n1;'it''s; here'\n2;NULL\n3;\n4;'NULL'\n" }, made('add'));
     world.names.into('create table acq.note (id bigint)');
     expect(await run()).toMatchObject(brought(4, 1));
     const notes = (columns: string): Promise<unknown> => world.rows(`select ${columns} from acq.note order by id`);
@@ -165,6 +165,14 @@ describe.each(someServers(import.meta.url))('an acquisition of files, on $name',
       { batch_id: '1', what: 'landing_created' },
       { batch_id: '2', what: 'columns_added' },
     ]);
+
+    // A column that was left out comes with the rows that are read again.
+    await world.write(FILE, made('ignore'));
+    await world.write('data/c.txt', 'id;size\n6;big\n');
+    expect(await run()).toMatchObject(brought(1, 1));
+    await world.write(FILE, made('add'));
+    expect(await run({ full: true })).toMatchObject(brought(6, 3));
+    expect(await notes('id, note, size')).toContainEqual({ id: '6', note: null, size: 'big' });
   });
 
   test('a large file streams through: 400,000 rows', async () => {

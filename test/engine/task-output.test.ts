@@ -50,6 +50,45 @@ describe.each(someServers(import.meta.url))('the rows of a task on $name', (serv
     expect(await world.rows('select distinct batch_id from waybill.output_part')).toEqual([{ batch_id: '3' }]);
   });
 
+  test('have the columns of the ranges before, or the task fails there', async () => {
+    const sql = (columns: string): string =>
+      `select ${columns}, (select s.id from core.vehicle s where v.id = (select broken from core.settings)) as one
+       from core.vehicle v where v.id >= :from and v.id < :to order by v.id`;
+    world = await World.create(
+      server,
+      VEHICLES(30, { lanes: 1, sql: sql('v.id'), yaml: 'method: query\noutput: vehicles.csv' }),
+    );
+    await world.worker();
+    await breakAt(world, 25);
+    expect(await world.run(TASK)).toMatchObject({ ok: false, type: 'Database' });
+    await breakAt(world, 0);
+    await world.write('loads/task/vehicle.sql', sql('v.seen, v.id'));
+    expect(await world.run(TASK)).toMatchObject({
+      ok: false,
+      message: 'chunk 3: the query gives the columns seen,id,one, and in chunk 1 it gave id,one',
+      next: expect.stringContaining('--force') as string,
+    });
+    await world.write('loads/task/vehicle.sql', sql('v.id'));
+    expect(await world.run(TASK)).toMatchObject({ ok: true });
+    expect((await file(world, 'vehicles.csv')).split('\n').slice(0, 3)).toEqual(['id,one', '1,', '2,']);
+  });
+
+  test('keep times as the server writes them', async () => {
+    world = await World.create(
+      server,
+      VEHICLES(1, {
+        sql: 'select seen_at, id from core.vehicle where id >= :from and id < :to',
+        yaml: 'method: query\noutput: t.csv',
+      }),
+    );
+    await world.warehouse.query(
+      "alter table core.vehicle add column seen_at timestamptz default '2026-01-02 03:04:05.123456'",
+    );
+    await world.worker();
+    expect(await world.run(TASK)).toMatchObject({ ok: true });
+    expect(await file(world, 't.csv')).toMatch(/^seen_at,id\n2026-01-02 03:04:05\.123456(\+\d\d)?,1\n$/);
+  });
+
   test('stand on standard output alone, as CSV, when the run has ended; of query_one the first of each range', async () => {
     world = await World.create(
       server,

@@ -15,16 +15,19 @@ import {
 } from '../dialect.ts';
 import { eachRow } from './each-row.ts';
 
-const types: pg.CustomTypesConfig = {
-  // Only what is exact and cheap is parsed; big integers, numerics, dates and times stay text.
+/** Only what is exact and cheap is parsed; big integers, numerics, dates and times stay text. */
+const parsing = (oids: ReadonlySet<number>): pg.CustomTypesConfig => ({
   getTypeParser: ((oid: number, format?: string) => {
     if (format === 'binary') return pg.types.getTypeParser(oid, 'binary') as unknown;
-    if (PARSED.has(oid)) return pg.types.getTypeParser(oid, 'text') as unknown;
+    if (oids.has(oid)) return pg.types.getTypeParser(oid, 'text') as unknown;
     return (text: string) => text;
   }) as pg.CustomTypesConfig['getTypeParser'],
-};
-/** bool, int2, int4, oid, timestamptz (as Date: for showing, never for windows). */
-const PARSED = new Set([16, 21, 23, 26, 1184]);
+});
+const [BOOL, INT2, INT4, OID, TIMESTAMPTZ] = [16, 21, 23, 26, 1184];
+/** A `Date` has milliseconds, and no infinity: for the ledger's own times, never for windows. */
+const types = parsing(new Set([BOOL, INT2, INT4, OID, TIMESTAMPTZ]));
+/** What is kept as it is: rows that a user's query gives. */
+const exactTypes = parsing(new Set([BOOL, INT2, INT4, OID]));
 
 /** A `Session` over one `pg` client. */
 export class PostgresSession implements Session {
@@ -56,7 +59,8 @@ export class PostgresSession implements Session {
   async run(statement: Pick<Rendered, 'text' | 'values'>, { each }: { each?: TakeRow } = {}): Promise<RunResult> {
     const { text, values } = statement;
     // Extended: one statement only, whatever the text holds.
-    const config = { text, values, rowMode: 'array', types, queryMode: 'extended' } as pg.QueryArrayConfig;
+    const kept = each ? exactTypes : types;
+    const config = { text, values, rowMode: 'array', types: kept, queryMode: 'extended' } as pg.QueryArrayConfig;
     const result = await (each ? eachRow(this.client, config, each) : this.client.query(config));
     if (this.transactionStatus() !== 'T') {
       throw new TransactionLostError('a statement ended the transaction that it ran in');
