@@ -31,6 +31,8 @@ export interface ValueShape {
   precision?: number;
   /** Decimals of a decimal; digits behind the second of times. Undefined: any number. */
   scale?: number;
+  /** The least part of an interval that is kept, where it is more than a second: all below it is left out. */
+  least?: string;
   /** The one length that all values have: bytes, or bits. */
   length?: number;
   /** Characters that a text has at the most. */
@@ -193,6 +195,7 @@ function intoTime(source: ValueShape, target: ValueShape): Lost {
     (to === 'timestamp' && (from === 'date' || from === 'instant')) ||
     (to === 'interval' && from === 'time');
   if (!fits) return no(source, target);
+  if (target.least !== undefined && source.least !== target.least) return `would be cut to whole ${target.least}s`;
   const [given, kept] = [source.scale ?? 0, target.scale ?? 0];
   return given > kept ? `would be rounded to ${kept} digits of a second` : undefined;
 }

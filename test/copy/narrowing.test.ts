@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { copyRows } from '../../src/copy/copy-rows.ts';
 import { agreesInBinary } from '../../src/database/postgres/copy.ts';
 import { shapeOf } from '../../src/database/postgres/values.ts';
-import { orTooLong } from '../../src/database/value-shape.ts';
+import { lostBetween, orTooLong } from '../../src/database/value-shape.ts';
 import { narrowing } from '../../src/database/postgres/narrowing.ts';
 import { servers } from '../servers.ts';
 import { Ends } from './ends.ts';
@@ -45,11 +45,14 @@ const SAMPLES: Record<string, string[]> = {
   'time with time zone': ['23:59:59.999999+03'],
   interval: ['1 day 00:00:01.123456'],
   'interval(2)': ['1 day 00:00:01.12'],
+  'interval year to month': ['1 year 2 mons'],
+  'interval hour': ['3 days 04:00:00'],
+  'interval day to second(2)': ['3 days 04:05:06.12'],
 };
 
 const typed = (type: string): { type: string; castType: string } => ({
   type,
-  castType: type === 'character(5)' ? 'bpchar' : type.replace(/\(\d+(,\d+)?\)/, ''),
+  castType: type === 'character(5)' ? 'bpchar' : type.replace(/\(\d+(,\d+)?\)/, '').replace(/^interval .*/, 'interval'),
 });
 
 describe.each(servers)('values on their way into another type, on $name', { timeout: 120_000 }, (server) => {
@@ -118,4 +121,11 @@ describe.each(servers)('values on their way into another type, on $name', { time
     }
     expect(wrong).toEqual([]);
   });
+});
+
+test('a time of MySQL is not put into an interval that ends with another field than the second', () => {
+  const into = (type: string) => lostBetween({ kind: 'time', scale: 0 }, shapeOf({ type, castType: 'interval' }));
+  expect(into('interval year')).toBe('would be cut to whole years');
+  expect(into('interval day to minute')).toBe('would be cut to whole minutes');
+  expect(into('interval hour to second(0)')).toBeUndefined();
 });

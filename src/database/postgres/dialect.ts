@@ -22,7 +22,8 @@ import {
   swap,
   tableHolders,
 } from './snapshot.ts';
-import { copyInColumn, copyOutValue, shapeOf, writtenForm } from './values.ts';
+import { copyInColumn, copyOutValue, shapeOf } from './values.ts';
+import { writtenForm } from './written-form.ts';
 import {
   checkStatement,
   describeQuery,

@@ -16,6 +16,15 @@ const TIMESTAMP = /^timestamp/;
 const TIME = /^time\b/;
 const ZONED = 'timestamp with time zone';
 
+const FIELDS = ['year', 'month', 'day', 'hour', 'minute', 'second'] as const;
+export type IntervalField = (typeof FIELDS)[number];
+
+/** The last field of `interval day to minute`: what is less the server leaves out, without a word; what is more it keeps. */
+export function leastField(type: string): IntervalField {
+  const [, field] = /^interval (?:\w+ to )?(\w+)/.exec(type) ?? [];
+  return FIELDS.find((one) => one === field) ?? 'second';
+}
+
 /**
  * How COPY would change a value of `source` on its way into `target` without an error: rounding, a dropped time zone.
  * Undefined: the server takes every value as it is, or refuses it aloud (test/copy/narrowing.test.ts asks it).
@@ -39,6 +48,8 @@ export function narrowing(source: Typed, target: Typed): string | undefined {
     return 'has no time zone, and one would be guessed';
   if (from === 'time without time zone' && to === 'time with time zone')
     return 'has no time zone, and one would be guessed';
+  const least = leastField(target.type);
+  if (FIELDS.indexOf(least) < FIELDS.indexOf(leastField(source.type))) return `would be cut to whole ${least}s`;
   const digits = digitsOf(target);
   return digits < digitsOf(source) ? `would be rounded to ${digits} digits of a second` : undefined;
 }
@@ -64,7 +75,8 @@ function scaleOf({ type }: Typed): number | undefined {
   return match ? Number(match[1] ?? 0) : undefined;
 }
 
-/** Fractional digits of seconds: six unless the type says less. */
+/** Fractional digits of seconds: six unless the type says less, or ends with another field. */
 function digitsOf({ type }: Typed): number {
+  if (leastField(type) !== 'second') return 0;
   return /^(time|timestamp|interval)\b/.test(type) ? Number(/\((\d)\)/.exec(type)?.[1] ?? 6) : 6;
 }

@@ -1,8 +1,8 @@
 import type { CopyInColumn } from '../copy-stream.ts';
 import type { ColumnFacts } from '../dialect.ts';
 import type { ValueKind, ValueShape } from '../value-shape.ts';
-import { decimalForm, type WrittenForm } from '../written-form.ts';
 import { quoteName } from './names.ts';
+import { leastField } from './narrowing.ts';
 
 const WHOLE: Record<string, number> = { smallint: 15, integer: 31, bigint: 63 };
 const FLOATS: Record<string, number> = { real: 24, 'double precision': 53 };
@@ -34,6 +34,8 @@ export function shapeOf({ type, castType }: Pick<ColumnFacts, 'type' | 'castType
     return { kind: 'decimal', ...(digits !== undefined && { digits: Number(digits), scale: Number(scale) }) };
   }
   if (castType in TIMES) {
+    const least = leastField(type);
+    if (least !== 'second') return { kind: 'interval', scale: 0, least };
     const scale = Number(modifiers?.[1] ?? 6);
     return { kind: TIMES[castType]!, scale, ...(TIMES[castType] === 'instant' && { offset: true }) };
   }
@@ -60,12 +62,6 @@ export function copyOutValue(column: ColumnFacts, into: ValueShape): string {
 
 /** COPY takes values as they come, by the type of the column. */
 export const copyInColumn = (column: ColumnFacts): CopyInColumn => ({ name: quoteName(column.name) });
-
-/** See `CopyDialect.writtenForm`. Of texts that are no value the server makes none; numbers it rounds, and seconds beyond a millionth. */
-export function writtenForm(column: ColumnFacts): WrittenForm | undefined {
-  const { kind, scale } = shapeOf(column);
-  return kind === 'decimal' && scale !== undefined ? decimalForm(scale) : undefined;
-}
 
 /**
  * A document in which a float would change a number is an error: a cast that fails, and says why. Up to 15 digits a float keeps.
