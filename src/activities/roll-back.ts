@@ -1,7 +1,8 @@
 import { Context } from '@temporalio/activity';
 import { getBatch, type Batch } from '../control/batch.ts';
 import { rowsWritten } from '../control/chunks.ts';
-import { changeState, FencedError, passGate } from '../control/gate.ts';
+import { recordEvent } from '../control/events.ts';
+import { changeState, FencedError, inGate, passGate } from '../control/gate.ts';
 import type { Database, DeletionRange, Session } from '../database/dialect.ts';
 import { composed, raw, sql } from '../database/sql.ts';
 import { inTransaction } from '../database/transaction.ts';
@@ -95,6 +96,10 @@ async function emptyOutput(
   let rows = 0;
   try {
     const [session] = sessions as [Session];
+    if (await isGone(session, database, table)) {
+      await tellGone(database, table, batch.batchId);
+      return 0;
+    }
     const look = (): Promise<DeletionRange[]> =>
       dialect.planDeletion(session, table, batch.batchId, ROWS_A_TRANSACTION);
     let ranges: DeletionRange[] = await dialect.planSweep(session, table, written, ROWS_A_TRANSACTION);
@@ -114,6 +119,30 @@ async function emptyOutput(
     await Promise.all(sessions.map((session) => session.close()));
   }
 }
+
+/**
+ * By the server's own error: its catalog may show nothing, too, of a table that this user may not see, and that one is refused
+ * with another.
+ */
+async function isGone(session: Session, database: Database, table: string): Promise<boolean> {
+  try {
+    await session.query(sql`select 1 from ${raw(database.dialect.quoteTable(table))} where 1 = 0`);
+    return false;
+  } catch (error) {
+    if (database.dialect.classify(error).because === 'missing') return true;
+    throw error;
+  }
+}
+
+/** Nothing can be taken out of it, and a batch that waited for it to come again would hold up its load for ever. */
+const tellGone = (database: Database, table: string, batchId: string): Promise<void> =>
+  inGate(database, batchId, ['rolling_back'], (session) =>
+    recordEvent(session, database, batchId, 'output_gone', {
+      reason:
+        `there is no ${table} to take rows out of; if it was renamed, ` +
+        `the rows of this batch are in it still: delete those whose batch_id is ${batchId}`,
+    }),
+  );
 
 async function rowsStay(database: Database, table: string, batchId: string): Promise<LoadFailedError> {
   const { dialect } = database;

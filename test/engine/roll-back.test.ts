@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
+import { everyServer } from '../every-server.ts';
 import { servers } from '../servers.ts';
 import { expectWhole, ORDERS, World } from './orders.ts';
 import { ended, until } from './world.ts';
@@ -104,6 +105,34 @@ describe.each(servers)('a roll back on $name', { timeout: 120_000 }, (server) =>
     });
     expect(await world.states('core.order')).toEqual([]);
     await warehouse.query('alter table core.few disable rule soft');
+    expect(await world.run('core.order')).toMatchObject({ ok: true });
+    await expectWhole(world);
+  });
+});
+
+describe.each(everyServer)('a roll back on $name of an output', { timeout: 120_000 }, (server) => {
+  let world: World;
+  afterEach(() => world.close());
+
+  test('that is gone ends, and says where its rows may be; the next start goes on', async () => {
+    const check = 'checks: [ { name: no, sql: select ok from core.switch, expect: 1 } ]';
+    world = await World.create(server, ORDERS(300, { yaml: `before: [ switch.sql ]\n${check}` }));
+    const { warehouse } = world;
+    // A table that a step was to make, and did not.
+    await world.write('loads/core/switch.sql', 'update core.switch set ok = ok');
+    await warehouse.query('alter table core.orders rename to was_orders');
+    await world.worker();
+    expect(await world.run('core.order')).toMatchObject({ ok: false });
+    expect(await world.states('core.order')).toEqual(['failed']);
+    expect(await world.rows('select reason from waybill.event where what = $1', ['output_gone'])).toEqual([
+      {
+        reason:
+          'there is no core.orders to take rows out of; if it was renamed, the rows of this batch are in it still: ' +
+          'delete those whose batch_id is 1',
+      },
+    ]);
+    await warehouse.query(`
+      alter table core.was_orders rename to orders; create table core.switch (ok int); insert into core.switch values (1)`);
     expect(await world.run('core.order')).toMatchObject({ ok: true });
     await expectWhole(world);
   });
