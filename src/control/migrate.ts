@@ -1,40 +1,13 @@
-import { createHash } from 'node:crypto';
-import { readFile, readdir } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
 import type { Database, Session } from '../database/dialect.ts';
 import { sql } from '../database/sql.ts';
 import { ConfigurationError } from '../errors.ts';
-import { claimProject, requireProject } from './project.ts';
-
-/** One numbered file of `migrations/<dialect>/`. */
-interface Migration {
-  version: number;
-  name: string;
-  checksum: string;
-  text: string;
-}
-
-/** `migrations/<dialect>/NNN.<name>.sql`, shipped beside the code. */
-async function readMigrations(database: Database): Promise<Migration[]> {
-  const directory = fileURLToPath(new URL(`../../migrations/${database.dialect.name}/`, import.meta.url));
-  const files = (await readdir(directory)).filter((file) => /^\d{3}\..*\.sql$/.test(file)).sort();
-  return Promise.all(
-    files.map(async (name) => {
-      const text = await readFile(`${directory}${name}`, 'utf8');
-      return {
-        version: Number(name.slice(0, 3)),
-        name,
-        checksum: createHash('sha256').update(text).digest('hex'),
-        text,
-      };
-    }),
-  );
-}
+import { readMigrations, type Migration } from './migrations.ts';
+import { claimProject, refuseNewer, requireProject } from './project.ts';
 
 /**
  * Brings the control tables of a connection up to this version, whoever else does the same; see `MigrationWords.run`.
  * Returns the names of the files that were applied. Throws `ConfigurationError` where the role may not create tables, where
- * another project owns them, or where they are newer than this Waybill.
+ * another project owns them, or where they are newer than this Waybill, or of another edition of it.
  */
 export async function migrate(database: Database, project: string): Promise<string[]> {
   const migrations = await readMigrations(database);
@@ -64,13 +37,8 @@ async function applyMissing(
     sql`select version, checksum from migration`,
   );
   const known = new Map(rows.map((row) => [row.version, row.checksum]));
-  const newest = Math.max(0, ...migrations.map(({ version }) => version));
-  if ([...known.keys()].some((version) => version > newest)) {
-    throw new ConfigurationError(`the control tables on ${database.connection} were made by a newer Waybill`, {
-      where: `connection ${database.connection}, schema ${database.controlSchema}`,
-      next: 'use the newer version everywhere; control tables are never taken back',
-    });
-  }
+  await refuseNewer(database, Math.max(0, ...known.keys()));
+  refuseOthers(database, migrations, known);
   const missing = migrations.filter(({ version }) => !known.has(version));
   for (const { version, name, checksum, text } of missing) {
     await database.dialect.migration.apply(session, text);
@@ -78,6 +46,21 @@ async function applyMissing(
   }
   await claimProject(session, database, project);
   return missing.map(({ name }) => name);
+}
+
+/** A file that was changed under its number leaves tables behind that miss what this program asks of them. */
+function refuseOthers(database: Database, migrations: Migration[], known: Map<number, string>): void {
+  const other = migrations.find(({ version, checksum }) => (known.get(version) ?? checksum) !== checksum);
+  if (!other) return;
+  throw new ConfigurationError(
+    `the control tables on ${database.connection} were made by another edition of Waybill: its ${other.name} is not that of this one`,
+    {
+      where: `connection ${database.connection}, schema ${database.controlSchema}`,
+      next:
+        'use the version that made them, or give the connection another control_schema: ' +
+        'there its loads begin anew, and know nothing of batches and positions so far',
+    },
+  );
 }
 
 /** The SQL of all migrations as `migrate` would run it on an empty database, for a DBA to read or run. */

@@ -2,14 +2,16 @@
 import type { Database, Session } from '../database/dialect.ts';
 import { sql } from '../database/sql.ts';
 import { ConfigurationError } from '../errors.ts';
+import { newestVersion } from './migrations.ts';
 
-/** Throws when the control tables are missing, or belong to another project. */
+/** Throws when the control tables are missing, belong to another project, or are newer than this program. */
 export async function requireProject(database: Database, project: string): Promise<void> {
   const where = `connection ${database.connection}, schema ${database.controlSchema}`;
-  let owner: string | undefined;
+  let found: { name: string; version: number | null } | undefined;
   try {
-    const { rows } = await database.query<{ name: string }>(sql`select name from ${database.ledger('project')}`);
-    owner = rows[0]?.name;
+    const { rows } = await database.query<{ name: string; version: number | null }>(sql`
+      select name, (select max(version) from ${database.ledger('migration')}) as version from ${database.ledger('project')}`);
+    found = rows[0];
   } catch (error) {
     if (database.dialect.classify(error).because !== 'missing') throw error;
     throw new ConfigurationError(`the control tables are missing on ${database.connection}`, {
@@ -18,12 +20,23 @@ export async function requireProject(database: Database, project: string): Promi
       cause: error,
     });
   }
-  if (owner !== undefined && owner !== project) {
-    throw new ConfigurationError(`the control tables belong to project "${owner}", not to "${project}"`, {
+  if (found === undefined) return;
+  if (found.name !== project) {
+    throw new ConfigurationError(`the control tables belong to project "${found.name}", not to "${project}"`, {
       where,
       next: `give connection ${database.connection} a control_schema of its own, or correct the name in waybill.yaml`,
     });
   }
+  await refuseNewer(database, Number(found.version));
+}
+
+/** `version`: that of the control tables. What a newer program keeps in them, this one would not heed. */
+export async function refuseNewer(database: Database, version: number): Promise<void> {
+  if (version <= (await newestVersion(database))) return;
+  throw new ConfigurationError(`the control tables on ${database.connection} were made by a newer Waybill`, {
+    where: `connection ${database.connection}, schema ${database.controlSchema}`,
+    next: 'use the newer version everywhere; control tables are never taken back',
+  });
 }
 
 /** The first project that asks owns the control tables. */

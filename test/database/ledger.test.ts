@@ -4,7 +4,8 @@ import { fence } from '../../src/control/fence.ts';
 import { changeState, inGate } from '../../src/control/gate.ts';
 import { recordLane, steerLanes } from '../../src/control/lanes.ts';
 import { writePlan } from '../../src/control/plan.ts';
-import { nextBatchId } from '../../src/control/project.ts';
+import { migrate } from '../../src/control/migrate.ts';
+import { nextBatchId, requireProject } from '../../src/control/project.ts';
 import { markStepAttempt, markStepDone, openSteps, skipSteps } from '../../src/control/steps.ts';
 import type { Database, Session } from '../../src/database/dialect.ts';
 import { sql } from '../../src/database/sql.ts';
@@ -110,6 +111,26 @@ describe.each(everyServer)('the ledger on $name', (server) => {
     await expect(failing).rejects.toThrow('no');
     const take = () => database.transaction((session) => nextBatchId(session, database, '41'));
     expect((await Promise.all([take(), take(), take()])).sort()).toEqual(['42', '43', '44']);
+  });
+
+  test('is refused where a newer program made it, or another edition of this one', async () => {
+    const other = await ledgerOn(server);
+    try {
+      await other.query(sql`insert into ${other.ledger('migration')} (version, name, checksum) values (999, 'n', 'c')`);
+      const newer = { name: 'ConfigurationError', message: 'the control tables on w were made by a newer Waybill' };
+      await expect(requireProject(other, 'tests')).rejects.toMatchObject(newer);
+      await expect(migrate(other, 'tests')).rejects.toMatchObject(newer);
+      await other.query(sql`delete from ${other.ledger('migration')} where version = 999`);
+      await requireProject(other, 'tests');
+      await other.query(sql`update ${other.ledger('migration')} set checksum = 'of another' where version = 1`);
+      await expect(migrate(other, 'tests')).rejects.toMatchObject({
+        name: 'ConfigurationError',
+        message:
+          'the control tables on w were made by another edition of Waybill: its 001.control-tables.sql is not that of this one',
+      });
+    } finally {
+      await other.close();
+    }
   });
 
   test('plans a stage once', async () => {
