@@ -71,6 +71,7 @@ describeOn(ofMysql, 'settings of a $name', ({ name, flavour }) => {
   ];
   const ISOLATION = flavour === 'MySQL' ? 'transaction_isolation' : 'tx_isolation';
   const WITHOUT_KEYS = 'sql_generate_invisible_primary_key';
+  const HIDING = 'show_gipk_in_create_table_and_information_schema';
   let server: MysqlServer;
   let world: World;
 
@@ -249,6 +250,27 @@ describeOn(ofMysql, 'settings of a $name', ({ name, flavour }) => {
     expect(await world.run('core.order')).toMatchObject({ ok: true, result: { rowsWritten: 10 } });
     await expectWhole(world);
   });
+
+  onMysql?.(
+    'that hide the key which the server makes: the table that takes the place of another has it, too',
+    async () => {
+      await open(ORDERS(10, { byKey: true }));
+      await world.warehouse.query(`
+      drop table acq.orders; set sql_generate_invisible_primary_key = on;
+      create table acq.orders (id bigint, customer text not null, amount numeric(12,2));
+      set sql_generate_invisible_primary_key = off;
+      insert into acq.orders (id, customer, amount) select * from kept.orders`);
+      const keys = () =>
+        world.rows(`select column_name as n from information_schema.statistics
+        where table_schema = '${world.names.prefix}acq' and table_name = 'orders' and index_name = 'PRIMARY'`);
+      await asLoader();
+      await setGlobal(HIDING, 'off');
+      await world.worker();
+      expect(await world.run('core.order')).toMatchObject({ ok: true, result: { rowsWritten: 10 } });
+      await setGlobal(HIDING, 'on');
+      expect(await keys()).toEqual([{ n: 'my_row_id' }]);
+    },
+  );
 
   test('that end a transaction with a wait for a lock: a chunk is done again, whole, and once', async () => {
     await open(STATEMENT_WAITS({ name }));

@@ -4,7 +4,7 @@ import { isIP, type Socket } from 'node:net';
 import { createConnection, type Connection, type ConnectionOptions } from 'mysql2/promise';
 import type { ConnectionDefinition } from '../../config/definition.ts';
 import { ConfigurationError } from '../../errors.ts';
-import { factsOf, type ServerFacts } from './server-facts.ts';
+import { factsOf, isMysqlSince, type ServerFacts } from './server-facts.ts';
 
 /** Server settings of one connection. */
 export type Settings = Record<string, string | number | bigint>;
@@ -51,6 +51,8 @@ export async function connect(
       // A server or an init_connect with a limit would cut results without a word, and one that wants keys refuse to update.
       sql_select_limit: 2n ** 64n - 1n,
       sql_safe_updates: 0,
+      // Of a table without a key of its own, the one that the server has made: hidden, no twin would have it.
+      ...(isMysqlSince(server, '8.0.30') && { show_gipk_in_create_table_and_information_schema: 'ON' }),
       ...settings(server),
     };
     // mysql2 speaks utf8mb4 from the handshake on, in a collation of its own choice.

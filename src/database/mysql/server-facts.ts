@@ -35,6 +35,10 @@ function isBefore(version: string, other: string): boolean {
   return i >= 0 && !(parts[i]! > others[i]!);
 }
 
+/** For what came with a release of MySQL, and MariaDB does not have. */
+export const isMysqlSince = ({ flavour, version }: ServerFacts, release: string): boolean =>
+  flavour === 'MySQL' && !isBefore(version, release);
+
 /** Asks the server what it is. Throws `ConfigurationError` for servers on which a batch would not be safe. */
 export async function factsOf(connection: Connection): Promise<ServerFacts> {
   const [[row]] = await connection.query<RowDataPacket[]>('select version() as version');
