@@ -98,7 +98,11 @@ async function settle(
   if (begun.length === 0) return undefined;
   const twins: Place[] = [];
   for (const { place } of begun) if (await taken(session, place, place.twin)) twins.push(place);
-  if (twins.length === 0) return finish(session, database, batchId, begun, record);
+  if (twins.length === 0) {
+    if (await standing(session, begun)) return finish(session, database, batchId, begun, record);
+    await forgetIntents(session, database, batchId);
+    return undefined;
+  }
   if (twins.length < begun.length) {
     const missing = begun.find(({ place }) => !twins.includes(place))!.place;
     throw new LoadFailedError(`${missing.schema}.${missing.twin} is gone, which was to become ${missing.table}`, {
@@ -108,6 +112,27 @@ async function settle(
   }
   await undo(session, database, batchId, begun);
   return undefined;
+}
+
+/**
+ * Whether the renamed tables are there still. Until they are numbered they look like leavings, and somebody may rename them back:
+ * of a swap that was undone by hand there is nothing to finish, of one that was half undone neither way is left.
+ */
+async function standing(session: MysqlSession, swapped: readonly Exchanged[]): Promise<boolean> {
+  const there: Place[] = [];
+  for (const { place } of swapped) if (await taken(session, place, place.processing)) there.push(place);
+  if (there.length === 0 || there.length === swapped.length) return there.length > 0;
+  const gone = swapped.find(({ place }) => !there.includes(place))!.place;
+  const others = there.map(({ name, processing }) => `${processing} to ${name}`).join(', ');
+  throw new LoadFailedError(
+    `${gone.schema}.${gone.processing} is gone, which is part of a snapshot that is not finished`,
+    {
+      where: gone.table,
+      next:
+        `Put it back. Or undo the rest, too, if it was renamed back to ${gone.name}: add to each other table what has landed ` +
+        `since, and rename it back (${others}). Then start the load again.`,
+    },
+  );
 }
 
 /** The ledger's proof, and what is written with it, in one transaction. */

@@ -146,6 +146,22 @@ describeOn(await mysqlServers(), 'a swap of two inputs that breaks off on $name'
     }
   });
 
+  test('and is undone by hand: the next start has nothing to finish, and says so of a half', async () => {
+    const sent = await statements();
+    const before = await looks();
+    const n = sent.findIndex((text) => text.startsWith('rename table')) + 2;
+    const batch = await endedBefore(n, sent[n - 1]!);
+    await scene.say('drop table b', 'rename table b_processing to b');
+    await expect(settle(batch)).rejects.toMatchObject({
+      message: expect.stringMatching(/\.b_processing is gone, which is part of a snapshot/) as string,
+      next: expect.stringMatching(/rename it back \(a_processing to a\)/) as string,
+    });
+    await scene.say('delete from a', 'drop table a', 'rename table a_processing to a');
+    await write();
+    await settle(batch);
+    expect(await expectSettled(batch, before)).toBe(true);
+  });
+
   test('and an adoption, which the next one takes up', async () => {
     const { dialect } = scene.database;
     const adopt = (database = scene.database) =>
