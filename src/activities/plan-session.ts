@@ -1,3 +1,4 @@
+import { findWindow } from '../control/session-window.ts';
 import { nearest } from '../sql/names.ts';
 import { FAILURE } from '../workflows/messages.ts';
 import type { Engine } from './engine.ts';
@@ -19,9 +20,13 @@ export const planSession =
       const project = await engine.loadProject();
       const session = project.sessions[name];
       if (session) {
-        const { loads, dependencies, sharesWindow } = session;
-        const [first] = loads;
-        const windowOn = sharesWindow && first !== undefined ? project.loads[first]!.connection : undefined;
+        const { loads, dependencies, sharesWindow, ledgers } = session;
+        const windowOn = sharesWindow
+          ? await findWindow(
+              ledgers.map((on) => engine.databases.get(on)),
+              name,
+            )
+          : undefined;
         return { loads, dependencies, windowOn };
       }
       const near = nearest(name, Object.keys(project.sessions));

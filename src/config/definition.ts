@@ -224,6 +224,8 @@ export interface SessionDefinition {
    * goes on with what it has left comes after another one.
    */
   sharesWindow: boolean;
+  /** Connections whose ledger may keep the shared window: of each load that is meant, disabled ones too, that of the first in `loads` first. */
+  ledgers: string[];
 }
 
 /** A project folder, read and checked. */

@@ -34,7 +34,14 @@ export function defineSessions(project: ProjectLoads, problems: Problem[]): Reco
     const order = session.sequential ? inTurn(name, ordered, project, problems) : ordered;
     const { loads, dependencies } = order;
     const sharesWindow = session.sharesWindow || buildsOnTasks(order, project);
-    sessions[name] = { ...session, name, loads, dependencies, sharesWindow };
+    sessions[name] = {
+      ...session,
+      name,
+      loads,
+      dependencies,
+      sharesWindow,
+      ledgers: ledgersOf(patterns, loads, project),
+    };
   }
   return sessions;
 }
@@ -49,6 +56,13 @@ function patternsFor(pattern: string, names: ReadonlySet<string>): string[] {
 export function membersOf(patterns: string[], project: ProjectLoads): string[] {
   const enabled = project.loads.filter(({ definition }) => definition.enabled).map(({ definition }) => definition.name);
   return [...new Set(patterns.flatMap((pattern) => enabled.filter((load) => matchesPattern(load, pattern))))];
+}
+
+function ledgersOf(patterns: string[], loads: string[], { loads: all }: ProjectLoads): string[] {
+  const meant = all.map(({ definition }) => definition);
+  const first = meant.filter(({ name }) => name === loads[0]);
+  const others = patterns.flatMap((pattern) => meant.filter(({ name }) => matchesPattern(name, pattern)));
+  return [...new Set([...first, ...others].map(({ connection }) => connection))];
 }
 
 type Order = Pick<SessionDefinition, 'loads' | 'dependencies'> & { written: string[] };

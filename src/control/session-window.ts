@@ -16,6 +16,33 @@ interface WindowRow {
   first_run_id: string | null;
 }
 
+/**
+ * The connection whose ledger keeps a session's window; where none does yet, the first. It stays where it is when the session's first load
+ * becomes another one, or is disabled: a new window would begin anew with everything.
+ */
+export async function findWindow(databases: readonly Database[], name: string): Promise<string | undefined> {
+  const [first] = databases;
+  if (databases.length < 2) return first?.connection;
+  let found: { on: string; at: Date } | undefined;
+  for (const database of databases) {
+    const at = await lastKnown(database, name);
+    if (at && !(found && found.at >= at)) found = { on: database.connection, at };
+  }
+  return found?.on ?? first!.connection;
+}
+
+async function lastKnown(database: Database, name: string): Promise<Date | undefined> {
+  try {
+    const { rows } = await database.query<{ at: Date | null }>(sql`
+      select coalesce(load_at, last_load_at) as at from ${database.ledger('session_window')} where session_name = ${name}`);
+    return rows[0]?.at ?? undefined;
+  } catch (error) {
+    // No control tables yet: no load has run there.
+    if (database.dialect.classify(error).because !== 'missing') throw error;
+    return undefined;
+  }
+}
+
 /** Opens the session's next window, up to the server's clock now, or finds the one that is open. Idempotent on the run. */
 export async function openSessionWindow(database: Database, name: string, firstRunId: string): Promise<OpenWindow> {
   const { dialect } = database;

@@ -139,6 +139,7 @@ describe('the flights project of the design', () => {
         name: 'nightly',
         sequential: false,
         sharesWindow: false,
+        ledgers: ['warehouse'],
         loads: ['acquisition.airport', 'acquisition.flight', 'core.flight', 'services.delay'],
         dependencies: {
           'acquisition.airport': [],
@@ -193,6 +194,7 @@ describe('sessions', () => {
       name: 'backwards',
       sequential: false,
       sharesWindow: false,
+      ledgers: ['warehouse'],
       loads: ['acquisition.flight', 'core.flight', 'services.delay'],
       dependencies: {
         'acquisition.flight': [],
