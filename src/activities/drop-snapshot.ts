@@ -33,7 +33,7 @@ const MOST_PAUSE_MS = 5_000;
  */
 export const dropSnapshot =
   (engine: Engine) =>
-  async (at: BatchReference): Promise<{ dropped: string[]; left: UndroppedSnapshot[] }> => {
+  async (at: BatchReference): Promise<{ dropped: string[]; left: UndroppedSnapshot[]; others?: string[] }> => {
     const database = engine.databases.get(at.connection);
     const until = Date.now() + (engine.dropLimitMs ?? MOST_WAIT_MS);
     try {
@@ -46,12 +46,14 @@ export const dropSnapshot =
         await session.commit();
         const dropped: string[] = [];
         const left: UndroppedSnapshot[] = [];
+        const others: string[] = [];
         for (const record of records.filter((one) => !one.dropped)) {
           const result = await dropWhenFree(session, database, record, until);
           if (result.kind === 'busy') left.push({ processing: record.processing, heldBy: heldBy(result) });
           else if (result.kind === 'dropped') dropped.push(record.processing);
+          else if (result.kind === 'other') others.push(otherTable(record));
         }
-        return { dropped, left };
+        return { dropped, left, ...(others.length > 0 && { others }) };
       } finally {
         await session.rollback();
         await session.close();
@@ -85,9 +87,16 @@ const dropOnce = (session: Session, database: Database, record: SnapshotRecord):
       await markDropped(session, database, record.batchId, record.table);
       if (result === 'dropped') {
         await recordEvent(session, database, record.batchId, 'snapshot_dropped', { reason: record.processing });
+      } else if (result === 'other') {
+        await recordEvent(session, database, record.batchId, 'snapshot_replaced', { reason: otherTable(record) });
       }
     },
   });
+
+/** One that lost its mark (restored, altered, made anew) still holds what was published from it. */
+const otherTable = ({ processing, batchId }: SnapshotRecord): string =>
+  `${processing} is not the table that batch ${batchId} took, and was left as it is; its rows may be published already: ` +
+  `look whose they are, then drop or rename it`;
 
 const heldBy = (busy: Extract<DropResult, { kind: 'busy' }>): string[] =>
   busy.holders.map((holder) => describeHolder(holder));

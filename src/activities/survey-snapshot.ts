@@ -1,6 +1,6 @@
 import type { LoadDefinition } from '../config/definition.ts';
 import type { Batch } from '../control/batch.ts';
-import { readSnapshots, recordSwap, type SnapshotRecord } from '../control/snapshots.ts';
+import { publishedUndropped, readSnapshots, recordSwap, type SnapshotRecord } from '../control/snapshots.ts';
 import type { Database } from '../database/dialect.ts';
 import { processingName } from '../sql/processing-name.ts';
 import { refused } from './failures.ts';
@@ -43,7 +43,9 @@ export async function surveySnapshot(
       inherited.push({ ...record, storageId: found.storageId });
     } else if (record && !request.force) throw snapshotGone(load, latest, record, found !== undefined);
     else if (found && !record) {
-      if (!request.adopt) throw unknownSnapshot(load, table, processing);
+      if (!request.adopt) {
+        throw unknownSnapshot(load, table, processing, await publishedUndropped(database, load.name, processing));
+      }
       await refuseUnadoptable(database, load, table, processing);
       adopted.push(table);
     }
@@ -144,9 +146,28 @@ function snapshotEmptied(load: LoadDefinition, record: SnapshotRecord): Error {
   );
 }
 
-function unknownSnapshot(load: LoadDefinition, table: string, processing: string): Error {
+/** `published`: a batch whose snapshot of this name was not seen to go. Adopted, its rows would be published a second time. */
+function unknownSnapshot(
+  load: LoadDefinition,
+  table: string,
+  processing: string,
+  published: string | undefined,
+): Error {
+  const where = `load ${load.name}, input ${table}`;
+  if (published !== undefined) {
+    return refused(
+      `${processing} exists, and is not known as what it was: batch ${published}, which is published, had a snapshot of ` +
+        `this name, and did not drop it`,
+      {
+        where,
+        next:
+          `look whether its rows are those of batch ${published}: then they are published already, so drop it ` +
+          `(waybill run ${load.name} --adopt would load them a second time); if they are others, rename it`,
+      },
+    );
+  }
   return refused(`${processing} exists, but no batch of ${load.name} made it`, {
-    where: `load ${load.name}, input ${table}`,
+    where,
     next:
       `if it is the unfinished snapshot of the tool that ran this load before: waybill run ${load.name} --adopt; ` +
       `if it is nothing: rename or drop it`,

@@ -16,7 +16,8 @@ export async function conclude(
 ): Promise<LoadResult> {
   progress.state('published');
   progress.rows(published.rowsWritten);
-  const left = await finishPublished(batch, batch.snapshot, batch.after.length > 0, input.load, progress);
+  const { left, others } = await finishPublished(batch, batch.snapshot, batch.after.length > 0, input.load, progress);
+  const standing = [...(left === undefined ? [] : [`${left}. The next start drops it first`]), ...others].join('; ');
   progress.phase('done');
   return {
     load: input.load,
@@ -25,14 +26,14 @@ export async function conclude(
     rowsWritten: published.rowsWritten,
     chunks: published.chunks,
     warnings,
-    ...(left === undefined ? {} : { left: `${left}. The next start drops it first` }),
+    ...(standing === '' ? {} : { left: standing }),
     ...(published.more === null ? {} : { more: published.more }),
   };
 }
 
 /**
  * Drops the snapshot and runs `after`. Fails as published all the same; the next start resumes it. Returns what could not be
- * dropped because somebody still reads it, in words.
+ * dropped because somebody still reads it, and what stands there in a snapshot's place, in words.
  */
 export async function finishPublished(
   at: BatchReference,
@@ -40,19 +41,22 @@ export async function finishPublished(
   after: boolean,
   name: string,
   progress: Progress,
-): Promise<string | undefined> {
+): Promise<{ left: string | undefined; others: string[] }> {
   const { connection, batchId } = at;
   try {
     let left: string | undefined;
+    let others: string[] = [];
     if (drop) {
       progress.phase('dropping the snapshot');
-      left = inWords(await activities('the snapshot has been published').dropSnapshot({ connection, batchId }));
+      const result = await activities('the snapshot has been published').dropSnapshot({ connection, batchId });
+      left = inWords(result);
+      others = result.others ?? [];
     }
     if (after) {
       progress.phase('after');
       await activities('after').runSteps({ connection, batchId, phase: 'after' });
     }
-    return left;
+    return { left, others };
   } catch (error) {
     const summary = summarize(error);
     throw failureOf(

@@ -94,7 +94,7 @@ export interface LoadResult {
   reason?: string;
   /** Checks of severity `warn` that failed. */
   warnings: string[];
-  /** Published, but somebody still reads its snapshot, which the next start drops: who, in words. */
+  /** Published, but somebody still reads its snapshot, which the next start drops, or another table has its name: in words. */
   left?: string;
   /** It did again what a failed batch had, and no more: what came since, in words. The next start takes it. */
   more?: string;

@@ -79,7 +79,7 @@ async function finishBefore(
   input: LoadInput,
   progress: Progress,
 ): Promise<void> {
-  const left = await finishPublished(batch, true, after, input.load, progress);
+  const { left } = await finishPublished(batch, true, after, input.load, progress);
   if (left === undefined) return;
   throw failureOf({
     type: FAILURE.refused,

@@ -153,6 +153,33 @@ describe.each(oneOfEachFamily(import.meta.url))('the next start on $name', (serv
       await expectWhole(world);
     });
 
+    test('whose snapshot lost its mark: left alone, said, and never offered for adoption', async () => {
+      world = await World.create(server, ORDERS(50));
+      await world.worker();
+      expect(await world.run('core.order')).toMatchObject({ ok: true });
+      // As if a restore had put it there before the drop.
+      await world.warehouse.query(`create table acq.orders_processing as table kept.orders;
+        update waybill.snapshot set dropped_at = null; delete from waybill.event where what = 'snapshot_dropped'`);
+      await land(world, 9001, false);
+      const refused = await world.run('core.order');
+      expect(refused).toMatchObject({
+        ok: false,
+        type: 'Refused',
+        message:
+          'acq.orders_processing exists, and is not known as what it was: batch 1, which is published, had a snapshot of ' +
+          'this name, and did not drop it',
+        next: expect.stringMatching(/^look whether its rows are those of batch 1: .* so drop it /) as string,
+      });
+      expect(await world.rows(`select reason from waybill.event where what = 'snapshot_replaced'`)).toEqual([
+        {
+          reason:
+            'acq.orders_processing is not the table that batch 1 took, and was left as it is; its rows may be published ' +
+            'already: look whose they are, then drop or rename it',
+        },
+      ]);
+      await expectWhole(world);
+    });
+
     /** A load whose snapshot an analyst reads; resolves once it is published. */
     async function published(yaml = ''): Promise<{ handle: Awaited<ReturnType<World['start']>>; reader: TestClient }> {
       const reader = await world.another('warehouse', 'an analyst');
