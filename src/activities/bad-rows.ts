@@ -1,12 +1,5 @@
 import type { RejectLimit } from '../config/definition.ts';
-import {
-  countRejected,
-  finishRejected,
-  lockPending,
-  recordRejected,
-  splitChunk,
-  type BadRow,
-} from '../control/bad-rows.ts';
+import { countRejected, finishRejected, recordRejected, splitChunk, type BadRow } from '../control/bad-rows.ts';
 import { rangeWhere } from '../control/conditions.ts';
 import { markAttempt, type Chunk } from '../control/chunks.ts';
 import {
@@ -42,7 +35,7 @@ const ENOUGH_FOR_A_SHARE = 100;
 
 /**
  * A chunk failed because of a row's values: cuts it in two, so that in the end the bad row stands alone; one that stands alone is
- * written down, and its chunk is done. All in the transaction that the session is in.
+ * written down, and its chunk is done. All in the transaction that the session is in, which holds the chunk.
  */
 export async function setAside(
   session: Session,
@@ -52,10 +45,6 @@ export async function setAside(
   facts: ErrorFacts,
 ): Promise<Turn> {
   const key = { ...at, n: chunk.n };
-  if (!(await lockPending(session, database, key))) {
-    await session.rollback();
-    return { kind: 'again' };
-  }
   const parts = await at.bad.halve(session, chunk.range);
   if (parts.length > 1) {
     await splitChunk(session, database, key, parts);

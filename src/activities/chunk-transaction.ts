@@ -2,6 +2,7 @@ import {
   claimChunks,
   completeChunks,
   countAttempt,
+  lockAgain,
   markAttempt,
   type Chunk,
   type Claim,
@@ -123,8 +124,9 @@ export async function attemptChunks(session: Session, context: BatchContext, at:
   const { database, batch } = context;
   let chunks: Chunk[] = [];
   try {
-    if ((await at.work.ready?.()) === false) return { kind: 'nothing' };
-    const claim = at.claim ?? (await claimChunks(session, database, at, { relaxed: !at.suspicious }));
+    // One that has nothing to read from is asked to stop all the same.
+    const most = (await at.work.ready?.()) === false ? 0 : at.most;
+    const claim = at.claim ?? (await claimChunks(session, database, { ...at, most }, { relaxed: !at.suspicious }));
     if (claim.state !== 'running') return await leave(session, { kind: 'fenced' });
     if (claim.stop) return await leave(session, { kind: 'stopped' });
     if (claim.chunks.length === 0) return await leave(session, { kind: 'nothing' });
@@ -225,6 +227,7 @@ async function recordFailure(
   const usedUp = facts.kind !== 'permanent' && failed;
   const error = usedUp ? `${facts.message} (${attempts} attempts)` : facts.message;
   const message = usedUp ? `${facts.safeMessage} (${attempts} attempts)` : facts.safeMessage;
+  const bad = facts.kind === 'permanent' && facts.because === 'data' ? at.work.bad : undefined;
   const waitSeconds = Math.min(at.longestWaitSeconds, Math.max(facts.retryAfterSeconds, backoffSeconds(attempts)));
   try {
     try {
@@ -234,11 +237,12 @@ async function recordFailure(
       await session.begin();
       const gate = await enterGate(session, database, at.batchId, 'shared');
       if (gate?.state !== 'running') return await leave(session, { kind: 'fenced' });
+      // The chunk was nobody's for a moment; or it is done, and the error is of the claim behind its COMMIT. What is wrong for good
+      // ends the load whoever has the chunk now: of SQL that committed, rows may be there twice.
+      const forGood = facts.kind === 'permanent' && !bad;
+      if (!forGood && !(await lockAgain(session, database, at, chunk))) return await leave(session, { kind: 'again' });
     }
-    const { bad } = at.work;
-    if (bad && facts.kind === 'permanent' && facts.because === 'data') {
-      return await setAside(session, context, { ...at, bad }, chunk, facts);
-    }
+    if (bad) return await setAside(session, context, { ...at, bad }, chunk, facts);
     if (facts.rejected) await recordRejected(session, database, { ...at, n: chunk.n }, facts.rejected);
     await markAttempt(
       session,

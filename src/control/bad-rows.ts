@@ -24,14 +24,6 @@ export interface RejectedRow extends BadRow {
   error: string;
 }
 
-/** Locks a chunk that has to be pending; false: it is not any more. */
-export async function lockPending(session: Session, database: Database, at: ChunkKey): Promise<boolean> {
-  const { rows } = await session.query(sql`
-    select n from ${database.ledger('chunk')}
-    where batch_id = ${at.batchId} and stage = ${at.stage} and n = ${at.n} and state = 'pending' for update`);
-  return rows.length > 0;
-}
-
 /** Puts these ranges in place of a chunk's own: it keeps the first of them, the others become chunks behind all there are. */
 export async function splitChunk(
   session: Session,

@@ -172,12 +172,28 @@ export async function markAttempt(
     where batch_id = ${at.batchId} and stage = ${at.stage} and n = ${at.n} and state = 'pending'`);
 }
 
+/** Locks a chunk anew that another lane may have had meanwhile; false: it is not pending any more, or was cut in two. */
+export async function lockAgain(
+  session: Session,
+  database: Database,
+  at: { batchId: string; stage: number },
+  { n, range }: Chunk,
+): Promise<boolean> {
+  const { rows } = await session.query<ChunkRow>(sql`
+    select range_from, range_to from ${database.ledger('chunk')}
+    where batch_id = ${at.batchId} and stage = ${at.stage} and n = ${n} and state = 'pending' for update`);
+  return rows.some(({ range_from: from, range_to: to }) => isSame(range, { from, to }));
+}
+
+const isSame = (a: ChunkRange, b: ChunkRange): boolean => a.from === b.from && a.to === b.to;
+
 /** For so long a chunk whose attempt was counted is kept for the lane that is about to begin it. */
 const KEPT_SECONDS = 5;
 
 /**
  * Counts an attempt at a claimed chunk before it is made, commits that, and claims the chunk again. An attempt that ends well or
- * fails takes it back; what is left is the attempts that nobody came back from. Undefined: the chunk is not to be had any more.
+ * fails takes it back; what is left is the attempts that nobody came back from. Undefined: the chunk is not to be had any more,
+ * or not as it was.
  */
 export async function countAttempt(
   session: Session,
@@ -189,7 +205,9 @@ export async function countAttempt(
   await markAttempt(session, database, { ...at, n: chunk.n }, { ...facts, waitSeconds: KEPT_SECONDS, failed: false });
   await session.commit();
   const { state, chunks } = await claimChunks(session, database, { ...at, only: chunk.n }, { relaxed: true });
-  return state === 'running' && chunks.length > 0 ? { ...chunk, counted: true } : undefined;
+  // Cut in two by another lane, it has lost the attempt that was counted.
+  const kept = chunks.some(({ range }) => isSame(range, chunk.range));
+  return state === 'running' && kept ? { ...chunk, counted: true } : undefined;
 }
 
 /** What the ledger says of a stage. */

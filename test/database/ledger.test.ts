@@ -1,5 +1,15 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { claimChunks, completeChunks, countChunks, markAttempt, type Claim } from '../../src/control/chunks.ts';
+import type { BatchContext } from '../../src/activities/batch-context.ts';
+import { attemptChunks, type ChunkWork, type Turn } from '../../src/activities/chunk-transaction.ts';
+import { splitChunk } from '../../src/control/bad-rows.ts';
+import {
+  claimChunks,
+  completeChunks,
+  countAttempt,
+  countChunks,
+  markAttempt,
+  type Claim,
+} from '../../src/control/chunks.ts';
 import { fence } from '../../src/control/fence.ts';
 import { changeState, inGate } from '../../src/control/gate.ts';
 import { recordLane, steerLanes } from '../../src/control/lanes.ts';
@@ -172,6 +182,123 @@ describe.each(everyServer)('the ledger on $name', (server) => {
     const later = await begin(batchId);
     expect(later.chunks).toEqual([]);
     await expect.poll(() => again(later.session, batchId), { timeout: 5_000 }).toMatchObject({ n: 1, attempts: 1 });
+  });
+
+  describe('a chunk that another lane has while the transaction of the first one is lost', () => {
+    const deadlock = Object.assign(new Error('deadlock'), { code: '40P01', errno: 1213 });
+    const badRow = Object.assign(new Error('a value'), { code: '23514', errno: 3819 });
+    const OUTCOME = { rows: 1, rowsRead: null };
+
+    /** One turn of a lane, whose only attempt this is, and whose chunk of numbers is halved where a row of it is bad. */
+    async function turn(batchId: string, work: Partial<ChunkWork>, on?: Session, lane = 1): Promise<Turn> {
+      const definition = { maxAttempts: 1, sessionParams: {} };
+      const at = { connection: 'w', batchId, stage: 1, lane, lowWater: 1, most: 1, worker: 'w', longestWaitSeconds: 1 };
+      return attemptChunks(
+        on ?? (await open()),
+        { database, batch: { batchId, definition } } as unknown as BatchContext,
+        {
+          ...at,
+          suspicious: false,
+          claim: undefined,
+          work: { run: () => Promise.resolve(OUTCOME), close: () => Promise.resolve(), ...work },
+        },
+      );
+    }
+    const bad: ChunkWork['bad'] = {
+      halve: (_, { from, to }) => {
+        const middle = String((Number(from) + Number(to)) / 2);
+        return Promise.resolve([
+          { from, to: middle },
+          { from: middle, to },
+        ]);
+      },
+      rows: () => Promise.resolve([]),
+      countsRead: false,
+    };
+    const losing = (error: Error, meanwhile: () => Promise<unknown>): Partial<ChunkWork> => ({
+      bad,
+      run: async (session) => {
+        await session.rollback();
+        await meanwhile();
+        throw error;
+      },
+    });
+    const chunksOf = async (batchId: string) =>
+      (
+        await database.query(sql`
+          select n, range_from, range_to, state, attempts from ${database.ledger('chunk')}
+          where batch_id = ${batchId} order by n`)
+      ).rows;
+    const HALVES = [
+      { n: 1, range_from: '0', range_to: '0.5', state: 'pending', attempts: 0 },
+      { n: 2, range_from: '0.5', range_to: '1', state: 'pending', attempts: 0 },
+    ];
+
+    test('is cut in two once', async () => {
+      const batchId = await batch(1);
+      const other = (): Promise<Turn> => turn(batchId, { bad, run: () => Promise.reject(badRow) });
+      expect(await turn(batchId, losing(badRow, other))).toEqual({ kind: 'again' });
+      expect(await chunksOf(batchId)).toEqual(HALVES);
+    });
+
+    test('is not failed when it is done', async () => {
+      const batchId = await batch(1);
+      expect(
+        await turn(
+          batchId,
+          losing(deadlock, () => turn(batchId, {})),
+        ),
+      ).toEqual({ kind: 'again' });
+      expect(await chunksOf(batchId)).toMatchObject([{ state: 'done', attempts: 0 }]);
+    });
+
+    test('is not failed when it is done and the next claim, in the same round trip, fails', async () => {
+      const batchId = await batch(2);
+      const session = await open();
+      const commitAfter = session.commitAfter.bind(session);
+      session.commitAfter = async (last) => {
+        await commitAfter(last, []);
+        throw deadlock;
+      };
+      expect(await turn(batchId, {}, session)).toEqual({ kind: 'again' });
+      expect(await chunksOf(batchId)).toMatchObject([{ state: 'done' }, { state: 'pending', attempts: 0 }]);
+    });
+
+    test('fails all the same where the first one cannot say what it has left behind', async () => {
+      const batchId = await batch(1);
+      const committed = new Error('it ended the transaction that it ran in');
+      expect(
+        await turn(
+          batchId,
+          losing(committed, () => turn(batchId, {})),
+        ),
+      ).toMatchObject({ kind: 'failed', n: 1 });
+    });
+
+    test('is claimed anew when it was cut in two before an attempt that was counted', async () => {
+      const batchId = await batch(1);
+      const { session, chunks } = await begin(batchId);
+      const commit = session.commit.bind(session);
+      session.commit = async () => {
+        await commit();
+        const halves = await bad.halve(session, chunks[0]!.range);
+        await database.transaction((other) => splitChunk(other, database, { batchId, stage: 1, n: 1 }, halves));
+      };
+      const at = { batchId, stage: 1, lane: 1, lowWater: 1, most: 1 };
+      expect(await countAttempt(session, database, at, chunks[0]!, { error: 'begun', worker: 'w' })).toBe(undefined);
+      expect(await chunksOf(batchId)).toEqual(HALVES);
+    });
+
+    test('leaves a lane that has nothing to read from to hear that it is to stop', async () => {
+      const batchId = await batch(1);
+      await begin(batchId, 2);
+      const idle = (): Promise<Turn> => turn(batchId, { ready: () => Promise.resolve(false) }, undefined, 2);
+      expect(await idle()).toEqual({ kind: 'nothing' });
+      await steerLanes(database, { batchId, stage: 1 }, 0, 2);
+      expect(await idle()).toEqual({ kind: 'stopped' });
+      await fence(database, batchId, 'rolling_back');
+      expect(await idle()).toEqual({ kind: 'fenced' });
+    });
   });
 
   test('lets a lane be asked to stop in the middle of its chunk', async () => {
