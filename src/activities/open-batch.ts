@@ -45,8 +45,8 @@ export interface OpenRequest {
 export type OpenOutcome =
   | { kind: 'opened'; batch: OpenedBatch }
   | { kind: 'nothing'; reason: string }
-  /** An acquisition whose landing table a core load wants first. */
-  | { kind: 'wait'; batch: BatchReference; load: string }
+  /** An acquisition whose landing table a core load wants first. `historyLimit`: as in `OpenedBatch`. */
+  | { kind: 'wait'; batch: BatchReference; load: string; historyLimit: number | null }
   /** An unfinished batch whose workflow is gone: fence it, roll it back, ask again. */
   | { kind: 'redo'; batch: OwnedBatch; why: string; errorClass: string }
   /** A published batch with its snapshot or `after` steps left: finish it, ask again. */
@@ -133,8 +133,10 @@ async function open(
   });
   const snapshot = await surveySnapshot(database, load, latest, request);
   const wait = await prepareLanding(engine, database, load, request);
-  if (wait) return wait;
+  const { historyLimit = null } = engine;
+  if (wait) return { ...wait, historyLimit };
   const work = await findWork(engine, database, load, latest, snapshot, request);
+  if (work.kind === 'wait') return { ...work, historyLimit };
   if (work.kind !== 'work') return work;
   try {
     const batch = await insertBatch(database, load, request, {
@@ -143,7 +145,7 @@ async function open(
       snapshot,
       work,
     });
-    return batch.kind === 'wait' ? batch : await opened(engine, database, batch.batch);
+    return batch.kind === 'wait' ? { ...batch, historyLimit } : await opened(engine, database, batch.batch);
   } catch (error) {
     // Two attempts of this activity at once (one that had lost its heartbeat): the ledger let one of them in.
     const other = await findOpenedBy(database, request.firstRunId, request.attempt);

@@ -6,6 +6,7 @@ import { errorClassOf, failureOf, summarize } from './error-summary.ts';
 import { FAILURE, type BatchState, type ErrorSummary, type LoadInput, type LoadResult } from './messages.ts';
 import type { Progress } from './progress.ts';
 import { recover } from './recover.ts';
+import { HistoryFull } from './stage-lanes.ts';
 import type { Steering } from './steering.ts';
 
 /** Batches of one workflow of which each lost the state of its source: after so many a person should look why. */
@@ -110,7 +111,8 @@ function causeOf(batch: OpenedBatch, error: unknown, steering: Steering): { erro
       };
     default:
   }
-  if (isCancellation(error))
+  // A history that was full when the cancel came: the work was stopped to go on in a new run.
+  if (isCancellation(error) || error instanceof HistoryFull)
     return { errorClass: 'cancelled', error: { type: FAILURE.cancelled, message: 'cancelled', where, next } };
   const summary = summarize(error);
   return { errorClass: errorClassOf(summary), error: { ...summary, where: summary.where ?? where } };

@@ -31,6 +31,8 @@ export async function load(input: LoadInput): Promise<LoadResult> {
   let attempt = input.continued?.attempt ?? 1;
   let force = input.force ?? false;
   let continued = input.continued?.batch;
+  const anew = (batch?: BatchReference): Promise<never> =>
+    continueRun({ ...input, force }, batch, attempt, progress, steering);
   for (;;) {
     progress.phase('opening');
     steering.closed = false;
@@ -38,12 +40,13 @@ export async function load(input: LoadInput): Promise<LoadResult> {
       continued === undefined
         ? await open(input, attempt, force, progress, steering)
         : await CancellationScope.nonCancellable(() => activities('goes on in a new run').describeBatch(continued!));
-    continued = undefined;
+    if (opened === 'continue') return anew();
     if ('status' in opened) return finish(opened);
     progress.opened(opened);
-    const end = await runBatch(opened, input, attempt, progress, steering);
-    if (end === 'continue') await continueRun(input, opened, attempt, progress, steering);
-    else if (end !== 'forced' && end !== 'again') return finish(end);
+    const end = await runBatch(opened, input, attempt, continued !== undefined, progress, steering);
+    continued = undefined;
+    if (end === 'continue') return anew(opened);
+    if (end !== 'forced' && end !== 'again') return finish(end);
     attempt += 1; // anew, in this same workflow
     if (end === 'forced') force = true;
     steering.interruption = undefined;
@@ -75,22 +78,19 @@ async function finish(result: LoadResult): Promise<LoadResult> {
   return result;
 }
 
+/** The next run is asked for what this one was: should its batch be broken off, it opens another. */
 async function continueRun(
   input: LoadInput,
-  batch: BatchReference,
+  batch: BatchReference | undefined,
   attempt: number,
   progress: Progress,
   steering: Steering,
 ): Promise<never> {
   await condition(allHandlersFinished);
   return continueAsNew<typeof load>({
-    load: input.load,
-    ...(input.params ? { params: input.params } : {}),
-    ...(input.requestedBy ? { requestedBy: input.requestedBy } : {}),
-    ...(input.force ? { force: true } : {}),
-    ...(input.window ? { window: input.window } : {}),
+    ...input,
     continued: {
-      batch: { connection: batch.connection, batchId: batch.batchId },
+      ...(batch ? { batch: { connection: batch.connection, batchId: batch.batchId } } : {}),
       attempt,
       ...(steering.lanes === undefined ? {} : { lanes: steering.lanes }),
       paused: steering.paused,
@@ -105,6 +105,7 @@ async function runBatch(
   batch: OpenedBatch,
   input: LoadInput,
   attempt: number,
+  continued: boolean,
   progress: Progress,
   steering: Steering,
 ): Promise<LoadResult | 'forced' | 'again' | 'continue'> {
@@ -113,7 +114,7 @@ async function runBatch(
   try {
     published = await steering.run(async () => {
       watchDeadline(batch, steering);
-      await work(batch, progress, steering, warnings, input.continued !== undefined);
+      await work(batch, progress, steering, warnings, continued);
       if (batch.output !== null) {
         progress.phase('writing the output');
         const { connection, batchId } = batch;

@@ -39,7 +39,8 @@ export interface SharedWindow {
 
 /** What a run hands to the run that continues it. */
 export interface ContinuedLoad {
-  batch: BatchReference;
+  /** None: it is not open yet. */
+  batch?: BatchReference;
   /** How many batches this workflow has opened (force opens another). */
   attempt: number;
   lanes?: number;

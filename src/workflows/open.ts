@@ -7,18 +7,22 @@ import { failureOf, summarize } from './error-summary.ts';
 import { FAILURE, type LoadInput, type LoadResult } from './messages.ts';
 import type { Progress } from './progress.ts';
 import { recoverBefore } from './recover.ts';
+import { historyIsFull } from './stage-lanes.ts';
 import type { Steering } from './steering.ts';
 import { takeDown } from './take-down.ts';
 import { waitBeforeLook } from './wait.ts';
 
-/** Asks what there is to do, and does first what has to be done first, until a batch is open. */
+/**
+ * Asks what there is to do, and does first what has to be done first, until a batch is open. `continue`: nothing is under way, and the
+ * history is full.
+ */
 export async function open(
   input: LoadInput,
   attempt: number,
   force: boolean,
   progress: Progress,
   steering: Steering,
-): Promise<OpenedBatch | LoadResult> {
+): Promise<OpenedBatch | LoadResult | 'continue'> {
   const { workflowId, firstExecutionRunId } = workflowInfo();
   const request = {
     load: input.load,
@@ -68,6 +72,8 @@ export async function open(
         if (steering.interruption) {
           throw failureOf({ type: FAILURE.cancelled, message: 'cancelled before a batch was opened' });
         }
+        // A cancel that came with the end of the wait is not to be lost: the next wait throws it.
+        if (historyIsFull(outcome, true) && !CancellationScope.current().consideredCancelled) return 'continue';
         break;
     }
   }

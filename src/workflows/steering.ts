@@ -74,19 +74,32 @@ export class Steering {
   }
 
   interrupt(interruption: Interruption): SteerResult {
-    if (this.closed) return this.answer(`too late: the batch is ${this.progress.view.state ?? 'closed'}`);
+    if (this.closed) return this.tooLate();
     if (this.interruption) return this.answer(`already asked for: ${this.interruption.kind}`);
     this.interruption = interruption;
+    if (interruption.kind === 'force') this.setPaused(false); // it is to begin anew now, not when somebody resumes it
     this.work?.cancel();
     return this.answer('accepted');
   }
 
   private pause(paused: boolean): SteerResult {
+    const ahead = this.interruption?.kind === 'force';
+    if (paused && this.closed && !ahead) return this.tooLate();
+    this.setPaused(paused);
+    if (!paused) return this.answer('accepted');
+    const what = ahead ? 'the batch that is opened next waits' : 'lanes stop after the chunk that they are at';
+    return this.answer(`accepted: ${what}`);
+  }
+
+  private setPaused(paused: boolean): void {
     this.changes += 1;
     this.paused = paused;
     this.progress.view.paused = paused;
     this.progress.show();
-    return this.answer(paused ? 'accepted: lanes stop after the chunk that they are at' : 'accepted');
+  }
+
+  private tooLate(): SteerResult {
+    return this.answer(`too late: the batch is ${this.progress.view.state ?? 'closed'}`);
   }
 
   private setLanes(lanes: number): SteerResult {

@@ -1,8 +1,20 @@
 import { afterEach, describe, expect, test } from 'vitest';
+import { forceReloadUpdate, pauseUpdate, progressQuery } from '../../src/workflows/message-definitions.ts';
 import type { LoadInput } from '../../src/workflows/messages.ts';
 import { someWays } from '../every-server.ts';
-import { BY_ID, COLUMNS, expectSameRows, ITEM, itemFile, ITEMS, PLAIN_SOURCE, retract, windows } from './items.ts';
-import { World } from './world.ts';
+import {
+  BY_ID,
+  COLUMNS,
+  expectSameRows,
+  ITEM,
+  itemFile,
+  ITEMS,
+  PLAIN_SOURCE,
+  retract,
+  SLOW_SOURCE,
+  windows,
+} from './items.ts';
+import { ended, until, World } from './world.ts';
 
 const NOTHING = { ok: true, result: { status: 'nothing' } };
 
@@ -101,6 +113,30 @@ describe.each(someWays(import.meta.url))(
       await world.warehouse.query('delete from acq.item where batch_id = 2');
       expect(await run()).toMatchObject(brought(1));
       expect((await read()).at(-1)).toBe('301-302');
+    });
+
+    test('what was asked for is read by the batch after a force too, though the run before has continued as new', async () => {
+      const source = SLOW_SOURCE(300, 0.01);
+      const options = ITEMS({ source, columns: COLUMNS, from: BY_ID, chunkRows: 25, yaml: 'lanes: 1' });
+      world = await World.create(way.into, options, way.from);
+      await world.worker({ historyLimit: 1 });
+      expect(await run()).toMatchObject(brought(300));
+      const handle = await world.start({ load: ITEM, since: 101, until: 251 });
+      const done = `select count(*) from waybill.chunk where state = 'done' and batch_id = 2`;
+      await until(async () => (await world.value(done)) !== '0');
+      // Its lane comes back, and the history is longer than it may be.
+      const current = world.client.workflow.getHandle(handle.workflowId);
+      await current.executeUpdate(pauseUpdate);
+      await until(async () => (await current.query(progressQuery)).continued > 0);
+      expect(await current.query(progressQuery)).toMatchObject({ paused: true });
+      // A force is not kept waiting by the pause.
+      expect(await current.executeUpdate(forceReloadUpdate, { args: [{}] })).toMatchObject({ answer: 'accepted' });
+      expect(await ended(handle)).toMatchObject(brought(150));
+      expect(await windows(world)).toMatchObject([
+        { state: 'published' },
+        { state: 'failed', window_from: '101', window_to: '251' },
+        { state: 'published', window_from: '101', window_to: '251' },
+      ]);
     });
 
     test('what does not fit is a configuration error, and opens no batch', async () => {

@@ -77,6 +77,40 @@ describe.each(someServers(import.meta.url))('steering a load on $name', (server)
     expect(await world.value('select count(*) from acq.orders')).toBe('1');
   });
 
+  test('a pause while the batch is rolled back is for the batch after a force, and too late after a cancel', async () => {
+    world = await World.create(server, ORDERS(3000, { rows: 100, byKey: true, sql: SLOW_SQL(0.1), lanes: 1 }));
+    await world.worker();
+    const handle = await world.start('core.order');
+    const holder = await world.another('warehouse');
+    const holdRollBack = async (batchId: number): Promise<void> => {
+      await until(async () => (await done(world)) > 1);
+      await holder.query(`begin; delete from core.orders where batch_id = ${batchId} and id < 100`);
+    };
+    const rollingBack = (batch: number) =>
+      until(async () => (await world.states('core.order'))[batch - 1] === 'rolling_back');
+    const state = async () => (await handle.query(progressQuery)).state;
+
+    await holdRollBack(1);
+    await handle.executeUpdate(forceReloadUpdate, { args: [{}] });
+    await rollingBack(1);
+    expect(await handle.executeUpdate(pauseUpdate)).toMatchObject({
+      answer: 'accepted: the batch that is opened next waits',
+    });
+    await holder.query('rollback');
+    await until(async () => (await world.states('core.order'))[1] === 'running');
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    expect(await done(world)).toBe(0);
+    await handle.executeUpdate(resumeUpdate);
+
+    await holdRollBack(2);
+    await handle.signal(cancelSignal, {});
+    await rollingBack(2);
+    await until(async () => (await state()) === 'rolling_back');
+    expect(await handle.executeUpdate(pauseUpdate)).toMatchObject({ answer: 'too late: the batch is rolling_back' });
+    await holder.query('rollback');
+    expect(await ended(handle)).toMatchObject({ ok: false, type: 'Cancelled' });
+  });
+
   test('pause stops the lanes after their chunks, resume lets them go on, lanes change while it runs', async () => {
     world = await World.create(server, ORDERS(6000, { rows: 100, byKey: true, sql: SLOW_SQL(0.2), lanes: 1 }));
     await world.worker();
