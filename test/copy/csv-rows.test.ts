@@ -85,6 +85,7 @@ describe('rows of a CSV file', () => {
       ['', '2'],
     ]);
     expect(rowsOf('id\n\n1\n', { header: ['id'] })).toEqual([[null], ['1']]);
+    expect(rowsOf('\n\r\nid\n\n1\n', { header: ['id'] })).toEqual([[null], ['1']]);
     expect(rowsOf('id,x\n', { header: ['id', 'x'] })).toEqual([]);
     expect(rowsOf('', { header: [] })).toEqual([]);
   });

@@ -219,8 +219,9 @@ export class CsvRows {
   private endRow(): void {
     const { out } = this;
     const empty = this.column === 0 && !this.quoted && out.length === out.valueAt;
-    if (empty && this.width !== 1) {
-      this.at = At.Value; // an empty line
+    // An empty line, which is a row only where there is one column; before the header, that is not known to who reads the header alone.
+    if (empty && (this.width !== 1 || this.header !== undefined)) {
+      this.at = At.Value;
       return;
     }
     out.reserve(this.end.length);
