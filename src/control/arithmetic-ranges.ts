@@ -10,7 +10,8 @@ const MOST_RANGES = 100_000;
 
 /**
  * Ranges of `step` from the least to the greatest value of a column of numbers. The first is open below and the last above, so that
- * rows which come meanwhile are in one of them; rows without a value get a range of their own. Empty: there are no rows.
+ * rows which come meanwhile are in one of them; rows without a value get a range of their own. Infinity and NaN, to which no steps lead, are in
+ * the last, minus infinity in the first. Empty: there are no rows.
  */
 export async function arithmeticRanges(
   session: Session,
@@ -22,12 +23,20 @@ export async function arithmeticRanges(
   const name = dialect.quoteName(column.name);
   // As a decimal first: the floor of a whole number is a float to PostgreSQL.
   const decimal = (value: string): string => `floor(${dialect.sql.cast(value, dialect.castOf('decimal')!)})`;
-  const { rows: found } = await session.query<{ least: string | null; most: string | null; nulls: unknown }>(sql`
-    select ${raw(decimal(`min(${name})`))} as least, ${raw(decimal(`max(${name})`))} as most,
+  const endless = dialect.endless(column);
+  const finite = endless ? `case when not (${endless.above} or ${endless.below}) then ${name} end` : name;
+  const { rows: found } = await session.query<{
+    least: string | null;
+    most: string | null;
+    valued: unknown;
+    nulls: unknown;
+  }>(sql`
+    select ${raw(decimal(`min(${finite})`))} as least, ${raw(decimal(`max(${finite})`))} as most, count(${raw(name)}) as valued,
       sum(case when ${raw(name)} is null then 1 else 0 end) as nulls
     from ${raw(fromItem(rows, (table) => dialect.quoteTable(table)))}`);
-  const { least, most, nulls } = found[0]!;
-  const ranges = least === null ? [] : between(whole(least), whole(most!), BigInt(step), column.name);
+  const { least, most, valued, nulls } = found[0]!;
+  const others = Number(valued) > 0 ? [{ from: null, to: null }] : [];
+  const ranges = least === null ? others : between(whole(least), whole(most!), BigInt(step), column.name);
   return Number(nulls ?? 0) > 0 ? [...ranges, { from: NULL_KEYS, to: NULL_KEYS }] : ranges;
 }
 

@@ -7,7 +7,7 @@ import type { BatchValues } from '../sql/batch-sql.ts';
 import { nearest } from '../sql/names.ts';
 import { parseRangeValue, valueAfter, writeRangeValue, type RangeValue } from '../sql/range-value.ts';
 import { answerTo, asking, placeOf } from './early-queries.ts';
-import { refuseNulls } from './nulls.ts';
+import { refuseUnreached } from './unreached.ts';
 
 /** `[from, to)` as text; or why there is nothing to go over. */
 export type RangeWindow = { from: string; to: string } | { nothing: string };
@@ -113,18 +113,16 @@ async function askColumn(
       next: 'use a column of whole numbers, dates or times',
     });
   }
-  if (column.nullable) {
-    await refuseNulls(
-      session,
-      dialect,
-      { connection: load.connection, table, from: dialect.quoteTable(table), column: name },
-      {
-        lost: 'no range would ever reach them',
-        where,
-        next: 'give those rows a value; or write min and max, which leave them out',
-      },
-    );
-  }
+  await refuseUnreached(
+    session,
+    dialect,
+    { connection: load.connection, table, from: dialect.quoteTable(table), column },
+    {
+      lost: 'no range would ever reach them',
+      where,
+      next: 'give those rows a value; or write min and max, which leave them out',
+    },
+  );
   const value = dialect.quoteName(name);
   const text = `select min(${value}), max(${value}) from ${dialect.quoteTable(table)}`;
   const { time_zone: timeZone } = load.sessionParams;

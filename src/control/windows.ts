@@ -7,8 +7,8 @@ import { raw, sql } from '../database/sql.ts';
 import { ConfigurationError } from '../errors.ts';
 import { windowWhere } from './conditions.ts';
 import { refuseDoubtfulCursor } from './cursor-doubts.ts';
-import { refuseNulls } from './nulls.ts';
 import { gapsBetween, isBelow, readCovered, windowOver, type CursorOrder, type Gap } from './published-windows.ts';
+import { refuseUnreached } from './unreached.ts';
 import { cursorColumn, lagOf, sourceRows, withSource, type Cursor } from './source.ts';
 
 /** `[from, to)` of the cursor as text; null: open. Without a cursor both are null: the whole table. */
@@ -38,18 +38,16 @@ export async function nextWindow(
   }
   const item = raw(fromItem(rows, (table) => dialect.quoteTable(table)));
   return withSource(database, load, async (session) => {
-    if (cursor.column.nullable) {
-      await refuseNulls(
-        session,
-        dialect,
-        { connection: source.connection, table: source.table ?? 'from.sql', from: item.text, column: source.cursor! },
-        {
-          lost: 'no window would ever read them',
-          where: load.file,
-          next: 'give those rows a value (and the column NOT NULL), or leave cursor out to read the whole table each time',
-        },
-      );
-    }
+    await refuseUnreached(
+      session,
+      dialect,
+      { connection: source.connection, table: source.table ?? 'from.sql', from: item.text, column: cursor.column },
+      {
+        lost: 'no window would ever read them',
+        where: load.file,
+        next: 'give those rows a value (and the column NOT NULL), or leave cursor out to read the whole table each time',
+      },
+    );
     const read = (written: string, what: string) => valueOf(session, database, load, cursor, written, what);
     const start = source.start === undefined ? null : await read(source.start, 'from.start');
     await refuseOtherCursor(target, load, cursor.column);

@@ -25,6 +25,11 @@ export interface OpenTransaction extends Holder {
 export interface CursorDialect {
   /** How this column may serve as a cursor; undefined: it cannot (text, floating point, …). */
   cursorKind(column: ColumnFacts): CursorKind | undefined;
+  /**
+   * Conditions: a value of this column lies above, or below, all that have a next one (NaN, infinity). No window's end is above the
+   * former; a first window, which is open below, has the latter. Undefined: the type has no such values.
+   */
+  endless(column: ColumnFacts): { above: string; below: string } | undefined;
   /** A value that a person wrote for this column, as its own server writes it (time zone included). */
   cursorValue(session: Session, column: ColumnFacts, written: string): Promise<string>;
   /**

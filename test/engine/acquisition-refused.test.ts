@@ -1,7 +1,7 @@
 /** What an acquisition refuses before it opens a batch. */
 import { afterEach, describe, expect, test } from 'vitest';
 import { someServers, ways } from '../every-server.ts';
-import type { TestServer } from '../servers.ts';
+import { servers, type TestServer } from '../servers.ts';
 import { BY_ID, COLUMNS, ITEM, itemFile, ITEMS, PLAIN_SOURCE } from './items.ts';
 import { wordsAt } from './server-words.ts';
 import { World } from './world.ts';
@@ -68,6 +68,26 @@ describe.each(someServers(import.meta.url))(
     });
   },
 );
+
+describe(`values above every window, on ${servers[0]!.name}`, { timeout: 120_000 }, () => {
+  test('a cursor that is infinity or NaN in some rows; minus infinity is in the first window', async () => {
+    const source = `create table item (at timestamp not null default '2001-01-31', id numeric(12,2));
+      insert into item values ('infinity', 1), ('-infinity', 2), (default, null), (default, 'NaN'), (default, 'NaN')`;
+    const columns = 'at timestamp, id numeric(12,2)';
+    const from = 'table: public.item, cursor: at, lag: 1s';
+    expect(await refusal({ source, columns, from }, servers[0]!)).toMatchObject({
+      type: 'Configuration',
+      message: 'item on source has 1 row whose at is infinity or NaN: no window would ever read them',
+    });
+    await world.write('loads/acquisition/item.yaml', itemFile({ from: BY_ID }));
+    expect(await refused()).toMatchObject({
+      message: 'item on source has 3 rows whose id is NULL, infinity or NaN: no window would ever read them',
+    });
+    await world.source.query("delete from item where at = 'infinity'");
+    await world.write('loads/acquisition/item.yaml', itemFile({ from }));
+    expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 4 } });
+  });
+});
 
 /** The same table of a source, by what each family calls its types. */
 const GIVEN = {

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { someWays } from '../every-server.ts';
 import { COLUMNS, expectAcquired, expectSameRows, ITEM, itemFile, ITEMS } from './items.ts';
+import { servers } from '../servers.ts';
 import { World } from './world.ts';
 
 const RANGE = 'range: { column: id, step: 100 }';
@@ -77,5 +78,24 @@ describe.each(someWays(import.meta.url))('from.range, from $source to $target', 
       /name is (varchar|character varying)\(60\): from\.range cuts numbers$/,
     );
     expect(await refused('table: public.item, range: { column: ids, step: 10 }')).toMatch(/has no column ids$/);
+  });
+});
+
+describe(`from.range over NaN and infinity, on ${servers[0]!.name}`, { timeout: 120_000 }, () => {
+  let world: World;
+  afterEach(() => world.close());
+
+  test('they are in the last range, minus infinity in the first, and alone in one that is open on both sides', async () => {
+    const source = `create table item (id bigint, name text, amount numeric);
+      insert into item select g, 'plain', g from generate_series(1, 9) g;
+      insert into item values (10, 'a', 'NaN'), (11, 'b', 'Infinity'), (12, 'c', '-Infinity'), (13, 'd', null)`;
+    const from = 'table: public.item, range: { column: amount, step: 3 }';
+    const columns = 'id bigint, name text, amount numeric';
+    world = await World.create(servers[0]!, ITEMS({ source, columns, from }));
+    await world.worker();
+    expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 13, chunks: 4 } });
+    await expectAcquired(world);
+    await world.source.query("delete from item where name = 'plain'");
+    expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 4, chunks: 2 } });
   });
 });

@@ -77,6 +77,7 @@ export const mysqlDialect: Dialect = {
   planKeys,
   rangeCondition,
   cursorKind,
+  endless: () => undefined,
   cursorValue,
   windowEnd,
   inCursorOrder,

@@ -15,6 +15,18 @@ export function cursorKind(column: ColumnFacts): CursorKind | undefined {
   return WHOLE.test(column.type) || DECIMAL.test(column.type) ? 'number' : undefined;
 }
 
+/** See `Dialect.endless`. NaN is greater than infinity, and of `numeric(p,s)` it is the only one. */
+export function endless(column: ColumnFacts): { above: string; below: string } | undefined {
+  const name = quoteName(column.name);
+  if (TIME.test(column.type)) return { above: `${name} = 'infinity'`, below: `${name} = '-infinity'` };
+  if (column.castType !== 'numeric') return undefined;
+  const scaled = DECIMAL.test(column.type);
+  return {
+    above: scaled ? `${name} = 'NaN'` : `${name} in ('Infinity', 'NaN')`,
+    below: scaled ? 'false' : `${name} = '-Infinity'`,
+  };
+}
+
 /** A window's end may lie one above the greatest integer or smallint. */
 const boundType = (column: ColumnFacts): string => (WHOLE.test(column.type) ? 'bigint' : column.castType);
 

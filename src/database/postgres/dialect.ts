@@ -1,7 +1,15 @@
 import { postgresSql } from '../../sql/postgres.ts';
 import type { Dialect } from '../dialect.ts';
 import { halvePages, planKeys, planPages, rangeCondition } from './chunk-ranges.ts';
-import { cursorKind, cursorValue, inCursorOrder, openTransactions, windowCondition, windowEnd } from './cursor.ts';
+import {
+  cursorKind,
+  cursorValue,
+  endless,
+  inCursorOrder,
+  openTransactions,
+  windowCondition,
+  windowEnd,
+} from './cursor.ts';
 import { deleteRange, deletesKeptBy, planDeletion, planSweep } from './deletion.ts';
 import { classify } from './errors.ts';
 import { agreesInBinary, insertRows, openCopyIn, openCopyOut } from './copy.ts';
@@ -81,6 +89,7 @@ export const postgresDialect: Dialect = {
   planKeys,
   rangeCondition,
   cursorKind,
+  endless,
   cursorValue,
   windowEnd,
   inCursorOrder,
