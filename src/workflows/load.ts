@@ -32,7 +32,7 @@ export async function load(input: LoadInput): Promise<LoadResult> {
   let force = input.force ?? false;
   let continued = input.continued?.batch;
   const anew = (batch?: BatchReference): Promise<never> =>
-    continueRun({ ...input, force }, batch, attempt, progress, steering);
+    continueRun({ ...input, force: force || steering.forced }, batch, attempt, progress, steering);
   for (;;) {
     progress.phase('opening');
     steering.closed = false;

@@ -69,7 +69,9 @@ export async function open(
         progress.phase(`waiting for ${outcome.load} to take its snapshot`);
         await waitBeforeLook(waits);
         waits += 1;
-        if (steering.interruption) {
+        if (steering.interruption?.kind === 'force') {
+          request.force = steering.takeForce();
+        } else if (steering.interruption) {
           throw failureOf({ type: FAILURE.cancelled, message: 'cancelled before a batch was opened' });
         }
         // A cancel that came with the end of the wait is not to be lost: the next wait throws it.

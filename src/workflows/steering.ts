@@ -28,6 +28,8 @@ export class Steering {
   changes = 0;
   /** Past the point where anything can be cancelled: the batch is published, or being rolled back. */
   closed = false;
+  /** A force came before there was a batch to break off: the one that is opened begins anew. */
+  forced = false;
   private work: CancellationScope | undefined;
 
   constructor(
@@ -80,6 +82,12 @@ export class Steering {
     if (interruption.kind === 'force') this.setPaused(false); // it is to begin anew now, not when somebody resumes it
     this.work?.cancel();
     return this.answer('accepted');
+  }
+
+  /** Before a batch is open, a force breaks nothing off. */
+  takeForce(): true {
+    this.interruption = undefined;
+    return (this.forced = true);
   }
 
   private pause(paused: boolean): SteerResult {

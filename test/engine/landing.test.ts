@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { progressQuery } from '../../src/workflows/message-definitions.ts';
+import { forceReloadUpdate, progressQuery } from '../../src/workflows/message-definitions.ts';
 import type { LoadProgress } from '../../src/workflows/messages.ts';
 import { someServers } from '../every-server.ts';
 import { attemptsAt, historyOf } from './history.ts';
@@ -129,6 +129,8 @@ describe.each(someServers(import.meta.url))(
       await until(async () => (await phase('acquisition.item')) === 'waiting for core.all to take its snapshot', 90);
       // However long: what its history may hold does not end it.
       await until(async () => ((await progressOf('acquisition.item'))?.continued ?? 0) > 1, 90);
+      // Who wants it to begin anew ends nothing: it has not begun.
+      expect(await item.executeUpdate(forceReloadUpdate, { args: [{}] })).toMatchObject({ answer: 'accepted' });
       expect(await world.states('acquisition.item')).toEqual([]);
       await hurry();
       expect(await ended(other)).toMatchObject({ ok: true });
