@@ -101,6 +101,9 @@ const asUs = (): string => `--user=${userInfo().username}`;
 /** What data is made for, once and for all: MySQL refuses to start on it with another value. */
 const FOR_GOOD = ['lower-case-table-names'];
 
+/** A MariaDB that starts removes all temporary tables that it finds, also those of another one that runs. */
+const temporaryIn = (directory: string): string => join(directory, 'tmp');
+
 /** Beside its place first, so that a half-made one is never taken for whole. */
 async function initialise(
   program: MysqlProgram,
@@ -114,10 +117,14 @@ async function initialise(
       ? [program.command, [...program.args, '--initialize-insecure', '--innodb-redo-log-capacity=64M']]
       : ['mariadb-install-db', ['--no-defaults', '--auth-root-authentication-method=normal', '--skip-test-db']];
   await rm(half, { recursive: true, force: true });
-  for (const folder of [half, join(directory, 'files')]) await mkdir(folder, { recursive: true, mode: 0o700 });
+  const TMPDIR = temporaryIn(directory);
+  for (const folder of [half, join(directory, 'files'), TMPDIR]) await mkdir(folder, { recursive: true, mode: 0o700 });
   try {
     const forGood = Object.fromEntries(Object.entries(settings).filter(([name]) => FOR_GOOD.includes(name)));
-    await run(command, [...args, asUs(), data, ...asArguments({ ...THROW_AWAY, ...forGood })], { cwd: directory });
+    await run(command, [...args, asUs(), data, ...asArguments({ ...THROW_AWAY, ...forGood })], {
+      cwd: directory,
+      env: { ...process.env, TMPDIR },
+    });
   } catch (cause) {
     const { stderr, stdout } = cause as { stderr?: string; stdout?: string };
     const said = `${stdout ?? ''}${stderr ?? String(cause)}`;
@@ -153,6 +160,7 @@ function firstStatements(password: string): string {
 async function launch(program: MysqlProgram, directory: string, options: MysqlOptions): Promise<MysqlServer> {
   const password = randomBytes(18).toString('hex');
   const first = join(directory, 'first.sql');
+  await mkdir(temporaryIn(directory), { recursive: true, mode: 0o700 }); // data that was made before it had one
   await writeFile(first, firstStatements(password), { mode: 0o600 });
   for (let attempt = 1; ; attempt += 1) {
     const port = await freePort();
@@ -227,6 +235,7 @@ function serverArguments(
 ): string[] {
   const ours: Record<string, string> = {
     datadir: join(directory, 'data'),
+    tmpdir: temporaryIn(directory),
     port: String(port),
     'bind-address': '127.0.0.1',
     socket: 'socket', // in the data directory; a whole path may be too long for one
