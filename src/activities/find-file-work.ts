@@ -21,24 +21,20 @@ export async function findFileWork(
   engine: Engine,
   database: Database,
   load: LoadDefinition,
-  { patterns, lagMs }: FileSource,
+  source: FileSource,
   reread: Reread,
 ): Promise<FileWork> {
   const { directory } = await engine.loadProject();
-  const published = await publishedFiles(database, load.name);
-  const found = await findFiles(directory, patterns, (name) => published.has(name));
-  const meant = patterns.join(', ');
+  const { found, read, unread, files } = await lookForFiles(directory, database, load, source, reread);
+  const meant = source.patterns.join(', ');
   if (found.length === 0) return { nothing: `no file is ${meant}, on worker ${engine.worker}` };
-  const read = reread.full === true ? new Map<string, PublishedFile>() : published;
   const changed: string[] = [];
   for (const name of found) {
     const known = read.get(name);
     if (known && !(await isStill(path.join(directory, name), known))) changed.push(`${name} (batch ${known.batchId})`);
   }
   if (changed.length > 0) throw changedSince(changed, load);
-  const unread = found.filter((name) => !read.has(name));
   if (unread.length === 0) return { nothing: `every file of ${meant} has been read` };
-  const files = await olderThan(lagMs, directory, unread);
   const left = unread.filter((name) => !files.includes(name));
   const young = `${left.join(', ')}: somebody wrote to it too short a while ago (from.lag)`;
   if (files.length === 0) return { nothing: young };
@@ -48,6 +44,29 @@ export async function findFileWork(
   const { statements, notes } = planLanding(originOf(headers, meant), database.dialect, landing, load);
   if (statements.length === 0) refuseHeaders(headers, landing, database, load);
   return { files, notes: left.length > 0 ? [...notes, { what: 'files_left', reason: young }] : notes };
+}
+
+interface FilesFound {
+  found: string[];
+  /** What counts as read. */
+  read: Map<string, PublishedFile>;
+  unread: string[];
+  /** Those of them that are old enough. */
+  files: string[];
+}
+
+async function lookForFiles(
+  directory: string,
+  database: Database,
+  load: LoadDefinition,
+  { patterns, lagMs }: FileSource,
+  { full = false }: Reread,
+): Promise<FilesFound> {
+  const published = await publishedFiles(database, load.name);
+  const found = await findFiles(directory, patterns, (name) => published.has(name));
+  const read = full ? new Map<string, PublishedFile>() : published;
+  const unread = found.filter((name) => !read.has(name));
+  return { found, read, unread, files: await olderThan(lagMs, directory, unread) };
 }
 
 /** Those that nobody has written to for so long: who still writes a file does so every now and then. */
@@ -81,15 +100,12 @@ export async function newFileColumns(
   engine: Engine,
   database: Database,
   load: LoadDefinition,
-  { patterns, lagMs }: FileSource,
-  { full = false }: Reread,
+  source: FileSource,
+  reread: Reread,
 ): Promise<LandingOrigin> {
   const { directory } = await engine.loadProject();
-  const published = await publishedFiles(database, load.name);
-  const found = await findFiles(directory, patterns, (name) => published.has(name));
-  const unread = full ? found : found.filter((name) => !published.has(name));
-  const files = await olderThan(lagMs, directory, unread);
-  return originOf(await headersOf(directory, files, load), patterns.join(', '));
+  const { files } = await lookForFiles(directory, database, load, source, reread);
+  return originOf(await headersOf(directory, files, load), source.patterns.join(', '));
 }
 
 async function headersOf(directory: string, files: string[], load: LoadDefinition): Promise<Map<string, string[]>> {

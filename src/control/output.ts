@@ -1,7 +1,7 @@
 /** The table `output_part`: rows that the queries of a task gave, as text, each in the transaction of its chunk. */
 import { LoadFailedError } from '../errors.ts';
 import type { Database, Session } from '../database/dialect.ts';
-import { raw, sql } from '../database/sql.ts';
+import { part, raw, sql, type SqlPart, type SqlStatement } from '../database/sql.ts';
 import { earlierBatches } from './continued.ts';
 
 export interface OutputKey {
@@ -23,7 +23,7 @@ export async function writeParts(
 ): Promise<void> {
   let n = 0;
   for (const body of parts) {
-    if (n === 0) await proveColumns(session, database, at, body);
+    if (n === 0 && body !== '') await proveColumns(session, database, at, body);
     await session.query(sql`
       insert into ${database.ledger('output_part')} (batch_id, stage, chunk, n, body)
       values (${at.batchId}, ${at.stage}, ${at.chunk}, ${n}, ${body})`);
@@ -42,12 +42,15 @@ async function proveColumns(session: Session, database: Database, at: OutputKey,
 }
 
 async function firstOfAll(session: Session, database: Database, batchId: string): Promise<Part | undefined> {
-  const { rows } = await session.query<Part>(sql`
-    ${earlierBatches(database, batchId)}
-    select p.chunk, p.n, p.body from ${database.ledger('output_part')} p join earlier e on e.batch_id = p.batch_id
-    where p.n = 0 order by p.chunk limit 1`);
+  const { rows } = await session.query<Part>(partsOf(database, batchId, part`p.n = 0`, 1));
   return rows[0];
 }
+
+/** The first parts, in the order of ranges, of a batch and those that it goes on with. */
+const partsOf = (database: Database, batchId: string, condition: SqlPart, most: number): SqlStatement => sql`
+  ${earlierBatches(database, batchId)}
+  select p.chunk, p.n, p.body from ${database.ledger('output_part')} p join earlier e on e.batch_id = p.batch_id
+  where ${condition} order by p.chunk, p.n limit ${raw(String(most))}`;
 
 function sameColumns(first: Pick<Part, 'chunk' | 'body'>, other: Pick<Part, 'chunk' | 'body'>): void {
   if (first.body === other.body) return;
@@ -73,15 +76,12 @@ const PARTS_A_LOOK = 4;
 export async function* readParts(database: Database, batchId: string): AsyncGenerator<string> {
   let after: Pick<Part, 'chunk' | 'n'> = { chunk: 0, n: 0 };
   for (let header: Part | undefined; ;) {
-    const { rows } = await database.query<Part>(sql`
-      ${earlierBatches(database, batchId)}
-      select p.chunk, p.n, p.body from ${database.ledger('output_part')} p join earlier e on e.batch_id = p.batch_id
-      where p.chunk > ${after.chunk} or (p.chunk = ${after.chunk} and p.n > ${after.n})
-      order by p.chunk, p.n limit ${raw(String(PARTS_A_LOOK))}`);
-    for (const part of rows) {
-      if (part.n > 0 || header === undefined) yield part.body; // each chunk has the same columns above its rows
-      if (part.n === 0) sameColumns((header ??= part), part);
-      after = part;
+    const beyond = part`p.chunk > ${after.chunk} or (p.chunk = ${after.chunk} and p.n > ${after.n})`;
+    const { rows } = await database.query<Part>(partsOf(database, batchId, beyond, PARTS_A_LOOK));
+    for (const row of rows) {
+      if (row.n > 0 || header === undefined) yield row.body; // each chunk has the same columns above its rows
+      if (row.n === 0) sameColumns((header ??= row), row);
+      after = row;
     }
     if (rows.length === 0) return;
   }

@@ -27,18 +27,17 @@ import { Steering } from './steering.ts';
 export async function load(input: LoadInput): Promise<LoadResult> {
   refuseBadInput(input);
   const progress = new Progress(input.load, input.continued?.runs ?? 0);
-  const steering = new Steering(progress, input.continued ?? { paused: false });
+  const steering = new Steering(progress, input.continued ?? { paused: false }, input.force ?? false);
   let attempt = input.continued?.attempt ?? 1;
-  let force = input.force ?? false;
   let continued = input.continued?.batch;
   const anew = (batch?: BatchReference): Promise<never> =>
-    continueRun({ ...input, force: force || steering.forced }, batch, attempt, progress, steering);
+    continueRun({ ...input, force: steering.forced }, batch, attempt, progress, steering);
   for (;;) {
     progress.phase('opening');
     steering.closed = false;
     const opened =
       continued === undefined
-        ? await open(input, attempt, force, progress, steering)
+        ? await open(input, attempt, progress, steering)
         : await CancellationScope.nonCancellable(() => activities('goes on in a new run').describeBatch(continued!));
     if (opened === 'continue') return anew();
     if ('status' in opened) return finish(opened);
@@ -48,7 +47,7 @@ export async function load(input: LoadInput): Promise<LoadResult> {
     if (end === 'continue') return anew(opened);
     if (end !== 'forced' && end !== 'again') return finish(end);
     attempt += 1; // anew, in this same workflow
-    if (end === 'forced') force = true;
+    if (end === 'forced') steering.forced = true;
     steering.interruption = undefined;
   }
 }

@@ -19,7 +19,6 @@ import { waitBeforeLook } from './wait.ts';
 export async function open(
   input: LoadInput,
   attempt: number,
-  force: boolean,
   progress: Progress,
   steering: Steering,
 ): Promise<OpenedBatch | LoadResult | 'continue'> {
@@ -29,7 +28,7 @@ export async function open(
     attempt,
     workflowId,
     firstRunId: firstExecutionRunId,
-    force,
+    force: steering.forced,
     resume: attempt === 1 && (input.resume ?? false), // after a forced reload there is nothing held any more
     adopt: input.adopt ?? false,
     reread: {
@@ -70,7 +69,9 @@ export async function open(
         await waitBeforeLook(waits);
         waits += 1;
         if (steering.interruption?.kind === 'force') {
-          request.force = steering.takeForce();
+          // There is no batch yet that it could break off.
+          steering.interruption = undefined;
+          request.force = steering.forced = true;
         } else if (steering.interruption) {
           throw failureOf({ type: FAILURE.cancelled, message: 'cancelled before a batch was opened' });
         }

@@ -28,13 +28,13 @@ export class Steering {
   changes = 0;
   /** Past the point where anything can be cancelled: the batch is published, or being rolled back. */
   closed = false;
-  /** A force came before there was a batch to break off: the one that is opened begins anew. */
-  forced = false;
   private work: CancellationScope | undefined;
 
   constructor(
     private readonly progress: Progress,
     start: { paused: boolean; lanes?: number | undefined; interruption?: Interruption | undefined },
+    /** The batch that is opened next begins anew. */
+    public forced: boolean,
   ) {
     this.paused = start.paused;
     this.lanes = start.lanes;
@@ -82,12 +82,6 @@ export class Steering {
     if (interruption.kind === 'force') this.setPaused(false); // it is to begin anew now, not when somebody resumes it
     this.work?.cancel();
     return this.answer('accepted');
-  }
-
-  /** Before a batch is open, a force breaks nothing off. */
-  takeForce(): true {
-    this.interruption = undefined;
-    return (this.forced = true);
   }
 
   private pause(paused: boolean): SteerResult {

@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import type { CommitProxy } from './commit-proxy.ts';
+import { CommitProxy } from './commit-proxy.ts';
 import { ended, type Ended, type World } from './world.ts';
 
 /** A transaction, known by what is said in it, and whether it has not committed yet, as everybody else sees it. */
@@ -9,13 +9,14 @@ interface CutTransaction {
   isBefore: () => Promise<boolean>;
 }
 
-/** Runs the load on a worker behind the proxy: each transaction in turn loses its COMMIT, and the next attempt at it the answer to COMMIT. */
+/** Runs the load on a worker behind a proxy of its own, which stays up as long as the world: each transaction in turn loses its COMMIT, and the next attempt at it the answer to COMMIT. */
 export async function cutEachCommit(
   world: World,
-  proxy: CommitProxy,
   load: string,
   transactions: readonly CutTransaction[],
 ): Promise<Ended> {
+  const proxy = await CommitProxy.create(world.env['WAREHOUSE_URL']!);
+  world.atClose(() => proxy.close());
   await world.worker({ env: { ...world.env, WAREHOUSE_URL: proxy.url } });
   let handle: Awaited<ReturnType<World['start']>> | undefined;
   for (const { name, said, isBefore } of transactions) {

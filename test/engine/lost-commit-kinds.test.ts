@@ -1,7 +1,7 @@
 /** As lost-commit.test.ts, for what only other kinds of loads have: copies, ranges, results of checks. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { oneOfEachFamily } from '../every-server.ts';
-import { CommitProxy, event, says } from './commit-proxy.ts';
+import { event, says } from './commit-proxy.ts';
 import { cutEachCommit } from './cut-commits.ts';
 import { COLUMNS, expectAcquired, ITEM, ITEMS, PLAIN_SOURCE } from './items.ts';
 import { expectSeenOnce, TASK, VEHICLES } from './vehicles.ts';
@@ -25,21 +25,16 @@ describe.each(oneOfEachFamily(import.meta.url))(
   { timeout: 180_000 },
   (server) => {
     let world: World;
-    let proxy: CommitProxy;
     beforeEach(() => expect.hasAssertions());
-    afterEach(async () => {
-      await world.close();
-      await proxy.close();
-    });
+    afterEach(() => world.close());
 
     async function runThrough(load: string, wrote: string): Promise<Ended> {
-      proxy = await CommitProxy.create(world.env['WAREHOUSE_URL']!);
       const each = transactions(wrote).map(([name, said, before]) => ({
         name,
         said,
         isBefore: async () => Number(await world.value(`select ${before}`)) === 1,
       }));
-      return cutEachCommit(world, proxy, load, each);
+      return cutEachCommit(world, load, each);
     }
 
     /** One batch, published, and its one check stands once. */

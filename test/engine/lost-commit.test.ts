@@ -1,7 +1,7 @@
 /** A connection is cut exactly at COMMIT: it never arrived, or it was done and nobody heard of it. Nobody can tell which. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { oneOfEachFamily } from '../every-server.ts';
-import { CommitProxy, event, says } from './commit-proxy.ts';
+import { event, says } from './commit-proxy.ts';
 import { cutEachCommit } from './cut-commits.ts';
 import { HELD_ORDERS, isBefore, ON_THE_WAY, ON_THE_WAY_BACK, steps, type MomentName } from './moments.ts';
 import { expectWhole } from './orders.ts';
@@ -42,21 +42,16 @@ describe.each(oneOfEachFamily(import.meta.url))(
   { timeout: 180_000 },
   (server) => {
     let world: World;
-    let proxy: CommitProxy;
     beforeEach(() => expect.hasAssertions());
-    afterEach(async () => {
-      await world.close();
-      await proxy.close();
-    });
+    afterEach(() => world.close());
 
     async function runThrough(transactions: Transactions): Promise<Ended> {
-      proxy = await CommitProxy.create(world.env['WAREHOUSE_URL']!);
       const each = IN_ORDER.filter((name) => name in transactions).map((name) => ({
         name,
         said: transactions[name]!,
         isBefore: () => isBefore(world, name),
       }));
-      return cutEachCommit(world, proxy, 'core.order', each);
+      return cutEachCommit(world, 'core.order', each);
     }
 
     test(`in each transaction of a load, from open to the step after: all of it happens, and once`, async () => {

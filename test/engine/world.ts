@@ -256,6 +256,11 @@ export class World {
     return rows.map((row) => row.state);
   }
 
+  /** What a test has started besides, to be ended when all that uses it has. */
+  atClose(end: () => Promise<void>): void {
+    this.drops.push(end);
+  }
+
   async close(): Promise<void> {
     for (const child of this.processes) {
       if (child.exitCode === null && child.signalCode === null) {

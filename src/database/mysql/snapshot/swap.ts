@@ -96,8 +96,7 @@ async function settle(
     begun.push({ ...intent, place: await placeOf(session, intent.table) });
   }
   if (begun.length === 0) return undefined;
-  const twins: Place[] = [];
-  for (const { place } of begun) if (await taken(session, place, place.twin)) twins.push(place);
+  const twins = await placesTaken(session, begun, 'twin');
   if (twins.length === 0) {
     if (await standing(session, begun)) return finish(session, database, batchId, begun, record);
     await forgetIntents(session, database, batchId);
@@ -114,13 +113,23 @@ async function settle(
   return undefined;
 }
 
+/** The places where a table of this name stands. */
+async function placesTaken(
+  session: MysqlSession,
+  exchanged: readonly Exchanged[],
+  name: 'twin' | 'processing',
+): Promise<Place[]> {
+  const found: Place[] = [];
+  for (const { place } of exchanged) if (await taken(session, place, place[name])) found.push(place);
+  return found;
+}
+
 /**
  * Whether the renamed tables are there still. Until they are numbered they look like leavings, and somebody may rename them back:
  * of a swap that was undone by hand there is nothing to finish, of one that was half undone neither way is left.
  */
 async function standing(session: MysqlSession, swapped: readonly Exchanged[]): Promise<boolean> {
-  const there: Place[] = [];
-  for (const { place } of swapped) if (await taken(session, place, place.processing)) there.push(place);
+  const there = await placesTaken(session, swapped, 'processing');
   if (there.length === 0 || there.length === swapped.length) return there.length > 0;
   const gone = swapped.find(({ place }) => !there.includes(place))!.place;
   const others = there.map(({ name, processing }) => `${processing} to ${name}`).join(', ');
