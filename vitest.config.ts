@@ -26,6 +26,8 @@ export default defineConfig({
     teardownTimeout: 30_000,
     // In CI a test that failed is tried once more; the last lines of the run name it.
     retry: process.env['CI'] ? 1 : 0,
+    // What a load ended with, whole, in the message of a test that expected another end: the message is all that remains of a first try.
+    chaiConfig: { truncateThreshold: 2_000 },
     reporters: ['default', './test/reporter.ts'],
   },
 });

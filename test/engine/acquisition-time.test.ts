@@ -166,14 +166,17 @@ describe.each(someWays(import.meta.url))(
           await pause(2);
         }
       })();
-      await pause(300);
       const load = async (n: number): Promise<void> => {
         const end = await world.run(`acquisition.${nameOf(n)}`);
         expect(end, TYPES[n]!.postgres).toMatchObject({ ok: true });
       };
-      for (let round = 0; round < 3; round += 1) await Promise.all(TYPES.map((_, n) => load(n)));
-      writing = false;
-      await writer;
+      try {
+        await pause(300);
+        for (let round = 0; round < 3; round += 1) await Promise.all(TYPES.map((_, n) => load(n)));
+      } finally {
+        writing = false;
+        await writer; // before its connection is closed, whatever a load ended with
+      }
       await pause(1_100); // a time without digits may have been rounded up to the next second
       for (const [n] of TYPES.entries()) {
         await load(n);
