@@ -242,7 +242,16 @@ async function recordFailure(
       const forGood = facts.kind === 'permanent' && !bad;
       if (!forGood && !(await lockAgain(session, database, at, chunk))) return await leave(session, { kind: 'again' });
     }
-    if (bad) return await setAside(session, context, { ...at, bad }, chunk, facts);
+    if (bad) {
+      try {
+        return await setAside(session, context, { ...at, bad }, chunk, facts);
+      } catch (error) {
+        if (!(error instanceof SourceError)) throw error;
+        // The search itself failed, where the rows come from: that is what became of this attempt.
+        const unsearched = { ...at, work: { ...at.work, bad: undefined } };
+        return await recordFailure(session, context, unsearched, chunk, factsOf(error, context));
+      }
+    }
     if (facts.rejected) await recordRejected(session, database, { ...at, n: chunk.n }, facts.rejected);
     await markAttempt(
       session,

@@ -4,7 +4,7 @@ import type { Chunk } from '../control/chunks.ts';
 import { windowWhere } from '../control/conditions.ts';
 import type { LaneKey } from '../control/lanes.ts';
 import { describeSource, readsAnew, sourceName, sourceRows, withSource } from '../control/source.ts';
-import { copyRows } from '../copy/copy-rows.ts';
+import { copyRows, SourceError } from '../copy/copy-rows.ts';
 import { landingColumns, type LandingColumn } from '../copy/landing-columns.ts';
 import {
   NULL_KEYS,
@@ -14,6 +14,7 @@ import {
   type Session,
   type TableFacts,
 } from '../database/dialect.ts';
+import { keepAwake } from '../database/keep-awake.ts';
 import { fromItem } from '../database/row-source.ts';
 import { WaybillError } from '../errors.ts';
 import { searchTable, type BadRows } from './bad-rows.ts';
@@ -106,24 +107,34 @@ function isCutBy({ from, to }: ChunkRange, key: ColumnFacts[]): boolean {
   return [from, to].every((bound) => bound === null || (JSON.parse(bound) as unknown[]).length === key.length);
 }
 
-/** Bad rows are searched where they come from, on connections of their own: the lane's may be in the middle of what failed. */
+/**
+ * Bad rows are searched where they come from, on connections of their own: the lane's may be in the middle of what failed. Those take
+ * the places of readers: lanes that each hold one of the others may wait for another for ever.
+ */
 function badRowsOfSource(database: Database, batch: Batch, facts: TableFacts, key: ColumnFacts[]): BadRows | undefined {
   const from = batch.definition.from!;
   const window = { from: batch.windowFrom, to: batch.windowTo };
   const where = from.cursor ? windowWhere(database.dialect, key[0]!, window) : undefined;
   const table = sourceRows(from, database.dialect.sql);
   const bad = searchTable({ database, table, facts, method: 'key', key, where, countsRead: true });
+  const search = async <T>(lane: Session, work: (session: Session) => Promise<T>): Promise<T> => {
+    try {
+      return await keepAwake(lane, () => withSource(database, batch.definition, work, { reading: true }));
+    } catch (error) {
+      throw new SourceError(error, database.dialect);
+    }
+  };
   return (
     bad && {
       ...bad,
-      halve: (_, range) => withSource(database, batch.definition, (session) => bad.halve(session, range)),
-      rows: async (_, range) => {
+      halve: (lane, range) => search(lane, (session) => bad.halve(session, range)),
+      rows: async (lane, range) => {
         const rowsOf = (keyOnly: boolean): Promise<BadRow[]> =>
-          withSource(database, batch.definition, (session) => bad.rows(session, range, keyOnly));
+          search(lane, (session) => bad.rows(session, range, keyOnly));
         try {
           return await rowsOf(false);
         } catch (error) {
-          if (database.dialect.classify(error).because !== 'data') throw error;
+          if (!(error instanceof SourceError && error.facts.because === 'data')) throw error;
           return rowsOf(true); // the source itself cannot compute this row, but for what it was cut by
         }
       },

@@ -18,8 +18,12 @@ export const withSource = <T>(
   source: Database,
   { name, connection, sessionParams }: SourceReader,
   work: (session: Session) => Promise<T>,
+  options: { reading?: boolean } = {},
 ): Promise<T> =>
-  reading(source, `waybill read ${name}`, work, source.connection === connection ? { settings: sessionParams } : {});
+  reading(source, `waybill read ${name}`, work, {
+    ...options,
+    ...(source.connection === connection && { settings: sessionParams }),
+  });
 
 type SourceReader = Pick<LoadDefinition, 'name' | 'connection' | 'sessionParams'>;
 

@@ -22,7 +22,7 @@ export async function reading<T>(
   database: Database,
   purpose: string,
   work: (session: Session) => Promise<T>,
-  options: { settings?: Record<string, string>; statementTimeoutMs?: number } = {},
+  options: { settings?: Record<string, string>; statementTimeoutMs?: number; reading?: boolean } = {},
 ): Promise<T> {
   const { settings, ...limits } = options;
   const session = await database.openSession(purpose, limits);

@@ -18,7 +18,8 @@ import { migrate } from '../../src/control/migrate.ts';
 import { nextBatchId, requireProject } from '../../src/control/project.ts';
 import { markStepAttempt, markStepDone, openSteps, skipSteps } from '../../src/control/steps.ts';
 import type { Database, Session } from '../../src/database/dialect.ts';
-import { sql } from '../../src/database/sql.ts';
+import { keepAwake } from '../../src/database/keep-awake.ts';
+import { raw, sql } from '../../src/database/sql.ts';
 import { everyServer } from '../every-server.ts';
 import { describeOn, mysqlServers } from '../mysql-servers.ts';
 import { insertBatch, ledgerOn } from './ledger-on.ts';
@@ -385,6 +386,14 @@ describe.each(everyServer)('the ledger on $name', (server) => {
     await first.commit();
     await waiting;
     await second.commit();
+  });
+
+  test('keeps the transaction of a lane that waits for what goes on elsewhere', async () => {
+    const { session } = await begin(await batch(1));
+    const limit = server.url.startsWith('postgres') ? 'idle_in_transaction_session_timeout = 1000' : 'wait_timeout = 1';
+    await session.query(sql`set session ${raw(limit)}`);
+    await keepAwake(session, () => new Promise((resolve) => setTimeout(resolve, 2500)), 300);
+    await session.commit();
   });
 });
 

@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { waybill } from '../cli/command-line.ts';
 import { oneOfEachFamily } from '../every-server.ts';
+import { servers } from '../servers.ts';
 import { expectAcquired, ITEM, ITEMS } from './items.ts';
 import { World } from './world.ts';
 
@@ -158,6 +159,27 @@ describe.each(some)('bad rows of a source on $name', { timeout: 120_000 }, (serv
     await world.source.query('update item set id = 2001 where id = 500');
     expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 2000, chunks: 20 } });
     await expectAcquired(world, 'tenant, id, name');
+  });
+});
+
+describe.each(servers.slice(0, 1))('a source on $name that cannot be searched', { timeout: 60_000 }, (server) => {
+  let world: World;
+  afterEach(() => world.close());
+
+  test('fails the chunk with what the source said of the search', async () => {
+    const source = `create table stock (id bigint primary key, name text);
+      insert into stock select g, concat('item ', g) from generate_series(1, 20) g;
+      create function counted(id bigint) returns bigint language plpgsql as $$ begin
+        if current_query() like '%count(*) as n%' then raise 'not to be counted'; end if; return id; end $$;
+      create view item as select id, name from stock where counted(id) = id;`;
+    const columns = 'id bigint, name text, check (id <> 7)';
+    world = await World.create(server, ITEMS({ source, columns, yaml: `${QUARANTINE(1)}\nmax_attempts: 1` }));
+    await world.worker();
+    expect(await world.run(ITEM)).toMatchObject({
+      ok: false,
+      message: expect.stringContaining('on the source: ') as string,
+    });
+    expect(await world.value('select error from waybill.chunk')).toContain('not to be counted');
   });
 });
 
