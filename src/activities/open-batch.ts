@@ -80,11 +80,15 @@ export const openBatch =
       if (!load.enabled) throw refused(`${load.name} is disabled`, { where: load.file, next: 'set enabled: true' });
       database = engine.databases.get(load.connection);
       await requireProject(database, project.name);
-      return await open(engine, database, project, load, request);
+      return await open(engine, database, project, load, { ...request, params: declaredOf(load, request.params) });
     } catch (error) {
       throw toFailure(error, database, `load ${request.load}`);
     }
   };
+
+/** A session gives its parameters to all its loads: one that does not declare a parameter does not differ by it from a run before. */
+const declaredOf = (load: LoadDefinition, given: Record<string, ParameterValue>): Record<string, ParameterValue> =>
+  Object.fromEntries(Object.entries(given).filter(([name]) => name in load.params));
 
 async function open(
   engine: Engine,

@@ -1,5 +1,5 @@
 import { findName } from '../client/names.ts';
-import type { ParameterValue, Project } from '../config/definition.ts';
+import type { LoadDefinition, ParameterValue, Project } from '../config/definition.ts';
 import { nearest } from '../sql/names.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -11,16 +11,26 @@ export function runParameters(project: Project, name: string, given: string[]): 
   if (given.length === 0) return {};
   const named = findName(project, name);
   const loads = named.kind === 'load' ? [named.load] : named.session.loads.map((load) => project.loads[load]!);
-  const declared = Object.assign({}, ...loads.map((load) => load.params)) as Record<string, ParameterValue>;
+  const declared = new Set(loads.flatMap((load) => Object.keys(load.params)));
   return Object.fromEntries(
     given.map((text) => {
       const at = text.indexOf('=');
       if (at < 1) throw new UsageError(`--param ${text} is not NAME=VALUE`, { next: 'write --param region=EU' });
       const key = text.slice(0, at);
-      if (!(key in declared)) throw unknownParameter(named.name, key, Object.keys(declared));
-      return [key, valueOf(key, text.slice(at + 1), declared[key]!)];
+      if (!declared.has(key)) throw unknownParameter(named.name, key, [...declared]);
+      return [key, oneValue(key, text.slice(at + 1), loads)];
     }),
   );
+}
+
+/** In the type that the loads declare: for two types of one parameter there may be no value that both mean. */
+function oneValue(key: string, text: string, loads: readonly LoadDefinition[]): ParameterValue {
+  const values = loads.filter(({ params }) => key in params).map((load) => valueOf(key, text, load.params[key]!));
+  const other = values.find((value) => value !== values[0]);
+  if (other === undefined) return values[0]!;
+  throw new UsageError(`parameter ${key} is a ${typeof values[0]} in one load and a ${typeof other} in another`, {
+    next: 'give both the same type in params:, or run the loads one by one',
+  });
 }
 
 function unknownParameter(name: string, key: string, known: string[]): UsageError {
@@ -32,6 +42,12 @@ function unknownParameter(name: string, key: string, known: string[]): UsageErro
 function valueOf(key: string, text: string, declared: ParameterValue): ParameterValue {
   if (typeof declared === 'number') {
     const value = Number(text);
+    // Beyond this, JavaScript's numbers skip some: the database would be told of another id.
+    if (Number.isInteger(value) && !Number.isSafeInteger(value)) {
+      throw new UsageError(`parameter ${key}: a number has 53 bits, and ${text} needs more`, {
+        next: `write the default of ${key} in quotes in params: as text it comes to the database digit by digit`,
+      });
+    }
     if (text.trim() !== '' && Number.isFinite(value)) return value;
     throw new UsageError(`parameter ${key} is a number, and ${text} is none`);
   }

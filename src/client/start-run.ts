@@ -106,12 +106,18 @@ function inputOf(named: Named, options: RunOptions): LoadInput | SessionInput {
   };
 }
 
+/** What only a start can be given: a run that is there has its own, which a force does not change. In words; '' if nothing. */
+function askedAnew(options: RunOptions): string {
+  const params = Object.entries(options.params ?? {}).map(([name, value]) => `--param ${name}=${String(value)}`);
+  return [rereadWords(options), ...params, ...(options.adopt === true ? ['--adopt'] : [])].filter(Boolean).join(' ');
+}
+
 /** Somebody started it before us. */
 async function join(context: ClientContext, client: Client, named: Named, options: RunOptions): Promise<StartedRun> {
   const running = await describeRun(context, client, named.workflowId);
   if (running?.status !== 'RUNNING') return startRun(context, named, options); // it ended in this moment
   const joined = { workflowId: named.workflowId, firstRunId: running.firstRunId };
-  const asked = rereadWords(options);
+  const asked = askedAnew(options);
   if (options.force === true && asked === '') {
     const handle = client.workflow.getHandle(named.workflowId);
     const steered = await handle
@@ -130,12 +136,12 @@ async function join(context: ClientContext, client: Client, named: Named, option
       next: `follow it to its end: waybill run ${named.name} --attach; what is published is never forced away`,
     });
   }
-  if (options.attach === true) return { ...joined, how: 'attached' };
+  if (options.attach === true && asked === '') return { ...joined, how: 'attached' };
   const since = running.startedAt.toISOString().replace(/\.\d+Z$/, 'Z');
   throw new AlreadyRunningError(`${named.name} is running already, since ${since}`, {
     where: `workflow ${named.workflowId}, run ${running.runId}`,
     next:
-      (asked === '' ? '' : `${asked} asks for a batch of its own: start it when this one is over; `) +
+      (asked === '' ? '' : `${asked} cannot be given to a run that is there: start it when this one is over; `) +
       `follow it: waybill run ${named.name} --attach; end it: waybill cancel ${named.name}` +
       (named.kind === 'load' && asked === '' ? `; begin anew: waybill run ${named.name} --force` : ''),
   });

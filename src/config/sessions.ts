@@ -73,9 +73,7 @@ function orderSession(patterns: string[], project: ProjectLoads): Order {
   const members = new Set(written);
   const dependencies: Record<string, string[]> = {};
   for (const member of members) {
-    const load = project.byName.get(member);
-    const all = load === undefined ? [] : dependenciesOf(load, project).map(({ on }) => on);
-    dependencies[member] = [...new Set(all)].filter((on) => members.has(on)).sort();
+    dependencies[member] = [...nearestBefore(member, members, project)].sort();
   }
   const loads = new Set<string>();
   const add = (member: string): void => {
@@ -87,15 +85,36 @@ function orderSession(patterns: string[], project: ProjectLoads): Order {
   return { loads: [...loads], dependencies, written };
 }
 
+/** Members that a load has to wait for: through loads that are disabled, or of another session, those behind them. */
+function nearestBefore(name: string, members: ReadonlySet<string>, project: ProjectLoads): Set<string> {
+  const found = new Set<string>();
+  const passed = new Set<string>();
+  const pass = (load: string): void => {
+    if (passed.has(load)) return;
+    passed.add(load);
+    for (const on of directlyBefore(load, project)) {
+      if (members.has(on)) found.add(on);
+      else pass(on);
+    }
+  };
+  pass(name);
+  return found;
+}
+
+function directlyBefore(name: string, project: ProjectLoads): string[] {
+  const load = project.byName.get(name);
+  return load === undefined ? [] : dependenciesOf(load, project).map(({ on }) => on);
+}
+
 /** Each load waits for the one before. An order that tables or `needs` forbid is refused rather than changed. */
 function inTurn(
   session: string,
-  { written, dependencies }: Order,
+  { written }: Order,
   project: ProjectLoads,
   problems: Problem[],
 ): Pick<SessionDefinition, 'loads' | 'dependencies'> {
   for (const [index, load] of written.entries()) {
-    const late = dependencies[load]?.find((on) => written.indexOf(on) > index);
+    const late = directlyBefore(load, project).find((on) => written.indexOf(on) > index);
     if (late === undefined) continue;
     const at = ['sessions', session, 'loads'];
     const message = `\`${load}\` stands before \`${late}\`, for which it has to wait`;

@@ -192,10 +192,17 @@ describe.each(someServers(import.meta.url))('waybill run on $name', (server) => 
   });
 
   test('--force on a running load rolls its batch back and begins anew in the same workflow', async () => {
-    world = await World.create(server, BREAKABLE(3000, { broken: 0, pause: 0.3 }));
+    world = await World.create(server, BREAKABLE(3000, { broken: 0, pause: 0.3, yaml: 'params: { region: US }' }));
     await world.worker();
     expect((await waybill(world, 'run', 'core.order', '--detach')).exitCode).toBe(0);
     await until(async () => (await done(world).catch(() => 0)) > 2);
+    // The run has parameters of its own, which a force leaves as they are.
+    for (const flag of ['--force', '--attach']) {
+      expect(await waybill(world, 'run', 'core.order', flag, '--param', 'region=EU')).toMatchObject({
+        exitCode: 4,
+        stderr: text(/--param region=EU cannot be given to a run that is there: start it when this one is over/),
+      });
+    }
     await world.warehouse.query('update core.settings set pause = 0');
     const forced = await waybill(world, 'run', 'core.order', '--force', '--json');
     expect(forced.exitCode).toBe(0);

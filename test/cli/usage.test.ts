@@ -30,6 +30,33 @@ describe('the command line itself', () => {
     expect(answer.stderr).toMatch(/next: {2}\S|is not NAME=VALUE|no parameter/);
   });
 
+  const withParams = (params: string, more: Record<string, string> = {}) => ({
+    ...BASE_PROJECT,
+    'loads/core/flight.yaml': `${String(BASE_PROJECT['loads/core/flight.yaml'])}params: ${params}\n`,
+    ...more,
+  });
+
+  test('a number that JavaScript would round is refused, and text is the way to say it', async () => {
+    const answer = await withProject(withParams('{ id: 0 }'), (cwd) =>
+      run(['run', 'core.flight', '--param', 'id=9007199254740993'], { cwd, env: ENVIRONMENT }),
+    );
+    expect(answer).toMatchObject({ exitCode: 2, stdout: '' });
+    expect(answer.stderr).toContain('parameter id: a number has 53 bits, and 9007199254740993 needs more');
+  });
+
+  test('a parameter that two loads of a session take for different types is refused', async () => {
+    const task = `kind: task\nconnection: warehouse\nparams: { id: "0" }\nsql: insert into core.total (n, batch_id) select 1, :batch_id\n`;
+    const yaml = BASE_PROJECT['waybill.yaml']!.replace(/nightly: .*/, 'nightly: { loads: ["*"] }');
+    const project = withParams('{ id: 0 }', { 'loads/task/a.yaml': task, 'waybill.yaml': yaml });
+    const answer = await withProject(project, (cwd) =>
+      run(['run', 'nightly', '--param', 'id=007'], { cwd, env: ENVIRONMENT }),
+    );
+    expect(answer).toMatchObject({ exitCode: 2, stdout: '' });
+    expect(answer.stderr).toMatch(
+      /parameter id is a (number in one load and a string|string in one load and a number)/,
+    );
+  });
+
   test.each(['doctor', 'watch', 'history', 'report', 'retract', 'gc', 'test', 'schedule'])(
     '%s is known, and not yet there',
     async (command) => {

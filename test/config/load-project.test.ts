@@ -205,6 +205,20 @@ describe('sessions', () => {
   });
 });
 
+describe('a load that a session leaves out', () => {
+  it('holds those that wait for it behind those that it waits for', async () => {
+    const { sessions } = await load({
+      ...FLIGHTS,
+      'loads/core/flight.yaml': `${String(FLIGHTS['loads/core/flight.yaml'])}enabled: false\n`,
+    });
+    expect(sessions['nightly']!.dependencies).toEqual({
+      'acquisition.airport': [],
+      'acquisition.flight': [],
+      'services.delay': ['acquisition.airport', 'acquisition.flight'],
+    });
+  });
+});
+
 describe('the environment', () => {
   const files = (url: string, extra = ''): ProjectFiles => ({
     ...BASE_PROJECT,
