@@ -52,6 +52,14 @@ export async function crashTests(scenario: Scenario, sample = SAMPLE): Promise<v
   }
 }
 
+/** The same for some of these scenarios, other ones with each run; for all of them where all is wanted. */
+export async function someCrashTests(scenarios: readonly Scenario[], n: number): Promise<void> {
+  const all = seed.all || process.env['WAYBILL_CRASH_POINT'] !== undefined;
+  const order = (one: Scenario): string => createHash('sha256').update(`${seed.value} ${one.title}`).digest('hex');
+  const chosen = [...scenarios].sort((a, b) => (order(a) < order(b) ? -1 : 1)).slice(0, all ? scenarios.length : n);
+  await Promise.all(chosen.map((scenario) => crashTests(scenario, 1)));
+}
+
 type Point = Awaited<ReturnType<typeof pointsOf>>[number];
 type Case = [title: string, point: Point, healer: Healer];
 
@@ -79,7 +87,9 @@ async function record(server: TestServer, scenario: Scenario): Promise<Point[]> 
     await prepare(world, scenario);
     const file = join(directory, 'statements');
     world.spawnWorker({ ...scenario.env, WAYBILL_RECORD_TO: file });
-    await ended(await begin(world, scenario.start));
+    const handle = await begin(world, scenario.start);
+    await scenario.during?.(world, handle);
+    await ended(handle);
     const points = await pointsOf(file, scenario.activities);
     for (const activity of scenario.activities) {
       if (!points.some((point) => point.activity === activity))
@@ -105,6 +115,7 @@ async function killAndHeal(world: World, scenario: Scenario, point: Point, heale
   const died = exitOf(victim);
   const handle = await begin(world, scenario.start);
   const end = ended(handle);
+  await scenario.during?.(world, handle);
   const killed = (await Promise.race([died, end.then(() => undefined)])) === 'SIGKILL';
   if (killed) expect(phasesAt(point, scenario)).toContain(await phaseOf(world, loadOf(scenario)));
   else {

@@ -3,11 +3,20 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { CUT_OVER } from '../engine/cut-over.ts';
-import { COLUMNS, expectAcquired, expectSameRows, ITEM, itemFile, ITEMS, PLAIN_SOURCE } from '../engine/items.ts';
+import {
+  BY_ID,
+  COLUMNS,
+  expectAcquired,
+  expectSameRows,
+  ITEM,
+  itemFile,
+  ITEMS,
+  PLAIN_SOURCE,
+} from '../engine/items.ts';
 import { expectWhole, ORDERS } from '../engine/orders.ts';
 import { TASK, VEHICLES } from '../engine/vehicles.ts';
 import type { World } from '../engine/world.ts';
-import { CORE, REDO, type Scenario } from './scenarios.ts';
+import { ACQUISITION, CORE, REDO, type Scenario } from './scenarios.ts';
 
 export const ADOPT: Scenario = {
   title: 'a load that takes over the snapshot of another tool',
@@ -120,6 +129,35 @@ export const FORCED: Scenario = {
       insert into core.orders select id, customer, amount, 1 from kept.orders where id <= 30;
       update waybill.batch set state = 'running', first_run_id = '00000000-0000-0000-0000-000000000000', finished_at = null`);
   },
+};
+
+/** What a dead worker held is lost, so that its batch is read again as a whole. */
+export const CONSISTENT: Scenario = {
+  ...ACQUISITION,
+  title: 'an acquisition of one state of its source',
+  world: ITEMS({
+    source: PLAIN_SOURCE(250),
+    columns: COLUMNS,
+    from: `${BY_ID}, consistent: true`,
+    yaml: 'lanes: 1',
+  }),
+  activities: ['settleSource', 'planStage', 'runLane', 'publish'],
+};
+
+const DOUBLED = 'select i.id, upper(i.name) as name, cast(i.amount * 2 as decimal(12,2)) as amount from item i';
+
+export const QUERY: Scenario = {
+  ...ACQUISITION,
+  title: 'an acquisition of a query',
+  world: ITEMS({
+    source: PLAIN_SOURCE(250),
+    columns: COLUMNS,
+    from: 'sql: item.sql, cursor: id',
+    yaml: 'lanes: 1',
+    files: { 'loads/acquisition/item.sql': DOUBLED },
+  }),
+  activities: ['openBatch', 'settleSource', 'planStage', 'runLane'],
+  expectRight: (world) => expectSameRows(world, DOUBLED, 'select id, name, amount from acq.item'),
 };
 
 export const NEW_COLUMNS: Scenario = {

@@ -16,8 +16,11 @@ const PERHAPS: RegExp[] = [
   /select connection_id from/,
 ];
 
-/** Run beside the lanes, once for each time that a load continues as new: how often and how far the lanes are then, the clock says. */
-const AS_OFTEN_AS_NEEDED = ['steerLanes', 'describeBatch'];
+/**
+ * Run beside the lanes, once for each time that a load continues as new: how often and how far the lanes are then, the clock says.
+ * Or looks until those have ended who were on the source's server, other tests too.
+ */
+const AS_OFTEN_AS_NEEDED = ['steerLanes', 'describeBatch', 'settleSource'];
 
 export const comesPerhaps = ({ activity, text, n }: Recorded): boolean =>
   (n > 1 && AS_OFTEN_AS_NEEDED.includes(activity)) || PERHAPS.some((known) => known.test(text));

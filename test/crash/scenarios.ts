@@ -1,4 +1,5 @@
 /** What is under way when a worker is killed; rare-scenarios.ts has what few loads do. */
+import type { WorkflowHandle } from '@temporalio/client';
 import { expect } from 'vitest';
 import type { LoadInput, SessionInput } from '../../src/workflows/messages.ts';
 import { COLUMNS, expectAcquired, ITEM, itemFile, ITEMS, PLAIN_SOURCE } from '../engine/items.ts';
@@ -23,6 +24,8 @@ export interface Scenario {
   phases?: Record<string, readonly [first: Phase, ...others: Phase[]]>;
   /** What has happened before, with a worker at hand. */
   prepare?(world: World): Promise<void>;
+  /** What somebody does to the run while it is under way; its points come later. */
+  during?(world: World, handle: WorkflowHandle): Promise<void>;
   /** Environment of the worker that is killed. */
   env?: NodeJS.ProcessEnv;
   /** Takes away what makes the run fail on purpose, before the starts that follow. */
@@ -167,16 +170,18 @@ export const FAILED_CHUNKS: Scenario = {
   expectRight: expectWhole,
 };
 
-/** Two rows that no statement can process, in chunks of 20. */
-export const QUARANTINE: Scenario = {
-  title: 'chunks that are halved',
-  world: ORDERS(60, {
+/** Two rows that no statement can process. */
+const withBadRows = (cut: { rows: number; byKey: boolean }): WorldOptions =>
+  ORDERS(60, {
     lanes: 1,
-    rows: 20,
-    byKey: true,
+    ...cut,
     sql: PLAIN_SQL.replace('o.amount * 2', 'o.amount * 2 / (case when o.id in (13, 47) then 0 else 1 end)'),
     yaml: 'on_bad_row: quarantine',
-  }),
+  });
+
+export const QUARANTINE: Scenario = {
+  title: 'chunks that are halved',
+  world: withBadRows({ rows: 20, byKey: true }),
   start: { load: CORE },
   activities: ['runLane'],
   expectRight: async (world) => {
@@ -186,6 +191,13 @@ export const QUARANTINE: Scenario = {
       where b.state = 'published' order by r.chunk, r.n`);
     expect(rows.map((row) => Number((JSON.parse(row.row_key) as { id: number }).id)).sort()).toEqual([13, 47]);
   },
+};
+
+/** On PostgreSQL, where all of them lie in one page: its halves begin and end within it. */
+export const QUARANTINED_PAGES: Scenario = {
+  ...QUARANTINE,
+  title: 'pages that are halved',
+  world: withBadRows({ rows: 100, byKey: false }),
 };
 
 export const HOLD: Scenario = {
