@@ -21,7 +21,7 @@ import { endedBadly, endedWell, type RunEnd } from './run-end.ts';
 import { pollingWorkers } from './workers.ts';
 import type { BatchView } from './views.ts';
 import type { Waiting } from './waiting.ts';
-import { describeRun, type StartedRun } from './start-run.ts';
+import { describeRun, isChildOf, type StartedRun } from './start-run.ts';
 
 /** One load of a run at this moment. */
 export interface LoadLook {
@@ -181,14 +181,22 @@ export class RunFollower {
     return known.answer as T | undefined;
   }
 
-  /** The newest run of a load's workflow, and for whom it waits; asked again when it may have changed. */
+  /**
+   * The newest run of a load's workflow, and for whom it waits; asked again when it may have changed. Of a session: its child, or what
+   * somebody else runs and it waits for; never what has ended before, which would be an earlier night's.
+   */
   private async newestRun(
     load: string,
     running: boolean,
   ): Promise<{ firstRunId: string | undefined; waiting: Waiting | undefined }> {
     const known = this.runs.get(load);
     if (known && (!running || Date.now() - known.at < ASK_EVERY_MS)) return known;
-    const run = await ifReachable(() => describeRun(this.context, this.client, loadWorkflowId(load)));
+    const run = await ifReachable(async () => {
+      const newest = await describeRun(this.context, this.client, loadWorkflowId(load));
+      if (newest === undefined || this.named.kind === 'load' || (running && newest.status === 'RUNNING')) return newest;
+      const session = { workflowId: this.named.workflowId, firstRunId: this.run.firstRunId };
+      return (await isChildOf(this.context, this.client, newest, session)) ? newest : undefined;
+    });
     const now = { at: Date.now(), firstRunId: run?.firstRunId, waiting: run?.waiting };
     this.runs.set(load, now);
     return now;

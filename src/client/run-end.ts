@@ -24,7 +24,7 @@ import type { ClientContext } from './context.ts';
 import { errorOf, errorView, RunFailedError } from './error-view.ts';
 import { batchOfRun, ifReachable } from './ledger.ts';
 import type { Named } from './names.ts';
-import { describeRun } from './start-run.ts';
+import { describeRun, isChildOf } from './start-run.ts';
 import type { BatchView, ErrorView, LoadStatus } from './views.ts';
 
 /** How a run ended, with every load of it. */
@@ -196,10 +196,13 @@ async function sessionLoads(at: Ended, results: SessionLoadResult[]): Promise<Ba
   return views.flat();
 }
 
-/** The run of a session's child; undefined when the newest run of that load is not the session's. */
-async function childRun({ context, client, named }: Ended, load: string): Promise<string | undefined> {
-  const run = await ifReachable(() => describeRun(context, client, loadWorkflowId(load)));
-  return run?.parentId === named.workflowId ? run.firstRunId : undefined;
+/** The run of a session's child; undefined when the newest run of that load is not this session's. */
+async function childRun({ context, client, named, firstRunId }: Ended, load: string): Promise<string | undefined> {
+  const { workflowId } = named;
+  return ifReachable(async () => {
+    const run = await describeRun(context, client, loadWorkflowId(load));
+    return run && (await isChildOf(context, client, run, { workflowId, firstRunId })) ? run.firstRunId : undefined;
+  });
 }
 
 /** The definition; a load that the files no longer have still has a name. */

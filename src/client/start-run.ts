@@ -147,24 +147,26 @@ async function join(context: ClientContext, client: Client, named: Named, option
   });
 }
 
-/** The newest run of a workflow id; undefined: Temporal knows none. */
+/** A run of a workflow, as Temporal describes it. */
+export interface DescribedRun {
+  status: string;
+  runId: string;
+  firstRunId: string;
+  startedAt: Date;
+  /** The very run that started it, not its chain. */
+  parent: { workflowId: string; runId: string } | undefined;
+  waiting: Waiting | undefined;
+}
+
+/** The newest run of a workflow id, or that of `wantedRunId`; undefined: Temporal knows none. */
 export async function describeRun(
   context: ClientContext,
   client: Client,
   workflowId: string,
-): Promise<
-  | {
-      status: string;
-      runId: string;
-      firstRunId: string;
-      startedAt: Date;
-      parentId: string | undefined;
-      waiting: Waiting | undefined;
-    }
-  | undefined
-> {
+  wantedRunId?: string,
+): Promise<DescribedRun | undefined> {
   try {
-    const description = await client.workflow.getHandle(workflowId).describe();
+    const description = await client.workflow.getHandle(workflowId, wantedRunId).describe();
     const { status, runId, startTime, raw, parentExecution } = description;
     const firstRunId = raw.workflowExecutionInfo?.firstRunId || runId;
     return {
@@ -172,11 +174,30 @@ export async function describeRun(
       runId,
       firstRunId,
       startedAt: startTime,
-      parentId: parentExecution?.workflowId ?? undefined,
+      parent: parentOf(parentExecution),
       waiting: waitingOf(description),
     };
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return undefined;
     throw temporalFailure(context.target, error);
   }
+}
+
+/** Whether a run was started by that run of a workflow, or by one that continues it: each night's session has the same id. */
+export async function isChildOf(
+  context: ClientContext,
+  client: Client,
+  { parent }: DescribedRun,
+  of: { workflowId: string; firstRunId: string },
+): Promise<boolean> {
+  if (parent?.workflowId !== of.workflowId) return false;
+  if (parent.runId === of.firstRunId) return true;
+  return (await describeRun(context, client, parent.workflowId, parent.runId))?.firstRunId === of.firstRunId;
+}
+
+function parentOf(
+  execution: { workflowId?: string | null; runId?: string | null } | undefined,
+): DescribedRun['parent'] {
+  if (!execution?.workflowId || !execution.runId) return undefined;
+  return { workflowId: execution.workflowId, runId: execution.runId };
 }

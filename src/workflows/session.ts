@@ -88,6 +88,7 @@ async function runAll(
     plan.loads.map(async (name) => {
       const needs = plan.dependencies[name] ?? [];
       let redone: BatchReference | undefined;
+      let begun = false;
       try {
         await condition(() => needs.every(ended));
         const missing = needs.filter((other) => !well(other));
@@ -95,6 +96,7 @@ async function runAll(
           set({ load: name, status: 'skipped', error: { type: 'Skipped', message: `needs ${missing.join(', ')}` } });
           return;
         }
+        begun = true;
         set({ load: name, status: 'running' });
         let result = await runLoad(name, input, window);
         // What had failed has been done again by itself. What came since is what this run was started for, unless all of it
@@ -109,6 +111,11 @@ async function runAll(
         set(resultOf(name, result, redone));
       } catch (error) {
         const summary = summarize(error);
+        if (!begun && isCancellation(error)) {
+          const message = `session ${input.session} was cancelled before it began`;
+          set({ load: name, status: 'skipped', error: { type: 'Skipped', message } });
+          return;
+        }
         const status = isCancellation(error) || summary.type === FAILURE.cancelled ? 'cancelled' : 'failed';
         set({ load: name, status, error: summary, ...(redone && { redone }) });
       }

@@ -7,7 +7,7 @@ import { document, waybill } from '../cli/command-line.ts';
 import { someServers } from '../every-server.ts';
 import { holdLatch, LATCHES, WAIT, waitsAtLatch } from './latch.ts';
 import { LONG_ROWS, breakAt, TASK, VEHICLES } from './vehicles.ts';
-import { ended, World } from './world.ts';
+import { ended, until, World } from './world.ts';
 
 vi.setConfig({ testTimeout: 180_000 });
 
@@ -227,5 +227,25 @@ sessions: { nightly: { loads: [task.b, ${TASK}, task.a], sequential: true } }
     const text = 'id,seen\n1,1\n2,2\nid,seen\n3,3\n';
     expect(again.stdout.startsWith(text)).toBe(true);
     expect(JSON.parse(again.stdout.slice(text.length))).toMatchObject({ session: 'nightly', loads: [{}, {}, {}] });
+
+    // A session that is cancelled has no rows of a load that it never began, though an earlier night's session has.
+    const other = await world.another('warehouse');
+    await other.query('begin');
+    await other.query('update core.vehicle set seen = 9 where id = 1');
+    const running = waybill(world, 'run', 'nightly', '--json');
+    await until(async () => (await world.states(TASK)).length === 3);
+    expect(await waybill(world, 'cancel', 'nightly')).toMatchObject({ exitCode: 0 });
+    await other.query('rollback');
+    const { exitCode, stdout } = await running;
+    expect(exitCode).toBe(3);
+    const own = 'id,seen\n1,1\n2,2\n';
+    expect(stdout.startsWith(`${own}{`), stdout).toBe(true);
+    expect(JSON.parse(stdout.slice(own.length))).toMatchObject({
+      loads: [
+        { load: 'task.b', state: 'published' },
+        { load: TASK, state: 'cancelled' },
+        { load: 'task.a', status: 'skipped', batch_id: null },
+      ],
+    });
   });
 });
