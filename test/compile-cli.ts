@@ -24,7 +24,7 @@ export interface CompiledCli {
 }
 
 /**
- * Compiles src into a folder of the caller's own (half a second), with all that the package ships beside it.
+ * Compiles src into a folder of its own (half a second), once a run, with all that the package ships beside it.
  *
  * @param workflows their code, bundled: a worker that runs from it bundles nothing itself
  */

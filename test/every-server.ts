@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
-import { inject } from 'vitest';
+import { inject, test, type TestFunction, type TestOptions } from 'vitest';
 import { mysqlServers } from './mysql-servers.ts';
 import { servers, type TestServer } from './servers.ts';
 
@@ -25,6 +25,26 @@ export function oneOfEachFamily(file: string): TestServer[] {
 export function someServers(file: string): TestServer[] {
   const two = oneOfEachFamily(file);
   return inject('seed').all ? two : [two[hashOf(file)[2]! % two.length]!];
+}
+
+/**
+ * `it` for a suite that stands on several servers and is dear: each of its tests runs on one of them, in turns, and the seed says
+ * whose turn is first. So a run has every test, and every server the same part of them. All on all, where all is wanted. A test
+ * that only some of the servers have is no turn: it takes the plain `test`. A suite has a test for each server at least, for vitest
+ * takes an empty one for a failure.
+ *
+ * @param among the servers of the suite, in its order
+ */
+export function inTurns(
+  file: string,
+  server: { name: string },
+  among: readonly { name: string }[] = oneOfEachFamily(file),
+): (title: string, body: TestFunction, options?: TestOptions) => void {
+  let turn = hashOf(file)[4]!;
+  return (title, body, options = {}) => {
+    const whose = among[turn++ % among.length]!;
+    if (inject('seed').all || whose.name === server.name) test(title, options, body);
+  };
 }
 
 function hashOf(file: string): Buffer {

@@ -7,6 +7,7 @@ import { startPostgres } from '../src/dev/postgres-server.ts';
 import { systemPostgres15 } from '../src/dev/postgres-binaries.ts';
 import { startTemporal } from '../src/dev/temporal-server.ts';
 import { bundle } from '../src/worker/workflow-bundle.ts';
+import { compileCli } from './compile-cli.ts';
 import { compileWorkerProcess } from './compile-worker.ts';
 import { offerMysql, type MysqlTestServer } from './mysql-on-demand.ts';
 
@@ -37,6 +38,8 @@ declare module 'vitest' {
     workflowBundle: string;
     /** File with the compiled worker process, which tests kill and freeze. */
     workerProcess: string;
+    /** The compiled command line, for tests that start it as a process. */
+    cli: string;
     /** Decides which crash points a run takes; `all`: every one (npm run test:all). */
     seed: { value: string; all: boolean };
   }
@@ -69,13 +72,16 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const has15 = systemPostgres15() !== undefined;
   const directory = await mkdtemp(join(tmpdir(), 'waybill-test-bundle-'));
   const workflowBundle = join(directory, 'workflows.js');
-  const [temporal, postgres18, postgres15, workerProcess, mysql] = await Promise.all([
+  const [temporal, postgres18, postgres15, workerProcess, mysql, cli] = await Promise.all([
     startTemporal({ external: false, settings: TEMPORAL_SETTINGS, onProgress: (message) => console.log(message) }),
     startPostgres({ version: 'embedded', settings: SETTINGS }),
     has15 ? startPostgres({ version: '15', settings: SETTINGS }) : undefined,
     compileWorkerProcess(),
     offerMysql(project),
-    bundle().then(({ code }) => writeFile(workflowBundle, code)),
+    bundle().then(async ({ code }) => {
+      await writeFile(workflowBundle, code);
+      return compileCli(code);
+    }),
   ]);
   const missing: MissingServer[] = [];
   if (postgres15 === undefined) {
@@ -84,6 +90,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   project.provide('temporal', { address: temporal.address, uiUrl: temporal.uiUrl ?? '' });
   project.provide('workflowBundle', workflowBundle);
   project.provide('workerProcess', workerProcess.path);
+  project.provide('cli', cli.main);
   const seed = process.env['WAYBILL_TEST_SEED'] ?? randomBytes(4).toString('hex');
   console.log(`Crash points, and the servers of the longest files, by seed: WAYBILL_TEST_SEED=${seed}`);
   project.provide('seed', { value: seed, all: process.env['WAYBILL_TEST_LONG'] === '1' });
@@ -93,7 +100,14 @@ export default async function setup(project: TestProject): Promise<() => Promise
   ]);
   project.provide('missingServers', missing);
   return async () => {
-    await Promise.all([temporal.stop(), postgres18.stop(), postgres15?.stop(), mysql.stop(), workerProcess.remove()]);
+    await Promise.all([
+      temporal.stop(),
+      postgres18.stop(),
+      postgres15?.stop(),
+      mysql.stop(),
+      workerProcess.remove(),
+      cli.remove(),
+    ]);
     await rm(directory, { recursive: true, force: true });
   };
 }

@@ -74,6 +74,11 @@ export function workerProcess(): string {
   return inject('workerProcess');
 }
 
+/** The program of the run's compiled command line. */
+export function compiledCli(): string {
+  return inject('cli');
+}
+
 /** The Web UI of the run's Temporal. */
 export function temporalUi(): string {
   return inject('temporal').uiUrl;

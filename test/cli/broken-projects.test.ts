@@ -3,19 +3,13 @@
  * trace, no password, and databases that are left as they were. test/config/broken-projects.test.ts has the whole corpus, faster.
  */
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { corpus } from '../config/broken/corpus.ts';
 import { databases, SOURCE, WAREHOUSE, type BrokenDatabase } from '../config/broken/databases.ts';
 import { BASE_PROJECT, ENVIRONMENT, PASSWORD, withProject, type ProjectFiles } from '../config/project-folder.ts';
-import { compileCli, type CompiledCli } from '../compile-cli.ts';
-import { bundledWorkflows, freshDatabase, servers, type FreshDatabase, type TestServer } from '../servers.ts';
+import { compiledCli, freshDatabase, servers, type FreshDatabase, type TestServer } from '../servers.ts';
 import { document, spawnCli, type Answer } from './command-line.ts';
-
-let cli: CompiledCli;
-beforeAll(async () => (cli = await compileCli(await readFile(bundledWorkflows(), 'utf8'))));
-afterAll(() => cli.remove());
 
 /** What a project finds: databases that are right for it. */
 class Databases {
@@ -76,7 +70,7 @@ async function query(connectionString: string, text: string): Promise<Record<str
 function validate(files: ProjectFiles, env: NodeJS.ProcessEnv, ...argv: string[]): Promise<Answer> {
   return withProject({ ...BASE_PROJECT, ...files }, async (directory) => {
     const command = argv.length > 0 ? argv : ['validate'];
-    const answer = await spawnCli([cli.main], ['--project', directory, '--json', ...command], { env }).answer;
+    const answer = await spawnCli([compiledCli()], ['--project', directory, '--json', ...command], { env }).answer;
     const shown = (text: string): string => text.replaceAll(directory, 'DIR');
     return { ...answer, stdout: shown(answer.stdout), stderr: shown(answer.stderr) };
   });

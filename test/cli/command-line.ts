@@ -1,19 +1,17 @@
 /** The command line for tests: inside this process, or as a process of its own. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { Writable } from 'node:stream';
-import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
 import type { Io } from '../../src/cli/io.ts';
 import { main } from '../../src/cli/program.ts';
 import type { World } from '../engine/world.ts';
+import { compiledCli } from '../servers.ts';
 
 export interface Answer {
   exitCode: number;
   stdout: string;
   stderr: string;
 }
-
-const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 
 /** What a command of this world's project finds in its environment. */
 export function environment(world: World): NodeJS.ProcessEnv {
@@ -55,12 +53,12 @@ export interface Spawned {
 
 /** Starts a command as a process of its own, in the world's project. */
 export function spawnWaybill(world: World, argv: string[], env: NodeJS.ProcessEnv = environment(world)): Spawned {
-  const spawned = spawnCli(['--import', 'tsx', MAIN], ['--project', world.directory, ...argv], { env });
+  const spawned = spawnCli([compiledCli()], ['--project', world.directory, ...argv], { env });
   world.processes.push(spawned.child);
   return spawned;
 }
 
-/** Starts the command line as a process: `program` is what node is given, from source or compiled (compiled.ts). */
+/** Starts the command line as a process: `program` is what node is given, the compiled one, and its options. */
 export function spawnCli(
   program: string[],
   argv: string[],

@@ -1,22 +1,18 @@
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { batches, BREAKABLE, done } from '../engine/breakable-orders.ts';
 import { ORDERS, World } from '../engine/orders.ts';
 import { until } from '../engine/world.ts';
 import { SCHEMA_ENDINGS, type DevServerKind } from '../../src/cli/dev-server-kind.ts';
 import { someServers } from '../every-server.ts';
-import { compileCli, type CompiledCli } from '../compile-cli.ts';
-import { bundledWorkflows, servers } from '../servers.ts';
+import { compiledCli, servers } from '../servers.ts';
 import { document, waybill } from './command-line.ts';
 import { FreshMachine } from './fresh-machine.ts';
 
-let cli: CompiledCli;
 let machine: FreshMachine;
-beforeAll(async () => (cli = await compileCli(await readFile(bundledWorkflows(), 'utf8'))));
-afterAll(() => cli.remove());
-beforeEach(async () => (machine = await FreshMachine.create(cli.main)));
+beforeEach(async () => (machine = await FreshMachine.create(compiledCli())));
 afterEach(() => machine.remove());
 
 const edit = async (file: string, from: string, to: string): Promise<void> => {

@@ -1,6 +1,6 @@
 /** What the command line says of tasks. */
-import { afterEach, describe, expect, test } from 'vitest';
-import { oneOfEachFamily } from '../every-server.ts';
+import { afterEach, describe, expect } from 'vitest';
+import { inTurns, oneOfEachFamily } from '../every-server.ts';
 import { breakAt, TASK, VEHICLES } from '../engine/vehicles.ts';
 import { World } from '../engine/world.ts';
 import { document, waybill } from './command-line.ts';
@@ -8,10 +8,11 @@ import { document, waybill } from './command-line.ts';
 const text = (pattern: RegExp): string => expect.stringMatching(pattern) as string;
 
 describe.each(oneOfEachFamily(import.meta.url))('a task at the command line on $name', (server) => {
+  const it = inTurns(import.meta.url, server);
   let world: World;
   afterEach(() => world.close());
 
-  test('is validated, planned, run, shown; and goes on after a failure, which each of them says', async () => {
+  it('is validated, planned, run, shown; and goes on after a failure, which each of them says', async () => {
     world = await World.create(
       server,
       VEHICLES(50, { lanes: 1, yaml: 'before: select 1\non_error: "update core.settings set broken = 35"' }),
@@ -63,7 +64,7 @@ describe.each(oneOfEachFamily(import.meta.url))('a task at the command line on $
     expect((await waybill(world, 'show', '1')).stdout).toContain('on_error step 1: done');
   });
 
-  test('shows the slowest of many ranges', async () => {
+  it('shows the slowest of many ranges', async () => {
     world = await World.create(
       server,
       VEHICLES(30, {
@@ -83,7 +84,7 @@ describe.each(oneOfEachFamily(import.meta.url))('a task at the command line on $
     expect(shown).toMatch(/\n +13 .* 99 s\n/);
   });
 
-  test('shows every range with --ranges, however many there are', async () => {
+  it('shows every range with --ranges, however many there are', async () => {
     world = await World.create(
       server,
       VEHICLES(20, {

@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { environment, spawnWaybill } from '../cli/command-line.ts';
-import { someServers, someWays, type Way } from '../every-server.ts';
+import { inTurns, someServers, someWays, type Way } from '../every-server.ts';
 import { servers } from '../servers.ts';
 import { fileWorld, item, LOAD } from './csv-files.ts';
 import { expectAcquired, expectSameRows, ITEM, itemFile, ITEMS, retract, windows } from './items.ts';
@@ -248,10 +248,11 @@ const IN_TOKYO = `do $$ begin execute format('alter database %I set timezone = '
 
 // A database of PostgreSQL may have a zone of its own; of MySQL's only the server has: test/database/mysql/cursor-zone.test.ts.
 describe.each(servers)('the zone of a database on $name', { timeout: 120_000 }, (server) => {
+  const it = inTurns(import.meta.url, server, servers);
   let world: World;
   afterEach(() => world.close());
 
-  test('takes a `start` without a time zone in the zone of the source', async () => {
+  it('takes a `start` without a time zone in the zone of the source', async () => {
     const source = `create table item (id bigint, at timestamptz not null);
       insert into item select g, '2026-01-01 00:00+00'::timestamptz + g * interval '1 hour' from generate_series(0, 23) g;
       ${IN_TOKYO}`;
@@ -273,7 +274,7 @@ describe.each(servers)('the zone of a database on $name', { timeout: 120_000 }, 
     }
   });
 
-  test('takes --since and --until without a time zone in the zone of the source, with one as they say', async () => {
+  it('takes --since and --until without a time zone in the zone of the source, with one as they say', async () => {
     world = await World.create(
       server,
       ITEMS({

@@ -1,6 +1,6 @@
 /** Cut-over: another tool left its unfinished snapshot behind. */
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { oneOfEachFamily } from '../every-server.ts';
+import { inTurns, oneOfEachFamily } from '../every-server.ts';
 import { activitiesOf, OPEN_ORDER } from './activities.ts';
 import { CUT_OVER } from './cut-over.ts';
 import { batches, BREAKABLE, exists, land, mend } from './breakable-orders.ts';
@@ -111,10 +111,11 @@ const WRITES: Record<ServerWords['family'], { refused: string[]; saying: RegExp 
 };
 
 describe.each(oneOfEachFamily(import.meta.url))('a snapshot of another tool on $name', (server) => {
+  const it = inTurns(import.meta.url, server);
   let world: World;
   afterEach(() => world.close());
 
-  test('is refused, naming it, until --adopt takes it over; what landed since waits for the next load', async () => {
+  it('is refused, naming it, until --adopt takes it over; what landed since waits for the next load', async () => {
     world = await World.create(server, ORDERS(500));
     // The other tool had loaded ten of them, under an id of its own, and those rows are its business.
     await world.warehouse.query(`${CUT_OVER} insert into core.orders select 0, 'older', 0, 7000`);
@@ -150,7 +151,7 @@ describe.each(oneOfEachFamily(import.meta.url))('a snapshot of another tool on $
     await expectWhole(world);
   });
 
-  test('is the load’s own once adopted: when that batch fails, a plain start takes it again', async () => {
+  it('is the load’s own once adopted: when that batch fails, a plain start takes it again', async () => {
     world = await World.create(server, BREAKABLE(500, { broken: 450 }));
     await world.warehouse.query(CUT_OVER);
     await world.worker();
@@ -164,7 +165,7 @@ describe.each(oneOfEachFamily(import.meta.url))('a snapshot of another tool on $
     expect(await exists(world, 'acq.orders_processing')).toBe(false);
   });
 
-  test('that is there when a load has failed before it took one of its own is nobody’s: refused until --adopt', async () => {
+  it('that is there when a load has failed before it took one of its own is nobody’s: refused until --adopt', async () => {
     world = await World.create(server, ORDERS(300, { yaml: 'before: "insert into core.tried values (:batch_id)"' }));
     await world.worker();
     expect(await world.run('core.order')).toMatchObject({ ok: false, type: 'Database' });
@@ -187,7 +188,7 @@ describe.each(oneOfEachFamily(import.meta.url))('a snapshot of another tool on $
     ]);
   });
 
-  test('of one of two inputs: the other gets a snapshot of its own, and a failure in between changes nothing', async () => {
+  it('of one of two inputs: the other gets a snapshot of its own, and a failure in between changes nothing', async () => {
     const orders = ORDERS(300, { yaml: 'before: "insert into core.tried select 1 / ok from core.switch"' });
     world = await World.create(server, {
       files: {
@@ -221,7 +222,7 @@ outputs: [ core.orders, core.refunds ]`,
     expect(await exists(world, 'acq.refunds_processing')).toBe(false);
   });
 
-  test('that is no ordinary table, or whose landing table is missing, is refused: it would be dropped unread', async () => {
+  it('that is no ordinary table, or whose landing table is missing, is refused: it would be dropped unread', async () => {
     world = await World.create(server, ORDERS(100));
     await world.worker();
     const adopt = () => world.run({ load: 'core.order', adopt: true });
@@ -275,7 +276,7 @@ outputs: [ core.orders, core.refunds ]`,
     },
   );
 
-  test('stays as it is once adopted: whoever writes to it is waited for, and whoever comes later is refused', async () => {
+  it('stays as it is once adopted: whoever writes to it is waited for, and whoever comes later is refused', async () => {
     world = await World.create(server, BREAKABLE(300, { broken: 0, pause: 30 }));
     await world.warehouse.query(CUT_OVER);
     const writer = await world.another('warehouse', 'the old tool');
@@ -297,7 +298,7 @@ outputs: [ core.orders, core.refunds ]`,
     expect(await exists(world, 'acq.orders_processing')).toBe(false);
   });
 
-  test('whose writer does not end is not adopted: the load says who that is, and opens no batch', async () => {
+  it('whose writer does not end is not adopted: the load says who that is, and opens no batch', async () => {
     world = await World.create(server, ORDERS(100));
     await world.warehouse.query(CUT_OVER);
     const writer = await world.another('warehouse', 'the old tool');
@@ -315,7 +316,7 @@ outputs: [ core.orders, core.refunds ]`,
     expect(await openBatch({ ...OPEN_ORDER, adopt: true })).toMatchObject({ kind: 'opened', batch: { batchId: '1' } });
   });
 
-  test('is not needed for --adopt to be harmless', async () => {
+  it('is not needed for --adopt to be harmless', async () => {
     world = await World.create(server, ORDERS(100));
     await world.worker();
     expect(await world.run({ load: 'core.order', adopt: true })).toMatchObject({

@@ -1,7 +1,7 @@
 /** Every transaction that writes for a batch passes its gate: late ones, sleepers and zombies find it shut. */
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { Activities } from '../../src/activities/activities.ts';
-import { everyServer } from '../every-server.ts';
+import { oneOfEachFamily } from '../every-server.ts';
 import { activitiesOf, asActivity, OPEN_ORDER } from './activities.ts';
 import { exists } from './breakable-orders.ts';
 import { comingAgain, expectWhole, ORDERS, World } from './orders.ts';
@@ -53,7 +53,7 @@ const fence = (activities: Activities) =>
     requestedBy: undefined,
   });
 
-describe.each(everyServer)('the gate of a batch on $name', (server) => {
+describe.each(oneOfEachFamily(import.meta.url))('the gate of a batch on $name', (server) => {
   let world: World;
   afterEach(() => world.close());
 

@@ -1,6 +1,6 @@
 /** DESIGN §3, "Plan": what a plan rests on, and what happens when somebody changes it under a load. */
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { oneOfEachFamily } from '../every-server.ts';
+import { inTurns, oneOfEachFamily } from '../every-server.ts';
 import { describeOn, mysqlServers } from '../mysql-servers.ts';
 import { servers } from '../servers.ts';
 import { done, exists, land } from './breakable-orders.ts';
@@ -47,6 +47,7 @@ const HIDDEN = (table: string) =>
   `query would be affected by row-level security policy for table "${table}" (SQLSTATE 42501)`;
 
 describe.each(servers)('the plan of a stage on $name', (server) => {
+  const it = inTurns(import.meta.url, server, servers);
   let world: World;
   afterEach(() => world.close());
 
@@ -71,7 +72,7 @@ describe.each(servers)('the plan of a stage on $name', (server) => {
   const REWRITTEN =
     /^chunk \d+ of \d+: the snapshot acq.orders_processing was rewritten or emptied \(TRUNCATE, VACUUM FULL, CLUSTER\): its rows are not where they were/;
 
-  test('takes no write to the snapshot; when that is rewritten under it, the batch fails and says why, and the next start has every row', async () => {
+  it('takes no write to the snapshot; when that is rewritten under it, the batch fails and says why, and the next start has every row', async () => {
     const first = await underWay();
     for (const write of [
       'truncate acq.orders_processing',
@@ -109,7 +110,7 @@ describe.each(servers)('the plan of a stage on $name', (server) => {
     expect(await world.states('core.order')).toEqual(['failed', 'failed', 'published', 'published']);
   });
 
-  test('does not take a snapshot that was truncated past its trigger for an empty one, until --force says so', async () => {
+  it('does not take a snapshot that was truncated past its trigger for an empty one, until --force says so', async () => {
     const handle = await underWay();
     await world.warehouse.query(`begin; alter table acq.orders_processing disable trigger all;
       truncate acq.orders_processing; commit`);
@@ -139,7 +140,10 @@ describe.each(servers)('the plan of a stage on $name', (server) => {
   });
 });
 
-describeOn(await mysqlServers(), 'a stage that is under way on $name', (server) => {
+const ofMysqlFamily = await mysqlServers();
+
+describeOn(ofMysqlFamily, 'a stage that is under way on $name', (server) => {
+  const it = inTurns(import.meta.url, server, ofMysqlFamily);
   let world: World;
   afterEach(() => world.close());
 
@@ -151,14 +155,14 @@ describeOn(await mysqlServers(), 'a stage that is under way on $name', (server) 
     return handle;
   }
 
-  test('minds no rebuild of the snapshot, for its chunks go by the key', async () => {
+  it('minds no rebuild of the snapshot, for its chunks go by the key', async () => {
     const handle = await underWay();
     await world.warehouse.query('optimize table acq.orders_processing');
     expect(await ended(handle)).toMatchObject({ ok: true, result: { rowsWritten: 3000, chunks: 30 } });
     await expectWhole(world);
   });
 
-  test('minds no column more', async () => {
+  it('minds no column more', async () => {
     const handle = await underWay();
     await world.warehouse.query(
       "alter table acq.orders_processing add note varchar(9) default 'x', add key (customer)",
@@ -195,7 +199,7 @@ describeOn(await mysqlServers(), 'a stage that is under way on $name', (server) 
     expect(await world.states('core.order')).toEqual(['failed', 'published']);
   });
 
-  test('does not take a snapshot for an empty one that was truncated, which passes triggers, until --force says so', async () => {
+  it('does not take a snapshot for an empty one that was truncated, which passes triggers, until --force says so', async () => {
     const handle = await underWay();
     await world.warehouse.query('truncate acq.orders_processing');
     const failed = world.names.outOf(await ended(handle));
@@ -410,10 +414,11 @@ outputs: [ ${keys.map((_, n) => `core.sums_${n}`).join(', ')} ]
 });
 
 describe.each(servers)('rows that a policy hides, on $name', (server) => {
+  const it = inTurns(import.meta.url, server, servers);
   let world: World;
   afterEach(() => world.close());
 
-  test('of a snapshot or of an output: the load fails instead of leaving them out, and the next start has every row', async () => {
+  it('of a snapshot or of an output: the load fails instead of leaving them out, and the next start has every row', async () => {
     world = await World.create(
       server,
       BY_PAGES({ yaml: 'checks: [ { name: no, sql: select ok from core.switch, expect: 1 } ]' }),
@@ -442,7 +447,7 @@ describe.each(servers)('rows that a policy hides, on $name', (server) => {
     await expectWhole(world);
   });
 
-  test('of a source: it is not read, rather than read in part', async () => {
+  it('of a source: it is not read, rather than read in part', async () => {
     world = await World.create(server, ITEMS({ source: PLAIN_SOURCE(100), columns: COLUMNS }));
     await world.source.query(`${LOADER} grant select on item to planning_loader;
       create policy half on item using (id % 2 = 0); alter table item enable row level security`);

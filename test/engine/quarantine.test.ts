@@ -1,6 +1,6 @@
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect } from 'vitest';
 import { waybill } from '../cli/command-line.ts';
-import { oneOfEachFamily } from '../every-server.ts';
+import { inTurns, oneOfEachFamily } from '../every-server.ts';
 import { expectSame } from './orders.ts';
 import { World, type WorldOptions } from './world.ts';
 
@@ -38,6 +38,7 @@ ${yaml}`,
 }
 
 describe.each(oneOfEachFamily(import.meta.url))('bad rows on $name', { timeout: 120_000 }, (server) => {
+  const it = inTurns(import.meta.url, server);
   let world: World;
   afterEach(() => world.close());
 
@@ -57,7 +58,7 @@ describe.each(oneOfEachFamily(import.meta.url))('bad rows on $name', { timeout: 
       ['id', 'amount'],
     );
 
-  test('stand alone in the ledger, with key, columns and error; every other row is there', async () => {
+  it('stand alone in the ledger, with key, columns and error; every other row is there', async () => {
     world = await World.create(server, PROJECT({ rows: 1000 }));
     await break_('id in (1, 2, 500, 1000)');
     await world.worker();
@@ -76,7 +77,7 @@ describe.each(oneOfEachFamily(import.meta.url))('bad rows on $name', { timeout: 
     ]);
   });
 
-  test('in a chunk of one row, in an input of one row, and in every row', async () => {
+  it('in a chunk of one row, in an input of one row, and in every row', async () => {
     world = await World.create(server, PROJECT({ rows: 1 }));
     await break_('true');
     await world.worker();
@@ -87,7 +88,7 @@ describe.each(oneOfEachFamily(import.meta.url))('bad rows on $name', { timeout: 
     expect(idsOf(await rejected())).toEqual([1, ...Array.from({ length: 21 }, (_, i) => i + 10)]);
   });
 
-  test('of two rows that cannot both be there, one is', async () => {
+  it('of two rows that cannot both be there, one is', async () => {
     world = await World.create(
       server,
       PROJECT({ rows: 300, sql: SQL.replace('select o.id', 'select case when o.id = 77 then 78 else o.id end') }),
@@ -99,7 +100,7 @@ describe.each(oneOfEachFamily(import.meta.url))('bad rows on $name', { timeout: 
     expect([77, 78]).toContain(idsOf([row!])[0]);
   });
 
-  test('more than may be fail the batch, which takes everything back and keeps what it found', async () => {
+  it('more than may be fail the batch, which takes everything back and keeps what it found', async () => {
     world = await World.create(server, PROJECT({ rows: 500, yaml: 'max_rejected: 2\nlanes: 1' }));
     await break_('id in (10, 20, 30)');
     await world.worker();
@@ -119,7 +120,7 @@ describe.each(oneOfEachFamily(import.meta.url))('bad rows on $name', { timeout: 
     await expectAllBut('id in (10, 20, 30)');
   });
 
-  test('a share of the rows read is looked at in the end', async () => {
+  it('a share of the rows read is looked at in the end', async () => {
     world = await World.create(server, PROJECT({ rows: 400, yaml: 'max_rejected: 0.5%' }));
     await break_('id in (10, 20, 30)');
     await world.worker();
@@ -135,7 +136,7 @@ describe.each(oneOfEachFamily(import.meta.url))('bad rows on $name', { timeout: 
     await expectAllBut('id in (10, 20, 30)');
   });
 
-  test('rows of one key share their fate', async () => {
+  it('rows of one key share their fate', async () => {
     world = await World.create(
       server,
       PROJECT({ rows: 700, chunk: '{ input: acq.orders, rows: 200, key: customer }' }),
@@ -147,7 +148,7 @@ describe.each(oneOfEachFamily(import.meta.url))('bad rows on $name', { timeout: 
     await expectAllBut('id % 7 = 2');
   });
 
-  test('a statement that is wrong is no bad row', async () => {
+  it('a statement that is wrong is no bad row', async () => {
     world = await World.create(server, PROJECT({ rows: 100, sql: SQL.replace('o.amount', 'o.amounts') }));
     await world.worker();
     expect(await world.run('core.order')).toMatchObject({ ok: false });
@@ -155,7 +156,7 @@ describe.each(oneOfEachFamily(import.meta.url))('bad rows on $name', { timeout: 
     expect(await world.value('select count(*) from waybill.chunk')).toBe('1');
   });
 
-  test('a held batch that is resumed writes each rejected row once', async () => {
+  it('a held batch that is resumed writes each rejected row once', async () => {
     world = await World.create(server, PROJECT({ rows: 300, yaml: 'max_rejected: 0\non_failure: hold' }));
     await break_('id = 42');
     await world.worker();
@@ -165,7 +166,7 @@ describe.each(oneOfEachFamily(import.meta.url))('bad rows on $name', { timeout: 
     expect(idsOf(await rejected())).toEqual([42]);
   });
 
-  test('an acquisition leaves out what the landing table refuses', async () => {
+  it('an acquisition leaves out what the landing table refuses', async () => {
     world = await World.create(server, {
       files: {
         'loads/acquisition/item.yaml': `

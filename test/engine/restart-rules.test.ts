@@ -1,11 +1,11 @@
 /** DESIGN §3, "Restart rules", row by row. What is held has a file of its own: held.test.ts. */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, describe, expect, vi } from 'vitest';
 import type { BatchView } from '../../src/client/views.ts';
 import { forceReloadUpdate, progressQuery } from '../../src/workflows/message-definitions.ts';
 import { document, spawnWaybill, waybill } from '../cli/command-line.ts';
-import { oneOfEachFamily } from '../every-server.ts';
+import { inTurns, oneOfEachFamily } from '../every-server.ts';
 import { activitiesOf, OPEN_ORDER } from './activities.ts';
 import { batches, BREAKABLE, done, exists, land, mend } from './breakable-orders.ts';
 import { expectWhole, ORDERS, SLOW_SQL, World } from './orders.ts';
@@ -68,11 +68,12 @@ const STAY = {
 };
 
 describe.each(oneOfEachFamily(import.meta.url))('the next start on $name', (server) => {
+  const it = inTurns(import.meta.url, server);
   let world: World;
   afterEach(() => world.close());
 
   describe('finds nothing unfinished', () => {
-    test('and takes a new snapshot into a new batch, or has nothing to do and opens none', async () => {
+    it('and takes a new snapshot into a new batch, or has nothing to do and opens none', async () => {
       world = await World.create(server, ORDERS(300));
       await world.worker();
       expect(await world.run('core.order')).toMatchObject({ ok: true, result: { batch: { batchId: '1' } } });
@@ -87,7 +88,7 @@ describe.each(oneOfEachFamily(import.meta.url))('the next start on $name', (serv
       ]);
     });
 
-    test('and is refused when it should resume', async () => {
+    it('and is refused when it should resume', async () => {
       world = await World.create(server, ORDERS(30));
       await world.worker();
       const refused = await world.run({ load: 'core.order', resume: true });
@@ -98,7 +99,7 @@ describe.each(oneOfEachFamily(import.meta.url))('the next start on $name', (serv
   });
 
   describe('finds a published batch whose snapshot is still there', () => {
-    test('drops it, runs `after`, goes on, and never processes it again', async () => {
+    it('drops it, runs `after`, goes on, and never processes it again', async () => {
       world = await World.create(
         server,
         ORDERS(400, { sql: SLOW_SQL(0.3), yaml: 'after: "insert into core.finished values (:batch_id)"' }),
@@ -127,7 +128,7 @@ describe.each(oneOfEachFamily(import.meta.url))('the next start on $name', (serv
       expect(await world.states('core.order')).toEqual(['published', 'published']);
     });
 
-    test('goes on in the same start with what has landed since', async () => {
+    it('goes on in the same start with what has landed since', async () => {
       world = await World.create(server, ORDERS(50));
       await world.worker();
       expect(await world.run('core.order')).toMatchObject({ ok: true });
@@ -139,7 +140,7 @@ describe.each(oneOfEachFamily(import.meta.url))('the next start on $name', (serv
       await expectWhole(world);
     });
 
-    test('leaves a table alone that took the snapshot’s name since', async () => {
+    it('leaves a table alone that took the snapshot’s name since', async () => {
       world = await World.create(server, ORDERS(50));
       await world.worker();
       expect(await world.run('core.order')).toMatchObject({ ok: true });
@@ -153,7 +154,7 @@ describe.each(oneOfEachFamily(import.meta.url))('the next start on $name', (serv
       await expectWhole(world);
     });
 
-    test('whose snapshot lost its mark: left alone, said, and never offered for adoption', async () => {
+    it('whose snapshot lost its mark: left alone, said, and never offered for adoption', async () => {
       world = await World.create(server, ORDERS(50));
       await world.worker();
       expect(await world.run('core.order')).toMatchObject({ ok: true });
@@ -194,7 +195,7 @@ describe.each(oneOfEachFamily(import.meta.url))('the next start on $name', (serv
     const reads = (before: string, after = '$'): RegExp =>
       new RegExp(`${before}in use by ${world.words.holder('an analyst')}${after}`);
 
-    test('waits for whoever reads the snapshot, says who that is, and then drops it', async () => {
+    it('waits for whoever reads the snapshot, says who that is, and then drops it', async () => {
       world = await World.create(server, ORDERS(200, { sql: SLOW_SQL(0.3) }));
       await world.worker();
       const { handle, reader } = await published();
@@ -217,7 +218,7 @@ describe.each(oneOfEachFamily(import.meta.url))('the next start on $name', (serv
       await expectWhole(world);
     });
 
-    test('does not wait for ever: `after` runs, the load ends, and the next start drops it first', async () => {
+    it('does not wait for ever: `after` runs, the load ends, and the next start drops it first', async () => {
       world = await World.create(server, ORDERS(200, { sql: SLOW_SQL(0.3) }));
       await world.warehouse.query('create table core.finished (batch_id bigint)');
       await world.worker({ dropLimitMs: 500 });
@@ -245,7 +246,7 @@ describe.each(oneOfEachFamily(import.meta.url))('the next start on $name', (serv
   });
 
   describe('finds a failed or cancelled batch with its snapshot', () => {
-    test('and takes the same snapshot into a new batch, however often that fails', async () => {
+    it('and takes the same snapshot into a new batch, however often that fails', async () => {
       world = await World.create(server, BREAKABLE(500, { broken: 450 }));
       await world.worker();
       const taken = await world.identity('acq.orders');
@@ -274,7 +275,7 @@ describe.each(oneOfEachFamily(import.meta.url))('the next start on $name', (serv
       ]);
     });
 
-    test('and is refused, when the inputs were edited since, until they are put back', async () => {
+    it('and is refused, when the inputs were edited since, until they are put back', async () => {
       world = await World.create(server, BREAKABLE(200));
       await world.warehouse.query('create table acq.refunds (id bigint primary key, amount numeric)');
       await world.worker();
@@ -306,7 +307,7 @@ checks: [ { name: refunds, sql: "select count(*) from {{ acq.refunds }} r", expe
   });
 
   describe('finds a failed batch without a whole snapshot', () => {
-    test('because it failed before: takes a new one, with all that has landed', async () => {
+    it('because it failed before: takes a new one, with all that has landed', async () => {
       world = await World.create(
         server,
         ORDERS(300, { yaml: 'before: "insert into core.tried select 1 / ok from core.settings"' }),
@@ -326,7 +327,7 @@ checks: [ { name: refunds, sql: "select count(*) from {{ acq.refunds }} r", expe
       expect(await world.states('core.order')).toEqual(['failed', 'published']);
     });
 
-    test('because somebody dropped it: refused, naming it, until --force accepts the loss', async () => {
+    it('because somebody dropped it: refused, naming it, until --force accepts the loss', async () => {
       world = await World.create(server, BREAKABLE(200));
       await world.worker();
       expect(await world.run('core.order')).toMatchObject({ ok: false, type: 'Database' });
@@ -349,7 +350,7 @@ checks: [ { name: refunds, sql: "select count(*) from {{ acq.refunds }} r", expe
       await expectWhole(world);
     });
 
-    test('because another table stands in its place: refused, and neither is touched', async () => {
+    it('because another table stands in its place: refused, and neither is touched', async () => {
       world = await World.create(server, BREAKABLE(200));
       await world.worker();
       expect(await world.run('core.order')).toMatchObject({ ok: false, type: 'Database' });
@@ -367,7 +368,7 @@ checks: [ { name: refunds, sql: "select count(*) from {{ acq.refunds }} r", expe
       await expectWhole(world);
     });
 
-    test('of two inputs one is gone: --force goes on with the other, and so does every start after it', async () => {
+    it('of two inputs one is gone: --force goes on with the other, and so does every start after it', async () => {
       const orders = BREAKABLE(200, { yaml: 'before: "insert into core.tried select 1 / ok from core.switch"' });
       const refunds = '{ table: acq.refunds, external: true }';
       world = await World.create(server, {
@@ -408,7 +409,7 @@ outputs: [ core.orders, core.refunds ]`,
   });
 
   describe('finds an unfinished batch', () => {
-    test('whose workflow is alive: ends with 4, naming both, and touches nothing', async () => {
+    it('whose workflow is alive: ends with 4, naming both, and touches nothing', async () => {
       world = await World.create(server, BREAKABLE(400, { broken: 0, pause: 30 }));
       await world.worker();
       const handle = await world.start('core.order');
@@ -446,7 +447,7 @@ outputs: [ core.orders, core.refunds ]`,
       expect(await world.states('core.sale')).toEqual(['cancelled', 'published']);
     });
 
-    test('whose workflow was terminated: fences it, rolls it back and redoes it at once', async () => {
+    it('whose workflow was terminated: fences it, rolls it back and redoes it at once', async () => {
       world = await World.create(server, BREAKABLE(2000, { broken: 0, pause: 0.3 }));
       await world.worker();
       await terminateHalfWay(world);
@@ -461,7 +462,7 @@ outputs: [ core.orders, core.refunds ]`,
       await expectWhole(world);
     });
 
-    test('whose workflow timed out: does the same', async () => {
+    it('whose workflow timed out: does the same', async () => {
       world = await World.create(server, BREAKABLE(2000, { broken: 0, pause: 0.3 }));
       await world.worker();
       // Whoever starts it may give it a time of its own.
@@ -475,7 +476,7 @@ outputs: [ core.orders, core.refunds ]`,
       await redoesWhole(2000);
     });
 
-    test('whose workflow failed before it could fence it: does the same', async () => {
+    it('whose workflow failed before it could fence it: does the same', async () => {
       world = await World.create(server, BREAKABLE(500, { broken: 250 }));
       await world.worker();
       await world.warehouse.query(STAY[world.words.family].begin);
@@ -498,7 +499,7 @@ outputs: [ core.orders, core.refunds ]`,
       await expectWhole(world);
     }
 
-    test('whose load was edited since: takes its rows back from where it wrote them, and redoes it as the files are now', async () => {
+    it('whose load was edited since: takes its rows back from where it wrote them, and redoes it as the files are now', async () => {
       world = await World.create(server, BREAKABLE(1000, { broken: 0, pause: 0.2 }));
       await world.warehouse.query(
         'create table core.elsewhere (like core.orders); create index elsewhere_by_batch on core.elsewhere (batch_id)',
@@ -516,7 +517,7 @@ outputs: [ core.orders, core.refunds ]`,
       await expectWhole(world);
     });
 
-    test('that was interrupted: does not roll it back for a start that only wants to resume', async () => {
+    it('that was interrupted: does not roll it back for a start that only wants to resume', async () => {
       world = await World.create(server, BREAKABLE(2000, { broken: 0, pause: 0.2 }));
       await world.worker();
       await terminateHalfWay(world);
@@ -528,7 +529,7 @@ outputs: [ core.orders, core.refunds ]`,
       await expectWhole(world);
     });
 
-    test('whose workflow nobody knows: refused until its max_runtime is over, then redone', async () => {
+    it('whose workflow nobody knows: refused until its max_runtime is over, then redone', async () => {
       world = await World.create(server, BREAKABLE(2000, { broken: 0, pause: 0.2 }));
       await world.worker();
       await terminateHalfWay(world);
@@ -551,7 +552,7 @@ outputs: [ core.orders, core.refunds ]`,
       ]);
     });
 
-    test('whose workflow nobody knows: redone at once with --force, which stands in the ledger with its name', async () => {
+    it('whose workflow nobody knows: redone at once with --force, which stands in the ledger with its name', async () => {
       world = await World.create(server, BREAKABLE(1000, { broken: 0, pause: 0.2 }));
       await world.worker();
       await terminateHalfWay(world);
@@ -570,7 +571,7 @@ outputs: [ core.orders, core.refunds ]`,
       ).toEqual([{ requested_by: 'mary', reason: 'forced' }]);
     });
 
-    test('half rolled back: finishes that first, even when its workflow is not known', async () => {
+    it('half rolled back: finishes that first, even when its workflow is not known', async () => {
       world = await World.create(server, BREAKABLE(400, { broken: 350 }));
       await world.warehouse.query(KEEP[world.words.family].begin);
       await world.worker();
@@ -593,7 +594,7 @@ outputs: [ core.orders, core.refunds ]`,
     });
   });
 
-  test('redoes a load that ran past its max_runtime, over the same snapshot', async () => {
+  it('redoes a load that ran past its max_runtime, over the same snapshot', async () => {
     world = await World.create(server, BREAKABLE(300, { broken: 0, pause: 60, yaml: 'max_runtime: 4s' }));
     await world.worker();
     const first = await world.run('core.order');
@@ -609,7 +610,7 @@ outputs: [ core.orders, core.refunds ]`,
     await expectWhole(world);
   });
 
-  test('may be forced twice in a row: two batches are rolled back, the third is published', async () => {
+  it('may be forced twice in a row: two batches are rolled back, the third is published', async () => {
     world = await World.create(server, BREAKABLE(600, { broken: 0, pause: 30 }));
     await world.worker();
     const handle = await world.start('core.order');
@@ -632,7 +633,7 @@ outputs: [ core.orders, core.refunds ]`,
     ]);
   });
 
-  test('opens one batch however often the same attempt of the same workflow asks', async () => {
+  it('opens one batch however often the same attempt of the same workflow asks', async () => {
     world = await World.create(server, ORDERS(20));
     const { openBatch } = await activitiesOf(world);
     // Both find no batch of theirs, and then wait to open one.

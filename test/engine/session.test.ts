@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { WorkflowHandle } from '@temporalio/client';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect } from 'vitest';
 import { findTemporal } from '../../src/dev/temporal-binary.ts';
 import { progressQuery, sessionProgressQuery } from '../../src/workflows/message-definitions.ts';
 import type { SessionLoadResult } from '../../src/workflows/messages.ts';
-import { oneOfEachFamily } from '../every-server.ts';
+import { inTurns, oneOfEachFamily } from '../every-server.ts';
 import { itemFile } from './items.ts';
 import { asleep } from './moments.ts';
 import { sessionEnd, startSession, type SessionEnd, type SessionHandle } from './session-run.ts';
@@ -67,6 +67,7 @@ const byName = (loads: SessionLoadResult[]): Record<string, string> =>
   Object.fromEntries(loads.map(({ load, status }) => [load, status]));
 
 describe.each(oneOfEachFamily(import.meta.url))('a session on $name', { timeout: 120_000 }, (server) => {
+  const it = inTurns(import.meta.url, server);
   let world: World;
   afterEach(() => world.close());
 
@@ -84,7 +85,7 @@ describe.each(oneOfEachFamily(import.meta.url))('a session on $name', { timeout:
     world.rows(`select a.load_name as one, b.load_name as other from waybill.batch a join waybill.batch b
                 on a.load_name < b.load_name and a.started_at < b.finished_at and b.started_at < a.finished_at order by 1, 2`);
 
-  test('runs loads in the order of their tables, a whole warehouse from source to services', async () => {
+  it('runs loads in the order of their tables, a whole warehouse from source to services', async () => {
     world = await World.create(
       server,
       PROJECT({
@@ -140,7 +141,7 @@ outputs: [ core.counted ]
     expect(await world.rows('select n from core.counted')).toEqual([{ n: '300' }]);
   });
 
-  test('does again what had failed, then what has come since: one run catches up', async () => {
+  it('does again what had failed, then what has come since: one run catches up', async () => {
     world = await World.create(
       server,
       PROJECT({
@@ -201,7 +202,7 @@ outputs: [ core.seen ]
     expect(await run()).toMatchObject({ ok: true, result: { loads: [{ status: 'nothing' }, { status: 'nothing' }] } });
   });
 
-  test('runs side by side what does not depend on each other, and keeps `needs`', async () => {
+  it('runs side by side what does not depend on each other, and keeps `needs`', async () => {
     world = await World.create(
       server,
       PROJECT({ loads: { a: '', b: '', c: 'needs: [core.a, core.b]' }, session: '{ loads: [core.*] }' }),
@@ -216,7 +217,7 @@ outputs: [ core.seen ]
     ).toBe(true);
   });
 
-  test('a failure skips what depends on it, and only that; the session fails and names it; the next one goes on', async () => {
+  it('a failure skips what depends on it, and only that; the session fails and names it; the next one goes on', async () => {
     world = await World.create(
       server,
       PROJECT({
@@ -261,7 +262,7 @@ outputs: [ core.seen ]
     }
   });
 
-  test('leaves disabled loads out, and takes only the loads that it names', async () => {
+  it('leaves disabled loads out, and takes only the loads that it names', async () => {
     world = await World.create(
       server,
       PROJECT({
@@ -276,7 +277,7 @@ outputs: [ core.seen ]
     expect(await world.run('core.b')).toMatchObject({ ok: false, type: 'Refused', message: 'core.b is disabled' });
   });
 
-  test('waits for a load that somebody else runs, and then runs it for what that run had not seen', async () => {
+  it('waits for a load that somebody else runs, and then runs it for what that run had not seen', async () => {
     world = await World.create(
       server,
       PROJECT({ loads: { a: '', b: 'needs: [core.a]' }, session: '{ loads: [core.*] }' }),
@@ -304,7 +305,7 @@ outputs: [ core.seen ]
     expect(await ids('a')).toEqual(['1', '2', '3']);
   });
 
-  test('a cancelled session cancels its loads, which clean up, and starts no more', async () => {
+  it('a cancelled session cancels its loads, which clean up, and starts no more', async () => {
     world = await World.create(
       server,
       PROJECT({ loads: { a: '', b: '', c: 'needs: [core.a]' }, session: '{ loads: [core.*] }' }),
@@ -336,7 +337,7 @@ outputs: [ core.seen ]
     expect(await run()).toMatchObject({ ok: true });
   });
 
-  test('is known as session/<name>, refuses a second one beside it, and an unknown name', async () => {
+  it('is known as session/<name>, refuses a second one beside it, and an unknown name', async () => {
     world = await World.create(server, PROJECT({ loads: { a: '' }, session: '{ loads: [core.*] }' }));
     await world.worker();
     await set('a', 'seconds = 2');
@@ -351,7 +352,7 @@ outputs: [ core.seen ]
     });
   });
 
-  test('shows itself in the Temporal UI: a table of its loads, and a summary on each of them', async () => {
+  it('shows itself in the Temporal UI: a table of its loads, and a summary on each of them', async () => {
     world = await World.create(
       server,
       PROJECT({ loads: { a: '', b: 'needs: [core.a]' }, session: '{ loads: [core.*] }' }),
@@ -379,6 +380,7 @@ describe.each(oneOfEachFamily(import.meta.url))(
   'the Temporal surface of a load, on $name',
   { timeout: 120_000 },
   (server) => {
+    const it = inTurns(import.meta.url, server);
     let world: World;
     afterEach(() => world.close());
 
@@ -406,7 +408,7 @@ describe.each(oneOfEachFamily(import.meta.url))(
       'load/core.flight',
     ];
 
-    test('the plain `temporal` program starts a load, sees how it ends, and cancels one', async () => {
+    it('the plain `temporal` program starts a load, sees how it ends, and cancels one', async () => {
       world = await World.create(server, PROJECT({ loads: { flight: '' }, session: '{ loads: [core.*] }' }));
       await world.worker();
       await temporal(...START, '--input', '{"load":"core.flight"}');
@@ -438,7 +440,7 @@ describe.each(oneOfEachFamily(import.meta.url))(
 
     const set = (change: string): Promise<unknown> => world.warehouse.query(`update core.tempo set ${change}`);
 
-    test('the `temporal` program reads the progress of a load, and its cancel signal ends it as failed, of type Cancelled', async () => {
+    it('the `temporal` program reads the progress of a load, and its cancel signal ends it as failed, of type Cancelled', async () => {
       world = await World.create(server, PROJECT({ loads: { flight: '' }, session: '{ loads: [core.*] }' }));
       await world.worker();
       await set('seconds = 120');
@@ -478,7 +480,7 @@ describe.each(oneOfEachFamily(import.meta.url))(
       expect(await world.states('core.flight')).toEqual(['cancelled']);
     });
 
-    test('loads can be searched for by name, kind, state, batch and rows', async () => {
+    it('loads can be searched for by name, kind, state, batch and rows', async () => {
       world = await World.create(server, PROJECT({ loads: { flight: '', other: '' }, session: '{ loads: [core.*] }' }));
       await world.worker();
       expect(await world.run('core.flight')).toMatchObject({ ok: true });
@@ -497,7 +499,7 @@ describe.each(oneOfEachFamily(import.meta.url))(
       expect(await search('WaybillRows = 0')).toEqual([]);
     });
 
-    test('the page of a load in the Temporal UI is a table of its stages, with why it failed', async () => {
+    it('the page of a load in the Temporal UI is a table of its stages, with why it failed', async () => {
       world = await World.create(server, PROJECT({ loads: { flight: '' }, session: '{ loads: [core.*] }' }));
       await world.worker();
       await set('broken = 1');

@@ -1,6 +1,6 @@
 /** `before` and `after` steps, and the values that SQL of a load may use. */
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { someServers } from '../every-server.ts';
+import { inTurns, someServers } from '../every-server.ts';
 import { describeOn, mysqlServers } from '../mysql-servers.ts';
 import { exists } from './breakable-orders.ts';
 import { asleep } from './moments.ts';
@@ -345,7 +345,10 @@ checks: [ { name: me, sql: "select case when ${isSet} then 1 else 0 end", expect
   });
 });
 
-describeOn(await mysqlServers(), 'a step whose statement commits by itself, on $name', (server) => {
+const ofMysqlFamily = await mysqlServers();
+
+describeOn(ofMysqlFamily, 'a step whose statement commits by itself, on $name', (server) => {
+  const it = inTurns(import.meta.url, server, ofMysqlFamily);
   let world: World;
   afterEach(() => world.close());
 
@@ -366,7 +369,7 @@ before:
     return world;
   };
 
-  test('is done in order, and once where nothing breaks off', async () => {
+  it('is done in order, and once where nothing breaks off', async () => {
     await create(COMMITS);
     await world.worker();
     expect(await world.run('core.order')).toMatchObject({ ok: true });
@@ -379,7 +382,7 @@ before:
     await expectWhole(world);
   });
 
-  test('is done again from its start by another worker, which ends the first one’s connection before it begins', async () => {
+  it('is done again from its start by another worker, which ends the first one’s connection before it begins', async () => {
     await create(COMMITS);
     await world.warehouse.query('update core.pause set s = 600');
     const first = await world.workerProcess();
@@ -398,7 +401,7 @@ before:
     await expectWhole(world);
   });
 
-  test('is ended by a cancel, and what it has not begun is not done', async () => {
+  it('is ended by a cancel, and what it has not begun is not done', async () => {
     await create(COMMITS);
     await world.warehouse.query('update core.pause set s = 600');
     await world.worker();
@@ -412,7 +415,7 @@ before:
     expect(await world.value('select count(*) from acq.orders')).toBe('50');
   });
 
-  test('fails where the server only says so in a row', async () => {
+  it('fails where the server only says so in a row', async () => {
     await create('after: analyze table core.nowhere');
     await world.worker();
     const failed = await world.run('core.order');

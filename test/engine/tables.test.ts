@@ -1,6 +1,6 @@
 /** What tables look like: which are refused, which names and keys work, and what `{{ table }}` shows of them. */
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { oneOfEachFamily } from '../every-server.ts';
+import { inTurns, oneOfEachFamily } from '../every-server.ts';
 import { servers } from '../servers.ts';
 import { COLUMNS, ITEM, ITEMS, PLAIN_SOURCE } from './items.ts';
 import { holdLatch, LATCHES, WAIT } from './latch.ts';
@@ -58,6 +58,7 @@ const REFUSED: Record<ServerWords['family'], RefusedTable[]> = {
 };
 
 describe.each(oneOfEachFamily(import.meta.url))('landing tables on $name', (server) => {
+  const it = inTurns(import.meta.url, server);
   let world: World;
   afterEach(() => world.close());
 
@@ -84,7 +85,7 @@ describe.each(oneOfEachFamily(import.meta.url))('landing tables on $name', (serv
     },
   );
 
-  test('that are empty beside one that is not: their stages are planned and empty, and the batch is published', async () => {
+  it('that are empty beside one that is not: their stages are planned and empty, and the batch is published', async () => {
     const orders = ORDERS(150);
     world = await World.create(server, {
       files: {
@@ -227,6 +228,7 @@ outputs: [ core.sums, core.share ]
 });
 
 describe.each(oneOfEachFamily(import.meta.url))('outputs on $name', (server) => {
+  const it = inTurns(import.meta.url, server);
   let world: World;
   afterEach(() => world.close());
 
@@ -314,7 +316,7 @@ checks: [ { name: allowed, sql: select ok from core.switch, expect: 1 } ]`,
     },
   );
 
-  test('nor is such a table one that an acquisition lands in', async () => {
+  it('nor is such a table one that an acquisition lands in', async () => {
     world = await World.create(server, ITEMS({ source: PLAIN_SOURCE(20), columns: COLUMNS }));
     const [kind, made] = { mysql: ['MyISAM table', 'engine = MyISAM'], postgres: ['unlogged table', 'set unlogged'] }[
       world.words.family
@@ -330,7 +332,7 @@ checks: [ { name: allowed, sql: select ok from core.switch, expect: 1 } ]`,
     expect(await world.rows('select * from acq.item')).toEqual([]);
   });
 
-  test('whose rows somebody else refers to stop the roll back, which says so and is finished later', async () => {
+  it('whose rows somebody else refers to stop the roll back, which says so and is finished later', async () => {
     world = await World.create(
       server,
       ORDERS(200, { yaml: 'checks: [ { name: no, sql: select ok from core.switch, expect: 1 } ]' }),
@@ -359,7 +361,7 @@ checks: [ { name: allowed, sql: select ok from core.switch, expect: 1 } ]`,
     expect(await world.states('core.order')).toEqual(['failed', 'published']);
   });
 
-  test('in braces: what was published before and this batch’s own rows', async () => {
+  it('in braces: what was published before and this batch’s own rows', async () => {
     world = await World.create(
       server,
       ORDERS(100, {
@@ -421,10 +423,11 @@ outputs: [ core.seen ]`,
 };
 
 describe.each(oneOfEachFamily(import.meta.url))('reads of another load’s output on $name', (server) => {
+  const it = inTurns(import.meta.url, server);
   let world: World;
   afterEach(() => world.close());
 
-  test('show what was published when the batch opened, though rows of an unfinished batch stand there and become published', async () => {
+  it('show what was published when the batch opened, though rows of an unfinished batch stand there and become published', async () => {
     world = await World.create(server, READERS);
     await world.warehouse.query(`
       insert into core.customers values (-1, 'without an id', null), (-2, 'of an earlier tool', 900);
@@ -471,7 +474,7 @@ describe.each(oneOfEachFamily(import.meta.url))('reads of another load’s outpu
     ]);
   });
 
-  test('show rows of an earlier tool, although the load that goes on with them has never run here', async () => {
+  it('show rows of an earlier tool, although the load that goes on with them has never run here', async () => {
     world = await World.create(server, READERS);
     await world.warehouse.query(`insert into core.customers values (1, 'old', 7000), (2, 'older', null)`);
     await world.worker();

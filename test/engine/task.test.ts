@@ -1,7 +1,7 @@
 /** Tasks: which ranges there are, and that each is done once. How they go on: task-restart.test.ts. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, describe, expect, test, vi } from 'vitest';
-import { oneOfEachFamily } from '../every-server.ts';
+import { afterEach, describe, expect, vi } from 'vitest';
+import { inTurns, oneOfEachFamily } from '../every-server.ts';
 import { batchesOf, breakAt, expectSeenOnce, rangesOf, ranOf, TASK, VEHICLES } from './vehicles.ts';
 import { ended, until, World } from './world.ts';
 
@@ -114,10 +114,11 @@ const CASES: Case[] = [
 ];
 
 describe.each(oneOfEachFamily(import.meta.url))('a task on $name', (server) => {
+  const it = inTurns(import.meta.url, server);
   let world: World;
   afterEach(() => world.close());
 
-  test('goes over every value between both ends, the last one too, once', async () => {
+  it('goes over every value between both ends, the last one too, once', async () => {
     const files = Object.fromEntries(
       CASES.map(({ file, range, table, column }) => [`loads/task/${file}.yaml`, counting(range, table, column)]),
     );
@@ -139,7 +140,7 @@ describe.each(oneOfEachFamily(import.meta.url))('a task on $name', (server) => {
     expect(await world.rows(`select distinct method from waybill.stage`)).toEqual([{ method: 'range' }]);
   });
 
-  test('has nothing to do, and opens no batch, where there is nothing to go over', async () => {
+  it('has nothing to do, and opens no batch, where there is nothing to go over', async () => {
     const tasks: Record<string, [range: string, reason: string]> = {
       empty: ['{ of: core.empty.n, step: 1 }', 'core.empty.n has no value'],
       max: ['{ min: 1, max: "select max(n) from core.empty", step: 1 }', 'range.max is NULL'],
@@ -159,7 +160,7 @@ describe.each(oneOfEachFamily(import.meta.url))('a task on $name', (server) => {
     expect(await batchesOf(world)).toEqual([]);
   });
 
-  test('is refused, in a few words, when its bounds cannot be cut into ranges', async () => {
+  it('is refused, in a few words, when its bounds cannot be cut into ranges', async () => {
     const query = (text: string): string => `{ min: 1, max: "${text}", step: 1 }`;
     const tasks: Record<string, [range: string, message: RegExp]> = {
       nulls: [
@@ -203,7 +204,7 @@ describe.each(oneOfEachFamily(import.meta.url))('a task on $name', (server) => {
     expect(await world.rows('select n from core.number where seen <> 0')).toEqual([]);
   });
 
-  test('without a range runs once; of several stages, those that name no bound do, too', async () => {
+  it('without a range runs once; of several stages, those that name no bound do, too', async () => {
     world = await World.create(server, {
       files: {
         'loads/task/once.yaml': `
@@ -250,7 +251,7 @@ update core.number set seen = seen + 1 where n >= :from and n < :to`,
     ]);
   });
 
-  test('keeps rows and times of every range', async () => {
+  it('keeps rows and times of every range', async () => {
     world = await World.create(server, VEHICLES(95));
     await world.worker();
     expect(await world.run(TASK)).toMatchObject({ ok: true, result: { rowsWritten: 105, chunks: 10 } });
@@ -269,7 +270,7 @@ update core.number set seen = seen + 1 where n >= :from and n < :to`,
     ]);
   });
 
-  test('sets a value aside that cannot be processed, where it says so, and does all others', async () => {
+  it('sets a value aside that cannot be processed, where it says so, and does all others', async () => {
     world = await World.create(server, VEHICLES(50, { yaml: 'on_bad_row: quarantine' }));
     await breakAt(world, 25);
     await world.worker();
@@ -281,7 +282,7 @@ update core.number set seen = seen + 1 where n >= :from and n < :to`,
     expect(await world.rows('select rows_rejected from waybill.batch')).toEqual([{ rows_rejected: '1' }]);
   });
 
-  test('is a load of a session, in the order of needs', async () => {
+  it('is a load of a session, in the order of needs', async () => {
     const add = (n: number, needs: string): string => `
 kind: task
 connection: warehouse

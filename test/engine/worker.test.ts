@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { oneOfEachFamily } from '../every-server.ts';
+import { inTurns, oneOfEachFamily } from '../every-server.ts';
 import { servers } from '../servers.ts';
 import { asleep } from './moments.ts';
 import { expectWhole, ORDERS, SLOW_SQL, World } from './orders.ts';
@@ -12,10 +12,11 @@ describe.each(oneOfEachFamily(import.meta.url))(
   'what happens to workers and files on $name',
   { timeout: 120_000 },
   (server) => {
+    const it = inTurns(import.meta.url, server);
     let world: World;
     afterEach(() => world.close());
 
-    test('a worker that is stopped ends its lanes after their chunks, and another goes on', async () => {
+    it('a worker that is stopped ends its lanes after their chunks, and another goes on', async () => {
       world = await World.create(server, ORDERS(3000, { rows: 100, byKey: true, sql: SLOW_SQL(0.2) }));
       const first = await world.worker();
       const handle = await world.start('core.order');
@@ -27,7 +28,7 @@ describe.each(oneOfEachFamily(import.meta.url))(
       expect(await world.value('select max(attempts) from waybill.chunk')).toBe(0);
     });
 
-    test('a worker that is stopped in a chunk longer than its grace gives it up, and another does it', async () => {
+    it('a worker that is stopped in a chunk longer than its grace gives it up, and another does it', async () => {
       const orders = ORDERS(300, { rows: 100, byKey: true, sql: SLOW_SQL(8), lanes: 3 });
       world = await World.create(server, orders);
       const first = await world.worker({ graceMs: 1000 });
@@ -40,7 +41,7 @@ describe.each(oneOfEachFamily(import.meta.url))(
       await expectWhole(world);
     });
 
-    test('a worker outlives the end of all its connections, those that it holds idle or works on too', async () => {
+    it('a worker outlives the end of all its connections, those that it holds idle or works on too', async () => {
       world = await World.create(server, ORDERS(3000, { rows: 100, byKey: true, sql: SLOW_SQL(0.1) }));
       const child = await world.workerProcess();
       const handle = await world.start('core.order');
@@ -54,7 +55,7 @@ describe.each(oneOfEachFamily(import.meta.url))(
       await expectWhole(world);
     });
 
-    test('files that are broken while a load runs do not touch it, not even when it continues as new', async () => {
+    it('files that are broken while a load runs do not touch it, not even when it continues as new', async () => {
       world = await World.create(server, ORDERS(4000, { rows: 100, byKey: true, sql: SLOW_SQL(0.4) }));
       await world.worker({ historyLimit: 25 });
       const handle = await world.start('core.order');
@@ -71,7 +72,7 @@ describe.each(oneOfEachFamily(import.meta.url))(
       expect(await world.run('core.order')).toMatchObject({ ok: false, type: 'Configuration' });
     });
 
-    test('rows of an earlier tool in an output that is added later are never taken for ours', async () => {
+    it('rows of an earlier tool in an output that is added later are never taken for ours', async () => {
       const orders = ORDERS(10, { yaml: '' });
       world = await World.create(server, {
         ...orders,
@@ -91,7 +92,7 @@ checks: [ { name: never, sql: "select 1", expect: 0 } ]`,
       expect(await world.value('select max(batch_id) from waybill.batch')).toBe('11');
     });
 
-    test('each run of a cron workflow opens a batch of its own', async () => {
+    it('each run of a cron workflow opens a batch of its own', async () => {
       world = await World.create(server, ORDERS(10));
       await world.worker();
       await world.client.workflow.start('load', {
