@@ -22,10 +22,15 @@ export const planSession =
       if (session) {
         const { loads, dependencies, sharesWindow, ledgers } = session;
         const windowOn = sharesWindow
-          ? await findWindow(
-              ledgers.map((on) => engine.databases.get(on)),
-              name,
-            )
+          ? await findWindow({
+              project: project.name,
+              session: name,
+              own: ledgers.map((on) => engine.databases.get(on)),
+              others: engine.databases
+                .names()
+                .filter((on) => !ledgers.includes(on))
+                .map((on) => engine.databases.get(on)),
+            })
           : undefined;
         return { loads, dependencies, windowOn };
       }

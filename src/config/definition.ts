@@ -224,7 +224,7 @@ export interface SessionDefinition {
    * goes on with what it has left comes after another one.
    */
   sharesWindow: boolean;
-  /** Connections whose ledger may keep the shared window: of each load that is meant, disabled ones too, that of the first in `loads` first. */
+  /** Connections of its loads, disabled ones too, that of the first in `loads` first: there a new shared window is kept. */
   ledgers: string[];
 }
 

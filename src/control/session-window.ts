@@ -1,6 +1,7 @@
 /** The table `session_window`: what lies between two successful runs of a session whose loads share their window. */
 import type { Database, Session } from '../database/dialect.ts';
 import { sql } from '../database/sql.ts';
+import { UnreachableError } from '../errors.ts';
 
 /** `:last_load_at` and `:load_at` of all loads, ISO text in UTC. */
 export interface OpenWindow {
@@ -16,31 +17,65 @@ interface WindowRow {
   first_run_id: string | null;
 }
 
-/**
- * The connection whose ledger keeps a session's window; where none does yet, the first. It stays where it is when the session's first load
- * becomes another one, or is disabled: a new window would begin anew with everything.
- */
-export async function findWindow(databases: readonly Database[], name: string): Promise<string | undefined> {
-  const [first] = databases;
-  if (databases.length < 2) return first?.connection;
-  let found: { on: string; at: Date } | undefined;
-  for (const database of databases) {
-    const at = await lastKnown(database, name);
-    if (at && !(found && found.at >= at)) found = { on: database.connection, at };
-  }
-  return found?.on ?? first!.connection;
+/** Where the window of a session may be. */
+export interface WindowPlaces {
+  project: string;
+  session: string;
+  /** Of the session's loads; where no window is yet, the first gets it. */
+  own: readonly Database[];
+  /** All others of the project: one may have been the session's own before its loads moved, or were deleted. */
+  others: readonly Database[];
 }
 
-async function lastKnown(database: Database, name: string): Promise<Date | undefined> {
+/**
+ * The connection whose ledger keeps a session's window; where none does yet, the first of its own. It stays where it is, whatever becomes
+ * of the session's loads: a new window would begin anew with everything. So another connection that does not answer is an error
+ * where no window was found on those that do, and only there.
+ */
+export async function findWindow(places: WindowPlaces): Promise<string | undefined> {
+  const [first] = places.own;
+  const all = [...places.own, ...places.others];
+  if (all.length < 2) return first?.connection;
+  const looks = await Promise.allSettled(all.map((database) => lastKnown(database, places)));
+  let found: { on: string; at: Date } | undefined;
+  for (const [index, look] of looks.entries()) {
+    if (look.status === 'rejected' && index < places.own.length) throw look.reason;
+    const at = look.status === 'fulfilled' ? look.value : undefined;
+    if (at && !(found && found.at >= at)) found = { on: all[index]!.connection, at };
+  }
+  if (found) return found.on;
+  const silent = looks.findIndex(({ status }) => status === 'rejected');
+  if (silent >= 0) throw unknownWindow(all[silent]!, places, (looks[silent] as PromiseRejectedResult).reason);
+  return first?.connection;
+}
+
+async function lastKnown(database: Database, { project, session, own }: WindowPlaces): Promise<Date | undefined> {
   try {
     const { rows } = await database.query<{ at: Date | null }>(sql`
-      select coalesce(load_at, last_load_at) as at from ${database.ledger('session_window')} where session_name = ${name}`);
+      select coalesce(load_at, last_load_at) as at from ${database.ledger('session_window')}
+      where session_name = ${session}
+        and not exists (select 1 from ${database.ledger('project')} where name <> ${project})`);
     return rows[0]?.at ?? undefined;
   } catch (error) {
-    // No control tables yet: no load has run there.
-    if (database.dialect.classify(error).because !== 'missing') throw error;
-    return undefined;
+    const { because } = database.dialect.classify(error);
+    // No control tables yet: no load has run there. Nor where a role that only reads a source may not look.
+    if (because === 'missing' || (because === 'forbidden' && !own.includes(database))) return undefined;
+    throw error;
   }
+}
+
+function unknownWindow({ connection, dialect }: Database, { session }: WindowPlaces, cause: unknown): Error {
+  const { safeMessage } = dialect.classify(cause);
+  return new UnreachableError(
+    `${connection} cannot be asked whether it keeps the shared window of ${session}: ${safeMessage}`,
+    {
+      where: `session ${session}, connection ${connection}`,
+      next:
+        `no other connection keeps one, and a new window would do everything again: make ${connection} answer, ` +
+        'or take it out of waybill.yaml if no load of the session ever wrote there',
+      cause,
+    },
+  );
 }
 
 /** Opens the session's next window, up to the server's clock now, or finds the one that is open. Idempotent on the run. */
