@@ -28,6 +28,10 @@ export interface BadRows {
   countsRead: boolean;
 }
 
+/** What to do about rows that are more than a batch bears. */
+export const mendRejected = (batchId: string): string =>
+  `waybill show ${batchId} has the rows; mend them, or raise max_rejected, then start the load again`;
+
 /** Rows that share one key and so one fate. */
 const MOST_OF_ONE_KEY = 1_000;
 /** A share of what was read so far says nothing before so many rows were rejected. */
@@ -74,7 +78,13 @@ export async function setAside(
   const counts = chunk.counted ? 0 : 1;
   await markAttempt(session, database, key, { error: error!, waitSeconds: 0, failed: true, counts, worker: at.worker });
   await session.commit();
-  return { kind: 'failed', n: chunk.n, message: message!, attempts: chunk.attempts + 1 };
+  return {
+    kind: 'failed',
+    n: chunk.n,
+    message: message!,
+    attempts: chunk.attempts + 1,
+    next: mendRejected(at.batchId),
+  };
 }
 
 /**

@@ -40,8 +40,9 @@ export class TooManyRejected extends WaybillError {
   constructor(
     message: string,
     readonly rows: readonly RejectedRow[],
+    next: string,
   ) {
-    super(message);
+    super(message, { next });
   }
 }
 
@@ -283,10 +284,10 @@ function factsOf(error: unknown, context: BatchContext): ChunkErrorFacts {
     const facts = factsOf(error.cause, context);
     const { message, safeMessage } = facts;
     const placed = { message: `${error.place}: ${message}`, safeMessage: `${error.place}: ${safeMessage}` };
-    return { ...facts, ...placed, next: error.next };
+    return { ...facts, ...placed, next: error.next ?? facts.next };
   }
   if (error instanceof TooManyRejected) {
-    return { ...database.dialect.classify(error), counts: true, rejected: error.rows };
+    return { ...database.dialect.classify(error), counts: true, rejected: error.rows, next: error.next };
   }
   if (!(error instanceof SourceError)) {
     const facts = { ...database.dialect.classify(error), counts: true };

@@ -4,7 +4,7 @@ import { valuesIn, type BadCsvRow } from '../copy/files/csv-format.ts';
 import type { ErrorFacts, Session } from '../database/dialect.ts';
 import { sql } from '../database/sql.ts';
 import { WaybillError } from '../errors.ts';
-import { overLimit } from './bad-rows.ts';
+import { mendRejected, overLimit } from './bad-rows.ts';
 import type { BatchContext } from './batch-context.ts';
 import { TooManyRejected } from './chunk-transaction.ts';
 
@@ -99,8 +99,9 @@ export class FileQuarantine implements PieceTaker {
     const here = { rejected: n, read: this.written + n };
     const { over, known } = await overLimit(this.session, database, batch.batchId, batch.definition.maxRejected, here);
     this.known = known;
-    if (over !== undefined)
-      throw new TooManyRejected(`${over}; the last, in line ${line}: ${safeMessage}`, this.inOrder());
+    if (over === undefined) return;
+    const last = `${over}; the last, in line ${line}: ${safeMessage}`;
+    throw new TooManyRejected(last, this.inOrder(), mendRejected(batch.batchId));
   }
 
   /** With what the ledger had when it was asked last, these are more than may be. */

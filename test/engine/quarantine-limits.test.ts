@@ -33,6 +33,7 @@ describe.each(someServers(import.meta.url))('bad rows, counted on $name', { time
     expect(await world.run('core.order')).toMatchObject({
       ok: false,
       message: expect.stringContaining('104 rows were rejected of 1014, more than max_rejected (5%)') as string,
+      next: expect.stringMatching(/^waybill show 1 has the rows; mend them, or raise max_rejected/) as string,
     });
     expect(await rejected()).toBe('104');
 
