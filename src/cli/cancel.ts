@@ -1,4 +1,5 @@
 import type { RunEnd } from '../client/run-end.ts';
+import type { BatchView } from '../client/views.ts';
 import { EXIT, LoadFailedError } from '../errors.ts';
 import type { AddCommand } from './cli.ts';
 import { follow } from './follow.ts';
@@ -12,20 +13,25 @@ export const addCancel: AddCommand = (program, cli, done) => {
     .option('--reason <text>', 'why; stands in the events of the batch')
     .option('--no-wait', 'do not wait until it is rolled back')
     .action(async (name: string, { reason, wait }: { reason?: string; wait: boolean }) => {
-      await cli.withWaybill(async (waybill) => {
+      const exitCode = await cli.withWaybill(async (waybill) => {
         const follower = await waybill.cancel(name, reason === undefined ? {} : { reason });
-        if (!wait) {
+        const accepted = (): number => {
           cli.document({ name, answer: 'accepted' });
           cli.say(`${name}: asked to end. waybill status shows when it is rolled back`);
-          return;
-        }
+          return EXIT.done;
+        };
+        if (!wait) return accepted();
         const end = await follow(cli, follower, { interrupt: 'leave' });
-        if (end === 'detached') return;
+        if (typeof end === 'string') return accepted();
         if (end.status !== 'cancelled') throw tooLate(name, end);
-        cli.document(runDocument({ ...end, error: undefined }));
+        const error = unfinished(name, end);
+        cli.document(runDocument({ ...end, error }));
         cli.say(runSummary(end));
+        if (error === undefined) return EXIT.done;
+        cli.complain(error);
+        return error.exitCode;
       });
-      done(EXIT.done);
+      done(exitCode);
     });
 };
 
@@ -37,4 +43,23 @@ function tooLate(name: string, end: RunEnd): LoadFailedError {
     where: batch === undefined ? undefined : `batch ${batch}`,
     next: `waybill status ${name}`,
   });
+}
+
+/** Batches that are not over, or of which nobody can say so, since their ledger cannot be read. */
+const isLeft = ({ batch_id: id, state, status }: BatchView): boolean =>
+  state === null ? id !== null && status === 'error' : ['running', 'checking', 'rolling_back'].includes(state);
+
+/** It was cancelled, and something of it is still there. */
+function unfinished(name: string, end: RunEnd): LoadFailedError | undefined {
+  const left = end.loads.filter(isLeft);
+  const [first] = left;
+  if (first === undefined) return undefined;
+  const said = end.kind === 'load' ? end.error : first.error;
+  return new LoadFailedError(
+    `${name} has ended, and is not rolled back: ${said?.message ?? `its batch is ${first.state ?? 'not known'}`}`,
+    {
+      where: left.map(({ load, batch_id: id }) => `load ${load}, batch ${id}`).join('; '),
+      next: said?.next ?? `waybill run ${first.load} finishes the roll back first`,
+    },
+  );
 }

@@ -86,7 +86,10 @@ async function runOnce(cli: Cli, servers: DevServers, interrupt: Interrupt, name
         const follower = await waybill.run(name);
         interrupt.off();
         const cancel = (): Promise<unknown> => waybill.cancel(name);
-        const followed = followToEnd(cli, waybill, follower, { interrupt: 'cancel', cancel });
+        const stopped = interrupt.isHeard; // while it was started
+        if (stopped)
+          await cancel().catch((error: unknown) => cli.note(error instanceof Error ? error.message : String(error)));
+        const followed = followToEnd(cli, waybill, follower, { interrupt: stopped ? 'leave' : 'cancel', cancel });
         await Promise.race([followed, worker.done]);
         return await followed;
       },
@@ -114,9 +117,13 @@ class Interrupt {
     }, true);
   }
 
+  get isHeard(): boolean {
+    return this.count > 0;
+  }
+
   /** Between two steps of the start. */
   check(): void {
-    if (this.count > 0) throw new CancelledError('stopped before it was up');
+    if (this.isHeard) throw new CancelledError('stopped before it was up');
   }
 }
 

@@ -18,14 +18,17 @@ export interface FollowOptions {
   cancel?: () => Promise<unknown>;
 }
 
-/** Shows a run's progress until it has ended, or the person who watches it leaves: `detached`. */
-export async function follow(cli: Cli, follower: RunFollower, options: FollowOptions): Promise<RunEnd | 'detached'> {
+/** How a person leaves a run that has not ended: as it is, or after it was asked to end. */
+export type Left = 'detached' | 'cancelling';
+
+/** Shows a run's progress until it has ended, or the person who watches it leaves. */
+export async function follow(cli: Cli, follower: RunFollower, options: FollowOptions): Promise<RunEnd | Left> {
   const { stderr } = cli.io;
   const terminal = stderr.isTTY === true && cli.io.env['TERM'] !== 'dumb';
   const display = terminal ? new ProgressBars(stderr) : new ProgressLines(stderr);
   const leaving = interrupts(cli, follower, options, (text) => display.message(text));
   const watch = stillness(follower, (text) => display.message(text));
-  let end: RunEnd | 'detached' | undefined;
+  let end: RunEnd | Left | undefined;
   const ended = Promise.race([follower.result(), leaving.left]).then((value) => (end = value));
   ended.catch(() => undefined); // awaited below
   try {
@@ -35,7 +38,7 @@ export async function follow(cli: Cli, follower: RunFollower, options: FollowOpt
       void watch(looks);
       await Promise.race([ended, sleep(LOOK_EVERY_MS[terminal ? 'terminal' : 'log'])]);
     }
-    if (end !== 'detached') display.show(await follower.lastLook(end));
+    if (typeof end !== 'string') display.show(await follower.lastLook(end));
     return end;
   } finally {
     display.stop();
@@ -46,10 +49,11 @@ export async function follow(cli: Cli, follower: RunFollower, options: FollowOpt
 /** Ctrl-C: the first detaches (after a moment in which a second one cancels), the second cancels, the third leaves. */
 function interrupts(cli: Cli, follower: RunFollower, options: FollowOptions, say: (text: string) => void) {
   const { name } = follower.named;
-  let leave: (value: 'detached') => void = () => undefined;
-  const left = new Promise<'detached'>((resolve) => (leave = resolve));
+  let leave: (value: Left) => void = () => undefined;
+  const left = new Promise<Left>((resolve) => (leave = resolve));
   let presses = { detach: 0, cancel: 1, leave: 2 }[options.interrupt];
   let timer: NodeJS.Timeout | undefined;
+  let asked: Promise<unknown> = Promise.resolve();
   const off = cli.io.onInterrupt(() => {
     presses += 1;
     clearTimeout(timer);
@@ -58,11 +62,13 @@ function interrupts(cli: Cli, follower: RunFollower, options: FollowOptions, say
       timer = setTimeout(() => leave('detached'), SECOND_CTRL_C_MS);
     } else if (presses === 2) {
       say(`Cancelling ${name}: it is rolled back first …`);
-      options.cancel?.().catch((error: unknown) => {
+      asked = (options.cancel?.() ?? Promise.resolve()).catch((error: unknown) => {
         say(error instanceof Error ? error.message : String(error));
         leave('detached');
       });
-    } else leave('detached');
+    } else if (presses === 3)
+      void asked.then(() => leave('cancelling')); // leaving closes the connection that asks
+    else leave('cancelling');
   }, options.interrupt === 'cancel');
   return {
     left,

@@ -4,7 +4,7 @@ import type { RunOptions } from '../client/start-run.ts';
 import type { Waybill } from '../client/waybill.ts';
 import { EXIT } from '../errors.ts';
 import type { AddCommand, Cli } from './cli.ts';
-import { follow, type FollowOptions } from './follow.ts';
+import { follow, type FollowOptions, type Left } from './follow.ts';
 import { runParameters } from './run-parameters.ts';
 import { runDocument, runSummary } from './run-summary.ts';
 import { runPage } from './temporal-ui.ts';
@@ -39,7 +39,7 @@ async function runAndFollow(cli: Cli, waybill: Waybill, name: string, flags: Run
   const { param, detach, ...options } = flags;
   const params = runParameters(waybill.project, name, param);
   const follower = await waybill.run(name, { ...options, params });
-  if (detach === true) return detached(cli, waybill, follower);
+  if (detach === true) return detached(cli, waybill, follower, 'detached');
   return followToEnd(cli, waybill, follower, { interrupt: 'detach', cancel: () => waybill.cancel(name) });
 }
 
@@ -51,7 +51,7 @@ export async function followToEnd(
   options: FollowOptions,
 ): Promise<number> {
   const end = await follow(cli, follower, options);
-  if (end === 'detached') return detached(cli, waybill, follower);
+  if (typeof end === 'string') return detached(cli, waybill, follower, end);
   // Rows are what such a run is for: they stand alone on standard output, or before the document.
   const shows = await waybill.showOutput(end, (text) => cli.write(text));
   cli.document(runDocument(end));
@@ -64,10 +64,14 @@ export async function followToEnd(
   return end.error.exitCode;
 }
 
-/** It goes on by itself. */
-async function detached(cli: Cli, waybill: Waybill, follower: RunFollower): Promise<number> {
+/** It goes on by itself, or ends by itself. */
+async function detached(cli: Cli, waybill: Waybill, follower: RunFollower, left: Left): Promise<number> {
   const { name } = follower.named;
   cli.document(lookView(waybill.project, follower.named, await follower.look()));
+  if (left === 'cancelling') {
+    cli.say(`${name} was asked to end, and is rolled back first. See: waybill status ${name}`);
+    return EXIT.cancelled;
+  }
   cli.say(`${name} runs. Follow it: waybill run ${name} --attach; end it: waybill cancel ${name}`);
   const page = runPage(cli.io.env, waybill.temporal, follower);
   if (page !== undefined) cli.say(`Temporal: ${page}`);

@@ -50,11 +50,14 @@ export async function breakOff(
     }
   } catch (cleanUp) {
     const { message, next } = summarize(cleanUp);
-    throw failureOf({
-      ...cause.error,
-      message: `${cause.error.message}; and the roll back is not finished: ${message}`,
-      next: next ?? `mend what stops it, then start the load again: it finishes the roll back first`,
-    });
+    throw failureOf(
+      {
+        ...cause.error,
+        message: `${cause.error.message}; and the roll back is not finished: ${message}`,
+        next: next ?? `mend what stops it, then start the load again: it finishes the roll back first`,
+      },
+      { batch: at },
+    );
   }
   if (state === 'published') {
     // A cancel that queued behind a publish changes nothing.

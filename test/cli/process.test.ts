@@ -123,3 +123,64 @@ describe.each(servers.slice(0, 1))('the command line as a process of its own on 
     expect((await waybill(world, 'run', 'core.order')).exitCode).toBe(5);
   });
 });
+
+/** Runs a command in this process; `off`: called where it no longer listens to Ctrl-C. */
+function pressing(world: World, argv: string[], off: (press: () => void) => void = () => undefined) {
+  let press = (): void => undefined;
+  const stdout = new PassThrough();
+  const said: string[] = [];
+  stdout.on('data', (data: Buffer) => said.push(data.toString()));
+  const exitCode = main(argv, {
+    ...{ stdout, stderr: new PassThrough().resume(), env: environment(world), cwd: world.directory },
+    onInterrupt: (heard) => {
+      press = () => heard('SIGINT');
+      return () => off(press);
+    },
+  });
+  return { press: () => press(), ended: exitCode.then((code) => ({ exitCode: code, stdout: said.join('') })) };
+}
+
+describe.each(servers.slice(0, 1))('a cancel on $name', (server) => {
+  let world: World;
+  afterEach(() => world.close());
+
+  test('that is not waited for ends with 3, and does not say that the load runs', async () => {
+    world = await World.create(server, BREAKABLE(10_000, { broken: 0, pause: 0.4 }));
+    await world.worker();
+    const { press, ended } = pressing(world, ['run', 'core.order']);
+    await until(async () => (await done(world).catch(() => 0)) > 0);
+    for (let i = 0; i < 3; i += 1) press();
+    const { exitCode, stdout } = await ended;
+    expect(exitCode).toBe(3);
+    expect(stdout).toMatch(/^core\.order was asked to end/);
+    await until(async () => (await batches(world))[0]?.state === 'cancelled');
+  });
+
+  test('of dev --run, just as the load starts, ends it', { timeout: 120_000 }, async () => {
+    world = await World.create(server, BREAKABLE(2_000, { broken: 0, pause: 0.4 }));
+    let pressed = false;
+    const { ended } = pressing(world, ['dev', '--run', 'core.order', '--json'], (press) => {
+      if (pressed) return;
+      pressed = true;
+      press();
+    });
+    const { exitCode, stdout } = await ended;
+    expect(stdout).toContain('"type":"Cancelled"');
+    expect(exitCode).toBe(3);
+  });
+
+  test('whose roll back does not come to its end says why and what to do, with 1', async () => {
+    world = await World.create(server, BREAKABLE(10_000, { broken: 0, pause: 0.4 }));
+    await world.warehouse.query(`
+      create function core.keep() returns trigger language plpgsql as 'begin return null; end';
+      create trigger keep before delete on core.orders for each row execute function core.keep()`);
+    await world.worker();
+    expect(await waybill(world, 'run', 'core.order', '--detach')).toMatchObject({ exitCode: 0 });
+    await until(async () => (await done(world).catch(() => 0)) > 0);
+    const answer = await waybill(world, 'cancel', 'core.order');
+    expect(await batches(world)).toMatchObject([{ state: 'rolling_back' }]);
+    expect(answer.stderr).toMatch(/the roll back is not finished: .*trigger keep on core\.orders/);
+    expect(answer.stderr).toMatch(/next: +drop or disable that/);
+    expect(answer.exitCode).toBe(1);
+  });
+});
