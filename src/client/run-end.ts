@@ -73,7 +73,11 @@ export async function endedBadly(at: Ended, cause: unknown, known: SessionLoadRe
   const status = error instanceof CancelledError ? 'cancelled' : 'failed';
   if (named.kind === 'session') {
     const loads = await sessionLoads(at, summary.loads ?? known);
-    return { name: named.name, kind: 'session', status, loads, error };
+    const whole =
+      cause instanceof WorkflowFailedError && cause.cause instanceof CancelledFailure
+        ? errorOf({ ...summary, message: `${summary.message}${whatStays(at, loads)}` }, cause)
+        : error;
+    return { name: named.name, kind: 'session', status, loads, error: whole };
   }
   const view = await loadView(at, named.load, {
     status,
@@ -82,6 +86,23 @@ export async function endedBadly(at: Ended, cause: unknown, known: SessionLoadRe
     error: summary,
   });
   return { name: named.name, kind: 'load', status, loads: [view], error: withLedgerText(error, view) };
+}
+
+/** Of a cancelled session: what it had published stays, and so does what tasks that keep their work have done. */
+function whatStays({ context }: Ended, loads: BatchView[]): string {
+  const keeps = (name: string): boolean => {
+    const load = context.project.loads[name];
+    return load !== undefined && keepsItsWork(load);
+  };
+  const published = loads.filter(({ state }) => state === 'published').map(({ load }) => load);
+  const cancelled = loads.filter(({ state }) => state === 'cancelled').map(({ load }) => load);
+  const ended = cancelled.filter(keeps);
+  const rolledBack = cancelled.filter((load) => !keeps(load));
+  return [
+    ...(rolledBack.length > 0 ? [`; ${rolledBack.join(', ')} rolled back`] : []),
+    ...(ended.length > 0 ? [`; what ${ended.join(', ')} did stays`] : []),
+    ...(published.length > 0 ? [`; what ${published.join(', ')} published stays`] : []),
+  ].join('');
 }
 
 /** The same error with the ledger's whole message, which Temporal's history does not hold. */
@@ -108,8 +129,9 @@ function summarize(named: Named, error: unknown): ErrorSummary & FailureDetails 
   }
   if (cause instanceof CancelledFailure) {
     const next = `when you want it: waybill run ${named.name}`;
-    const stays = named.kind === 'load' && keepsItsWork(named.load);
-    const message = `${named.name} was cancelled${stays ? '; what is done stays' : ', and rolled back'}`;
+    const done =
+      named.kind === 'session' ? '' : keepsItsWork(named.load) ? '; what is done stays' : ', and rolled back';
+    const message = `${named.name} was cancelled${done}`;
     return { type: FAILURE.cancelled, message, where: at, next };
   }
   const again = `start it again: what it left behind is rolled back first: waybill run ${named.name}`;

@@ -241,6 +241,7 @@ sessions: { nightly: { loads: [task.b, ${TASK}, task.a], sequential: true } }
     const own = 'id,seen\n1,1\n2,2\n';
     expect(stdout.startsWith(`${own}{`), stdout).toBe(true);
     expect(JSON.parse(stdout.slice(own.length))).toMatchObject({
+      error: { message: `nightly was cancelled; what ${TASK} did stays; what task.b published stays` },
       loads: [
         { load: 'task.b', state: 'published' },
         { load: TASK, state: 'cancelled' },
