@@ -60,6 +60,7 @@ async function decide(
   load: LoadDefinition,
   start: StartPreview,
 ): Promise<StartPreview> {
+  if (!load.enabled) return { ...start, does: 'refused', because: [`${load.name} is disabled`, 'set enabled: true'] };
   const names = [load.name, ...(load.renamedFrom === undefined ? [] : [load.renamedFrom])];
   const unfinished = await firstOf(names, (name) => findUnfinished(database, name));
   if (unfinished) {

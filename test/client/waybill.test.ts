@@ -48,6 +48,16 @@ describe.each(servers)('Waybill as a library on $name', (server) => {
     expect(again.loads[0]?.batch_id).toBe('1');
   });
 
+  test('plans no batch of a load that is disabled: a start of it is refused', async () => {
+    world = await World.create(server, ORDERS(20, { yaml: 'enabled: false' }));
+    waybill = await open();
+    await waybill.migrate();
+    expect(await waybill.plan('core.order')).toMatchObject({
+      does: 'refused',
+      because: ['core.order is disabled', 'set enabled: true'],
+    });
+  });
+
   test('throws classes that say what happened', async () => {
     world = await World.create(server, BREAKABLE(1_000, { broken: 0, pause: 3 }));
     waybill = await open();
