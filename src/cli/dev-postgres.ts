@@ -5,7 +5,10 @@ import { formatPosition, positionsIn } from '../sql/sql-error.ts';
 import { schemaRefused, withDatabase } from './dev-database.ts';
 import type { DevDatabaseServer, SchemaFile } from './dev-databases.ts';
 
-/** A database is whole or not there: one whose tables could not be made would look like last time's. */
+/**
+ * A database is whole or not there: one whose tables could not be made would look like last time's. It has its name once it is
+ * whole, for who makes it may be killed.
+ */
 export async function makePostgresDatabase(
   server: DevDatabaseServer,
   name: string,
@@ -14,16 +17,19 @@ export async function makePostgresDatabase(
   await withDatabase(server.url(), async (main) => {
     const { rows } = await main.query(sql`select 1 from pg_database where datname = ${name}`);
     if (rows.length > 0) return;
-    const quoted = raw(main.dialect.quoteName(name));
+    const half = `${name}.new`;
+    const quoted = raw(main.dialect.quoteName(half));
+    await main.query(sql`drop database if exists ${quoted} with (force)`);
     await main.query(sql`create database ${quoted}`);
     try {
-      await withDatabase(server.url(name), async (database) => {
+      await withDatabase(server.url(half), async (database) => {
         for (const schema of schemas) await makeTables(database, schema);
       });
     } catch (error) {
       await main.query(sql`drop database ${quoted} with (force)`);
       throw error;
     }
+    await main.query(sql`alter database ${quoted} rename to ${raw(main.dialect.quoteName(name))}`);
   });
 }
 
