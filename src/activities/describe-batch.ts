@@ -1,16 +1,23 @@
 import { getBatch } from '../control/batch.ts';
-import type { BatchReference } from '../workflows/messages.ts';
+import { isUnderWay } from '../control/states.ts';
+import type { OwnedBatch } from '../workflows/messages.ts';
 import type { Engine } from './engine.ts';
 import { toFailure } from './failures.ts';
 import { describeOpened, type OpenedBatch } from './opened-batch.ts';
 
-/** An open batch as the ledger has it, for a run that continues another: no file of the project is read again. */
+/**
+ * An open batch as the ledger has it, for a run that continues another: no file of the project is read again. Undefined: it has
+ * ended, or another workflow has resumed it. Temporal hands the input of a run that continued to those that follow it by a retry
+ * or a cron schedule, too.
+ */
 export const describeBatch =
   (engine: Engine) =>
-  async (at: BatchReference): Promise<OpenedBatch> => {
+  async (at: OwnedBatch): Promise<OpenedBatch | undefined> => {
     const database = engine.databases.get(at.connection);
     try {
-      return await describeOpened(engine, database, await getBatch(database, at.batchId));
+      const batch = await getBatch(database, at.batchId);
+      if (!isUnderWay(batch.state) || batch.firstRunId !== at.firstRunId) return undefined;
+      return await describeOpened(engine, database, batch);
     } catch (error) {
       throw toFailure(error, database, `batch ${at.batchId}`);
     }

@@ -23,6 +23,9 @@ export const UNFINISHED: readonly BatchState[] = ['running', 'checking', 'held',
 
 export const isUnfinished = (state: BatchState): boolean => UNFINISHED.includes(state);
 
+/** States of a batch that a workflow is working on, and may go on with. */
+export const isUnderWay = (state: BatchState): boolean => state === 'running' || state === 'checking';
+
 /** `job_control.status` of a state, the word that the seed documents use. */
 export function jobStatus(state: BatchState): 'running' | 'finished' | 'error' {
   if (state === 'published') return 'finished';

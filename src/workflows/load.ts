@@ -35,10 +35,12 @@ export async function load(input: LoadInput): Promise<LoadResult> {
   for (;;) {
     progress.phase('opening');
     steering.closed = false;
-    const opened =
-      continued === undefined
-        ? await open(input, attempt, progress, steering)
-        : await CancellationScope.nonCancellable(() => activities('goes on in a new run').describeBatch(continued!));
+    const left = continued && (await describe(continued));
+    if (continued && !left) {
+      steering.forgetRunBefore();
+      continued = undefined;
+    }
+    const opened = left ?? (await open(input, attempt, progress, steering));
     if (opened === 'continue') return anew();
     if ('status' in opened) return finish(opened);
     progress.opened(opened);
@@ -69,6 +71,12 @@ function refuseBadInput(input: unknown): void {
     message: `load ${name} was started under the id ${workflowId}`,
     next: `start it under the id ${loadWorkflowId(name)}: Temporal runs one workflow of an id, and so one of this load`,
   });
+}
+
+/** The batch of the run before, if that has left it to this one. */
+function describe(batch: BatchReference): Promise<OpenedBatch | undefined> {
+  const ours = { ...batch, firstRunId: workflowInfo().firstExecutionRunId };
+  return CancellationScope.nonCancellable(() => activities('goes on in a new run').describeBatch(ours));
 }
 
 /** A cancel that came too late changes nothing: not what is done, and not what is said of it. */

@@ -29,6 +29,8 @@ export class Steering {
   /** Past the point where anything can be cancelled: the batch is published, or being rolled back. */
   closed = false;
   private work: CancellationScope | undefined;
+  /** By the run before, for its batch. */
+  private readonly handedOn: Interruption | undefined;
 
   constructor(
     private readonly progress: Progress,
@@ -38,7 +40,7 @@ export class Steering {
   ) {
     this.paused = start.paused;
     this.lanes = start.lanes;
-    this.interruption = start.interruption;
+    this.interruption = this.handedOn = start.interruption;
     progress.view.paused = start.paused;
     setHandler(progressQuery, () => progress.view);
     setHandler(cancelSignal, (by) => void this.interrupt({ ...by, kind: 'cancel signal' }));
@@ -73,6 +75,14 @@ export class Steering {
       this.work = undefined;
       this.closed = true;
     }
+  }
+
+  /** The batch that the run before handed on has ended: so has what was asked of it. What people asked of this run stays. */
+  forgetRunBefore(): void {
+    if (this.interruption === this.handedOn) this.interruption = undefined;
+    if (this.changes > 0) return;
+    this.lanes = undefined;
+    this.setPaused(false);
   }
 
   interrupt(interruption: Interruption): SteerResult {

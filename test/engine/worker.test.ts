@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { inTurns, oneOfEachFamily } from '../every-server.ts';
 import { servers } from '../servers.ts';
 import { asleep } from './moments.ts';
+import { BREAKABLE, mend } from './breakable-orders.ts';
 import { expectWhole, ORDERS, SLOW_SQL, World } from './orders.ts';
 import { ended, until } from './world.ts';
 
@@ -107,6 +108,21 @@ checks: [ { name: never, sql: "select 1", expect: 0 } ]`,
       await world.client.workflow.getHandle('load/core.order').terminate('the test');
       expect(await world.value('select count(*) from acq.orders')).toBe('0');
       expect(await world.value('select count(*) from core.orders')).toBe('11');
+    });
+
+    test('a run that Temporal starts with the input of one that had continued, and then failed, opens a batch of its own', async () => {
+      world = await World.create(server, BREAKABLE(300, { broken: 250 }));
+      await world.worker();
+      expect(await world.run('core.order')).toMatchObject({ ok: false, type: 'Database' });
+      await mend(world);
+      const batch = { connection: 'warehouse', batchId: '1' };
+      const handle = await world.start({
+        load: 'core.order',
+        continued: { batch, attempt: 1, paused: true, interruption: { kind: 'timeout' }, runs: 1 },
+      });
+      await until(async () => (await world.states('core.order')).at(-1) === 'published', 30);
+      expect(await ended(handle)).toMatchObject({ ok: true, result: { batch: { batchId: '2' } } });
+      await expectWhole(world);
     });
   },
 );
