@@ -4,7 +4,7 @@ import { findLatest, findOpenedBy, findPublishedIn, findUnfinished, type Batch }
 import { requireProject } from '../control/project.ts';
 import { renameHistory } from '../control/rename.ts';
 import type { Database } from '../database/dialect.ts';
-import { isUnfinished } from '../control/states.ts';
+import { isUnderWay } from '../control/states.ts';
 import { nearest } from '../sql/names.ts';
 import {
   FAILURE,
@@ -98,8 +98,8 @@ async function open(
   asked: OpenRequest,
 ): Promise<OpenOutcome> {
   const mine = await findOpenedBy(database, asked.firstRunId, asked.attempt);
-  if (mine && isUnfinished(mine.state)) return opened(engine, database, mine);
-  // Cron and retried workflows keep the id of their first run: what an earlier run of the chain has ended is not ours.
+  if (mine && isUnderWay(mine.state)) return opened(engine, database, mine);
+  // Cron and retried workflows keep the id of their first run: what an earlier run of the chain has ended, or held, is not ours.
   const request = mine ? { ...asked, attempt: mine.attempt + 1 } : asked;
 
   const unfinished =

@@ -61,6 +61,23 @@ describe.each(someServers(import.meta.url))('a held batch on $name', (server) =>
     expect(await world.value('select count(*) from acq.orders')).toBe('1');
   });
 
+  test('is rolled back by the next run of its own cron schedule, too, which begins anew over the same snapshot', async () => {
+    world = await World.create(server, BREAKABLE(300, { broken: 250, lanes: 1, yaml: HOLD }));
+    await world.worker();
+    const handle = await world.client.workflow.start('load', {
+      workflowId: 'load/core.order',
+      taskQueue: 'waybill',
+      args: [{ load: 'core.order' }],
+      cronSchedule: '@every 2s',
+    });
+    await until(async () => (await world.states('core.order')).includes('held'), 90);
+    await mend(world);
+    await until(async () => (await world.states('core.order')).at(-1) === 'published', 40);
+    await handle.terminate('the test');
+    await expectWhole(world);
+    expect((await batches(world))[0]).toMatchObject({ state: 'failed', error_class: 'superseded' });
+  });
+
   test('belongs to the workflow that resumes it, with a new max_runtime', async () => {
     world = await World.create(server, BREAKABLE(500, { yaml: `${HOLD}\nmax_runtime: 1h` }));
     await world.worker();
