@@ -48,8 +48,9 @@ export async function decideUnfinished(
       next: `start it without --resume: what was interrupted is rolled back and redone. waybill run ${batch.loadName}`,
     });
   }
-  if (batch.firstRunId === request.firstRunId)
-    return redo('taken over by the next attempt of its own workflow', 'forced');
+  if (batch.firstRunId === request.firstRunId) {
+    return redo('taken over by the next attempt of its own workflow', request.force ? 'forced' : 'interrupted');
+  }
   const liveness = await workflowLiveness(engine.client, batch.workflowId, batch.firstRunId);
   if (liveness === 'closed') return redo('its workflow ended without finishing it', 'interrupted');
   if (liveness === 'running') {

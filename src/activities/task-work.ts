@@ -56,7 +56,10 @@ export async function valuesBefore(
   };
 }
 
-/** The failed or cancelled batch whose work stays; refused where the task has become another one since. */
+/**
+ * The failed or cancelled batch whose work stays; refused where the task has become another one since. What a person broke off to
+ * begin anew is not gone on with, also where the workflow that should begin was terminated before it did.
+ */
 async function toContinue(
   database: Database,
   load: LoadDefinition,
@@ -64,6 +67,7 @@ async function toContinue(
   request: WorkRequest,
 ): Promise<Batch | undefined> {
   if (!latest || !['failed', 'cancelled'].includes(latest.state) || !keepsItsWork(latest.definition)) return undefined;
+  if (latest.errorClass === 'forced') return undefined;
   const change = changeSince(latest, load, request, database.dialect.sql);
   if (change === undefined) return latest;
   const done = await doneBefore(database, database, latest.batchId);

@@ -251,6 +251,19 @@ where id >= :from and id < :to`,
     ]);
   });
 
+  test('begins anew as well where the workflow was terminated between the force and the new batch', async () => {
+    world = await World.create(server, VEHICLES(50, { lanes: 1, yaml: `before: "${log('before')}"`, warehouse: LOG }));
+    await world.worker();
+    await breakAt(world, 25);
+    expect(await world.run(TASK)).toMatchObject({ ok: false, type: 'Database' });
+    // As a force leaves it that came before the range failed.
+    await world.warehouse.query(`update waybill.batch set error_class = 'forced'`);
+    await breakAt(world, 0);
+    expect(await world.run(TASK)).toMatchObject({ ok: true, result: { chunks: 5, batch: { batchId: '2' } } });
+    expect(await ranOf(world, '2')).toEqual([1, 11, 21, 31, 41]);
+    expect(await logged(world)).toEqual(['before 1', 'before 2']);
+  });
+
   test('because it was cancelled, goes on as well, with the parameters that it was started with', async () => {
     world = await World.create(
       server,
