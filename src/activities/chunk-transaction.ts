@@ -244,6 +244,8 @@ async function recordFailure(
       if (!forGood && !(await lockAgain(session, database, at, chunk))) return await leave(session, { kind: 'again' });
     }
     if (bad) {
+      // What it reads with, first: the search takes such a place, and there may be one only.
+      await at.work.close();
       try {
         return await setAside(session, context, { ...at, bad }, chunk, facts);
       } catch (error) {

@@ -36,7 +36,9 @@ export async function findWindow(places: WindowPlaces): Promise<string | undefin
   const [first] = places.own;
   const all = [...places.own, ...places.others];
   if (all.length < 2) return first?.connection;
-  const looks = await Promise.allSettled(all.map((database) => lastKnown(database, places)));
+  const looks = await Promise.allSettled(
+    all.map((database, i) => (i < places.own.length ? lastKnown(database, places) : soon(lastKnown(database, places)))),
+  );
   let found: { on: string; at: Date } | undefined;
   for (const [index, look] of looks.entries()) {
     if (look.status === 'rejected' && index < places.own.length) throw look.reason;
@@ -47,6 +49,21 @@ export async function findWindow(places: WindowPlaces): Promise<string | undefin
   const silent = looks.findIndex(({ status }) => status === 'rejected');
   if (silent >= 0) throw unknownWindow(all[silent]!, places, (looks[silent] as PromiseRejectedResult).reason);
   return first?.connection;
+}
+
+/** A server that the session does not need may hang, or have no route: it does not hold up the start. */
+const OTHERS_ANSWER_MS = 10_000;
+
+async function soon<Answer>(answer: Promise<Answer>): Promise<Answer> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${OTHERS_ANSWER_MS / 1000} s`)), OTHERS_ANSWER_MS);
+  });
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 async function lastKnown(database: Database, { project, session, own }: WindowPlaces): Promise<Date | undefined> {

@@ -27,17 +27,17 @@ import { Steering } from './steering.ts';
 export async function load(input: LoadInput): Promise<LoadResult> {
   refuseBadInput(input);
   const progress = new Progress(input.load, input.continued?.runs ?? 0);
-  const steering = new Steering(progress, input.continued ?? { paused: false }, input.force ?? false);
+  const forced = input.force ?? false;
+  const steering = new Steering(progress, input.continued ?? { paused: false }, input.continued?.forced ?? forced);
   let attempt = input.continued?.attempt ?? 1;
   let continued = input.continued?.batch;
-  const anew = (batch?: BatchReference): Promise<never> =>
-    continueRun({ ...input, force: steering.forced }, batch, attempt, progress, steering);
+  const anew = (batch?: BatchReference): Promise<never> => continueRun(input, batch, attempt, progress, steering);
   for (;;) {
     progress.phase('opening');
     steering.closed = false;
     const left = continued && (await describe(continued));
     if (continued && !left) {
-      steering.forgetRunBefore();
+      steering.forgetRunBefore(forced);
       continued = undefined;
     }
     const opened = left ?? (await open(input, attempt, progress, steering));
@@ -101,6 +101,7 @@ async function continueRun(
       attempt,
       ...(steering.lanes === undefined ? {} : { lanes: steering.lanes }),
       paused: steering.paused,
+      forced: steering.forced,
       ...(steering.interruption ? { interruption: steering.interruption } : {}),
       runs: progress.view.continued + 1,
     },

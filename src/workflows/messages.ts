@@ -45,6 +45,8 @@ export interface ContinuedLoad {
   attempt: number;
   lanes?: number;
   paused: boolean;
+  /** The batch that is opened next begins anew. */
+  forced?: boolean;
   /** Asked for when the history was full already. */
   interruption?: Interruption;
   runs: number;

@@ -78,7 +78,8 @@ export class Steering {
   }
 
   /** The batch that the run before handed on has ended: so has what was asked of it. What people asked of this run stays. */
-  forgetRunBefore(): void {
+  forgetRunBefore(forced: boolean): void {
+    this.forced = forced;
     if (this.interruption === this.handedOn) this.interruption = undefined;
     if (this.changes > 0) return;
     this.lanes = undefined;

@@ -8,54 +8,61 @@ import { sql } from '../../src/database/sql.ts';
 import { startMysql } from '../../src/dev/mysql-server.ts';
 import { startPostgres } from '../../src/dev/postgres-server.ts';
 import { until } from '../engine/world.ts';
+import { mysqlServers } from '../mysql-servers.ts';
 
 const source = (file: string): string => fileURLToPath(new URL(`../../src/cli/${file}.ts`, import.meta.url));
+
+const mariadb = (await mysqlServers()).filter(({ flavour }) => flavour === 'MariaDB');
 
 // A server of its own: what is half-made is taken away, and on a shared one others make databases at the same time.
 describe.each([
   {
-    on: 'postgres',
+    on: 'postgres' as const,
     file: 'dev-postgres',
     start: () => startPostgres({}),
     make: makePostgresDatabase,
     pause: 'select pg_sleep(600)',
   },
-  {
-    on: 'mariadb',
+  ...mariadb.map(() => ({
+    on: 'mariadb' as const,
     file: 'dev-mysql',
     start: () => startMysql({ flavour: 'MariaDB' }),
     make: makeMysqlDatabase,
     pause: 'do sleep(600)',
-  },
-] as const)('a database for development on $on', { timeout: 120_000 }, ({ on, file, start, make, pause }) => {
-  let server: Awaited<ReturnType<typeof start>>;
-  afterEach(() => server.stop());
+  })),
+])('a database for development on $on', { timeout: 120_000 }, ({ on, file, start, make, pause }) => {
+  let server: Awaited<ReturnType<typeof start>> | undefined;
+  afterEach(() => server?.stop());
 
   test('whose maker was killed is made anew, with all that it had; a whole one is left alone', async () => {
-    server = await start();
+    const started = (server = await start());
     const schema = (...statements: string[]) => [{ file: 'schema/shop.sql', text: `${statements.join(';\n')};` }];
-    const [first, second] = ['create schema stock; create table stock.item (id int)', 'create table sale (id int)'];
+    const itself = on === 'postgres' ? `alter database shop set timezone = 'UTC'; ` : '';
+    const [first, second] = [
+      `${itself}create schema stock; create table stock.item (id int)`,
+      'create table sale (id int)',
+    ];
     const maker = spawn(process.execPath, [
       ...['--import', 'tsx', '--input-type=module', '--eval'],
       `import(${JSON.stringify(source(file))}).then((made) =>
-         Object.values(made)[0]({ url: (name) => name === undefined ? ${JSON.stringify(server.url())} : new URL(name, ${JSON.stringify(server.url('x'))}).href },
+         Object.values(made)[0]({ url: (name) => name === undefined ? ${JSON.stringify(started.url())} : new URL(name, ${JSON.stringify(started.url('x'))}).href },
            'shop', ${JSON.stringify(schema(first, pause))}));`,
     ]);
     const sleeping =
       on === 'postgres'
         ? sql`select 1 from pg_stat_activity where query like '%pg_sleep(600)%' and pid <> pg_backend_pid()`
         : sql`select 1 from information_schema.processlist where info like 'do sleep%'`;
-    await withDatabase(server.url(), (main) => until(async () => (await main.query(sleeping)).rows.length > 0));
+    await withDatabase(started.url(), (main) => until(async () => (await main.query(sleeping)).rows.length > 0));
     maker.kill('SIGKILL');
 
-    const dev = { on, version: '', url: (name?: string) => server.url(name), stop: () => Promise.resolve() };
+    const dev = { on, version: '', url: (name?: string) => started.url(name), stop: () => Promise.resolve() };
     await make(dev, 'shop', schema(first, second));
     const fill = (database: Parameters<Parameters<typeof withDatabase>[1]>[0]) =>
       database.query(sql`insert into sale values (1)`);
-    await withDatabase(server.url('shop'), fill);
+    await withDatabase(started.url('shop'), fill);
     await make(dev, 'shop', schema(first, second));
     const rows = await withDatabase(
-      server.url('shop'),
+      started.url('shop'),
       async (database) =>
         (await database.query(sql`select * from sale, (select count(*) as n from stock.item) stock`)).rows,
     );
