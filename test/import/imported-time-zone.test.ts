@@ -7,11 +7,13 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { startMysql, type MysqlServer } from '../../src/dev/mysql-server.ts';
 import { runSession } from '../engine/session-run.ts';
 import { World } from '../engine/world.ts';
-import { someServers } from '../every-server.ts';
+import { oneOfEachFamily } from '../every-server.ts';
 import type { MysqlTestServer } from '../mysql-on-demand.ts';
 import { addressOf, importInto } from './imported-world.ts';
 
-const ofMysql = someServers(import.meta.url).filter(({ name }) => !name.startsWith('PostgreSQL')) as MysqlTestServer[];
+const ofMysql = oneOfEachFamily(import.meta.url).filter(
+  ({ name }) => !name.startsWith('PostgreSQL'),
+) as MysqlTestServer[];
 
 /** What was written when, in both types; what the clock says, and a time that travels between the types. */
 const statement = (into: string, last: string, to: string): string => `
