@@ -17,23 +17,24 @@ export async function makePostgresDatabase(
   schemas: SchemaFile[],
 ): Promise<void> {
   await withDatabase(server.url(), async (main) => {
-    const [database, mark] = [name, markOf(name)].map((one) => raw(main.dialect.quoteName(one)));
+    const markName = markOf(name);
+    const [database, mark] = [raw(main.dialect.quoteName(name)), raw(main.dialect.quoteName(markName))];
     const there = async (one: string): Promise<boolean> =>
       (await main.query(sql`select 1 from pg_database where datname = ${one}`)).rows.length > 0;
-    if (await there(markOf(name))) await main.query(sql`drop database if exists ${database!} with (force)`);
+    if (await there(markName)) await main.query(sql`drop database if exists ${database} with (force)`);
     else if (await there(name)) return;
-    else await main.query(sql`create database ${mark!}`);
-    await main.query(sql`create database ${database!}`);
+    else await main.query(sql`create database ${mark}`);
+    await main.query(sql`create database ${database}`);
     try {
       await withDatabase(server.url(name), async (made) => {
         for (const schema of schemas) await makeTables(made, schema);
       });
     } catch (error) {
-      await main.query(sql`drop database ${database!} with (force)`);
-      await main.query(sql`drop database ${mark!}`);
+      await main.query(sql`drop database ${database} with (force)`);
+      await main.query(sql`drop database ${mark}`);
       throw error;
     }
-    await main.query(sql`drop database ${mark!}`);
+    await main.query(sql`drop database ${mark}`);
   });
 }
 

@@ -1,4 +1,5 @@
 /** The table `session_window`: what lies between two successful runs of a session whose loads share their window. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database, Session } from '../database/dialect.ts';
 import { sql } from '../database/sql.ts';
 import { UnreachableError } from '../errors.ts';
@@ -36,9 +37,10 @@ export async function findWindow(places: WindowPlaces): Promise<string | undefin
   const [first] = places.own;
   const all = [...places.own, ...places.others];
   if (all.length < 2) return first?.connection;
-  const looks = await Promise.allSettled(
-    all.map((database, i) => (i < places.own.length ? lastKnown(database, places) : soon(lastKnown(database, places)))),
-  );
+  const looks = await Promise.allSettled([
+    ...places.own.map((database) => lastKnown(database, places)),
+    ...places.others.map((database) => soon(lastKnown(database, places))),
+  ]);
   let found: { on: string; at: Date } | undefined;
   for (const [index, look] of looks.entries()) {
     if (look.status === 'rejected' && index < places.own.length) throw look.reason;
@@ -54,16 +56,11 @@ export async function findWindow(places: WindowPlaces): Promise<string | undefin
 /** A server that the session does not need may hang, or have no route: it does not hold up the start. */
 const OTHERS_ANSWER_MS = 10_000;
 
-async function soon<Answer>(answer: Promise<Answer>): Promise<Answer> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${OTHERS_ANSWER_MS / 1000} s`)), OTHERS_ANSWER_MS);
+function soon<Answer>(answer: Promise<Answer>): Promise<Answer> {
+  const late = sleep(OTHERS_ANSWER_MS, undefined, { ref: false }).then(() => {
+    throw new Error(`no answer within ${OTHERS_ANSWER_MS / 1000} s`);
   });
-  try {
-    return await Promise.race([answer, late]);
-  } finally {
-    clearTimeout(timer);
-  }
+  return Promise.race([answer, late]);
 }
 
 async function lastKnown(database: Database, { project, session, own }: WindowPlaces): Promise<Date | undefined> {
