@@ -2,10 +2,9 @@
  * Every server of this run, for tests of the engine: `describe.each(everyServer)('… on $name', …)`. One suite for all
  * dialects; what only PostgreSQL has stands under `servers` of servers.ts.
  */
-import { createHash } from 'node:crypto';
-import { basename } from 'node:path';
 import { inject, test, type TestFunction, type TestOptions } from 'vitest';
 import { mysqlServers } from './mysql-servers.ts';
+import { hashOf } from './seed.ts';
 import { servers, type TestServer } from './servers.ts';
 
 export const everyServer: TestServer[] = [...servers, ...(await mysqlServers())];
@@ -45,12 +44,6 @@ export function inTurns(
     const whose = among[turn++ % among.length]!;
     if (inject('seed').all || whose.name === server.name) test(title, options, body);
   };
-}
-
-function hashOf(file: string): Buffer {
-  return createHash('sha256')
-    .update(`${inject('seed').value} ${basename(file)}`)
-    .digest();
 }
 
 /** From where to where an acquisition goes; the names are for titles. */

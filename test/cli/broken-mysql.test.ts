@@ -2,9 +2,10 @@
 import { afterEach, expect, test } from 'vitest';
 import { BASE_PROJECT, type ProjectFiles } from '../config/project-folder.ts';
 import { World } from '../engine/world.ts';
+import { inTurns } from '../every-server.ts';
 import { describeOn, mysqlServers } from '../mysql-servers.ts';
 import { servers } from '../servers.ts';
-import { document, spawnWaybill } from './command-line.ts';
+import { document, spawnWaybill, waybill } from './command-line.ts';
 
 interface Broken {
   title: string;
@@ -70,29 +71,34 @@ const FINGERPRINT = `
   select table_schema as s, table_name as t, column_name as c, column_type as d from information_schema.columns
   where left(table_schema, 10) = left(database(), 10) order by 1, 2, ordinal_position`;
 
-describeOn(await mysqlServers(), 'a broken project with a warehouse on $name', (server) => {
+const those = await mysqlServers();
+
+describeOn(those, 'a broken project with a warehouse on $name', (server) => {
+  const it = inTurns(import.meta.url, server, those);
   let world: World;
   afterEach(() => world.close());
 
-  test.each(BROKEN)('$title', { timeout: 60_000 }, async ({ warehouse, files, message, where }) => {
-    const project = Object.entries({ ...BASE_PROJECT, ...files }).map(([file, text]) => [file, text!]);
-    const options = {
-      files: Object.fromEntries(project) as Record<string, string>,
-      source: SOURCE,
-      warehouse: WAREHOUSE,
-    };
-    world = await World.create(server, options, servers[0]);
-    if (warehouse !== undefined) await world.warehouse.query(warehouse);
-    const found = () =>
-      Promise.all([FINGERPRINT, 'checksum table acq.flight, core.flight'].map((text) => world.rows(text)));
-    const before = await found();
-    const answer = world.names.outOf(await spawnWaybill(world, ['validate', '--json']).answer);
-    expect(answer.exitCode, answer.stderr).toBe(2);
-    expect(answer.stdout.trimEnd().split('\n')).toHaveLength(1);
-    const { error } = document(answer) as { error: Record<string, string> };
-    expect(error).toMatchObject({ type: 'Configuration', message: expect.stringMatching(message) as string, where });
-    expect(await found()).toEqual(before);
-  });
+  for (const { title, warehouse, files, message, where } of BROKEN) {
+    it(title, async () => {
+      const project = Object.entries({ ...BASE_PROJECT, ...files }).map(([file, text]) => [file, text!]);
+      const options = {
+        files: Object.fromEntries(project) as Record<string, string>,
+        source: SOURCE,
+        warehouse: WAREHOUSE,
+      };
+      world = await World.create(server, options, servers[0]);
+      if (warehouse !== undefined) await world.warehouse.query(warehouse);
+      const found = () =>
+        Promise.all([FINGERPRINT, 'checksum table acq.flight, core.flight'].map((text) => world.rows(text)));
+      const before = await found();
+      const answer = await waybill(world, 'validate', '--json');
+      expect(answer.exitCode, answer.stderr).toBe(2);
+      expect(answer.stdout.trimEnd().split('\n')).toHaveLength(1);
+      const { error } = document(answer) as { error: Record<string, string> };
+      expect(error).toMatchObject({ type: 'Configuration', message: expect.stringMatching(message) as string, where });
+      expect(await found()).toEqual(before);
+    });
+  }
 
   test('is broken by nothing else: without the mistake it is right', { timeout: 60_000 }, async () => {
     const files = BASE_PROJECT as Record<string, string>;

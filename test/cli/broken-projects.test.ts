@@ -2,14 +2,14 @@
  * Mistakes of every sort through the real command line: one message with its place, exit code 2, one JSON document, no stack
  * trace, no password, and databases that are left as they were. test/config/broken-projects.test.ts has the whole corpus, faster.
  */
-import { createHash } from 'node:crypto';
 import pg from 'pg';
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { corpus } from '../config/broken/corpus.ts';
 import { databases, SOURCE, WAREHOUSE, type BrokenDatabase } from '../config/broken/databases.ts';
 import { BASE_PROJECT, ENVIRONMENT, PASSWORD, withProject, type ProjectFiles } from '../config/project-folder.ts';
+import { everyNth } from '../seed.ts';
 import { compiledCli, freshDatabase, servers, type FreshDatabase, type TestServer } from '../servers.ts';
-import { document, spawnCli, type Answer } from './command-line.ts';
+import { document, run, spawnCli, type Answer } from './command-line.ts';
 
 /** What a project finds: databases that are right for it. */
 class Databases {
@@ -66,11 +66,15 @@ async function query(connectionString: string, text: string): Promise<Record<str
   }
 }
 
+/** Runs a command; inside this process it takes a tenth of what it takes as a process of its own. */
+type Run = (argv: string[], at: { env: NodeJS.ProcessEnv }) => Promise<Answer>;
+
+const asProcess: Run = (argv, at) => spawnCli([compiledCli()], argv, at).answer;
+
 /** `waybill validate --json` in a project: its answer, with the project's folder written DIR. */
-function validate(files: ProjectFiles, env: NodeJS.ProcessEnv, ...argv: string[]): Promise<Answer> {
+function validate(files: ProjectFiles, env: NodeJS.ProcessEnv, how: Run): Promise<Answer> {
   return withProject({ ...BASE_PROJECT, ...files }, async (directory) => {
-    const command = argv.length > 0 ? argv : ['validate'];
-    const answer = await spawnCli([compiledCli()], ['--project', directory, '--json', ...command], { env }).answer;
+    const answer = await how(['--project', directory, '--json', 'validate'], { env });
     const shown = (text: string): string => text.replaceAll(directory, 'DIR');
     return { ...answer, stdout: shown(answer.stdout), stderr: shown(answer.stderr) };
   });
@@ -123,18 +127,17 @@ describe.each(servers.slice(0, 1))('mistakes in files beside the databases of $n
   });
   afterAll(() => made.drop());
 
-  // Every fourth one, from where the seed says (half a minute of a processor); all of them in a long run.
-  const { all, value } = inject('seed');
-  const start = createHash('sha256').update(value).digest()[0]!;
-  const someOf = <Case>(cases: Case[]): Case[] => {
-    const step = all ? 1 : Math.min(4, cases.length);
-    return cases.filter((_case, i) => i % step === start % step);
-  };
   const isAProject = ({ files }: { files: ProjectFiles }): boolean => files['waybill.yaml'] !== null; // else: usage.test.ts
-  describe.each(Object.entries(corpus))('%s', (_group, cases) => {
-    test.concurrent.each(someOf(cases.filter(isAProject)))('$title', async ({ files, expected }) => {
-      expectRefusal(await validate(files, made.env), expected);
+  describe.each(Object.entries(corpus))('%s', (group, cases) => {
+    const some = everyNth(4, cases.filter(isAProject), `in process ${group}`);
+    test.concurrent.each(some)('$title', async ({ files, expected }) => {
+      expectRefusal(await validate(files, made.env, run), expected);
     });
+  });
+
+  const each = Object.values(corpus).flat().filter(isAProject);
+  test.concurrent.each(everyNth(24, each, import.meta.url))('as a process: $title', async ({ files, expected }) => {
+    expectRefusal(await validate(files, made.env, asProcess), expected);
   });
 
   test('are found without asking a database, and nothing in them is changed', async () => {
@@ -147,7 +150,7 @@ describe.each(servers.slice(0, 1))('databases that are not what the files say, o
   test.concurrent.each(databases)('$title', async ({ source, warehouse, files, expected }) => {
     const made = await Databases.create(server, { source, warehouse });
     const before = await made.fingerprint();
-    expectRefusal(await validate(files ?? {}, made.env), expected);
+    expectRefusal(await validate(files ?? {}, made.env, run), expected);
     expect(await made.fingerprint()).toEqual(before);
     await made.drop();
   });
@@ -155,7 +158,7 @@ describe.each(servers.slice(0, 1))('databases that are not what the files say, o
   test('are the only reason: with what the files say, the same project is right', async () => {
     const made = await Databases.create(server);
     const before = await made.fingerprint();
-    expect(await validate({}, made.env)).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(await validate({}, made.env, asProcess)).toMatchObject({ exitCode: 0, stderr: '' });
     expect(await made.fingerprint()).toEqual(before);
     await made.drop();
   });

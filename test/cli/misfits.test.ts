@@ -1,5 +1,5 @@
-import { afterEach, describe, expect, test } from 'vitest';
-import { oneOfEachFamily } from '../every-server.ts';
+import { afterEach, describe, expect } from 'vitest';
+import { inTurns, oneOfEachFamily } from '../every-server.ts';
 import { ITEM, itemFile } from '../engine/items.ts';
 import { World } from '../engine/world.ts';
 import { waybill } from './command-line.ts';
@@ -10,6 +10,7 @@ describe.each(oneOfEachFamily(import.meta.url))(
   'columns that do not fit their landing table, on $name',
   { timeout: 60_000 },
   (server) => {
+    const it = inTurns(import.meta.url, server);
     let world: World;
     afterEach(() => world.close());
 
@@ -48,14 +49,14 @@ describe.each(oneOfEachFamily(import.meta.url))(
       expect(await world.value('select count(*) from waybill.event')).toBe('0'); // of a table that was made or altered
     }
 
-    test('a type that would change values', async () => {
+    it('a type that would change values', async () => {
       await items('id bigint not null primary key, price numeric(12,4)', 'id bigint, price numeric(10,2)');
       await expectSaid(
         /item does not fit acq\.item: price, (numeric|decimal)\(12,4\), would be rounded to 2 decimals in acq\.item, where it is \1\(10,2\)/,
       );
     });
 
-    test('the same in a table that is to get another column first', async () => {
+    it('the same in a table that is to get another column first', async () => {
       await items(
         'id bigint not null primary key, price numeric(12,4), colour varchar(20)',
         'id bigint, price numeric(10,2)',
@@ -64,20 +65,19 @@ describe.each(oneOfEachFamily(import.meta.url))(
       await expectSaid(/item does not fit acq\.item: price, \w+\(12,4\), would be rounded to 2 decimals/);
     });
 
-    test('a column that is not there', async () => {
+    it('a column that is not there', async () => {
       await items('id bigint not null primary key, price numeric(12,4)', 'id bigint, prize numeric(12,4)');
       await expectSaid(/item does not fit acq\.item: acq\.item has no column price \(\w+\(12,4\)\); is it prize\?/);
     });
 
-    test.each(['id bigint', undefined])(
-      'a rule for a column that the source has not; the table has %s',
-      async (landing) => {
+    for (const [there, landing] of Object.entries({ 'is there': 'id bigint', 'is to be made': undefined })) {
+      it(`a rule for a column that the source has not; the table ${there}`, async () => {
         await items('id bigint not null primary key', landing, ', create: true, on_invalid: { idd: null }');
         await expectSaid(/item does not fit acq\.item: on_invalid names idd, which the source has not; is it id\?/);
-      },
-    );
+      });
+    }
 
-    test('texts of values for a column that is none', async () => {
+    it('texts of values for a column that is none', async () => {
       await items('id bigint not null primary key', 'id int', ', on_invalid: { id: text }');
       await expectSaid(/item does not fit acq\.item: id, whose rule is on_invalid: text, is no text \(int/);
     });
