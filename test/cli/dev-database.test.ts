@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { withDatabase } from '../../src/cli/dev-database.ts';
 import { makeMysqlDatabase } from '../../src/cli/dev-mysql.ts';
@@ -9,8 +9,10 @@ import { startMysql } from '../../src/dev/mysql-server.ts';
 import { startPostgres } from '../../src/dev/postgres-server.ts';
 import { until } from '../engine/world.ts';
 import { mysqlServers } from '../mysql-servers.ts';
+import { compiledCli } from '../servers.ts';
 
-const source = (file: string): string => fileURLToPath(new URL(`../../src/cli/${file}.ts`, import.meta.url));
+/** Compiled, as an installed Waybill has it. */
+const compiled = (file: string): string => join(compiledCli(), '..', `${file}.js`);
 
 const mariadb = (await mysqlServers()).filter(({ flavour }) => flavour === 'MariaDB');
 
@@ -43,8 +45,8 @@ describe.each([
       'create table sale (id int)',
     ];
     const maker = spawn(process.execPath, [
-      ...['--import', 'tsx', '--input-type=module', '--eval'],
-      `import(${JSON.stringify(source(file))}).then((made) =>
+      ...['--input-type=module', '--eval'],
+      `import(${JSON.stringify(compiled(file))}).then((made) =>
          Object.values(made)[0]({ url: (name) => name === undefined ? ${JSON.stringify(started.url())} : new URL(name, ${JSON.stringify(started.url('x'))}).href },
            'shop', ${JSON.stringify(schema(first, pause))}));`,
     ]);

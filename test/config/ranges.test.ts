@@ -116,11 +116,15 @@ describe('ranges', () => {
         const all = [...ranges];
         expect(all).toHaveLength(ranges.length);
         expect([all[0]!.from, all.at(-1)!.to]).toEqual([window.from, window.to]);
-        all.forEach((range, i) => {
-          expect(range).toEqual(ranges.at(i));
-          if (i > 0) expect(range.from).toBe(all[i - 1]!.to);
-          expect(parseRangeValue(range.to)!.at > parseRangeValue(range.from)!.at).toBe(true);
+        // An `expect` for each range, of some hundred thousand, takes longer than all the rest.
+        const wrong = all.filter(({ from, to }, i) => {
+          const same = ranges.at(i);
+          const follows = i === 0 || from === all[i - 1]!.to;
+          return (
+            same.from !== from || same.to !== to || !follows || parseRangeValue(to)!.at <= parseRangeValue(from)!.at
+          );
         });
+        expect(wrong).toEqual([]);
       }),
     );
   });

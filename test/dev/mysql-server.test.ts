@@ -1,14 +1,15 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { createConnection, type RowDataPacket } from 'mysql2/promise';
 import { expect, it } from 'vitest';
 import { startMysql } from '../../src/dev/mysql-server.ts';
 import { isAlive } from '../../src/dev/server-process.ts';
 import { describeOn, mysqlServers } from '../mysql-servers.ts';
+import { compiledCli } from '../servers.ts';
 
-const MODULE = fileURLToPath(new URL('../../src/dev/mysql-server.ts', import.meta.url));
+/** Compiled, as an installed Waybill has it. */
+const MODULE = join(compiledCli(), '../../dev/mysql-server.js');
 
 async function gone(server: { pid: number; directory: string }): Promise<void> {
   await expect
@@ -48,7 +49,7 @@ describeOn(MARIADB, 'a temporary server ($name)', () => {
       const { pid, directory } = await startMysql({ flavour: 'MariaDB' });
       process.stdout.write(JSON.stringify({ pid, directory }) + '\\n');
       setInterval(() => undefined, 1000);`;
-    const parent = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
+    const parent = spawn(process.execPath, ['--input-type=module', '-e', script], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     let said = '';

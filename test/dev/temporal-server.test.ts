@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { UnreachableError } from '../../src/errors.ts';
@@ -12,9 +11,10 @@ import { downloadFromPip } from '../../src/dev/temporal-from-pip.ts';
 import { isAlive } from '../../src/dev/server-process.ts';
 import { SEARCH_ATTRIBUTES } from '../../src/workflows/messages.ts';
 import { isTemporal, startTemporal, stopTemporal } from '../../src/dev/temporal-server.ts';
-import { freshNamespace, temporalAddress, temporalUi } from '../servers.ts';
+import { compiledCli, freshNamespace, temporalAddress, temporalUi } from '../servers.ts';
 
-const MODULE = fileURLToPath(new URL('../../src/dev/temporal-server.ts', import.meta.url));
+/** Compiled, as an installed Waybill has it. */
+const MODULE = join(compiledCli(), '../../dev/temporal-server.js');
 
 let scratch: string;
 beforeAll(async () => {
@@ -133,7 +133,7 @@ describe('a Temporal dev server', () => {
       const server = await startTemporal({ external: false });
       console.log(server.pid);
       setInterval(() => undefined, 1000);`;
-    const parent = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', script], {
+    const parent = spawn(process.execPath, ['--input-type=module', '--eval', script], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     const [line] = (await once(parent.stdout, 'data')) as [Buffer];
@@ -146,7 +146,7 @@ describe('a Temporal dev server', () => {
     const script = `
       import { startTemporal } from ${JSON.stringify(MODULE)};
       await startTemporal().catch((error) => console.log(error.name, error.message, error.next));`;
-    const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', script], {
+    const child = spawn(process.execPath, ['--input-type=module', '--eval', script], {
       stdio: ['ignore', 'pipe', 'inherit'],
       env: { ...process.env, TEMPORAL_ADDRESS: '127.0.0.1:1' },
     });
