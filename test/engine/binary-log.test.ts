@@ -8,6 +8,7 @@ import { sql } from '../../src/database/sql.ts';
 import { startMysql, type MysqlServer } from '../../src/dev/mysql-server.ts';
 import { Scene } from '../database/mysql/snapshot/scene.ts';
 import { openLedger } from '../database/ledger-on.ts';
+import { oneOf } from '../every-server.ts';
 import type { MysqlTestServer } from '../mysql-on-demand.ts';
 import { describeOn, mysqlServers } from '../mysql-servers.ts';
 import { expectWhole, ORDERS } from './orders.ts';
@@ -15,7 +16,7 @@ import { World } from './world.ts';
 
 const TRUST = 'log_bin_trust_function_creators';
 
-describeOn(await mysqlServers(), 'a $name with a binary log', ({ name, flavour }) => {
+describeOn(oneOf(import.meta.url, await mysqlServers()), 'a $name with a binary log', ({ name, flavour }) => {
   let own: MysqlServer;
   let server: MysqlTestServer;
   beforeAll(async () => {

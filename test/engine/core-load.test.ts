@@ -1,14 +1,15 @@
-import { afterEach, describe, expect, test } from 'vitest';
-import { oneOfEachFamily } from '../every-server.ts';
+import { afterEach, describe, expect } from 'vitest';
+import { inTurns, oneOfEachFamily } from '../every-server.ts';
 import { exists } from './breakable-orders.ts';
 import { comingAgain, expectWhole, ORDERS, PLAIN_SQL, World } from './orders.ts';
 import { until } from './world.ts';
 
 describe.each(oneOfEachFamily(import.meta.url))('a core load on $name', (server) => {
+  const it = inTurns(import.meta.url, server);
   let world: World;
   afterEach(() => world.close());
 
-  test('takes a snapshot, processes it in chunks, publishes, and leaves the landing table empty', async () => {
+  it('takes a snapshot, processes it in chunks, publishes, and leaves the landing table empty', async () => {
     world = await World.create(server, ORDERS(5000, { rows: 250 }));
     await world.worker();
     const ended = await world.run('core.order');
@@ -24,7 +25,7 @@ describe.each(oneOfEachFamily(import.meta.url))('a core load on $name', (server)
     expect(await world.value('select count(distinct batch_id) from core.orders')).toBe('1');
   });
 
-  test('has nothing to do when its landing tables are empty, and opens no batch', async () => {
+  it('has nothing to do when its landing tables are empty, and opens no batch', async () => {
     world = await World.create(server, ORDERS(0));
     await world.worker();
     expect(await world.run('core.order')).toMatchObject({
@@ -34,14 +35,14 @@ describe.each(oneOfEachFamily(import.meta.url))('a core load on $name', (server)
     expect(await world.states('core.order')).toEqual([]);
   });
 
-  test('starts above the batch ids that an earlier tool left in its outputs', async () => {
+  it('starts above the batch ids that an earlier tool left in its outputs', async () => {
     world = await World.create(server, ORDERS(10));
     await world.warehouse.query(`insert into core.orders select -1, 'old', 0, 7000`);
     await world.worker();
     expect(await world.run('core.order')).toMatchObject({ ok: true, result: { batch: { batchId: '7001' } } });
   });
 
-  test('reads several inputs, runs stages in order, writes several outputs with one batch id', async () => {
+  it('reads several inputs, runs stages in order, writes several outputs with one batch id', async () => {
     const orders = ORDERS(500);
     world = await World.create(server, {
       ...orders,
@@ -84,7 +85,7 @@ checks:
     expect(await world.value('select rows_read from waybill.batch')).toBe('597');
   });
 
-  test('rolls back, when chunk 37 of 60 cannot be done, and the next batch takes the same snapshot', async () => {
+  it('rolls back, when chunk 37 of 60 cannot be done, and the next batch takes the same snapshot', async () => {
     const sql = `
       insert into core.orders (id, customer, amount, batch_id)
       select o.id, o.customer, o.amount * 2 / (case when o.id = (select broken from core.settings) then 0 else 1 end), :batch_id
@@ -118,7 +119,7 @@ checks:
     await expectWhole(world);
   });
 
-  test('rolls back when a blocking check fails, and says what was found', async () => {
+  it('rolls back when a blocking check fails, and says what was found', async () => {
     world = await World.create(
       server,
       ORDERS(300, {
@@ -142,7 +143,7 @@ checks:
     ]);
   });
 
-  test('tries a chunk again after a transient error, not before its time, up to max_attempts', async () => {
+  it('tries a chunk again after a transient error, not before its time, up to max_attempts', async () => {
     // Fails twice, then not for long.
     const again = comingAgain('n <= 2 or n > 3');
     const sql = `select core.come_again(); ${PLAIN_SQL}`;
@@ -161,7 +162,7 @@ checks:
     );
   });
 
-  test('refuses a start while the load runs, and runs once when two start at once', async () => {
+  it('refuses a start while the load runs, and runs once when two start at once', async () => {
     world = await World.create(server, ORDERS(400, { sql: undefined }));
     await world.worker();
     const starts = await Promise.allSettled([world.start('core.order'), world.start('core.order')]);

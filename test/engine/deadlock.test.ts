@@ -1,13 +1,13 @@
 /** Two chunks that lock each other's rows: the server ends one of them. */
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { everyServer } from '../every-server.ts';
+import { oneOfEachFamily } from '../every-server.ts';
 import { holdLatch, LATCHES, WAIT } from './latch.ts';
 import { batchesOf, TASK, VEHICLES } from './vehicles.ts';
 import { ended, until, World } from './world.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 
-describe.each(everyServer)('a deadlock between chunks on $name', (server) => {
+describe.each(oneOfEachFamily(import.meta.url))('a deadlock between chunks on $name', (server) => {
   let world: World;
   afterEach(() => world.close());
 

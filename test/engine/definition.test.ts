@@ -1,6 +1,6 @@
 /** A batch runs on the text that stands in `batch.definition`, and on no other. */
-import { afterEach, describe, expect, test, vi } from 'vitest';
-import { everyServer } from '../every-server.ts';
+import { afterEach, describe, expect, vi } from 'vitest';
+import { inTurns, oneOfEachFamily } from '../every-server.ts';
 import { activitiesOf, asActivity, OPEN_ORDER } from './activities.ts';
 import { expectWhole, ORDERS, World } from './orders.ts';
 
@@ -9,11 +9,12 @@ vi.setConfig({ testTimeout: 120_000 });
 const BATCH = { connection: 'warehouse', batchId: '1', firstRunId: OPEN_ORDER.firstRunId };
 const LANE = { ...BATCH, stage: 1, lane: 1, sliceMs: 60_000 };
 
-describe.each(everyServer)('the definition of a batch on $name', (server) => {
+describe.each(oneOfEachFamily(import.meta.url))('the definition of a batch on $name', (server) => {
+  const it = inTurns(import.meta.url, server);
   let world: World;
   afterEach(() => world.close());
 
-  test('that somebody edits runs nothing and takes nothing back, until it is as it was', async () => {
+  it('that somebody edits runs nothing and takes nothing back, until it is as it was', async () => {
     world = await World.create(server, ORDERS(200, { byKey: true }));
     const activities = await activitiesOf(world);
     expect(await activities.openBatch(OPEN_ORDER)).toMatchObject({ kind: 'opened' });
@@ -39,7 +40,7 @@ describe.each(everyServer)('the definition of a batch on $name', (server) => {
     expect(await world.states('core.order')).toEqual(['published']);
   });
 
-  test('is put back, and what was begun is finished by the next start', async () => {
+  it('is put back, and what was begun is finished by the next start', async () => {
     world = await World.create(server, ORDERS(200, { byKey: true }));
     const activities = await activitiesOf(world);
     await activities.openBatch(OPEN_ORDER);

@@ -3,7 +3,8 @@
  * true afterwards. Time limits: a fence or a roll back takes the time that it needs.
  */
 import { sql } from '../../src/database/sql.ts';
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, describe, expect, vi } from 'vitest';
+import { inTurns } from '../every-server.ts';
 import { servers } from '../servers.ts';
 import { expectGateShut, STEPPED_ORDERS } from './behind-fence.ts';
 import { HELD_ORDERS } from './moments.ts';
@@ -17,6 +18,7 @@ const DEFAULTS = [
 ] as const;
 
 describe.each(servers)('on $name', (server) => {
+  const it = inTurns(import.meta.url, server, servers);
   let world: World;
   afterEach(() => world.close());
 
@@ -28,7 +30,7 @@ describe.each(servers)('on $name', (server) => {
       return created;
     }
 
-    test('everything that queued behind a fence finds the gate shut', async () => {
+    it('everything that queued behind a fence finds the gate shut', async () => {
       world = await create(500);
       const other = await world.another('warehouse');
       expect((await other.query('show default_transaction_isolation')).rows[0]).toEqual({
@@ -37,7 +39,7 @@ describe.each(servers)('on $name', (server) => {
       await expectGateShut(world);
     });
 
-    test('four lanes work as ever, without a second attempt; nothing inherits it, inside a transaction or outside', async () => {
+    it('four lanes work as ever, without a second attempt; nothing inherits it, inside a transaction or outside', async () => {
       world = await create(4000);
       const { databases } = await world.worker();
       const database = databases.get('warehouse');
@@ -58,7 +60,7 @@ describe.each(servers)('on $name', (server) => {
     });
   });
 
-  test('where the role has time limits of its own: a roll back takes its time, and a fence its turn', async () => {
+  it('where the role has time limits of its own: a roll back takes its time, and a fence its turn', async () => {
     world = await World.create(server, HELD_ORDERS(500, { broken: 450, lanes: 1 }));
     await world.warehouse.query(`
       create function core.slowly() returns trigger language plpgsql as $$ begin perform pg_sleep(2); return null; end $$;

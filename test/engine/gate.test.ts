@@ -1,7 +1,7 @@
 /** Every transaction that writes for a batch passes its gate: late ones, sleepers and zombies find it shut. */
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, describe, expect, vi } from 'vitest';
 import type { Activities } from '../../src/activities/activities.ts';
-import { oneOfEachFamily } from '../every-server.ts';
+import { inTurns, oneOfEachFamily } from '../every-server.ts';
 import { activitiesOf, asActivity, OPEN_ORDER } from './activities.ts';
 import { exists } from './breakable-orders.ts';
 import { comingAgain, expectWhole, ORDERS, World } from './orders.ts';
@@ -54,10 +54,11 @@ const fence = (activities: Activities) =>
   });
 
 describe.each(oneOfEachFamily(import.meta.url))('the gate of a batch on $name', (server) => {
+  const it = inTurns(import.meta.url, server);
   let world: World;
   afterEach(() => world.close());
 
-  test('that was fenced lets no lane in, neither while it is rolled back nor after', async () => {
+  it('that was fenced lets no lane in, neither while it is rolled back nor after', async () => {
     world = await World.create(server, ORDERS(500, { byKey: true }));
     const activities = await planned(world);
     expect(await fence(activities)).toMatchObject({ state: 'rolling_back' });
@@ -68,7 +69,7 @@ describe.each(oneOfEachFamily(import.meta.url))('the gate of a batch on $name', 
     expect(await world.value(`select count(*) from waybill.chunk where state <> 'pending' or attempts <> 0`)).toBe('0');
   });
 
-  test('lets no lane in that queued behind the fence, whatever isolation sessions have by default', async () => {
+  it('lets no lane in that queued behind the fence, whatever isolation sessions have by default', async () => {
     world = await World.create(server, ORDERS(500, { byKey: true }));
     // Elsewhere it is the whole server's default, and what it is unless somebody changes it.
     if (world.words.family === 'postgres') {
@@ -84,7 +85,7 @@ describe.each(oneOfEachFamily(import.meta.url))('the gate of a batch on $name', 
     expect(await world.value('select count(*) from core.orders')).toBe('0');
   });
 
-  test('that was fenced stops every other activity too', async () => {
+  it('that was fenced stops every other activity too', async () => {
     world = await World.create(
       server,
       ORDERS(500, {
@@ -111,7 +112,7 @@ describe.each(oneOfEachFamily(import.meta.url))('the gate of a batch on $name', 
     expect(await world.value('select count(*) from waybill.chunk')).toBe('0');
   });
 
-  test('that was published is not fenced, not rolled back, and takes no more rows', async () => {
+  it('that was published is not fenced, not rolled back, and takes no more rows', async () => {
     world = await World.create(server, ORDERS(500, { byKey: true }));
     const activities = await planned(world);
     expect(await asActivity(activities.runLane, LANE)).toMatchObject({ end: 'drained', chunks: 5, rows: 500 });
@@ -126,7 +127,7 @@ describe.each(oneOfEachFamily(import.meta.url))('the gate of a batch on $name', 
     expect(await world.states('core.order')).toEqual(['published']);
   });
 
-  test('is passed by no check and no publish while a chunk is not done, or a stage not planned', async () => {
+  it('is passed by no check and no publish while a chunk is not done, or a stage not planned', async () => {
     world = await World.create(server, ORDERS(500, { byKey: true }));
     const activities = await planned(world);
     const refused = (found: string) => ({
@@ -151,7 +152,7 @@ describe.each(oneOfEachFamily(import.meta.url))('the gate of a batch on $name', 
     expect(await activities.publish(BATCH)).toMatchObject({ rowsWritten: 500 });
   });
 
-  test('that another workflow has resumed is shut to what is late of the one before', async () => {
+  it('that another workflow has resumed is shut to what is late of the one before', async () => {
     world = await World.create(server, ORDERS(500, { byKey: true }));
     const activities = await planned(world);
     await asActivity(activities.runLane, LANE);
@@ -165,7 +166,7 @@ describe.each(oneOfEachFamily(import.meta.url))('the gate of a batch on $name', 
     await expectWhole(world);
   });
 
-  test('keeps its rows for itself: a second roll back of the same batch, as late as it may be, takes nothing from the next', async () => {
+  it('keeps its rows for itself: a second roll back of the same batch, as late as it may be, takes nothing from the next', async () => {
     world = await World.create(server, ORDERS(500, { byKey: true }));
     const activities = await planned(world);
     await asActivity(activities.runLane, LANE);
@@ -183,14 +184,14 @@ describe.each(oneOfEachFamily(import.meta.url))('the gate of a batch on $name', 
     await expectWhole(world);
   });
 
-  test('lets one chunk happen once, though two lanes of one number run at once', async () => {
+  it('lets one chunk happen once, though two lanes of one number run at once', async () => {
     world = await World.create(server, ORDERS(500, { byKey: true }));
     const activities = await planned(world);
     const lanes = await Promise.all([1, 1, 1].map((lane) => asActivity(activities.runLane, { ...LANE, lane })));
     expect(lanes.reduce((sum, { chunks }) => sum + chunks, 0)).toBe(5);
     await expectWhole(world);
   });
-  test('holds rows and ledger together: what cannot be written into the ledger is not written at all', async () => {
+  it('holds rows and ledger together: what cannot be written into the ledger is not written at all', async () => {
     world = await World.create(server, {
       ...ORDERS(500, { byKey: true, lanes: 1, yaml: 'before: "insert into core.steps values (1)"' }),
       own: comingAgain('n in (1, 3, 5)'),

@@ -1,5 +1,6 @@
 /** Names that must be quoted, from the files of a project to the snapshot and the roll back. */
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { oneOf } from '../every-server.ts';
 import { describeOn, mysqlServers } from '../mysql-servers.ts';
 import { servers } from '../servers.ts';
 import { exists } from './breakable-orders.ts';
@@ -7,7 +8,7 @@ import { expectSame, World } from './orders.ts';
 
 vi.setConfig({ testTimeout: 180_000 });
 
-describe.each(servers)('tables on $name', (server) => {
+describe.each(oneOf(import.meta.url, servers))('tables on $name', (server) => {
   let world: World;
   afterEach(() => world.close());
 
@@ -60,7 +61,7 @@ outputs: [ '"Core"."Done.Orders"' ]
   });
 });
 
-describeOn(await mysqlServers(), 'tables on $name', (server) => {
+describeOn(oneOf(import.meta.url, await mysqlServers()), 'tables on $name', (server) => {
   let world: World;
   afterEach(() => world.close());
 

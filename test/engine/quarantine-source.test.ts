@@ -1,7 +1,7 @@
 /** Bad rows of acquisitions: they are searched where they come from, by what the source is cut by. */
 import { afterEach, describe, expect, test } from 'vitest';
 import { waybill } from '../cli/command-line.ts';
-import { oneOfEachFamily } from '../every-server.ts';
+import { inTurns, oneOf, oneOfEachFamily } from '../every-server.ts';
 import { servers } from '../servers.ts';
 import { expectAcquired, ITEM, ITEMS } from './items.ts';
 import { World } from './world.ts';
@@ -30,7 +30,7 @@ const ways = some.flatMap((from) =>
     .map((into) => ({ from, into, source: from.name, target: into.name })),
 );
 
-describe.each(ways)(
+describe.each(oneOf(import.meta.url, ways))(
   'a key of several columns, from $source into $target',
   { timeout: 120_000 },
   ({ from, into }: (typeof ways)[number]) => {
@@ -61,6 +61,7 @@ describe.each(ways)(
 );
 
 describe.each(some)('bad rows of a source on $name', { timeout: 120_000 }, (server) => {
+  const it = inTurns(import.meta.url, server);
   let world: World;
   afterEach(() => world.close());
 
@@ -69,7 +70,7 @@ describe.each(some)('bad rows of a source on $name', { timeout: 120_000 }, (serv
     await world.worker();
   }
 
-  test('are in no chunk with others, though one value of the cursor has most of the rows', async () => {
+  it('are in no chunk with others, though one value of the cursor has most of the rows', async () => {
     const source = `create table item (id bigint, name varchar(60));
       insert into item select 5, concat('five ', g) from generate_series(1, 400) g;
       insert into item select g, concat('item ', g) from generate_series(6, 20) g;`;
@@ -80,7 +81,7 @@ describe.each(some)('bad rows of a source on $name', { timeout: 120_000 }, (serv
     expect(await world.value(`select count(*) from acq.item where id = 5`)).toBe('400');
   });
 
-  test('are found in a range; rows of one value share its fate, up to a thousand', async () => {
+  it('are found in a range; rows of one value share its fate, up to a thousand', async () => {
     const source = `create table item (id bigint, name varchar(60));
       insert into item select g, concat('item ', g) from generate_series(1, 300) g;
       insert into item select 77, 'more' from generate_series(1, 999) g;`;
@@ -104,7 +105,7 @@ describe.each(some)('bad rows of a source on $name', { timeout: 120_000 }, (serv
     expect(await world.value('select count(*) from acq.item')).toBe('298');
   });
 
-  test('are found in a query; of one that the source cannot compute only its key is kept', async () => {
+  it('are found in a query; of one that the source cannot compute only its key is kept', async () => {
     // Beyond the largest number for the item of id 77.
     const source = `create table item (id bigint primary key, n bigint);
       insert into item select g, case when g = 77 then 100 else 0 end from generate_series(1, 250) g;`;
@@ -122,7 +123,7 @@ describe.each(some)('bad rows of a source on $name', { timeout: 120_000 }, (serv
     expect(JSON.parse(refused!.row_data!)).toMatchObject({ id: 130 });
   });
 
-  test('are refused beforehand where nothing cuts the table, until it has a key', async () => {
+  it('are refused beforehand where nothing cuts the table, until it has a key', async () => {
     const source = `create table item (id bigint, name varchar(60));
       insert into item select g, concat('item ', g) from generate_series(1, 250) g;`;
     const columns = `id bigint, name varchar(60), check (id <> 130)`;
@@ -147,7 +148,7 @@ describe.each(some)('bad rows of a source on $name', { timeout: 120_000 }, (serv
     expect(await idsOf(world)).toEqual([130]);
   });
 
-  test('a table whose key is another than its chunks were cut by: nothing is read by that, but anew', async () => {
+  it('a table whose key is another than its chunks were cut by: nothing is read by that, but anew', async () => {
     const columns = 'tenant varchar(20), id bigint, name varchar(60), check (id <> 500)';
     await items({ source: TENANTS, columns, from: 'table: public.item', yaml: 'on_failure: hold' });
     expect(await world.run(ITEM)).toMatchObject({ ok: false });

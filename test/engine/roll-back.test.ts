@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { everyServer } from '../every-server.ts';
+import { inTurns, someServers } from '../every-server.ts';
 import { servers } from '../servers.ts';
 import { expectWhole, ORDERS, World } from './orders.ts';
 import { ended, until } from './world.ts';
@@ -16,10 +16,11 @@ select o.id, repeat('x', 1900), o.amount * 2, :batch_id from {{ acq.orders }} o`
 });
 
 describe.each(servers)('a roll back on $name', { timeout: 120_000 }, (server) => {
+  const it = inTurns(import.meta.url, server, servers);
   let world: World;
   afterEach(() => world.close());
 
-  test('takes a row, too, that somebody moves meanwhile to a page that it is through with', async () => {
+  it('takes a row, too, that somebody moves meanwhile to a page that it is through with', async () => {
     world = await World.create(server, WIDE_ORDERS);
     const { warehouse } = world;
     // 100 pages that the batch itself empties: an update finds room there once they were vacuumed.
@@ -48,7 +49,7 @@ describe.each(servers)('a roll back on $name', { timeout: 120_000 }, (server) =>
     expect(await world.states('core.order')).toEqual(['failed']);
   });
 
-  test('that meets a trigger which keeps rows says which and stops; the next start finishes it once the trigger is gone', async () => {
+  it('that meets a trigger which keeps rows says which and stops; the next start finishes it once the trigger is gone', async () => {
     world = await World.create(
       server,
       ORDERS(300, { yaml: 'checks: [ { name: no, sql: select ok from core.switch, expect: 1 } ]' }),
@@ -76,7 +77,7 @@ describe.each(servers)('a roll back on $name', { timeout: 120_000 }, (server) =>
     await expectWhole(world);
   });
 
-  test('that would meet a rule in the place of every delete is refused before anything is written', async () => {
+  it('that would meet a rule in the place of every delete is refused before anything is written', async () => {
     world = await World.create(server, ORDERS(20));
     const { warehouse } = world;
     await warehouse.query(`
@@ -110,7 +111,7 @@ describe.each(servers)('a roll back on $name', { timeout: 120_000 }, (server) =>
   });
 });
 
-describe.each(everyServer)('a roll back on $name of an output', { timeout: 120_000 }, (server) => {
+describe.each(someServers(import.meta.url))('a roll back on $name of an output', { timeout: 120_000 }, (server) => {
   let world: World;
   afterEach(() => world.close());
 

@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect } from 'vitest';
 import { waybill } from '../cli/command-line.ts';
-import { everyServer } from '../every-server.ts';
+import { inTurns, oneOfEachFamily } from '../every-server.ts';
 import { ITEM, itemFile, ITEMS, PLAIN_SOURCE } from './items.ts';
 import { wordsAt } from './server-words.ts';
 import { World } from './world.ts';
@@ -31,50 +31,55 @@ const WORDS = {
   },
 };
 
-describe.each(everyServer)('session_params of an acquisition, on $name', { timeout: 120_000 }, (server) => {
-  let world: World;
-  afterEach(() => world.close());
-  const { settings, apart, shown, set, unset, trigger } = WORDS[wordsAt(server.url).family];
+describe.each(oneOfEachFamily(import.meta.url))(
+  'session_params of an acquisition, on $name',
+  { timeout: 120_000 },
+  (server) => {
+    const it = inTurns(import.meta.url, server);
+    let world: World;
+    afterEach(() => world.close());
+    const { settings, apart, shown, set, unset, trigger } = WORDS[wordsAt(server.url).family];
 
-  async function items(load: (file: string) => string, warehouse = ''): Promise<void> {
-    const file = itemFile({ from: 'sql: item.sql, cursor: id', yaml: `session_params: ${settings}` });
-    const made = ITEMS({ source: PLAIN_SOURCE(300), columns: 'id bigint, seen varchar(60), written varchar(60)' });
-    world = await World.create(server, {
-      ...made,
-      warehouse: `${made.warehouse} ${warehouse}`,
-      files: {
-        'loads/acquisition/item.yaml': load(file),
-        'loads/acquisition/item.sql': `select id, ${shown} as seen from item`,
-        'data/.keep': '',
-      },
+    async function items(load: (file: string) => string, warehouse = ''): Promise<void> {
+      const file = itemFile({ from: 'sql: item.sql, cursor: id', yaml: `session_params: ${settings}` });
+      const made = ITEMS({ source: PLAIN_SOURCE(300), columns: 'id bigint, seen varchar(60), written varchar(60)' });
+      world = await World.create(server, {
+        ...made,
+        warehouse: `${made.warehouse} ${warehouse}`,
+        files: {
+          'loads/acquisition/item.yaml': load(file),
+          'loads/acquisition/item.sql': `select id, ${shown} as seen from item`,
+          'data/.keep': '',
+        },
+      });
+      await world.warehouse.query(trigger(shown));
+      await world.worker();
+    }
+
+    const said = async (): Promise<unknown> =>
+      world.rows('select count(*) as n, min(batch_id) as batch, seen, written from acq.item group by seen, written');
+
+    it('hold for each chunk on the connection that is written, and not on the source', async () => {
+      await items((file) => file);
+      expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 300, chunks: 3 } });
+      expect(await said()).toEqual([
+        { n: '300', batch: '1', seen: expect.stringMatching(unset) as string, written: set },
+      ]);
     });
-    await world.warehouse.query(trigger(shown));
-    await world.worker();
-  }
 
-  const said = async (): Promise<unknown> =>
-    world.rows('select count(*) as n, min(batch_id) as batch, seen, written from acq.item group by seen, written');
+    it('hold for what is read, too, where it is the same connection', async () => {
+      await items((file) => file.replace('connection: source', 'connection: warehouse'), apart(PLAIN_SOURCE(300)));
+      expect(await waybill(world, 'validate')).toMatchObject({ exitCode: 0 });
+      expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 300, chunks: 3 } });
+      expect(await said()).toEqual([{ n: '300', batch: '1', seen: set, written: set }]);
+    });
 
-  test('hold for each chunk on the connection that is written, and not on the source', async () => {
-    await items((file) => file);
-    expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 300, chunks: 3 } });
-    expect(await said()).toEqual([
-      { n: '300', batch: '1', seen: expect.stringMatching(unset) as string, written: set },
-    ]);
-  });
-
-  test('hold for what is read, too, where it is the same connection', async () => {
-    await items((file) => file.replace('connection: source', 'connection: warehouse'), apart(PLAIN_SOURCE(300)));
-    expect(await waybill(world, 'validate')).toMatchObject({ exitCode: 0 });
-    expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 300, chunks: 3 } });
-    expect(await said()).toEqual([{ n: '300', batch: '1', seen: set, written: set }]);
-  });
-
-  test('hold for files', async () => {
-    await items((file) => file.replace(/from: .*/, 'from: { files: data/*.csv }').replace(/chunk_rows: .*/, ''));
-    await writeFile(join(world.directory, 'data/a.csv'), 'id\n1\n2\n');
-    await writeFile(join(world.directory, 'data/b.csv'), 'id\n3\n');
-    expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 3, chunks: 2 } });
-    expect(await said()).toEqual([{ n: '3', batch: '1', seen: null, written: set }]);
-  });
-});
+    it('hold for files', async () => {
+      await items((file) => file.replace(/from: .*/, 'from: { files: data/*.csv }').replace(/chunk_rows: .*/, ''));
+      await writeFile(join(world.directory, 'data/a.csv'), 'id\n1\n2\n');
+      await writeFile(join(world.directory, 'data/b.csv'), 'id\n3\n');
+      expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 3, chunks: 2 } });
+      expect(await said()).toEqual([{ n: '3', batch: '1', seen: null, written: set }]);
+    });
+  },
+);
