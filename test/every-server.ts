@@ -2,10 +2,9 @@
  * Every server of this run, for tests of the engine: `describe.each(everyServer)('… on $name', …)`. One suite for all
  * dialects; what only PostgreSQL has stands under `servers` of servers.ts.
  */
-import { createHash } from 'node:crypto';
-import { basename } from 'node:path';
 import { inject, test, type TestFunction, type TestOptions } from 'vitest';
 import { mysqlServers } from './mysql-servers.ts';
+import { hashOf } from './seed.ts';
 import { servers, type TestServer } from './servers.ts';
 
 export const everyServer: TestServer[] = [...servers, ...(await mysqlServers())];
@@ -28,16 +27,6 @@ export function someServers(file: string): TestServer[] {
 }
 
 /**
- * One of these servers (or what else a suite stands on), for a dear suite that only some have: another one with another seed. All,
- * where all are wanted.
- *
- * @param suite tells suites of one file apart: the next one takes the next server
- */
-export function oneOf<Among>(file: string, among: readonly Among[], suite = 0): Among[] {
-  return inject('seed').all || among.length < 2 ? [...among] : [among[(hashOf(file)[5]! + suite) % among.length]!];
-}
-
-/**
  * `it` for a suite that stands on several servers and is dear: each of its tests runs on one of them, in turns, and the seed says
  * whose turn is first. So a run has every test, and every server the same part of them. All on all, where all is wanted. A test
  * that only some of the servers have is no turn: it takes the plain `test`. A suite has a test for each server at least, for vitest
@@ -55,12 +44,6 @@ export function inTurns(
     const whose = among[turn++ % among.length]!;
     if (inject('seed').all || whose.name === server.name) test(title, options, body);
   };
-}
-
-function hashOf(file: string): Buffer {
-  return createHash('sha256')
-    .update(`${inject('seed').value} ${basename(file)}`)
-    .digest();
 }
 
 /** From where to where an acquisition goes; the names are for titles. */

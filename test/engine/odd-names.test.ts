@@ -1,14 +1,14 @@
 /** Names that must be quoted, from the files of a project to the snapshot and the roll back. */
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { oneOf } from '../every-server.ts';
 import { describeOn, mysqlServers } from '../mysql-servers.ts';
+import { oneOf } from '../seed.ts';
 import { servers } from '../servers.ts';
 import { exists } from './breakable-orders.ts';
 import { expectSame, World } from './orders.ts';
 
 vi.setConfig({ testTimeout: 180_000 });
 
-describe.each(oneOf(import.meta.url, servers))('tables on $name', (server) => {
+describe.each(oneOf(servers, import.meta.url))('tables on $name', (server) => {
   let world: World;
   afterEach(() => world.close());
 
@@ -61,7 +61,7 @@ outputs: [ '"Core"."Done.Orders"' ]
   });
 });
 
-describeOn(oneOf(import.meta.url, await mysqlServers()), 'tables on $name', (server) => {
+describeOn(oneOf(await mysqlServers(), import.meta.url), 'tables on $name', (server) => {
   let world: World;
   afterEach(() => world.close());
 
