@@ -57,13 +57,25 @@ class Reader implements SourceReader {
     const session = await ofSource(this.source, () => this.begun());
     try {
       const value = await work(session);
-      await ofSource(this.source, () => session.commit());
-      if (this.once) await this.close();
+      await this.done(session);
       return value;
     } catch (error) {
       await this.close(); // whatever it was at, the server ends with the connection
       throw error;
     }
+  }
+
+  /**
+   * What was read is whole, and its COMMIT changes nothing: where the target took longer than the source lets a transaction lie idle, the
+   * connection is gone, and the rows are good all the same.
+   */
+  private async done(session: Session): Promise<void> {
+    const committed = await session.commit().then(
+      () => true,
+      () => false,
+    );
+    if (!committed) session.destroy();
+    if (!committed || this.once) await this.close();
   }
 
   async close(): Promise<void> {

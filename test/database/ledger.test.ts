@@ -19,7 +19,7 @@ import { nextBatchId, requireProject } from '../../src/control/project.ts';
 import { markStepAttempt, markStepDone, openSteps, skipSteps } from '../../src/control/steps.ts';
 import type { Database, Session } from '../../src/database/dialect.ts';
 import { keepAwake } from '../../src/database/keep-awake.ts';
-import { raw, sql } from '../../src/database/sql.ts';
+import { sql } from '../../src/database/sql.ts';
 import { everyServer } from '../every-server.ts';
 import { describeOn, mysqlServers } from '../mysql-servers.ts';
 import { insertBatch, ledgerOn } from './ledger-on.ts';
@@ -388,12 +388,29 @@ describe.each(everyServer)('the ledger on $name', (server) => {
     await second.commit();
   });
 
+  /** Has the server end its transaction, or the connection, after a second without a word. */
+  const endWhenIdle = (session: Session): Promise<unknown> =>
+    session.query(
+      server.url.startsWith('postgres')
+        ? sql`set session idle_in_transaction_session_timeout = 1000`
+        : sql`set session wait_timeout = 1`,
+    );
+
   test('keeps the transaction of a lane that waits for what goes on elsewhere', async () => {
     const { session } = await begin(await batch(1));
-    const limit = server.url.startsWith('postgres') ? 'idle_in_transaction_session_timeout = 1000' : 'wait_timeout = 1';
-    await session.query(sql`set session ${raw(limit)}`);
+    await endWhenIdle(session);
     await keepAwake(session, () => new Promise((resolve) => setTimeout(resolve, 2500)), 300);
     await session.commit();
+  });
+
+  test('keeps a state that lies idle while the rows that were read of it are written elsewhere', async () => {
+    const session = await database.openSession('waybill read test', { reading: true });
+    await endWhenIdle(session);
+    await database.dialect.holdState(session);
+    await new Promise((resolve) => setTimeout(resolve, 2500));
+    expect((await session.query(sql`select 1`)).rowCount).toBe(1);
+    await session.rollback();
+    await session.close();
   });
 });
 

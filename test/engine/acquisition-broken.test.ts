@@ -1,5 +1,5 @@
-import { afterEach, describe, expect, test } from 'vitest';
-import { someWays } from '../every-server.ts';
+import { afterEach, describe, expect, onTestFinished, test } from 'vitest';
+import { oneOfEachFamily, someWays } from '../every-server.ts';
 import {
   chunks,
   COLUMNS,
@@ -208,5 +208,43 @@ describe.each(someWays(import.meta.url))(
         await world.value('select count(*) from item i join acq.item a using (id, name, amount) where a.batch_id = 1'),
       ).toBe('2000');
     });
+  },
+);
+
+/** Ends the connection that reads it soon after the last row, if nothing is said on it. */
+const IMPATIENT_SOURCE: Record<ServerWords['family'], string> = {
+  postgres: `
+    create function impatient(said text) returns text stable language plpgsql as
+    $$ begin perform set_config('idle_in_transaction_session_timeout', '500', false); return said; end $$;`,
+  mysql: `
+    create function impatient(said text) returns text deterministic no sql
+    begin set session wait_timeout = 1; return said; end;`,
+};
+const SLOW_LANDING: Record<ServerWords['family'], string> = {
+  postgres: `
+    create function slow() returns trigger language plpgsql as
+    $$ begin if new.id = 1 then perform pg_sleep(2.5); end if; return new; end $$;
+    create trigger slow before insert on acq.item for each row execute function slow();`,
+  mysql: `
+    create trigger acq.slow before insert on acq.item for each row
+    begin if new.id = 1 then do sleep(2.5); end if; end;`,
+};
+
+test.each(oneOfEachFamily(import.meta.url))(
+  'a connection to $name that is ended while the target still writes what it had sent: its rows are whole, and none is read again',
+  { timeout: 180_000 },
+  async (server) => {
+    const { family } = wordsAt(server.url);
+    const source = `${IMPATIENT_SOURCE[family]}
+      create table stock (id bigint primary key, name text, amount numeric(12,2));
+      insert into stock select g, concat('item ', g), 1 from generate_series(1, 20) g;
+      create view item as select id, impatient(name) as name, amount from stock;`;
+    // Reading again would go on until then.
+    const options = ITEMS({ source, columns: COLUMNS, yaml: 'max_runtime: 1m' });
+    const world = await World.create(server, { ...options, own: SLOW_LANDING });
+    onTestFinished(() => world.close());
+    await world.worker();
+    expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 20, chunks: 1 } });
+    await expectSameRows(world, 'select id, name, amount from stock', 'select id, name, amount from acq.item');
   },
 );
