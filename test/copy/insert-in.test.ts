@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { pourRows, SourceError } from '../../src/copy/copy-rows.ts';
-import { SAVEPOINT } from '../../src/database/sql.ts';
+import { SAVEPOINT, sql } from '../../src/database/sql.ts';
 import { startMysql, type MysqlServer } from '../../src/dev/mysql-server.ts';
 import { describeOn, mysqlServers } from '../mysql-servers.ts';
 import { chunks, COLUMNS as ITEM_COLUMNS, expectAcquired, ITEM, ITEMS, PLAIN_SOURCE } from '../engine/items.ts';
@@ -26,7 +26,7 @@ const WORDS = {
     null: String.raw`E'\\N'`,
     bytes: (hex: string) => `decode(${hex}, 'hex')`,
     hex: (n: string) => `lpad(to_hex(${n}), 2, '0')`,
-    slow: `(select 0 * count(pg_sleep(0.001)) from (values (1)) one where id > 0)`,
+    slow: (seconds: number) => `(select 0 * count(pg_sleep(${seconds})) from (values (1)) one where id > 0)`,
   },
   mysql: {
     columns: 'id bigint primary key, a longtext character set utf8mb4, n decimal(12,4), b longblob',
@@ -34,7 +34,7 @@ const WORDS = {
     null: String.raw`'\\N'`,
     bytes: (hex: string) => `unhex(${hex})`,
     hex: (n: string) => `lpad(lower(hex(${n})), 2, '0')`,
-    slow: `sleep(0.001)`,
+    slow: (seconds: number) => `sleep(${seconds})`,
   },
 };
 const wordsOf = (server: AnyServer): (typeof WORDS)['mysql'] => WORDS[isMysql(server) ? 'mysql' : 'postgres'];
@@ -159,11 +159,21 @@ describeOn(await mysqlServers(), 'rows by INSERT, where $name takes no file from
     expect(most).toBeLessThan(25_000_000);
   });
 
+  test('a source may take longer for its rows than the server waits for a word on the connection', async () => {
+    await tables(`select g, 'x', 1, null from ${numbers(3)}`);
+    const [source, into] = [await ends.begin('source'), await ends.begin('target')];
+    await into.query(sql`set session wait_timeout = 1`);
+    const select = `select id, a, n + ${wordsOf(servers[0]!).slow(1)}, b from t`;
+    expect(await ends.copy(source, into, { select, columns: COLUMNS })).toEqual({ read: 3, written: 3 });
+    await into.commit();
+    await same();
+  });
+
   describe.each(sources)('a connection that is cut in the middle, from $name', (from) => {
     test.each(['source', 'target'] as const)('the %s: said at once, and nothing is left', async (side) => {
       await tables(`select g, repeat('x', 1000), 1, null from ${numbers(20000)}`, from);
       const [source, into] = [await ends.begin('source'), await ends.begin('target')];
-      const select = `select id, a, n + ${wordsOf(from).slow}, b from t`;
+      const select = `select id, a, n + ${wordsOf(from).slow(0.001)}, b from t`;
       const copying = ends.copy(source, into, { select, columns: COLUMNS }).catch((error: unknown) => error);
       // Until a statement is in. The server brings what it says of transactions up to date when nobody has asked for 100 ms.
       await expect.poll(() => ends.sql('target', ROWS_WRITTEN), { timeout: 60_000, interval: 250 }).not.toEqual([]);

@@ -8,6 +8,8 @@ import type { MysqlSession } from './session.ts';
 const STATEMENT = 1 << 20;
 /** What a packet has besides the statement. */
 const MARGIN = 1024;
+/** Between two signs of life, at most; else a quarter of the time after which the server ends a connection that lies idle. */
+const AWAKE_MS = 15_000;
 
 /** Rows by INSERTs of many, for a server that takes no file from clients. */
 export class InsertIn implements CopyInStream {
@@ -18,6 +20,7 @@ export class InsertIn implements CopyInStream {
   private over = false;
   private drained: (() => void) | undefined;
   private rows = 0;
+  private awake: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly session: MysqlSession,
@@ -65,10 +68,22 @@ export class InsertIn implements CopyInStream {
 
   private async begin(table: string, columns: CopyInColumn[]): Promise<void> {
     await this.session.say('do 0'); // after the refusal, only a flag tells that the transaction goes on
-    const { rows } = await this.session.query<{ most: number | string }>(sql`select @@max_allowed_packet as most`);
-    const most = Number(rows[0]!.most) - MARGIN;
+    const { rows } = await this.session.query<{ packet: number | string; idle: number | string }>(
+      sql`select @@max_allowed_packet as packet, @@wait_timeout as idle`,
+    );
+    const { packet, idle } = rows[0]!;
+    const most = Number(packet) - MARGIN;
     this.text = new InsertText(table, columns, { usual: Math.min(STATEMENT, most), most });
+    if (this.over) return;
+    this.stayAwake(Math.min(AWAKE_MS, (Number(idle) * 1000) / 4));
     this.listener.ready();
+  }
+
+  /** A source may take long for the rows of one statement. Of a process that is frozen the server ends the transaction all the same. */
+  private stayAwake(everyMs: number): void {
+    this.awake = setInterval(() => {
+      if (!this.running) this.session.say('do 0').catch(this.fail);
+    }, everyMs);
   }
 
   /** One statement after another. */
@@ -84,14 +99,19 @@ export class InsertIn implements CopyInStream {
     if (this.over) return;
     if (!this.finished) this.drained?.();
     else {
-      this.over = true;
+      this.end();
       this.listener.done(this.rows);
     }
   }
 
+  private end(): void {
+    this.over = true;
+    clearInterval(this.awake);
+  }
+
   private readonly fail = (error: unknown): void => {
     if (this.over) return;
-    this.over = true;
+    this.end();
     // What waits would run after the roll back that follows.
     this.statements.length = 0;
     this.listener.failed(error);
