@@ -14,7 +14,7 @@ export interface LandingColumn {
   name: string;
   /** What the SELECT on the source says for it. */
   select: string;
-  /** The same within one database. */
+  /** The same for an INSERT within one database. */
   own: string;
   into: CopyInColumn;
 }
@@ -62,7 +62,7 @@ export function landingColumn(
   return {
     name: into.name,
     select: whole(native ? plain : from.copyOutValue(column, target)),
-    own: whole(plain),
+    own: whole(from.ownValue(column, into)),
     into: native ? { name: to.quoteName(into.name) } : to.copyInColumn(into),
   };
 }
@@ -87,7 +87,7 @@ export function fittingColumns(
   const pairs: Pair[] = [];
   const problems = repeated(source);
   const lost = (column: ColumnFacts, into: ColumnFacts): string | undefined =>
-    native ? native.narrowing(column, into) : lostBetween(from.shapeOf(column), to.shapeOf(into));
+    native ? narrowed(native, column, into) : lostBetween(from.shapeOf(column), to.shapeOf(into));
   for (const column of source.columns) {
     const into = target?.columns.find(({ name }) => name === column.name);
     if (!into && (planned || landing?.onNewColumns === 'ignore')) continue;
@@ -110,6 +110,12 @@ export function fittingColumns(
     });
   }
   return pairs;
+}
+
+/** A domain keeps of a value what the type does that it is made of. */
+function narrowed(native: NativeCopy, column: ColumnFacts, into: ColumnFacts): string | undefined {
+  if (column.type === into.type) return undefined;
+  return native.narrowing(column.base ?? column, into.base ?? into);
 }
 
 /** What becomes of values of this column that its landing column cannot keep. */

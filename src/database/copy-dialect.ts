@@ -25,6 +25,8 @@ export interface CopyDialect {
   shapeOf(column: ColumnFacts): ValueShape;
   /** What a SELECT says for this column, so that one of the shape `into` reads it; quoted. */
   copyOutValue(column: ColumnFacts, into: ValueShape): string;
+  /** What a SELECT says for this column, so that an INSERT of it within one database makes of `into` what a copy would. */
+  ownValue(column: ColumnFacts, into: ColumnFacts): string;
   /**
    * A condition on the source: this column's value is one that a column of the shape `into` keeps. False or NULL for a zero date, an
    * infinity, a number that is too large. Undefined: all values that lie in the column's type are.

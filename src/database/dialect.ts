@@ -153,6 +153,8 @@ export interface ColumnFacts {
   type: string;
   /** Type as a cast target, without modifiers: `numeric`. */
   castType: string;
+  /** Both of what a domain is made of in the end; without: it is none. */
+  base?: { type: string; castType: string };
   nullable: boolean;
   hasDefault: boolean;
   generated: boolean;

@@ -19,7 +19,7 @@ import { rowAsJson } from './row-json.ts';
 import { snapshotMethods } from './snapshot.ts';
 import { describeQuery } from './query-columns.ts';
 import { describeTable, hasRows, listTables } from './tables.ts';
-import { copyInColumn, copyOutValue, shapeOf } from './values.ts';
+import { copyInColumn, copyOutValue, ownValue, shapeOf } from './values.ts';
 import { writtenForm } from './written-form.ts';
 import { holdState, joinState, sharesState } from './state.ts';
 
@@ -97,6 +97,7 @@ export const mysqlDialect: Dialect = {
   changeTable,
   shapeOf,
   copyOutValue,
+  ownValue,
   keepable,
   copyInColumn,
   writtenForm,

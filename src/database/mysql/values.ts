@@ -115,3 +115,14 @@ export function copyInColumn(column: ColumnFacts): CopyInColumn {
   }
   return { name };
 }
+
+/** Between two types an INSERT takes labels by their numbers, and numbers in as many digits as there is room for: those go by their text. */
+export function ownValue(column: ColumnFacts, into: ColumnFacts): string {
+  if (column.type === into.type) return quoteName(column.name);
+  const [{ kind: from }, target] = [shapeOf(column), shapeOf(into)];
+  const value = copyOutValue(column, target);
+  const text = `convert(${value} using utf8mb4)`;
+  if (target.kind === 'one of a list') return copyInColumn(into).value!(text);
+  const written = from === 'one of a list' || from === 'some of a list' || (from === 'float' && target.kind === 'text');
+  return written ? text : value;
+}

@@ -30,7 +30,7 @@ import {
   swap,
   tableHolders,
 } from './snapshot.ts';
-import { copyInColumn, copyOutValue, shapeOf } from './values.ts';
+import { copyInColumn, copyOutValue, ownValue, shapeOf } from './values.ts';
 import { writtenForm } from './written-form.ts';
 import {
   checkStatement,
@@ -110,6 +110,7 @@ export const postgresDialect: Dialect = {
   changeTable,
   shapeOf,
   copyOutValue,
+  ownValue,
   keepable,
   copyInColumn,
   writtenForm,

@@ -9,7 +9,7 @@ const FLOATS: Record<string, string[]> = {
   real: ['smallint', 'real'],
   'double precision': ['smallint', 'integer', 'real', 'double precision'],
 };
-const TEXTS = ['text', 'character varying', 'bpchar', 'name', '"char"'];
+export const TEXTS = ['text', 'character varying', 'bpchar', 'name', '"char"'];
 /** Texts of a fixed size, into which every longer one is cut. */
 const CUT: Record<string, string> = { '"char"': 'one byte', name: '63 bytes' };
 const TIMESTAMP = /^timestamp/;

@@ -24,6 +24,14 @@ const KINDS: Record<string, string> = {
 const CAST_TYPE = raw(`case when y.typnamespace = 'pg_catalog'::regnamespace then format_type(y.oid, -1)
             else format('%I.%I', y.typnamespace::regnamespace::name, y.typname) end`);
 
+/** What `pg_type y` is made of below all domains; null where it is none. */
+const BASE = raw(`(with recursive below (oid, modifier) as (
+            select y.typbasetype, y.typtypmod where y.typtype = 'd'
+            union all
+            select d.typbasetype, d.typtypmod from below b join pg_type d on d.oid = b.oid and d.typtype = 'd')
+          select json_build_object('type', format_type(y.oid, b.modifier), 'castType', ${CAST_TYPE.text})
+          from below b join pg_type y on y.oid = b.oid where y.typtype <> 'd')`);
+
 /** `table` and `partitioned table` only where all rows survive a crash of the server. */
 function kindOf({ kind, persistence, mixed }: { kind: string; persistence: string; mixed: boolean }): string {
   if (mixed) return 'partitioned table with partitions that are unlogged, temporary or foreign';
@@ -45,10 +53,10 @@ export async function describeTable(database: Database, table: string): Promise<
     select c.oid, c.relkind as kind, c.relpersistence as persistence,
       c.relkind = 'p' and exists (select from pg_partition_tree(c.oid) p join pg_class x on x.oid = p.relid
         where x.relkind = 'f' or x.relpersistence <> 'p') as mixed,
-      (select coalesce(json_agg(json_build_object(
+      (select coalesce(json_agg(json_strip_nulls(json_build_object(
           'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'castType', ${CAST_TYPE},
-          'nullable', not a.attnotnull, 'hasDefault', a.atthasdef or a.attidentity <> '',
-          'generated', a.attgenerated <> '') order by a.attnum), '[]')
+          'base', ${BASE}, 'nullable', not a.attnotnull, 'hasDefault', a.atthasdef or a.attidentity <> '',
+          'generated', a.attgenerated <> '')) order by a.attnum), '[]')
        from pg_attribute a join pg_type y on y.oid = a.atttypid
        where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped)::text as columns,
       (select coalesce(json_agg(json_build_object(

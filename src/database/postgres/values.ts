@@ -2,7 +2,7 @@ import type { CopyInColumn } from '../copy-stream.ts';
 import type { ColumnFacts } from '../dialect.ts';
 import type { ValueKind, ValueShape } from '../value-shape.ts';
 import { quoteName } from './names.ts';
-import { leastField } from './narrowing.ts';
+import { leastField, TEXTS } from './narrowing.ts';
 
 const WHOLE: Record<string, number> = { smallint: 15, integer: 31, bigint: 63 };
 const FLOATS: Record<string, number> = { real: 24, 'double precision': 53 };
@@ -81,4 +81,17 @@ export function hasLongNumbers(name: string): string {
     select 1 from jsonb_path_query(${name}::jsonb, 'strict $.**') v where jsonb_typeof(v) = 'number'
       and not (${number} % 1 = 0 and ${number} between -9223372036854775808 and 18446744073709551615)
       and ${number}::float8::text::numeric <> ${number})`;
+}
+
+/**
+ * A cast rounds and cuts where COPY refuses, and knows fewer ways: a value of another type goes by its text, as COPY writes it, into
+ * the bare type, and only from there into that of the column, as an INSERT casts.
+ */
+export function ownValue(column: ColumnFacts, into: ColumnFacts): string {
+  const name = quoteName(column.name);
+  const [from, to] = [column.castType, into.base?.castType ?? into.castType];
+  const safe = [from, to].every((type) => TEXTS.includes(type)) || (from in WHOLE && (to in WHOLE || to === 'numeric'));
+  if (from === into.castType || (safe && from !== 'bpchar')) return name;
+  // A cast to text would lose the blanks of bpchar, and writes `true` for `t`. A row of nulls `is null`.
+  return `cast(case when num_nulls(${name}) = 0 then concat(${name}) end as ${to})`;
 }
