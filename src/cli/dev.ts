@@ -7,6 +7,7 @@ import { loadProject } from '../config/load-project.ts';
 import { Cli, type AddCommand } from './cli.ts';
 import { SERVER_TITLES } from './dev-server-kind.ts';
 import type { DevServers } from './dev-servers.ts';
+import { howToCall, shellWord } from './how-to-call.ts';
 import { followToEnd } from './run.ts';
 import { historyLimit } from './worker.ts';
 
@@ -65,7 +66,7 @@ async function serve(cli: Cli, servers: DevServers, interrupt: Interrupt, folder
   const shell = await shellFile(servers, cli.io.env);
   try {
     cli.document(addressesDocument(servers, shell));
-    cli.say(addresses(servers, shell, folder));
+    cli.say(addresses(servers, shell, folder, howToCall(folder, cli.io)));
     await Promise.race([interrupt.heard, worker.done]);
     return EXIT.done;
   } finally {
@@ -139,7 +140,12 @@ async function shellFile({ variables }: DevServers, env: NodeJS.ProcessEnv): Pro
   return file;
 }
 
-function addresses({ temporal, databases, variables }: DevServers, shell: string, folder: string): string {
+function addresses(
+  { temporal, databases, variables }: DevServers,
+  shell: string,
+  folder: string,
+  waybill: string,
+): string {
   const lines: [string, string][] = [
     ['Project', folder],
     ['Temporal', `${temporal.address}, namespace ${temporal.namespace} (from ${temporal.from})`],
@@ -147,7 +153,7 @@ function addresses({ temporal, databases, variables }: DevServers, shell: string
   if (temporal.uiUrl !== undefined) lines.push(['Temporal UI', temporal.uiUrl]);
   for (const [variable, url] of Object.entries(variables)) lines.push([variable, withoutPassword(url)]);
   for (const { on, version } of databases) lines.push([SERVER_TITLES[on], version]);
-  lines.push(['Elsewhere', `. ${shell}   # passwords, too; then: waybill run NAME`]);
+  lines.push(['Elsewhere', `. ${shellWord(shell)}   # passwords, too; then: ${waybill} run NAME`]);
   const width = Math.max(...lines.map(([name]) => name.length));
   return [...lines.map(([name, text]) => `${name.padEnd(width)}  ${text}`), 'Ctrl-C ends it all.'].join('\n');
 }

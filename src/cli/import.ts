@@ -9,6 +9,7 @@ import type { Note, TakeNote } from '../import/pupdate/note.ts';
 import { noteLeftOut, readPupdateFile, type PupdateFile, type PupdateTask } from '../import/pupdate/pupdate-file.ts';
 import type { AddCommand } from './cli.ts';
 import { plural } from './format.ts';
+import { howToCall } from './how-to-call.ts';
 import { projectName, schemaFiles } from './scaffold.ts';
 import { UsageError } from './usage-error.ts';
 import { writeProject } from './write-project.ts';
@@ -35,7 +36,7 @@ export const addImport: AddCommand = (program, cli, done) => {
       const written = await writeProject(folder, project.files, AGAIN);
       const { loads, sessions, variables } = project;
       cli.document({ directory: folder, files: written, loads, sessions, variables, notes });
-      cli.say(summary(folder, project, notes));
+      cli.say(summary(folder, project, notes, howToCall(folder, cli.io)));
       done(EXIT.done);
     });
 };
@@ -120,7 +121,12 @@ const TITLES: Record<Note['kind'], string> = {
   ignored: 'Left out',
 };
 
-function summary(folder: string, { loads, sessions, variables, files }: ImportedProject, notes: Note[]): string {
+function summary(
+  folder: string,
+  { loads, sessions, variables, files }: ImportedProject,
+  notes: Note[],
+  waybill: string,
+): string {
   const made = [
     plural(loads.length, 'task load'),
     ...(sessions.length > 0 ? [plural(sessions.length, 'session')] : []),
@@ -134,6 +140,6 @@ function summary(folder: string, { loads, sessions, variables, files }: Imported
   lines.push('Next:');
   if (variables.length > 0) lines.push(`  set ${variables.join(', ')} (.env.example says how)`);
   const first = sessions[0] ?? loads[0];
-  lines.push('  waybill validate', `  waybill dev --run ${first}`);
+  lines.push(`  ${waybill} validate`, `  ${waybill} dev --run ${first}`);
   return lines.join('\n');
 }

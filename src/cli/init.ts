@@ -3,6 +3,7 @@ import { Option } from 'commander';
 import { EXIT } from '../errors.ts';
 import type { AddCommand } from './cli.ts';
 import { DEV_SERVER_KINDS, type DevServerKind } from './dev-server-kind.ts';
+import { howToCall, shellWord } from './how-to-call.ts';
 import { newProject } from './scaffold.ts';
 import { UsageError } from './usage-error.ts';
 import { writeProject } from './write-project.ts';
@@ -26,19 +27,19 @@ export const addInit: AddCommand = (program, cli, done) => {
       const folder = path.resolve(cwd, dir ?? project ?? '.');
       const files = await writeProject(folder, await newProject(folder, on), 'waybill init DIR');
       cli.document({ directory: folder, files });
-      cli.say(madeProject(folder, path.relative(cwd, folder), files));
+      cli.say(madeProject(folder, path.relative(cwd, folder), files, howToCall(folder, cli.io)));
       done(EXIT.done);
     });
 };
 
-function madeProject(folder: string, from: string, files: string[]): string {
-  const go = from === '' ? [] : [`  cd ${from.startsWith('..') ? folder : from}`];
+function madeProject(folder: string, from: string, files: string[], waybill: string): string {
+  const go = from === '' ? [] : [`  cd ${shellWord(from.startsWith('..') ? folder : from)}`];
   return [
     `A new project is in ${folder}:`,
     ...files.map((file) => `  ${file}`),
     'It needs no database of yours yet:',
     ...go,
-    '  waybill validate --scratch  # files, tables, columns, SQL',
-    '  waybill dev --run nightly   # starts everything, loads the sample rows, stops everything',
+    `  ${waybill} validate --scratch  # files, tables, columns, SQL`,
+    `  ${waybill} dev --run nightly   # starts everything, loads the sample rows, stops everything`,
   ].join('\n');
 }

@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
@@ -23,6 +24,8 @@ const FILES = [
   'waybill.yaml',
 ];
 
+const ROOT = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
+
 let cwd: string;
 beforeEach(async () => (cwd = await mkdtemp(path.join(tmpdir(), 'waybill-init-'))));
 afterEach(() => rm(cwd, { recursive: true }));
@@ -43,7 +46,8 @@ describe('waybill init', () => {
     const answer = await init('shop');
     expect(answer).toMatchObject({ exitCode: 0, stderr: '' });
     for (const file of FILES) expect(answer.stdout).toContain(`  ${file}\n`);
-    expect(answer.stdout).toContain('cd shop\n  waybill validate --scratch');
+    // From a folder in which npx would not find it.
+    expect(answer.stdout).toContain(`cd shop\n  npx --prefix ${ROOT} waybill validate --scratch`);
     expect(await filesUnder(path.join(cwd, 'shop'))).toEqual(FILES);
     const project = await loadProject(path.join(cwd, 'shop'), { env: {}, allowMissingEnvironment: true });
     expect(project.warnings).toEqual([]);
