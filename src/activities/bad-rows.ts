@@ -44,7 +44,7 @@ const ENOUGH_FOR_A_SHARE = 100;
 export async function setAside(
   session: Session,
   { database, batch }: BatchContext,
-  at: ChunkAttempt & { bad: BadRows },
+  at: ChunkAttempt & { bad: BadRows; startedAt: Date },
   chunk: Chunk,
   facts: ErrorFacts,
 ): Promise<Turn> {
@@ -70,7 +70,8 @@ export async function setAside(
       ? `more than ${MOST_OF_ONE_KEY} rows share one key, which cannot be cut further`
       : (await overLimit(session, database, at.batchId, batch.definition.maxRejected, here)).over;
   if (over === undefined) {
-    await finishRejected(session, database, key, { rowsRead, attempts: chunk.attempts, worker: at.worker });
+    const { worker, startedAt } = at;
+    await finishRejected(session, database, key, { rowsRead, attempts: chunk.attempts, worker, startedAt });
     await session.commit();
     return { kind: 'done', chunks: [chunk.n], rows: 0, claim: undefined };
   }

@@ -124,6 +124,7 @@ export const SHARED_MS = 50;
 export async function attemptChunks(session: Session, context: BatchContext, at: ChunkAttempt): Promise<Turn> {
   const { database, batch } = context;
   let chunks: Chunk[] = [];
+  let startedAt = new Date();
   try {
     // One that has nothing to read from is asked to stop all the same.
     const most = (await at.work.ready?.()) === false ? 0 : at.most;
@@ -142,6 +143,7 @@ export async function attemptChunks(session: Session, context: BatchContext, at:
       if (counted === undefined) return await leave(session, { kind: 'nothing' });
       chunks = [counted];
     }
+    startedAt = new Date();
     return await runChunks(session, context, at, chunks);
   } catch (error) {
     if (error instanceof SourceStateLost) throw error;
@@ -151,7 +153,7 @@ export async function attemptChunks(session: Session, context: BatchContext, at:
       return { kind: 'lost', running: chunks.length > 0 };
     }
     if (chunks.length > 1) return await leave(session, { kind: 'apart' });
-    return recordFailure(session, context, at, chunks[0]!, facts);
+    return recordFailure(session, context, { ...at, startedAt }, chunks[0]!, facts);
   }
 }
 
@@ -217,7 +219,7 @@ async function giveUp(session: Session, { database }: BatchContext, at: ChunkAtt
 async function recordFailure(
   session: Session,
   context: BatchContext,
-  at: ChunkAttempt,
+  at: ChunkAttempt & { startedAt: Date },
   chunk: Chunk,
   facts: ChunkErrorFacts,
 ): Promise<Turn> {

@@ -204,9 +204,12 @@ function rowOf(
     ...(stages.length > 1 ? [stages.find((candidate) => candidate.n === stage)?.name ?? ''] : []),
     ...[formatCount(n), range.from ?? '', range.to ?? '', formatCount(rows)],
     ...[formatTime(startedAt), formatTime(finishedAt)],
-    state === 'done' ? `${((finishedAt?.getTime() ?? 0) - (startedAt?.getTime() ?? 0)) / 1000} s` : state,
+    state === 'done' ? secondsBetween(startedAt, finishedAt) : state,
   ];
 }
+
+const secondsBetween = (from: Date | null, to: Date | null): string =>
+  from === null || to === null ? '–' : `${(to.getTime() - from.getTime()) / 1000} s`;
 
 /** Who opened it also stands behind what came of that by itself: said once. */
 function events({ events, batch }: BatchDetails): string {

@@ -74,17 +74,20 @@ export async function recordRejected(
   }
 }
 
-/** A chunk all of whose rows were rejected is done. `rowsRead`: null where chunks of its stage do not count them. */
+/**
+ * A chunk all of whose rows were rejected is done. `rowsRead`: null where chunks of its stage do not count them; `startedAt`: when the
+ * attempt began in which they were.
+ */
 export async function finishRejected(
   session: Session,
   database: Database,
   at: ChunkKey,
-  facts: { rowsRead: number | null; attempts: number; worker: string },
+  facts: { rowsRead: number | null; attempts: number; worker: string; startedAt: Date },
 ): Promise<void> {
   await session.query(sql`
     update ${database.ledger('chunk')}
     set state = 'done', row_count = 0, rows_read = ${facts.rowsRead}, worker = ${facts.worker},
-        finished_at = ${database.dialect.words.clock}, attempts = ${facts.attempts}, error = null
+        started_at = ${facts.startedAt}, finished_at = ${new Date()}, attempts = ${facts.attempts}, error = null
     where batch_id = ${at.batchId} and stage = ${at.stage} and n = ${at.n}`);
 }
 

@@ -108,13 +108,14 @@ export const readTroubledChunks = (database: Database, batchId: string, most = 5
     order by (c.state = 'failed') desc, c.attempts desc, c.stage, c.n ${limit(most)}`,
   );
 
-/** The chunks that took longest, of those that are done. */
+/** The chunks that took longest, of those that are done; last those whose start an earlier version did not keep. */
 export const readSlowestChunks = (database: Database, batchId: string, most: number): Promise<ChunkReading[]> =>
   readChunks(
     database,
     part`
     c.batch_id = ${batchId} and c.state = 'done'
-    order by ${database.dialect.words.secondsBetween('c.started_at', 'c.finished_at')} desc, c.stage, c.n ${limit(most)}`,
+    order by case when c.started_at is null then 1 else 0 end,
+      ${database.dialect.words.secondsBetween('c.started_at', 'c.finished_at')} desc, c.stage, c.n ${limit(most)}`,
   );
 
 /** Every chunk of a stage in order, some thousand at a time: a task may have millions. */

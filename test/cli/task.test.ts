@@ -77,11 +77,48 @@ describe.each(oneOfEachFamily(import.meta.url))('a task at the command line on $
     await waybill(world, 'run', TASK);
     await world.warehouse.query(`
       update waybill.chunk set finished_at = started_at + interval '99 seconds' where n in (7, 13)`);
+    // As earlier versions left a range whose row they had rejected.
+    await world.warehouse.query('update waybill.chunk set started_at = null where n = 30');
     const shown = (await waybill(world, 'show', '1')).stdout;
     expect(shown).toContain('The 20 slowest of 30 ranges (--ranges shows all)');
     expect((document(await waybill(world, 'show', '1', '--json')) as { ranges: unknown[] }).ranges).toHaveLength(20);
     expect(shown).toMatch(/\n +7 .* 99 s\n/);
     expect(shown).toMatch(/\n +13 .* 99 s\n/);
+    expect(shown).not.toMatch(/\n +30 +30 +31 /);
+    expect((await waybill(world, 'show', '1', '--ranges')).stdout).toMatch(/\n +30 +30 +31 +1 +– .* UTC +–\n$/);
+  });
+
+  it('shows the range of a row that was set aside, and those that were halved for its sake, with the time they took', async () => {
+    world = await World.create(server, VEHICLES(50, { lanes: 1, yaml: 'on_bad_row: quarantine' }));
+    await waybill(world, 'migrate');
+    await world.worker();
+    await breakAt(world, 25);
+    await waybill(world, 'run', TASK);
+    const { ranges } = document(await waybill(world, 'show', '1', '--ranges', '--json')) as {
+      ranges: {
+        range: { from: string; to: string };
+        state: string;
+        rows: number;
+        started_at: string;
+        finished_at: string;
+      }[];
+    };
+    const bounds = ranges.map(({ range: { from, to } }) => [Number(from), Number(to)] as const);
+    expect(bounds.toSorted(([a], [b]) => a - b).map(([from], i, all) => [from, all[i + 1]?.[0] ?? 51])).toEqual(
+      bounds.toSorted(([a], [b]) => a - b),
+    );
+    expect(bounds.length).toBeGreaterThan(5);
+    expect(ranges.find(({ range }) => range.from === '25')).toMatchObject({
+      range: { to: '26' },
+      state: 'done',
+      rows: 0,
+    });
+    for (const { started_at: from, finished_at: to } of ranges) {
+      expect(from).toMatch(/Z$/);
+      expect(to >= from).toBe(true);
+    }
+    const { stdout } = await waybill(world, 'show', '1', '--ranges');
+    expect(stdout).toMatch(/\n +\d+ +25 +26 +0 .* UTC .* UTC +\d{1,2}(?:\.\d+)? s\n/);
   });
 
   it('shows every range with --ranges, however many there are', async () => {
