@@ -8,6 +8,7 @@ import { parseOptions } from '../../examples/flights/demo/options.ts';
 import { freePort } from '../../src/dev/free-port.ts';
 import { oneOfEachFamily } from '../every-server.ts';
 import { describeOn, freshMysqlDatabase, mysqlServers } from '../mysql-servers.ts';
+import { oneOf } from '../seed.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -69,40 +70,46 @@ describeOn(ofMysql, 'the demo into the URL of a $name', (server) => {
 });
 
 describe('the demo', () => {
-  it.each(['postgres', 'mysql'])('says which %s server does not answer, and no password', async (scheme) => {
-    const port = await freePort();
-    const demo = startDemo('--warehouse', `${scheme}://somebody:secret@127.0.0.1:${port}/x`);
-    let said = '';
-    for (const stream of [demo.stdout, demo.stderr]) stream.on('data', (data: Buffer) => (said += data.toString()));
-    const [exitCode] = (await once(demo, 'close')) as [number];
-    expect(said.split('\n').slice(-3)).toEqual([
-      expect.stringMatching(
-        `s  cannot connect to the database 127.0.0.1:${port}/x: connect ECONNREFUSED 127.0.0.1:${port}$`,
-      ),
-      '         next:  start that server, or correct the URL',
-      '',
-    ]);
-    expect(exitCode).toBe(5);
-    expect(said).not.toContain('secret');
-  });
+  it.each(oneOf(['postgres', 'mysql'], import.meta.url))(
+    'says which %s server does not answer, and no password',
+    async (scheme) => {
+      const port = await freePort();
+      const demo = startDemo('--warehouse', `${scheme}://somebody:secret@127.0.0.1:${port}/x`);
+      let said = '';
+      for (const stream of [demo.stdout, demo.stderr]) stream.on('data', (data: Buffer) => (said += data.toString()));
+      const [exitCode] = (await once(demo, 'close')) as [number];
+      expect(said.split('\n').slice(-3)).toEqual([
+        expect.stringMatching(
+          `s  cannot connect to the database 127.0.0.1:${port}/x: connect ECONNREFUSED 127.0.0.1:${port}$`,
+        ),
+        '         next:  start that server, or correct the URL',
+        '',
+      ]);
+      expect(exitCode).toBe(5);
+      expect(said).not.toContain('secret');
+    },
+  );
 
-  it.each(['SIGINT', 'SIGTERM'] as const)('leaves no port behind when %s interrupts it', async (signal) => {
-    const demo = startDemo();
-    demo.stderr.pipe(process.stderr);
-    const ports: number[] = [];
-    for await (const line of createInterface(demo.stdout)) {
-      ports.push(
-        ...[...line.matchAll(/PostgreSQL \S+ on port (\d+), Temporal on \S+:(\d+)/g)].flatMap((m) => [
-          Number(m[1]),
-          Number(m[2]),
-        ]),
-      );
-      if (ports.length > 0 && !demo.killed) {
-        expect(await Promise.all(ports.map(listens))).toEqual([true, true]);
-        demo.kill(signal);
+  it.each(oneOf(['SIGINT', 'SIGTERM'] as const, 'signals'))(
+    'leaves no port behind when %s interrupts it',
+    async (signal) => {
+      const demo = startDemo();
+      demo.stderr.pipe(process.stderr);
+      const ports: number[] = [];
+      for await (const line of createInterface(demo.stdout)) {
+        ports.push(
+          ...[...line.matchAll(/PostgreSQL \S+ on port (\d+), Temporal on \S+:(\d+)/g)].flatMap((m) => [
+            Number(m[1]),
+            Number(m[2]),
+          ]),
+        );
+        if (ports.length > 0 && !demo.killed) {
+          expect(await Promise.all(ports.map(listens))).toEqual([true, true]);
+          demo.kill(signal);
+        }
       }
-    }
-    expect(demo.exitCode ?? (await once(demo, 'exit'))[0]).toBe(3);
-    expect(await Promise.all(ports.map(listens))).toEqual([false, false]);
-  });
+      expect(demo.exitCode ?? (await once(demo, 'exit'))[0]).toBe(3);
+      expect(await Promise.all(ports.map(listens))).toEqual([false, false]);
+    },
+  );
 });
