@@ -21,7 +21,7 @@ import { comesPerhaps, pointsOf } from './recording.ts';
 import type { Scenario } from './scenarios.ts';
 
 /** Points a scenario and server, unless all are wanted; one where a scenario is of what few loads do. */
-const SAMPLE = 3;
+const SAMPLE = 2;
 /** A dead worker is noticed after 10 s of silence, and the machine may be busy. */
 const TIMEOUT_MS = 180_000;
 /** Starts until nothing is left to do: finish a roll back, redo, find nothing. */

@@ -20,7 +20,7 @@ const servers = (await mysqlServers()).map(({ name, flavour, url }) => ({
 
 const STRICT = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION';
 /** Texts that are compared in each mode: more of them in `npm run test:all`. */
-const RUNS = inject('seed').all ? 4000 : 800;
+const RUNS = inject('seed').all ? 4000 : 400;
 const SYNTAX = 1064;
 /** A letter beyond the Basic Multilingual Plane in a name, to MariaDB. */
 const NOT_A_LETTER = 1300;
