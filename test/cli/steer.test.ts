@@ -2,10 +2,10 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { BREAKABLE, done } from '../engine/breakable-orders.ts';
 import { World } from '../engine/orders.ts';
 import { until } from '../engine/world.ts';
-import { servers } from '../servers.ts';
+import { someServers } from '../every-server.ts';
 import { document, waybill } from './command-line.ts';
 
-describe.each(servers)('steering a running load on $name', (server) => {
+describe.each(someServers(import.meta.url))('steering a running load on $name', (server) => {
   let world: World;
   afterEach(() => world.close());
 

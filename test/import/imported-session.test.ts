@@ -1,13 +1,17 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createConnection, type Connection } from 'mysql2/promise';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect } from 'vitest';
 import { runSession } from '../engine/session-run.ts';
 import { World } from '../engine/world.ts';
+import { inTurns } from '../every-server.ts';
 import { describeOn, mysqlServers } from '../mysql-servers.ts';
 import { addressOf, importInto } from './imported-world.ts';
 
-describeOn(await mysqlServers(), 'an imported project of pupdate on $name', (server) => {
+const those = await mysqlServers();
+
+describeOn(those, 'an imported project of pupdate on $name', (server) => {
+  const it = inTurns(import.meta.url, server, those);
   let world: World;
   let sql: Connection;
   afterEach(async () => {
@@ -60,115 +64,103 @@ describeOn(await mysqlServers(), 'an imported project of pupdate on $name', (ser
 
   const rowsOf = async (table: string): Promise<unknown> => (await sql.query(`select * from ${table} order by id`))[0];
 
-  test(
-    'a session does, row for row, what its statements do by hand; run again, it does what is new',
-    { timeout: 120_000 },
-    async () => {
-      const where = await create();
-      const { copy, hand } = where;
-      await importInto(world, { 'nightly.json': sessionFile(where) }, where);
-      await world.worker();
-      expect(await runSession(world)).toMatchObject({ ok: true, result: { loads: [{}, {}, {}] } });
-      await sql.query(byHand(hand));
-      for (const table of ['maker', 'vehicle'])
-        expect(await rowsOf(`${copy}.${table}`)).toEqual(await rowsOf(`${hand}.${table}`));
-      expect(await rowsOf(`${copy}.vehicle`)).toHaveLength(501);
+  it('a session does, row for row, what its statements do by hand; run again, it does what is new', async () => {
+    const where = await create();
+    const { copy, hand } = where;
+    await importInto(world, { 'nightly.json': sessionFile(where) }, where);
+    await world.worker();
+    expect(await runSession(world)).toMatchObject({ ok: true, result: { loads: [{}, {}, {}] } });
+    await sql.query(byHand(hand));
+    for (const table of ['maker', 'vehicle'])
+      expect(await rowsOf(`${copy}.${table}`)).toEqual(await rowsOf(`${hand}.${table}`));
+    expect(await rowsOf(`${copy}.vehicle`)).toHaveLength(501);
 
-      // Only what changed since is updated: a name that was overwritten by hand stays.
-      await sql.query(`update ${copy}.maker set name = 'by hand' where id = 1;
-      update make set name = 'Chevrolet', last_updated_on = current_timestamp + interval 1 second where id = 3; do sleep(2)`);
-      expect(await runSession(world)).toMatchObject({ ok: true });
-      expect(await rowsOf(`${copy}.maker`)).toMatchObject([
-        { name: 'by hand' },
-        { name: 'Bentley' },
-        { name: 'Chevrolet' },
-      ]);
-    },
-  );
+    // Only what changed since is updated: a name that was overwritten by hand stays.
+    await sql.query(`update ${copy}.maker set name = 'by hand' where id = 1;
+    update make set name = 'Chevrolet', last_updated_on = current_timestamp + interval 1 second where id = 3; do sleep(2)`);
+    expect(await runSession(world)).toMatchObject({ ok: true });
+    expect(await rowsOf(`${copy}.maker`)).toMatchObject([
+      { name: 'by hand' },
+      { name: 'Bentley' },
+      { name: 'Chevrolet' },
+    ]);
+  });
 
-  test(
-    'a session that fails goes on where it ended: what it has emptied is not emptied under what was done since',
-    { timeout: 120_000 },
-    async () => {
-      const where = await create();
-      const { mot, copy, hand, address } = where;
-      const fill = (into: string): string =>
-        `insert into ${into}.vehicle select v.id, m.name, concat('new ', v.plate) from ${mot}.vehicle v left join ${mot}.make m on m.id=v.make_id`;
-      const count = (into: string): string => `insert into ${into}.maker select 9, count(*) from ${into}.vehicle`;
-      const tasks = [
-        { Name: 'empty', Dsn: `${address}/${copy}`, Exec: 'truncate vehicle' },
-        { Name: 'off', Disabled: true, Dsn: `${address}/${mot}`, Exec: 'delete from vehicle' },
-        { Name: 'gone', Disabled: true, Dsn: `${address}/${mot}`, Exec: 'delete from gone_long_ago' },
-        {
-          ...{ Name: 'fill', Dsn: `${address}/${mot}`, Exec: `${fill(copy)} where v.id>=%d and v.id<%d` },
-          ...{ Min: 0, Max: 500, Step: 50, Concurrency: 2, MaxAttempts: 2 },
-        },
-        {
-          Name: 'count',
-          Dsn: `${address}/${mot}`,
-          PreSteps: [`delete from ${copy}.maker where id=9`],
-          Exec: count(copy),
-        },
-      ];
-      // A table that is no more, of a task that is switched off, is nobody's trouble.
-      await importInto(world, { 'nightly.json': JSON.stringify({ Tasks: tasks }) }, where, [
-        { file: 'loads/nightly/gone.sql', message: expect.stringContaining('gone_long_ago') as string },
-      ]);
-      await world.worker();
-      await sql.query(`update vehicle set plate = repeat('x', 20) where id = 333`); // too long for the copy, once it is "new"
-      expect(await runSession(world)).toMatchObject({
-        ok: false,
-        message: expect.stringMatching(/^nightly\.fill failed, and 1 that needs it skipped: chunk 7 of 11: /) as string,
-      });
-      const half = (await rowsOf(`${copy}.vehicle`)) as unknown[];
-      expect(half.length).toBeGreaterThan(100);
-      expect(half.length).toBeLessThan(500);
-      await sql.query(`update vehicle set plate = 'mended' where id = 333`);
-      expect(await runSession(world)).toMatchObject({ ok: true });
-      await sql.query(`truncate ${hand}.vehicle; ${fill(hand)}; ${count(hand)}`);
-      for (const table of ['maker', 'vehicle'])
-        expect(await rowsOf(`${copy}.${table}`)).toEqual(await rowsOf(`${hand}.${table}`));
-      expect(await rowsOf(`${mot}.vehicle`)).toHaveLength(501);
-      const ran = await world.rows<{ load_name: string }>('select load_name from waybill.batch order by batch_id');
-      expect(ran.map(({ load_name: load }) => load.replace('nightly.', ''))).toEqual([
-        ...['empty', 'fill'],
-        ...['fill', 'count'], // what was left
-        ...['empty', 'fill', 'count'], // what is new since
-      ]);
-    },
-  );
+  it('a session that fails goes on where it ended: what it has emptied is not emptied under what was done since', async () => {
+    const where = await create();
+    const { mot, copy, hand, address } = where;
+    const fill = (into: string): string =>
+      `insert into ${into}.vehicle select v.id, m.name, concat('new ', v.plate) from ${mot}.vehicle v left join ${mot}.make m on m.id=v.make_id`;
+    const count = (into: string): string => `insert into ${into}.maker select 9, count(*) from ${into}.vehicle`;
+    const tasks = [
+      { Name: 'empty', Dsn: `${address}/${copy}`, Exec: 'truncate vehicle' },
+      { Name: 'off', Disabled: true, Dsn: `${address}/${mot}`, Exec: 'delete from vehicle' },
+      { Name: 'gone', Disabled: true, Dsn: `${address}/${mot}`, Exec: 'delete from gone_long_ago' },
+      {
+        ...{ Name: 'fill', Dsn: `${address}/${mot}`, Exec: `${fill(copy)} where v.id>=%d and v.id<%d` },
+        ...{ Min: 0, Max: 500, Step: 50, Concurrency: 2, MaxAttempts: 2 },
+      },
+      {
+        Name: 'count',
+        Dsn: `${address}/${mot}`,
+        PreSteps: [`delete from ${copy}.maker where id=9`],
+        Exec: count(copy),
+      },
+    ];
+    // A table that is no more, of a task that is switched off, is nobody's trouble.
+    await importInto(world, { 'nightly.json': JSON.stringify({ Tasks: tasks }) }, where, [
+      { file: 'loads/nightly/gone.sql', message: expect.stringContaining('gone_long_ago') as string },
+    ]);
+    await world.worker();
+    await sql.query(`update vehicle set plate = repeat('x', 20) where id = 333`); // too long for the copy, once it is "new"
+    expect(await runSession(world)).toMatchObject({
+      ok: false,
+      message: expect.stringMatching(/^nightly\.fill failed, and 1 that needs it skipped: chunk 7 of 11: /) as string,
+    });
+    const half = (await rowsOf(`${copy}.vehicle`)) as unknown[];
+    expect(half.length).toBeGreaterThan(100);
+    expect(half.length).toBeLessThan(500);
+    await sql.query(`update vehicle set plate = 'mended' where id = 333`);
+    expect(await runSession(world)).toMatchObject({ ok: true });
+    await sql.query(`truncate ${hand}.vehicle; ${fill(hand)}; ${count(hand)}`);
+    for (const table of ['maker', 'vehicle'])
+      expect(await rowsOf(`${copy}.${table}`)).toEqual(await rowsOf(`${hand}.${table}`));
+    expect(await rowsOf(`${mot}.vehicle`)).toHaveLength(501);
+    const ran = await world.rows<{ load_name: string }>('select load_name from waybill.batch order by batch_id');
+    expect(ran.map(({ load_name: load }) => load.replace('nightly.', ''))).toEqual([
+      ...['empty', 'fill'],
+      ...['fill', 'count'], // what was left
+      ...['empty', 'fill', 'count'], // what is new since
+    ]);
+  });
 
-  test(
-    'a table of one name in both databases: the one of the database in use is dropped',
-    { timeout: 120_000 },
-    async () => {
-      const where = await create();
-      const { mot, copy, address } = where;
-      const task = {
-        ...{
-          Name: 'anew',
-          Dsn: `${address}/${mot}`,
-          Exec: `insert into ${copy}.vehicle select id, '-', plate from vehicle`,
-        },
-        PreSteps: [
-          ...[`use ${copy}`, 'create table if not exists kept like vehicle', 'drop table if exists vehicle'],
-          ...['rename table kept to vehicle', 'create index by_plate on vehicle (plate)', `use ${mot}`],
-        ],
-      };
-      await importInto(world, { 'nightly.json': JSON.stringify({ Tasks: [task] }) }, where);
-      const before = await rowsOf('vehicle');
-      await world.worker();
-      expect(await runSession(world)).toMatchObject({ ok: true });
-      expect(await rowsOf('vehicle')).toEqual(before);
-      expect(await rowsOf(`${copy}.vehicle`)).toHaveLength(501);
-      const [keys] = await sql.query(`show index from ${copy}.vehicle where key_name = 'by_plate'`);
-      expect(keys).toHaveLength(1);
-      const [others] = await sql.query(`show index from vehicle where key_name = 'by_plate'`);
-      expect(others).toHaveLength(0);
-    },
-  );
+  it('a table of one name in both databases: the one of the database in use is dropped', async () => {
+    const where = await create();
+    const { mot, copy, address } = where;
+    const task = {
+      ...{
+        Name: 'anew',
+        Dsn: `${address}/${mot}`,
+        Exec: `insert into ${copy}.vehicle select id, '-', plate from vehicle`,
+      },
+      PreSteps: [
+        ...[`use ${copy}`, 'create table if not exists kept like vehicle', 'drop table if exists vehicle'],
+        ...['rename table kept to vehicle', 'create index by_plate on vehicle (plate)', `use ${mot}`],
+      ],
+    };
+    await importInto(world, { 'nightly.json': JSON.stringify({ Tasks: [task] }) }, where);
+    const before = await rowsOf('vehicle');
+    await world.worker();
+    expect(await runSession(world)).toMatchObject({ ok: true });
+    expect(await rowsOf('vehicle')).toEqual(before);
+    expect(await rowsOf(`${copy}.vehicle`)).toHaveLength(501);
+    const [keys] = await sql.query(`show index from ${copy}.vehicle where key_name = 'by_plate'`);
+    expect(keys).toHaveLength(1);
+    const [others] = await sql.query(`show index from vehicle where key_name = 'by_plate'`);
+    expect(others).toHaveLength(0);
+  });
 
-  test('single tasks: ranges with settings of the session, and queries into files', { timeout: 120_000 }, async () => {
+  it('single tasks: ranges with settings of the session, and queries into files', async () => {
     const where = await create();
     const { mot, copy, hand, address } = where;
     const Dsn = `${address}/${mot}`;
