@@ -1,3 +1,4 @@
+import { cpus } from 'node:os';
 import { relative } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import type { Reporter, TestCase, TestModule, Vitest } from 'vitest/node';
@@ -14,6 +15,7 @@ interface Count {
  */
 export default class ServerReporter implements Reporter {
   private vitest: Vitest | undefined;
+  private readonly atStart = processorTime();
 
   onInit(vitest: Vitest): void {
     this.vitest = vitest;
@@ -28,7 +30,10 @@ export default class ServerReporter implements Reporter {
     const broken = modules.filter((module) => module.errors().length > 0).length + unhandledErrors.length;
     const skipped = tests.filter((test) => stateOf(test) === 'skipped');
 
-    const lines = [''];
+    // Far below a hundred, more files at a time would shorten the run (maxWorkers).
+    const now = processorTime();
+    const busy = (now.busy - this.atStart.busy) / Math.max(1, now.all - this.atStart.all);
+    const lines = ['', `The processors of this machine were busy for ${Math.round(busy * 100)} % of the run.`];
     for (const { name } of running)
       lines.push(`On ${name}: ${inWords(count(tests.filter((test) => runsOn(test, name))))}`);
     const names = [...running, ...missing].map(({ name }) => name);
@@ -53,6 +58,13 @@ export default class ServerReporter implements Reporter {
     lines.push(`Tests: ${inWords({ ...total, failed: total.failed + broken })}`);
     console.log(lines.join('\n'));
   }
+}
+
+/** Of all processors together, since the machine started. */
+function processorTime(): { busy: number; all: number } {
+  const times = cpus().map((one) => one.times);
+  const all = times.flatMap((one) => Object.values(one)).reduce((sum, ms) => sum + ms, 0);
+  return { all, busy: all - times.reduce((sum, { idle }) => sum + idle, 0) };
 }
 
 function count(tests: TestCase[]): Count {
