@@ -29,6 +29,7 @@ const REFUSED: Record<string, string> = {
   timestamp: 'the clock is the server’s',
   character_set_client: 'Waybill speaks UTF-8',
   character_set_connection: 'Waybill speaks UTF-8',
+  collation_connection: 'its character set would be that of all texts, and Waybill speaks UTF-8',
   character_set_results: 'Waybill speaks UTF-8',
   client_encoding: 'Waybill speaks UTF-8',
 };

@@ -141,6 +141,7 @@ outputs: [warehouse.copy]
     'sql_notes',
     'note_verbosity',
     'max_error_count',
+    'collation_connection',
   ])('lets no load set %s', async (name) => {
     const yaml = `${BASE_PROJECT['loads/core/flight.yaml']}session_params: { ${name}: x }\n`;
     expect((await problems({ 'loads/core/flight.yaml': yaml }, url)).join('\n')).toMatch(

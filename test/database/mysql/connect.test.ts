@@ -3,9 +3,10 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createConnection } from 'mysql2/promise';
+import { createConnection, type RowDataPacket } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ConnectionDefinition } from '../../../src/config/definition.ts';
+import { whyNotSet } from '../../../src/config/session-settings.ts';
 import { MysqlDatabase } from '../../../src/database/mysql/database.ts';
 import { clusterRefusal, factsByVersion } from '../../../src/database/mysql/server-facts.ts';
 import { sql } from '../../../src/database/sql.ts';
@@ -220,4 +221,25 @@ test.each(['multipleStatements=true', 'flags=LOCAL_FILES', 'ssl=x'])('takes no p
   expect(() => new MysqlDatabase(definition(`mysql://u:secret@h/d?${parameter}`))).toThrow(
     /^the URL of warehouse has a parameter, \w+: none is known there$/,
   );
+});
+
+describeOn(await mysqlServers(), 'a session on $name', ({ url }) => {
+  test('has no setting of session_params by which the server would read other texts than were sent', async () => {
+    const connection = await createConnection(url);
+    const ask = async (text: string): Promise<RowDataPacket[]> => (await connection.query<RowDataPacket[]>(text))[0];
+    const names = await ask(
+      `show session variables where variable_name like 'character\\_set%' or variable_name like 'collation%'`,
+    );
+    const harmful: string[] = [];
+    for (const name of names.map((row) => String(row['Variable_name']))) {
+      await ask('set names utf8mb4');
+      const value = name.startsWith('collation') ? 'latin1_swedish_ci' : 'latin1';
+      const set = await ask(`set session ${name} = ${value}`).catch(() => undefined); // some are the server's alone
+      const [row] = await ask(`select hex('Ω') as text`);
+      if (set && row!['text'] !== 'CEA9') harmful.push(name);
+    }
+    await connection.end();
+    expect(harmful).toContain('collation_connection');
+    expect(harmful.filter((name) => whyNotSet(name) === undefined)).toEqual([]);
+  });
 });
