@@ -146,38 +146,40 @@ const bareDeleteLanes: Measure = async (bench, warehouse) => {
 };
 
 /** As on PostgreSQL (task.ts). */
-const taskSmallRanges: Measure = async (bench, warehouse) => {
-  await warehouse.say(`
-    create database core;
-    create table core.vehicle (id bigint not null primary key, seen int not null);
-    create table bare.vehicle like core.vehicle`);
-  const folder = await projectOf({ 'waybill.yaml': waybillYaml(TASK_LANES), ...TASK_FILES });
-  const project = await startProject(bench.servers, folder, { warehouse: warehouse.url });
-  const fill = (table: string) =>
-    warehouse.say(`truncate ${table}; insert into ${table} ${numbers(RANGES * STEP)} select n, 0 from s`);
-  try {
-    const took = await alternate(
-      bench,
-      {
-        ours: {
-          prepare: () => fill('core.vehicle'),
-          run: async () => ((await project.loads.run('task.vehicle')).seconds('start', 'publish') * 1000) / RANGES,
-          result: () => warehouse.checksum('core.vehicle', 'id, seen'),
+const task =
+  (ranges: number): Measure =>
+  async (bench, warehouse) => {
+    await warehouse.say(`
+      create database core;
+      create table core.vehicle (id bigint not null primary key, seen int not null);
+      create table bare.vehicle like core.vehicle`);
+    const folder = await projectOf({ 'waybill.yaml': waybillYaml(TASK_LANES), ...TASK_FILES });
+    const project = await startProject(bench.servers, folder, { warehouse: warehouse.url });
+    const fill = (table: string) =>
+      warehouse.say(`truncate ${table}; insert into ${table} ${numbers(ranges * STEP)} select n, 0 from s`);
+    try {
+      const took = await alternate(
+        bench,
+        {
+          ours: {
+            prepare: () => fill('core.vehicle'),
+            run: async () => ((await project.loads.run('task.vehicle')).seconds('start', 'publish') * 1000) / ranges,
+            result: () => warehouse.checksum('core.vehicle', 'id, seen'),
+          },
+          reference: {
+            prepare: () => fill('bare.vehicle'),
+            run: async () =>
+              ((await seconds(() => warehouse.loop(updatesOf('bare.vehicle', ranges), TASK_LANES))) * 1000) / ranges,
+            result: () => warehouse.checksum('bare.vehicle', 'id, seen'),
+          },
         },
-        reference: {
-          prepare: () => fill('bare.vehicle'),
-          run: async () =>
-            ((await seconds(() => warehouse.loop(updatesOf('bare.vehicle', RANGES), TASK_LANES))) * 1000) / RANGES,
-          result: () => warehouse.checksum('bare.vehicle', 'id, seen'),
-        },
-      },
-      [warehouse.server],
-    );
-    return { ...took, unit: 'ms' };
-  } finally {
-    await project.close();
-  }
-};
+        [warehouse.server],
+      );
+      return { ...took, unit: 'ms' };
+    } finally {
+      await project.close();
+    }
+  };
 
 /** As on PostgreSQL (claim-overhead.ts). */
 const claims: Measure = async (bench, warehouse) => {
@@ -273,7 +275,14 @@ const CASES: (Pick<Benchmark, 'name' | 'what' | 'aim' | 'aimOn'> & { run: Measur
     what: '100,000 ranges of 5 updates each on 8 lanes, ms a range; a loop over 8 connections that keeps no ledger',
     aim: 2,
     aimOn: 'ratio',
-    run: taskSmallRanges,
+    run: task(RANGES),
+  },
+  {
+    name: 'task-1000-ranges',
+    what: 'the same with 1,000 ranges',
+    aim: 1,
+    aimOn: 'ours',
+    run: task(1_000),
   },
   {
     name: 'claim-overhead',
