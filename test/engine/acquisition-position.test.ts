@@ -36,6 +36,7 @@ describe.each(someWays(import.meta.url))(
       const { rows } = await world.source.query<{ at: string }>(`select (clock_timestamp() ${shift})::text as at`);
       return rows[0]!.at;
     };
+    /** The end of what was read is moved in the ledger: nobody sets a server's clock. */
     const endAt = async (shift: string) =>
       world.warehouse.query('update waybill.batch set window_to = $1', [await clock(shift)]);
 
@@ -57,7 +58,7 @@ describe.each(someWays(import.meta.url))(
       await expectAcquired(world);
     });
 
-    test('a clock that was set back by less than the lag loses no row, and reads none twice', async () => {
+    test('a window that ends ahead of the clock by less than the lag, as of one that was set back: no row is lost, and none read twice', async () => {
       await yesterday('timestamptz', '3s');
       // As if it had been two seconds ahead then: that window ends later than one of now would.
       await endAt(`- interval '1 second'`);
@@ -69,7 +70,7 @@ describe.each(someWays(import.meta.url))(
       await expectAcquired(world, 'id, at');
     });
 
-    test('a clock that stands in a window which was read: refused, for rows of now would never be read; it goes on when it has caught up', async () => {
+    test('a window that ends ahead of the clock by more, as of one that was set back: refused, for rows of now would never be read, until it has caught up', async () => {
       await yesterday('timestamp', '500ms');
       await endAt(`+ interval '3 second'`);
       const refused = await world.run(ITEM);

@@ -152,7 +152,11 @@ checks:
     await world.worker();
     expect(await world.run('core.order')).toMatchObject({ ok: true });
     await expectWhole(world);
-    expect(await world.value('select attempts from waybill.chunk')).toBe(2);
+    const [chunk] = await world.rows<{ attempts: number; not_before: Date; started_at: Date }>(
+      'select attempts, not_before, started_at from waybill.chunk',
+    );
+    expect(chunk!.attempts).toBe(2);
+    expect(Number(chunk!.started_at)).toBeGreaterThanOrEqual(Number(chunk!.not_before));
 
     await world.warehouse.query('truncate table core.orders; insert into acq.orders table kept.orders');
     const failed = await world.run('core.order');

@@ -1,4 +1,5 @@
 import { expect } from 'vitest';
+import type { LoadInput } from '../../src/workflows/messages.ts';
 import { CommitProxy } from './commit-proxy.ts';
 import { ended, type Ended, type World } from './world.ts';
 
@@ -9,21 +10,23 @@ interface CutTransaction {
   isBefore: () => Promise<boolean>;
 }
 
+type Handle = Awaited<ReturnType<World['start']>>;
+
 /** Runs the load on a worker behind a proxy of its own, which stays up as long as the world: each transaction in turn loses its COMMIT, and the next attempt at it the answer to COMMIT. */
 export async function cutEachCommit(
   world: World,
-  load: string,
+  load: LoadInput | string | (() => Promise<Handle>),
   transactions: readonly CutTransaction[],
 ): Promise<Ended> {
   const proxy = await CommitProxy.create(world.env['WAREHOUSE_URL']!);
   world.atClose(() => proxy.close());
   await world.worker({ env: { ...world.env, WAREHOUSE_URL: proxy.url } });
-  let handle: Awaited<ReturnType<World['start']>> | undefined;
+  let handle: Handle | undefined;
   for (const { name, said, isBefore } of transactions) {
     for (const cut of ['lost', 'unanswered'] as const) {
       const done = proxy.cutAtCommit(cut, (text) => said.test(text));
       proxy.resume();
-      handle ??= await world.start(load);
+      handle ??= await (typeof load === 'function' ? load() : world.start(load));
       await done;
       expect(await isBefore(), `${name}, ${cut}`).toBe(cut === 'lost');
     }

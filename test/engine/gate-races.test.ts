@@ -1,12 +1,14 @@
 /** Who is faster: a fence or what it is to stop. Whoever it is, the batch ends in one of two states, and its rows with it. */
-import { afterEach, describe, expect, inject, vi } from 'vitest';
+import { afterEach, describe, expect, inject, test, vi } from 'vitest';
+import { Random } from '../../chaos/random.ts';
 import type { Activities } from '../../src/activities/activities.ts';
 import { fence } from '../../src/control/fence.ts';
-import { inTurns, oneOfEachFamily } from '../every-server.ts';
+import { sql } from '../../src/database/sql.ts';
+import { inTurns, oneOfEachFamily, someServers } from '../every-server.ts';
 import { activitiesOf, asActivity, OPEN_ORDER } from './activities.ts';
 import { batches } from './breakable-orders.ts';
 import { CommitProxy, event } from './commit-proxy.ts';
-import { asleepAt, HELD_ORDERS, holdAt, installMoments } from './moments.ts';
+import { asleep, asleepAt, endSleepers, HELD_ORDERS, holdAt, installMoments } from './moments.ts';
 import { expectWhole, ORDERS, SLOW_SQL, World } from './orders.ts';
 import { ended, until } from './world.ts';
 
@@ -20,6 +22,9 @@ const LANE = { ...BATCH, stage: 1, lane: 1, sliceMs: 60_000 };
 const FENCE = { to: 'rolling_back', errorClass: 'cancelled', error: 'the test', requestedBy: undefined } as const;
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Who comes first is drawn; by the run's seed, so that it can be drawn again. */
+const drawn = (name: string): Random => new Random(inject('seed').value, name);
 
 /** A batch whose chunks are planned and not done. */
 async function planned(world: World): Promise<Activities> {
@@ -76,6 +81,7 @@ describe.each(oneOfEachFamily(import.meta.url))('a cancel that races with publis
     await asActivity(activities.runLane, LANE);
     await asActivity(activities.runChecks, BATCH);
     const seen = { published: 0, cancelled: 0 };
+    const random = drawn('rounds');
     // Of the fence, in milliseconds: each round goes against who won the last one, so that the two meet on any machine.
     let start = 0;
     for (let round = 1; round <= ROUNDS; round += 1) {
@@ -83,8 +89,8 @@ describe.each(oneOfEachFamily(import.meta.url))('a cancel that races with publis
       const batch = { ...BATCH, batchId: String(round), firstRunId };
       if (round > 1) await world.warehouse.query(copyOfBatch(round));
       const [published, fenced] = await Promise.allSettled([
-        sleep(Math.random() * 25 + Math.max(0, start)).then(() => activities.publish(batch)),
-        sleep(Math.random() * 25 + Math.max(0, -start)).then(() => activities.fenceBatch({ ...batch, ...FENCE })),
+        sleep(random.between(0, 25) + Math.max(0, start)).then(() => activities.publish(batch)),
+        sleep(random.between(0, 25) + Math.max(0, -start)).then(() => activities.fenceBatch({ ...batch, ...FENCE })),
       ]);
       if (fenced.status === 'rejected') throw fenced.reason as Error;
       const { state } = fenced.value;
@@ -141,10 +147,11 @@ describe.each(oneOfEachFamily(import.meta.url))('a cancel that races with publis
     world = await World.create(server, ORDERS(300));
     await world.worker();
     const answers: string[] = [];
+    const random = drawn('workflows');
     for (let round = 1; round <= 6; round += 1) {
       const handle = await world.start('core.order');
       await until(async () => (await batches(world)).length === round);
-      await sleep(Math.random() * 400);
+      await sleep(random.between(0, 400));
       await handle.cancel();
       const end = await ended(handle);
       const { state, batch_id } = (await batches(world))[round - 1]!;
@@ -179,6 +186,62 @@ describe.each(oneOfEachFamily(import.meta.url))('a cancel that races with publis
       await world.close();
       await proxy.close();
     }
+  });
+});
+
+describe.each(someServers(import.meta.url))('a publish on $name', (server) => {
+  let world: World;
+  afterEach(() => world.close());
+
+  test('holds what it was made from, and its outputs: neither is retracted while it is at work', async () => {
+    const orders = HELD_ORDERS(100);
+    const total = `
+kind: services
+connection: warehouse
+consumes: [ core.order ]
+stages: [ { name: totals, sql: "insert into services.total select sum(o.amount), :batch_id from {{ core.orders }} o" } ]
+outputs: [ services.total ]`;
+    world = await World.create(server, {
+      files: { ...orders.files, 'loads/services/total.yaml': total },
+      warehouse: `${orders.warehouse} create schema services;
+        create table services.total (amount numeric(20, 2), batch_id bigint not null);`,
+    });
+    const { databases } = await world.worker();
+    await installMoments(world);
+    expect(await world.run('core.order')).toMatchObject({ ok: true });
+    await holdAt(world, 'publish');
+    const handle = await world.start('services.total');
+    await until(async () => (await asleep(world)) > 0, 90);
+    expect(await world.states('services.total')).toEqual(['checking']);
+
+    const database = databases.get('warehouse');
+    const retract = await database.openSession('test retract');
+    await retract.query(
+      {
+        postgres: sql`set lock_timeout = 300`,
+        mysql: sql`set session innodb_lock_wait_timeout = 1`,
+      }[world.words.family],
+    );
+    const wanted = {
+      'the batch': () =>
+        retract.query(sql`update ${database.ledger('batch')} set state = 'retracted' where batch_id = 1`),
+      'the output': () => database.dialect.lockOutput(retract, database, world.names.into('services.total')),
+    };
+    const tried = async (want: () => Promise<unknown>): Promise<string> => {
+      await retract.begin();
+      const end = await want().then(
+        () => 'got it',
+        (error: Error) => error.message,
+      );
+      await retract.rollback();
+      return end;
+    };
+    for (const [what, want] of Object.entries(wanted)) expect(await tried(want), what).toMatch(/lock.* timeout/i);
+    await holdAt(world, undefined);
+    await endSleepers(world);
+    expect(await ended(handle)).toMatchObject({ ok: true, result: { rowsWritten: 1 } });
+    for (const [what, want] of Object.entries(wanted)) expect(await tried(want), what).toBe('got it');
+    await retract.close();
   });
 });
 

@@ -23,10 +23,14 @@ const FORWARD: Transactions = {
   publish: event('published'),
   'a step after': STEP,
 };
-/** Of MySQL each statement that changes tables is a transaction of its own: the crash points stand for these. */
+/** Of MySQL each statement that changes tables is a transaction of its own: the crash points stand for these, here is the ledger's part. */
 const OF_TABLES: Record<ServerWords['family'], Transactions> = {
   postgres: { snapshot: event('snapshot'), 'the drop of the snapshot': event('snapshot_dropped') },
-  mysql: {},
+  mysql: {
+    'the intent of a swap': says('into', 'waybill.swap_intent', ''),
+    snapshot: event('snapshot'),
+    'the drop of the snapshot': says('update', 'waybill.snapshot', 'dropped_at'),
+  },
 };
 const BACK: Transactions = {
   fence: event('rolling_back'),
@@ -65,7 +69,9 @@ describe.each(oneOfEachFamily(import.meta.url))(
       expect(await world.rows('select batch_id, state, rows_written, rows_read from waybill.batch')).toEqual([
         { batch_id: '1', state: 'published', rows_written: '500', rows_read: '500' },
       ]);
-      expect(await events(world)).toEqual(['opened', 'snapshot', 'checking', 'published', 'snapshot_dropped']);
+      // Of MySQL the table has gone with the first attempt, and none after it has dropped one.
+      const dropped = { postgres: ['snapshot_dropped'], mysql: [] }[world.words.family];
+      expect(await events(world)).toEqual(['opened', 'snapshot', 'checking', 'published', ...dropped]);
     });
 
     test(`in each transaction of a roll back: nothing stays, and the next start has every row`, async () => {
