@@ -58,6 +58,7 @@ describe('a statement of pupdate', () => {
     ['alter table a add b int;', ['alter table a add b int'], false],
     ['/* nightly */ optimize table a', ['/* nightly */ optimize table a'], false],
     ['create table b like a; insert into b select 1', ['create table b like a', 'insert into b select 1'], false],
+    ['grant select on a to u@h; insert into b select 1', ['grant select on a to u@h', 'insert into b select 1'], false],
   ])('that commits by itself becomes a step: %s', async (Exec, steps, empties) => {
     const { load, said, sql } = await one({ Exec, PreSteps: ['delete from c'] });
     expect(load).toMatchObject({ kind: 'task', connection: 'mot', before: ['delete from c', ...steps] });

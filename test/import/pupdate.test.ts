@@ -7,6 +7,11 @@ import { cwd, DSN, importing, importInFoldersOfTheirOwn, made, one, read, refuse
 
 importInFoldersOfTheirOwn();
 
+const onConnection = (statement: string): [Record<string, unknown>, RegExp] => [
+  { PreSteps: [statement] },
+  /one\.json:6:5: `.*` makes or needs what lasts as long as its connection/,
+];
+
 describe('waybill import pupdate', () => {
   test('makes a sequential session of a session file, and a project that validates', async () => {
     const answer = await importing({
@@ -302,11 +307,22 @@ where m.last_updated_on>coalesce(:last_load_at, timestamp '1970-01-01 00:00:01')
     [{ Step: 'ten' }, /`Step` must be a whole number, and is "ten"/],
     [{ ExecType: 'Twice' }, /there is no method "Twice"/],
     [{ PreSteps: ['set @x = 1'] }, /cannot become a setting of a load/],
+    ...['select max(id) into @m from t', 'insert into t values (@m := 1)', 'create table s select @m'].map(
+      onConnection,
+    ),
+    ...['create temporary table s select 1', "do get_lock('nightly', 9)"].map(onConnection),
     [{ PreSteps: [7] }, /`PreSteps` is a list of texts/],
   ])('refuses %j with the place', async (keys, message) => {
     const said = await refused(keys);
     expect(said).toMatch(message);
     expect(said).not.toContain('s3cr3t');
+  });
+
+  test('what lasts as long as a connection stands before the statement itself, for each range', async () => {
+    const Exec = 'create temporary table s select 1 as n; update t, s set a=n where id>=%d and id<%d';
+    const { sql, load } = await one({ Exec, Max: 9, Step: 3, Concurrency: 1 });
+    expect(sql).toBe('create temporary table s select 1 as n; update t, s set a=n where id>=:from and id<:to');
+    expect(load).not.toHaveProperty('before');
   });
 
   test.each([

@@ -3,11 +3,12 @@ import { mysqlSql } from '../../sql/mysql.ts';
 import { findRefusal } from '../../sql/refuse.ts';
 import { isMark, isWord, type Token } from '../../sql/token.ts';
 import type { TakeNote } from './note.ts';
-import { noteEmptying, type PieceStatement } from './piece-statements.ts';
+import { livesOnConnection, noteEmptying, type PieceStatement } from './piece-statements.ts';
 
 /**
  * The steps in which a task does its statements where one of them commits by itself (`truncate`, `alter`, `optimize` …), which
- * no stage can hold; none where none does.
+ * no stage can hold; none where none does. Each is a step of its own, so that it is not done again for the sake of another one, unless
+ * they need one and the same connection.
  */
 export function stepsOf(name: string, statements: PieceStatement[], note: TakeNote): string[] {
   const committing = statements.find(({ tokens }) => findRefusal(tokens, mysqlSql)?.commitsByItself === true);
@@ -18,7 +19,7 @@ export function stepsOf(name: string, statements: PieceStatement[], note: TakeNo
     `${name}: \`${committing.text}\` commits by itself, so it stands under before, and is done at least once`,
   );
   for (const statement of statements) noteEmptying(statement, note);
-  return statements.map(({ text }) => text);
+  return statements.some(livesOnConnection) ? [committing.piece.text.trim()] : statements.map(({ text }) => text);
 }
 
 /** Whether it writes as many rows as a table has, for all that can be seen: one transaction holds them all. */

@@ -1,4 +1,6 @@
+import { codeText } from '../../sql/code-text.ts';
 import { mysqlSql } from '../../sql/mysql.ts';
+import { findRefusal } from '../../sql/refuse.ts';
 import { splitTokens } from '../../sql/split.ts';
 import { isCode, isWord, type Token } from '../../sql/token.ts';
 import { refuseAt } from './careless-json.ts';
@@ -38,4 +40,13 @@ const textOf = (tokens: Token[]): string =>
 export function noteEmptying({ code, piece, text }: Omit<PieceStatement, 'tokens'>, note: TakeNote): void {
   if (isWord(code[0], 'truncate', 'delete', 'drop'))
     note('dangerous', piece.at, `it empties or removes a table: \`${text}\``);
+}
+
+/** One that makes what lasts as long as its connection, or needs it: a temporary table, a variable, a lock. */
+export function livesOnConnection({ code, tokens }: Pick<PieceStatement, 'code' | 'tokens'>): boolean {
+  const text = codeText(code);
+  // What commits by itself has accounts (`u@host`) that look like variables; only a table is made of what variables hold.
+  const readsValues =
+    findRefusal(tokens, mysqlSql)?.commitsByItself !== true || /^create (?:or replace )?table\b/.test(text);
+  return readsValues && mysqlSql.leavesBehind.test(text);
 }

@@ -7,7 +7,7 @@ import { bareNames } from './bare-names.ts';
 import { refuseAt } from './careless-json.ts';
 import type { Dsn } from './dsn.ts';
 import type { Fragment, TakeNote } from './note.ts';
-import { noteEmptying, statementsOf, type PieceStatement } from './piece-statements.ts';
+import { livesOnConnection, noteEmptying, statementsOf, type PieceStatement } from './piece-statements.ts';
 import { convertBeside } from './statement.ts';
 
 /** What stood before a task's statement, in our words. */
@@ -122,6 +122,13 @@ function readAssignment(code: Token[]): { name?: string; value?: string | number
 /** The statement, its tables with their database where that is not the connection's. */
 function stepText(step: PieceStatement, database: string | undefined, note: TakeNote): string {
   const { tokens, code, piece } = step;
+  if (livesOnConnection(step)) {
+    refuseAt(
+      piece.at,
+      `\`${step.text}\` makes or needs what lasts as long as its connection (a temporary table, a variable, a lock): the task's own statement runs on others`,
+      'Put it into the statement itself, before the others, with ; between: each range then has it on its own connection.',
+    );
+  }
   if (!mysqlSql.bindsValues.test(codeText(code))) refuseTimes(code, piece);
   const named = new Set(database === undefined ? [] : namesOf(step, database));
   const text = tokens
