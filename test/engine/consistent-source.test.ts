@@ -1,6 +1,6 @@
 /** `from.consistent`: all chunks read the source as it was at one moment, or none of them counts. */
-import { afterEach, describe, expect, test } from 'vitest';
-import { someWays } from '../every-server.ts';
+import { afterEach, describe, expect } from 'vitest';
+import { inTurns, someWays, ways, type Way } from '../every-server.ts';
 import { chunks, COLUMNS, expectSameRows, halfway, ITEM, ITEMS, settling, SLOW_SOURCE, windows } from './items.ts';
 import type { ServerWords } from './server-words.ts';
 import { ended, until, World } from './world.ts';
@@ -18,7 +18,19 @@ const endReaders = (world: World): Promise<number> => world.end(READERS[world.so
 const ALL = 'select id, name, amount from stock';
 const LANDED = 'select id, name, amount from acq.item';
 
-describe.each(someWays(import.meta.url))('from.consistent, $source to $target', { timeout: 180_000 }, (way) => {
+const nameOf = ({ source, target }: Way): string => `${source} to ${target}`;
+
+/** One way and its opposite, so that each run has sessions that share the state of a source and one that holds it alone. */
+const [some, ...more] = someWays(import.meta.url);
+const opposite = ways(import.meta.url).filter(({ from, into }) => from !== some!.from && into !== some!.into);
+const both = [some!, ...(more.length > 0 ? more : opposite)];
+
+describe.each(both)('from.consistent, $source to $target', { timeout: 180_000 }, (way) => {
+  const it = inTurns(
+    import.meta.url,
+    { name: nameOf(way) },
+    both.map((one) => ({ name: nameOf(one) })),
+  );
   let world: World;
   afterEach(() => world.close());
 
@@ -44,7 +56,7 @@ describe.each(someWays(import.meta.url))('from.consistent, $source to $target', 
     await world.source.query(`insert into stock select id + 2000, name, ${amount} from stock where mod(id, 5) = 1`);
   }
 
-  test('every chunk is of one moment, whatever is changed meanwhile; the next start sees it', async () => {
+  it('every chunk is of one moment, whatever is changed meanwhile; the next start sees it', async () => {
     await items();
     await world.source.query(`create table kept as ${ALL}`);
     await world.worker();
@@ -61,7 +73,7 @@ describe.each(someWays(import.meta.url))('from.consistent, $source to $target', 
     await expectSameRows(world, ALL, `${LANDED} where batch_id = 2`);
   });
 
-  test('a window of a cursor has what commits late, as it is then; what comes after its end is in the next one', async () => {
+  it('a window of a cursor has what commits late, as it is then; what comes after its end is in the next one', async () => {
     await items('table: public.item, cursor: id');
     await world.worker();
     const late = await world.another('source');
@@ -83,25 +95,27 @@ describe.each(someWays(import.meta.url))('from.consistent, $source to $target', 
     expect(await world.run(ITEM)).toMatchObject({ result: { status: 'nothing' } });
   });
 
-  test.each(['connection', 'worker'])('a %s that ends takes its batch with it: all is read again', async (what) => {
-    await items();
-    const worker = await world.workerProcess();
-    const handle = await world.start(ITEM);
-    await until(() => halfway(world), 90);
-    await change(-2);
-    if (what === 'worker') {
-      worker.kill('SIGKILL');
-      await world.worker();
-    } else await until(async () => (await endReaders(world)) > 0);
-    expect(await ended(handle)).toMatchObject({ ok: true, result: { batch: { batchId: '2' } } });
-    await expectSameRows(world, ALL, LANDED);
-    expect(await world.rows('select state, error_class from waybill.batch order by batch_id')).toEqual([
-      { state: 'failed', error_class: 'sourcestatelost' },
-      { state: 'published', error_class: null },
-    ]);
-  });
+  for (const what of ['connection', 'worker']) {
+    it(`a ${what} that ends takes its batch with it: all is read again`, async () => {
+      await items();
+      const worker = await world.workerProcess();
+      const handle = await world.start(ITEM);
+      await until(() => halfway(world), 90);
+      await change(-2);
+      if (what === 'worker') {
+        worker.kill('SIGKILL');
+        await world.worker();
+      } else await until(async () => (await endReaders(world)) > 0);
+      expect(await ended(handle)).toMatchObject({ ok: true, result: { batch: { batchId: '2' } } });
+      await expectSameRows(world, ALL, LANDED);
+      expect(await world.rows('select state, error_class from waybill.batch order by batch_id')).toEqual([
+        { state: 'failed', error_class: 'sourcestatelost' },
+        { state: 'published', error_class: null },
+      ]);
+    });
+  }
 
-  test('three times in a row are enough: it fails, says why, and leaves nothing', async () => {
+  it('three times in a row are enough: it fails, says why, and leaves nothing', async () => {
     await items();
     await world.worker();
     const handle = await world.start(ITEM);
