@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { document, waybill } from '../cli/command-line.ts';
+import { oneOf } from '../seed.ts';
 import { servers } from '../servers.ts';
 import { COLUMNS, expectAcquired, ITEM, itemFile, ITEMS, PLAIN_SOURCE } from './items.ts';
 import { subscribe } from './own-publisher.ts';
@@ -11,7 +12,7 @@ import { until, World } from './world.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 
-describe.each(servers)('a cursor of numbers on $name', (server) => {
+describe.each(oneOf(servers, import.meta.url))('a cursor of numbers on $name', (server) => {
   let world: World;
   afterEach(() => world.close());
 
@@ -62,7 +63,7 @@ describe.each(servers)('a cursor of numbers on $name', (server) => {
   });
 });
 
-describe.each(servers)('a standby as a source, of $name', (server) => {
+describe.each(oneOf(servers, import.meta.url))('a standby as a source, of $name', (server) => {
   let world: World;
   let own: OwnServer;
   afterEach(async () => {
@@ -103,7 +104,7 @@ describe.each(servers)('a standby as a source, of $name', (server) => {
   });
 });
 
-describe.each(servers)('a subscription that fills a source, on $name', (server) => {
+describe.each(oneOf(servers, import.meta.url))('a subscription that fills a source, on $name', (server) => {
   let world: World;
   let own: OwnServer;
   afterEach(async () => {

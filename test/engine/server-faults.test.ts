@@ -1,6 +1,6 @@
 /** A server fails in the middle of each transaction of a load: one connection of it, or all at once. */
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { oneOfEachFamily } from '../every-server.ts';
+import { afterAll, afterEach, beforeAll, describe, expect } from 'vitest';
+import { inTurns, oneOfEachFamily } from '../every-server.ts';
 import {
   asleepAt,
   endSleepers,
@@ -64,23 +64,26 @@ const ROLL_BACK = 'a roll back, from fence to its end: nothing stays, and the ne
 const servers = oneOfEachFamily(import.meta.url);
 
 describe.each(servers)('a connection to $name that is ended there', { timeout: 180_000 }, (server) => {
+  const it = inTurns(import.meta.url, server);
   let world: World;
   afterEach(() => world.close());
 
   const end = async (): Promise<void> => expect(await endSleepers(world)).toBeGreaterThan(0);
 
-  test(`in each transaction of ${LOAD}`, async () => {
+  it(`in each transaction of ${LOAD}`, async () => {
     world = await World.create(server, HELD_ORDERS(500));
     await expectOnce(world, await runThrough(world, ON_THE_WAY, end));
   });
 
-  test(`in each transaction of ${ROLL_BACK}`, async () => {
+  it(`in each transaction of ${ROLL_BACK}`, async () => {
     world = await World.create(server, HELD_ORDERS(500, { broken: 450, lanes: 1 }));
     await expectTakenBack(world, await runThrough(world, ON_THE_WAY_BACK, end));
   });
 });
 
+// What is tested on one server above is on the other one here.
 describe.each(servers)('an immediate stop and start of $name', { timeout: 240_000 }, (server) => {
+  const it = inTurns(import.meta.url, server, [...servers].reverse());
   let own: OwnServer;
   let world: World;
   beforeAll(async () => {
@@ -95,12 +98,12 @@ describe.each(servers)('an immediate stop and start of $name', { timeout: 240_00
     await world.reconnect();
   };
 
-  test(`in each transaction of ${LOAD}`, async () => {
+  it(`in each transaction of ${LOAD}`, async () => {
     world = await World.create(own, HELD_ORDERS(500));
     await expectOnce(world, await runThrough(world, ON_THE_WAY, restart));
   });
 
-  test(`in each transaction of ${ROLL_BACK}`, async () => {
+  it(`in each transaction of ${ROLL_BACK}`, async () => {
     world = await World.create(own, HELD_ORDERS(500, { broken: 450, lanes: 1 }));
     await expectTakenBack(world, await runThrough(world, ON_THE_WAY_BACK, restart));
   });

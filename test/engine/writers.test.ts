@@ -1,24 +1,24 @@
 /** Writers that insert without pause while core loads take one snapshot after another. */
-import { afterEach, describe, expect, inject, test, vi } from 'vitest';
+import { afterEach, describe, expect, inject, vi } from 'vitest';
 import type { BatchView } from '../../src/client/views.ts';
 import { progressQuery } from '../../src/workflows/message-definitions.ts';
 import { document, waybill } from '../cli/command-line.ts';
-import { oneOfEachFamily } from '../every-server.ts';
+import { inTurns, oneOfEachFamily } from '../every-server.ts';
 import { ended, until, World } from './world.ts';
 import { expectWritten, FILES, LOCK_WAIT_S, longestInLine, PUT, SCHEMA, startWriting } from './writers.ts';
 
 vi.setConfig({ testTimeout: 300_000 });
 
 /** Each swaps two tables: hundreds of swaps in a long run, for minutes. */
-const LOADS = inject('seed').all ? 120 : 10;
+const LOADS = inject('seed').all ? 120 : 5;
 
 describe.each(oneOfEachFamily(import.meta.url))('writers without pause on $name', (server) => {
+  const it = inTurns(import.meta.url, server);
   let world: World;
   afterEach(() => world.close());
 
-  test(
+  it(
     `through ${LOADS} loads of two inputs: no row is lost, none comes twice, no writer fails, no transaction is split`,
-    { timeout: 120_000 + LOADS * 15_000 },
     async () => {
       world = await World.create(server, { files: FILES, warehouse: SCHEMA, own: PUT });
       await world.worker();
@@ -52,9 +52,10 @@ describe.each(oneOfEachFamily(import.meta.url))('writers without pause on $name'
       expect(await world.rows('select id from core.a group by id having count(*) > 1')).toEqual([]);
       expect(await world.rows('select k from core.b group by k having count(*) > 1')).toEqual([]);
     },
+    { timeout: 120_000 + LOADS * 15_000 },
   );
 
-  test('a long reader of an input: the load waits and says for whom, and no writer stands in line longer than the setting', async () => {
+  it('a long reader of an input: the load waits and says for whom, and no writer stands in line longer than the setting', async () => {
     world = await World.create(server, { files: FILES, warehouse: SCHEMA, own: PUT });
     await world.worker();
     const reader = await world.another('warehouse', 'a long report');
@@ -87,7 +88,7 @@ describe.each(oneOfEachFamily(import.meta.url))('writers without pause on $name'
     await expectWritten(world, written, 3);
   });
 
-  test('a worker that is asked to stop while the snapshot waits for a lock does stop, and another one takes it', async () => {
+  it('a worker that is asked to stop while the snapshot waits for a lock does stop, and another one takes it', async () => {
     world = await World.create(server, { files: FILES, warehouse: SCHEMA, own: PUT });
     await world.warehouse.query(
       `insert into acq.a (writer, n) values ('before', 0); insert into acq.b (writer, n) values ('before', 0)`,
