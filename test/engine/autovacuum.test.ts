@@ -1,7 +1,8 @@
 /** A real autovacuum at work on an input while a load wants it, and writers write; on servers of the test's own. */
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, describe, expect, vi } from 'vitest';
 import type { BatchView } from '../../src/client/views.ts';
 import { document, waybill } from '../cli/command-line.ts';
+import { inTurns } from '../every-server.ts';
 import { servers } from '../servers.ts';
 import { startOwnServer, type OwnServer } from './own-server.ts';
 import { ended, until, World } from './world.ts';
@@ -16,6 +17,7 @@ const SLOWLY = 'autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit
 const ROWS = `insert into acq.a (writer, n) select repeat('x', 900), g from generate_series(1, 4000) g;`;
 
 describe.each(servers)('an autovacuum of an input on $name', (like) => {
+  const it = inTurns(import.meta.url, like, servers);
   let server: OwnServer;
   let world: World;
   afterEach(async () => {
@@ -55,7 +57,7 @@ describe.each(servers)('an autovacuum of an input on $name', (like) => {
     await expectWritten(world, written, 3);
   }
 
-  test('gives way to the snapshot: the load does not wait for its end', async () => {
+  it('gives way to the snapshot: the load does not wait for its end', async () => {
     await open();
     await world.warehouse
       .query(`alter table acq.a set (${SLOWLY}, autovacuum_vacuum_threshold = 1, autovacuum_vacuum_scale_factor = 0);
@@ -67,7 +69,7 @@ describe.each(servers)('an autovacuum of an input on $name', (like) => {
     });
   });
 
-  test('that must not give way, for the transaction ids run out, is waited for politely, and named', async () => {
+  it('that must not give way, for the transaction ids run out, is waited for politely, and named', async () => {
     await open();
     // It begins at this age, which a hundred thousand transactions make.
     await world.warehouse.query(`alter table acq.a set (${SLOWLY}, autovacuum_freeze_max_age = 100000);

@@ -7,9 +7,9 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, existsSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect } from 'vitest';
 import { serverUser } from '../../src/dev/server-user.ts';
-import { oneOfEachFamily } from '../every-server.ts';
+import { inTurns, oneOfEachFamily } from '../every-server.ts';
 import type { TestServer } from '../servers.ts';
 import { expectWhole, ORDERS, World } from './orders.ts';
 import { wordsAt, type ServerWords } from './server-words.ts';
@@ -166,6 +166,7 @@ const cases = await Promise.all(
 );
 
 describe.each(cases)('a full disk under $name ($how)', { timeout: 180_000 }, ({ server, real }) => {
+  const it = inTurns(import.meta.url, server, cases);
   const says = SAYS[wordsAt(server.url).family];
 
   async function withFullDisk(work: (world: World, disk: FullDisk) => Promise<void>): Promise<void> {
@@ -186,7 +187,7 @@ describe.each(cases)('a full disk under $name ($how)', { timeout: 180_000 }, ({ 
       select error, extract(epoch from not_before - clock_timestamp())::float8 as wait from waybill.chunk
       where state = 'pending' and attempts > 0 and error is not null`);
 
-  test('gives a chunk a long time before its next attempt', () =>
+  it('gives a chunk a long time before its next attempt', () =>
     withFullDisk(async (world) => {
       await world.worker();
       const handle = await world.start('core.order');
@@ -203,7 +204,7 @@ describe.each(cases)('a full disk under $name ($how)', { timeout: 180_000 }, ({ 
       expect(await world.states('core.order')).toEqual(['cancelled']);
     }));
 
-  test('holds a load up until there is room: it goes on, and every row is there once', () =>
+  it('holds a load up until there is room: it goes on, and every row is there once', () =>
     withFullDisk(async (world, disk) => {
       await world.worker({ longestBackoffMs: 1000 });
       const handle = await world.start('core.order');
@@ -217,7 +218,7 @@ describe.each(cases)('a full disk under $name ($how)', { timeout: 180_000 }, ({ 
       expect(await world.states('core.order')).toEqual(['published']);
     }));
 
-  test('that stays full fails the load when its attempts are used up: rolled back, and the next start has every row', () =>
+  it('that stays full fails the load when its attempts are used up: rolled back, and the next start has every row', () =>
     withFullDisk(async (world, disk) => {
       await world.write(
         'loads/core/order.yaml',

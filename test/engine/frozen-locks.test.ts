@@ -2,7 +2,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect } from 'vitest';
+import { inTurns } from '../every-server.ts';
 import { servers } from '../servers.ts';
 import { CuttableWay } from './cuttable-way.ts';
 import { freeze, type Place } from './frozen.ts';
@@ -38,7 +39,9 @@ const FREEZES: Freeze[] = [
 
 // Side by side: most of the time a test waits for the frozen worker's heartbeat to be missed.
 describe.concurrent.each(servers)('a worker that freezes on $name in', { timeout: 120_000 }, (server) => {
-  test.for(FREEZES.map((one): [string, Freeze] => [one.title, one]))('%s', async ([, { at, meanwhile }]) => {
+  const it = inTurns(import.meta.url, server, servers);
+
+  const freezeAt = async ({ at, meanwhile }: Freeze): Promise<void> => {
     const orders = ORDERS(500, { lanes: 1 });
     const world = await World.create(server, {
       ...orders,
@@ -75,5 +78,7 @@ describe.concurrent.each(servers)('a worker that freezes on $name in', { timeout
       await way.close();
       await rm(directory, { recursive: true, force: true });
     }
-  });
+  };
+
+  for (const one of FREEZES) it(one.title, () => freezeAt(one));
 });

@@ -1,5 +1,6 @@
 /** A chunk's commit does not wait for the disk (docs/guarantees.md): what a crash of the server takes, and what it does not. */
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect } from 'vitest';
+import { inTurns } from '../every-server.ts';
 import { servers } from '../servers.ts';
 import { activitiesOf, asActivity, OPEN_ORDER } from './activities.ts';
 import { asleepAt, HELD_ORDERS, holdAt, installMoments } from './moments.ts';
@@ -13,6 +14,7 @@ const NOTHING_FLUSHES = { wal_writer_delay: '10s', wal_writer_flush_after: '100M
 const BATCH = { connection: 'warehouse', batchId: '1' };
 
 describe.each(servers)('a crash of $name', { timeout: 120_000 }, (server) => {
+  const it = inTurns(import.meta.url, server, servers);
   let own: OwnServer;
   let world: World;
   beforeEach(async () => {
@@ -29,7 +31,7 @@ describe.each(servers)('a crash of $name', { timeout: 120_000 }, (server) => {
     await world.reconnect();
   };
 
-  test('takes no chunk of a lane that has come back, so that the next stage can begin', async () => {
+  it('takes no chunk of a lane that has come back, so that the next stage can begin', async () => {
     world = await World.create(own, ORDERS(500, { byKey: true }));
     const activities = await activitiesOf(world);
     await activities.openBatch(OPEN_ORDER);
@@ -42,7 +44,7 @@ describe.each(servers)('a crash of $name', { timeout: 120_000 }, (server) => {
     await expectWhole(world);
   });
 
-  test('takes a chunk from ledger and tables alike, and it is done again, once', async () => {
+  it('takes a chunk from ledger and tables alike, and it is done again, once', async () => {
     world = await World.create(own, HELD_ORDERS(500));
     await world.worker();
     await installMoments(world);

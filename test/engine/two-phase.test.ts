@@ -1,8 +1,9 @@
 /** A transaction that was prepared for two-phase commit has no connection any more, and may commit at any time. */
 import { setTimeout as pause } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect } from 'vitest';
 import type { BatchView } from '../../src/client/views.ts';
 import { document, waybill } from '../cli/command-line.ts';
+import { inTurns } from '../every-server.ts';
 import { servers } from '../servers.ts';
 import { chunks, COLUMNS, expectAcquired, ITEM, ITEMS, PLAIN_SOURCE, settling } from './items.ts';
 import { expectWhole, ORDERS } from './orders.ts';
@@ -10,6 +11,7 @@ import { startOwnServer, type OwnServer } from './own-server.ts';
 import { ended, until, World } from './world.ts';
 
 describe.each(servers)('a prepared transaction on $name', { timeout: 120_000 }, (server) => {
+  const it = inTurns(import.meta.url, server, servers);
   let own: OwnServer;
   let world: World;
   beforeEach(async () => {
@@ -20,7 +22,7 @@ describe.each(servers)('a prepared transaction on $name', { timeout: 120_000 }, 
     await own.remove();
   });
 
-  test('that has rows of a window is waited for, also when it is prepared only meanwhile', async () => {
+  it('that has rows of a window is waited for, also when it is prepared only meanwhile', async () => {
     world = await World.create(own, ITEMS({ source: PLAIN_SOURCE(10), columns: COLUMNS }));
     await world.worker();
     const [first, second] = [await world.another('source'), await world.another('source')];
@@ -40,7 +42,7 @@ describe.each(servers)('a prepared transaction on $name', { timeout: 120_000 }, 
     await expectAcquired(world);
   });
 
-  test('that stays fails the load after a while, by its name', async () => {
+  it('that stays fails the load after a while, by its name', async () => {
     world = await World.create(own, ITEMS({ source: PLAIN_SOURCE(10), columns: COLUMNS }));
     await world.worker({ settleLimitMs: 1_500 });
     await world.source.query(`begin; insert into item (name) values ('late'); prepare transaction 'monthly close'`);
@@ -54,7 +56,7 @@ describe.each(servers)('a prepared transaction on $name', { timeout: 120_000 }, 
     await expectAcquired(world);
   });
 
-  test('that has written to an input holds its snapshot back, and is named; its rows are in it', async () => {
+  it('that has written to an input holds its snapshot back, and is named; its rows are in it', async () => {
     world = await World.create(own, ORDERS(50));
     await world.worker();
     await world.warehouse.query(`
