@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { someServers, someWays } from '../every-server.ts';
 import { describeOn, mysqlServers } from '../mysql-servers.ts';
+import { oneOf } from '../seed.ts';
 import { servers } from '../servers.ts';
 import { chunks, COLUMNS, expectAcquired, ITEM, ITEMS, NOTHING_NEW, PLAIN_SOURCE, settling, windows } from './items.ts';
 import { subscribe } from './own-publisher.ts';
@@ -131,7 +132,7 @@ describe.each(someServers(import.meta.url))('one that does not end, on $name', {
   });
 });
 
-describe.each(servers)('background workers of $name', { timeout: 120_000 }, (server) => {
+describe.each(oneOf(servers, import.meta.url))('background workers of $name', { timeout: 120_000 }, (server) => {
   let world: World;
   let own: OwnServer;
   afterEach(async () => {
@@ -185,7 +186,7 @@ async function workerAs(world: World, reader: string, options: Parameters<World[
   return worker;
 }
 
-describe.each(servers)('a role with few rights on $name', { timeout: 120_000 }, (server) => {
+describe.each(oneOf(servers, import.meta.url))('a role with few rights on $name', { timeout: 120_000 }, (server) => {
   let world: World;
   afterEach(() => world.close());
 
@@ -207,7 +208,7 @@ describe.each(servers)('a role with few rights on $name', { timeout: 120_000 }, 
   });
 });
 
-describeOn(await mysqlServers(), 'a role with few rights on $name', (server) => {
+describeOn(oneOf(await mysqlServers(), import.meta.url), 'a role with few rights on $name', (server) => {
   let world: World;
   afterEach(() => world.close());
 

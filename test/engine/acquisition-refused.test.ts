@@ -1,6 +1,6 @@
 /** What an acquisition refuses before it opens a batch. */
 import { afterEach, describe, expect, test } from 'vitest';
-import { someServers, ways } from '../every-server.ts';
+import { someServers, someWays } from '../every-server.ts';
 import { servers, type TestServer } from '../servers.ts';
 import { BY_ID, COLUMNS, ITEM, itemFile, ITEMS, PLAIN_SOURCE } from './items.ts';
 import { wordsAt } from './server-words.ts';
@@ -120,7 +120,7 @@ const KEPT = {
   },
 };
 
-describe.each(ways(import.meta.url))(
+describe.each(someWays(import.meta.url))(
   'what does not fit, from $source to $target',
   { timeout: 120_000 },
   ({ from, into }) => {

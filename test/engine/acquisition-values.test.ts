@@ -3,6 +3,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { someServers, someWays, ways } from '../every-server.ts';
 import { describeOn, mysqlServers } from '../mysql-servers.ts';
 import { MARIADB, MYSQL } from '../copy/samples.ts';
+import { oneOf } from '../seed.ts';
 import { servers } from '../servers.ts';
 import { COLUMNS, expectAcquired, expectSameRows, ITEM, itemFile, ITEMS, NOTHING_NEW } from './items.ts';
 import { wordsAt, type ServerWords } from './server-words.ts';
@@ -208,7 +209,7 @@ const VALUES = `
      '{{a,b},{c,d}}', '{{1,2},{3,4}}', B'1');
   insert into item (id, plain) select g, repeat('long ', 20000) || g from generate_series(5, 12) g;`;
 
-describe.each(servers)('values on their way, on $name', { timeout: 120_000 }, (server) => {
+describe.each(oneOf(servers, import.meta.url))('values on their way, on $name', { timeout: 120_000 }, (server) => {
   let world: World;
   afterEach(() => world.close());
 

@@ -175,17 +175,17 @@ describe.each(someServers(import.meta.url))('an acquisition of files, on $name',
     expect(await notes('id, note, size')).toContainEqual({ id: '6', note: null, size: 'big' });
   });
 
-  test('a large file streams through: 400,000 rows', async () => {
-    const lines = Array.from({ length: 400_000 }, (_, i) => `${i},"name ${i % 97}, quoted",${i % 1000}.25`);
+  test('a large file streams through: 100,000 rows', async () => {
+    const lines = Array.from({ length: 100_000 }, (_, i) => `${i},"name ${i % 97}, quoted",${i % 1000}.25`);
     const text = `id,name,amount\n${lines.join('\n')}\n`;
     await files({ 'data/a.csv.gz': gzipSync(text, { level: 1 }), 'data/b.csv': text });
-    expect(await run()).toMatchObject(brought(800_000, 2));
+    expect(await run()).toMatchObject(brought(200_000, 2));
     expect(
       await world.rows(
         `select count(*) as n, count(distinct id) as ids, sum(amount) as amount, count(distinct name) as names from acq.item`,
       ),
     ).toMatchObject([
-      { n: '800000', ids: '400000', amount: expect.stringMatching(/^399800000\.00/) as string, names: '97' },
+      { n: '200000', ids: '100000', amount: expect.stringMatching(/^99950000\.00/) as string, names: '97' },
     ]);
   });
 });
