@@ -2,9 +2,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect } from 'vitest';
 import { stopProcess } from '../../src/dev/server-process.ts';
 import { startTemporal, type TemporalServer } from '../../src/dev/temporal-server.ts';
+import { inTurns } from '../every-server.ts';
 import { servers, type TestServer } from '../servers.ts';
 import { BREAKABLE, done, mend } from './breakable-orders.ts';
 import { asleep } from './moments.ts';
@@ -13,8 +14,8 @@ import { ended, until, World } from './world.ts';
 
 /** How it stops, and for how long: activities that stay silent for 10 s are given to somebody else. */
 const OUTAGES = [
-  { title: 'is stopped for ten seconds', signal: 'SIGTERM', seconds: 10 },
-  { title: 'is killed, and away for longer than the heartbeat timeout', signal: 'SIGKILL', seconds: 25 },
+  { name: 'is stopped for ten seconds', signal: 'SIGTERM', seconds: 10 },
+  { name: 'is killed, and away for longer than the heartbeat timeout', signal: 'SIGKILL', seconds: 25 },
 ] as const;
 
 interface Moment {
@@ -53,8 +54,10 @@ const MOMENTS: Moment[] = [
 describe.each(servers.slice(0, 1))('on $name', (server) => {
   for (const outage of OUTAGES) {
     // Side by side: each waits for its Temporal most of the time.
-    describe.concurrent(`Temporal ${outage.title}`, { timeout: 240_000 }, () => {
-      test.for(MOMENTS.map((moment) => [moment.title, moment] as const))('%s', ([, moment]) =>
+    describe.concurrent(`Temporal ${outage.name}`, { timeout: 240_000 }, () => {
+      const it = inTurns(import.meta.url, outage, OUTAGES);
+
+      const outageAt = (moment: Moment): Promise<void> =>
         withOwnTemporal(server, moment, async (world, temporal) => {
           await world.worker();
           await world.warehouse.query(moment.slow);
@@ -76,8 +79,9 @@ describe.each(servers.slice(0, 1))('on $name', (server) => {
           expect(await world.states('core.order')).toEqual(
             moment.broken === 0 ? ['published'] : ['failed', 'published'],
           );
-        }),
-      );
+        });
+
+      for (const moment of MOMENTS) it(moment.title, () => outageAt(moment));
     });
   }
 });
