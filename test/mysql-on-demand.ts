@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import { createConnection, type RowDataPacket } from 'mysql2/promise';
 import type { TestProject } from 'vitest/node';
-import type { MysqlFlavour } from '../src/dev/mysql-binaries.ts';
+import { findMysql, type MysqlFlavour } from '../src/dev/mysql-binaries.ts';
 import { startMysql, type MysqlServer } from '../src/dev/mysql-server.ts';
 import { WaybillError } from '../src/errors.ts';
 import type { MissingServer } from './global-setup.ts';
@@ -15,6 +15,8 @@ export interface MysqlTestServer {
   flavour: MysqlFlavour;
   /** Of a user who may do everything; no database. */
   url: string;
+  /** Why a test can start none of this flavour for itself; undefined: it can. */
+  noOwn?: string;
 }
 
 /** What the servers of the family said when a test file asked for them. */
@@ -40,6 +42,9 @@ export async function offerMysql(project: TestProject): Promise<{ stop(): Promis
     const found = await Promise.all((['MySQL', 'MariaDB'] as const).map((flavour) => find(flavour, started)));
     const servers = found.filter((one): one is MysqlTestServer => 'url' in one);
     const missing = found.filter((one): one is MissingServer => 'reason' in one);
+    for (const { name, noOwn } of servers) {
+      if (noOwn !== undefined) missing.push({ name: `a ${name} of the test's own`, reason: noOwn });
+    }
     // The reporter reads these when the run is over.
     project.provide('mysqlServers', servers);
     project.provide('missingMysqlServers', missing);
@@ -69,7 +74,7 @@ export async function offerMysql(project: TestProject): Promise<{ stop(): Promis
 
 async function find(flavour: MysqlFlavour, started: MysqlServer[]): Promise<MysqlTestServer | MissingServer> {
   const given = process.env[URLS[flavour]];
-  if (given) return { name: `${flavour} ${await versionAt(given)}`, flavour, url: given };
+  if (given) return { name: `${flavour} ${await versionAt(given)}`, flavour, url: given, ...(await whyNoOwn(flavour)) };
   try {
     const server = await startMysql({ flavour, settings: SETTINGS, onProgress: (message) => console.log(message) });
     started.push(server);
@@ -77,6 +82,17 @@ async function find(flavour: MysqlFlavour, started: MysqlServer[]): Promise<Mysq
   } catch (error) {
     if (!(error instanceof WaybillError)) throw error;
     return { name: flavour, reason: `${error.message} ${error.next ?? ''} (in ${URLS[flavour]})` };
+  }
+}
+
+/** A URL gives one server, and some tests need others, with settings of their own. */
+async function whyNoOwn(flavour: MysqlFlavour): Promise<{ noOwn?: string }> {
+  try {
+    await findMysql(flavour);
+    return {};
+  } catch (error) {
+    if (!(error instanceof WaybillError)) throw error;
+    return { noOwn: `${error.message} ${error.next ?? ''}` };
   }
 }
 

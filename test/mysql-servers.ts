@@ -14,6 +14,10 @@ export async function mysqlServers(): Promise<MysqlTestServer[]> {
   return ((await response.json()) as MysqlAnswer).servers;
 }
 
+/** Those of them beside which a test can start one of its own; of the others the end of the run says why not. */
+export const ownServers = async (): Promise<MysqlTestServer[]> =>
+  (await mysqlServers()).filter(({ noOwn }) => noOwn === undefined);
+
 /** `describe.each` that takes no servers, too: a skipped test then says what did not run. */
 export function describeOn<T extends { name: string }>(servers: T[], title: string, suite: (server: T) => void): void {
   if (servers.length === 0) test.skip(title.replace('$name', 'MySQL and MariaDB'));

@@ -8,13 +8,13 @@ import { sql } from '../../src/database/sql.ts';
 import { startMysql } from '../../src/dev/mysql-server.ts';
 import { startPostgres } from '../../src/dev/postgres-server.ts';
 import { until } from '../engine/world.ts';
-import { mysqlServers } from '../mysql-servers.ts';
+import { ownServers } from '../mysql-servers.ts';
 import { compiledCli } from '../servers.ts';
 
 /** Compiled, as an installed Waybill has it. */
 const compiled = (file: string): string => join(compiledCli(), '..', `${file}.js`);
 
-const mariadb = (await mysqlServers()).filter(({ flavour }) => flavour === 'MariaDB');
+const mariadb = (await ownServers()).filter(({ flavour }) => flavour === 'MariaDB');
 
 // A server of its own: what is half-made is taken away, and on a shared one others make databases at the same time.
 describe.each([

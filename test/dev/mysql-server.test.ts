@@ -5,7 +5,7 @@ import { createConnection, type RowDataPacket } from 'mysql2/promise';
 import { expect, it } from 'vitest';
 import { startMysql } from '../../src/dev/mysql-server.ts';
 import { isAlive } from '../../src/dev/server-process.ts';
-import { describeOn, mysqlServers } from '../mysql-servers.ts';
+import { describeOn, ownServers } from '../mysql-servers.ts';
 import { compiledCli } from '../servers.ts';
 
 /** Compiled, as an installed Waybill has it. */
@@ -18,7 +18,7 @@ async function gone(server: { pid: number; directory: string }): Promise<void> {
 }
 
 // One of the two starts in a third of the time, by the same code.
-const MARIADB = (await mysqlServers()).filter(({ flavour }) => flavour === 'MariaDB');
+const MARIADB = (await ownServers()).filter(({ flavour }) => flavour === 'MariaDB');
 
 describeOn(MARIADB, 'a temporary server ($name)', () => {
   it('answers on loopback, to its password only, reads no files of the machine, and leaves nothing when it stops', async () => {

@@ -9,14 +9,14 @@ import { startMysql, type MysqlServer } from '../../src/dev/mysql-server.ts';
 import { Scene } from '../database/mysql/snapshot/scene.ts';
 import { openLedger } from '../database/ledger-on.ts';
 import type { MysqlTestServer } from '../mysql-on-demand.ts';
-import { describeOn, mysqlServers } from '../mysql-servers.ts';
+import { describeOn, ownServers } from '../mysql-servers.ts';
 import { oneOf } from '../seed.ts';
 import { expectWhole, ORDERS } from './orders.ts';
 import { World } from './world.ts';
 
 const TRUST = 'log_bin_trust_function_creators';
 
-describeOn(oneOf(await mysqlServers(), import.meta.url), 'a $name with a binary log', ({ name, flavour }) => {
+describeOn(oneOf(await ownServers(), import.meta.url), 'a $name with a binary log', ({ name, flavour }) => {
   let own: MysqlServer;
   let server: MysqlTestServer;
   beforeAll(async () => {

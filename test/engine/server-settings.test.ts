@@ -8,8 +8,7 @@ import { MysqlDatabase } from '../../src/database/mysql/database.ts';
 import { raw, sql } from '../../src/database/sql.ts';
 import { startMysql, type MysqlServer } from '../../src/dev/mysql-server.ts';
 import { oneOfEachFamily } from '../every-server.ts';
-import type { MysqlTestServer } from '../mysql-on-demand.ts';
-import { describeOn } from '../mysql-servers.ts';
+import { describeOn, ownServers } from '../mysql-servers.ts';
 import { expectGateShut, STEPPED_ORDERS } from './behind-fence.ts';
 import { COLUMNS, expectAcquired, expectSameRows, ITEM, itemFile, ITEMS, PLAIN_SOURCE } from './items.ts';
 import { expectStatementOnce, STATEMENT_WAITS } from './lock-timeout.ts';
@@ -52,9 +51,8 @@ from {{ acq.item }} i, (select pg_sleep(:params.seconds)) pause where i.name lik
   },
 });
 
-const ofMysql = oneOfEachFamily(import.meta.url).filter(
-  ({ name }) => !name.startsWith('PostgreSQL'),
-) as MysqlTestServer[];
+const own = await ownServers();
+const ofMysql = oneOfEachFamily(import.meta.url).flatMap(({ name }) => own.filter((one) => one.name === name));
 
 describeOn(ofMysql, 'settings of a $name', ({ name, flavour }) => {
   const LIMIT: [string, string] = flavour === 'MySQL' ? ['max_execution_time', '1000'] : ['max_statement_time', '1'];

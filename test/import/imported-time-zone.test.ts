@@ -3,17 +3,16 @@
  * times. Of the newest rows nothing is passed over, and nothing comes twice.
  */
 import { createConnection, type Connection, type RowDataPacket } from 'mysql2/promise';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { startMysql, type MysqlServer } from '../../src/dev/mysql-server.ts';
 import { runSession } from '../engine/session-run.ts';
 import { World } from '../engine/world.ts';
 import { oneOfEachFamily } from '../every-server.ts';
-import type { MysqlTestServer } from '../mysql-on-demand.ts';
+import { describeOn, ownServers } from '../mysql-servers.ts';
 import { addressOf, importInto } from './imported-world.ts';
 
-const ofMysql = oneOfEachFamily(import.meta.url).filter(
-  ({ name }) => !name.startsWith('PostgreSQL'),
-) as MysqlTestServer[];
+const own = await ownServers();
+const ofMysql = oneOfEachFamily(import.meta.url).flatMap(({ name }) => own.filter((one) => one.name === name));
 
 /** What was written when, in both types; what the clock says, and a time that travels between the types. */
 const statement = (into: string, last: string, to: string): string => `
@@ -22,7 +21,7 @@ const statement = (into: string, last: string, to: string): string => `
   from item i join (select 'datetime' as by_type union all select 'timestamp') t
   where if(t.by_type = 'datetime', i.written, i.stamped) > ${last} and if(t.by_type = 'datetime', i.written, i.stamped) <= ${to}`;
 
-describe.each(ofMysql)('an imported session on a $name with a time zone', ({ name, flavour }) => {
+describeOn(ofMysql, 'an imported session on a $name with a time zone', ({ name, flavour }) => {
   let server: MysqlServer;
   let world: World;
   let sql: Connection;

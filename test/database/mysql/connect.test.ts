@@ -12,7 +12,7 @@ import { clusterRefusal, factsByVersion } from '../../../src/database/mysql/serv
 import { sql } from '../../../src/database/sql.ts';
 import type { MysqlFlavour } from '../../../src/dev/mysql-binaries.ts';
 import { startMysql, type MysqlServer } from '../../../src/dev/mysql-server.ts';
-import { describeOn, mysqlServers } from '../../mysql-servers.ts';
+import { describeOn, mysqlServers, ownServers } from '../../mysql-servers.ts';
 
 const definition = (url: string, tls?: ConnectionDefinition['tls']): ConnectionDefinition => ({
   ...{ name: 'warehouse', url, scheme: 'mysql', maxConnections: 4, controlSchema: 'waybill' },
@@ -30,7 +30,7 @@ async function ask(url: string, tls?: ConnectionDefinition['tls']): Promise<stri
   }
 }
 
-describeOn(await mysqlServers(), 'a connection to a $name of its own', ({ flavour }) => {
+describeOn(await ownServers(), 'a connection to a $name of its own', ({ flavour }) => {
   describe('with certificates', () => {
     let folder: string;
     let server: MysqlServer;

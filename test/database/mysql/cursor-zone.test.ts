@@ -2,9 +2,9 @@ import { createConnection } from 'mysql2/promise';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { MysqlDatabase } from '../../../src/database/mysql/database.ts';
 import { startMysql, type MysqlServer } from '../../../src/dev/mysql-server.ts';
-import { describeOn, mysqlServers } from '../../mysql-servers.ts';
+import { describeOn, ownServers } from '../../mysql-servers.ts';
 
-describeOn(await mysqlServers(), 'the clock of a server with a time zone of its own on $name', ({ flavour }) => {
+describeOn(await ownServers(), 'the clock of a server with a time zone of its own on $name', ({ flavour }) => {
   let own: MysqlServer;
   let database: MysqlDatabase;
   beforeAll(async () => {
