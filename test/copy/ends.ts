@@ -5,8 +5,10 @@ import type { CopyFormat, CopyInColumn } from '../../src/database/copy-stream.ts
 import type { Database, Dialect, Session } from '../../src/database/dialect.ts';
 import { MysqlDatabase } from '../../src/database/mysql/database.ts';
 import { PostgresDatabase } from '../../src/database/postgres/database.ts';
+import { inject } from 'vitest';
 import { freshMysqlDatabase, mysqlServers } from '../mysql-servers.ts';
 import type { MysqlTestServer } from '../mysql-on-demand.ts';
+import { hashOf } from '../seed.ts';
 import { freshDatabase, servers, type TestServer } from '../servers.ts';
 
 /** A server of either family. */
@@ -26,6 +28,22 @@ export async function families(): Promise<AnyServer[]> {
 export async function pairs(): Promise<{ from: AnyServer; into: AnyServer; source: string; target: string }[]> {
   const all = await families();
   return all.flatMap((from) => all.map((into) => ({ from, into, source: from.name, target: into.name })));
+}
+
+/**
+ * Some of those pairs, for what is dear: each family once as a source and once as a target of another one, and one with itself, as the
+ * run's seed has it. All, where all are wanted.
+ */
+export async function somePairs(file: string): ReturnType<typeof pairs> {
+  const all = await pairs();
+  const n = Math.sqrt(all.length);
+  if (inject('seed').all) return all;
+  const hash = hashOf(file);
+  const [itself, further] = [hash[6]! % n, 1 + (hash[7]! % Math.max(1, n - 1))];
+  return all.filter((_, i) => {
+    const [from, into] = [Math.floor(i / n), i % n];
+    return from === into ? from === itself : (from + further) % n === into;
+  });
 }
 
 /** A derived table `s(g)` of the numbers from 1 to `n`, in words that all servers know. */
@@ -102,6 +120,21 @@ export class Ends {
     this.sessions.push(session);
     await session.begin({ readOnly: side === 'source' });
     return session;
+  }
+
+  /**
+   * The session in a new transaction, whatever a copy has left of the one before; another session where the copy has cut it. A
+   * connection takes longer to open than a copy does.
+   */
+  async again(side: 'source' | 'target', session: Session): Promise<Session> {
+    try {
+      await session.rollback();
+      await session.begin({ readOnly: side === 'source' });
+      return session;
+    } catch {
+      session.destroy();
+      return this.begin(side);
+    }
   }
 
   /** Ends the connection of this session from elsewhere. */
