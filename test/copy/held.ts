@@ -5,14 +5,19 @@ import { runInNewContext } from 'node:vm';
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
-/** Bytes in buffers and texts that somebody still holds. */
-function held(): number {
-  collectGarbage();
+/** Bytes in buffers and texts, and in garbage among them. */
+function taken(): number {
   const { arrayBuffers, heapUsed } = process.memoryUsage();
   return arrayBuffers + heapUsed;
 }
 
-/** The same once that of tests before is gone: a buffer's memory is given back some time after the buffer. */
+/** Those that somebody still holds. */
+function held(): number {
+  collectGarbage();
+  return taken();
+}
+
+/** The same once that of tests before is gone. */
 async function heldAtRest(): Promise<number> {
   for (let last = held(); ;) {
     await new Promise((resolve) => setTimeout(resolve, 100));
@@ -22,16 +27,24 @@ async function heldAtRest(): Promise<number> {
   }
 }
 
-/** Bytes that are held beyond what was before, at the most, while `work` is done. */
-export async function mostHeld(work: () => Promise<void>): Promise<number> {
+/**
+ * Bytes that are held beyond what was before, at the most, while `work` is done. Garbage may be among them as long as they are less than
+ * `limit`: to collect it takes a while, in which nothing is copied, and the longer the more files were tested before.
+ */
+export async function mostHeld(limit: number, work: () => Promise<void>): Promise<number> {
   const before = await heldAtRest();
   let most = 0;
-  // Not more often: to collect garbage takes a while, in which nothing is copied.
-  const watch = setInterval(() => (most = Math.max(most, held() - before)), 250);
+  const look = (): void => {
+    const began = performance.now();
+    // Twice: a buffer's memory is given back some time after the buffer.
+    most = Math.max(most, (taken() - before < limit ? taken() : (held(), held())) - before);
+    timer = setTimeout(look, Math.max(250, 3 * (performance.now() - began)));
+  };
+  let timer = setTimeout(look, 250);
   try {
     await work();
   } finally {
-    clearInterval(watch);
+    clearTimeout(timer);
   }
   return most;
 }

@@ -2,6 +2,8 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { pourRows, SourceError } from '../../src/copy/copy-rows.ts';
 import { SAVEPOINT, sql } from '../../src/database/sql.ts';
 import { startMysql, type MysqlServer } from '../../src/dev/mysql-server.ts';
+import { inTurns } from '../every-server.ts';
+import { oneOf } from '../seed.ts';
 import { describeOn, mysqlServers } from '../mysql-servers.ts';
 import { chunks, COLUMNS as ITEM_COLUMNS, expectAcquired, ITEM, ITEMS, PLAIN_SOURCE } from '../engine/items.ts';
 import { World } from '../engine/world.ts';
@@ -14,7 +16,11 @@ const COLUMNS = ['id', 'a', 'n', 'b'].map((name) =>
   name === 'b' ? { name, value: (written: string) => `unhex(substr(${written}, 3))` } : { name },
 );
 const MOST = 4 * 1024 * 1024;
+/** Of 64 MB. */
+const MOST_HELD = 25_000_000;
 const sources = await families();
+/** Each is one more server to start. */
+const targets = oneOf(await mysqlServers(), import.meta.url);
 /** A row for each transaction that has written some. */
 const ROWS_WRITTEN = 'select trx_id from information_schema.innodb_trx where trx_rows_modified > 0';
 
@@ -39,7 +45,7 @@ const WORDS = {
 };
 const wordsOf = (server: AnyServer): (typeof WORDS)['mysql'] => WORDS[isMysql(server) ? 'mysql' : 'postgres'];
 
-describeOn(await mysqlServers(), 'rows by INSERT, where $name takes no file from clients', (known) => {
+describeOn(targets, 'rows by INSERT, where $name takes no file from clients', (known) => {
   let server: MysqlServer;
   let target: MysqlTestServer;
   let ends: Ends;
@@ -79,21 +85,6 @@ describeOn(await mysqlServers(), 'rows by INSERT, where $name takes no file from
     const arrived = await ends.sql('target', 'select id, a, n, lower(hex(b)) as b from t order by id');
     expect(arrived).toEqual(sent);
   };
-
-  test.each(sources)(
-    'many statements bring every row of $name, with special characters, bytes and nulls',
-    async (from) => {
-      const { quoted, null: said, bytes, hex } = wordsOf(from);
-      await tables(
-        `select g, case g % 5 when 0 then null when 1 then '' when 2 then concat(${quoted}, g) when 3 then ${said}
-         else repeat('x', g % 700) end, case when g % 4 = 0 then null else g / 8.0 end,
-         case when g % 3 = 0 then null else ${bytes(`repeat(${hex('g % 256')}, g % 9)`)} end from ${numbers(20000)}`,
-        from,
-      );
-      expect(await copy()).toEqual({ read: 20000, written: 20000 });
-      await same(from);
-    },
-  );
 
   test('no rows are no statement', async () => {
     await tables(`select g, 'x', 1, null from ${numbers(5)}`);
@@ -139,26 +130,6 @@ describeOn(await mysqlServers(), 'rows by INSERT, where $name takes no file from
     await session.rollback();
   });
 
-  test.each(sources)('$name that fails late is named, and nothing is left', async (from) => {
-    await tables(`select g, repeat('x', 100), 1, null from ${numbers(60000)}`, from);
-    const late = 'case when id < 59990 then n else (select x.n from t x where x.id <= t.id limit 2) end';
-    await expect(copy(`select id, a, ${late}, b from t order by id`)).rejects.toThrow(SourceError);
-    expect(await ends.sql('target', 'select id from t')).toEqual([]);
-  });
-
-  test.each(sources)('a slow target holds $name back: nothing piles up in between', async (from) => {
-    await tables(`select g, repeat('0123456789abcdef', 400), 1, null from ${numbers(10000)}`, from); // 64 MB
-    await ends.sql(
-      'target',
-      `create trigger slow before insert on t for each row begin if new.id % 1000 = 1 then do sleep(0.3); end if; end`,
-    );
-    const most = await mostHeld(async () => {
-      expect(await copy()).toEqual({ read: 10000, written: 10000 });
-    });
-    expect(most).toBeGreaterThan(0);
-    expect(most).toBeLessThan(25_000_000);
-  });
-
   test('a source may take longer for its rows than the server waits for a word on the connection', async () => {
     await tables(`select g, 'x', 1, null from ${numbers(3)}`);
     const [source, into] = [await ends.begin('source'), await ends.begin('target')];
@@ -169,25 +140,61 @@ describeOn(await mysqlServers(), 'rows by INSERT, where $name takes no file from
     await same();
   });
 
-  describe.each(sources)('a connection that is cut in the middle, from $name', (from) => {
-    test.each(['source', 'target'] as const)('the %s: said at once, and nothing is left', async (side) => {
-      await tables(`select g, repeat('x', 1000), 1, null from ${numbers(20000)}`, from);
-      const [source, into] = [await ends.begin('source'), await ends.begin('target')];
-      const select = `select id, a, n + ${wordsOf(from).slow(0.001)}, b from t`;
-      const copying = ends.copy(source, into, { select, columns: COLUMNS }).catch((error: unknown) => error);
-      // Until a statement is in. The server brings what it says of transactions up to date when nobody has asked for 100 ms.
-      await expect.poll(() => ends.sql('target', ROWS_WRITTEN), { timeout: 60_000, interval: 250 }).not.toEqual([]);
-      const killed = Date.now();
-      await ends.kill(side, side === 'source' ? source : into);
-      const failure = await copying;
-      expect(Date.now() - killed).toBeLessThan(5000);
-      expect(failure instanceof SourceError).toBe(side === 'source');
-      const facts = failure instanceof SourceError ? failure.facts : ends.target.dialect.classify(failure);
-      expect(facts.kind).toBe('connection');
-      source.destroy();
-      into.destroy();
-      expect(await ends.sql('target', 'select count(*) as n from t')).toEqual([{ n: '0' }]);
+  describe.each(sources)('out of $name', (from) => {
+    const turn = inTurns(import.meta.url, from, sources);
+
+    turn('many statements bring every row, with special characters, bytes and nulls', async () => {
+      const { quoted, null: said, bytes, hex } = wordsOf(from);
+      await tables(
+        `select g, case g % 5 when 0 then null when 1 then '' when 2 then concat(${quoted}, g) when 3 then ${said}
+         else repeat('x', g % 700) end, case when g % 4 = 0 then null else g / 8.0 end,
+         case when g % 3 = 0 then null else ${bytes(`repeat(${hex('g % 256')}, g % 9)`)} end from ${numbers(20000)}`,
+        from,
+      );
+      expect(await copy()).toEqual({ read: 20000, written: 20000 });
+      await same(from);
     });
+
+    turn('a source that fails late is named, and nothing is left', async () => {
+      await tables(`select g, repeat('x', 100), 1, null from ${numbers(60000)}`, from);
+      const late = 'case when id < 59990 then n else (select x.n from t x where x.id <= t.id limit 2) end';
+      await expect(copy(`select id, a, ${late}, b from t order by id`)).rejects.toThrow(SourceError);
+      expect(await ends.sql('target', 'select id from t')).toEqual([]);
+    });
+
+    turn('a slow target holds the source back: nothing piles up in between', async () => {
+      await tables(`select g, repeat('0123456789abcdef', 400), 1, null from ${numbers(10000)}`, from); // 64 MB
+      await ends.sql(
+        'target',
+        `create trigger slow before insert on t for each row begin if new.id % 1000 = 1 then do sleep(0.3); end if; end`,
+      );
+      const most = await mostHeld(MOST_HELD, async () => {
+        expect(await copy()).toEqual({ read: 10000, written: 10000 });
+      });
+      expect(most).toBeGreaterThan(0);
+      expect(most).toBeLessThan(MOST_HELD);
+    });
+
+    for (const side of ['source', 'target'] as const) {
+      turn(`a connection to the ${side} that is cut in the middle: said at once, and nothing is left`, async () => {
+        await tables(`select g, repeat('x', 1000), 1, null from ${numbers(20000)}`, from);
+        const [source, into] = [await ends.begin('source'), await ends.begin('target')];
+        const select = `select id, a, n + ${wordsOf(from).slow(0.001)}, b from t`;
+        const copying = ends.copy(source, into, { select, columns: COLUMNS }).catch((error: unknown) => error);
+        // Until a statement is in. The server brings what it says of transactions up to date when nobody has asked for 100 ms.
+        await expect.poll(() => ends.sql('target', ROWS_WRITTEN), { timeout: 60_000, interval: 250 }).not.toEqual([]);
+        const killed = Date.now();
+        await ends.kill(side, side === 'source' ? source : into);
+        const failure = await copying;
+        expect(Date.now() - killed).toBeLessThan(5000);
+        expect(failure instanceof SourceError).toBe(side === 'source');
+        const facts = failure instanceof SourceError ? failure.facts : ends.target.dialect.classify(failure);
+        expect(facts.kind).toBe('connection');
+        source.destroy();
+        into.destroy();
+        expect(await ends.sql('target', 'select count(*) as n from t')).toEqual([{ n: '0' }]);
+      });
+    }
   });
 
   test('a load of the engine brings its rows in this way, and a row that is there twice fails it', async () => {
