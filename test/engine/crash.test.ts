@@ -1,14 +1,15 @@
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test, type TestContext } from 'vitest';
 import { startTemporal } from '../../src/dev/temporal-server.ts';
-import { oneOfEachFamily } from '../every-server.ts';
-import { servers } from '../servers.ts';
+import { inTurns, oneOfEachFamily } from '../every-server.ts';
+import { servers, type TestServer } from '../servers.ts';
 import { BREAKABLE, mend } from './breakable-orders.ts';
+import { CuttableWay } from './cuttable-way.ts';
 import { asleep } from './moments.ts';
 import { expectWhole, ORDERS, SLOW_SQL, World } from './orders.ts';
-import { ended, until } from './world.ts';
+import { ended, until, type WorldOptions } from './world.ts';
 
 /** Chunks done and planned of the newest batch. */
 async function counts(world: World): Promise<{ done: number; all: number }> {
@@ -26,27 +27,53 @@ const some = async (world: World): Promise<boolean> => {
 /** A worker is known as `host:pid`. */
 const pidOf = (worker: string): number => Number(worker.split(':')[1]);
 
-describe.each(oneOfEachFamily(import.meta.url))('what is killed, on $name', (server) => {
-  let world: World;
-  afterEach(() => world.close());
+const TIMEOUT = { timeout: 180_000 };
 
-  test('a worker that gets SIGKILL in the middle of the chunks: another one goes on, every row once', async () => {
-    world = await World.create(server, ORDERS(4000, { rows: 100, byKey: true, sql: SLOW_SQL(0.1) }));
-    const first = await world.workerProcess();
-    const handle = await world.start('core.order');
-    await until(() => some(world));
-    first.kill('SIGKILL');
-    const { done, all } = await counts(world);
-    expect(done).toBeGreaterThan(0);
-    expect(done).toBeLessThan(all);
-    await world.worker();
-    expect(await ended(handle)).toMatchObject({ ok: true, result: { rowsWritten: 4000 } });
-    await expectWhole(world);
-    expect(await world.states('core.order')).toEqual(['published']);
-  });
+/** A world that is closed when its test is over. */
+async function open({ onTestFinished }: TestContext, server: TestServer, options: WorldOptions): Promise<World> {
+  const world = await World.create(server, options);
+  onTestFinished(() => world.close());
+  return world;
+}
 
-  test('a worker that gets SIGKILL in a statement of ten minutes: nobody waits for that', async () => {
-    world = await World.create(server, BREAKABLE(200, { broken: 0, pause: 600 }));
+/** A worker that can be put to sleep: Temporal then takes it for gone. Else it goes on giving it tasks, and waits for each until its heartbeat is missed. */
+async function sleepyWorker(world: World): Promise<{ sleep(): void; wake(): void }> {
+  const way = await CuttableWay.to(world.address);
+  world.atClose(() => way.close());
+  const worker = await world.workerProcess({ TEMPORAL_ADDRESS: way.address });
+  return {
+    sleep: () => {
+      worker.kill('SIGSTOP');
+      way.cut();
+    },
+    wake: () => worker.kill('SIGCONT'),
+  };
+}
+
+// Side by side: most of the time a test waits for the dead worker's heartbeat to be missed.
+describe.concurrent.each(oneOfEachFamily(import.meta.url))('what is killed, on $name', TIMEOUT, (server) => {
+  const turn = inTurns(import.meta.url, server);
+
+  turn(
+    'a worker that gets SIGKILL in the middle of the chunks: another one goes on, every row once',
+    async (context) => {
+      const world = await open(context, server, ORDERS(4000, { rows: 100, byKey: true, sql: SLOW_SQL(0.1) }));
+      const first = await world.workerProcess();
+      const handle = await world.start('core.order');
+      await until(() => some(world));
+      first.kill('SIGKILL');
+      const { done, all } = await counts(world);
+      expect(done).toBeGreaterThan(0);
+      expect(done).toBeLessThan(all);
+      await world.worker();
+      expect(await ended(handle)).toMatchObject({ ok: true, result: { rowsWritten: 4000 } });
+      await expectWhole(world);
+      expect(await world.states('core.order')).toEqual(['published']);
+    },
+  );
+
+  turn('a worker that gets SIGKILL in a statement of ten minutes: nobody waits for that', async (context) => {
+    const world = await open(context, server, BREAKABLE(200, { broken: 0, pause: 600 }));
     const first = await world.workerProcess();
     const handle = await world.start('core.order');
     await until(async () => (await asleep(world)) === 2, 90);
@@ -57,15 +84,60 @@ describe.each(oneOfEachFamily(import.meta.url))('what is killed, on $name', (ser
     await expectWhole(world);
   });
 
-  test.each([
+  turn('a worker that sleeps past its heartbeat and wakes up writes nothing twice', async (context) => {
+    const world = await open(context, server, ORDERS(4000, { rows: 100, byKey: true, sql: SLOW_SQL(0.15) }));
+    const zombie = await sleepyWorker(world);
+    const handle = await world.start('core.order');
+    await until(() => some(world));
+    zombie.sleep();
+    await world.worker();
+    const asleep = await counts(world);
+    // The other worker takes the lanes over when their heartbeats are missed.
+    await until(async () => (await counts(world)).done > asleep.done + 5, 90);
+    zombie.wake();
+    expect(await ended(handle)).toMatchObject({ ok: true, result: { rowsWritten: 4000 } });
+    await expectWhole(world);
+  });
+
+  turn('a zombie of a batch that was redone meanwhile finds the gate shut', async (context) => {
+    const world = await open(context, server, ORDERS(4000, { rows: 100, byKey: true, sql: SLOW_SQL(0.1) }));
+    const zombie = await sleepyWorker(world);
+    const handle = await world.start('core.order');
+    await until(() => some(world));
+    zombie.sleep();
+    await handle.terminate('the test');
+    await world.worker();
+    const redone = await world.start('core.order');
+    await until(async () => (await world.states('core.order')).length === 2, 90);
+    zombie.wake();
+    expect(await ended(redone)).toMatchObject({ ok: true, result: { batch: { batchId: '2' } } });
+    await expectWhole(world);
+    expect(await world.states('core.order')).toEqual(['failed', 'published']);
+    expect(await world.value('select count(*) from core.orders where batch_id = 1')).toBe('0');
+  });
+
+  turn('a backend that is terminated in mid-chunk: the lane takes a new connection', async (context) => {
+    const world = await open(context, server, ORDERS(2000, { rows: 100, byKey: true, sql: SLOW_SQL(0.2) }));
+    await world.worker();
+    const handle = await world.start('core.order');
+    await until(() => some(world));
+    await until(async () => (await world.end(world.words.lanesAtWork)) > 0); // not between two chunks
+    expect(await ended(handle)).toMatchObject({ ok: true, result: { rowsWritten: 2000 } });
+    await expectWhole(world);
+  });
+});
+
+// One after another: they take the time.
+describe.each(oneOfEachFamily(import.meta.url))('what is killed beside another one, on $name', TIMEOUT, (server) => {
+  const turn = inTurns(import.meta.url, server);
+
+  for (const [what, lanes, chunks] of [
     ['the lanes were all its own', 1, 30],
     ['both had lanes', 8, 240],
-  ])(
-    'one of two workers, %s: the other goes on within the heartbeat timeout',
-    { timeout: 180_000 },
-    async (_, lanes, chunks) => {
+  ] as const) {
+    turn(`one of two workers, ${what}: the other goes on within the heartbeat timeout`, async (context) => {
       const rows = chunks * 20;
-      world = await World.create(server, ORDERS(rows, { rows: 20, byKey: true, lanes, sql: SLOW_SQL(0.4) }));
+      const world = await open(context, server, ORDERS(rows, { rows: 20, byKey: true, lanes, sql: SLOW_SQL(0.4) }));
       const workers = [await world.workerProcess(), await world.workerProcess()];
       const handle = await world.start('core.order');
       const pids = await until(async () => {
@@ -89,50 +161,8 @@ describe.each(oneOfEachFamily(import.meta.url))('what is killed, on $name', (ser
       const other = workers.find((worker) => worker !== dead)!;
       expect([...new Set(later.map(({ worker }) => pidOf(worker)))]).toEqual([other.pid]);
       expect(gap).toBeLessThan(20); // 10 s of silence, and a busy machine
-    },
-  );
-
-  test('a worker that sleeps past its heartbeat and wakes up writes nothing twice', { timeout: 180_000 }, async () => {
-    world = await World.create(server, ORDERS(4000, { rows: 100, byKey: true, sql: SLOW_SQL(0.15) }));
-    const zombie = await world.workerProcess();
-    const handle = await world.start('core.order');
-    await until(() => some(world));
-    zombie.kill('SIGSTOP');
-    await world.worker();
-    const asleep = await counts(world);
-    // The other worker takes the lanes over when their heartbeats are missed.
-    await until(async () => (await counts(world)).done > asleep.done + 5, 90);
-    zombie.kill('SIGCONT');
-    expect(await ended(handle)).toMatchObject({ ok: true, result: { rowsWritten: 4000 } });
-    await expectWhole(world);
-  });
-
-  test('a zombie of a batch that was redone meanwhile finds the gate shut', { timeout: 180_000 }, async () => {
-    world = await World.create(server, ORDERS(4000, { rows: 100, byKey: true, sql: SLOW_SQL(0.1) }));
-    const zombie = await world.workerProcess();
-    const handle = await world.start('core.order');
-    await until(() => some(world));
-    zombie.kill('SIGSTOP');
-    await handle.terminate('the test');
-    await world.worker();
-    const redone = await world.start('core.order');
-    await until(async () => (await world.states('core.order')).length === 2, 90);
-    zombie.kill('SIGCONT');
-    expect(await ended(redone)).toMatchObject({ ok: true, result: { batch: { batchId: '2' } } });
-    await expectWhole(world);
-    expect(await world.states('core.order')).toEqual(['failed', 'published']);
-    expect(await world.value('select count(*) from core.orders where batch_id = 1')).toBe('0');
-  });
-
-  test('a backend that is terminated in mid-chunk: the lane takes a new connection', async () => {
-    world = await World.create(server, ORDERS(2000, { rows: 100, byKey: true, sql: SLOW_SQL(0.1) }));
-    await world.worker();
-    const handle = await world.start('core.order');
-    await until(() => some(world));
-    expect(await world.end(world.words.lanesAtWork)).toBeGreaterThan(0);
-    expect(await ended(handle)).toMatchObject({ ok: true, result: { rowsWritten: 2000 } });
-    await expectWhole(world);
-  });
+    });
+  }
 });
 
 describe.each(servers.slice(0, 1))('Temporal itself, on $name', (server) => {
