@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { inTurns } from '../../../every-server.ts';
 import { describeOn, mysqlServers } from '../../../mysql-servers.ts';
 import { Scene } from './scene.ts';
 
@@ -118,7 +119,10 @@ const PROPERTIES: { what: string; made: string[]; only?: 'MySQL' | 'MariaDB' }[]
   },
 ];
 
-describeOn(await mysqlServers(), 'what a swap carries on $name', (server) => {
+const known = await mysqlServers();
+
+describeOn(known, 'what a swap carries on $name', (server) => {
+  const turn = inTurns(import.meta.url, server, known);
   let scene: Scene;
   beforeEach(async () => {
     scene = await Scene.open(server);
@@ -130,24 +134,27 @@ describeOn(await mysqlServers(), 'what a swap carries on $name', (server) => {
   };
   const looks = async () => ({ definition: await scene.definition('t'), triggers: await scene.triggers('t') });
 
-  test.each(PROPERTIES.filter(({ only }) => only === undefined || only === server.flavour))(
-    '$what',
-    async ({ made }) => {
-      await setUp(made);
-      const before = await looks();
-      for (let round = 1; round <= 3; round += 1) {
-        const batch = await scene.batch('t');
-        expect(await scene.take(batch)).toEqual({ kind: 'taken', tables: ['t'] });
-        expect(await looks()).toEqual(before);
-        expect(await scene.leftBehind()).toEqual([]);
-        await scene.finish(batch);
-        expect(await scene.values("show tables like '%processing'")).toEqual([]);
-      }
-      await scene.client.query(`drop database if exists ${scene.name}_other`).catch(() => undefined);
-    },
-  );
+  for (const { what, made, only } of PROPERTIES) {
+    const body = () => carriesThrice(made);
+    if (only === undefined) turn(what, body);
+    else if (only === server.flavour) test(what, body);
+  }
 
-  test('grants on the table and its columns, which go by name; the snapshot gets none', async () => {
+  async function carriesThrice(made: string[]): Promise<void> {
+    await setUp(made);
+    const before = await looks();
+    for (let round = 1; round <= 3; round += 1) {
+      const batch = await scene.batch('t');
+      expect(await scene.take(batch)).toEqual({ kind: 'taken', tables: ['t'] });
+      expect(await looks()).toEqual(before);
+      expect(await scene.leftBehind()).toEqual([]);
+      await scene.finish(batch);
+      expect(await scene.values("show tables like '%processing'")).toEqual([]);
+    }
+    await scene.client.query(`drop database if exists ${scene.name}_other`).catch(() => undefined);
+  }
+
+  turn('grants on the table and its columns, which go by name; the snapshot gets none', async () => {
     await setUp(['create table t (a int, b int)', 'insert into t values (1, 2)']);
     const user = `'${scene.name.slice(-20)}'@'127.0.0.1'`;
     await setUp([`create user ${user} identified by 'Secret-1'`, `grant select (a), insert on t to ${user}`]);
@@ -159,7 +166,7 @@ describeOn(await mysqlServers(), 'what a swap carries on $name', (server) => {
     await scene.say(`drop user ${user}`);
   });
 
-  test('views and procedures, which go by name', async () => {
+  turn('views and procedures, which go by name', async () => {
     await setUp([
       'create table t (a int)',
       'insert into t values (1)',
@@ -173,7 +180,7 @@ describeOn(await mysqlServers(), 'what a swap carries on $name', (server) => {
     expect(await scene.values('select count(*) from t_processing')).toEqual(['1']);
   });
 
-  test('the next number of AUTO_INCREMENT, exactly', async () => {
+  turn('the next number of AUTO_INCREMENT, exactly', async () => {
     await setUp([
       'create table t (id bigint unsigned auto_increment primary key, a int)',
       'insert into t (a) values (1),(2),(3)',
@@ -225,15 +232,17 @@ describeOn(await mysqlServers(), 'what a swap carries on $name', (server) => {
       },
     );
 
-  test.each(['tinyint', 'int unsigned', 'bigint unsigned'])('numbers that are nearly used up: %s', async (type) => {
-    const most = { tinyint: 127n, 'int unsigned': 2n ** 32n - 1n, 'bigint unsigned': 2n ** 64n - 1n }[type]!;
-    await setUp([`create table t (id ${type} auto_increment primary key)`, `insert into t values (${most - 3n})`]);
-    await scene.take(await scene.batch('t'));
-    await scene.say('insert into t values (null)');
-    expect(await scene.values('select id from t')).toEqual([String(most - 2n)]);
-  });
+  for (const type of ['tinyint', 'int unsigned', 'bigint unsigned']) {
+    turn(`numbers that are nearly used up: ${type}`, async () => {
+      const most = { tinyint: 127n, 'int unsigned': 2n ** 32n - 1n, 'bigint unsigned': 2n ** 64n - 1n }[type]!;
+      await setUp([`create table t (id ${type} auto_increment primary key)`, `insert into t values (${most - 3n})`]);
+      await scene.take(await scene.batch('t'));
+      await scene.say('insert into t values (null)');
+      expect(await scene.values('select id from t')).toEqual([String(most - 2n)]);
+    });
+  }
 
-  test('the snapshot holds the rows, refuses writes, and says where to write', async () => {
+  turn('the snapshot holds the rows, refuses writes, and says where to write', async () => {
     await setUp(['create table t (a int primary key)', 'insert into t values (1), (2)']);
     const batch = await scene.batch('t');
     await scene.take(batch);
@@ -257,7 +266,7 @@ describeOn(await mysqlServers(), 'what a swap carries on $name', (server) => {
     });
   });
 
-  test('a table of another schema than the connection, whose own has all the names that it uses, too', async () => {
+  turn('a table of another schema than the connection, whose own has all the names that it uses, too', async () => {
     const other = `${scene.name}_other`;
     await setUp(['create database :db_other']);
     for (const schema of [scene.name, other]) {
@@ -285,7 +294,7 @@ describeOn(await mysqlServers(), 'what a swap carries on $name', (server) => {
     await scene.say(`drop database ${other}`);
   });
 
-  test('two inputs, of which only the first names its schema: the other is the one of the connection', async () => {
+  turn('two inputs, of which only the first names its schema: the other is the one of the connection', async () => {
     const other = `${scene.name}_other`;
     await setUp([
       'create database :db_other',

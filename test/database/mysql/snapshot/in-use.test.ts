@@ -1,5 +1,6 @@
 /** Tables that others write to, read and hold while they are swapped and dropped. */
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, inject, test, vi } from 'vitest';
+import { inTurns } from '../../../every-server.ts';
 import { describeOn, mysqlServers } from '../../../mysql-servers.ts';
 import { until } from '../../../engine/world.ts';
 import { watched } from './cut.ts';
@@ -7,7 +8,12 @@ import { Scene } from './scene.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 
-describeOn(await mysqlServers(), 'landing tables in use on $name', (server) => {
+const SWAPS = inject('seed').all ? 10 : 4;
+
+const known = await mysqlServers();
+
+describeOn(known, 'landing tables in use on $name', (server) => {
+  const turn = inTurns(import.meta.url, server, known);
   let scene: Scene;
   beforeEach(async () => {
     scene = await Scene.open(server);
@@ -33,97 +39,105 @@ describeOn(await mysqlServers(), 'landing tables in use on $name', (server) => {
     return { database, asleep: () => until(() => Promise.resolve(asleep)), wake };
   }
 
-  test('lose no row of those who write without pause, and none of them fails, through ten swaps of two inputs', async () => {
-    let writing = true;
-    const write = async (table: 'a' | 'b'): Promise<number> => {
-      const writer = await scene.connect();
-      let written = 0;
-      for (; writing; written += 1) await writer.query(`insert into ${table} () values ()`);
-      return written;
-    };
-    const writers = [write('a'), write('a'), write('b')];
-    for (let round = 1; round <= 10; round += 1) {
-      const batch = await scene.batch('a', 'b');
-      await scene.take(batch);
-      await scene.say(
-        "insert into kept select 'a', id, seen from a_processing",
-        "insert into kept select 'b', id, seen from b_processing",
-      );
-      await scene.finish(batch);
-    }
-    writing = false;
-    const [first, second, third] = (await Promise.all(writers)) as [number, number, number];
-    await scene.say("insert into kept select 'a', id, seen from a", "insert into kept select 'b', id, seen from b");
-    expect(first).toBeGreaterThan(10);
-    expect(third).toBeGreaterThan(10);
-    expect(
-      await scene.rows(
-        'select w, count(*) as n, min(seen) as least, max(seen) as most from kept group by w order by w',
-      ),
-    ).toEqual([
-      { w: 'a', n: String(first + second), least: 1, most: 1 },
-      { w: 'b', n: String(third), least: 0, most: 0 },
-    ]);
-    // No number is given twice: a reader of both tables sees each once.
-    expect(await scene.values('select count(distinct w, id) from kept')).toEqual([String(first + second + third)]);
-  });
-
-  test('meet triggers that do the same between the rename and the end of the swap: in their order, sql_mode, as their definer', async () => {
-    const definer = `${scene.name.slice(-20)}_d`;
-    await scene.say(
-      `create user ${definer} identified by 'Secret-1'`,
-      `grant all on ${scene.name}.* to ${definer}`,
-      "create table c (id int primary key, said varchar(99) default '', who varchar(99))",
-      "create trigger one before insert on c for each row set new.said = concat(new.said, 'one ')",
-      "create trigger two before insert on c for each row set new.said = concat(new.said, 'two ')",
-      `create definer = ${definer} trigger by_mary before insert on c for each row precedes two set new.who = current_user()`,
-      "set sql_mode = 'PIPES_AS_CONCAT,NO_BACKSLASH_ESCAPES'",
-      "create trigger three before insert on c for each row set new.said = new.said || '\\'",
-    );
-    const batch = await scene.batch('c');
-    const swapping = sleepsBefore('create trigger'); // of the guard, the first after the rename
-    const taking = scene.take(batch, swapping.database);
-    await swapping.asleep();
-    const writer = await scene.connect();
-    await writer.query('insert into c (id) values (1)');
-    swapping.wake();
-    expect(await taking).toMatchObject({ kind: 'taken' });
-    await writer.query('insert into c (id) values (2)');
-    const row = { said: 'one two \\', who: `${definer}@%` };
-    expect(await scene.rows('select said, who from c order by id')).toEqual([row, row]);
-    await scene.say(`drop user ${definer}`);
-  });
-
-  test.each([
-    ['a', 'b'],
-    ['b', 'a'],
-  ])(
-    'are waited for while a transaction has written to %s; who writes to %s waits for moments, and no row is lost',
-    async (held, other) => {
-      const long = await scene.connect();
-      await long.query('begin');
-      await long.query(`insert into ${held} () values ()`);
-      const batch = await scene.batch('a', 'b');
-      const taking = scene.take(batch);
-      const writer = await scene.connect();
-      let [longest, written] = [0, 0];
-      for (const began = Date.now(); Date.now() - began < 6_000;) {
-        const at = Date.now();
-        await writer.query(`insert into ${other} () values ()`);
-        longest = Math.max(longest, Date.now() - at);
-        written += 1;
+  turn(
+    `lose no row of those who write without pause, and none of them fails, through ${SWAPS} swaps of two inputs`,
+    async () => {
+      let writing = true;
+      const write = async (table: 'a' | 'b'): Promise<number> => {
+        const writer = await scene.connect();
+        let written = 0;
+        for (; writing; written += 1) await writer.query(`insert into ${table} () values ()`);
+        return written;
+      };
+      const writers = [write('a'), write('a'), write('b')];
+      for (let round = 1; round <= SWAPS; round += 1) {
+        const batch = await scene.batch('a', 'b');
+        await scene.take(batch);
+        await scene.say(
+          "insert into kept select 'a', id, seen from a_processing",
+          "insert into kept select 'b', id, seen from b_processing",
+        );
+        await scene.finish(batch);
       }
-      expect(longest).toBeLessThan(3_500);
-      expect(await scene.values("show tables like '%processing'")).toEqual([]);
-      await long.query('commit');
-      expect(await taking).toMatchObject({ kind: 'taken' });
-      expect(await scene.values(`select id from ${held}_processing`)).toEqual(['1']);
-      expect(await scene.values(`select count(*) from ${other}_processing`)).toEqual([String(written)]);
-      expect(await scene.leftBehind()).toEqual([]);
+      writing = false;
+      const [first, second, third] = (await Promise.all(writers)) as [number, number, number];
+      await scene.say("insert into kept select 'a', id, seen from a", "insert into kept select 'b', id, seen from b");
+      expect(first).toBeGreaterThan(10);
+      expect(third).toBeGreaterThan(10);
+      expect(
+        await scene.rows(
+          'select w, count(*) as n, min(seen) as least, max(seen) as most from kept group by w order by w',
+        ),
+      ).toEqual([
+        { w: 'a', n: String(first + second), least: 1, most: 1 },
+        { w: 'b', n: String(third), least: 0, most: 0 },
+      ]);
+      // No number is given twice: a reader of both tables sees each once.
+      expect(await scene.values('select count(distinct w, id) from kept')).toEqual([String(first + second + third)]);
     },
   );
 
-  test('name who holds them', async () => {
+  turn(
+    'meet triggers that do the same between the rename and the end of the swap: in their order, sql_mode, as their definer',
+    async () => {
+      const definer = `${scene.name.slice(-20)}_d`;
+      await scene.say(
+        `create user ${definer} identified by 'Secret-1'`,
+        `grant all on ${scene.name}.* to ${definer}`,
+        "create table c (id int primary key, said varchar(99) default '', who varchar(99))",
+        "create trigger one before insert on c for each row set new.said = concat(new.said, 'one ')",
+        "create trigger two before insert on c for each row set new.said = concat(new.said, 'two ')",
+        `create definer = ${definer} trigger by_mary before insert on c for each row precedes two set new.who = current_user()`,
+        "set sql_mode = 'PIPES_AS_CONCAT,NO_BACKSLASH_ESCAPES'",
+        "create trigger three before insert on c for each row set new.said = new.said || '\\'",
+      );
+      const batch = await scene.batch('c');
+      const swapping = sleepsBefore('create trigger'); // of the guard, the first after the rename
+      const taking = scene.take(batch, swapping.database);
+      await swapping.asleep();
+      const writer = await scene.connect();
+      await writer.query('insert into c (id) values (1)');
+      swapping.wake();
+      expect(await taking).toMatchObject({ kind: 'taken' });
+      await writer.query('insert into c (id) values (2)');
+      const row = { said: 'one two \\', who: `${definer}@%` };
+      expect(await scene.rows('select said, who from c order by id')).toEqual([row, row]);
+      await scene.say(`drop user ${definer}`);
+    },
+  );
+
+  for (const [held, other] of [
+    ['a', 'b'],
+    ['b', 'a'],
+  ] as const) {
+    turn(
+      `are waited for while a transaction has written to ${held}; who writes to ${other} waits for moments, and no row is lost`,
+      async () => {
+        const long = await scene.connect();
+        await long.query('begin');
+        await long.query(`insert into ${held} () values ()`);
+        const batch = await scene.batch('a', 'b');
+        const taking = scene.take(batch);
+        const writer = await scene.connect();
+        let [longest, written] = [0, 0];
+        for (const began = Date.now(); Date.now() - began < 6_000;) {
+          const at = Date.now();
+          await writer.query(`insert into ${other} () values ()`);
+          longest = Math.max(longest, Date.now() - at);
+          written += 1;
+        }
+        expect(longest).toBeLessThan(3_500);
+        expect(await scene.values("show tables like '%processing'")).toEqual([]);
+        await long.query('commit');
+        expect(await taking).toMatchObject({ kind: 'taken' });
+        expect(await scene.values(`select id from ${held}_processing`)).toEqual(['1']);
+        expect(await scene.values(`select count(*) from ${other}_processing`)).toEqual([String(written)]);
+        expect(await scene.leftBehind()).toEqual([]);
+      },
+    );
+  }
+
+  turn('name who holds them', async () => {
     const reader = await scene.connect();
     const [[row]] = (await reader.query('select connection_id() as id')) as unknown as [[{ id: number }]];
     await scene.say('insert into a () values ()');
@@ -140,7 +154,7 @@ describeOn(await mysqlServers(), 'landing tables in use on $name', (server) => {
     expect(await scene.drop(batch)).toEqual({ dropped: ['a_processing'], left: [] });
   });
 
-  test('are not dropped by one that slept: whoever comes next ends it first', async () => {
+  turn('are not dropped by one that slept: whoever comes next ends it first', async () => {
     await scene.say('insert into a () values ()');
     const first = await scene.batch('a');
     await scene.take(first);
@@ -173,7 +187,7 @@ describeOn(await mysqlServers(), 'landing tables in use on $name', (server) => {
     return { zombie, wake: sleeper.wake };
   }
 
-  test('are not swapped by one that slept: the batch that comes next ends it first', async () => {
+  turn('are not swapped by one that slept: the batch that comes next ends it first', async () => {
     const { zombie, wake } = await sleepingSwap();
     const second = await scene.batch('a');
     await scene.take(second);
@@ -184,7 +198,7 @@ describeOn(await mysqlServers(), 'landing tables in use on $name', (server) => {
     expect(await scene.leftBehind()).toEqual([]);
   });
 
-  test('nor while the next one is about to do it, with a twin of the same name', async () => {
+  turn('nor while the next one is about to do it, with a twin of the same name', async () => {
     const { zombie, wake } = await sleepingSwap();
     const second = await scene.batch('a');
     const next = sleepsBefore('rename table');

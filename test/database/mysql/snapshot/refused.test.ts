@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { TakenSnapshot } from '../../../../src/database/snapshot-dialect.ts';
+import { inTurns } from '../../../every-server.ts';
 import { describeOn, mysqlServers } from '../../../mysql-servers.ts';
 import { Scene } from './scene.ts';
 
@@ -59,7 +60,10 @@ const REFUSED: { what: string; made: string[]; table?: string; reason: RegExp; o
   },
 ];
 
-describeOn(await mysqlServers(), 'what no snapshot is taken of on $name', (server) => {
+const known = await mysqlServers();
+
+describeOn(known, 'what no snapshot is taken of on $name', (server) => {
+  const turn = inTurns(import.meta.url, server, known);
   let scene: Scene;
   beforeEach(async () => {
     scene = await Scene.open(server);
@@ -69,25 +73,26 @@ describeOn(await mysqlServers(), 'what no snapshot is taken of on $name', (serve
   const refusals = (table: string) =>
     scene.database.transaction((session) => scene.database.dialect.snapshotRefusals(session, table));
 
-  test.each(REFUSED.filter(({ only }) => only === undefined || only === server.flavour))(
-    '$what',
-    async ({ made, table = 't', reason }) => {
+  for (const { what, made, table = 't', reason, only } of REFUSED) {
+    const refused = async () => {
       await scene.say(...made);
       const all = () => scene.values('show tables');
       const before = await all();
       expect((await refusals(table)).map((refusal) => refusal.reason).join('; ')).toMatch(reason);
       await expect(scene.take(await scene.batch(table))).rejects.toThrow(/the snapshot cannot be taken/);
       expect(await all()).toEqual(before);
-    },
-  );
+    };
+    if (only === undefined) turn(what, refused);
+    else if (only === server.flavour) test(what, refused);
+  }
 
-  test('nothing: an ordinary table is refused for no reason', async () => {
+  turn('nothing: an ordinary table is refused for no reason', async () => {
     await scene.say('create table t (a int)', 'insert into t values (1)');
     expect(await refusals('t')).toEqual([]);
     expect(await refusals(`${scene.name}.t`)).toEqual([]);
   });
 
-  test('a name that is taken: nothing is touched, and nothing is left behind', async () => {
+  turn('a name that is taken: nothing is touched, and nothing is left behind', async () => {
     await scene.say('create table t (a int)', 'create table t_processing (a int)', 'insert into t values (1)');
     await expect(scene.take(await scene.batch('t'))).rejects.toThrow(/t_processing exists already/);
     expect(await scene.values('show tables')).toEqual(['t', 't_processing']);
@@ -95,14 +100,14 @@ describeOn(await mysqlServers(), 'what no snapshot is taken of on $name', (serve
     expect(await scene.values('select count(*) from t')).toEqual(['1']);
   });
 
-  test('one of two inputs: the other is not touched either', async () => {
+  turn('one of two inputs: the other is not touched either', async () => {
     await scene.say('create table a (a int)', 'create table b (a int)', 'create table b_processing (a int)');
     await expect(scene.take(await scene.batch('a', 'b'))).rejects.toThrow(/b_processing exists already/);
     expect(await scene.values('show tables')).toEqual(['a', 'b', 'b_processing']);
     expect(await scene.leftBehind()).toEqual([]);
   });
 
-  test('one whose batch was fenced: the swap finds the gate shut', async () => {
+  turn('one whose batch was fenced: the swap finds the gate shut', async () => {
     await scene.say('create table t (a int)');
     const batch = await scene.batch('t');
     await scene.setState(batch, 'rolling_back');
@@ -110,7 +115,7 @@ describeOn(await mysqlServers(), 'what no snapshot is taken of on $name', (serve
     expect(await scene.values('show tables')).toEqual(['t']);
   });
 
-  test('another tool’s is adopted: waited for, numbered, guarded, and dropped in the end', async () => {
+  turn('another tool’s is adopted: waited for, numbered, guarded, and dropped in the end', async () => {
     const { dialect } = scene.database;
     await scene.say(
       'create table t (a int)',
@@ -149,18 +154,20 @@ describeOn(await mysqlServers(), 'what no snapshot is taken of on $name', (serve
     expect(await drop(again!.relationId)).toBe('gone');
   });
 
-  test.each([
+  for (const [what, made, reason] of [
     ['a table of another engine', 'create table t_processing (a int) engine = MyISAM', /engine is MyISAM/],
     [
       'one that is referred to',
       'create table t_processing (a int primary key); create table o (a int references t_processing (a), foreign key (a) references t_processing (a))',
       /refers to it/,
     ],
-  ])('no adoption: %s', async (_, made, reason) => {
-    await scene.say(...made.split('; '));
-    const found = await scene.database.transaction((session) =>
-      scene.database.dialect.adoptionRefusals(session, 't_processing'),
-    );
-    expect(found.map((refusal) => refusal.reason).join('; ')).toMatch(reason);
-  });
+  ] as const) {
+    turn(`no adoption: ${what}`, async () => {
+      await scene.say(...made.split('; '));
+      const found = await scene.database.transaction((session) =>
+        scene.database.dialect.adoptionRefusals(session, 't_processing'),
+      );
+      expect(found.map((refusal) => refusal.reason).join('; ')).toMatch(reason);
+    });
+  }
 });

@@ -1,9 +1,10 @@
 /** A real autovacuum at work on the table, on servers of the test's own: its settings are the server's. */
 import { Client } from 'pg';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect } from 'vitest';
 import { startPostgres, type PostgresServer } from '../../../../src/dev/postgres-server.ts';
 import { lockTables } from '../../../../src/database/postgres/snapshot/lock-tables.ts';
 import { until } from '../../../engine/world.ts';
+import { inTurns } from '../../../every-server.ts';
 import { servers } from '../../../servers.ts';
 
 /** It looks every second, and then takes minutes for a few hundred pages. */
@@ -15,6 +16,7 @@ const AT_WORK = `select pid from pg_stat_activity
 where backend_type = 'autovacuum worker' and query like 'autovacuum: VACUUM%acq.flight%'`;
 
 describe.each(servers)('an autovacuum on $name', ({ name }) => {
+  const turn = inTurns(import.meta.url, { name }, servers);
   let server: PostgresServer;
   const clients: Client[] = [];
   afterEach(async () => {
@@ -30,9 +32,8 @@ describe.each(servers)('an autovacuum on $name', ({ name }) => {
     return client;
   }
 
-  test.each(['500ms', '2s'])(
-    'gives way to the swap, however long the server waits before it asks (%s)',
-    async (wait) => {
+  for (const wait of ['500ms', '2s']) {
+    turn(`gives way to the swap, however long the server waits before it asks (${wait})`, async () => {
       const version = name === 'PostgreSQL 15' ? '15' : 'embedded';
       server = await startPostgres({ version, settings: { ...SETTINGS, deadlock_timeout: wait } });
       const [swap, writer] = [await connect(), await connect()];
@@ -49,6 +50,6 @@ describe.each(servers)('an autovacuum on $name', ({ name }) => {
       });
       expect(await atWork()).not.toBe(worker);
       await swap.query('rollback');
-    },
-  );
+    });
+  }
 });

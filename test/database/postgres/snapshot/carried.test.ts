@@ -1,8 +1,9 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { dropSnapshot } from '../../../../src/database/postgres/snapshot/drop.ts';
 import { snapshotRefusals } from '../../../../src/database/postgres/snapshot/refusals.ts';
+import { inTurns } from '../../../every-server.ts';
 import { servers } from '../../../servers.ts';
-import { PROPERTIES } from './properties.ts';
+import { PROPERTIES, type Property } from './properties.ts';
 import { describeTable } from './describe-table.ts';
 import { FLIGHT, inTransaction, Scene, SNAPSHOT } from './scene.ts';
 
@@ -10,10 +11,18 @@ describe.each(servers)('what the twin has on $name', (server) => {
   let scene: Scene;
   afterEach(() => scene.close());
 
-  const version = Number(/\d+/.exec(server.name)![0]);
-  const here = PROPERTIES.filter((property) => version >= (property.since ?? 0));
+  const turn = inTurns(import.meta.url, server, servers);
+  const version = (name: string) => Number(/\d+/.exec(name)![0]);
+  const here = PROPERTIES.filter(({ since = 0 }) => version(server.name) >= since);
 
-  test.each(here)('$title', async ({ alone, setUp, role }) => {
+  for (const { title, since = 0, alone, setUp, role } of PROPERTIES) {
+    const everywhere = servers.every(({ name }) => version(name) >= since);
+    // One that only some of them have is no turn.
+    if (everywhere) turn(title, () => carries({ alone, setUp, role }));
+    else if (version(server.name) >= since) test(title, () => carries({ alone, setUp, role }));
+  }
+
+  async function carries({ alone, setUp, role }: Pick<Property, 'alone' | 'setUp' | 'role'>): Promise<void> {
     scene = await Scene.open(server);
     const { client } = scene;
     const bare = await describeTable(client, 'acq.flight');
@@ -35,9 +44,9 @@ describe.each(servers)('what the twin has on $name', (server) => {
     expect(await inTransaction(client, () => dropSnapshot(client, SNAPSHOT, oid))).toBe('dropped');
     await client.query('reset session authorization');
     expect(await describeTable(client, 'acq.flight')).toEqual(before);
-  });
+  }
 
-  test('all of them at once, three times over', async () => {
+  turn('all of them at once, three times over', async () => {
     scene = await Scene.open(server);
     const { client } = scene;
     for (const { alone, setUp, together } of here) if (together !== false) await scene.setUp([...(alone ?? []), setUp]);

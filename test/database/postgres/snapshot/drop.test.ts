@@ -1,12 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect } from 'vitest';
 import { dropSnapshot } from '../../../../src/database/postgres/snapshot/drop.ts';
 import { tableIdentity } from '../../../../src/database/postgres/snapshot/identity.ts';
 import { TableBusyError } from '../../../../src/database/postgres/snapshot/table-busy-error.ts';
+import { inTurns } from '../../../every-server.ts';
 import { servers } from '../../../servers.ts';
 import { FLIGHT, inTransaction, Scene, SNAPSHOT } from './scene.ts';
 
 describe.each(servers)('a snapshot on $name', (server) => {
+  const turn = inTurns(import.meta.url, server, servers);
   let scene: Scene;
   beforeEach(async () => {
     scene = await Scene.open(server);
@@ -16,7 +18,7 @@ describe.each(servers)('a snapshot on $name', (server) => {
   const drop = (oid: string, lockTimeoutMs = 2000) =>
     inTransaction(scene.client, () => dropSnapshot(scene.client, SNAPSHOT, oid, { lockTimeoutMs }));
 
-  test('is the table that it was, by OID and filenode; a rewrite changes the filenode', async () => {
+  turn('is the table that it was, by OID and filenode; a rewrite changes the filenode', async () => {
     const before = await tableIdentity(scene.client, FLIGHT);
     const snapshot = await scene.swap();
     expect(snapshot).toEqual(before);
@@ -29,7 +31,7 @@ describe.each(servers)('a snapshot on $name', (server) => {
     expect(await tableIdentity(scene.client, { schema: 'acq', name: 'nowhere' })).toBeUndefined();
   });
 
-  test.each([
+  for (const statement of [
     `insert into acq.flight_processing values (1)`,
     `update acq.flight_processing set id = 2`,
     `delete from acq.flight_processing`,
@@ -37,31 +39,35 @@ describe.each(servers)('a snapshot on $name', (server) => {
     `copy acq.flight_processing from program 'true'`,
     `merge into acq.flight_processing p using (values (1)) x(id) on p.id = x.id when matched then delete`,
     `set session_replication_role = replica; delete from acq.flight_processing`,
-  ])('refuses: %s', async (statement) => {
-    await scene.client.query(`insert into acq.flight values (1)`);
-    await scene.swap();
-    await expect(scene.client.query(statement)).rejects.toMatchObject({
-      code: '55000',
-      message: expect.stringMatching(/of acq.flight_processing is refused: it is the snapshot of acq.flight/) as string,
+  ]) {
+    turn(`refuses: ${statement}`, async () => {
+      await scene.client.query(`insert into acq.flight values (1)`);
+      await scene.swap();
+      await expect(scene.client.query(statement)).rejects.toMatchObject({
+        code: '55000',
+        message: expect.stringMatching(
+          /of acq.flight_processing is refused: it is the snapshot of acq.flight/,
+        ) as string,
+      });
+      await scene.client.query('reset session_replication_role; insert into acq.flight values (2)');
+      expect((await scene.client.query('select id from acq.flight_processing')).rows).toEqual([{ id: 1 }]);
     });
-    await scene.client.query('reset session_replication_role; insert into acq.flight values (2)');
-    expect((await scene.client.query('select id from acq.flight_processing')).rows).toEqual([{ id: 1 }]);
-  });
+  }
 
-  test('is no longer in the publication that the table is in', async () => {
+  turn('is no longer in the publication that the table is in', async () => {
     await scene.client.query('create publication p for table acq.flight');
     await scene.swap();
     const { rows } = await scene.client.query(`select prrelid::regclass::text as published from pg_publication_rel`);
     expect(rows).toEqual([{ published: 'acq.flight' }]);
   });
 
-  test('dropped once; then it is gone', async () => {
+  turn('dropped once; then it is gone', async () => {
     const { oid } = await scene.swap();
     expect(await drop(oid)).toBe('dropped');
     expect(await drop(oid)).toBe('gone');
   });
 
-  test('another table of that name stays', async () => {
+  turn('another table of that name stays', async () => {
     const first = await scene.swap();
     expect(await drop(first.oid)).toBe('dropped');
     const second = await scene.swap();
@@ -69,7 +75,7 @@ describe.each(servers)('a snapshot on $name', (server) => {
     expect(await tableIdentity(scene.client, SNAPSHOT)).toEqual(second);
   });
 
-  test('a drop that slept while the next batch swapped harms nothing', async () => {
+  turn('a drop that slept while the next batch swapped harms nothing', async () => {
     const first = await scene.swap();
     const other = await scene.connect('second attempt');
     // The zombie has looked at the catalog and waits for the lock; the other attempt drops, and the next batch swaps.
@@ -83,7 +89,7 @@ describe.each(servers)('a snapshot on $name', (server) => {
     expect(await tableIdentity(scene.client, SNAPSHOT)).toBeDefined();
   });
 
-  test('a drop that slept until it was gone', async () => {
+  turn('a drop that slept until it was gone', async () => {
     const { oid } = await scene.swap();
     const other = await scene.connect('second attempt');
     await other.query('begin; drop table acq.flight_processing');
@@ -93,7 +99,7 @@ describe.each(servers)('a snapshot on $name', (server) => {
     expect(await zombie).toBe('gone');
   });
 
-  test('a reader is waited for, not for ever, and is named', async () => {
+  turn('a reader is waited for, not for ever, and is named', async () => {
     const { oid } = await scene.swap();
     const reader = await scene.connect('an analyst');
     await reader.query('begin; select * from acq.flight_processing');
@@ -110,7 +116,7 @@ describe.each(servers)('a snapshot on $name', (server) => {
     await scene.client.query('commit');
   });
 
-  test('a writer of a table that it refers to is not killed by the drop', async () => {
+  turn('a writer of a table that it refers to is not killed by the drop', async () => {
     await scene.client.query(
       `create table acq.country (id int primary key); alter table acq.flight add c int references acq.country; insert into acq.country values (1), (2); insert into acq.flight (c) values (1)`,
     );
@@ -125,7 +131,7 @@ describe.each(servers)('a snapshot on $name', (server) => {
     expect(await dropped).toBe('dropped');
   });
 
-  test('what was built on it stops the drop, by name', async () => {
+  turn('what was built on it stops the drop, by name', async () => {
     const { oid } = await scene.swap();
     await scene.client.query('create view acq.peek as select * from acq.flight_processing');
     await expect(drop(oid)).rejects.toThrow(/cannot be dropped: view acq\.peek depends on/);

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from 'pg';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, inject } from 'vitest';
 import {
   lockTables,
   type LockOptions,
@@ -8,17 +8,22 @@ import {
 } from '../../../../src/database/postgres/snapshot/lock-tables.ts';
 import { swapTable } from '../../../../src/database/postgres/snapshot/swap.ts';
 import { LoadFailedError } from '../../../../src/errors.ts';
+import { inTurns } from '../../../every-server.ts';
 import { servers } from '../../../servers.ts';
 import { FLIGHT, Scene } from './scene.ts';
 
 const AIRPORT = { schema: 'acq', name: 'airport' };
 const BOTH = [AIRPORT, FLIGHT];
 
+/** Each takes two seconds, in which nothing is done but to wait. */
+const ROUNDS = inject('seed').all ? 3 : 1;
+
 const LOCKS = `
 select relation::regclass::text || ' ' || mode as lock from pg_locks
 where pid = $1 and locktype = 'relation' and relation >= 16384 and mode <> 'AccessShareLock' order by 1`;
 
 describe.each(servers)('locking tables on $name', (server) => {
+  const turn = inTurns(import.meta.url, server, servers);
   let scene: Scene;
   let writer: Client;
 
@@ -50,7 +55,7 @@ describe.each(servers)('locking tables on $name', (server) => {
     return result;
   };
 
-  test('takes all tables, their views, sequences and referenced tables, and keeps them until the end', async () => {
+  turn('takes all tables, their views, sequences and referenced tables, and keeps them until the end', async () => {
     await scene.client.query(`create table acq.country (id int primary key);
       alter table acq.flight add s serial, add k int generated always as identity, add foreign key (id) references acq.country;
       create view acq.v as select id from acq.flight; create view acq.vv as select * from acq.v`);
@@ -71,7 +76,7 @@ describe.each(servers)('locking tables on $name', (server) => {
     await scene.client.query('rollback');
   });
 
-  test('a reader that stays: says whom it waits for, holds nothing, and the transaction goes on', async () => {
+  turn('a reader that stays: says whom it waits for, holds nothing, and the transaction goes on', async () => {
     const reader = await scene.connect('a long report');
     await reader.query('begin; select * from acq.flight');
     await scene.client.query('begin; create table acq.mine (id int)');
@@ -95,7 +100,7 @@ describe.each(servers)('locking tables on $name', (server) => {
     expect((await writer.query('select from acq.mine')).rowCount).toBe(0);
   });
 
-  test('busy further on: lets go of the first, and waits for the busy one next time', async () => {
+  turn('busy further on: lets go of the first, and waits for the busy one next time', async () => {
     await writer.query('begin; insert into acq.flight values (1)');
     await scene.client.query('begin');
     const result = busy(await lockTables(scene.client, BOTH, { lockTimeoutMs: 5000 }));
@@ -154,32 +159,34 @@ describe.each(servers)('locking tables on $name', (server) => {
     },
   ];
 
-  test.each(CROSSING)('a transaction over $title, is not killed', async ({ setUp, first, second }) => {
-    await scene.client.query(setUp);
-    for (let round = 0; round < 3; round += 1) {
-      await writer.query('begin');
-      await writer.query(first);
-      await scene.client.query('begin');
-      const locked = lockPatiently({ lockTimeoutMs: 1500 });
-      await sleep(200);
-      // Longer than deadlock_timeout (500 ms here): a deadlock would be found, and somebody killed.
-      await writer.query(second);
-      await sleep(600);
-      await writer.query('commit');
-      await locked;
-      // And whoever comes while we hold all waits for the end, and no longer.
-      await writer.query('begin');
-      const waiting = [writer.query(first), writer.query(second)];
-      await sleep(700);
-      await swapTable(scene.client, FLIGHT, { processingName: 'flight_processing', controlSchema: 'waybill' });
-      await scene.client.query('commit');
-      await Promise.all(waiting);
-      await writer.query('rollback');
-      await scene.client.query('drop table acq.flight_processing');
-    }
-  });
+  for (const { title, setUp, first, second } of CROSSING) {
+    turn(`a transaction over ${title}, is not killed`, async () => {
+      await scene.client.query(setUp);
+      for (let round = 0; round < ROUNDS; round += 1) {
+        await writer.query('begin');
+        await writer.query(first);
+        await scene.client.query('begin');
+        const locked = lockPatiently({ lockTimeoutMs: 1500 });
+        await sleep(200);
+        // Longer than deadlock_timeout (500 ms here): a deadlock would be found, and somebody killed.
+        await writer.query(second);
+        await sleep(600);
+        await writer.query('commit');
+        await locked;
+        // And whoever comes while we hold all waits for the end, and no longer.
+        await writer.query('begin');
+        const waiting = [writer.query(first), writer.query(second)];
+        await sleep(700);
+        await swapTable(scene.client, FLIGHT, { processingName: 'flight_processing', controlSchema: 'waybill' });
+        await scene.client.query('commit');
+        await Promise.all(waiting);
+        await writer.query('rollback');
+        await scene.client.query('drop table acq.flight_processing');
+      }
+    });
+  }
 
-  test('maintenance that holds SHARE UPDATE EXCLUSIVE, as VACUUM and ANALYZE do, is waited for', async () => {
+  turn('maintenance that holds SHARE UPDATE EXCLUSIVE, as VACUUM and ANALYZE do, is waited for', async () => {
     await writer.query('begin; lock table acq.flight in share update exclusive mode');
     await scene.client.query('begin');
     expect(busy(await lockTables(scene.client, [FLIGHT], { lockTimeoutMs: 300 })).holders).toHaveLength(1);
@@ -190,7 +197,7 @@ describe.each(servers)('locking tables on $name', (server) => {
     await scene.client.query('rollback');
   });
 
-  test('a view that is made while we wait is locked too', async () => {
+  turn('a view that is made while we wait is locked too', async () => {
     await writer.query('begin; create view acq.late as select id from acq.flight');
     await scene.client.query('begin');
     const locked = lockTables(scene.client, BOTH, { lockTimeoutMs: 3000, waitFirst: FLIGHT });
@@ -203,7 +210,7 @@ describe.each(servers)('locking tables on $name', (server) => {
     await scene.client.query('rollback');
   });
 
-  test('a table that is not there: says so, and the transaction goes on', async () => {
+  turn('a table that is not there: says so, and the transaction goes on', async () => {
     await scene.client.query('begin');
     const missing = { schema: 'acq', name: 'nowhere' };
     await expect(lockTables(scene.client, [FLIGHT, missing], { lockTimeoutMs: 100 })).rejects.toThrow(LoadFailedError);

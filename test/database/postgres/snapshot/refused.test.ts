@@ -1,7 +1,8 @@
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect } from 'vitest';
 import { LoadFailedError } from '../../../../src/errors.ts';
 import { snapshotRefusals } from '../../../../src/database/postgres/snapshot/refusals.ts';
 import { swapTable } from '../../../../src/database/postgres/snapshot/swap.ts';
+import { inTurns } from '../../../every-server.ts';
 import { servers } from '../../../servers.ts';
 import { REFUSED_TABLES } from './refused-tables.ts';
 import { FLIGHT, inTransaction, Scene } from './scene.ts';
@@ -9,34 +10,37 @@ import { FLIGHT, inTransaction, Scene } from './scene.ts';
 const OBJECTS = `select pg_describe_object('pg_class'::regclass, c.oid, 0) as object, c.oid, relname, relacl from pg_class c order by c.oid`;
 
 describe.each(servers)('what cannot be snapshotted on $name', (server) => {
+  const turn = inTurns(import.meta.url, server, servers);
   let scene: Scene;
   afterEach(() => scene.close());
 
-  test.each(REFUSED_TABLES)('$title', async ({ setUp, reason, role, tearDown }) => {
-    scene = await Scene.open(server);
-    const { client } = scene;
-    await scene.setUp([setUp]);
-    if (role) await client.query(`set session authorization ${role}`);
-    try {
-      const refusals = await snapshotRefusals(client, FLIGHT);
-      expect(refusals.map((refusal) => refusal.reason).join('\n')).toMatch(new RegExp(reason.source, 'm'));
-      for (const { next } of refusals) expect(next).not.toBe('');
+  for (const { title, setUp, reason, role, tearDown } of REFUSED_TABLES) {
+    turn(title, async () => {
+      scene = await Scene.open(server);
+      const { client } = scene;
+      await scene.setUp([setUp]);
+      if (role) await client.query(`set session authorization ${role}`);
+      try {
+        const refusals = await snapshotRefusals(client, FLIGHT);
+        expect(refusals.map((refusal) => refusal.reason).join('\n')).toMatch(new RegExp(reason.source, 'm'));
+        for (const { next } of refusals) expect(next).not.toBe('');
 
-      const before = await client.query(OBJECTS);
-      const swap = inTransaction(client, () =>
-        swapTable(client, FLIGHT, { processingName: 'flight_processing', controlSchema: 'waybill' }),
-      );
-      const error = await swap.catch((caught: unknown) => caught);
-      expect(error).toBeInstanceOf(LoadFailedError);
-      expect((error as Error).message).toMatch(new RegExp(reason.source.replace(/^\^|\$$/g, '')));
-      expect((await client.query(OBJECTS)).rows).toEqual(before.rows);
-    } finally {
-      await client.query('reset session authorization');
-      if (tearDown) await scene.setUp(tearDown.split(';'));
-    }
-  });
+        const before = await client.query(OBJECTS);
+        const swap = inTransaction(client, () =>
+          swapTable(client, FLIGHT, { processingName: 'flight_processing', controlSchema: 'waybill' }),
+        );
+        const error = await swap.catch((caught: unknown) => caught);
+        expect(error).toBeInstanceOf(LoadFailedError);
+        expect((error as Error).message).toMatch(new RegExp(reason.source.replace(/^\^|\$$/g, '')));
+        expect((await client.query(OBJECTS)).rows).toEqual(before.rows);
+      } finally {
+        await client.query('reset session authorization');
+        if (tearDown) await scene.setUp(tearDown.split(';'));
+      }
+    });
+  }
 
-  test('a table that says nothing odd is not refused, and nothing is locked by asking', async () => {
+  turn('a table that says nothing odd is not refused, and nothing is locked by asking', async () => {
     scene = await Scene.open(server);
     const other = await scene.connect('other');
     await other.query('begin; lock table acq.flight in access exclusive mode');
@@ -49,7 +53,7 @@ describe.each(servers)('what cannot be snapshotted on $name', (server) => {
     await scene.client.query('rollback');
   });
 
-  test('names: 63 bytes with the suffix are the most', async () => {
+  turn('names: 63 bytes with the suffix are the most', async () => {
     scene = await Scene.open(server);
     const name = `${'ü'.repeat(26)}`; // 52 bytes, 63 with _processing
     await scene.client.query(`create table acq."${name}" (id int); create table acq."${name}x" (id int)`);
@@ -58,7 +62,7 @@ describe.each(servers)('what cannot be snapshotted on $name', (server) => {
     expect(refusal?.reason).toContain('longer than 63 bytes');
   });
 
-  test('a system catalog, a temporary table', async () => {
+  turn('a system catalog, a temporary table', async () => {
     scene = await Scene.open(server);
     await scene.client.query('create temporary table scratch (id int)');
     const { rows } = await scene.client.query<{ nspname: string }>(
@@ -70,21 +74,21 @@ describe.each(servers)('what cannot be snapshotted on $name', (server) => {
     expect(system.map((refusal) => refusal.reason).join()).toMatch(/belongs to the system schema/);
   });
 
-  test('a snapshot that still stands stops the swap', async () => {
+  turn('a snapshot that still stands stops the swap', async () => {
     scene = await Scene.open(server);
     await scene.client.query('create table acq.flight_processing (id int)');
     expect(await snapshotRefusals(scene.client, FLIGHT)).toEqual([]);
     await expect(scene.swap()).rejects.toThrow('acq.flight_processing exists already');
   });
 
-  test('a swap without the locks is a mistake of ours', async () => {
+  turn('a swap without the locks is a mistake of ours', async () => {
     scene = await Scene.open(server);
     const options = { processingName: 'flight_processing', controlSchema: 'waybill' };
     const swap = inTransaction(scene.client, () => swapTable(scene.client, FLIGHT, options));
     await expect(swap).rejects.toThrow('needs the locks');
   });
 
-  test('what only the server knows: the statement it refused, and nothing has happened', async () => {
+  turn('what only the server knows: the statement it refused, and nothing has happened', async () => {
     scene = await Scene.open(server);
     await scene.client.query(`create function acq.no() returns event_trigger language plpgsql as $$ begin
       if tg_tag = 'CREATE INDEX' then raise exception 'no indexes today'; end if; end $$`);

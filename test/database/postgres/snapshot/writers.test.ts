@@ -8,13 +8,14 @@ import { dropSnapshot } from '../../../../src/database/postgres/snapshot/drop.ts
 import { lockTables } from '../../../../src/database/postgres/snapshot/lock-tables.ts';
 import { swapTable } from '../../../../src/database/postgres/snapshot/swap.ts';
 import type { TableName } from '../../../../src/database/postgres/snapshot/table-name.ts';
+import { oneOf } from '../../../seed.ts';
 import { servers } from '../../../servers.ts';
 import { inTransaction, Scene } from './scene.ts';
 
 const A: TableName = { schema: 'acq', name: 'a' };
 const B: TableName = { schema: 'acq', name: 'b' };
 /** Of both tables at once. */
-const SWAPS = inject('seed').all ? 300 : 30;
+const SWAPS = inject('seed').all ? 300 : 20;
 const LOCK_TIMEOUT_MS = 1_500;
 /** What a transaction may take besides, where tests run side by side. */
 const BUSY_MACHINE_MS = 4_000;
@@ -82,7 +83,7 @@ const WRITERS: Record<string, { into: TableName[]; write: (client: Client, n: nu
   },
 };
 
-describe.each(servers)('writers without pause on $name', (server) => {
+describe.each(oneOf(servers, import.meta.url))('writers without pause on $name', (server) => {
   let scene: Scene;
   afterEach(() => scene.close());
 
