@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
@@ -39,14 +41,36 @@ export async function requireWorker(client: Client, taskQueue: string): Promise<
   });
 }
 
-/** The server remembers a killed worker for minutes; of this machine's own processes we know better. */
+/**
+ * What a worker is called in Temporal: its process, and where that number means this process. Containers may share a host name, and
+ * machines too, and have a process of the same number each.
+ */
+export function workerIdentity(): string {
+  const space = pidSpace();
+  return `${process.pid}@${hostname()}${space === undefined ? '' : ` (${space})`}`;
+}
+
+/** The server remembers a killed worker for minutes; of processes that we can see we know better. Another's is not judged. */
 function isGone(identity: string): boolean {
-  const match = /^(\d+)@(.+)$/.exec(identity);
-  if (match === null || match[2] !== hostname()) return false;
+  const [, pid, space] = /^(\d+)@.* \((\w+)\)$/s.exec(identity) ?? [];
+  if (pid === undefined || space !== pidSpace()) return false;
   try {
-    process.kill(Number(match[1]), 0);
+    process.kill(Number(pid), 0);
     return false;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'ESRCH';
+  }
+}
+
+/** Where process ids mean the same: a boot of a kernel and, in that, a namespace, which each container has of its own. */
+function pidSpace(): string | undefined {
+  try {
+    const [boot, namespace] =
+      process.platform === 'linux'
+        ? [readFileSync('/proc/sys/kernel/random/boot_id', 'utf8'), readlinkSync('/proc/self/ns/pid')]
+        : [hostname(), ''];
+    return createHash('sha256').update(`${boot} ${namespace}`).digest('hex').slice(0, 8);
+  } catch {
+    return undefined; // no /proc: nobody is taken for gone
   }
 }

@@ -16,6 +16,7 @@ import { HeartbeatInterceptor } from '../activities/heartbeat.ts';
 import { temporalUnreachable } from '../client/connect.ts';
 import { databaseFailure } from '../client/ledger.ts';
 import { temporalTarget, type TemporalTarget } from '../client/temporal-target.ts';
+import { workerIdentity } from '../client/workers.ts';
 import { loadProject } from '../config/load-project.ts';
 import { writtenConnections } from '../config/written-connections.ts';
 import { migrate } from '../control/migrate.ts';
@@ -110,6 +111,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     connection,
     namespace: target.namespace,
     taskQueue: project.taskQueue,
+    identity: workerIdentity(),
     workflowBundle: options.bundle ?? (await workflowBundle()),
     activities: createActivities(engine),
     interceptors: { activity: [(context) => ({ inbound: new HeartbeatInterceptor(context) })] },
