@@ -83,6 +83,7 @@ function head({ connection, batch, view, inputs, outputs, doneBefore }: BatchDet
   const shown = facts.filter((fact): fact is [string, string] => fact[1] !== null);
   return [`Batch ${batch.batchId}`, ...shown.map(([name, text]) => `  ${name.padEnd(8)} ${indent(text, 11)}`)].join(
     '\n',
+    ['stuck', view.stuck?.message ?? null],
   );
 }
 

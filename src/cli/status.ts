@@ -66,6 +66,7 @@ function remarksOf({ view, workflow }: LoadStatusRow): string[] {
   if (view.waiting !== undefined) {
     const next = view.state === 'published' ? `\n  next: the next start drops it first; nothing is lost meanwhile` : '';
     return [`${at}: ${view.waiting}${next}`];
+  if (view.stuck !== undefined) return [`${at}: ${view.stuck.message}\n  next: ${view.stuck.next}`];
   }
   if (view.error === null) return [];
   const next = view.error.next === null ? '' : `\n  next: ${view.error.next}`;

@@ -106,15 +106,24 @@ export class RunFollower {
     });
   }
 
-  /** Why nothing may be moving, in words; undefined: a worker polls, and Temporal answers. */
+  /** Why nothing may be moving, in words; undefined: a worker polls, Temporal answers, and no workflow is stuck. */
   async trouble(): Promise<string | undefined> {
     const { taskQueue } = this.context.project;
     try {
-      if ((await pollingWorkers(this.client, taskQueue)).length > 0) return undefined;
+      if ((await pollingWorkers(this.client, taskQueue)).length > 0) return await this.stuck();
       return `No worker polls task queue ${taskQueue}: it waits for one. Start one: waybill worker`;
     } catch {
       return `The Temporal server at ${this.context.target.address} does not answer; the load waits for it`;
     }
+  }
+
+  private async stuck(): Promise<string | undefined> {
+    const loads = this.named.kind === 'load' ? [] : this.named.session.loads;
+    for (const id of [this.named.workflowId, ...loads.map(loadWorkflowId)]) {
+      const stuck = (await describeRun(this.context, this.client, id))?.stuck;
+      if (stuck) return `${id}: ${stuck.message}\n  next: ${stuck.next}`;
+    }
+    return undefined;
   }
 
   private async lookAtChild(result: SessionLoadResult): Promise<LoadLook> {

@@ -1,4 +1,5 @@
 import { readLatest, readUndropped } from '../control/reading.ts';
+import type { Batch } from '../control/batch.ts';
 import { isUnfinished } from '../control/states.ts';
 import { describeHolder } from '../database/describe-holder.ts';
 import type { Database } from '../database/dialect.ts';
@@ -9,6 +10,7 @@ import type { ClientContext } from './context.ts';
 import { databaseFailure, ifReachable, ledgerOf } from './ledger.ts';
 import { findName } from './names.ts';
 import { describeRun } from './start-run.ts';
+import type { Stuck } from './stuck.ts';
 import type { BatchView } from './views.ts';
 import { waitingWords } from './waiting.ts';
 
@@ -67,7 +69,17 @@ async function askTemporal(context: ClientContext, rows: LoadStatusRow[]): Promi
     for (const row of open) {
       const run = await describeRun(context, client, loadWorkflowId(row.view.load));
       row.workflow = run === undefined ? 'unknown' : run.status === 'RUNNING' ? 'runs' : 'ended';
-      if (run?.status === 'RUNNING' && run.waiting) row.view.waiting = waitingWords(run.waiting);
+      if (run?.status !== 'RUNNING') continue;
+      if (run.waiting) row.view.waiting = waitingWords(run.waiting);
+      if (run.stuck) row.view.stuck = run.stuck;
     }
+  });
+}
+
+/** Why the workflow of a batch under way cannot go on; undefined: it can, it is another's by now, or Temporal does not answer. */
+export function readStuck(context: ClientContext, { loadName, firstRunId }: Batch): Promise<Stuck | undefined> {
+  return ifReachable(async () => {
+    const run = await describeRun(context, await context.temporal(), loadWorkflowId(loadName));
+    return run?.firstRunId === firstRunId ? run.stuck : undefined;
   });
 }

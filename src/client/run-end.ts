@@ -13,6 +13,7 @@ import { CancelledError, type WaybillError } from '../errors.ts';
 import {
   FAILURE,
   loadWorkflowId,
+  tellFailure,
   type BatchReference,
   type ErrorSummary,
   type LoadResult,
@@ -122,10 +123,13 @@ function summarize(named: Named, error: unknown): ErrorSummary & FailureDetails 
       next: named.kind === 'load' ? `waybill plan ${named.name} says what a start does now` : 'see: waybill status',
     };
   }
+  const again = `start it again: what it left behind is rolled back first: waybill run ${named.name}`;
   const cause = error instanceof WorkflowFailedError ? error.cause : error;
   if (cause instanceof ApplicationFailure) {
-    const details = (cause.details?.[0] ?? {}) as FailureDetails;
-    return { ...details, type: cause.type ?? 'Error', message: cause.message };
+    const told = tellFailure(cause.type, cause.message);
+    const details = cause.details?.[0] as FailureDetails | undefined;
+    // Without any: an error of the workflow's code, or of its history.
+    return { ...told, ...(details ?? { where: at, next: again }) };
   }
   if (cause instanceof CancelledFailure) {
     const next = `when you want it: waybill run ${named.name}`;
@@ -134,7 +138,6 @@ function summarize(named: Named, error: unknown): ErrorSummary & FailureDetails 
     const message = `${named.name} was cancelled${done}`;
     return { type: FAILURE.cancelled, message, where: at, next };
   }
-  const again = `start it again: what it left behind is rolled back first: waybill run ${named.name}`;
   if (cause instanceof TerminatedFailure) {
     return { type: 'Terminated', message: `the workflow of ${named.name} was terminated`, where: at, next: again };
   }

@@ -10,6 +10,7 @@ import { temporalFailure } from './connect.ts';
 import type { Named } from './names.ts';
 import { waitingOf } from './read-waiting.ts';
 import type { Waiting } from './waiting.ts';
+import { stuckOf, type Stuck } from './stuck.ts';
 import { requireWorker } from './workers.ts';
 
 export interface RunOptions extends Reread {
@@ -118,6 +119,16 @@ async function join(context: ClientContext, client: Client, named: Named, option
   if (running?.status !== 'RUNNING') return startRun(context, named, options); // it ended in this moment
   const joined = { workflowId: named.workflowId, firstRunId: running.firstRunId };
   const asked = askedAnew(options);
+  if (options.force === true && running.stuck) {
+    // It would hear of nothing. The start that follows finds its batch without a workflow, fences it and rolls it back.
+    await client.workflow
+      .getHandle(named.workflowId, running.runId)
+      .terminate(`forced by ${options.requestedBy ?? requester()}: ${running.stuck.message}`)
+      .catch((error: unknown) => {
+        if (!(error instanceof WorkflowNotFoundError)) throw temporalFailure(context.target, error);
+      });
+    return startRun(context, named, options);
+  }
   if (options.force === true && asked === '') {
     const handle = client.workflow.getHandle(named.workflowId);
     const steered = await handle
@@ -138,8 +149,13 @@ async function join(context: ClientContext, client: Client, named: Named, option
   }
   if (options.attach === true && asked === '') return { ...joined, how: 'attached' };
   const since = running.startedAt.toISOString().replace(/\.\d+Z$/, 'Z');
-  throw new AlreadyRunningError(`${named.name} is running already, since ${since}`, {
-    where: `workflow ${named.workflowId}, run ${running.runId}`,
+  const where = `workflow ${named.workflowId}, run ${running.runId}`;
+  const message = `${named.name} is running already, since ${since}`;
+  if (running.stuck) {
+    throw new AlreadyRunningError(`${message}; ${running.stuck.message}`, { where, next: running.stuck.next });
+  }
+  throw new AlreadyRunningError(message, {
+    where,
     next:
       (asked === '' ? '' : `${asked} cannot be given to a run that is there: start it when this one is over; `) +
       `follow it: waybill run ${named.name} --attach; end it: waybill cancel ${named.name}` +
@@ -156,6 +172,7 @@ export interface DescribedRun {
   /** The very run that started it, not its chain. */
   parent: { workflowId: string; runId: string } | undefined;
   waiting: Waiting | undefined;
+  stuck: Stuck | undefined;
 }
 
 /** The newest run of a workflow id, or that of `wantedRunId`; undefined: Temporal knows none. */
@@ -176,6 +193,7 @@ export async function describeRun(
       startedAt: startTime,
       parent: parentOf(parentExecution),
       waiting: waitingOf(description),
+      stuck: await stuckOf(client, description),
     };
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return undefined;

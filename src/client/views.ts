@@ -39,6 +39,8 @@ export interface BatchView {
   warnings?: string[];
   /** For whom it waits; or who keeps the snapshot of a published batch from being dropped. In words. */
   waiting?: string;
+  /** Its workflow runs, and cannot go on: why, and what to do. */
+  stuck?: { message: string; next: string };
 }
 
 export interface SessionView {

@@ -18,6 +18,7 @@ import { readBatchDetails, readRanges, type BatchDetails } from './show-batch.ts
 import type { RunOptions } from './start-run.ts';
 import type { Steering } from './steer.ts';
 import { validateFiles, validateProject, type Validation } from './validate-project.ts';
+import { isUnfinished } from '../control/states.ts';
 import { LoadFailedError } from '../errors.ts';
 
 export interface OpenOptions {
@@ -101,7 +102,11 @@ export class Waybill {
   /** Everything about one batch: `114`, or `warehouse/114`. */
   async show(batch: string): Promise<BatchDetails> {
     const found = await findWrittenBatch(this.context, batch);
-    return readBatchDetails(found.database, found.batch);
+    const details = await readBatchDetails(found.database, found.batch);
+    if (!isUnfinished(found.batch.state)) return details;
+    const { readStuck } = await import('./read-status.ts');
+    const stuck = await readStuck(this.context, found.batch);
+    return stuck ? { ...details, view: { ...details.view, stuck }, next: stuck.next } : details;
   }
 
   /** All ranges of a batch in order, some thousand at a time; `show` has the slowest ones. */

@@ -115,6 +115,9 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     workflowBundle: options.bundle ?? (await workflowBundle()),
     activities: createActivities(engine),
     interceptors: { activity: [(context) => ({ inbound: new HeartbeatInterceptor(context) })] },
+    // A task that fails for ever looks as if the load hung. What ends instead is healed by the next start: an error of the
+    // workflow's code, and that of a version whose steps are not those of the version that began it.
+    workflowFailureErrorTypes: { '*': ['Error'] },
     // A cancelled lane hears of it with its next heartbeat: the default of a minute is too late.
     maxHeartbeatThrottleInterval: '3 seconds',
     defaultHeartbeatThrottleInterval: '3 seconds',

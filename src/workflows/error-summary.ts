@@ -1,5 +1,5 @@
 import { ActivityFailure, ApplicationFailure, ChildWorkflowFailure, TimeoutFailure } from '@temporalio/common';
-import { FAILURE, type ErrorSummary } from './messages.ts';
+import { FAILURE, tellFailure, type ErrorSummary } from './messages.ts';
 
 /** What went wrong, from whatever wraps it. */
 export function summarize(error: unknown): ErrorSummary {
@@ -8,7 +8,7 @@ export function summarize(error: unknown): ErrorSummary {
   }
   if (error instanceof ApplicationFailure) {
     const details = (error.details?.[0] ?? {}) as Pick<ErrorSummary, 'where' | 'next' | 'workflowId'>;
-    return { type: error.type ?? 'Error', message: error.message, ...details };
+    return { ...tellFailure(error.type, error.message), ...details };
   }
   if (error instanceof TimeoutFailure) return { type: 'Timeout', message: 'no worker answered in time' };
   return { type: 'Error', message: error instanceof Error ? error.message : String(error) };

@@ -202,6 +202,8 @@ export const FAILURE = {
   cancelled: 'Cancelled',
   /** A database, the Temporal server or a worker cannot be reached. */
   unreachable: 'Unreachable',
+  /** The version of the workers takes other steps than the one that began the workflow. */
+  nonDeterminism: 'NonDeterminism',
   /** The batch was fenced while an activity worked for it. */
   fenced: 'Fenced',
   /** The database refused a statement of ours, or failed. */
@@ -211,3 +213,19 @@ export const FAILURE = {
   /** Published, but an `after` step failed: the next start resumes it. */
   afterFailed: 'AfterFailed',
 } as const;
+
+/**
+ * A workflow's failure as it is told: Temporal's own, of a history that the workers' code would not have made
+ * (github.com/temporalio/rules, TMPRL1100), in our words.
+ */
+export function tellFailure(
+  type: string | null | undefined,
+  message: string,
+): Pick<ErrorSummary, 'type' | 'message' | 'next'> {
+  if (!message.includes('[TMPRL1100]')) return { type: type || 'Error', message };
+  return {
+    type: FAILURE.nonDeterminism,
+    message: `another version of Waybill began this run, and that of the workers takes other steps (${message})`,
+    next: 'start it again: what it left behind is rolled back first',
+  };
+}

@@ -123,9 +123,12 @@ async function runAll(
   );
 }
 
-/** A load that somebody else runs is waited for, then run for what that run had not seen. */
+/**
+ * A load that somebody else runs is waited for, then run for what that run had not seen. One that could not go on because the
+ * workers were exchanged for another version is begun anew, once.
+ */
 async function runLoad(name: string, input: SessionInput, window: OpenWindow | undefined): Promise<LoadResult> {
-  for (;;) {
+  for (let broken = false; ;) {
     try {
       return await executeChild<typeof load>('load', {
         workflowId: loadWorkflowId(name),
@@ -142,6 +145,10 @@ async function runLoad(name: string, input: SessionInput, window: OpenWindow | u
         staticSummary: `load ${name} of session ${input.session}`,
       });
     } catch (error) {
+      if (!broken && summarize(error).type === FAILURE.nonDeterminism) {
+        broken = true;
+        continue;
+      }
       const running = runningElsewhere(name, error);
       if (running === undefined) throw error;
       await activities(`somebody else runs ${name}`).awaitLoad(running);

@@ -1,0 +1,119 @@
+/** Workers are exchanged for those of another version under a load that runs: it may fail, it may not hang, and the next start heals. */
+import { readFileSync } from 'node:fs';
+import { NativeConnection, Worker } from '@temporalio/worker';
+import { afterEach, describe, expect, test } from 'vitest';
+import { errorView } from '../../src/client/error-view.ts';
+import { Waybill } from '../../src/client/index.ts';
+import { TASK_QUEUE } from '../../src/workflows/messages.ts';
+import { document, environment, waybill } from '../cli/command-line.ts';
+import { bundledWorkflows, servers } from '../servers.ts';
+import { activitiesOf, OPEN_ORDER } from './activities.ts';
+import { BREAKABLE, done, mend } from './breakable-orders.ts';
+import { expectWhole } from './orders.ts';
+import { sessionEnd, startSession } from './session-run.ts';
+import { until, World } from './world.ts';
+
+/** Workflows of a version that sets no timer for `max_runtime`: today's cannot go on where it began. */
+function olderVersion(): { code: string } {
+  const today = readFileSync(bundledWorkflows(), 'utf8');
+  const code = today.replace('watchDeadline(batch, steering);', '');
+  expect(code.length).toBeLessThan(today.length);
+  return { code };
+}
+
+describe.each(servers.slice(0, 1))('on $name, an upgrade under a load that runs', (server) => {
+  let world: World;
+  afterEach(() => world.close());
+
+  /** An older version runs the load, has done some of it, and is stopped. */
+  async function beginOlder(start: () => Promise<unknown>, files: Record<string, string> = {}): Promise<void> {
+    const orders = BREAKABLE(2_000, { broken: 0, pause: 0.4, lanes: 1 });
+    world = await World.create(server, { ...orders, files: { ...orders.files, ...files } });
+    const older = await world.worker({ bundle: olderVersion() });
+    await start();
+    await until(async () => (await done(world).catch(() => 0)) > 1);
+    await older.stop();
+  }
+
+  test('fails it, saying so, and the next start rolls back what it left', async () => {
+    await beginOlder(() => world.start('core.order'));
+    const client = await Waybill.open({ project: world.directory, env: environment(world) });
+    world.atClose(() => client.close());
+    const follower = await client.follow('core.order');
+    await world.worker();
+    const { status, error } = await follower.result();
+    expect({ status, ...errorView(error) }).toMatchObject({
+      status: 'failed',
+      type: 'NonDeterminism',
+      message: expect.stringContaining('another version of Waybill began this run') as string,
+      next: 'start it again: what it left behind is rolled back first: waybill run core.order',
+    });
+    await mend(world);
+    expect(await world.run('core.order')).toMatchObject({ ok: true });
+    await expectWhole(world);
+    expect(await world.states('core.order')).toEqual(['failed', 'published']);
+  });
+
+  test('lets a session begin it anew', async () => {
+    let session: Awaited<ReturnType<typeof startSession>> | undefined;
+    await beginOlder(async () => (session = await startSession(world)), {
+      'waybill.yaml': `
+name: test
+connections:
+  source: { url: "\${SOURCE_URL}" }
+  warehouse: { url: "\${WAREHOUSE_URL}", max_connections: 10 }
+sessions: { nightly: { loads: [core.*] } }
+`,
+    });
+    await mend(world);
+    await world.worker();
+    expect(await sessionEnd(session!)).toMatchObject({ ok: true, result: { status: 'finished' } });
+    await expectWhole(world);
+    expect(await world.states('core.order')).toEqual(['failed', 'published']);
+  });
+
+  test('that stops its workflow is told by status, show and run, and a force begins it anew', async () => {
+    await beginOlder(() => world.start('core.order'));
+    // A worker that leaves a workflow be which it cannot run: so does ours where an attempt before was lost with its worker.
+    const connection = await NativeConnection.connect({ address: world.address });
+    const plain = await Worker.create({
+      connection,
+      namespace: world.namespace,
+      taskQueue: TASK_QUEUE,
+      workflowBundle: { codePath: bundledWorkflows() },
+    });
+    const polling = plain.run();
+    const stuck = {
+      message: expect.stringContaining(
+        'its workflow cannot go on: another version of Waybill began this run',
+      ) as string,
+      next: expect.stringContaining('waybill run core.order --force') as string,
+    };
+    await until(async () => JSON.stringify(document(await waybill(world, 'status', '--json'))).includes('stuck'));
+    expect(document(await waybill(world, 'status', '--json'))).toMatchObject([{ status: 'running', stuck }]);
+    expect((await waybill(world, 'status')).stdout).toContain('--force');
+    expect(document(await waybill(world, 'show', '1', '--json'))).toMatchObject({ stuck, next: stuck.next });
+    const refused = await waybill(world, 'run', 'core.order', '--json');
+    expect(refused.exitCode).toBe(4);
+    expect(document(refused)).toMatchObject({
+      error: { message: expect.stringContaining('its workflow cannot go on') as string, next: stuck.next },
+    });
+    plain.shutdown();
+    await polling;
+    await connection.close();
+    await mend(world);
+    await world.worker();
+    expect(await waybill(world, 'run', 'core.order', '--force')).toMatchObject({ exitCode: 0 });
+    await expectWhole(world);
+    expect(await world.states('core.order')).toEqual(['failed', 'published']);
+  });
+
+  test('leaves a batch under way to a workflow of an older version, which does not say who it is', async () => {
+    world = await World.create(server, BREAKABLE(100, { broken: 0 }));
+    const { openBatch, describeBatch } = await activitiesOf(world);
+    await openBatch(OPEN_ORDER);
+    const batch = { connection: 'warehouse', batchId: '1' };
+    expect(await describeBatch(batch)).toMatchObject({ batchId: '1' });
+    expect(await describeBatch({ ...batch, firstRunId: 'another run' })).toBeUndefined();
+  });
+});
