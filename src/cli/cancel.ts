@@ -10,7 +10,10 @@ export const addCancel: AddCommand = (program, cli, done) => {
     .command('cancel')
     .description('end a running load or session: its SQL is stopped, its rows are taken back')
     .argument('<name>', 'a load or a session')
-    .option('--reason <text>', 'why; stands in the events of the batch')
+    .option(
+      '--reason <text>',
+      'why; stands in the events of the batch (of a session: of each that runs), and in Temporal',
+    )
     .option('--no-wait', 'do not wait until it is rolled back')
     .action(async (name: string, { reason, wait }: { reason?: string; wait: boolean }) => {
       const exitCode = await cli.withWaybill(async (waybill) => {

@@ -23,7 +23,7 @@ export async function connectTemporal(target: TemporalTarget = temporalTarget())
 
 /** gRPC status codes that mean "no answer": DEADLINE_EXCEEDED and UNAVAILABLE. */
 const NO_ANSWER = [4, 14];
-const NOT_FOUND = 5;
+export const NOT_FOUND = 5;
 
 /** What an error of a call to Temporal means to a person; errors that are not Temporal's pass through. */
 export function temporalFailure(target: TemporalTarget, error: unknown): unknown {

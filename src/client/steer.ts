@@ -1,8 +1,12 @@
+import { randomUUID } from 'node:crypto';
 import {
+  isGrpcServiceError,
+  type Client,
   WorkflowNotFoundError,
   WorkflowUpdateFailedError,
   WorkflowUpdateRPCTimeoutOrCancelledError,
 } from '@temporalio/client';
+import type { LoadDefinition } from '../config/definition.ts';
 import { findLatest } from '../control/batch.ts';
 import { recordEvent } from '../control/events.ts';
 import { findNewestOfRun } from '../control/reading.ts';
@@ -10,12 +14,12 @@ import { isUnfinished } from '../control/states.ts';
 import { ConfigurationError, LoadFailedError, UnreachableError } from '../errors.ts';
 import { pauseUpdate, resumeUpdate, setLanesUpdate } from '../workflows/message-definitions.ts';
 import { loadWorkflowId, type SteerResult } from '../workflows/messages.ts';
-import { temporalFailure } from './connect.ts';
+import { NOT_FOUND, temporalFailure } from './connect.ts';
 import type { ClientContext } from './context.ts';
 import { RunFollower } from './follow-run.ts';
 import { ifReachable } from './ledger.ts';
 import { findLoad, findName, type Named } from './names.ts';
-import { describeRun, requester } from './start-run.ts';
+import { describeRun, isChildOf, requester } from './start-run.ts';
 import { requireWorker } from './workers.ts';
 
 /** How long a worker may take to answer: it is busy, or it has just died. */
@@ -72,20 +76,24 @@ export async function cancelRun(
   const client = await context.temporal();
   const run = await describeRun(context, client, named.workflowId);
   if (run?.status !== 'RUNNING') throw await notRunning(context, named);
-  if (named.kind === 'load') {
-    // Temporal's cancel carries no names; the ledger keeps who it was.
-    await ifReachable(async () => {
-      const database = context.databases.get(named.load.connection);
-      const batch = await findNewestOfRun(database, run.firstRunId);
-      if (!batch || !isUnfinished(batch.state)) return;
-      const { requestedBy = requester(), reason } = by;
-      await recordEvent(database, database, batch.batchId, 'cancel_requested', { requestedBy, reason });
-    });
+  const asked = { requestedBy: by.requestedBy ?? requester(), reason: by.reason };
+  if (named.kind === 'load') await recordCancel(context, named.load, run.firstRunId, asked);
+  else {
+    const session = { workflowId: named.workflowId, firstRunId: run.firstRunId };
+    await Promise.all(named.session.loads.map((load) => recordCancelOfChild(context, client, load, session, asked)));
   }
   try {
-    await client.workflow.getHandle(named.workflowId, undefined, { firstExecutionRunId: run.firstRunId }).cancel();
+    // The SDK's own `cancel` takes no reason. A session that has no batch yet keeps it in its history alone.
+    await client.workflowService.requestCancelWorkflowExecution({
+      namespace: client.options.namespace,
+      workflowExecution: { workflowId: named.workflowId },
+      firstExecutionRunId: run.firstRunId,
+      requestId: randomUUID(),
+      identity: asked.requestedBy,
+      reason: asked.reason ?? '',
+    });
   } catch (error) {
-    if (error instanceof WorkflowNotFoundError) throw await notRunning(context, named);
+    if (isGrpcServiceError(error) && Number(error.code) === NOT_FOUND) throw await notRunning(context, named);
     throw temporalFailure(context.target, error);
   }
   return new RunFollower(context, client, named, {
@@ -93,6 +101,35 @@ export async function cancelRun(
     firstRunId: run.firstRunId,
     how: 'attached',
   });
+}
+
+/** Who asked, and why, in the ledger: Temporal does not hand it to the workflow that it cancels. */
+async function recordCancel(
+  context: ClientContext,
+  load: LoadDefinition,
+  firstRunId: string,
+  asked: { requestedBy: string; reason: string | undefined },
+): Promise<void> {
+  await ifReachable(async () => {
+    const database = context.databases.get(load.connection);
+    const batch = await findNewestOfRun(database, firstRunId);
+    if (!batch || !isUnfinished(batch.state)) return;
+    await recordEvent(database, database, batch.batchId, 'cancel_requested', asked);
+  });
+}
+
+/** The same for a load that the session runs at this moment. */
+async function recordCancelOfChild(
+  context: ClientContext,
+  client: Client,
+  name: string,
+  session: { workflowId: string; firstRunId: string },
+  asked: { requestedBy: string; reason: string | undefined },
+): Promise<void> {
+  const load = context.project.loads[name];
+  const run = load && (await describeRun(context, client, loadWorkflowId(name)));
+  if (run?.status !== 'RUNNING' || !(await isChildOf(context, client, run, session))) return;
+  await recordCancel(context, load!, run.firstRunId, asked);
 }
 
 /** Says what there is instead. */

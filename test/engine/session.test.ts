@@ -5,6 +5,7 @@ import { afterEach, describe, expect } from 'vitest';
 import { findTemporal } from '../../src/dev/temporal-binary.ts';
 import { progressQuery, sessionProgressQuery } from '../../src/workflows/message-definitions.ts';
 import type { SessionLoadResult } from '../../src/workflows/messages.ts';
+import { waybill } from '../cli/command-line.ts';
 import { inTurns, oneOfEachFamily } from '../every-server.ts';
 import { itemFile } from './items.ts';
 import { asleep } from './moments.ts';
@@ -319,12 +320,19 @@ outputs: [ core.seen ]
       { load: 'core.b', status: 'running' },
       { load: 'core.c', status: 'waiting' },
     ]);
-    await handle.cancel();
+    expect(await waybill(world, 'cancel', 'nightly', '--reason', 'the wrong day')).toMatchObject({ exitCode: 0 });
     expect(await sessionEnd(handle)).toMatchObject({ ok: false, type: 'Canceled' });
     expect(await world.rows('select load_name, state from waybill.batch order by 1')).toEqual([
       { load_name: 'core.a', state: 'cancelled' },
       { load_name: 'core.b', state: 'cancelled' },
     ]);
+    expect(
+      await world.rows(`select load_name, reason from waybill.event where what = 'cancel_requested' order by 1`),
+    ).toEqual(['core.a', 'core.b'].map((load_name) => ({ load_name, reason: 'the wrong day' })));
+    const { events } = await handle.fetchHistory();
+    expect(
+      events!.flatMap(({ workflowExecutionCancelRequestedEventAttributes: asked }) => (asked ? [asked.cause] : [])),
+    ).toEqual(['the wrong day']);
     expect(await world.value('select (select count(*) from core.a_rows) + (select count(*) from core.b_rows)')).toBe(
       '0',
     );
