@@ -89,6 +89,9 @@ const dropOnce = (session: Session, database: Database, record: SnapshotRecord):
         await recordEvent(session, database, record.batchId, 'snapshot_dropped', { reason: record.processing });
       } else if (result === 'other') {
         await recordEvent(session, database, record.batchId, 'snapshot_replaced', { reason: otherTable(record) });
+      } else {
+        // Mostly by an attempt that never heard so, where DDL commits by itself; perhaps by a person, who may have renamed it.
+        await recordEvent(session, database, record.batchId, 'snapshot_gone', { reason: record.processing });
       }
     },
   });

@@ -151,17 +151,17 @@ function unknownSnapshot(
   load: LoadDefinition,
   table: string,
   processing: string,
-  published: string | undefined,
+  published: { batchId: string; gone: boolean } | undefined,
 ): Error {
   const where = `load ${load.name}, input ${table}`;
   if (published !== undefined) {
     return refused(
-      `${processing} exists, and is not known as what it was: batch ${published}, which is published, had a snapshot of ` +
-        `this name, and did not drop it`,
+      `${processing} exists, and is not known as what it was: batch ${published.batchId}, which is published, had a snapshot of ` +
+        `this name, and ${published.gone ? 'found it gone when it was to drop it' : 'did not drop it'}`,
       {
         where,
         next:
-          `look whether its rows are those of batch ${published}: then they are published already, so drop it ` +
+          `look whether its rows are those of batch ${published.batchId}: then they are published already, so drop it ` +
           `(waybill run ${load.name} --adopt would load them a second time); if they are others, rename it`,
       },
     );

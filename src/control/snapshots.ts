@@ -57,22 +57,26 @@ export async function markDropped(session: Session, database: Database, batchId:
 }
 
 /**
- * The batch that published the newest snapshot of this name, if it was not seen to drop it: that one was gone by then, or another
- * table. Undefined: it has dropped it, or there is none.
+ * The batch that published the newest snapshot of this name, if it was not seen to drop it; `gone`: it found none there any more, else
+ * another table. Undefined: it has dropped it, or there is none.
  */
 export async function publishedUndropped(
   database: Database,
   load: string,
   processing: string,
-): Promise<string | undefined> {
-  const { rows } = await database.query<{ batch_id: string; dropped: string }>(sql`
-    select b.batch_id as batch_id, (select count(*) from ${database.ledger('event')} e
-      where e.batch_id = b.batch_id and e.what = 'snapshot_dropped' and e.reason = ${processing}) as dropped
+): Promise<{ batchId: string; gone: boolean } | undefined> {
+  const { rows } = await database.query<{ batch_id: string; dropped: string; gone: string }>(sql`
+    select b.batch_id as batch_id,
+      (select count(*) from ${database.ledger('event')} e
+        where e.batch_id = b.batch_id and e.what = 'snapshot_dropped' and e.reason = ${processing}) as dropped,
+      (select count(*) from ${database.ledger('event')} e
+        where e.batch_id = b.batch_id and e.what = 'snapshot_gone' and e.reason = ${processing}) as gone
     from ${database.ledger('snapshot')} s join ${database.ledger('batch')} b on b.batch_id = s.batch_id
     where b.load_name = ${load} and b.state = 'published' and s.processing_name = ${processing}
     order by b.batch_id desc limit 1`);
   const newest = rows[0];
-  return newest && Number(newest.dropped) === 0 ? newest.batch_id : undefined;
+  if (!newest || Number(newest.dropped) > 0) return undefined;
+  return { batchId: newest.batch_id, gone: Number(newest.gone) > 0 };
 }
 
 /** A swap is done: the tables that this batch has taken, and what is in them. Acquisitions may go on, into the new tables. */

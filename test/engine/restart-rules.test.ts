@@ -181,6 +181,29 @@ describe.each(oneOfEachFamily(import.meta.url))('the next start on $name', (serv
       await expectWhole(world);
     });
 
+    it('whose snapshot is gone, and the ledger does not know it: says so, and goes on', async () => {
+      world = await World.create(server, ORDERS(50));
+      await world.worker();
+      expect(await world.run('core.order')).toMatchObject({ ok: true });
+      // What a drop leaves whose answer was lost, where it commits by itself.
+      await world.warehouse.query(`
+        update waybill.snapshot set dropped_at = null; delete from waybill.event where what = 'snapshot_dropped'`);
+      expect(await world.run('core.order')).toMatchObject({ ok: true, result: { status: 'nothing' } });
+      expect(await world.rows(`select batch_id, reason from waybill.event where what = 'snapshot_gone'`)).toEqual([
+        { batch_id: '1', reason: 'acq.orders_processing' },
+      ]);
+      // Somebody may have renamed it, and renames it back.
+      await world.warehouse.query('create table acq.orders_processing as table kept.orders');
+      await land(world, 9001, false);
+      expect(await world.run('core.order')).toMatchObject({
+        type: 'Refused',
+        message: expect.stringMatching(
+          /had a snapshot of this name, and found it gone when it was to drop it$/,
+        ) as string,
+      });
+      await expectWhole(world);
+    });
+
     /** A load whose snapshot an analyst reads; resolves once it is published. */
     async function published(yaml = ''): Promise<{ handle: Awaited<ReturnType<World['start']>>; reader: TestClient }> {
       const reader = await world.another('warehouse', 'an analyst');
