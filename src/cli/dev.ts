@@ -85,12 +85,10 @@ async function runOnce(cli: Cli, servers: DevServers, interrupt: Interrupt, name
     return await cli.withWaybill(
       async (waybill) => {
         const follower = await waybill.run(name);
-        interrupt.off();
         const cancel = (): Promise<unknown> => waybill.cancel(name);
-        const stopped = interrupt.isHeard; // while it was started
-        if (stopped)
-          await cancel().catch((error: unknown) => cli.note(error instanceof Error ? error.message : String(error)));
-        const followed = followToEnd(cli, waybill, follower, { interrupt: stopped ? 'leave' : 'cancel', cancel });
+        const pressed = interrupt.isHeard; // while it was started
+        const followed = followToEnd(cli, waybill, follower, { interrupt: 'cancel', cancel, pressed });
+        interrupt.off(); // the follower hears by now: nobody would end the servers where a signal ends this process
         await Promise.race([followed, worker.done]);
         return await followed;
       },

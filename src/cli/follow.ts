@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunFollower } from '../client/follow-run.ts';
 import type { RunEnd } from '../client/run-end.ts';
+import { LoadFailedError } from '../errors.ts';
 import type { Cli } from './cli.ts';
 import { ProgressBars } from './progress-bars.ts';
 import { ProgressLines } from './progress-lines.ts';
@@ -16,6 +17,8 @@ export interface FollowOptions {
   /** What the first Ctrl-C does: leave the run alone (and the second one cancels it), cancel it, or just leave. */
   interrupt: 'detach' | 'cancel' | 'leave';
   cancel?: () => Promise<unknown>;
+  /** Ctrl-C was pressed before there was anything to follow: the first one is done at once. */
+  pressed?: boolean;
 }
 
 /** How a person leaves a run that has not ended: as it is, or after it was asked to end. */
@@ -46,15 +49,22 @@ export async function follow(cli: Cli, follower: RunFollower, options: FollowOpt
   }
 }
 
-/** Ctrl-C: the first detaches (after a moment in which a second one cancels), the second cancels, the third leaves. */
+/**
+ * Ctrl-C: the first detaches (after a moment in which a second one cancels), the second cancels, the third leaves. A cancel that does
+ * not come through ends the following with its error, for nobody knows whether the run ends; unless that has just ended by itself.
+ */
 function interrupts(cli: Cli, follower: RunFollower, options: FollowOptions, say: (text: string) => void) {
   const { name } = follower.named;
   let leave: (value: Left) => void = () => undefined;
-  const left = new Promise<Left>((resolve) => (leave = resolve));
+  let fail: (error: unknown) => void = () => undefined;
+  const left = new Promise<Left>((resolve, reject) => {
+    leave = resolve;
+    fail = reject;
+  });
   let presses = { detach: 0, cancel: 1, leave: 2 }[options.interrupt];
   let timer: NodeJS.Timeout | undefined;
   let asked: Promise<unknown> = Promise.resolve();
-  const off = cli.io.onInterrupt(() => {
+  const press = (): void => {
     presses += 1;
     clearTimeout(timer);
     if (presses === 1) {
@@ -63,13 +73,16 @@ function interrupts(cli: Cli, follower: RunFollower, options: FollowOptions, say
     } else if (presses === 2) {
       say(`Cancelling ${name}: it is rolled back first …`);
       asked = (options.cancel?.() ?? Promise.resolve()).catch((error: unknown) => {
-        say(error instanceof Error ? error.message : String(error));
-        leave('detached');
+        if (error instanceof LoadFailedError) return; // it does not run any more: its end is on the way
+        say(`${name} was not cancelled, and goes on. Later: waybill cancel ${name}`);
+        fail(error);
       });
     } else if (presses === 3)
       void asked.then(() => leave('cancelling')); // leaving closes the connection that asks
     else leave('cancelling');
-  }, options.interrupt === 'cancel');
+  };
+  const off = cli.io.onInterrupt(press, options.interrupt === 'cancel');
+  if (options.pressed === true) press();
   return {
     left,
     stop: () => {

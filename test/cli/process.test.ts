@@ -1,6 +1,10 @@
 import { PassThrough, Writable } from 'node:stream';
 import { afterEach, describe, expect, test } from 'vitest';
+import { Cli } from '../../src/cli/cli.ts';
+import { follow, type FollowOptions } from '../../src/cli/follow.ts';
 import { main } from '../../src/cli/program.ts';
+import { Waybill } from '../../src/client/index.ts';
+import { UnreachableError } from '../../src/errors.ts';
 import { batches, BREAKABLE, done } from '../engine/breakable-orders.ts';
 import { CommitProxy } from '../engine/commit-proxy.ts';
 import { ORDERS, World } from '../engine/orders.ts';
@@ -42,6 +46,54 @@ describe.each(servers.slice(0, 1))('the command line as a process of its own on 
     expect(document(ended)).toMatchObject({ state: 'cancelled', error: { type: 'Cancelled' } });
     expect(await world.value('select count(*) from core.orders')).toBe('0');
   });
+
+  test('a cancel by Ctrl-C that does not come through ends with its error, and does not say that all is well', async () => {
+    const { press, said, followed } = await followInside({
+      cancel: () => Promise.reject(new UnreachableError('cut off')),
+    });
+    press();
+    await expect(followed).rejects.toThrow('cut off');
+    expect(said()).toContain('core.order was not cancelled, and goes on. Later: waybill cancel core.order');
+    expect(await batches(world)).toMatchObject([{ state: 'running' }]);
+  });
+
+  test('Ctrl-C that was pressed before there was a run to follow cancels it, and the next one is heard meanwhile', async () => {
+    let asked = 0;
+    let sent: () => void = () => undefined;
+    const sending = new Promise<void>((resolve) => (sent = resolve));
+    const cancel = (): Promise<void> => {
+      asked += 1;
+      return sending;
+    };
+    const { press, followed } = await followInside({ cancel, pressed: true });
+    expect(asked).toBe(1);
+    press();
+    sent();
+    expect(await followed).toBe('cancelling');
+    expect(asked).toBe(1);
+  });
+
+  /** Follows a load that runs, as `dev --run` does; `press`: Ctrl-C. */
+  async function followInside(options: Pick<FollowOptions, 'cancel' | 'pressed'>) {
+    world = await World.create(server, BREAKABLE(10_000, { broken: 0, pause: 0.4 }));
+    await world.worker();
+    const env = environment(world);
+    const client = await Waybill.open({ project: world.directory, env });
+    world.atClose(() => client.close());
+    const follower = await client.run('core.order');
+    await until(async () => (await done(world).catch(() => 0)) > 0);
+    let press: () => void = () => undefined;
+    let said = '';
+    const stderr = new PassThrough().on('data', (data: Buffer) => (said += data.toString()));
+    const onInterrupt = (heard: (signal: string) => void) => {
+      press = () => heard('SIGINT');
+      return () => undefined;
+    };
+    const cli = new Cli({ stdout: new PassThrough().resume(), stderr, env, cwd: world.directory, onInterrupt });
+    const followed = follow(cli, follower, { interrupt: 'cancel', ...options });
+    followed.catch(() => undefined); // whoever wants to know awaits it
+    return { press, followed, said: () => said };
+  }
 
   test('run shows the rows of a task at the speed of whoever reads them, and ends well where nobody does any more', async () => {
     world = await World.create(server, LONG_ROWS('method: query'));
