@@ -1,4 +1,5 @@
 import type { AcquisitionSource, LoadDefinition, LoadKind, SqlSource, StageDefinition } from '../config/definition.ts';
+import type { Batch } from '../control/batch.ts';
 import type { ProducerBatch } from '../control/consumption.ts';
 import type { Database } from '../database/dialect.ts';
 import { raw, sql } from '../database/sql.ts';
@@ -107,7 +108,7 @@ async function preview(context: ClientContext, database: Database, load: LoadDef
     after: load.after.flatMap(stepOf),
     on_error: load.onError.flatMap(stepOf),
     locks: locksOf(load, start.inherited),
-    removes: start.takesBack ? await removals(database, load, start.takesBack.batchId) : [],
+    removes: start.takesBack ? await removals(database, start.takesBack) : [],
   };
 }
 
@@ -186,9 +187,11 @@ function locksOf(load: LoadDefinition, inherited: string[]): string[] {
   ];
 }
 
-async function removals(database: Database, load: LoadDefinition, batchId: string): Promise<LoadPreview['removes']> {
+/** A roll back goes by what the batch began with, whatever the file says by now. */
+async function removals(database: Database, { batchId, definition }: Batch): Promise<LoadPreview['removes']> {
   const found: LoadPreview['removes'] = [];
-  for (const { table } of load.outputs) {
+  for (const { table } of definition.outputs) {
+    if (!(await database.dialect.describeTable(database, table))) continue; // nothing can be taken back from it
     const { rows } = await database.query<{ n: string }>(
       sql`select count(*) as n from ${raw(database.dialect.quoteTable(table))} where batch_id = ${batchId}`,
     );

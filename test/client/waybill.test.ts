@@ -99,5 +99,11 @@ describe.each(someServers(import.meta.url))('Waybill as a library on $name', (se
       because: ['batch 1 is rolled back: its workflow ended without finishing it'],
       removes: [{ table: 'core.orders', batch: '1' }],
     });
+    // A roll back goes by what the batch began with, whatever its file says by now.
+    const file = ORDERS(0, { byKey: true }).files['loads/core/order.yaml']!;
+    await world.write('loads/core/order.yaml', file.replace('outputs: [ core.orders ]', 'outputs: [ core.ran ]'));
+    const edited = await open();
+    world.atClose(() => edited.close());
+    expect((await edited.plan('core.order')).removes).toMatchObject([{ table: 'core.orders', batch: '1' }]);
   });
 });
