@@ -180,7 +180,9 @@ export class Waybill {
     const scripts: Record<string, string> = {};
     for (const name of writtenConnections(this.project)) {
       const connection = this.project.connections[name]!;
-      const unconnected = new Databases({ [name]: { ...connection, url: connection.url || 'postgres://nowhere' } });
+      const unconnected = new Databases({
+        [name]: { ...connection, url: connection.url || `${connection.scheme}://nowhere` },
+      });
       scripts[name] = await migrationScript(unconnected.get(name), this.project.name);
     }
     return scripts;

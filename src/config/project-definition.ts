@@ -65,7 +65,7 @@ export function defineProject(
     connections[name] = {
       name,
       url: isUnset ? '' : given.url,
-      scheme: schemeOf(isUnset ? '' : given.url),
+      scheme: schemeOf(given.url), // of one that is not set, as far as the file says it: mysql://${HOST}/shop
       maxConnections: given.max_connections ?? 8,
       controlSchema: given.control_schema ?? 'waybill',
       ...(tls !== undefined && { tls }),

@@ -161,6 +161,25 @@ describe('the project folder', () => {
   });
 });
 
+describe('where variables of URLs are not set', () => {
+  test('migrate --print goes by what the project says of the server, and says where that is nothing', async () => {
+    const print = (yaml: string, more: Record<string, string> = {}): Promise<Answer> =>
+      withProject({ ...BASE_PROJECT, 'waybill.yaml': yaml, ...more }, (cwd) =>
+        run(['migrate', '--print'], { cwd, env: {} }),
+      );
+    const yaml = BASE_PROJECT['waybill.yaml']!;
+    const nothing = await print(yaml);
+    expect(nothing.stdout).toContain('language plpgsql');
+    expect(nothing.stderr).toContain('warehouse: WAREHOUSE_URL is not set, and no schema file says which server it is');
+    const schema = await print(yaml, { 'schema/warehouse.mariadb.sql': 'create schema core;' });
+    const scheme = await print(yaml.replace('${WAREHOUSE_URL}', 'mysql://${WAREHOUSE_HOST}/core'));
+    for (const { stdout, stderr } of [schema, scheme]) {
+      expect(stdout).toContain('engine = InnoDB');
+      expect(stderr).toBe('');
+    }
+  });
+});
+
 describe('services that are not there', () => {
   const DEAD = {
     SOURCE_URL: 'postgres://me:hush@127.0.0.1:1/source',
