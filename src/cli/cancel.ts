@@ -1,4 +1,5 @@
 import type { RunEnd } from '../client/run-end.ts';
+import { findName } from '../client/names.ts';
 import type { BatchView } from '../client/views.ts';
 import { EXIT, LoadFailedError } from '../errors.ts';
 import type { AddCommand } from './cli.ts';
@@ -16,24 +17,27 @@ export const addCancel: AddCommand = (program, cli, done) => {
     )
     .option('--no-wait', 'do not wait until it is rolled back')
     .action(async (name: string, { reason, wait }: { reason?: string; wait: boolean }) => {
-      const exitCode = await cli.withWaybill(async (waybill) => {
-        const follower = await waybill.cancel(name, reason === undefined ? {} : { reason });
-        const accepted = (): number => {
-          cli.document({ name, answer: 'accepted' });
-          cli.say(`${name}: asked to end. waybill status shows when it is rolled back`);
-          return EXIT.done;
-        };
-        if (!wait) return accepted();
-        const end = await follow(cli, follower, { interrupt: 'leave' });
-        if (typeof end === 'string') return accepted();
-        if (end.status !== 'cancelled') throw tooLate(name, end);
-        const error = unfinished(name, end);
-        cli.document(runDocument({ ...end, error }));
-        cli.say(runSummary(end));
-        if (error === undefined) return EXIT.done;
-        cli.complain(error);
-        return error.exitCode;
-      });
+      const exitCode = await cli.withWaybill(
+        async (waybill) => {
+          const follower = await waybill.cancel(name, reason === undefined ? {} : { reason });
+          const accepted = (): number => {
+            cli.document({ name, answer: 'accepted' });
+            cli.say(`${name}: asked to end. waybill status shows when it is rolled back`);
+            return EXIT.done;
+          };
+          if (!wait) return accepted();
+          const end = await follow(cli, follower, { interrupt: 'leave' });
+          if (typeof end === 'string') return accepted();
+          if (end.status !== 'cancelled') throw tooLate(name, end);
+          const error = unfinished(name, end);
+          cli.document(runDocument({ ...end, error }));
+          cli.say(runSummary(end));
+          if (error === undefined) return EXIT.done;
+          cli.complain(error);
+          return error.exitCode;
+        },
+        { check: (project) => findName(project, name) },
+      );
       done(exitCode);
     });
 };

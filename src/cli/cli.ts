@@ -3,7 +3,9 @@ import path from 'node:path';
 import type { Command } from 'commander';
 import { errorView } from '../client/error-view.ts';
 import { Waybill, type OpenOptions } from '../client/waybill.ts';
-import { WaybillError } from '../errors.ts';
+import type { Project } from '../config/definition.ts';
+import { ProjectError } from '../config/problem.ts';
+import { ConfigurationError, WaybillError } from '../errors.ts';
 import { indent } from './format.ts';
 import type { Io } from './io.ts';
 import { UsageError } from './usage-error.ts';
@@ -45,9 +47,18 @@ export class Cli {
     });
   }
 
-  /** Opens the project, does the work, closes it whatever happened. */
-  async withWaybill<T>(work: (waybill: Waybill) => Promise<T>, options: Partial<OpenOptions> = {}): Promise<T> {
-    const waybill = await Waybill.open({ project: this.projectFolder, env: this.io.env, ...options });
+  /**
+   * Opens the project, does the work, closes it whatever happened. `check` looks at what the command was given, where the files
+   * alone can tell whether it is wrong: it is asked when the project cannot be opened, so that both are said at once.
+   */
+  async withWaybill<T>(
+    work: (waybill: Waybill) => Promise<T>,
+    { check, ...options }: Partial<OpenOptions> & { check?: (project: Project) => unknown } = {},
+  ): Promise<T> {
+    const at = { project: this.projectFolder, env: this.io.env, ...options };
+    const waybill = await Waybill.open(at).catch(async (error: unknown) => {
+      throw check && error instanceof ConfigurationError ? await withWrongArgument(at, check, error) : error;
+    });
     try {
       return await work(waybill);
     } finally {
@@ -103,4 +114,24 @@ export class Cli {
 function stacks(error: Error): string {
   const own = error.stack ?? error.message;
   return error.cause instanceof Error ? `${own}\ncaused by ${stacks(error.cause)}` : own;
+}
+
+/** What is wrong in the command first: it is shorter. */
+async function withWrongArgument(
+  at: OpenOptions,
+  check: (project: Project) => unknown,
+  error: ConfigurationError,
+): Promise<ConfigurationError> {
+  try {
+    const { project } = await Waybill.open({ ...at, allowMissingEnvironment: true });
+    check(project);
+    return error;
+  } catch (wrong) {
+    if (!(wrong instanceof ConfigurationError) || wrong instanceof ProjectError) return error; // the files themselves are wrong
+    return new ConfigurationError(`${wrong.message}; besides, ${error.message}`, {
+      where: [wrong.where, error.where].filter(Boolean).join('; '),
+      next: [wrong.next, error.next].filter(Boolean).join('\n'),
+      cause: error,
+    });
+  }
 }

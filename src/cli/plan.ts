@@ -1,4 +1,6 @@
 import type { LoadPreview, StatementPreview } from '../client/preview-load.ts';
+import { findLoad } from '../client/names.ts';
+import type { Project } from '../config/definition.ts';
 import { EXIT } from '../errors.ts';
 import type { AddCommand } from './cli.ts';
 import { formatCount, indent, plural } from './format.ts';
@@ -9,7 +11,8 @@ export const addPlan: AddCommand = (program, cli, done) => {
     .description('what a start of a load would do now, with the SQL as it would be sent; nothing is touched')
     .argument('<load>', 'a load')
     .action(async (load: string) => {
-      const preview = await cli.withWaybill((waybill) => waybill.plan(load));
+      const check = (project: Project): unknown => findLoad(project, load);
+      const preview = await cli.withWaybill((waybill) => waybill.plan(load), { check });
       cli.document(preview);
       cli.say(page(preview));
       done(EXIT.done);

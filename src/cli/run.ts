@@ -1,7 +1,9 @@
 import type { RunFollower } from '../client/follow-run.ts';
 import { lookView } from '../client/look-view.ts';
+import { findName } from '../client/names.ts';
 import type { RunOptions } from '../client/start-run.ts';
 import type { Waybill } from '../client/waybill.ts';
+import type { Project } from '../config/definition.ts';
 import { EXIT } from '../errors.ts';
 import type { AddCommand, Cli } from './cli.ts';
 import { follow, type FollowOptions, type Left } from './follow.ts';
@@ -29,7 +31,8 @@ export const addRun: AddCommand = (program, cli, done) => {
     .option('--until <value>', 'of an acquisition: read up to this value of the cursor, not with it')
     .option('--full', 'of an acquisition: read everything again')
     .action(async (name: string, flags: RunFlags) => {
-      done(await cli.withWaybill((waybill) => runAndFollow(cli, waybill, name, flags)));
+      const check = (project: Project): unknown => findName(project, name);
+      done(await cli.withWaybill((waybill) => runAndFollow(cli, waybill, name, flags), { check }));
     });
 };
 

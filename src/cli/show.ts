@@ -1,3 +1,4 @@
+import { readBatchId } from '../client/ledger.ts';
 import { chunkDocument, detailsDocument, type BatchDetails } from '../client/show-batch.ts';
 import type { ChunkReading } from '../control/reading.ts';
 import { EXIT } from '../errors.ts';
@@ -23,14 +24,17 @@ export const addShow: AddCommand = (program, cli, done) => {
     .argument('<batch>', '114, or warehouse/114')
     .option('--ranges', 'every range with its rows, start, stop and duration, and not only the slowest of a task')
     .action(async (batch: string, options: { ranges?: boolean }) => {
-      await cli.withWaybill(async (waybill) => {
-        const details = await waybill.show(batch);
-        if (options.ranges === true) await showEveryRange(cli, details, waybill.ranges(batch));
-        else {
-          cli.document(detailsDocument(details));
-          cli.say(page(details, slowest(details)));
-        }
-      });
+      await cli.withWaybill(
+        async (waybill) => {
+          const details = await waybill.show(batch);
+          if (options.ranges === true) await showEveryRange(cli, details, waybill.ranges(batch));
+          else {
+            cli.document(detailsDocument(details));
+            cli.say(page(details, slowest(details)));
+          }
+        },
+        { check: (project) => readBatchId(project, batch) },
+      );
       done(EXIT.done);
     });
 };
@@ -79,11 +83,11 @@ function head({ connection, batch, view, inputs, outputs, doneBefore }: BatchDet
     ['from', lineage(inputs)],
     ['into', outputs.length === 0 ? null : outputs.join(', ')],
     ['error', view.error?.message ?? null],
+    ['stuck', view.stuck?.message ?? null],
   ];
   const shown = facts.filter((fact): fact is [string, string] => fact[1] !== null);
   return [`Batch ${batch.batchId}`, ...shown.map(([name, text]) => `  ${name.padEnd(8)} ${indent(text, 11)}`)].join(
     '\n',
-    ['stuck', view.stuck?.message ?? null],
   );
 }
 

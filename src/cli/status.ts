@@ -12,11 +12,14 @@ export const addStatus: AddCommand = (program, cli, done) => {
     .description('the newest batch of every load, of one load, or of a session’s loads')
     .argument('[name]', 'a load or a session')
     .action(async (name?: string) => {
-      await cli.withWaybill(async (waybill) => {
-        const rows = await waybill.status(name);
-        cli.document(rows.map(({ view }) => view));
-        cli.say(statusTable(rows, waybill.project, name));
-      });
+      await cli.withWaybill(
+        async (waybill) => {
+          const rows = await waybill.status(name);
+          cli.document(rows.map(({ view }) => view));
+          cli.say(statusTable(rows, waybill.project, name));
+        },
+        { check: (project) => name !== undefined && findName(project, name) },
+      );
       done(EXIT.done);
     });
 };
@@ -63,10 +66,10 @@ function remarksOf({ view, workflow }: LoadStatusRow): string[] {
   if (workflow === 'unknown') {
     return [`${at}: Temporal does not know its workflow\n  next: waybill plan ${view.load} says what a start does`];
   }
+  if (view.stuck !== undefined) return [`${at}: ${view.stuck.message}\n  next: ${view.stuck.next}`];
   if (view.waiting !== undefined) {
     const next = view.state === 'published' ? `\n  next: the next start drops it first; nothing is lost meanwhile` : '';
     return [`${at}: ${view.waiting}${next}`];
-  if (view.stuck !== undefined) return [`${at}: ${view.stuck.message}\n  next: ${view.stuck.next}`];
   }
   if (view.error === null) return [];
   const next = view.error.next === null ? '' : `\n  next: ${view.error.next}`;

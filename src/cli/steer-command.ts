@@ -1,16 +1,19 @@
+import { findLoad } from '../client/names.ts';
 import type { Waybill } from '../client/waybill.ts';
+import type { Project } from '../config/definition.ts';
 import { EXIT } from '../errors.ts';
 import type { SteerResult } from '../workflows/messages.ts';
 import type { Cli } from './cli.ts';
 
 /** The action of `pause`, `resume` and `lanes`: asks, and prints the answer. */
-export function steerCommand<Args extends unknown[]>(
+export function steerCommand<Args extends [load: string, ...unknown[]]>(
   cli: Cli,
   done: (exitCode: number) => void,
   ask: (waybill: Waybill, ...args: Args) => Promise<SteerResult>,
 ): (...args: Args) => Promise<void> {
   return async (...args) => {
-    const { load, batch, answer } = await cli.withWaybill((waybill) => ask(waybill, ...args));
+    const check = (project: Project): unknown => findLoad(project, args[0]);
+    const { load, batch, answer } = await cli.withWaybill((waybill) => ask(waybill, ...args), { check });
     cli.document({ load, batch_id: batch?.batchId ?? null, answer });
     cli.say(`${load}${batch ? `, batch ${batch.batchId}` : ''}: ${answer}`);
     done(EXIT.done);

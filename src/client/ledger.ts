@@ -1,3 +1,4 @@
+import type { Project } from '../config/definition.ts';
 import { findBatch, type Batch } from '../control/batch.ts';
 import { findNewestOfRun } from '../control/reading.ts';
 import { requireProject } from '../control/project.ts';
@@ -50,18 +51,15 @@ export async function batchOfRun(
   return named ? findBatch(database, named.batchId) : findNewestOfRun(database, firstRunId);
 }
 
-/** `114`, or `warehouse/114`, as people write it. Throws `ConfigurationError` for what is none, not there, or ambiguous. */
-export async function findWrittenBatch(
-  context: ClientContext,
-  text: string,
-): Promise<{ database: Database; batch: Batch }> {
+/** `114`, or `warehouse/114`, as people write it. Throws `ConfigurationError` for what is none. */
+export function readBatchId(project: Pick<Project, 'loads'>, text: string): { wanted: string | undefined; id: string } {
   const match = /^(?:(.+)\/)?(\d{1,18})$/.exec(text.trim());
-  const connections = writtenConnections(context.project);
   if (match === null) {
     throw new ConfigurationError(`${text} is not a batch id`, {
       next: 'write 114, or warehouse/114; `waybill status` shows the newest ones',
     });
   }
+  const connections = writtenConnections(project);
   const [, wanted, id] = match;
   if (wanted !== undefined && !connections.includes(wanted)) {
     throw new ConfigurationError(`no load writes to a connection ${wanted}`, {
@@ -69,19 +67,29 @@ export async function findWrittenBatch(
       next: `connections with batches: ${connections.join(', ')}`,
     });
   }
+  return { wanted, id: id! };
+}
+
+/** The batch of such an id. Throws `ConfigurationError`, too, where it is not there, or ambiguous. */
+export async function findWrittenBatch(
+  context: ClientContext,
+  text: string,
+): Promise<{ database: Database; batch: Batch }> {
+  const { wanted, id } = readBatchId(context.project, text);
+  const connections = writtenConnections(context.project);
   const found: { database: Database; batch: Batch }[] = [];
   for (const connection of wanted === undefined ? connections : [wanted]) {
     const database = await ledgerOf(context, connection);
-    const batch = await findBatch(database, id!);
+    const batch = await findBatch(database, id);
     if (batch) found.push({ database, batch });
   }
   if (found.length > 1) {
-    const ids = found.map(({ database }) => `${database.connection}/${id!}`);
-    throw new ConfigurationError(`several connections have a batch ${id!}`, { next: `write ${ids.join(' or ')}` });
+    const ids = found.map(({ database }) => `${database.connection}/${id}`);
+    throw new ConfigurationError(`several connections have a batch ${id}`, { next: `write ${ids.join(' or ')}` });
   }
   const [only] = found;
   if (only) return only;
-  throw new ConfigurationError(`there is no batch ${id!}`, {
+  throw new ConfigurationError(`there is no batch ${id}`, {
     where: `connection ${wanted ?? connections.join(', ')}`,
     next: 'look at `waybill status` for the newest batch of each load',
   });

@@ -162,6 +162,23 @@ describe('the project folder', () => {
 });
 
 describe('where variables of URLs are not set', () => {
+  test.each([
+    [['run', 'nightli'], 'there is no load or session nightli; besides, ', 'did you mean nightly?'],
+    [['status', 'nightli'], 'there is no load or session nightli; besides, ', 'did you mean nightly?'],
+    [['cancel', 'nightli'], 'there is no load or session nightli; besides, ', 'did you mean nightly?'],
+    [['plan', 'core.fligth'], 'there is no load core.fligth; besides, ', 'did you mean core.flight?'],
+    [['pause', 'core.fligth'], 'there is no load core.fligth; besides, ', 'did you mean core.flight?'],
+    [['show', 'abc'], 'abc is not a batch id; besides, ', 'write 114'],
+    [['run', 'nightly'], 'the project has 2 problems', undefined],
+  ])('%j says so, and what is wrong with the argument, too', async (argv, message, next) => {
+    const answer = await withProject(BASE_PROJECT, (cwd) => run([...argv, '--json'], { cwd, env: {} }));
+    expect(answer.exitCode).toBe(2);
+    const { error } = document(answer) as { error: { message: string; next: string | null } };
+    expect(error.message.startsWith(message)).toBe(true);
+    expect(error.message).toContain('`SOURCE_URL` is not set');
+    if (next !== undefined) expect(error.next).toContain(next);
+  });
+
   test('migrate --print goes by what the project says of the server, and says where that is nothing', async () => {
     const print = (yaml: string, more: Record<string, string> = {}): Promise<Answer> =>
       withProject({ ...BASE_PROJECT, 'waybill.yaml': yaml, ...more }, (cwd) =>
