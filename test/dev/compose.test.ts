@@ -11,7 +11,9 @@ import { loadProject } from '../../src/config/load-project.ts';
 import { startPostgres, type PostgresServer } from '../../src/dev/postgres-server.ts';
 import { systemPostgres15 } from '../../src/dev/postgres-binaries.ts';
 import { SEARCH_ATTRIBUTES } from '../../src/workflows/messages.ts';
-import { run } from '../cli/command-line.ts';
+import { document, run, spawnCli, type Spawned } from '../cli/command-line.ts';
+import { until } from '../engine/world.ts';
+import { compiledCli, freshNamespace, temporalAddress } from '../servers.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const text = (file: string): Promise<string> => readFile(join(ROOT, file), 'utf8');
@@ -25,12 +27,26 @@ interface Service {
   volumes?: string[];
   environment?: Record<string, string>;
   healthcheck?: { test: string[] };
-  depends_on?: Record<string, { condition: string }>;
+  depends_on?: Record<string, { condition: string; required?: boolean }>;
 }
 
-/** The file as compose reads it where no variable is set: `${NAME:-default}` is its default. */
-async function compose(): Promise<{ services: Record<string, Service>; volumes: Record<string, null> }> {
-  const filled = (await text('docker-compose.yml')).replace(/\$\{\w+:-([^}]*)\}/g, '$1');
+/** The commands that its comments name, as a shell reads their words. */
+async function commands(): Promise<string[][]> {
+  const lines = [...(await text('docker-compose.yml')).matchAll(/^# {3}(\S.*)$/gm)];
+  return lines.map(([, line = '']) =>
+    [...line.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? ''),
+  );
+}
+
+/** The file as compose reads it: `${NAME:-default}`, also one in another, is its default where the variable is not set. */
+async function compose(
+  env: Record<string, string> = {},
+): Promise<{ services: Record<string, Service>; volumes: Record<string, null> }> {
+  let filled = await text('docker-compose.yml');
+  for (let from = ''; from !== filled;) {
+    from = filled;
+    filled = from.replace(/\$\{(\w+):-([^${}]*)\}/g, (_, name: string, given: string) => env[name] ?? given);
+  }
   expect(filled, 'variables without a default').not.toMatch(/\$\{|\$[A-Z]/);
   return parse(filled) as { services: Record<string, Service>; volumes: Record<string, null> };
 }
@@ -80,7 +96,12 @@ describe('docker-compose.yml', () => {
     expect(services['worker']!.depends_on).toEqual({
       temporal: { condition: 'service_healthy' },
       postgres: { condition: 'service_healthy' },
+      mysql: { condition: 'service_healthy', required: false },
     });
+    const ups = (await commands()).filter((words) => words.includes('up'));
+    expect(ups.length).toBeGreaterThan(0);
+    for (const words of ups) expect(words).toEqual(expect.arrayContaining(['-d', '--build', '--wait']));
+    expect(await text('README.md')).toContain(ups[0]!.join(' '));
     for (const name of ['temporal', 'postgres', 'mysql']) expect(services[name]!.healthcheck?.test[0]).toBe('CMD');
   });
 
@@ -96,6 +117,20 @@ describe('docker-compose.yml', () => {
     for (const { url } of Object.values(project.connections)) {
       expect(new URL(url).password).toBe(services['postgres']!.environment!['POSTGRES_PASSWORD']);
     }
+  });
+
+  it('gives the worker MySQL for a warehouse, where the variables say so that its comments name', async () => {
+    const [set = []] = (await commands()).filter(([first]) => first === 'export');
+    const env = Object.fromEntries(set.slice(1).map((word) => /^(\w+)=(.*)$/.exec(word)!.slice(1, 3))) as Record<
+      string,
+      string
+    >;
+    const { services } = await compose(env);
+    expect(services['mysql']!.profiles).toContain(env['COMPOSE_PROFILES']);
+    const url = new URL(services['worker']!.environment!['WAREHOUSE_URL']!);
+    expect(url.protocol).toBe('mysql:');
+    expect(url.hostname in services).toBe(true);
+    expect(url.password).toBe(services['mysql']!.environment!['MYSQL_ROOT_PASSWORD']);
   });
 });
 
@@ -126,28 +161,62 @@ describe('Dockerfile', () => {
 });
 
 // psql comes with the system's PostgreSQL 15 only; in CI it must be there.
-describe.skipIf(systemPostgres15() === undefined)('docker/postgres.sql on PostgreSQL 15', () => {
+describe.skipIf(systemPostgres15() === undefined)('the commands of docker-compose.yml on PostgreSQL 15', () => {
   let server: PostgresServer;
+  const spawned: Spawned[] = [];
   beforeAll(async () => (server = await startPostgres({ version: '15', settings: { fsync: 'off' } })));
-  afterAll(() => server.stop());
+  afterAll(async () => {
+    for (const { child, answer } of spawned) {
+      child.kill('SIGTERM');
+      await answer;
+    }
+    await server.stop();
+  });
 
-  it('makes the databases of the example, with its tables', async () => {
-    const psql = async (url: string, ...args: string[]): Promise<string> =>
-      (
-        await promisify(execFile)(join(systemPostgres15()!, 'psql'), [
-          url,
-          '-X',
-          '-q',
-          '-v',
-          'ON_ERROR_STOP=1',
-          ...args,
-        ])
-      ).stdout;
-    const script = (await text('docker/postgres.sql')).replaceAll('/schema/', join(ROOT, 'examples/flights/schema/'));
+  const inContainer = (given: string): string => given.replaceAll('/schema/', join(ROOT, 'examples/flights/schema/'));
+  const psql = async (database: string, ...args: string[]): Promise<string> => {
+    const always = [server.url(database), '-X', '-q', '-v', 'ON_ERROR_STOP=1'];
+    return (await promisify(execFile)(join(systemPostgres15()!, 'psql'), [...always, ...args.map(inContainer)])).stdout;
+  };
+
+  it('load what docker/postgres.sql puts into the source, and what a day adds', { timeout: 240_000 }, async () => {
     const file = join(server.directory, 'script.sql');
-    await writeFile(file, script);
-    await psql(server.url(), '-f', file);
-    expect(await psql(server.url('warehouse'), '-Atc', `select count(*) from core.flight`)).toBe('0\n');
-    expect(await psql(server.url('source'), '-Atc', `select count(*) from flight`)).toBe('0\n');
+    await writeFile(file, inContainer(await text('docker/postgres.sql')));
+    await psql('postgres', '-f', file);
+
+    const urls = { SOURCE_URL: server.url('source'), WAREHOUSE_URL: server.url('warehouse') };
+    const temporal = { TEMPORAL_ADDRESS: temporalAddress(), TEMPORAL_NAMESPACE: await freshNamespace() };
+    const at = { env: { ...process.env, ...urls, ...temporal }, cwd: join(ROOT, 'examples/flights') };
+    const worker = spawnCli([compiledCli()], ['worker'], at);
+    spawned.push(worker);
+    await until(() => Promise.resolve(worker.said().includes('the worker polls')));
+
+    /** One of its commands, without Docker; of a run the rows of each load. */
+    const act = async (words: string[]): Promise<unknown> => {
+      const line = words.join(' ');
+      if (line.startsWith('docker compose run --rm worker ')) {
+        const answer = await run([...words.slice(5), '--json'], at);
+        expect(answer).toMatchObject({ exitCode: 0 });
+        const { loads } = document(answer) as { loads: { load: string; rows_written: number }[] };
+        return Object.fromEntries(loads.map(({ load, rows_written }) => [load, rows_written]));
+      }
+      const [, database] = /^docker compose exec postgres psql -U postgres (\w+) /.exec(line) ?? [];
+      return database === undefined ? line : psql(database, ...words.slice(7));
+    };
+
+    const [up, first, views, look, day, second, ...mysql] = await commands();
+    expect(await act(up!)).toBe('docker compose up --build -d --wait');
+    expect(await act(first!)).toMatchObject({ 'acquisition.flight': 20_000, 'acquisition.airport': 16 });
+    await act(views!);
+    expect(await act(look!)).toMatch(/ average_delay_minutes[^]*\(20 rows\)/);
+    await act(day!);
+    expect(await act(second!)).toMatchObject({ 'acquisition.flight': 1_000, 'core.flight': 1_000 });
+    expect(mysql.map(([word]) => word)).toEqual(['export', 'docker', 'docker']);
+
+    const counts = `select count(*), count(distinct flight_id), min(origin_state) is not null, max(flight_day) from core.flight`;
+    expect(await psql('warehouse', '-Atc', counts)).toBe('21000|21000|t|2026-01-21\n');
+    const odd =
+      'select from flight where origin = destination or distance not between 90 and 2800 or delay not between -20 and 180';
+    expect(await psql('source', '-Atc', `select count(*) from (${odd}) f`)).toBe('0\n');
   });
 });
