@@ -14,13 +14,12 @@ export function searchAttributes(client: Client, namespace: string, log: Logger)
   let askedAt = 0;
   const ask = async (): Promise<string[]> => {
     const { customAttributes } = await client.connection.operatorService.listSearchAttributes({ namespace });
-    const names = Object.keys(SEARCH_ATTRIBUTES);
+    const names = Object.keys(SEARCH_ATTRIBUTES) as (keyof typeof SEARCH_ATTRIBUTES)[];
     const missing = names.filter((name) => !(name in (customAttributes ?? {})));
     if (missing.length > 0) {
       log.warn(
         { missing },
-        'the Temporal server lacks search attributes; loads cannot be searched by them. Create them with ' +
-          '`temporal operator search-attribute create`',
+        `the Temporal server lacks search attributes; loads cannot be searched by them. Create them: ${creating(missing, namespace)}`,
       );
     }
     return names.filter((name) => !missing.includes(name));
@@ -32,4 +31,10 @@ export function searchAttributes(client: Client, namespace: string, log: Logger)
     }
     return known;
   };
+}
+
+/** Temporal's CLI makes the first one only of several names. */
+function creating(missing: (keyof typeof SEARCH_ATTRIBUTES)[], namespace: string): string {
+  const create = `temporal operator search-attribute create --namespace ${namespace}`;
+  return missing.map((name) => `${create} --type ${SEARCH_ATTRIBUTES[name]} --name ${name}`).join(' && ');
 }

@@ -4,8 +4,10 @@ import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { addNewFlights, fillSource } from '../../examples/flights/fill-source.ts';
 import { loadProject } from '../../src/config/load-project.ts';
-import { freshDatabase, servers } from '../servers.ts';
+import { compiledCli, freshDatabase, freshNamespace, servers, temporalAddress } from '../servers.ts';
 import type { FreshDatabase } from '../servers.ts';
+import { document, run, spawnCli } from '../cli/command-line.ts';
+import { until } from '../engine/world.ts';
 
 const EXAMPLE = new URL('../../examples/flights/', import.meta.url);
 
@@ -90,5 +92,57 @@ describe.each(servers)('the data of the example on $name', (server) => {
       'select flights, late_flights, average_delay_minutes from services.route_delay_by_day',
     );
     expect(rows).toEqual([{ flights: '3', late_flights: '2', average_delay_minutes: '21.0' }]);
+  });
+});
+
+describe.each(servers.slice(-1))('the session of the example on $name', (server) => {
+  it('runs with the rights of docs/postgresql.md, and no more', { timeout: 240_000 }, async () => {
+    const text = await readFile(new URL('../../docs/postgresql.md', import.meta.url), 'utf8');
+    const [, grants = ''] = /```sql\n([^]*?)```/.exec(text) ?? [];
+    const [onSource = '', onWarehouse = ''] = grants.split('-- on the warehouse\n');
+    const source = await freshDatabase(server);
+    const warehouse = await freshDatabase(server);
+    // Roles are the server's: names of this test's own.
+    const own = (name: string): string => name.replaceAll('flights_', source.prefix);
+    const as = (database: FreshDatabase, role: string): string => {
+      const url = new URL(database.url);
+      url.username = own(role);
+      url.password = '…';
+      return url.href;
+    };
+    const clients = await Promise.all(
+      [source, warehouse].map(async ({ url }) => {
+        const client = new Client({ connectionString: url });
+        await client.connect();
+        return client;
+      }),
+    );
+    try {
+      await fillSource(source.url, { flights: 1_000 });
+      await clients[0]!.query(own(onSource));
+      await clients[1]!.query(await readFile(new URL('schema/warehouse.sql', EXAMPLE), 'utf8'));
+      await clients[1]!.query(own(onWarehouse));
+      const env = {
+        ...process.env,
+        SOURCE_URL: as(source, 'flights_reader'),
+        WAREHOUSE_URL: as(warehouse, 'flights_loader'),
+        TEMPORAL_ADDRESS: temporalAddress(),
+        TEMPORAL_NAMESPACE: await freshNamespace(),
+      };
+      const at = { env, cwd: fileURLToPath(EXAMPLE) };
+      expect(await run(['validate'], at)).toMatchObject({ exitCode: 0, stderr: '' });
+      const worker = spawnCli([compiledCli()], ['worker'], at);
+      await until(() => Promise.resolve(worker.said().includes('the worker polls')));
+      const answer = await run(['run', 'nightly', '--json'], at);
+      worker.child.kill('SIGTERM');
+      await worker.answer;
+      expect(answer).toMatchObject({ exitCode: 0 });
+      const { loads } = document(answer) as { loads: { load: string; rows_written: number }[] };
+      expect(loads.find(({ load }) => load === 'core.flight')?.rows_written).toBe(4_376);
+    } finally {
+      for (const client of clients) await client.end();
+      await warehouse.drop();
+      await source.drop();
+    }
   });
 });
