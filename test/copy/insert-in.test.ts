@@ -4,7 +4,7 @@ import { SAVEPOINT, sql } from '../../src/database/sql.ts';
 import { startMysql, type MysqlServer } from '../../src/dev/mysql-server.ts';
 import { inTurns } from '../every-server.ts';
 import { oneOf } from '../seed.ts';
-import { describeOn, mysqlServers } from '../mysql-servers.ts';
+import { describeOn, ownServers } from '../mysql-servers.ts';
 import { chunks, COLUMNS as ITEM_COLUMNS, expectAcquired, ITEM, ITEMS, PLAIN_SOURCE } from '../engine/items.ts';
 import { World } from '../engine/world.ts';
 import type { MysqlTestServer } from '../mysql-on-demand.ts';
@@ -20,7 +20,7 @@ const MOST = 4 * 1024 * 1024;
 const MOST_HELD = 25_000_000;
 const sources = await families();
 /** Each is one more server to start. */
-const targets = oneOf(await mysqlServers(), import.meta.url);
+const targets = oneOf(await ownServers(), import.meta.url);
 /** A row for each transaction that has written some. */
 const ROWS_WRITTEN = 'select trx_id from information_schema.innodb_trx where trx_rows_modified > 0';
 
