@@ -24,7 +24,8 @@ export default defineConfig({
     testTimeout: 120_000,
     hookTimeout: 60_000,
     teardownTimeout: 30_000,
-    // In CI a test that failed is tried once more; the last lines of the run name it.
+    // In CI a test that failed is tried once more; the last lines of the run name it. Not where a failure means that rows were lost or
+    // came twice: those tests have `retry: 0`.
     retry: process.env['CI'] ? 1 : 0,
     // What a load ended with, whole, in the message of a test that expected another end: the message is all that remains of a first try.
     chaiConfig: { truncateThreshold: 2_000 },

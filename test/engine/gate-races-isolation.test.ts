@@ -17,7 +17,7 @@ const DEFAULTS = [
   ['the role', 'serializable', 'alter role current_user in database %1$I set'],
 ] as const;
 
-describe.each(servers)('on $name', (server) => {
+describe.each(servers)('on $name', { retry: 0 }, (server) => {
   const it = inTurns(import.meta.url, server, servers);
   let world: World;
   afterEach(() => world.close());

@@ -35,7 +35,7 @@ async function planned(world: World): Promise<Activities> {
   return activities;
 }
 
-describe.each(oneOfEachFamily(import.meta.url))('a fence on $name', (server) => {
+describe.each(oneOfEachFamily(import.meta.url))('a fence on $name', { retry: 0 }, (server) => {
   const it = inTurns(import.meta.url, server);
   let world: World;
   afterEach(() => world.close());
@@ -70,7 +70,7 @@ describe.each(oneOfEachFamily(import.meta.url))('a fence on $name', (server) => 
   });
 });
 
-describe.each(oneOfEachFamily(import.meta.url))('a cancel that races with publish on $name', (server) => {
+describe.each(oneOfEachFamily(import.meta.url))('a cancel that races with publish on $name', { retry: 0 }, (server) => {
   const it = inTurns(import.meta.url, server);
   let world: World;
   afterEach(() => world.close());
@@ -189,7 +189,7 @@ describe.each(oneOfEachFamily(import.meta.url))('a cancel that races with publis
   });
 });
 
-describe.each(someServers(import.meta.url))('a publish on $name', (server) => {
+describe.each(someServers(import.meta.url))('a publish on $name', { retry: 0 }, (server) => {
   let world: World;
   afterEach(() => world.close());
 

@@ -22,7 +22,7 @@ const transactions = (wrote: string): Transactions => [
 
 describe.each(oneOfEachFamily(import.meta.url))(
   'a connection to $name that is cut at COMMIT',
-  { timeout: 180_000 },
+  { timeout: 180_000, retry: 0 },
   (server) => {
     let world: World;
     beforeEach(() => expect.hasAssertions());

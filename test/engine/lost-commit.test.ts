@@ -43,7 +43,7 @@ const events = async (world: World): Promise<string[]> =>
 
 describe.each(oneOfEachFamily(import.meta.url))(
   'a connection to $name that is cut at COMMIT',
-  { timeout: 180_000 },
+  { timeout: 180_000, retry: 0 },
   (server) => {
     let world: World;
     beforeEach(() => expect.hasAssertions());

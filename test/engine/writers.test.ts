@@ -12,7 +12,7 @@ vi.setConfig({ testTimeout: 300_000 });
 /** Each swaps two tables: hundreds of swaps in a long run, for minutes. */
 const LOADS = inject('seed').all ? 120 : 5;
 
-describe.each(oneOfEachFamily(import.meta.url))('writers without pause on $name', (server) => {
+describe.each(oneOfEachFamily(import.meta.url))('writers without pause on $name', { retry: 0 }, (server) => {
   const it = inTurns(import.meta.url, server);
   let world: World;
   afterEach(() => world.close());

@@ -1,6 +1,6 @@
 /**
- * A worker freezes just before what an activity is there for. Others finish its work, and the next batch is under way when it
- * wakes up and goes on as if nothing had happened: it does no harm.
+ * A worker freezes just before what an activity is there for, or in the middle of it, alone in its gate. Others finish its work, and
+ * the next batch is under way when it wakes up and goes on as if nothing had happened: it does no harm.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -58,7 +58,45 @@ const FENCE: Zombie['at'] = {
   mysql: `before fenceBatch | waybill N fence | ${START} #1`,
 };
 
+/** As much as a recording has of them. */
+const DELETE: Record<ServerWords['family'], string> = {
+  postgres: 'delete from only core.orders where batch_id + N = $N and ctid >= ?::tid',
+  mysql: 'delete from core.orders where batch_id = cast(? as signed) and true limit N',
+};
+const EVENT = 'insert into waybill.event (batch_id, load_name, what, requested_by, reason) select batch_i';
+
+/** Whoever comes next ends it: its transaction is open, and the gate its own. */
+const IN_THE_GATE: Zombie[] = [
+  {
+    title: 'a publish that is about to commit, of a batch that is redone meanwhile',
+    at: {
+      postgres: `before publish | waybill control | commit of ${EVENT} #1`,
+      mysql: `before publish | waybill control | commit of ${EVENT} #1`,
+    },
+    ...TERMINATED,
+  },
+  {
+    title: 'a roll back that is about to delete, of a batch that is redone meanwhile',
+    at: {
+      postgres: `before rollBack | waybill N roll back | ${DELETE.postgres} #1`,
+      mysql: `before rollBack | waybill N roll back | ${DELETE.mysql} #1`,
+    },
+    breaks: true,
+    ...TERMINATED,
+  },
+  {
+    title: 'a roll back that has deleted and is about to commit, of a batch that is redone meanwhile',
+    at: {
+      postgres: `before rollBack | waybill N roll back | commit of ${DELETE.postgres} #1`,
+      mysql: `before rollBack | waybill N roll back | commit of ${DELETE.mysql} #1`,
+    },
+    breaks: true,
+    ...TERMINATED,
+  },
+];
+
 const ZOMBIES: Zombie[] = [
+  ...IN_THE_GATE,
   {
     title: 'a drop, before it looks at the catalog',
     at: {
@@ -146,7 +184,7 @@ for (const server of oneOfEachFamily(import.meta.url)) {
   const { family } = wordsAt(server.url);
 
   // Side by side: most of the time a test waits for the frozen worker's heartbeat to be missed.
-  describe.concurrent(`a worker of ${server.name} that sleeps at`, { timeout: 240_000 }, () => {
+  describe.concurrent(`a worker of ${server.name} that sleeps at`, { timeout: 240_000, retry: 0 }, () => {
     const it = inTurns(import.meta.url, server);
 
     function sleeps(zombie: Zombie, meanwhile: (world: World, frozen: Frozen) => Promise<void>): void {

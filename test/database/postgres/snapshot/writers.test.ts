@@ -83,7 +83,7 @@ const WRITERS: Record<string, { into: TableName[]; write: (client: Client, n: nu
   },
 };
 
-describe.each(oneOf(servers, import.meta.url))('writers without pause on $name', (server) => {
+describe.each(oneOf(servers, import.meta.url))('writers without pause on $name', { retry: 0 }, (server) => {
   let scene: Scene;
   afterEach(() => scene.close());
 
