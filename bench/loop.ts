@@ -1,17 +1,26 @@
 import type { Client } from 'pg';
 import { connect } from './servers.ts';
 
-/** Runs the statements, each a transaction of its own, over so many connections: a load with nothing around it. */
+/**
+ * Runs the statements, each a transaction of its own, over so many connections: a load with nothing around it. Its commits wait for
+ * the disk as ours do: not each, but once at the end, for all of them.
+ */
 export async function loop(url: string, statements: string[], lanes: number): Promise<void> {
   const clients: Client[] = [];
   try {
-    for (let lane = 0; lane < lanes; lane += 1) clients.push(await connect(url));
+    for (let lane = 0; lane < lanes; lane += 1) {
+      const client = await connect(url);
+      clients.push(client);
+      await client.query('set synchronous_commit = off');
+    }
     let next = 0;
     await Promise.all(
       clients.map(async (client) => {
         while (next < statements.length) await client.query(statements[next++]!);
       }),
     );
+    await clients[0]!.query('set synchronous_commit = on');
+    await clients[0]!.query(`select pg_logical_emit_message(true, 'bench', 'all log before this goes with it')`);
   } finally {
     await Promise.all(clients.map((client) => client.end()));
   }

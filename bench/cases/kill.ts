@@ -71,6 +71,7 @@ async function killOnce(
       await first.kill();
       const killed = await now(warehouse);
       await until(async () => (await doneAfter(warehouse, killed)) !== undefined);
+      await proveOnce(warehouse);
       return {
         afterKill: (await doneAfter(warehouse, killed))!,
         longestBefore: await longestBefore(warehouse, killed),
@@ -87,6 +88,17 @@ async function killOnce(
 
 async function now({ client }: BenchDatabase): Promise<string> {
   return (await client.query<{ at: string }>('select clock_timestamp()::text as at')).rows[0]!.at;
+}
+
+/** In one statement, so of one moment: no row stands twice, and there are as many as the ledger has. */
+async function proveOnce({ client }: BenchDatabase): Promise<void> {
+  const { rows } = await client.query<{ all: string; ids: string; ledger: string }>(
+    `select count(*) as "all", count(distinct id) as ids,
+       (select coalesce(sum(row_count), 0) from waybill.chunk where state = 'done') as ledger
+     from core.orders`,
+  );
+  const { all, ids, ledger } = rows[0]!;
+  if (all !== ids || all !== ledger) throw new Error(`${all} rows of ${ids} ids, and ${ledger} in the ledger`);
 }
 
 /** Seconds until the first chunk that was finished after this; undefined: none yet. */
