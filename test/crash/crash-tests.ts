@@ -39,7 +39,7 @@ export async function crashTests(scenario: Scenario, sample = SAMPLE): Promise<v
   for (const [i, server] of chosen.entries()) {
     const points = pick(recorded[i]!, server, sample);
     // Side by side: half of the time a test waits for the dead worker's heartbeat to be missed.
-    describe.concurrent(`a worker is killed in ${scenario.title} on ${server.name}`, () => {
+    describe.concurrent(`a worker is killed in ${scenario.title} on ${server.name}`, { retry: 0 }, () => {
       test.for(points)('%s', { timeout: TIMEOUT_MS }, async ([, point, healer]) => {
         const world = await World.create(server, scenario.world);
         try {
@@ -104,7 +104,7 @@ async function record(server: TestServer, scenario: Scenario): Promise<Point[]> 
 
 async function prepare(world: World, scenario: Scenario): Promise<void> {
   if (!scenario.prepare) return;
-  const worker = await world.worker();
+  const worker = await world.worker({ dropLimitMs: 500 }); // who reads a snapshot here lets go of it later
   await scenario.prepare(world);
   await worker.stop();
 }
@@ -117,7 +117,7 @@ async function killAndHeal(world: World, scenario: Scenario, point: Point, heale
   const end = ended(handle);
   await scenario.during?.(world, handle);
   const killed = (await Promise.race([died, end.then(() => undefined)])) === 'SIGKILL';
-  if (killed) expect(phasesAt(point, scenario)).toContain(await phaseOf(world, loadOf(scenario)));
+  if (killed) expect(phasesAt(point, scenario)).toContain(await phaseOf(world, loadsOf(scenario)));
   else {
     victim.kill('SIGKILL');
     expect(comesPerhaps(point), `the run never came to: ${pointName(point)}`).toBe(true);
@@ -144,8 +144,8 @@ const begin = (world: World, start: Scenario['start']): ReturnType<World['start'
         args: [start],
       });
 
-/** The load whose newest batch says in which phase the worker died. */
-const loadOf = ({ start, load }: Scenario): string => load ?? (start as LoadInput).load;
+/** The loads whose newest batch says in which phase the worker died. */
+const loadsOf = ({ start, loads }: Scenario): readonly string[] => loads ?? [(start as LoadInput).load];
 
 /** Starts as a schedule makes them: none of them may need a person. */
 async function startUntilDone(world: World, { start, again }: Scenario): Promise<void> {

@@ -6,7 +6,7 @@ import type { Point } from './points.ts';
 import type { Place } from './recording.ts';
 import type { Scenario } from './scenarios.ts';
 
-/** What is to be done next for the load's newest batch; where nothing is, how that batch ended. */
+/** What is to be done next for the newest batch of some loads; where nothing is, how that batch ended. */
 export type Phase =
   | 'no control tables'
   | 'open' // there is no batch yet
@@ -59,11 +59,12 @@ interface Newest {
   definition: string;
 }
 
-export async function phaseOf(world: World, load: string): Promise<Phase> {
+export async function phaseOf(world: World, loads: readonly string[]): Promise<Phase> {
   if (!(await world.exists('waybill.batch'))) return 'no control tables';
   const [batch] = await world.rows<Newest>(
-    'select batch_id, state, definition from waybill.batch where load_name = $1 order by batch_id desc limit 1',
-    [load],
+    `select batch_id, state, definition from waybill.batch
+     where load_name in (${loads.map((_, i) => `$${i + 1}`).join(', ')}) order by batch_id desc limit 1`,
+    loads,
   );
   if (!batch) return 'open';
   switch (batch.state) {

@@ -13,10 +13,21 @@ import {
   ITEMS,
   PLAIN_SOURCE,
 } from '../engine/items.ts';
-import { expectWhole, ORDERS } from '../engine/orders.ts';
-import { TASK, VEHICLES } from '../engine/vehicles.ts';
-import type { World } from '../engine/world.ts';
-import { ACQUISITION, CORE, REDO, type Scenario } from './scenarios.ts';
+import { land } from '../engine/breakable-orders.ts';
+import { expectSame, expectWhole, ORDERS, SLOW_SQL } from '../engine/orders.ts';
+import { breakAt, TASK, VEHICLES } from '../engine/vehicles.ts';
+import { ended, until, type World, type WorldOptions } from '../engine/world.ts';
+import {
+  ACQUISITION,
+  CORE,
+  FAILING_CHECK,
+  LOG,
+  REDO,
+  ROLL_BACK,
+  SERVICES,
+  SETTINGS,
+  type Scenario,
+} from './scenarios.ts';
 
 export const ADOPT: Scenario = {
   title: 'a load that takes over the snapshot of another tool',
@@ -202,7 +213,7 @@ sessions: { nightly: { loads: ["core.*"], window: shared } }`,
     };
   })(),
   start: { session: 'nightly' },
-  load: CORE,
+  loads: [CORE],
   activities: ['openWindow', 'closeWindow'],
   phases: {
     openWindow: ['published'],
@@ -254,5 +265,174 @@ select id from core.vehicle where id >= :from and id < :to order by id`,
     expect(await readdir(join(world.directory, 'out'))).toEqual(['vehicles.csv']);
     const lines = (await readFile(join(world.directory, 'out/vehicles.csv'), 'utf8')).trimEnd().split('\n');
     expect(lines).toEqual(['id', ...Array.from({ length: 40 }, (_, i) => String(i + 1))]);
+  },
+};
+
+const mend = (world: World): Promise<void> => ROLL_BACK.mend!(world);
+
+const runsBadly = async (world: World, load: string): Promise<void> => {
+  expect(await world.run(load)).toMatchObject({ ok: false });
+};
+
+/** The second step after the load fails until the setting is mended. */
+const afterFails = (): WorldOptions => {
+  const orders = ORDERS(250, {
+    lanes: 1,
+    byKey: true,
+    sql: SLOW_SQL(0.3), // so that a reader comes to the snapshot
+    yaml: `
+after:
+  - "insert into core.log values ('after 1', :batch_id)"
+  - "insert into core.log select 'after 2', :batch_id / (1 - s.broken) from core.settings s"`,
+  });
+  return { ...orders, warehouse: `${orders.warehouse} ${LOG} ${SETTINGS}` };
+};
+
+const stepsDone = async (world: World): Promise<string[]> =>
+  (
+    await world.rows<{ step: string; batch_id: string }>('select step, batch_id from core.log order by batch_id, step')
+  ).map(({ step, batch_id }) => `${batch_id} ${step}`);
+
+/** Batches of a load that are published, the oldest first. */
+const published = async (world: World, load: string): Promise<string[]> =>
+  (
+    await world.rows<{ batch_id: string }>(
+      `select batch_id from waybill.batch where load_name = $1 and state = 'published' order by batch_id`,
+      [load],
+    )
+  ).map(({ batch_id }) => batch_id);
+
+/** Somebody read its snapshot, and a step failed. */
+export const FINISH: Scenario = {
+  title: 'a start that finishes what was published before',
+  world: afterFails(),
+  start: { load: CORE },
+  activities: ['openBatch', 'dropSnapshot', 'runSteps'],
+  phases: {
+    openBatch: ['drop', 'published', 'snapshot'],
+    dropSnapshot: ['drop', 'after steps'],
+    runSteps: ['after steps', 'published'],
+  },
+  prepare: async (world) => {
+    const reader = await world.another('warehouse');
+    const handle = await world.start(CORE);
+    await until(async () => (await world.rows('select table_name from waybill.snapshot')).length > 0, 90);
+    await reader.query('begin; select count(*) from acq.orders_processing');
+    expect(await ended(handle)).toMatchObject({ ok: false, type: 'AfterFailed' });
+    await reader.query('commit');
+    expect(await world.exists('acq.orders_processing')).toBe(true);
+    await mend(world);
+    await land(world, 9001);
+  },
+  expectRight: async (world) => {
+    await expectWhole(world);
+    const batches = await published(world, CORE);
+    expect(batches).toHaveLength(2);
+    expect(await stepsDone(world)).toEqual(batches.flatMap((batch) => [`${batch} after 1`, `${batch} after 2`]));
+  },
+};
+
+export const SKIPPED_STEPS: Scenario = {
+  ...FINISH,
+  title: 'a forced start past a step that failed',
+  start: { load: CORE, force: true },
+  again: { load: CORE, force: true }, // a plain one does the step
+  activities: ['openBatch'],
+  phases: {
+    openBatch: ['after steps', 'published', 'snapshot'],
+  },
+  prepare: async (world) => {
+    await runsBadly(world, CORE);
+    await mend(world);
+    await land(world, 9001);
+  },
+  expectRight: async (world) => {
+    await expectWhole(world);
+    const [, second] = await published(world, CORE);
+    expect(await stepsDone(world)).toEqual(['1 after 1', `${second} after 1`, `${second} after 2`]);
+    expect(await world.rows('select n, state from waybill.step where batch_id = 1 order by n')).toEqual([
+      { n: 1, state: 'done' },
+      { n: 2, state: 'skipped' },
+    ]);
+    expect(await world.rows(`select batch_id, reason from waybill.event where what = 'after_skipped'`)).toEqual([
+      { batch_id: '1', reason: 'forced: 1 steps skipped' },
+    ]);
+  },
+};
+
+const TOTAL = 'services.total';
+
+/** Over the set that it had, though another batch was published since. */
+export const SERVICES_REDO: Scenario = {
+  ...SERVICES,
+  title: 'the redo of a services load',
+  world: {
+    files: {
+      ...SERVICES.world.files,
+      'loads/services/total.yaml': `${SERVICES.world.files['loads/services/total.yaml']!}\n${FAILING_CHECK}`,
+    },
+    warehouse: `${SERVICES.world.warehouse} ${SETTINGS}`,
+  },
+  activities: ['openBatch', 'publish'],
+  phases: {
+    openBatch: ['failed', 'plan'],
+    publish: ['publish', 'published'],
+  },
+  prepare: async (world) => {
+    expect(await world.run(CORE)).toMatchObject({ ok: true });
+    await runsBadly(world, TOTAL);
+    await land(world, 9001);
+    expect(await world.run(CORE)).toMatchObject({ ok: true });
+    await mend(world);
+  },
+  expectRight: async (world) => {
+    await expectSame(
+      world,
+      'select customer, sum(amount) as amount, batch_id from core.orders group by customer, batch_id',
+      `select t.customer, t.amount, i.producer_batch_id as batch_id
+       from services.total t join waybill.batch_input i on i.batch_id = t.batch_id`,
+      ['customer', 'amount', 'batch_id'],
+    );
+    const [first, second] = await published(world, TOTAL);
+    expect(
+      await world.rows(`
+        select i.batch_id, i.producer_batch_id from waybill.batch_input i join waybill.batch b on b.batch_id = i.batch_id
+        where b.state = 'published' order by 1, 2`),
+    ).toEqual([
+      { batch_id: first, producer_batch_id: '1' },
+      { batch_id: second, producer_batch_id: '3' },
+    ]);
+  },
+};
+
+const UNCOPIED = (bound: string): string =>
+  `"select ${bound}(v.id) from core.vehicle v where not exists (select 1 from core.copy c where c.id = v.id)"`;
+
+/** It has failed, and fails once more. */
+export const TASK_OUTPUTS: Scenario = {
+  title: 'the redo and the roll back of a task with outputs',
+  world: VEHICLES(40, {
+    lanes: 1,
+    range: `{ min: ${UNCOPIED('min')}, max: ${UNCOPIED('max')}, step: 10 }`,
+    sql: `
+insert into core.copy (id, one, batch_id)
+select id, 1 / (case when id = (select broken from core.settings) then 0 else 1 end), :batch_id from core.vehicle
+where id >= :from and id < :to`,
+    yaml: 'outputs: [ core.copy ]',
+    warehouse: `create table core.copy (id bigint, one int, batch_id bigint not null);
+      update core.settings set broken = 25;`,
+  }),
+  start: { load: TASK },
+  activities: ['openBatch', 'planStage', 'fenceBatch', 'rollBack'],
+  phases: {
+    openBatch: ['failed', 'plan'],
+  },
+  prepare: (world) => runsBadly(world, TASK),
+  mend: (world) => breakAt(world, 0),
+  expectRight: async (world) => {
+    await expectSame(world, 'select id, 1 as n from core.vehicle', 'select id, one as n from core.copy', ['id', 'n']);
+    const batches = await world.states(TASK);
+    expect(batches.filter((state) => state !== 'failed')).toEqual(['published']);
+    expect(await world.rows('select distinct batch_id from core.copy')).toEqual([{ batch_id: String(batches.length) }]);
   },
 };

@@ -16,8 +16,8 @@ export interface Scenario {
   start: LoadInput | SessionInput;
   /** The starts after it, where a plain one would be refused. */
   again?: LoadInput;
-  /** The load whose batches say where a session is. */
-  load?: string;
+  /** The loads whose newest batch says how far it is, where that is not the one that is started. */
+  loads?: readonly [string, ...string[]];
   /** Activities whose statements are points of this scenario. */
   activities: readonly string[];
   /** Through which phases an activity goes, in order, where phase.ts says otherwise. */
@@ -38,7 +38,7 @@ export interface Scenario {
 const STEPS = `
 before: "insert into core.log values ('before', :batch_id)"
 after: [ "insert into core.log values ('after 1', :batch_id)", "insert into core.log values ('after 2', :batch_id)" ]`;
-const LOG = 'create table core.log (step varchar(20), batch_id bigint);';
+export const LOG = 'create table core.log (step varchar(20), batch_id bigint);';
 
 /** Steps of a published batch ran once each, others at most once. */
 async function expectStepsOnce(world: World): Promise<void> {
@@ -90,10 +90,10 @@ async function expectWholeLoad(world: World): Promise<void> {
 }
 
 export const CORE = 'core.order';
-const SETTINGS = 'create table core.settings (broken int); insert into core.settings values (1);';
+export const SETTINGS = 'create table core.settings (broken int); insert into core.settings values (1);';
 const mend = (world: World) => world.warehouse.query('update core.settings set broken = 0').then(() => undefined);
 /** The check fails until the setting is mended. */
-const FAILING_CHECK = `checks: [ { name: nothing is broken, sql: "select broken from core.settings", expect: 0 } ]`;
+export const FAILING_CHECK = `checks: [ { name: nothing is broken, sql: "select broken from core.settings", expect: 0 } ]`;
 
 /** The chunk that holds order 150 fails for good until the setting is mended. */
 const FAILING_SQL = `

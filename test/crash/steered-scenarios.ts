@@ -96,11 +96,11 @@ export const RENAMED: Scenario = {
       update core.settings set broken = 0`,
   },
   start: { load: SALE },
+  loads: [CORE, SALE], // the batch has the name before until it has ended
   activities: ['openBatch', 'fenceBatch', 'rollBack'],
   phases: {
-    openBatch: ['open', 'failed', 'plan'],
-    fenceBatch: ['open'], // the batch has the name before until it has ended
-    rollBack: ['open'],
+    openBatch: ['held', 'failed', 'plan'],
+    fenceBatch: ['held', 'roll back'],
   },
   prepare: async (world) => {
     expect(await world.run(CORE)).toMatchObject({ ok: true });
