@@ -104,6 +104,8 @@ describe.each(someServers(import.meta.url))('Waybill as a library on $name', (se
     await world.write('loads/core/order.yaml', file.replace('outputs: [ core.orders ]', 'outputs: [ core.ran ]'));
     const edited = await open();
     world.atClose(() => edited.close());
-    expect((await edited.plan('core.order')).removes).toMatchObject([{ table: 'core.orders', batch: '1' }]);
+    expect(world.names.outOf(await edited.plan('core.order'))).toMatchObject({
+      removes: [{ table: 'core.orders', batch: '1' }],
+    });
   });
 });
