@@ -163,6 +163,14 @@ export async function findLatest(database: Database, load: string): Promise<Batc
   return rows[0] && batchOf(rows[0]);
 }
 
+/** The load's newest batch that is published. */
+export async function findNewestPublished(database: Database, load: string): Promise<Batch | undefined> {
+  const { rows } = await database.query<BatchRow>(sql`
+    select ${batchColumns(database)} from ${database.ledger('batch')}
+    where load_name = ${load} and state = 'published' order by batch_id desc limit 1`);
+  return rows[0] && batchOf(rows[0]);
+}
+
 /** The id of the newest batch that the load published in this window of a session. */
 export async function findPublishedIn(
   database: Database,

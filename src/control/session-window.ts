@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database, Session } from '../database/dialect.ts';
 import { sql } from '../database/sql.ts';
 import { UnreachableError } from '../errors.ts';
+import type { ParameterValue } from '../workflows/messages.ts';
 
 /** `:last_load_at` and `:load_at` of all loads, ISO text in UTC. */
 export interface OpenWindow {
@@ -10,12 +11,17 @@ export interface OpenWindow {
   to: string;
   /** An earlier run of the session opened it, and did not end well. */
   resumed: boolean;
+  /** Of all loads in it: those that it was begun with, and what this run was given. */
+  params: Parameters;
 }
+
+type Parameters = Record<string, ParameterValue>;
 
 interface WindowRow {
   last_load_at: Date | null;
   load_at: Date | null;
   first_run_id: string | null;
+  params: string | null;
 }
 
 /** Where the window of a session may be. */
@@ -92,24 +98,45 @@ function unknownWindow({ connection, dialect }: Database, { session }: WindowPla
   );
 }
 
-/** Opens the session's next window, up to the server's clock now, or finds the one that is open. Idempotent on the run. */
-export async function openSessionWindow(database: Database, name: string, firstRunId: string): Promise<OpenWindow> {
+/** The end of the window in which a run goes on that an earlier one opened; undefined: it opens its own. */
+export async function findLeftWindow(
+  database: Database,
+  name: string,
+  firstRunId: string,
+): Promise<string | undefined> {
+  const { rows } = await database.query<{ load_at: Date }>(sql`
+    select load_at from ${database.ledger('session_window')}
+    where session_name = ${name} and load_at is not null and first_run_id <> ${firstRunId}`);
+  return rows[0]?.load_at.toISOString();
+}
+
+/**
+ * Opens the session's next window, up to the server's clock now, or finds the one that is open. Idempotent on the run. `given`: a run
+ * that goes on in a window has its parameters where it is given no others; and so has the run after it, those it was given with them.
+ */
+export async function openSessionWindow(
+  database: Database,
+  name: string,
+  firstRunId: string,
+  given: Parameters,
+): Promise<OpenWindow> {
   const { dialect } = database;
   return database.transaction(async (session) => {
     await session.query(sql`
       insert into ${database.ledger('session_window')} (session_name) values (${name})
       ${dialect.words.onDuplicate(['session_name'], [])}`);
     const { rows } = await session.query<WindowRow & { now: Date }>(sql`
-      select last_load_at, load_at, first_run_id, ${dialect.words.clock} as now
+      select last_load_at, load_at, first_run_id, params, ${dialect.words.clock} as now
       from ${database.ledger('session_window')} where session_name = ${name} for update`);
-    const { last_load_at: from, load_at: open, first_run_id: owner, now } = rows[0]!;
-    if (open === null) {
-      // Milliseconds, as they travel: what is stored is what every load is told.
-      await session.query(sql`
-        update ${database.ledger('session_window')} set load_at = ${now}, first_run_id = ${firstRunId}
-        where session_name = ${name}`);
-    }
+    const { last_load_at: from, load_at: open, first_run_id: owner, params: kept, now } = rows[0]!;
+    const params = { ...(JSON.parse(kept ?? '{}') as Parameters), ...given };
+    // Milliseconds, as they travel: what is stored is what every load is told.
+    await session.query(sql`
+      update ${database.ledger('session_window')}
+      set load_at = ${open ?? now}, first_run_id = ${open === null ? firstRunId : owner}, params = ${JSON.stringify(params)}
+      where session_name = ${name}`);
     return {
+      params,
       from: from?.toISOString() ?? null,
       to: (open ?? now).toISOString(),
       resumed: open !== null && owner !== firstRunId,
@@ -120,7 +147,8 @@ export async function openSessionWindow(database: Database, name: string, firstR
 /** The session ended well: its next window begins where this one ends. Closing it twice changes nothing. */
 export async function closeSessionWindow(database: Database, name: string, to: string): Promise<void> {
   await database.query(sql`
-    update ${database.ledger('session_window')} set last_load_at = load_at, load_at = null, first_run_id = null
+    update ${database.ledger('session_window')}
+    set last_load_at = load_at, load_at = null, first_run_id = null, params = null
     where session_name = ${name} and load_at = ${new Date(to)}`);
 }
 

@@ -51,7 +51,7 @@ export async function session(input: SessionInput): Promise<SessionResult> {
     throw failureOf(summarize(error));
   }
   for (;;) {
-    const window = plan.windowOn === undefined ? undefined : await openWindow(input.session, plan.windowOn);
+    const window = plan.windowOn === undefined ? undefined : await openWindow(input, plan.windowOn);
     await runAll(plan, input, window, results, set);
     refuseBad(input.session, [...results.values()], window !== undefined);
     if (window === undefined || plan.windowOn === undefined) break;
@@ -63,10 +63,10 @@ export async function session(input: SessionInput): Promise<SessionResult> {
   return { session: input.session, status: 'finished', loads: [...results.values()] };
 }
 
-async function openWindow(session: string, connection: string): Promise<OpenWindow> {
+async function openWindow({ session, params = {} }: SessionInput, connection: string): Promise<OpenWindow> {
   try {
     const { firstExecutionRunId: firstRunId } = workflowInfo();
-    return await activities(session, ASKING).openWindow({ connection, session, firstRunId });
+    return await activities(session, ASKING).openWindow({ connection, session, firstRunId, params });
   } catch (error) {
     if (isCancellation(error)) throw error;
     throw failureOf(summarize(error));
@@ -128,6 +128,7 @@ async function runAll(
  * workers were exchanged for another version is begun anew, once.
  */
 async function runLoad(name: string, input: SessionInput, window: OpenWindow | undefined): Promise<LoadResult> {
+  const params = window?.params ?? input.params;
   for (let broken = false; ;) {
     try {
       return await executeChild<typeof load>('load', {
@@ -136,7 +137,7 @@ async function runLoad(name: string, input: SessionInput, window: OpenWindow | u
           {
             load: name,
             requestedBy: input.requestedBy ?? `session ${input.session}`,
-            ...(input.params ? { params: input.params } : {}),
+            ...(params ? { params } : {}),
             ...(window ? { window: { session: input.session, from: window.from, to: window.to } } : {}),
           },
         ],

@@ -29,7 +29,9 @@ describe.each(someServers(import.meta.url))('Waybill as a library on $name', (se
     world = await World.create(server, ORDERS(300, { byKey: true }));
     waybill = await open();
     expect(await waybill.validate()).toMatchObject({ loads: 1, statements: { checked: 1 } });
-    expect(await waybill.migrate()).toEqual({ warehouse: ['001.control-tables.sql'] });
+    expect(await waybill.migrate()).toEqual({
+      warehouse: ['001.control-tables.sql', '002.session-parameters.sql'],
+    });
     expect(await waybill.plan('core.order')).toMatchObject({ does: 'new batch' });
     await world.worker();
 

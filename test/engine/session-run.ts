@@ -4,6 +4,7 @@ import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import {
   sessionWorkflowId,
   TASK_QUEUE,
+  type SessionInput,
   type SessionLoadResult,
   type SessionResult,
 } from '../../src/workflows/messages.ts';
@@ -16,11 +17,11 @@ export type SessionEnd =
   | { ok: true; result: SessionResult }
   | { ok: false; type: string; message: string; where?: string; next?: string; loads: SessionLoadResult[] };
 
-export const startSession = (world: World, name = 'nightly'): Promise<SessionHandle> =>
+export const startSession = (world: World, name = 'nightly', params?: SessionInput['params']): Promise<SessionHandle> =>
   world.client.workflow.start<typeof session>('session', {
     workflowId: sessionWorkflowId(name),
     taskQueue: TASK_QUEUE,
-    args: [{ session: name }],
+    args: [{ session: name, ...(params && { params }) }],
   });
 
 export async function sessionEnd(handle: SessionHandle): Promise<SessionEnd> {
@@ -36,5 +37,5 @@ export async function sessionEnd(handle: SessionHandle): Promise<SessionEnd> {
   }
 }
 
-export const runSession = async (world: World, name?: string): Promise<SessionEnd> =>
-  world.names.outOf(await sessionEnd(await startSession(world, name)));
+export const runSession = async (world: World, name?: string, params?: SessionInput['params']): Promise<SessionEnd> =>
+  world.names.outOf(await sessionEnd(await startSession(world, name, params)));

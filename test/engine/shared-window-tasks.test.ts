@@ -106,6 +106,39 @@ describe.each(someServers(import.meta.url))('the window that tasks of a session 
     expect(windows.slice(0, 2)).toEqual([first!.at, first!.at]);
   });
 
+  test('keeps the parameters that it was begun with: the next run finishes it with them, and does what is new with its own', async () => {
+    const project = PROJECT();
+    const declared = Object.entries(project.files).map(([path, text]) => [
+      path,
+      path.startsWith('loads/') ? `params: { region: home }\n${text.replace('v.id = 3', 'v.id = 1')}` : text,
+    ]);
+    world = await World.create(server, { ...project, files: Object.fromEntries(declared) as Record<string, string> });
+    await world.worker();
+    const regions = async (): Promise<[string, unknown][]> =>
+      (
+        await world.rows<{ load_name: string; params: string }>(
+          'select load_name, params from waybill.batch order by batch_id',
+        )
+      ).map(({ load_name, params }) => [load_name, (JSON.parse(params) as Record<string, unknown>)['region']]);
+    await breakTwo(1);
+    expect(await runSession(world, 'nightly', { region: 'EU' })).toMatchObject({ ok: false });
+    await breakTwo(0);
+    expect(await runSession(world, 'nightly', { region: 'US' })).toMatchObject({
+      ok: false,
+      type: 'Refused',
+      message: 'task.one is done in the window that is open, with region = EU, and this run is given region = US',
+      where: 'session nightly, batch 1',
+      next: expect.stringContaining('leave --param region out') as string,
+    });
+    expect(await runSession(world)).toMatchObject({ ok: true });
+    const begun = [
+      ['task.one', 'EU'],
+      ['task.two', 'EU'],
+      ['task.two', 'EU'],
+    ];
+    expect(await regions()).toEqual([...begun, ['task.one', 'home'], ['task.two', 'home']]);
+  });
+
   test('is one by itself where a task builds on another: what empties a table is not done again before what fills it', async () => {
     const project = PROJECT();
     world = await World.create(server, {

@@ -8,7 +8,7 @@ import { describeOn, freshMysqlDatabase, mysqlServers } from '../../mysql-server
 import { freshDatabase, servers } from '../../servers.ts';
 import { emptyLedgerOn, openLedger } from '../ledger-on.ts';
 
-const FILES = ['001.control-tables.sql'];
+const FILES = ['001.control-tables.sql', '002.session-parameters.sql'];
 
 async function columnsOf(database: Database): Promise<string[]> {
   const { rows } = await database.query<{ c: string }>(sql`
@@ -79,6 +79,7 @@ describeOn(await mysqlServers(), 'control tables on $name', (server) => {
     await database.query(sql`delete from ${database.ledger('migration')}`);
     await database.query(sql`drop table ${database.ledger('event')}`);
     await database.query(sql`drop view ${database.ledger('job_control')}`);
+    await database.query(sql`alter table ${database.ledger('session_window')} drop column params`);
     expect(await migrate(database, 'tests')).toEqual(FILES);
     expect(await columnsOf(database)).toEqual(whole);
   });
