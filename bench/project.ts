@@ -20,7 +20,7 @@ export type ProjectFiles = Record<string, string>;
 export const waybillYaml = (lanes: number): string => `
 name: bench
 connections:
-  source: { url: "\${SOURCE_URL}" }
+  source: { url: "\${SOURCE_URL}", max_connections: 12 }
   warehouse: { url: "\${WAREHOUSE_URL}", max_connections: 12 }
 defaults: { lanes: ${lanes} }
 `;

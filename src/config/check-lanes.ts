@@ -7,20 +7,20 @@ import type { ValuePath, YamlFile } from './yaml-file.ts';
 /** Connections that a worker keeps for control (heartbeats, the fence), beside those of the lanes. */
 export const CONTROL_CONNECTIONS = 2;
 
-/** Lanes fit into `max_connections`: of the load's connection less those for control, and of an acquisition's source. */
+/**
+ * Lanes fit into `max_connections`, less those for control, of the load's connection and of an acquisition's source: one too many would
+ * hold a place where it writes, and wait for another lane to let go of the source.
+ */
 export function checkLanes(load: ParsedLoad, project: ProjectLoads): Problem[] {
   const { definition, yaml } = load;
-  const limits = [{ name: definition.connection, kept: CONTROL_CONNECTIONS }];
-  if (definition.from && definition.from.connection !== definition.connection) {
-    limits.push({ name: definition.from.connection, kept: 0 });
-  }
+  const names = new Set([definition.connection, ...(definition.from ? [definition.from.connection] : [])]);
   const wishes: LaneWish[] = [loadWish(load, project)];
   for (const { lanes, index } of load.stages) {
     if (lanes !== undefined) wishes.push({ lanes, yaml, at: ['stages', index, 'lanes'] });
   }
-  return limits.flatMap(({ name, kept }) => {
+  return [...names].flatMap((name) => {
     const all = project.settings.connections[name]?.maxConnections ?? Infinity;
-    return wishes.filter(({ lanes }) => lanes > all - kept).map((wish) => tooMany(wish, name, all, kept));
+    return wishes.filter(({ lanes }) => lanes > all - CONTROL_CONNECTIONS).map((wish) => tooMany(wish, name, all));
   });
 }
 
@@ -41,9 +41,8 @@ function loadWish({ definition, yaml }: ParsedLoad, { settings }: ProjectLoads):
   return { lanes, yaml: settings.yaml, at: ['connections', connection, 'max_connections'] };
 }
 
-function tooMany({ lanes, yaml, at }: LaneWish, connection: string, all: number, kept: number): Problem {
-  const why = kept === 0 ? '' : `, of which ${kept} are kept for control`;
-  const message = `${lanes} lanes need more connections than \`${connection}\` has (${all}${why})`;
-  const next = `Use at most ${all - kept} lanes, or raise \`connections.${connection}.max_connections\` in waybill.yaml.`;
+function tooMany({ lanes, yaml, at }: LaneWish, connection: string, all: number): Problem {
+  const message = `${lanes} lanes need more connections than \`${connection}\` has (${all}, of which ${CONTROL_CONNECTIONS} are kept for control)`;
+  const next = `Use at most ${all - CONTROL_CONNECTIONS} lanes, or raise \`connections.${connection}.max_connections\` in waybill.yaml.`;
   return problemIn(yaml, at, message, next);
 }

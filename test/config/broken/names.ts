@@ -311,12 +311,12 @@ lanes: 7
     ],
   },
   {
-    title: 'more lanes than the source has connections',
+    title: 'more lanes than the source has connections for them',
     files: {
       'waybill.yaml': `name: flights
 connections:
   source:
-    max_connections: 3
+    max_connections: 5
     url: \${SOURCE_URL}
   warehouse:
     url: \${WAREHOUSE_URL}
@@ -324,7 +324,9 @@ sessions:
   nightly: { loads: [acquisition.*, core.*] }
 `,
     },
-    expected: ['waybill.yaml:6:3: 4 lanes need more connections than `source` has (3)'],
+    expected: [
+      'waybill.yaml:6:3: 4 lanes need more connections than `source` has (5, of which 2 are kept for control)',
+    ],
   },
   {
     title: 'consumes of itself',
