@@ -2,9 +2,11 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { WorkflowHandle } from '@temporalio/client';
 import { afterEach, describe, expect } from 'vitest';
+import type { ClientContext } from '../../src/client/context.ts';
+import { describeRun, isChildOf } from '../../src/client/start-run.ts';
 import { findTemporal } from '../../src/dev/temporal-binary.ts';
 import { progressQuery, sessionProgressQuery } from '../../src/workflows/message-definitions.ts';
-import type { SessionLoadResult } from '../../src/workflows/messages.ts';
+import { sessionWorkflowId, TASK_QUEUE, type SessionLoadResult } from '../../src/workflows/messages.ts';
 import { waybill } from '../cli/command-line.ts';
 import { inTurns, oneOfEachFamily } from '../every-server.ts';
 import { itemFile } from './items.ts';
@@ -140,6 +142,27 @@ outputs: [ core.counted ]
       'services.count': 'nothing',
     });
     expect(await world.rows('select n from core.counted')).toEqual([{ n: '300' }]);
+  });
+
+  it('has no loads of the night before, also where one workflow runs each night by a cron schedule', async () => {
+    world = await World.create(server, PROJECT({ loads: { one: '' }, session: '{ loads: ["core.*"] }' }));
+    await world.worker();
+    await set('one', 'seconds = 2');
+    const handle = await world.client.workflow.start('session', {
+      workflowId: sessionWorkflowId('nightly'),
+      taskQueue: TASK_QUEUE,
+      args: [{ session: 'nightly' }],
+      cronSchedule: '@every 2s',
+    });
+    const context = { target: { address: world.address } } as ClientContext;
+    const newestOf = (workflowId: string) => describeRun(context, world.client, workflowId);
+    const { workflowId, firstExecutionRunId: firstRunId } = handle;
+    const child = await until(() => newestOf('load/core.one'));
+    const isChild = (): Promise<boolean> => isChildOf(context, world.client, child, { workflowId, firstRunId });
+    expect(await isChild()).toBe(true);
+    await until(async () => (await newestOf(workflowId))?.runId !== child.parent?.runId);
+    expect(await isChild()).toBe(false);
+    await world.client.workflow.getHandle(workflowId).terminate();
   });
 
   it('does again what had failed, then what has come since: one run catches up', async () => {
