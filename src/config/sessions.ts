@@ -106,19 +106,35 @@ function directlyBefore(name: string, project: ProjectLoads): string[] {
   return load === undefined ? [] : dependenciesOf(load, project).map(({ on }) => on);
 }
 
-/** Each load waits for the one before. An order that tables or `needs` forbid is refused rather than changed. */
+/**
+ * Each load waits for the one before. An order that tables or `needs` forbid is refused rather than changed; one that is against what
+ * they say through a load that is left out goes by the list, with a warning.
+ */
 function inTurn(
   session: string,
-  { written }: Order,
+  { written, dependencies }: Order,
   project: ProjectLoads,
   problems: Problem[],
 ): Pick<SessionDefinition, 'loads' | 'dependencies'> {
   for (const [index, load] of written.entries()) {
-    const late = directlyBefore(load, project).find((on) => written.indexOf(on) > index);
-    if (late === undefined) continue;
     const at = ['sessions', session, 'loads'];
-    const message = `\`${load}\` stands before \`${late}\`, for which it has to wait`;
-    problems.push(problemIn(project.settings.yaml, at, message, 'List it after that one: the session is sequential.'));
+    const before = directlyBefore(load, project);
+    const late = before.find((on) => written.indexOf(on) > index);
+    if (late !== undefined) {
+      const message = `\`${load}\` stands before \`${late}\`, for which it has to wait`;
+      const next = 'List it after that one: the session is sequential.';
+      problems.push(problemIn(project.settings.yaml, at, message, next));
+      continue;
+    }
+    const behind = dependencies[load]?.find((on) => written.indexOf(on) > index);
+    if (behind === undefined) continue;
+    const leftOut = before.filter((on) => !written.includes(on));
+    const through = leftOut.find((on) => nearestBefore(on, new Set([behind]), project).size > 0);
+    const message =
+      `\`${load}\` stands before \`${behind}\`, for which it would wait by way of \`${through}\`; ` +
+      `this session leaves that out, and goes by its list`;
+    const next = `List \`${load}\` after \`${behind}\`, unless you mean this order.`;
+    problems.push({ ...problemIn(project.settings.yaml, at, message, next), severity: 'warn' });
   }
   const turns = written.map((load, index) => [load, index === 0 ? [] : [written[index - 1]!]] as const);
   return { loads: written, dependencies: Object.fromEntries(turns) };

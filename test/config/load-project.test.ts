@@ -219,6 +219,26 @@ describe('a load that a session leaves out', () => {
   });
 });
 
+describe('a sequential session', () => {
+  const listed = (loads: string, enabled: boolean) =>
+    load({
+      ...FLIGHTS,
+      'loads/core/flight.yaml': `${String(FLIGHTS['loads/core/flight.yaml'])}enabled: ${String(enabled)}\n`,
+      'waybill.yaml': `${String(FLIGHTS['waybill.yaml']).replace(/^sessions:[^]*/m, '')}
+sessions: { nightly: { loads: [${loads}], sequential: true } }
+`,
+    });
+
+  it('says so where its list is against what loads say through one that it leaves out', async () => {
+    const { warnings, sessions } = await listed('acquisition.airport, services.delay, acquisition.flight', false);
+    expect(warnings.map(({ message }) => message)).toEqual([
+      '`services.delay` stands before `acquisition.flight`, for which it would wait by way of `core.flight`; this session leaves that out, and goes by its list',
+    ]);
+    expect(sessions['nightly']!.loads).toEqual(['acquisition.airport', 'services.delay', 'acquisition.flight']);
+    expect((await listed('acquisition.*, services.delay', false)).warnings).toEqual([]);
+  });
+});
+
 describe('the environment', () => {
   const files = (url: string, extra = ''): ProjectFiles => ({
     ...BASE_PROJECT,
