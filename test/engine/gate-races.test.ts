@@ -15,7 +15,7 @@ import { ended, until } from './world.ts';
 vi.setConfig({ testTimeout: 240_000 });
 
 /** A publish and a fence each. */
-const ROUNDS = inject('seed').all ? 200 : 70;
+const ROUNDS = 200;
 
 const BATCH = { connection: 'warehouse', batchId: '1', firstRunId: OPEN_ORDER.firstRunId };
 const LANE = { ...BATCH, stage: 1, lane: 1, sliceMs: 60_000 };
