@@ -390,7 +390,7 @@ kind: core
 connection: warehouse
 inputs: [ { table: acq.items, external: true } ]
 lanes: 2
-session_params: { lc_time_names: de_DE, collation_connection: utf8mb4_bin, div_precision_increment: 30 }
+session_params: { lc_time_names: de_DE, div_precision_increment: 30 }
 stages: ${keys.map(stage).join('')}
 outputs: [ ${keys.map((_, n) => `core.sums_${n}`).join(', ')} ]
 `,

@@ -64,20 +64,25 @@ const POSTGRES: ServerWords = {
 /** All databases of one test begin alike; within a trigger or function a connection is in that one's. */
 const OURS = 'left(p.db, 10) = left(database(), 10)';
 
+/** Not of information_schema, which cannot be read while another test runs a statement with a character beyond U+FFFF. */
+const PROCESSES = 'performance_schema.processlist';
+const WITH_TRANSACTION = `(select t.processlist_id from performance_schema.threads t
+  join performance_schema.events_transactions_current e on e.thread_id = t.thread_id where e.state = 'ACTIVE')`;
+
 const MYSQL: ServerWords = {
   family: 'mysql',
   exists: 'select count(*) = 1 from information_schema.tables where table_schema = $1 and table_name = $2',
-  sleepers: `select p.id from information_schema.processlist p where p.state = 'User sleep' and ${OURS}`,
-  ours: `select p.id from information_schema.processlist p where ${OURS} and p.id <> connection_id()`,
-  connections: 'select id from information_schema.processlist',
-  lanes: `select p.id from information_schema.processlist p join waybill.lane l on l.connection_id = p.id`,
+  sleepers: `select p.id from ${PROCESSES} p where p.state = 'User sleep' and ${OURS}`,
+  ours: `select p.id from ${PROCESSES} p where ${OURS} and p.id <> connection_id()`,
+  connections: `select id from ${PROCESSES}`,
+  lanes: `select p.id from ${PROCESSES} p join waybill.lane l on l.connection_id = p.id`,
   self: 'select connection_id() as id',
-  lanesAtWork: `select p.id from information_schema.processlist p join waybill.lane l on l.connection_id = p.id
-                where p.command <> 'Sleep' or p.id in (select trx_mysql_thread_id from information_schema.innodb_trx)`,
-  atWork: `select p.id from information_schema.processlist p where ${OURS} and p.id <> connection_id()
+  lanesAtWork: `select p.id from ${PROCESSES} p join waybill.lane l on l.connection_id = p.id
+                where p.command <> 'Sleep' or p.id in ${WITH_TRANSACTION}`,
+  atWork: `select p.id from ${PROCESSES} p where ${OURS} and p.id <> connection_id()
            and coalesce(p.state, '') <> 'User sleep'
-           and (p.command <> 'Sleep' or p.id in (select trx_mysql_thread_id from information_schema.innodb_trx))`,
-  waiting: `select p.id from information_schema.processlist p where ${OURS}
+           and (p.command <> 'Sleep' or p.id in ${WITH_TRANSACTION})`,
+  waiting: `select p.id from ${PROCESSES} p where ${OURS}
             and (p.state like 'Waiting for table%' or
                  p.id in (select t.processlist_id from performance_schema.data_lock_waits w
                           join performance_schema.threads t on t.thread_id = w.requesting_thread_id))`,
@@ -89,8 +94,16 @@ const MYSQL: ServerWords = {
   comesAgain: { inLedger: 'come again (error 1020)', inHistory: 'come again (error 1020)' },
 };
 
+/** It has neither, and its information_schema has no such characters. */
+const asMariadb = <T>(words: T): T =>
+  (typeof words === 'string'
+    ? words
+        .replaceAll(PROCESSES, 'information_schema.processlist')
+        .replaceAll(WITH_TRANSACTION, '(select trx_mysql_thread_id from information_schema.innodb_trx)')
+    : words) as T;
+
 const MARIADB: ServerWords = {
-  ...MYSQL,
+  ...(Object.fromEntries(Object.entries(MYSQL).map(([name, words]) => [name, asMariadb(words)])) as typeof MYSQL),
   waiting: `select p.id from information_schema.processlist p where ${OURS}
             and (p.state like 'Waiting for table%' or
                  p.id in (select trx_mysql_thread_id from information_schema.innodb_trx where trx_state = 'LOCK WAIT'))`,

@@ -276,8 +276,14 @@ export class World {
   }
 }
 
-/** Waits for the end of a load. */
-export async function ended(handle: WorkflowHandle<typeof load>): Promise<Ended> {
+/** Waits for the end of a load. A test that fails before it comes to wait for this leaves no rejection behind that nobody handles. */
+export function ended(handle: WorkflowHandle<typeof load>): Promise<Ended> {
+  const end = endOf(handle);
+  end.catch(() => undefined);
+  return end;
+}
+
+async function endOf(handle: WorkflowHandle<typeof load>): Promise<Ended> {
   try {
     return { ok: true, result: await handle.result() };
   } catch (error) {

@@ -6,6 +6,7 @@ import type { Session } from '../dialect.ts';
 import { raw, sql } from '../sql.ts';
 import { classify } from './errors.ts';
 import { giveNamedLock, takeNamedLock } from './named-locks.ts';
+import { isMysqlSince } from './server-facts.ts';
 import type { MysqlSession } from './session.ts';
 
 /** What an account needs to see whether rows could still come: for `isStandby`, and for the transactions themselves. */
@@ -18,8 +19,11 @@ export function blind({ server }: MysqlSession, cause: unknown): ConfigurationEr
 }
 
 interface Entry extends OpenTransaction {
-  /** `statement`: one that has begun, and perhaps its time with it, but no transaction yet: it waits for a table, for one. */
-  what: 'transaction' | 'prepared' | 'statement';
+  /**
+   * `statement`: one that has begun, and perhaps its time with it, but no transaction yet: it waits for a table, for one.
+   * `unlisted`: a statement for which the server lists no transactions at all.
+   */
+  what: 'transaction' | 'prepared' | 'statement' | 'unlisted';
 }
 
 /**
@@ -28,14 +32,17 @@ interface Entry extends OpenTransaction {
  */
 export async function openTransactions(session: Session, of?: readonly OpenTransaction[]): Promise<OpenTransaction[]> {
   try {
-    const statements = await runningStatements(session as MysqlSession);
-    const transactions = await transactionsNow(session as MysqlSession);
+    const list = await processListOf(session as MysqlSession);
+    const { statements, unlistable } = await runningStatements(session as MysqlSession, list);
+    const transactions = await transactionsNow(session as MysqlSession, list);
+    // Nothing new is known of those that are waited for; who only begins to wait does so from the next list on.
+    if (!transactions) return of === undefined ? unlistable : [...of];
     const owners = new Set(transactions.map(({ connectionId }) => connectionId));
     const open = [
       ...transactions.filter(({ readOnly }) => !readOnly).map(({ entry }) => entry),
       ...statements.filter(({ connectionId }) => !owners.has(connectionId)),
     ];
-    if (of === undefined) return open;
+    if (of === undefined || (of as Entry[]).some(({ what }) => what === 'unlisted')) return open;
     const known = new Set(of.map(({ key }) => key));
     const began = new Set((of as Entry[]).filter(({ what }) => what === 'statement').map((one) => one.connectionId));
     return open.filter(
@@ -53,8 +60,30 @@ export async function openTransactions(session: Session, of?: readonly OpenTrans
 /** What cannot write, whatever it waits for. */
 const READS = /^(?:\s|\(|\/\*[^]*?\*\/|#.*\n|--\s.*\n)*(?:select|show|explain|describe|desc|set|use)\b/i;
 
-/** Keyed by the second in which it began. Our own row tells the server's clock, from which it has counted the seconds of each. */
-async function runningStatements(session: MysqlSession): Promise<Entry[]> {
+/**
+ * Both lists of MySQL's information_schema, of statements and of transactions, are in three-byte UTF-8 (utf8mb3): while anybody runs
+ * a statement with a character beyond it (an emoji), to read either fails (ER_CANNOT_CONVERT_STRING). Of statements there is another.
+ */
+const UNLISTABLE = /[\u{10000}-\u{10FFFF}]/u;
+const CANNOT_CONVERT = 3854;
+
+type ProcessList = 'performance_schema.processlist' | 'information_schema.processlist';
+
+/** The better one wants no privilege but PROCESS either. It is empty where performance_schema is switched off. */
+async function processListOf(session: MysqlSession): Promise<ProcessList> {
+  if (!isMysqlSince(session.server, '8.0.22')) return 'information_schema.processlist';
+  const { rows } = await session.query<{ on: unknown }>(sql`select @@performance_schema as \`on\``);
+  return Number(rows[0]?.on) === 1 ? 'performance_schema.processlist' : 'information_schema.processlist';
+}
+
+/**
+ * Keyed by the second in which it began. Our own row tells the server's clock, from which it has counted the seconds of each.
+ * `unlistable`: of whoever keeps the list of transactions from being read; one entry without a name where nobody does any more.
+ */
+async function runningStatements(
+  session: MysqlSession,
+  list: ProcessList,
+): Promise<{ statements: Entry[]; unlistable: Entry[] }> {
   const { rows } = await session.query<{
     id: string;
     user_name: string;
@@ -66,24 +95,44 @@ async function runningStatements(session: MysqlSession): Promise<Entry[]> {
   }>(sql`
     select id, user as user_name, substring_index(host, ':', 1) as host, command, time as seconds,
       left(info, 1000) as info, unix_timestamp() as now
-    from information_schema.processlist where command <> 'Sleep' and info is not null`);
+    from ${raw(list)} where command <> 'Sleep' and info is not null`);
   const own = rows.find(({ id }) => String(id) === session.connectionId);
   const now = Number(own?.now) + Number(own?.seconds);
-  return rows
-    .filter((row) => row !== own && !READS.test(row.info!))
+  const others = rows
+    .filter((row) => row !== own)
     .map((row) => ({
-      what: 'statement' as const,
-      key: `statement ${row.id} ${now - Number(row.seconds)}`,
-      connectionId: String(row.id),
-      user: row.user_name,
-      application: row.host,
-      ageSeconds: Number(row.seconds),
+      info: row.info!,
+      entry: {
+        what: 'statement' as const,
+        key: `statement ${row.id} ${now - Number(row.seconds)}`,
+        connectionId: String(row.id),
+        user: row.user_name,
+        application: row.host,
+        ageSeconds: Number(row.seconds),
+      },
     }));
+  const unlistable = others
+    .filter(({ info }) => UNLISTABLE.test(info))
+    .map(({ entry }): Entry => ({ ...entry, what: 'unlisted', application: `${entry.application}, ${UNLISTED}` }));
+  const statements = others.filter(({ info }) => !READS.test(info)).map(({ entry }) => entry);
+  return { statements, unlistable: unlistable.length > 0 ? unlistable : [NOBODY_LISTED] };
 }
+
+const UNLISTED = 'whose statement has a character for which MySQL lists no transactions';
+const NOBODY_LISTED: Entry = {
+  what: 'unlisted',
+  key: 'unlisted',
+  connectionId: '0',
+  user: null,
+  application: `somebody ${UNLISTED}`,
+  ageSeconds: null,
+};
 
 /** InnoDB fills its list of transactions at most ten times a second, and not at all for those who ask more often. */
 const REFILLED_MS = 110;
 const MOST_TRIES = 100;
+/** Most such statements take moments; of a long one it is told, and looked again, for as long as transactions are waited for. */
+const MOST_UNLISTABLE = 10;
 /** Loads that look at the same server take turns: each look would keep the list of all others from being filled. */
 const TURN = 'waybill innodb_trx';
 const TURN_SECONDS = 60;
@@ -94,8 +143,8 @@ interface Found {
   entry: Entry;
 }
 
-/** The list as it is now, and not as somebody else saw it: then it holds us, with this very statement. */
-async function transactionsNow(session: MysqlSession): Promise<Found[]> {
+/** The list as it is now, and not as somebody else saw it: then it holds us, with this very statement. Undefined: unlistable. */
+async function transactionsNow(session: MysqlSession, list: ProcessList): Promise<Found[] | undefined> {
   await session.rollback();
   await session.say('set transaction isolation level repeatable read');
   await session.say('start transaction with consistent snapshot, read only');
@@ -103,25 +152,35 @@ async function transactionsNow(session: MysqlSession): Promise<Found[]> {
     throw new Error(`other loads look at the transactions of this server for longer than ${TURN_SECONDS} s`);
   }
   try {
-    return await lookUntilFresh(session);
+    return await lookUntilFresh(session, list);
   } finally {
     await giveNamedLock(session, TURN);
   }
 }
 
-async function lookUntilFresh(session: MysqlSession): Promise<Found[]> {
-  for (let tries = 0; tries < MOST_TRIES; tries += 1) {
+async function lookUntilFresh(session: MysqlSession, list: ProcessList): Promise<Found[] | undefined> {
+  let unlistable = 0;
+  for (let tries = 0; tries < MOST_TRIES && unlistable < MOST_UNLISTABLE; tries += 1) {
     const look = `look ${randomUUID()}`;
-    const { rows } = await session.query<TransactionRow>(sql`
-      select /* ${raw(look)} */ t.trx_id as id, t.trx_mysql_thread_id as thread, t.trx_started as started,
-        timestampdiff(second, t.trx_started, convert_tz(utc_timestamp(), '+00:00', 'SYSTEM')) as age, t.trx_is_read_only as read_only, t.trx_query as query,
-        p.user as user_name, substring_index(p.host, ':', 1) as host
-      from information_schema.innodb_trx t
-      left join information_schema.processlist p on p.id = t.trx_mysql_thread_id`);
-    const own = rows.find(({ thread }) => String(thread) === session.connectionId);
-    if (own?.query?.includes(look)) return rows.filter((row) => row !== own).map(foundIn);
+    try {
+      const { rows } = await session.query<TransactionRow>(sql`
+        select /* ${raw(look)} */ t.trx_id as id, t.trx_mysql_thread_id as thread, t.trx_started as started,
+          timestampdiff(second, t.trx_started, convert_tz(utc_timestamp(), '+00:00', 'SYSTEM')) as age,
+          t.trx_is_read_only as read_only, t.trx_query as query,
+          p.user as user_name, substring_index(p.host, ':', 1) as host
+        from information_schema.innodb_trx t
+        left join ${raw(list)} p on p.id = t.trx_mysql_thread_id`);
+      const own = rows.find(({ thread }) => String(thread) === session.connectionId);
+      if (own?.query?.includes(look)) return rows.filter((row) => row !== own).map(foundIn);
+    } catch (error) {
+      if ((error as { errno?: number }).errno !== CANNOT_CONVERT) throw error;
+      unlistable += 1;
+      // It ended no transaction that we may be in: the session learns that from the next answer without rows.
+      await session.say('do 0');
+    }
     await sleep(REFILLED_MS * (1 + Math.random())); // not in step with whoever else asks
   }
+  if (unlistable === MOST_UNLISTABLE) return undefined;
   throw new Error(
     'information_schema.innodb_trx is asked by others without pause, so that the server never brings it up to date',
   );

@@ -48,6 +48,9 @@ describeOn(await mysqlServers(), 'transactions that are open on $name', (server)
     clients.push(connection);
     return connection;
   }
+  /** What those that this file's user has written in are called once they are prepared, and have no user any more. */
+  const prepared = new Set<string | null>();
+
   /** As one poll of a load that waits sees it: each has a session of its own. */
   async function look(of?: OpenTransaction[]): Promise<OpenTransaction[]> {
     const own = await database.openSession('waybill read item');
@@ -55,7 +58,9 @@ describeOn(await mysqlServers(), 'transactions that are open on $name', (server)
       await own.begin({ readOnly: true });
       const open = await database.dialect.openTransactions(own, of);
       await own.commit();
-      return open.filter(({ user, connectionId }) => user === USER || connectionId === '0'); // nobody else prepares any
+      const theirs = open.filter(({ user, application }) => user === USER || prepared.has(application));
+      for (const { key } of theirs) prepared.add(`prepared transaction ${key.split(' ').at(-1)}`);
+      return theirs;
     } finally {
       await own.close();
     }
@@ -140,9 +145,61 @@ describeOn(await mysqlServers(), 'transactions that are open on $name', (server)
     expect(await look(open)).toHaveLength(1);
     writer.destroy();
     await expect.poll(async () => (await look(open))[0]?.application).toMatch(/^prepared transaction \d+$/);
-    const prepared = await look(open);
+    const orphan = await look(open);
     await (await client()).query(`xa commit '${USER}'`);
-    expect(await look(prepared)).toEqual([]);
+    expect(await look(orphan)).toEqual([]);
+  });
+
+  /** In a transaction, a statement with a character for which MySQL reads out no list of transactions, until it is told to end. */
+  async function smiling() {
+    const [admin, smiler] = [await client(), await client()];
+    await admin.query(`select get_lock('smile ${USER}', 0)`);
+    await smiler.query('begin');
+    await smiler.query('insert into item (x) values (5)');
+    const statement = smiler.query(`select '\u{1F600}', get_lock('smile ${USER}', 60), release_lock('smile ${USER}')`);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const stop = async () => {
+      await admin.query(`select release_lock('smile ${USER}')`);
+      await statement;
+    };
+    return { smiler, stop };
+  }
+
+  test('are waited for as soon as they can be listed: a statement with an emoji keeps MySQL from it, and is named', async () => {
+    const writer = await client();
+    await writer.query('begin');
+    await writer.query('insert into item (x) values (6)');
+    const { smiler, stop } = await smiling();
+    const both = [writer.threadId, smiler.threadId].sort();
+    const open = await look();
+    if (server.flavour === 'MySQL') {
+      expect(open).toMatchObject([{ connectionId: String(smiler.threadId), user: USER }]);
+      expect(open[0]!.application).toBe(
+        '127.0.0.1, whose statement has a character for which MySQL lists no transactions',
+      );
+      expect(await look(open)).toEqual(open.map((one) => ({ ...one, ageSeconds: expect.any(Number) as number })));
+    } else {
+      expect(names(open).sort()).toEqual(both);
+    }
+    await stop();
+    const listed = await look(open);
+    expect(names(listed).sort()).toEqual(both);
+    await smiler.query('commit');
+    expect(names(await look(listed))).toEqual([writer.threadId]);
+    await writer.query('commit');
+    expect(await look(listed)).toEqual([]);
+  });
+
+  test('that are waited for already are so on, and no others, while they cannot be listed', async () => {
+    const writer = await client();
+    await writer.query('begin');
+    await writer.query('insert into item (x) values (7)');
+    const open = await look();
+    const { stop } = await smiling();
+    await writer.query('commit');
+    expect(names(await look(open))).toEqual(server.flavour === 'MySQL' ? [writer.threadId] : []);
+    await stop();
+    expect(await look(open)).toEqual([]);
   });
 
   test('are found by a role that may see them; another is told what to grant', async () => {

@@ -85,11 +85,11 @@ async function exchangeWithHeadroom(
   const until = Date.now() + seconds * 1000;
   for (let polite = tables.length > 1; ; polite &&= Date.now() < until) {
     const result = await withDdlSettings(session, polite ? 0 : seconds, async (): Promise<ExchangeResult> => {
-      for (const { place, plan } of tables) {
-        if (!(await isAsPlanned(session, place, plan))) return { changed: place };
-        await reserveNumbers(session, place);
-      }
       try {
+        for (const { place, plan } of tables) {
+          if (!(await isAsPlanned(session, place, plan))) return { changed: place };
+          await reserveNumbers(session, place); // the twin may be held too, for moments: by the purge of the server's own
+        }
         await session.say(renaming(tables));
         return 'done';
       } catch (error) {

@@ -48,7 +48,12 @@ export async function swap<Kept>(
     try {
       const places: Place[] = [];
       for (const table of tables) places.push(await placeOf(session, table)); // all are there before anything is made
-      for (const place of places) planned.push(await plan(session, place));
+      for (const place of places) {
+        const twin = await plan(session, place);
+        if (twin === 'busy')
+          return await undone(session, database, batchId, planned, await busyWith(session, place, place.name));
+        planned.push(twin);
+      }
       const keptNow = await proved(session, ledger, () => writeIntents(session, database, batchId, planned));
       if (keptNow) return await undone(session, database, batchId, planned, keptNow);
       const result = await exchange(session, planned, waitMs, waitFirst);
@@ -161,10 +166,15 @@ async function proved<Kept>(
   return undefined;
 }
 
-async function plan(session: MysqlSession, place: Place): Promise<Exchanged> {
-  // A twin refers to the tables that its foreign keys name: that is waited for no longer than for anything else.
-  const twin = await withDdlSettings(session, STEP_WAITS_SECONDS, () => makeTwin(session, place));
-  return { table: place.table, place, relationId: newRelationId(), plan: twin };
+async function plan(session: MysqlSession, place: Place): Promise<Exchanged | 'busy'> {
+  try {
+    // A twin refers to the tables that its foreign keys name: that is waited for no longer than for anything else.
+    const twin = await withDdlSettings(session, STEP_WAITS_SECONDS, () => makeTwin(session, place));
+    return { table: place.table, place, relationId: newRelationId(), plan: twin };
+  } catch (error) {
+    if (!isBusy(error)) throw error;
+    return 'busy';
+  }
 }
 
 async function undone<T>(
