@@ -11,7 +11,7 @@ export interface Bench {
   rows: number;
   /** How often each side runs; medians count. */
   rounds: number;
-  /** Lanes of a load, and connections of a bare loop: as many as there are processors. */
+  /** Lanes of a load, and connections of a bare loop. */
   lanes: number;
 }
 

@@ -1,6 +1,6 @@
 /** `npm run bench`: what Waybill costs beyond bare SQL. `-- --help` says what it can; docs/benchmarks.md says how. */
 import { writeFile } from 'node:fs/promises';
-import { availableParallelism, loadavg } from 'node:os';
+import { loadavg } from 'node:os';
 import { ConfigurationError } from '../src/errors.ts';
 import { SkippedError, type Bench, type Benchmark } from './benchmark.ts';
 import { acquirePairs } from './cases/acquire.ts';
@@ -62,7 +62,7 @@ async function runAll(cases: Benchmark[], options: BenchOptions): Promise<boolea
   const results: Result[] = [];
   const broken: string[] = [];
   try {
-    const bench: Bench = { servers, rows: options.rows, rounds: options.rounds, lanes: availableParallelism() };
+    const bench: Bench = { servers, rows: options.rows, rounds: options.rounds, lanes: options.lanes };
     say(machine(servers));
     for (const benchmark of cases) {
       say(`${benchmark.name}: ${benchmark.what} (load average ${loadavg()[0]!.toFixed(1)})`);

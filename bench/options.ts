@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { ConfigurationError } from '../src/errors.ts';
 import { nearest } from '../src/sql/names.ts';
 import { SERVERS, type ServerName } from './benchmark.ts';
@@ -13,6 +14,8 @@ export interface BenchOptions {
   servers: ServerName[];
   rows: number;
   rounds: number;
+  /** Of a load whose case has no number of its own, and connections of the loop beside it. */
+  lanes: number;
 }
 
 export const HELP = `Measures Waybill against bare SQL, side by side on one server and in one run.
@@ -22,6 +25,7 @@ export const HELP = `Measures Waybill against bare SQL, side by side on one serv
   npm run bench -- --server NAME       only those that need no others of postgres, mysql, mariadb (may be given again)
   npm run bench -- --rows N            flights of the big cases (3,000,000)
   npm run bench -- --rounds N          how often each side runs (3, and never less)
+  npm run bench -- --lanes N           lanes of a load, and connections of a loop (as many as processors)
   npm run bench -- --json FILE         writes the results as JSON, too
 
 Ends with 0, aims met or missed; with 1 when a case broke, as it does when the two sides made different rows.`;
@@ -33,6 +37,7 @@ const OPTIONS = {
   server: { type: 'string', multiple: true },
   rows: { type: 'string' },
   rounds: { type: 'string' },
+  lanes: { type: 'string' },
 } as const;
 
 /** @throws ConfigurationError when the arguments make no sense. */
@@ -49,6 +54,7 @@ export function parseOptions(args: string[], cases: string[]): BenchOptions {
     servers: (values.server ?? []).map(serverName),
     rows: wholeNumber('--rows', values.rows, 3_000_000),
     rounds: wholeNumber('--rounds', values.rounds, 3),
+    lanes: wholeNumber('--lanes', values.lanes, availableParallelism()),
   };
 }
 

@@ -119,11 +119,12 @@ export class RunFollower {
 
   private async stuck(): Promise<string | undefined> {
     const loads = this.named.kind === 'load' ? [] : this.named.session.loads;
-    for (const id of [this.named.workflowId, ...loads.map(loadWorkflowId)]) {
-      const stuck = (await describeRun(this.context, this.client, id))?.stuck;
-      if (stuck) return `${id}: ${stuck.message}\n  next: ${stuck.next}`;
-    }
-    return undefined;
+    const ids = [this.named.workflowId, ...loads.map(loadWorkflowId)];
+    const runs = await Promise.all(ids.map((id) => describeRun(this.context, this.client, id)));
+    const [first] = runs.flatMap((run, i) =>
+      run?.stuck ? [`${ids[i]}: ${run.stuck.message}\n  next: ${run.stuck.next}`] : [],
+    );
+    return first;
   }
 
   private async lookAtChild(result: SessionLoadResult): Promise<LoadLook> {

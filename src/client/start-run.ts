@@ -203,16 +203,17 @@ export async function describeRun(
 
 /**
  * Whether a run was started by the newest run of a session's chain: each night's session has the same id, and by a cron schedule of one
- * workflow the same chain, too. Of a chain that others have come after, any run will do.
+ * workflow the same chain, too. Of a chain that others have come after, any run will do. `newestOf`: the newest run, where it is known.
  */
 export async function isChildOf(
   context: ClientContext,
   client: Client,
   { parent }: DescribedRun,
   of: { workflowId: string; firstRunId: string },
+  newestOf?: DescribedRun,
 ): Promise<boolean> {
   if (parent?.workflowId !== of.workflowId) return false;
-  const newest = await describeRun(context, client, of.workflowId);
+  const newest = newestOf ?? (await describeRun(context, client, of.workflowId));
   if (newest?.firstRunId === of.firstRunId) return parent.runId === newest.runId;
   if (parent.runId === of.firstRunId) return true;
   return (await describeRun(context, client, parent.workflowId, parent.runId))?.firstRunId === of.firstRunId;

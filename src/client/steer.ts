@@ -19,7 +19,7 @@ import type { ClientContext } from './context.ts';
 import { RunFollower } from './follow-run.ts';
 import { ifReachable } from './ledger.ts';
 import { findLoad, findName, type Named } from './names.ts';
-import { describeRun, isChildOf, requester } from './start-run.ts';
+import { describeRun, isChildOf, requester, type DescribedRun } from './start-run.ts';
 import { requireWorker } from './workers.ts';
 
 /** How long a worker may take to answer: it is busy, or it has just died. */
@@ -79,7 +79,7 @@ export async function cancelRun(
   const asked = { requestedBy: by.requestedBy ?? requester(), reason: by.reason };
   if (named.kind === 'load') await recordCancel(context, named.load, run.firstRunId, asked);
   else {
-    const session = { workflowId: named.workflowId, firstRunId: run.firstRunId };
+    const session = { workflowId: named.workflowId, newest: run };
     await Promise.all(named.session.loads.map((load) => recordCancelOfChild(context, client, load, session, asked)));
   }
   try {
@@ -123,12 +123,13 @@ async function recordCancelOfChild(
   context: ClientContext,
   client: Client,
   name: string,
-  session: { workflowId: string; firstRunId: string },
+  { workflowId, newest }: { workflowId: string; newest: DescribedRun },
   asked: { requestedBy: string; reason: string | undefined },
 ): Promise<void> {
   const load = context.project.loads[name];
   const run = load && (await describeRun(context, client, loadWorkflowId(name)));
-  if (run?.status !== 'RUNNING' || !(await isChildOf(context, client, run, session))) return;
+  if (run?.status !== 'RUNNING') return;
+  if (!(await isChildOf(context, client, run, { workflowId, firstRunId: newest.firstRunId }, newest))) return;
   await recordCancel(context, load!, run.firstRunId, asked);
 }
 

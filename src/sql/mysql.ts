@@ -93,7 +93,8 @@ export function mysqlDialect(title: string, reading: MysqlReading = {}): SqlDial
 
     placeholder: () => '?',
     placeholdersRepeat: false,
-    cast: (expression, type) => `cast(${expression} as ${type})`,
+    // MySQL reads a parameter of a prepared statement that becomes a time as a date first: '12:09:01' as the 1st of September 12.
+    cast: (expression, type) => `cast(${/^time\b/.test(type) ? `cast(${expression} as char)` : expression} as ${type})`,
     // 2024-03-31T01:30:00.123Z: in strict mode neither server takes the Z, and MariaDB no offset.
     instant: (iso) => iso.replace(/^(\d{4}-\d\d-\d\d)T([\d:.]+)Z$/, '$1 $2'),
     localTime: (utc) => `convert_tz(${utc}, '+00:00', @@session.time_zone)`, // knows SYSTEM, too, without tables of zones

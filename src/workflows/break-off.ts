@@ -20,7 +20,8 @@ export async function breakOff(
   batch: OpenedBatch,
   error: unknown,
   input: LoadInput,
-  attempt: number,
+  /** Batches of this workflow that lost their source's state before this one. */
+  lostBefore: number,
   progress: Progress,
   steering: Steering,
   warnings: string[],
@@ -65,7 +66,7 @@ export async function breakOff(
     return conclude(batch, await activities('was it published?').publish(ours), input, progress, warnings);
   }
   if (interruption?.kind === 'force') return 'forced';
-  if (lost && attempt < MOST_LOST) return 'again';
+  if (lost && lostBefore + 1 < MOST_LOST) return 'again';
   const unrecovered = state === 'failed' && batch.onError.length > 0 ? await unrecoveredBy(batch, progress) : '';
   progress.phase(hold ? 'held' : batch.keepsItsWork ? 'ended' : 'rolled back');
   await condition(allHandlersFinished);

@@ -12,7 +12,14 @@ import { activities } from './activity-proxies.ts';
 import { breakOff } from './break-off.ts';
 import { conclude } from './conclude.ts';
 import { failureOf } from './error-summary.ts';
-import { FAILURE, loadWorkflowId, type BatchReference, type LoadInput, type LoadResult } from './messages.ts';
+import {
+  FAILURE,
+  loadWorkflowId,
+  type BatchReference,
+  type ContinuedLoad,
+  type LoadInput,
+  type LoadResult,
+} from './messages.ts';
 import { open } from './open.ts';
 import { work } from './phases.ts';
 import { Progress } from './progress.ts';
@@ -29,9 +36,9 @@ export async function load(input: LoadInput): Promise<LoadResult> {
   const progress = new Progress(input.load, input.continued?.runs ?? 0);
   const forced = input.force ?? false;
   const steering = new Steering(progress, input.continued ?? { paused: false }, input.continued?.forced ?? forced);
-  let attempt = input.continued?.attempt ?? 1;
+  const tries = { attempt: input.continued?.attempt ?? 1, lost: input.continued?.lost ?? 0 };
   let continued = input.continued?.batch;
-  const anew = (batch?: BatchReference): Promise<never> => continueRun(input, batch, attempt, progress, steering);
+  const anew = (batch?: BatchReference): Promise<never> => continueRun(input, batch, tries, progress, steering);
   for (;;) {
     progress.phase('opening');
     steering.closed = false;
@@ -40,16 +47,17 @@ export async function load(input: LoadInput): Promise<LoadResult> {
       steering.forgetRunBefore(forced);
       continued = undefined;
     }
-    const opened = left ?? (await open(input, attempt, progress, steering));
+    const opened = left ?? (await open(input, tries.attempt, progress, steering));
     if (opened === 'continue') return anew();
     if ('status' in opened) return finish(opened);
     progress.opened(opened);
-    const end = await runBatch(opened, input, attempt, continued !== undefined, progress, steering);
+    const end = await runBatch(opened, input, tries.lost, continued !== undefined, progress, steering);
     continued = undefined;
     if (end === 'continue') return anew(opened);
     if (end !== 'forced' && end !== 'again') return finish(end);
-    attempt += 1; // anew, in this same workflow
+    tries.attempt += 1; // anew, in this same workflow
     if (end === 'forced') steering.forced = true;
+    else tries.lost += 1;
     steering.interruption = undefined;
   }
 }
@@ -89,7 +97,7 @@ async function finish(result: LoadResult): Promise<LoadResult> {
 async function continueRun(
   input: LoadInput,
   batch: BatchReference | undefined,
-  attempt: number,
+  tries: Pick<ContinuedLoad, 'attempt' | 'lost'>,
   progress: Progress,
   steering: Steering,
 ): Promise<never> {
@@ -98,7 +106,7 @@ async function continueRun(
     ...input,
     continued: {
       ...(batch ? { batch: { connection: batch.connection, batchId: batch.batchId } } : {}),
-      attempt,
+      ...tries,
       ...(steering.lanes === undefined ? {} : { lanes: steering.lanes }),
       paused: steering.paused,
       forced: steering.forced,
@@ -112,7 +120,7 @@ async function continueRun(
 async function runBatch(
   batch: OpenedBatch,
   input: LoadInput,
-  attempt: number,
+  lostBefore: number,
   continued: boolean,
   progress: Progress,
   steering: Steering,
@@ -140,7 +148,9 @@ async function runBatch(
       steering.closed = false; // what is asked for from now on goes with us into the next run
       return 'continue';
     }
-    return CancellationScope.nonCancellable(() => breakOff(batch, error, input, attempt, progress, steering, warnings));
+    return CancellationScope.nonCancellable(() =>
+      breakOff(batch, error, input, lostBefore, progress, steering, warnings),
+    );
   }
   return CancellationScope.nonCancellable(() => conclude(batch, published, input, progress, warnings));
 }

@@ -43,6 +43,8 @@ export interface ContinuedLoad {
   batch?: BatchReference;
   /** How many batches this workflow has opened (force opens another). */
   attempt: number;
+  /** Of these, the ones that were begun because the state of their source was lost. */
+  lost?: number;
   lanes?: number;
   paused: boolean;
   /** The batch that is opened next begins anew. */

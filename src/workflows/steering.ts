@@ -31,6 +31,8 @@ export class Steering {
   private work: CancellationScope | undefined;
   /** By the run before, for its batch. */
   private readonly handedOn: Interruption | undefined;
+  /** What people asked of this run themselves. */
+  private readonly asked = { pause: false, lanes: false };
 
   constructor(
     private readonly progress: Progress,
@@ -81,9 +83,8 @@ export class Steering {
   forgetRunBefore(forced: boolean): void {
     this.forced = forced;
     if (this.interruption === this.handedOn) this.interruption = undefined;
-    if (this.changes > 0) return;
-    this.lanes = undefined;
-    this.setPaused(false);
+    if (!this.asked.lanes) this.lanes = undefined;
+    if (!this.asked.pause) this.setPaused(false);
   }
 
   interrupt(interruption: Interruption): SteerResult {
@@ -98,6 +99,7 @@ export class Steering {
   private pause(paused: boolean): SteerResult {
     const ahead = this.interruption?.kind === 'force';
     if (paused && this.closed && !ahead) return this.tooLate();
+    this.asked.pause = true;
     this.setPaused(paused);
     if (!paused) return this.answer('accepted');
     const what = ahead ? 'the batch that is opened next waits' : 'lanes stop after the chunk that they are at';
@@ -117,6 +119,7 @@ export class Steering {
 
   private setLanes(lanes: number): SteerResult {
     this.changes += 1;
+    this.asked.lanes = true;
     this.lanes = lanes;
     this.progress.view.lanes = lanes;
     this.progress.show();

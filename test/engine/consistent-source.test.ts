@@ -1,5 +1,6 @@
 /** `from.consistent`: all chunks read the source as it was at one moment, or none of them counts. */
 import { afterEach, describe, expect } from 'vitest';
+import { forceReloadUpdate } from '../../src/workflows/message-definitions.ts';
 import { inTurns, someWays, ways, type Way } from '../every-server.ts';
 import { chunks, COLUMNS, expectSameRows, halfway, ITEM, ITEMS, settling, SLOW_SOURCE, windows } from './items.ts';
 import type { ServerWords } from './server-words.ts';
@@ -115,10 +116,13 @@ describe.each(both)('from.consistent, $source to $target', { timeout: 180_000 },
     });
   }
 
-  it('three times in a row are enough: it fails, says why, and leaves nothing', async () => {
+  it('three times are enough, and a forced reload is none of them: it fails, says why, and leaves nothing', async () => {
     await items();
     await world.worker();
     const handle = await world.start(ITEM);
+    await until(() => halfway(world), 90);
+    await handle.executeUpdate(forceReloadUpdate, { args: [{ requestedBy: 'somebody' }] });
+    await until(async () => (await world.states(ITEM)).length === 2);
     let over = false;
     const end = ended(handle).finally(() => (over = true));
     await until(async () => {
@@ -131,7 +135,7 @@ describe.each(both)('from.consistent, $source to $target', { timeout: 180_000 },
     expect(!found.ok && found.message).toBe(
       'the state of the source that this batch reads is gone: the connection that held it ended, or its worker did',
     );
-    expect(await world.states(ITEM)).toEqual(['failed', 'failed', 'failed']);
+    expect(await world.states(ITEM)).toEqual(['failed', 'failed', 'failed', 'failed']);
     expect(await world.value('select count(*) from acq.item')).toBe('0');
     expect(await world.run(ITEM)).toMatchObject({ ok: true });
     await expectSameRows(world, ALL, LANDED);

@@ -94,7 +94,10 @@ const TYPES: KeyType[] = [
   {
     type: 'time(6)',
     value: fc
-      .tuple(fc.constantFrom('', '-'), fc.integer({ min: 0, max: 837 }), two(59), two(59), micros)
+      .oneof(
+        fc.tuple(fc.constantFrom('', '-'), fc.integer({ min: 0, max: 837 }).map(String), two(59), two(59), micros),
+        fc.tuple(fc.constant(''), two(23), two(12, 1), two(31, 1), fc.constantFrom('000000', '000001')), // like a date and an hour
+      )
       .map(([sign, h, m, s, micro]) => `${sign}${h}:${m}:${s}.${micro}`),
   },
   { type: 'year', value: fc.integer({ min: 1901, max: 2155 }).map(String) },
@@ -184,6 +187,25 @@ describeOn(await mysqlServers(), 'ranges by keys of any kind on $name', ({ flavo
         expectCut([{ type, value }], all, size, indexed),
       ),
       { numRuns: RUNS },
+    );
+  });
+
+  test('of times that could be read as dates', async () => {
+    const times = [
+      '00:00:01',
+      '01:01:01',
+      '12:09:01',
+      '12:12:31.000001',
+      '23:10:02',
+      '99:09:01',
+      '195:09:01',
+      '837:12:31',
+    ];
+    await expectCut(
+      [{ type: 'time(6)', value: fc.constantFrom(...times) }],
+      times.map((time) => [time]),
+      1,
+      true,
     );
   });
 

@@ -2,6 +2,7 @@ import type { ChunkRange, ColumnFacts, Database } from '../../../src/database/di
 import { planKeys, rangeCondition } from '../../../src/database/mysql/chunk-ranges.ts';
 import { describeTable } from '../../../src/database/mysql/tables.ts';
 import type { SqlPart } from '../../../src/database/sql.ts';
+import { mysqlSql } from '../../../src/sql/mysql.ts';
 
 /** Plans a table by these columns, reads it range by range, and returns the ranges with the numbers `n` of their rows. */
 export async function cutByKey(
@@ -22,7 +23,7 @@ export async function cutByKey(
       const values: unknown[] = [];
       const condition = rangeCondition('key', range, columns, (value, cast) => {
         values.push(value);
-        return cast === undefined ? '?' : `cast(? as ${cast})`;
+        return cast === undefined ? '?' : mysqlSql.cast('?', cast);
       });
       const { rows: found } = await session.run({
         text: `select n from ${table} where ${condition} order by n`,
