@@ -19,7 +19,6 @@ const TRANSIENT = new Set([
   '40001', // serialization_failure
   '40P01', // deadlock_detected
   '55P03', // lock_not_available
-  '25006', // read_only_sql_transaction: failed over, and this is still a standby
   '55006', // object_in_use
   '57014', // query_canceled: a time limit or a DBA; the deadline of the batch ends it in the end
   '53000',
@@ -48,6 +47,13 @@ const BECAUSE: Record<string, ErrorFacts['because']> = { '42P01': 'missing', '3F
 const isAboutData = (code: string | undefined): boolean =>
   code !== undefined && SQLSTATE.test(code) && (/^2[23]/.test(code) || ['21000', '44000', 'P0001'].includes(code));
 const DISK_FULL_WAIT_SECONDS = 30;
+/**
+ * The server takes no writes: failed over, and this is still a standby. To a BEGIN READ WRITE it says so as of a feature that it does not
+ * support, by the one check of a boolean setting that does (guc.c): a code that stands for much else, and a text in the server's language.
+ */
+const isReadOnly = ({ code, routine }: ServerError): boolean =>
+  code === '25006' || (code === '0A000' && routine === 'call_bool_check_hook');
+const PRIMARY = 'give the URL of the server that takes writes; a standby may be a source, from which SQL only reads';
 /** Each has a digit; the network's EPIPE has none. */
 const SQLSTATE = /^(?=.*\d)[0-9A-Z]{5}$/;
 
@@ -64,6 +70,7 @@ export function classify(error: unknown): ErrorFacts {
     message: code && SQLSTATE.test(code) ? `${message} (SQLSTATE ${code})` : message,
     safeMessage: safeMessage(failure),
     retryAfterSeconds: code === '53100' ? DISK_FULL_WAIT_SECONDS : 0,
+    ...(isReadOnly(failure) && { next: PRIMARY }),
   };
 }
 
@@ -80,7 +87,7 @@ function kindOf(failure: ServerError): ErrorFacts['kind'] {
       : 'permanent';
   }
   if (CONNECTION.has(code) || code.startsWith('08')) return 'connection';
-  return TRANSIENT.has(code) ? 'transient' : 'permanent';
+  return TRANSIENT.has(code) || isReadOnly(failure) ? 'transient' : 'permanent';
 }
 
 /** Classes whose messages name objects and settings, never values of rows. */
@@ -118,7 +125,7 @@ function safeMessage(failure: ServerError): string {
   if (failure.routine === 'exec_stmt_raise' || failure.routine === 'exec_stmt_assert') {
     return `the SQL raised an exception of its own; its text stands in the ledger${suffix}`;
   }
-  if (OPEN_CLASSES.has(code.slice(0, 2))) return `${failure.message}${suffix}`;
+  if (OPEN_CLASSES.has(code.slice(0, 2)) || isReadOnly(failure)) return `${failure.message}${suffix}`;
   // The server's own words say more (`value too long for type character varying(3)`) where they quote nothing.
   if (WITHOUT_VALUES.has(code) && !/["'«»„“”‘’「」]/.test(failure.message)) return `${failure.message}${suffix}`;
   const names = [

@@ -174,7 +174,10 @@ describe.each(servers)('errors of $name', (server) => {
     const reader = await database.openSession('waybill reader');
     sessions.push(reader);
     await reader.begin({ readOnly: true });
-    expect(classify(await failing(run(reader, 'delete from t')))).toMatchObject({ kind: 'transient', code: '25006' });
+    expect(classify(await failing(run(reader, 'delete from t')))).toMatchObject({
+      ...{ kind: 'transient', code: '25006' },
+      next: 'give the URL of the server that takes writes; a standby may be a source, from which SQL only reads',
+    });
     const user = await begun('waybill user');
     await user.query(sql`declare c cursor for select * from t`);
     expect(classify(await failing(run(user, 'alter table t add x int')))).toMatchObject({
