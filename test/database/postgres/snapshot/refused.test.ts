@@ -1,3 +1,5 @@
+import { randomInt } from 'node:crypto';
+import { escapeIdentifier } from 'pg';
 import { afterEach, describe, expect } from 'vitest';
 import { LoadFailedError } from '../../../../src/errors.ts';
 import { snapshotRefusals } from '../../../../src/database/postgres/snapshot/refusals.ts';
@@ -60,6 +62,25 @@ describe.each(servers)('what cannot be snapshotted on $name', (server) => {
     expect(await snapshotRefusals(scene.client, { schema: 'acq', name })).toEqual([]);
     const [refusal] = await snapshotRefusals(scene.client, { schema: 'acq', name: `${name}x` });
     expect(refusal?.reason).toContain('longer than 63 bytes');
+  });
+
+  turn('nothing for the name of a role: capitals, dots, blanks, digits alone', async () => {
+    scene = await Scene.open(server);
+    const { client } = scene;
+    await client.query('create statistics acq.s on id, v from acq.flight');
+    for (const name of [`Jane.Doe ${scene.name}`, String(randomInt(1e9, 2e9))]) {
+      const role = escapeIdentifier(name);
+      await client.query(`
+        create role ${role}; alter table acq.flight owner to ${role}; alter statistics acq.s owner to ${role};
+        grant usage, create on schema acq to ${role}; set session authorization ${role}`);
+      try {
+        expect(await snapshotRefusals(client, FLIGHT)).toEqual([]);
+        await scene.swap();
+      } finally {
+        await client.query(`reset session authorization; drop table if exists acq.flight_processing`);
+        await client.query(`reassign owned by ${role} to current_user; drop owned by ${role}; drop role ${role}`);
+      }
+    }
   });
 
   turn('a system catalog, a temporary table', async () => {

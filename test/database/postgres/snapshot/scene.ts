@@ -38,6 +38,11 @@ export class Scene {
     return scene;
   }
 
+  /** The database's, which no other test has. */
+  get name(): string {
+    return this.database.name;
+  }
+
   async connect(application: string): Promise<Client> {
     const client = new Client({ connectionString: this.database.url, application_name: application });
     client.on('error', () => undefined);

@@ -33,7 +33,7 @@ from t, columns, parameters`;
 
 const OWNER: CarryQuestion = `
 select format('alter table %s owner to %I', target, pg_get_userbyid(relowner)) as statement
-from t where relowner <> current_user::regrole`;
+from t where relowner <> quote_ident(current_user)::regrole`;
 
 /** PostgreSQL 18 keeps NOT NULL as constraints with names; those come with the other constraints. */
 const NOT_NULL: CarryQuestion = `

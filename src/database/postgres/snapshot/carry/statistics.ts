@@ -14,7 +14,7 @@ order by s.oid`;
 const OWNERS: CarryQuestion = `
 select format('alter statistics %I.%I owner to %I', n.nspname, s.stxname, pg_get_userbyid(s.stxowner)) as statement
 from t join pg_statistic_ext s on s.stxrelid = t.oid join pg_namespace n on n.oid = s.stxnamespace
-where s.stxowner <> current_user::regrole
+where s.stxowner <> quote_ident(current_user)::regrole
 order by s.oid`;
 
 /** CREATE STATISTICS objects; what ANALYZE gathered in them belongs to the rows and stays with those. */

@@ -19,7 +19,7 @@ export const PERMISSION_REFUSALS = [
 select format('role %I cannot give a new table to %I, the owner of %s', current_user, pg_get_userbyid(relowner), target),
   format('Grant %I to %I (with set), and create on schema %I to %I.', pg_get_userbyid(relowner), current_user, nspname, pg_get_userbyid(relowner))
 from t
-where not (select rolsuper from pg_roles where rolname = current_user) and relowner <> current_user::regrole
+where not (select rolsuper from pg_roles where rolname = current_user) and relowner <> quote_ident(current_user)::regrole
   and not (${mayBecome('relowner')} and has_schema_privilege(relowner, relnamespace, 'CREATE'))`,
   `
 select format('role %I may not create tables in schema %I', current_user, nspname),
@@ -51,7 +51,7 @@ select format('statistics %I.%I belong to %I: role %I cannot rename them', s.stx
   format('alter statistics %I.%I owner to %I', s.stxnamespace::regnamespace::name, s.stxname, pg_get_userbyid(t.relowner))
 from t join pg_statistic_ext s on s.stxrelid = t.oid
 where not (pg_has_role(s.stxowner, 'USAGE') and has_schema_privilege(s.stxnamespace, 'CREATE'))
-  or s.stxowner <> current_user::regrole and not (select rolsuper from pg_roles where rolname = current_user)
+  or s.stxowner <> quote_ident(current_user)::regrole and not (select rolsuper from pg_roles where rolname = current_user)
     and not (${mayBecome('s.stxowner')} and has_schema_privilege(s.stxowner, s.stxnamespace, 'CREATE'))`,
   // Adding the foreign key takes a lock on the other table, and that lock must be had before ours (lock-plan.ts).
   `
