@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { Place } from '../config/problem.ts';
+import { decodeText } from '../config/decode-text.ts';
+import { formatPlace, type Place } from '../config/problem.ts';
 import { parseYamlFile } from '../config/yaml-file.ts';
 import { ConfigurationError } from '../errors.ts';
 import { makeMysqlDatabase } from './dev-mysql.ts';
@@ -49,7 +50,9 @@ export interface DevDatabaseOptions {
 /** In the order of waybill.yaml. Of a file that may be wrong: what is wrong in it is said when the project is loaded. */
 export async function unsetUrls(folder: string, env: NodeJS.ProcessEnv): Promise<UnsetUrl[]> {
   const file = 'waybill.yaml';
-  const yaml = parseYamlFile(file, await readFile(path.join(folder, file), 'utf8'), []);
+  const decoded = decodeText(await readFile(path.join(folder, file)));
+  if ('wrong' in decoded) return [];
+  const yaml = parseYamlFile(file, decoded.text, []);
   const { connections } = (yaml.value ?? {}) as { connections?: Record<string, { url?: unknown } | null> };
   const unset: UnsetUrl[] = [];
   for (const [connection, given] of Object.entries(connections ?? {})) {
@@ -64,11 +67,15 @@ export async function unsetUrls(folder: string, env: NodeJS.ProcessEnv): Promise
 async function schemaOf(folder: string, connection: string): Promise<Pick<UnsetUrl, 'on' | 'schema'>> {
   for (const on of DEV_SERVER_KINDS) {
     const file = `schema/${connection}${SCHEMA_ENDINGS[on]}`;
-    const text = await readFile(path.join(folder, file), 'utf8').catch((error: NodeJS.ErrnoException) => {
+    const bytes = await readFile(path.join(folder, file)).catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return undefined;
       throw new ConfigurationError(`${file} cannot be read (${error.code})`, { where: file, cause: error });
     });
-    if (text !== undefined) return { on, schema: { file, text } };
+    if (bytes === undefined) continue;
+    const decoded = decodeText(bytes);
+    if ('text' in decoded) return { on, schema: { file, text: decoded.text } };
+    const { line, column, message, next } = decoded.wrong;
+    throw new ConfigurationError(message, { where: formatPlace({ file, line, column }), next });
   }
   return { on: 'postgres', schema: undefined };
 }

@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { decodeText } from '../config/decode-text.ts';
 import { loadProject } from '../config/load-project.ts';
 import { formatPlace, ProjectError } from '../config/problem.ts';
 import { ConfigurationError, EXIT } from '../errors.ts';
@@ -72,19 +73,20 @@ const UNREADABLE: Record<string, string> = {
   ENOENT: 'there is no such file',
   EISDIR: 'it is a folder',
   EACCES: 'you may not read it',
-  ERR_ENCODING_INVALID_ENCODED_DATA: 'it is no UTF-8 text',
 };
 
 async function readText(full: string, file: string): Promise<string> {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(await readFile(full));
-  } catch (error) {
-    const { code = '' } = error as NodeJS.ErrnoException;
+  const bytes = await readFile(full).catch((error: NodeJS.ErrnoException) => {
+    const { code = '' } = error;
     throw new ConfigurationError(`${file} cannot be read: ${UNREADABLE[code] ?? code}`, {
       next: 'name session files of pupdate',
       cause: error,
     });
-  }
+  });
+  const decoded = decodeText(bytes);
+  if ('text' in decoded) return decoded.text;
+  const { line, column, message, next } = decoded.wrong;
+  throw new ConfigurationError(message, { where: formatPlace({ file, line, column }), next });
 }
 
 /**

@@ -16,6 +16,7 @@ import { checkRange, isGiven } from './check-range.ts';
 import { checkSourceQuery } from './check-source-query.ts';
 import { checkSpelling } from './check-spelling.ts';
 import { checkTables } from './check-tables.ts';
+import { decodeText } from './decode-text.ts';
 import type { Project } from './definition.ts';
 import { checkOutput } from './task-output.ts';
 import { producersOf } from './dependencies.ts';
@@ -96,13 +97,15 @@ async function readSettings(
   environment: SubstitutionOptions,
   problems: Problem[],
 ): Promise<ProjectSettings> {
-  const text = await readFile(path.join(root, PROJECT_FILE), 'utf8').catch((error: NodeJS.ErrnoException) => {
+  const bytes = await readFile(path.join(root, PROJECT_FILE)).catch((error: NodeJS.ErrnoException) => {
     const message =
       error.code === 'ENOENT' ? `there is no waybill.yaml in ${root}` : `waybill.yaml cannot be read (${error.code})`;
     const next = 'Name the project folder with --project DIR, or make one with `waybill init`.';
     throw new ProjectError([{ file: PROJECT_FILE, line: 1, column: 1, message, next, severity: 'error' }]);
   });
-  const yaml = parseYamlFile(PROJECT_FILE, text, problems);
+  const decoded = decodeText(bytes);
+  if ('wrong' in decoded) throw new ProjectError([{ file: PROJECT_FILE, ...decoded.wrong, severity: 'error' }]);
+  const yaml = parseYamlFile(PROJECT_FILE, decoded.text, problems);
   return (
     (yaml.value === undefined ? undefined : defineProject(yaml, root, environment, problems)) ?? unknownSettings(yaml)
   );

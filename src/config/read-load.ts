@@ -3,6 +3,7 @@ import path from 'node:path';
 
 import { nearest } from '../sql/names.ts';
 import { checkAgainstSchema } from './check-schema.ts';
+import { decodeText } from './decode-text.ts';
 import { LOAD_KINDS } from './definition.ts';
 import { substituteEnvironment } from './environment.ts';
 import type { Substitution, SubstitutionOptions } from './environment.ts';
@@ -36,11 +37,16 @@ export interface ReadContext {
 /** Reads one load's file and its SQL. `undefined` when the file does not fit its schema; `problems` says why. */
 export async function readLoad({ name, file }: FoundLoad, context: ReadContext): Promise<ParsedLoad | undefined> {
   const { directory, found, settings, environment, problems } = context;
-  const text = await readFile(path.join(directory, file), 'utf8').catch((error: NodeJS.ErrnoException) => {
+  const bytes = await readFile(path.join(directory, file)).catch((error: NodeJS.ErrnoException) => {
     problems.push({ file, line: 1, column: 1, message: `this file cannot be read (${error.code})`, severity: 'error' });
   });
-  if (text === undefined) return undefined;
-  const yaml = parseYamlFile(file, text, problems);
+  if (bytes === undefined) return undefined;
+  const decoded = decodeText(bytes);
+  if ('wrong' in decoded) {
+    problems.push({ file, ...decoded.wrong, severity: 'error' });
+    return undefined;
+  }
+  const yaml = parseYamlFile(file, decoded.text, problems);
   if (yaml.value === undefined) return undefined;
 
   const substitution = substituteEnvironment(

@@ -3,6 +3,7 @@ import path from 'node:path';
 
 import type { SqlDialect } from '../sql/dialect.ts';
 import { nearest } from '../sql/names.ts';
+import { decodeText } from './decode-text.ts';
 import type { SqlSource } from './definition.ts';
 import type { Problem } from './problem.ts';
 import type { ValuePath, YamlFile } from './yaml-file.ts';
@@ -67,8 +68,11 @@ function readSqlFile(
     if (!inside(realpathSync(full), realpathSync(folder.directory))) {
       return refuse(`\`${name}\` is a link to a file outside the project's folder`, 'Copy the file into the project.');
     }
-    const text = readFileSync(full, 'utf8').replace(/^\uFEFF/, '');
-    return { text, file: toProjectPath(folder.directory, full), line: 1, column: 1 };
+    const file = toProjectPath(folder.directory, full);
+    const decoded = decodeText(readFileSync(full));
+    if ('text' in decoded) return { text: decoded.text, file, line: 1, column: 1 };
+    problems.push({ file, ...decoded.wrong, severity: 'error' });
+    return undefined;
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     if (code !== 'ENOENT' && code !== 'ENOTDIR') {

@@ -6,7 +6,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { corpus } from '../config/broken/corpus.ts';
 import { databases, SOURCE, WAREHOUSE, type BrokenDatabase } from '../config/broken/databases.ts';
-import { BASE_PROJECT, ENVIRONMENT, PASSWORD, withProject, type ProjectFiles } from '../config/project-folder.ts';
+import { BASE_PROJECT, ENVIRONMENT, PASSWORD, withProject, type WrittenFiles } from '../config/project-folder.ts';
 import { everyNth } from '../seed.ts';
 import { compiledCli, freshDatabase, servers, type FreshDatabase, type TestServer } from '../servers.ts';
 import { document, run, spawnCli, type Answer } from './command-line.ts';
@@ -72,7 +72,7 @@ type Run = (argv: string[], at: { env: NodeJS.ProcessEnv }) => Promise<Answer>;
 const asProcess: Run = (argv, at) => spawnCli([compiledCli()], argv, at).answer;
 
 /** `waybill validate --json` in a project: its answer, with the project's folder written DIR. */
-function validate(files: ProjectFiles, env: NodeJS.ProcessEnv, how: Run): Promise<Answer> {
+function validate(files: WrittenFiles, env: NodeJS.ProcessEnv, how: Run): Promise<Answer> {
   return withProject({ ...BASE_PROJECT, ...files }, async (directory) => {
     const answer = await how(['--project', directory, '--json', 'validate'], { env });
     const shown = (text: string): string => text.replaceAll(directory, 'DIR');
@@ -127,7 +127,7 @@ describe.each(servers.slice(0, 1))('mistakes in files beside the databases of $n
   });
   afterAll(() => made.drop());
 
-  const isAProject = ({ files }: { files: ProjectFiles }): boolean => files['waybill.yaml'] !== null; // else: usage.test.ts
+  const isAProject = ({ files }: { files: WrittenFiles }): boolean => files['waybill.yaml'] !== null; // else: usage.test.ts
   describe.each(Object.entries(corpus))('%s', (group, cases) => {
     const some = everyNth(4, cases.filter(isAProject), `in process ${group}`);
     test.concurrent.each(some)('$title', async ({ files, expected }) => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { BASE_PROJECT, ENVIRONMENT, withProject } from '../config/project-folder.ts';
+import { BASE_PROJECT, ENVIRONMENT, withProject, type WrittenFiles } from '../config/project-folder.ts';
 import { document, run, type Answer } from './command-line.ts';
 
 /** Runs a command in a small project whose servers nobody asks. */
@@ -180,7 +180,7 @@ describe('where variables of URLs are not set', () => {
   });
 
   test('migrate --print goes by what the project says of the server, and says where that is nothing', async () => {
-    const print = (yaml: string, more: Record<string, string> = {}): Promise<Answer> =>
+    const print = (yaml: string, more: WrittenFiles = {}): Promise<Answer> =>
       withProject({ ...BASE_PROJECT, 'waybill.yaml': yaml, ...more }, (cwd) =>
         run(['migrate', '--print'], { cwd, env: {} }),
       );
@@ -188,6 +188,9 @@ describe('where variables of URLs are not set', () => {
     const nothing = await print(yaml);
     expect(nothing.stdout).toContain('language plpgsql');
     expect(nothing.stderr).toContain('warehouse: WAREHOUSE_URL is not set, and no schema file says which server it is');
+    const latin1 = await print(yaml, { 'schema/warehouse.sql': Buffer.from('create table a;\n-- Gewähr', 'latin1') });
+    expect(latin1.exitCode).toBe(2);
+    expect(latin1.stderr).toMatch(/byte E4 is not valid here.*\n.*schema\/warehouse\.sql:2:7\n.*Save it as UTF-8/);
     const schema = await print(yaml, { 'schema/warehouse.mariadb.sql': 'create schema core;' });
     const scheme = await print(yaml.replace('${WAREHOUSE_URL}', 'mysql://${WAREHOUSE_HOST}/core'));
     for (const { stdout, stderr } of [schema, scheme]) {

@@ -6,9 +6,9 @@ import { loadProject } from '../../src/config/load-project.ts';
 import { formatProblem, ProjectError } from '../../src/config/problem.ts';
 import { corpus } from './broken/corpus.ts';
 import { BASE_PROJECT, ENVIRONMENT, PASSWORD, withProject } from './project-folder.ts';
-import type { ProjectFiles } from './project-folder.ts';
+import type { WrittenFiles } from './project-folder.ts';
 
-async function refusal(files: ProjectFiles): Promise<{ error: ProjectError; directory: string }> {
+async function refusal(files: WrittenFiles): Promise<{ error: ProjectError; directory: string }> {
   return withProject({ ...BASE_PROJECT, ...files }, async (directory) => {
     const error: unknown = await loadProject(directory, { env: ENVIRONMENT }).then(
       () => undefined,

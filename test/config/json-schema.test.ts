@@ -11,7 +11,7 @@ import { jsonSchemaFiles } from '../../src/config/json-schema.ts';
 import { keys } from './broken/keys.ts';
 import { values } from './broken/values.ts';
 import { FLIGHTS } from './flights-project.ts';
-import { BASE_PROJECT, type BrokenProject, type ProjectFiles } from './project-folder.ts';
+import { BASE_PROJECT, type BrokenProject, type ProjectFiles, type WrittenFiles } from './project-folder.ts';
 
 const schemas = jsonSchemaFiles();
 
@@ -27,10 +27,10 @@ const projectSchema = compiled('waybill.schema.json');
 const loadSchema = compiled('load.schema.json');
 
 /** What an editor would mark in the YAML files of a project. */
-function marks(files: ProjectFiles): string[] {
+function marks(files: WrittenFiles): string[] {
   return Object.entries(files).flatMap(([file, text]) => {
     const schema = file === 'waybill.yaml' ? projectSchema : /^loads\/.*\.ya?ml$/.test(file) ? loadSchema : undefined;
-    if (schema === undefined || text === null || schema(parse(text))) return [];
+    if (schema === undefined || typeof text !== 'string' || schema(parse(text))) return [];
     return [`${file}: ${ajv.errorsText(schema.errors)}`];
   });
 }

@@ -133,6 +133,13 @@ describe('the flights project of the design', () => {
     expect(services?.stages[0]?.sql[0]).toMatchObject({ file: 'loads/services/delay.yaml', line: 8, column: 7 });
   });
 
+  it('may be saved with a byte order mark and the line ends of Windows', async () => {
+    const files = Object.entries(BASE_PROJECT).map(([name, text]) => [name, `\uFEFF${text!.replaceAll('\n', '\r\n')}`]);
+    const { name, loads } = await load(Object.fromEntries(files) as ProjectFiles);
+    expect(name).toBe('flights');
+    expect(loads['core.flight']?.stages[0]?.sql[0]?.text).toMatch(/^insert/);
+  });
+
   it('orders its session by tables and needs', async () => {
     expect((await load(FLIGHTS)).sessions).toEqual({
       nightly: {

@@ -4,11 +4,13 @@ import path from 'node:path';
 
 /** Files of a project by path; `null` takes a file of the base project away. */
 export type ProjectFiles = Record<string, string | null>;
+/** Files that may not be texts. */
+export type WrittenFiles = Record<string, string | Buffer | null>;
 
 /** A project that must be refused: what differs from `BASE_PROJECT`, and all that is said of it. */
 export interface BrokenProject {
   title: string;
-  files: ProjectFiles;
+  files: WrittenFiles;
   /** `file:line:column: message`, in order. */
   expected: string[];
 }
@@ -53,7 +55,7 @@ export const ENVIRONMENT = {
 };
 
 /** Writes a project into a new folder, hands it over, and removes it again. */
-export async function withProject<T>(files: ProjectFiles, use: (directory: string) => Promise<T>): Promise<T> {
+export async function withProject<T>(files: WrittenFiles, use: (directory: string) => Promise<T>): Promise<T> {
   const directory = await mkdtemp(path.join(tmpdir(), 'waybill-config-'));
   try {
     for (const [file, text] of Object.entries(files)) {

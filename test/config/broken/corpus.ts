@@ -1,3 +1,4 @@
+import { encodings } from './encodings.ts';
 import { environment } from './environment.ts';
 import { keys } from './keys.ts';
 import { names } from './names.ts';
@@ -10,4 +11,16 @@ import { values } from './values.ts';
 import { yaml } from './yaml.ts';
 
 /** Projects with mistakes that their files alone show, by what is wrong. */
-export const corpus = { yaml, keys, values, environment, 'not yet': notYet, names, sources, tables, tasks, sql };
+export const corpus = {
+  yaml,
+  encodings,
+  keys,
+  values,
+  environment,
+  'not yet': notYet,
+  names,
+  sources,
+  tables,
+  tasks,
+  sql,
+};
