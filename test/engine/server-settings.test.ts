@@ -55,6 +55,7 @@ const own = await ownServers();
 const ofMysql = oneOfEachFamily(import.meta.url).flatMap(({ name }) => own.filter((one) => one.name === name));
 
 describeOn(ofMysql, 'settings of a $name', ({ name, flavour }) => {
+  const IDLE = ['transaction', 'readonly_transaction', 'write_transaction'].map((what) => `idle_${what}_timeout`);
   const LIMIT: [string, string] = flavour === 'MySQL' ? ['max_execution_time', '1000'] : ['max_statement_time', '1'];
   /** What a server must never be like for us. */
   const HOSTILE: [string, string][] = [
@@ -65,7 +66,15 @@ describeOn(ofMysql, 'settings of a $name', ({ name, flavour }) => {
     ['completion_type', "'CHAIN'"],
     ['innodb_lock_wait_timeout', '1'],
     ['lock_wait_timeout', '1'],
+    ['sql_auto_is_null', '1'],
+    ['max_join_size', '10'],
+    [flavour === 'MySQL' ? 'transaction_read_only' : 'tx_read_only', '1'],
+    ['foreign_key_checks', '0'],
     LIMIT,
+    ...(flavour === 'MariaDB' ? [...IDLE, 'max_error_count'] : []).map((setting): [string, string] => [
+      setting,
+      setting === 'max_error_count' ? '0' : '1',
+    ]),
   ];
   const ISOLATION = flavour === 'MySQL' ? 'transaction_isolation' : 'tx_isolation';
   const WITHOUT_KEYS = 'sql_generate_invisible_primary_key';

@@ -26,6 +26,17 @@ const SQL_MODE: Record<ServerFacts['flavour'], string> = {
 };
 
 /**
+ * It can end a transaction that lies idle, beside what `wait_timeout` says of a connection: a state that is held, or a reader's. And of
+ * warnings we want to know more than their number (MySQL lets only some accounts say so).
+ */
+const OF_MARIADB: Settings = {
+  idle_transaction_timeout: 0,
+  idle_readonly_transaction_timeout: 0,
+  idle_write_transaction_timeout: 0,
+  max_error_count: 64,
+};
+
+/**
  * A new connection with our settings on it. `known`: what an earlier connection found out about the server.
  *
  * @param purpose its program name, by which a DBA finds it in performance_schema.session_connect_attrs
@@ -40,6 +51,8 @@ export async function connect(
   // The statement in flight rejects; idle connections fail at their next use.
   connection.on('error', () => undefined);
   try {
+    // mysql2 speaks utf8mb4 from the handshake on, in a collation of its own choice. And a max_join_size would refuse even the next query.
+    await connection.query(`set names utf8mb4, session sql_big_selects = 1`);
     const server = known ?? (await factsOf(connection));
     const all: Settings = {
       sql_mode: SQL_MODE[server.flavour],
@@ -51,13 +64,18 @@ export async function connect(
       // A server or an init_connect with a limit would cut results without a word, and one that wants keys refuse to update.
       sql_select_limit: 2n ** 64n - 1n,
       sql_safe_updates: 0,
+      // As `id is null` some clients ask for the row that they have just inserted: a key would have that row twice.
+      sql_auto_is_null: 0,
+      // For what runs outside a transaction, again.
+      [server.flavour === 'MySQL' ? 'transaction_read_only' : 'tx_read_only']: 0,
+      foreign_key_checks: 1,
+      unique_checks: 1,
+      ...(server.flavour === 'MariaDB' && OF_MARIADB),
       // Of a table without a key of its own, the one that the server has made: hidden, no twin would have it.
       ...(isMysqlSince(server, '8.0.30') && { show_gipk_in_create_table_and_information_schema: 'ON' }),
       ...settings(server),
     };
-    // mysql2 speaks utf8mb4 from the handshake on, in a collation of its own choice.
     const list = Object.entries(all).map(([name, value]) => `session ${name} = ${valueText(connection, value)}`);
-    await connection.query(`set names utf8mb4`);
     list.push(`@waybill_mark = get_lock(${markOf('connection_id()')}, 0)`);
     await connection.query(`set ${list.join(', ')}`);
     return { connection, server };

@@ -26,6 +26,7 @@ const TRANSIENT = new Set([
   1213, // deadlock: the whole transaction is undone
   1226, // a user's limit an hour
   1317, // interrupted: by KILL, whose connection then goes, or KILL QUERY
+  1461, // too many prepared statements, of all connections together
   1412, // table definition has changed
   1467, // no AUTO_INCREMENT number: so MariaDB calls a deadlock in which a statement waits for that lock of the table
   1614, // XA deadlock
@@ -198,10 +199,12 @@ export function connectionError(connection: string, error: unknown): Unreachable
       ? `check user and password in the URL of connection ${connection}`
       : number === 1049 || number === 1044
         ? `create the database and grant the user its rights, or correct its name in the URL of connection ${connection}`
-        : number === 1040 || number === 1203
-          ? `raise max_connections on the server, or lower max_connections of connection ${connection}`
-          : (tlsAdvice(connection, why) ??
-            `check that the server runs and that the URL of connection ${connection} names its host and port`);
+        : number === 1820 || number === 1862
+          ? `the password of its account has expired: give it a new one (alter user …), and the URL of connection ${connection}, too`
+          : number === 1040 || number === 1203
+            ? `raise max_connections on the server, or lower max_connections of connection ${connection}`
+            : (tlsAdvice(connection, why) ??
+              `check that the server runs and that the URL of connection ${connection} names its host and port`);
   return new UnreachableError(`cannot connect to ${connection}: ${why}`, {
     where: `connection ${connection}`,
     next,
