@@ -6,7 +6,15 @@ import type { Session } from '../dialect.ts';
 import { raw, sql } from '../sql.ts';
 import { classify } from './errors.ts';
 import { giveNamedLock, takeNamedLock } from './named-locks.ts';
-import { isMysqlSince } from './server-facts.ts';
+import {
+  asFirstSeen,
+  CANNOT_CONVERT,
+  isSameStatement,
+  processListOf,
+  runningStatements,
+  type Entry,
+  type ProcessList,
+} from './running-statements.ts';
 import type { MysqlSession } from './session.ts';
 
 /** What an account needs to see whether rows could still come: for `isStandby`, and for the transactions themselves. */
@@ -16,14 +24,6 @@ export function blind({ server }: MysqlSession, cause: unknown): ConfigurationEr
     'the account of the source may not see the transactions of others, so rows that they commit late would be passed over',
     { next: `grant process, ${replicas} on *.* to it; or leave cursor out to read the whole table each time`, cause },
   );
-}
-
-interface Entry extends OpenTransaction {
-  /**
-   * `statement`: one that has begun, and perhaps its time with it, but no transaction yet: it waits for a table, for one.
-   * `unlisted`: a statement for which the server lists no transactions at all.
-   */
-  what: 'transaction' | 'prepared' | 'statement' | 'unlisted';
 }
 
 /**
@@ -43,90 +43,23 @@ export async function openTransactions(session: Session, of?: readonly OpenTrans
       ...statements.filter(({ connectionId }) => !owners.has(connectionId)),
     ];
     if (of === undefined || (of as Entry[]).some(({ what }) => what === 'unlisted')) return open;
-    const known = new Set(of.map(({ key }) => key));
-    const began = new Set((of as Entry[]).filter(({ what }) => what === 'statement').map((one) => one.connectionId));
-    return open.filter(
-      ({ key, what, connectionId }) =>
-        known.has(key) ||
-        known.has(key.replace(/ \d+$/, ONLY_READ)) ||
-        what === 'prepared' ||
-        (what === 'transaction' && began.has(connectionId)),
-    );
+    return stillOpen(open, of as Entry[]);
   } catch (error) {
     throw classify(error).because === 'forbidden' ? blind(session as MysqlSession, error) : error;
   }
 }
 
-/** What cannot write, whatever it waits for. */
-const READS = /^(?:\s|\(|\/\*[^]*?\*\/|#.*\n|--\s.*\n)*(?:select|show|explain|describe|desc|set|use)\b/i;
-
-/**
- * Both lists of MySQL's information_schema, of statements and of transactions, are in three-byte UTF-8 (utf8mb3): while anybody runs
- * a statement with a character beyond it (an emoji), to read either fails (ER_CANNOT_CONVERT_STRING). Of statements there is another.
- */
-const UNLISTABLE = /[\u{10000}-\u{10FFFF}]/u;
-const CANNOT_CONVERT = 3854;
-
-type ProcessList = 'performance_schema.processlist' | 'information_schema.processlist';
-
-/** The better one wants no privilege but PROCESS either. It is empty where performance_schema is switched off. */
-async function processListOf(session: MysqlSession): Promise<ProcessList> {
-  if (!isMysqlSince(session.server, '8.0.22')) return 'information_schema.processlist';
-  const { rows } = await session.query<{ on: unknown }>(sql`select @@performance_schema as \`on\``);
-  return Number(rows[0]?.on) === 1 ? 'performance_schema.processlist' : 'information_schema.processlist';
+/** Of what is open now, what was known already, or is what that has become. */
+function stillOpen(open: Entry[], of: Entry[]): Entry[] {
+  const known = new Set(of.map(({ key }) => key));
+  const began = new Map(of.filter(({ what }) => what === 'statement').map((one) => [one.connectionId, one]));
+  return open.flatMap((one) => {
+    const before = began.get(one.connectionId);
+    if (one.what === 'statement') return before && isSameStatement(one, before) ? [asFirstSeen(one, before)] : [];
+    const isKnown = known.has(one.key) || known.has(one.key.replace(/ \d+$/, ONLY_READ));
+    return isKnown || one.what === 'prepared' || before ? [one] : [];
+  });
 }
-
-/**
- * Keyed by the second in which it began. Our own row tells the server's clock, from which it has counted the seconds of each.
- * `unlistable`: of whoever keeps the list of transactions from being read; one entry without a name where nobody does any more.
- */
-async function runningStatements(
-  session: MysqlSession,
-  list: ProcessList,
-): Promise<{ statements: Entry[]; unlistable: Entry[] }> {
-  const { rows } = await session.query<{
-    id: string;
-    user_name: string;
-    host: string | null;
-    command: string;
-    seconds: string;
-    info: string | null;
-    now: string;
-  }>(sql`
-    select id, user as user_name, substring_index(host, ':', 1) as host, command, time as seconds,
-      left(info, 1000) as info, unix_timestamp() as now
-    from ${raw(list)} where command <> 'Sleep' and info is not null`);
-  const own = rows.find(({ id }) => String(id) === session.connectionId);
-  const now = Number(own?.now) + Number(own?.seconds);
-  const others = rows
-    .filter((row) => row !== own)
-    .map((row) => ({
-      info: row.info!,
-      entry: {
-        what: 'statement' as const,
-        key: `statement ${row.id} ${now - Number(row.seconds)}`,
-        connectionId: String(row.id),
-        user: row.user_name,
-        application: row.host,
-        ageSeconds: Number(row.seconds),
-      },
-    }));
-  const unlistable = others
-    .filter(({ info }) => UNLISTABLE.test(info))
-    .map(({ entry }): Entry => ({ ...entry, what: 'unlisted', application: `${entry.application}, ${UNLISTED}` }));
-  const statements = others.filter(({ info }) => !READS.test(info)).map(({ entry }) => entry);
-  return { statements, unlistable: unlistable.length > 0 ? unlistable : [NOBODY_LISTED] };
-}
-
-const UNLISTED = 'whose statement has a character for which MySQL lists no transactions';
-const NOBODY_LISTED: Entry = {
-  what: 'unlisted',
-  key: 'unlisted',
-  connectionId: '0',
-  user: null,
-  application: `somebody ${UNLISTED}`,
-  ageSeconds: null,
-};
 
 /** InnoDB fills its list of transactions at most ten times a second, and not at all for those who ask more often. */
 const REFILLED_MS = 110;

@@ -1,9 +1,10 @@
 import { createConnection, type Connection } from 'mysql2/promise';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { ConfigurationError } from '../../../src/errors.ts';
 import type { OpenTransaction } from '../../../src/database/cursor-dialect.ts';
 import type { Session } from '../../../src/database/dialect.ts';
 import { MysqlDatabase } from '../../../src/database/mysql/database.ts';
+import { isSameStatement, processListOf, runningStatements } from '../../../src/database/mysql/running-statements.ts';
 import { describeOn, freshMysqlDatabase, mysqlServers } from '../../mysql-servers.ts';
 
 /** Other test files have transactions of their own on the same server: only those of this file's user are looked at. */
@@ -123,7 +124,11 @@ describeOn(await mysqlServers(), 'transactions that are open on $name', (server)
     const open = await look();
     expect(names(open)).toEqual([writer.threadId]);
     expect(open[0]!.ageSeconds).toBeGreaterThanOrEqual(1);
-    expect(names(await look(open))).toEqual([writer.threadId]);
+    // At any part of a second.
+    for (let i = 0; i < 12; i += 1) {
+      expect(names(await look(open))).toEqual([writer.threadId]);
+      await new Promise((resolve) => setTimeout(resolve, 90));
+    }
     await admin.query('unlock tables');
     await waiting;
     // The statement is over, what it began is not.
@@ -132,6 +137,32 @@ describeOn(await mysqlServers(), 'transactions that are open on $name', (server)
     expect(names(await look(further))).toEqual([writer.threadId]);
     await writer.query('commit');
     expect(await look(further)).toEqual([]);
+  });
+
+  test('are the same statements however often and whenever one looks, and each connection has another one next', async () => {
+    const [admin, writer] = [await client(), await client()];
+    await admin.query('lock tables item write');
+    const waiting = writer.query('insert into item (x) values (2)');
+    const own = await database.openSession('waybill read item');
+    const list = await processListOf(own);
+    const now = async () => {
+      const { statements } = await runningStatements(own, list);
+      return statements.find(({ connectionId }) => connectionId === String(writer.threadId));
+    };
+    const first = await vi.waitUntil(now, 5_000);
+    const seen = new Set<boolean>();
+    // Several times over the end of a second, of which MySQL's rows are not all on the same side.
+    for (const end = Date.now() + 4_000; Date.now() < end;) seen.add(isSameStatement((await now())!, first));
+    expect(seen).toEqual(new Set([true]));
+    await admin.query('unlock tables');
+    await waiting;
+    await admin.query('lock tables item write');
+    const next = writer.query('insert into item (x) values (3)');
+    const second = await vi.waitUntil(now, 5_000);
+    expect(isSameStatement(second, first)).toBe(false);
+    await own.close();
+    await admin.query('unlock tables');
+    await next;
   });
 
   test('stay open when they are prepared for two-phase commit and their connection goes', async () => {
