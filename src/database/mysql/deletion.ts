@@ -4,7 +4,7 @@ import type { DeletionRange, IndexFacts, Session } from '../dialect.ts';
 import { composed, part, raw, sql } from '../sql.ts';
 import { rangeCondition, walkKeys } from './chunk-ranges.ts';
 import { quoteName, quoteTable } from './names.ts';
-import { describeTable, isTable } from './tables.ts';
+import { describeTable, rowsOf } from './tables.ts';
 
 /**
  * Cuts the rows of a batch along the table's own key: an index on batch_id has them in that order, and without one the table
@@ -42,9 +42,13 @@ export async function planDeletion(
 }
 
 async function refersToItself(session: Session, table: string): Promise<boolean> {
-  const { rows } = await session.query(sql`
+  const rows = await rowsOf(
+    session,
+    table,
+    (here) => sql`
     select 1 from information_schema.key_column_usage
-    where ${isTable(table)} and referenced_table_schema = table_schema and referenced_table_name = table_name limit 1`);
+    where ${here} and referenced_table_schema = table_schema and referenced_table_name = table_name limit 1`,
+  );
   return rows.length > 0;
 }
 

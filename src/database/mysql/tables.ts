@@ -1,25 +1,35 @@
 import { formatTableName, parseTableName } from '../../sql/names.ts';
 import { mysqlSql } from '../../sql/mysql.ts';
 import type { ColumnFacts, Database, Session, TableFacts } from '../dialect.ts';
-import { part, raw, sql, type SqlPart } from '../sql.ts';
+import { part, raw, sql, type SqlPart, type SqlStatement } from '../sql.ts';
+import { rowsAbout } from './catalog.ts';
 import { quoteTable } from './names.ts';
 
 type Reader = Pick<Session, 'query'>;
 
 /** Columns and indexes of a table, undefined if there is none of that name, or none that the account may see. */
 export async function describeTable(reader: Reader, table: string): Promise<TableFacts | undefined> {
-  const here = isTable(table);
-  const { rows: tables } = await reader.query<{ type: string; engine: string | null }>(
-    sql`select table_type as type, engine as engine from information_schema.tables where ${here}`,
+  const tables = await rowsOf<{ type: string; engine: string | null }>(
+    reader,
+    table,
+    (here) => sql`select table_type as type, engine as engine from information_schema.tables where ${here}`,
   );
   if (!tables[0]) return undefined;
-  const { rows: columns } = await reader.query<ColumnRow>(sql`
+  const columns = await rowsOf<ColumnRow>(
+    reader,
+    table,
+    (here) => sql`
     select column_name as name, column_type as type, data_type as family, is_nullable as nullable,
       column_default as initial, extra as extra, coalesce(generation_expression, '') as expression
-    from information_schema.columns where ${here} order by ordinal_position`);
-  const { rows: parts } = await reader.query<IndexPart>(sql`
+    from information_schema.columns where ${here} order by ordinal_position`,
+  );
+  const parts = await rowsOf<IndexPart>(
+    reader,
+    table,
+    (here) => sql`
     select s.*, index_name as name, column_name as ${raw('`column`')}, non_unique as repeats
-    from information_schema.statistics s where ${here} order by index_name, seq_in_index`);
+    from information_schema.statistics s where ${here} order by index_name, seq_in_index`,
+  );
   const unfit = new Set(parts.filter(isUnfit).map((one) => one.name));
   const names = [...new Set(parts.map((one) => one.name))].filter((index) => !unfit.has(index));
   return {
@@ -41,6 +51,16 @@ export function isTable(table: string): SqlPart {
   return part`table_schema = ${schema === undefined ? raw('database()') : stored(schema)}
     and table_name = ${stored(name)}`;
 }
+
+/** `rowsAbout` a table as a load calls it. */
+export const rowsOf = <Row>(
+  reader: Reader,
+  table: string,
+  statement: (here: SqlPart) => SqlStatement,
+): Promise<Row[]> =>
+  rowsAbout(reader, formatTableName(parseTableName(table, mysqlSql), mysqlSql), (condition) =>
+    statement(part`${isTable(table)} and ${condition}`),
+  );
 
 interface IndexPart {
   name: string;

@@ -3,6 +3,7 @@ import type { DropResult } from '../../snapshot-dialect.ts';
 import type { Dialect } from '../../dialect.ts';
 import type { MysqlSession } from '../session.ts';
 import { aloneWith, SWAP_WAITS_SECONDS } from './alone-with.ts';
+import { isBusy } from './busy.ts';
 import { holdersOf } from './holders.ts';
 import { tableIdentity } from './identity.ts';
 import { withTablesLocked } from './lock-tables.ts';
@@ -39,6 +40,18 @@ export async function dropSnapshot(
 }
 
 async function dropLocked(session: MysqlSession, processing: string, relationId: string): Promise<DropResult> {
+  // Whoever has it to himself is waited for no longer than a reader: looks wait, too.
+  return inSession(session, { lock_wait_timeout: String(WAIT_SECONDS) }, async () => {
+    try {
+      return await dropThat(session, processing, relationId);
+    } catch (error) {
+      if (!isBusy(error)) throw error;
+      return { kind: 'busy', holders: [] };
+    }
+  });
+}
+
+async function dropThat(session: MysqlSession, processing: string, relationId: string): Promise<DropResult> {
   const place = await findPlace(session, processing);
   if (!place) return { kind: 'gone' };
   const found = await tableIdentity(session, processing);
@@ -58,8 +71,6 @@ async function dropLocked(session: MysqlSession, processing: string, relationId:
     }
     return { kind: 'dropped' };
   };
-  return inSession(session, { lock_wait_timeout: String(WAIT_SECONDS) }, async () => {
-    const result = await withTablesLocked(session, [table], dropThis);
-    return result === 'busy' ? { kind: 'busy', holders: await holdersOf(session, place, place.name) } : result;
-  });
+  const result = await withTablesLocked(session, [table], dropThis);
+  return result === 'busy' ? { kind: 'busy', holders: await holdersOf(session, place, place.name) } : result;
 }

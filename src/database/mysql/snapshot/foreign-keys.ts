@@ -1,4 +1,5 @@
 import { sql, type SqlStatement } from '../../sql.ts';
+import { allRowsAbout } from '../catalog.ts';
 import { classify } from '../errors.ts';
 import type { MysqlSession } from '../session.ts';
 import { at, quoted, type Place } from './place.ts';
@@ -22,14 +23,19 @@ export async function foreignKeyRefusals(
   { schema }: Pick<Place, 'schema'>,
   name: string,
 ): Promise<Refusal[]> {
-  const { rows } = await session.query<ForeignKey & { rules: string; inbound: unknown }>(sql`
+  const rows = await allRowsAbout<ForeignKey & { rules: string; inbound: unknown }>(
+    session,
+    at({ schema }, name),
+    (condition) => sql`
     select r.constraint_schema as s, r.table_name as t, r.constraint_name as c,
       concat('ON UPDATE ', r.update_rule, ' ON DELETE ', r.delete_rule) as rules,
       r.unique_constraint_schema = ${schema} and r.referenced_table_name = ${name} as inbound
     from information_schema.referential_constraints r
-    where (r.constraint_schema = ${schema} and r.table_name = ${name})
-       or (r.unique_constraint_schema = ${schema} and r.referenced_table_name = ${name})
-    order by 1, 2, 3`);
+    where ((r.constraint_schema = ${schema} and r.table_name = ${name})
+       or (r.unique_constraint_schema = ${schema} and r.referenced_table_name = ${name}))
+      and ${condition}
+    order by 1, 2, 3`,
+  );
   const seen = rows.map(({ s, t, c, rules, inbound }): Refusal[] => {
     if (Number(inbound) !== 0) return [refersToIt({ s, t, c })];
     if (!/CASCADE|SET NULL|SET DEFAULT/.test(rules)) return [];

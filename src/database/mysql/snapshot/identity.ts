@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Session, TableIdentity } from '../../dialect.ts';
 import { part, raw, sql, type SqlPart } from '../../sql.ts';
 import { quoteTable } from '../names.ts';
-import { isTable } from '../tables.ts';
+import { isTable, rowsOf } from '../tables.ts';
 
 /**
  * Neither server tells an ordinary account which table it is that has a name: the ids of InnoDB take the privilege PROCESS,
@@ -22,9 +22,11 @@ const hasRow = (table: string): SqlPart => part`exists (select 1 from ${raw(quot
 
 /** Which snapshot has this name: undefined if the name is free, `0` if it is a table that we did not make one. */
 export async function tableIdentity(session: Session, table: string): Promise<TableIdentity | undefined> {
-  const { rows } = await session.query<{ type: string; comment: string }>(sql`
-    select table_type as type, table_comment as comment from information_schema.tables where ${isTable(table)}`);
-  const found = rows[0];
+  const [found] = await rowsOf<{ comment: string }>(
+    session,
+    table,
+    (here) => sql`select table_comment as comment from information_schema.tables where ${here}`,
+  );
   if (found === undefined) return undefined;
   const relationId = /^waybill snapshot (\d+)$/.exec(found.comment)?.[1] ?? UNKNOWN;
   if (relationId === UNKNOWN) return { relationId, storageId: UNKNOWN };
@@ -32,7 +34,7 @@ export async function tableIdentity(session: Session, table: string): Promise<Ta
   return { relationId, storageId: held[0]!.held ? '1' : '0' };
 }
 
-/** It carries the number that it was given, and has not been emptied. One that is gone is an error of its own. */
+/** It carries the number that it was given, and has not been emptied. One that is gone is an error of its own, for `hasRow` uses it. */
 export const isStill = (table: string, { relationId, storageId }: TableIdentity): SqlPart => part`
   (exists (select 1 from information_schema.tables where ${isTable(table)} and table_comment = ${snapshotComment(relationId)})
    and ${hasRow(table)} = ${storageId === '1'})`;

@@ -1,4 +1,6 @@
 /** The next number of AUTO_INCREMENT, on its way from a landing table to the twin that takes its place. */
+import { sql } from '../../sql.ts';
+import { rowsAbout } from '../catalog.ts';
 import type { MysqlSession } from '../session.ts';
 import { definitionOf } from './definition.ts';
 import { at, quoted, type Place } from './place.ts';
@@ -70,16 +72,13 @@ interface NumberedColumn {
 }
 
 async function numberedColumn(session: MysqlSession, place: Place): Promise<NumberedColumn | undefined> {
-  const { rows } = await session.query<{ name: string; family: string; type: string }>({
-    strings: [
-      `select column_name as name, data_type as family, column_type as type from information_schema.columns
-       where table_schema = `,
-      ' and table_name = ',
-      " and extra like '%auto_increment%'",
-    ],
-    values: [place.schema, place.name],
-  });
-  const [column] = rows;
+  const [column] = await rowsAbout<{ name: string; family: string; type: string }>(
+    session,
+    at(place, place.name),
+    (condition) => sql`
+    select column_name as name, data_type as family, column_type as type from information_schema.columns
+    where table_schema = ${place.schema} and table_name = ${place.name} and extra like '%auto_increment%' and ${condition}`,
+  );
   if (!column) return undefined;
   const bits = BITS[column.family];
   if (bits === undefined) return { name: column.name, greatest: 2n ** 24n };

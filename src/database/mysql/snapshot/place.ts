@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { LoadFailedError } from '../../../errors.ts';
 import { sql } from '../../sql.ts';
+import { rowsAbout } from '../catalog.ts';
 import type { MysqlSession } from '../session.ts';
-import { isTable } from '../tables.ts';
+import { rowsOf } from '../tables.ts';
 
 /** A landing table with the names around it, as the server stores them, all in its schema. */
 export interface Place {
@@ -36,10 +37,11 @@ export async function placeOf(session: Pick<MysqlSession, 'query'>, table: strin
 }
 
 export async function findPlace(session: Pick<MysqlSession, 'query'>, table: string): Promise<Place | undefined> {
-  const { rows } = await session.query<{ s: string; n: string }>(
-    sql`select table_schema as s, table_name as n from information_schema.tables where ${isTable(table)}`,
+  const [found] = await rowsOf<{ s: string; n: string }>(
+    session,
+    table,
+    (here) => sql`select table_schema as s, table_name as n from information_schema.tables where ${here}`,
   );
-  const found = rows[0];
   if (!found) return undefined;
   return {
     table,
@@ -53,11 +55,30 @@ export async function findPlace(session: Pick<MysqlSession, 'query'>, table: str
 /** Which of these names are taken in the schema of the place. */
 export async function taken(
   session: Pick<MysqlSession, 'query'>,
-  { schema }: Pick<Place, 'schema'>,
+  place: Pick<Place, 'schema'>,
   name: string,
 ): Promise<boolean> {
-  const { rows } = await session.query(
-    sql`select 1 from information_schema.tables where table_schema = ${schema} and table_name = ${name}`,
+  return (await factsOf(session, place, name)) !== undefined;
+}
+
+export interface StoredTable {
+  type: string;
+  engine: string | null;
+  comment: string;
+}
+
+/** What has this name; undefined: nothing. */
+export async function factsOf(
+  session: Pick<MysqlSession, 'query'>,
+  { schema }: Pick<Place, 'schema'>,
+  name: string,
+): Promise<StoredTable | undefined> {
+  const rows = await rowsAbout<StoredTable>(
+    session,
+    at({ schema }, name),
+    (condition) => sql`
+    select table_type as type, engine as engine, table_comment as comment from information_schema.tables
+    where table_schema = ${schema} and table_name = ${name} and ${condition}`,
   );
-  return rows.length > 0;
+  return rows[0];
 }

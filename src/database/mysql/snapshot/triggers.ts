@@ -1,5 +1,6 @@
 import { LoadFailedError } from '../../../errors.ts';
 import { sql } from '../../sql.ts';
+import { allRowsAbout } from '../catalog.ts';
 import { quoteText } from '../names.ts';
 import type { MysqlSession } from '../session.ts';
 import { at, ownName, quoted, type Place } from './place.ts';
@@ -23,12 +24,16 @@ export async function triggersOf(
   { schema }: Pick<Place, 'schema'>,
   table: string,
 ): Promise<Trigger[]> {
-  const { rows } = await session.query<Trigger>(sql`
+  const rows = await allRowsAbout<Trigger>(
+    session,
+    at({ schema }, table),
+    (condition) => sql`
     select trigger_name as name, action_timing as timing, event_manipulation as event, action_statement as body,
       definer as definer, sql_mode as sqlMode, character_set_client as client, collation_connection as collation
     from information_schema.triggers
-    where event_object_schema = ${schema} and event_object_table = ${table}
-    order by action_timing, event_manipulation, action_order`);
+    where event_object_schema = ${schema} and event_object_table = ${table} and ${condition}
+    order by action_timing, event_manipulation, action_order`,
+  );
   const triggers = rows.map((row) => ({ ...row, body: String(row.body), sqlMode: String(row.sqlMode) }));
   if (session.server.flavour === 'MySQL') {
     for (const trigger of triggers) trigger.body = await writtenBody(session, { schema }, trigger.name);

@@ -10,6 +10,9 @@ vi.setConfig({ testTimeout: 120_000 });
 
 const SWAPS = inject('seed').all ? 10 : 4;
 
+const WAITING =
+  "select 1 from information_schema.processlist where state like '%metadata lock%' and info like 'rename%'";
+
 const known = await mysqlServers();
 
 describeOn(known, 'landing tables in use on $name', (server) => {
@@ -136,6 +139,57 @@ describeOn(known, 'landing tables in use on $name', (server) => {
       },
     );
   }
+
+  // Such a one MariaDB leaves out of information_schema.
+  test('that somebody has to himself are there: looks and a drop wait for him', async () => {
+    await scene.say(
+      'insert into a () values ()',
+      'create table parent (id int primary key, up int, foreign key (up) references parent (id))',
+    );
+    const batch = await scene.batch('a');
+    await scene.take(batch);
+    await scene.setState(batch, 'published');
+    const { dialect } = scene.database;
+    const [record] = await scene.records(batch);
+    const whileRenamed = async <T>(look: () => Promise<T>): Promise<T> => {
+      const reader = await scene.connect();
+      await reader.query('begin');
+      await reader.query('select * from kept');
+      const renamer = await scene.connect();
+      const renaming = renamer
+        .query('rename table b to b2, parent to parent2, a_processing to a2, kept to kept2')
+        .catch((error: unknown) => error);
+      await until(async () => (await scene.values(WAITING)).length > 0);
+      const looking = look();
+      await new Promise((done) => setTimeout(done, 300));
+      await scene.say(`kill query ${renamer.threadId}`);
+      const found = await looking;
+      expect(await renaming).toMatchObject({ errno: 1317 });
+      await reader.query('commit');
+      return found;
+    };
+    expect(await whileRenamed(() => dialect.describeTable(scene.database, 'b'))).toMatchObject({
+      kind: 'table',
+      columns: [{ name: 'id' }, { name: 'seen' }],
+      indexes: [{ name: 'PRIMARY' }],
+    });
+    expect(
+      await whileRenamed(() =>
+        scene.database.transaction((session) => dialect.tableIdentity(session, record!.processing)),
+      ),
+    ).toEqual({ relationId: record!.relationId, storageId: '1' });
+    for (const [table, reasons] of [
+      ['b', []],
+      ['parent', ['refers to it']],
+    ] as const) {
+      const found = await whileRenamed(() =>
+        scene.database.transaction((session) => dialect.snapshotRefusals(session, table)),
+      );
+      expect(found.map(({ reason }) => /refers to it|$/.exec(reason)![0])).toEqual(reasons);
+    }
+    expect(await whileRenamed(() => scene.drop(batch))).toEqual({ dropped: ['a_processing'], left: [] });
+    expect(await scene.values("show tables like 'a%'")).toEqual(['a']);
+  });
 
   turn('name who holds them', async () => {
     const reader = await scene.connect();

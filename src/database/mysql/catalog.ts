@@ -1,0 +1,40 @@
+/** What information_schema says of one table: all of it, or proof that there is none. */
+import type { Session } from '../dialect.ts';
+import { part, raw, sql, type SqlPart, type SqlStatement } from '../sql.ts';
+import { classify } from './errors.ts';
+
+/**
+ * After these there is nothing to be had: it may not be read, is a view that is not valid (ER_VIEW_INVALID), or has a name that none
+ * can have (ER_TOO_LONG_IDENT, ER_WRONG_TABLE_NAME).
+ */
+const NOT_TO_BE_USED = new Set(['1356', '1059', '1103']);
+
+type Reader = Pick<Session, 'query'>;
+type About = (condition: SqlPart) => SqlStatement;
+
+/**
+ * The rows of a statement about one table (quoted). Where a session holds any lock of a name, as each of ours does (`markOf`), MariaDB
+ * leaves a table out that somebody renames, drops or alters at this moment, with a warning (1684), where MySQL waits. So no rows are
+ * no answer before the server says itself that there is no such table (1146). To whom may not read it, it is as if there were none.
+ */
+export async function rowsAbout<Row>(reader: Reader, table: string, statement: About): Promise<Row[]> {
+  const { rows } = await reader.query<Row>(statement(part`true`));
+  return rows.length > 0 ? rows : ((await whileUsed<Row>(reader, table, statement)) ?? []);
+}
+
+/** The same of a table that is there, for a statement that may have no rows, or those of other tables alone. */
+export async function allRowsAbout<Row>(reader: Reader, table: string, statement: About): Promise<Row[]> {
+  return (await whileUsed<Row>(reader, table, statement)) ?? (await reader.query<Row>(statement(part`true`))).rows;
+}
+
+/** A statement that itself uses the table waits until nobody has it to himself; then information_schema has it. */
+async function whileUsed<Row>(reader: Reader, table: string, statement: About): Promise<Row[] | undefined> {
+  try {
+    return (await reader.query<Row>(statement(part`not exists (select 1 from ${raw(table)} limit 0)`))).rows;
+  } catch (error) {
+    const { because, code } = classify(error);
+    if (because !== 'missing' && because !== 'forbidden' && !NOT_TO_BE_USED.has(code ?? '')) throw error;
+    await reader.query(sql`do 0`); // it ended no transaction that we may be in: the session learns that from the next answer
+    return undefined;
+  }
+}
