@@ -32,6 +32,12 @@ export async function processListOf(session: MysqlSession): Promise<ProcessList>
   return Number(rows[0]?.on) === 1 ? 'performance_schema.processlist' : 'information_schema.processlist';
 }
 
+/**
+ * How the text of a thread begins that a member of a group has for as long as it is one. It goes by the name of who started the group,
+ * or by that of the system, and so does an event while it runs a statement.
+ */
+const OF_A_GROUP = 'Group replication ';
+
 interface StatementRow {
   id: string;
   user_name: string;
@@ -55,7 +61,8 @@ export async function runningStatements(
   const { rows } = await session.query<StatementRow>(sql`
     select id, user as user_name, substring_index(host, ':', 1) as host, command, time as seconds,
       left(info, 1000) as info, ${raw(number)} as number, unix_timestamp() as now
-    from ${raw(list)} where command <> 'Sleep' and info is not null`);
+    from ${raw(list)}
+    where command <> 'Sleep' and info is not null and not (command = 'Connect' and info like ${`${OF_A_GROUP}%`})`);
   const own = rows.find(({ id }) => String(id) === session.connectionId);
   // Our own row tells the server's clock, from which it has counted the seconds of each.
   const now = Number(own?.now) + Number(own?.seconds);

@@ -1,0 +1,85 @@
+import { createConnection, type Connection } from 'mysql2/promise';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import type { OpenTransaction } from '../../../src/database/cursor-dialect.ts';
+import { MysqlDatabase } from '../../../src/database/mysql/database.ts';
+import type { MysqlSession } from '../../../src/database/mysql/session.ts';
+import { freePort } from '../../../src/dev/free-port.ts';
+import { startMysql, type MysqlServer } from '../../../src/dev/mysql-server.ts';
+import { describeOn, ownServers } from '../../mysql-servers.ts';
+
+/** A member of a group keeps these from its start on; it needs no second member. */
+const ofGroup = (port: number): Record<string, string> => ({
+  'server-id': '1',
+  'skip-log-bin': 'OFF',
+  'log-bin': 'binlog',
+  'gtid-mode': 'ON',
+  'enforce-gtid-consistency': 'ON',
+  'plugin-load-add': 'group_replication.so',
+  'group-replication-group-name': 'aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa',
+  'group-replication-start-on-boot': 'OFF',
+  'group-replication-bootstrap-group': 'ON',
+  'group-replication-local-address': `127.0.0.1:${port}`,
+});
+
+describeOn(
+  (await ownServers()).filter(({ flavour }) => flavour === 'MySQL'),
+  'a source whose rows come from other servers, on a $name of its own',
+  ({ flavour }) => {
+    let server: MysqlServer;
+    let database: MysqlDatabase;
+    let session: MysqlSession;
+    let admin: Connection;
+    const isMysql = flavour === 'MySQL';
+
+    beforeAll(async () => {
+      // Without performance_schema there is only the list of statements that an emoji keeps from being read.
+      const settings: Record<string, string> = isMysql
+        ? { ...ofGroup(await freePort()), 'performance-schema': 'OFF', 'event-scheduler': 'ON' }
+        : {};
+      server = await startMysql({ flavour, settings });
+      admin = await client('');
+      await admin.query('create database s');
+      await admin.query('create table s.item (id int auto_increment primary key)');
+      const url = server.url('s');
+      database = new MysqlDatabase({ name: 's', url, scheme: 'mysql', maxConnections: 6, controlSchema: 'waybill' });
+    });
+    afterEach(() => session.close());
+    afterAll(async () => {
+      await database.close();
+      admin.destroy();
+      await server.stop();
+    });
+
+    async function client(schema = 's'): Promise<Connection> {
+      return createConnection(server.url(schema).replace('mariadb:', 'mysql:'));
+    }
+    async function isStandby(): Promise<boolean> {
+      session = await database.openSession('waybill read item');
+      await session.begin({ readOnly: true });
+      return database.dialect.isStandby(session);
+    }
+
+    if (isMysql) {
+      const look = async (of?: OpenTransaction[]) => {
+        const own = await database.openSession('waybill read item');
+        try {
+          return await database.dialect.openTransactions(own, of);
+        } finally {
+          await own.close();
+        }
+      };
+
+      test('is the primary of a group: the threads of the group are no statements, an event that waits for a table is one', async () => {
+        await admin.query('start group_replication');
+        expect(await isStandby()).toBe(false);
+        expect(await look()).toEqual([]);
+        const locker = await client();
+        await locker.query('lock tables item write');
+        await admin.query('create event s.late on schedule at now() do insert into s.item () values ()');
+        await expect.poll(() => look(), { timeout: 5_000 }).toMatchObject([{ what: 'statement' }]);
+        locker.destroy();
+        await expect.poll(() => look()).toEqual([]);
+      });
+    }
+  },
+);
