@@ -6,6 +6,7 @@ import { leftUndone, takeUndone } from '../control/continued.ts';
 import { passGate } from '../control/gate.ts';
 import { writePlan, type PlannedRanges } from '../control/plan.ts';
 import type { ChunkMethod, Session } from '../database/dialect.ts';
+import { inTransaction } from '../database/transaction.ts';
 import { sourceTable } from '../sql/batch-sql.ts';
 import { isRanged } from '../sql/ranged.ts';
 import type { BatchReference } from '../workflows/messages.ts';
@@ -28,9 +29,13 @@ export const planStage =
       if (planned.planned !== null) return planned;
       const context = await loadContext(engine, at);
       const write = await planOf(engine, context, at);
-      await database.transaction((session) =>
-        passGate(session, database, at.batchId, ['running'], () => write(session)),
-      );
+      // Not on a control connection: millions of ranges take their time, and others could not even be fenced meanwhile.
+      const session = await database.openSession(`waybill ${at.batchId} plan`);
+      try {
+        await inTransaction(session, () => passGate(session, database, at.batchId, ['running'], () => write(session)));
+      } finally {
+        await session.close();
+      }
       return await countChunks(database, database, at);
     } catch (error) {
       throw toFailure(error, database, `batch ${at.batchId}, stage ${at.stage}, plan`);

@@ -58,6 +58,20 @@ describe.each(oneOfEachFamily(import.meta.url))('the gate of a batch on $name', 
   let world: World;
   afterEach(() => world.close());
 
+  it('plans that take long, or wait, leave the connections for control to others', async () => {
+    world = await World.create(server, ORDERS(500, { byKey: true }));
+    const activities = await activitiesOf(world);
+    await activities.openBatch(OPEN_ORDER);
+    await asActivity(activities.takeSnapshot, BATCH);
+    const holder = await shutGate(world);
+    const plans = [1, 2, 3].map(() => activities.planStage({ ...BATCH, stage: 1 }));
+    await until(async () => (await world.count(world.words.waiting)) === 3);
+    const late = new Promise((resolve) => setTimeout(resolve, 9_000, 'too late'));
+    expect(await Promise.race([activities.describeBatch(BATCH), late])).toMatchObject({ batchId: '1' });
+    await holder.query('commit');
+    for (const plan of plans) expect(await plan).toMatchObject({ planned: 5, pending: 5 });
+  });
+
   it('that was fenced lets no lane in, neither while it is rolled back nor after', async () => {
     world = await World.create(server, ORDERS(500, { byKey: true }));
     const activities = await planned(world);
