@@ -20,7 +20,7 @@ describe.each(someServers(import.meta.url))('steering a running load on $name', 
     expect(document(paused)).toEqual({
       load: 'core.order',
       batch_id: '1',
-      answer: 'accepted: lanes stop after the chunk that they are at',
+      answer: 'accepted: lanes stop after the chunk that they are at; max_runtime goes on',
     });
     // The lane hears of it with its next chunk.
     await until(async () => {
