@@ -1,5 +1,6 @@
 import type { LoadDefinition } from '../config/definition.ts';
 import { otherWriter } from '../control/rename.ts';
+import { whyNeverTakenBack } from '../control/take-back.ts';
 import type { Database } from '../database/dialect.ts';
 import { refused } from './failures.ts';
 
@@ -33,14 +34,10 @@ export async function refuseOutputs(
   if (!takesOver) await refuseForeignOutput(database, load, loads);
 }
 
-/** What it writes must be able to go again: a roll back would find its rows for ever. */
+/** What it writes must be able to go again. */
 async function refuseKeptRows(database: Database, load: LoadDefinition, table: string): Promise<void> {
-  const keeper = (await database.dialect.deletesKeptBy(database, table)).find(({ always }) => always);
-  if (!keeper) return;
-  throw refused(`${table} keeps its rows when they are deleted (${keeper.name}): no batch could be taken back`, {
-    where: load.file,
-    next: 'drop the rule, or have the load write to a table without one',
-  });
+  const why = await whyNeverTakenBack(database, table);
+  if (why) throw refused(why.message, { where: load.file, next: why.next });
 }
 
 /**

@@ -1,6 +1,7 @@
 import { checkAgainstDatabase } from '../config/check-database.ts';
 import { ProjectError, sortProblems, type Problem } from '../config/problem.ts';
 import type { TableDescription } from '../config/table-requirements.ts';
+import { whyNeverTakenBack } from '../control/take-back.ts';
 import type { LoadDefinition } from '../config/definition.ts';
 import { checkQuery, checkStatements, weighed } from './check-statements.ts';
 import type { ClientContext } from './context.ts';
@@ -59,13 +60,16 @@ export async function validateProject(context: ClientContext): Promise<Validatio
   };
   const planLanding = (load: LoadDefinition) =>
     asking(load.connection, () => previewLanding(load, databases.get(load.connection), databases));
+  const neverTakenBack = (connection: string, table: string) =>
+    asking(connection, () => whyNeverTakenBack(databases.get(connection), table));
   const listTables = (connection: string): Promise<string[]> => {
     const database = databases.get(connection);
     return asking(connection, () => database.dialect.listTables(database));
   };
 
   const cutsByPages = (connection: string): boolean => databases.get(connection).dialect.planPages !== undefined;
-  const tables = await checkAgainstDatabase(project, { describe, describeQuery, planLanding, listTables, cutsByPages });
+  const lookup = { describe, describeQuery, planLanding, neverTakenBack, listTables, cutsByPages };
+  const tables = await checkAgainstDatabase(project, lookup);
   const wrong = new Set(tables.filter(({ severity }) => severity === 'error').map(({ file }) => file));
   // Where a table is missing, every statement that names it is wrong too: one complaint is enough.
   const all = Object.values(project.loads);

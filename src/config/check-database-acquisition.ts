@@ -1,14 +1,12 @@
 import type { SqlDialect } from '../sql/dialect.ts';
 import { nothingCuts, nothingHalves } from './check-halves.ts';
-import { requireBatchId, requireColumn, requireTable } from './table-requirements.ts';
+import { requireBatchId, requireColumn, requireTable, requireTakeBack } from './table-requirements.ts';
 import type { TableCheck, TableDescription } from './table-requirements.ts';
 import type { AcquisitionSource } from './definition.ts';
 
 /** An acquisition's source has its cursor; its landing table has its own two columns, and takes those of the source. */
-export async function checkAcquisitionTables(
-  from: AcquisitionSource | undefined,
-  { load, dialect, find, findQuery, planLanding, report, says }: TableCheck,
-): Promise<void> {
+export async function checkAcquisitionTables(from: AcquisitionSource | undefined, check: TableCheck): Promise<void> {
+  const { load, dialect, find, findQuery, planLanding, report, says } = check;
   // Which columns files have is seen where they are.
   const source = from === undefined ? undefined : await findSource(from, find, findQuery);
   const name = from?.table ?? 'from.sql';
@@ -41,6 +39,7 @@ export async function checkAcquisitionTables(
       requireTable(landing, target, ['to', 'table'], report),
       requireBatchId(landing, target, ['to', 'table'], report),
       requireNumbering(landing, target, dialect, report),
+      await requireTakeBack(check, target, ['to', 'table']),
     ];
     if (sound.includes(false)) return;
   }

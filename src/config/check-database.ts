@@ -6,7 +6,7 @@ import { noRowKey, rowKey } from '../sql/row-key.ts';
 import { sortProblems } from './problem.ts';
 import type { Problem } from './problem.ts';
 import { sqlDialectOf } from './sql-dialect.ts';
-import { requireBatchId, requireColumn, requireTable } from './table-requirements.ts';
+import { requireBatchId, requireColumn, requireTable, requireTakeBack } from './table-requirements.ts';
 import type { TableCheck, TableLookup } from './table-requirements.ts';
 
 export type { TableDescription, TableLookup } from './table-requirements.ts';
@@ -18,7 +18,7 @@ export type { TableDescription, TableLookup } from './table-requirements.ts';
  */
 export async function checkAgainstDatabase(
   project: LoadedProject,
-  { describe, describeQuery, planLanding, listTables, cutsByPages }: TableLookup,
+  { describe, describeQuery, planLanding, neverTakenBack, listTables, cutsByPages }: TableLookup,
 ): Promise<Problem[]> {
   const problems: Problem[] = [];
   for (const load of Object.values(project.loads)) {
@@ -44,7 +44,7 @@ export async function checkAgainstDatabase(
       return undefined;
     };
     const says = (key: string): boolean => project.saysInLoad(load.name, key);
-    const check = { load, dialect, planLanding, find, findQuery, report, says, cutsByPages };
+    const check = { load, dialect, planLanding, neverTakenBack, find, findQuery, report, says, cutsByPages };
     if (load.kind === 'acquisition') await checkAcquisitionTables(load.from, check);
     else await checkTransformTables(check);
   }
@@ -59,7 +59,8 @@ function madeByStart({ loads }: LoadedProject, connection: string, table: string
   );
 }
 
-async function checkTransformTables({ load, find, report, cutsByPages }: TableCheck): Promise<void> {
+async function checkTransformTables(check: TableCheck): Promise<void> {
+  const { load, find, report, cutsByPages } = check;
   for (const [index, { table }] of load.inputs.entries()) {
     const found = await find(load.connection, table, ['inputs', index]);
     if (found !== undefined) requireTable(found, table, ['inputs', index], report);
@@ -71,6 +72,7 @@ async function checkTransformTables({ load, find, report, cutsByPages }: TableCh
     if (found === undefined) continue;
     if (found.kind !== 'partitioned table') requireTable(found, table, at, report);
     requireBatchId(found, table, at, report);
+    await requireTakeBack(check, table, at);
     if (found.indexes.some(({ columns }) => columns[0] === 'batch_id')) continue;
     const next = `create index ${table.replace(/\W+/g, '_')}_batch on ${table} (batch_id);`;
     report(at, `no index of \`${table}\` begins with \`batch_id\`: a roll back reads the whole table`, next, 'warn');

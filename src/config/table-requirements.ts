@@ -30,6 +30,8 @@ export interface TableLookup {
   describeQuery: (load: LoadDefinition) => Promise<TableDescription | Problem>;
   /** What a start would do with an acquisition's landing table, in words; or why it cannot, columns that do not fit among it. */
   planLanding: (load: LoadDefinition) => Promise<{ notes: string[] } | { refused: string; next?: string }>;
+  /** Why no batch could be taken back from an output that is there. */
+  neverTakenBack: (connection: string, table: string) => Promise<{ message: string; next: string } | undefined>;
   /** Names to suggest from. */
   listTables: (connection: string) => Promise<string[]>;
   /** Whether its server can cut a snapshot that has no key. */
@@ -37,7 +39,7 @@ export interface TableLookup {
 }
 
 /** One load's view of the databases: finds tables, notes what is wrong. */
-export interface TableCheck extends Pick<TableLookup, 'planLanding'> {
+export interface TableCheck extends Pick<TableLookup, 'planLanding' | 'neverTakenBack'> {
   load: LoadDefinition;
   /** Of the connection that the load writes to. */
   dialect: SqlDialect;
@@ -49,6 +51,17 @@ export interface TableCheck extends Pick<TableLookup, 'planLanding'> {
   /** Whether the load's file has this key itself. */
   says: (key: string) => boolean;
   cutsByPages: TableLookup['cutsByPages'];
+}
+
+/** What a load writes must be able to go again. Answers whether it is. */
+export async function requireTakeBack(
+  { load, neverTakenBack, report }: Pick<TableCheck, 'load' | 'neverTakenBack' | 'report'>,
+  table: string,
+  at: ValuePath,
+): Promise<boolean> {
+  const why = await neverTakenBack(load.connection, table);
+  if (why) report(at, why.message, why.next);
+  return why === undefined;
 }
 
 /** Only plain tables can be swapped for an empty twin, or written under the gate. Answers whether it is one. */

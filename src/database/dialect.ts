@@ -342,6 +342,8 @@ export interface Dialect extends CopyDialect, CursorDialect, LandingDialect, Sna
    * one, so that no batch could be taken back.
    */
   deletesKeptBy(database: Database, table: string): Promise<{ name: string; always: boolean }[]>;
+  /** Why the server refuses every delete from this output, whatever its rows. */
+  deleteRefusal(database: Database, table: string): Promise<{ reason: string; next: string } | undefined>;
 }
 
 /** A user's statement ended the transaction that it ran in (a procedure with COMMIT, for one). */

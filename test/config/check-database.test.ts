@@ -40,6 +40,7 @@ async function problemsOf(
       describe: (connection, name) => Promise.resolve(all[`${connection} ${name}`]),
       describeQuery: ({ from }) => Promise.resolve(all[`${from!.connection} from.sql`]!),
       planLanding: () => Promise.resolve({ notes: [] }),
+      neverTakenBack: () => Promise.resolve(undefined),
       listTables: (connection) =>
         Promise.resolve(
           Object.entries(all).flatMap(([key, found]) =>

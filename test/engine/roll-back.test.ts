@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
+import { waybill } from '../cli/command-line.ts';
 import { inTurns, someServers } from '../every-server.ts';
 import { servers } from '../servers.ts';
 import { expectWhole, ORDERS, World } from './orders.ts';
@@ -107,6 +108,69 @@ describe.each(servers)('a roll back on $name', { timeout: 120_000 }, (server) =>
     expect(await world.states('core.order')).toEqual([]);
     await warehouse.query('alter table core.few disable rule soft');
     expect(await world.run('core.order')).toMatchObject({ ok: true });
+    await expectWhole(world);
+  });
+});
+
+describe.each(servers)('an output that is published with its deletes, on $name', { timeout: 120_000 }, (server) => {
+  let world: World;
+  afterEach(() => world.close());
+
+  test('is refused where a delete would be, by a start and by validate; a roll back takes the rows of the others', async () => {
+    world = await World.create(
+      server,
+      ORDERS(300, { yaml: 'checks: [ { name: no, sql: select ok from core.switch, expect: 1 } ]' }),
+    );
+    const { warehouse } = world;
+    await warehouse.query(`
+      create table core.switch (ok int); insert into core.switch values (0);
+      create publication everything for all tables`);
+    await world.worker();
+    const refusal = (part: string, reason: string) => ({
+      ok: false,
+      type: 'Refused',
+      message: `core.orders would keep the rows of a batch that has to be taken back: cannot ${reason}`,
+      next: expect.stringMatching(`^alter table ${part} replica identity full`) as string,
+    });
+    const noIdentity = (name: string): string =>
+      `delete from table "${name}" because it does not have a replica identity and publishes deletes`;
+    expect(await world.run('core.order')).toMatchObject(refusal('core.orders', noIdentity('orders')));
+    const validated = await waybill(world, 'validate');
+    expect(validated).toMatchObject({ exitCode: 2 });
+    expect(validated.stdout + validated.stderr).toContain(noIdentity('orders'));
+
+    // A filter of rows by a column that the subscriber could not be told.
+    await warehouse.query(`
+      drop publication everything; alter table core.orders add primary key (id);
+      create publication large for table core.orders where (amount > 7)`);
+    const filtered = await world.run('core.order');
+    expect(filtered).toMatchObject(
+      refusal(
+        'core.orders',
+        'delete from table "orders". Column used in the publication WHERE expression is not part of the replica identity.',
+      ),
+    );
+
+    await warehouse.query(`
+      drop publication large; drop table core.orders;
+      create table core.orders (id bigint, customer text, amount numeric(12,2), batch_id bigint not null)
+        partition by range (id);
+      create table core.few partition of core.orders for values from (1) to (9);
+      create table core.many partition of core.orders default;
+      alter table core.few replica identity full;
+      create publication rooted for table core.orders with (publish_via_partition_root)`);
+    expect(await world.run('core.order')).toMatchObject(refusal('core.many', noIdentity('many')));
+    expect(await world.states('core.order')).toEqual([]);
+
+    await warehouse.query('alter table core.many replica identity full');
+    expect(await world.run('core.order')).toMatchObject({ ok: false, type: 'CheckFailed' });
+    expect(await world.states('core.order')).toEqual(['failed']);
+    expect(await world.value('select count(*) from core.orders')).toBe('0');
+    await warehouse.query('update core.switch set ok = 1');
+    // Nobody is told of deletes: no identity is needed.
+    await warehouse.query(`
+      alter publication rooted set (publish = 'insert'); alter table core.many replica identity nothing`);
+    expect(await world.run('core.order')).toMatchObject({ ok: true, result: { rowsWritten: 300 } });
     await expectWhole(world);
   });
 });

@@ -90,6 +90,7 @@ export const mysqlDialect: Dialect = {
   // To look first costs little along an index, and without one there is nothing else that could cut the table.
   planSweep: () => Promise.resolve([]),
   deleteRange,
+  deleteRefusal: () => Promise.resolve(undefined),
   deletesKeptBy: () => Promise.resolve([]), // there are no rules, and a trigger that will not have it raises an error
   landingType,
   createLanding,

@@ -10,6 +10,7 @@ import {
   windowCondition,
   windowEnd,
 } from './cursor.ts';
+import { deleteRefusal } from './delete-refusal.ts';
 import { deleteRange, deletesKeptBy, planDeletion, planSweep } from './deletion.ts';
 import { classify } from './errors.ts';
 import { agreesInBinary, insertRows, openCopyIn, openCopyOut } from './copy.ts';
@@ -127,4 +128,5 @@ export const postgresDialect: Dialect = {
   planSweep,
   deleteRange,
   deletesKeptBy,
+  deleteRefusal,
 };

@@ -6,6 +6,7 @@ import { tlsAdvice } from '../tls-advice.ts';
 interface ServerError extends Error {
   code?: string;
   detail?: string;
+  hint?: string;
   schema?: string;
   table?: string;
   column?: string;
@@ -61,7 +62,7 @@ const SQLSTATE = /^(?=.*\d)[0-9A-Z]{5}$/;
 export function classify(error: unknown): ErrorFacts {
   const failure = (error instanceof Error ? error : new Error(String(error))) as ServerError;
   const code = typeof failure.code === 'string' ? failure.code : undefined;
-  const message = [failure.message, failure.detail].filter(Boolean).join('. ');
+  const message = withHint([failure.message, failure.detail].filter(Boolean).join('. '), failure);
   const because = BECAUSE[code ?? ''] ?? (isAboutData(code) ? 'data' : undefined);
   return {
     kind: kindOf(failure),
@@ -73,6 +74,10 @@ export function classify(error: unknown): ErrorFacts {
     ...(isReadOnly(failure) && { next: PRIMARY }),
   };
 }
+
+/** Where a message may be shown, what the server advises may be, too. */
+const withHint = (message: string, { hint }: ServerError): string =>
+  hint ? `${message.replace(/\.$/, '')}. ${hint.replace(/\.$/, '')}` : message;
 
 function kindOf(failure: ServerError): ErrorFacts['kind'] {
   if (failure instanceof UnreachableError) return 'connection';
@@ -125,7 +130,8 @@ function safeMessage(failure: ServerError): string {
   if (failure.routine === 'exec_stmt_raise' || failure.routine === 'exec_stmt_assert') {
     return `the SQL raised an exception of its own; its text stands in the ledger${suffix}`;
   }
-  if (OPEN_CLASSES.has(code.slice(0, 2)) || isReadOnly(failure)) return `${failure.message}${suffix}`;
+  if (OPEN_CLASSES.has(code.slice(0, 2)) || isReadOnly(failure))
+    return `${withHint(failure.message, failure)}${suffix}`;
   // The server's own words say more (`value too long for type character varying(3)`) where they quote nothing.
   if (WITHOUT_VALUES.has(code) && !/["'«»„“”‘’「」]/.test(failure.message)) return `${failure.message}${suffix}`;
   const names = [

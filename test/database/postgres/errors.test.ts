@@ -98,6 +98,16 @@ describe.each(servers)('errors of $name', (server) => {
     ['select * from nowhere', '42P01', /relation "nowhere" does not exist/, 'missing'],
     ['create table nowhere.t ()', '3F000', /schema "nowhere" does not exist/, 'missing'],
     ['vacuum t', '25001', /cannot run inside a transaction block/],
+    [
+      'select t.mial from t',
+      '42703',
+      /t\.mial does not exist\. Perhaps you meant to reference the column "t\.mail" \(SQLSTATE/,
+    ],
+    [
+      `do $$ begin raise 'no' using errcode = '42703', hint = '${SECRET}'; end $$`,
+      '42703',
+      /^the SQL raised an exception of its own; its text stands in the ledger \(SQLSTATE 42703\)$/,
+    ],
   ])('are permanent, and say no value of a row: %s', async (text, code, safe, because) => {
     const facts = await failureOf(text);
     expect(facts).toMatchObject({ kind: 'permanent', code, retryAfterSeconds: 0 });
@@ -130,7 +140,11 @@ describe.each(servers)('errors of $name', (server) => {
     ]);
     const errors = ends.flatMap((end) => (end.status === 'rejected' ? [classify(end.reason)] : []));
     expect(errors).toMatchObject([
-      { kind: 'transient', code: '40P01', safeMessage: 'deadlock detected (SQLSTATE 40P01)' },
+      {
+        kind: 'transient',
+        code: '40P01',
+        safeMessage: 'deadlock detected. See server log for query details (SQLSTATE 40P01)',
+      },
     ]);
   });
 

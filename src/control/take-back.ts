@@ -1,0 +1,22 @@
+import type { Database } from '../database/dialect.ts';
+
+/** Why no batch could be taken back from this output: a roll back would find its rows for ever, or end with the same error each time. */
+export async function whyNeverTakenBack(
+  database: Database,
+  table: string,
+): Promise<{ message: string; next: string } | undefined> {
+  const keeper = (await database.dialect.deletesKeptBy(database, table)).find(({ always }) => always);
+  if (keeper) {
+    return {
+      message: `${table} keeps its rows when they are deleted (${keeper.name}): no batch could be taken back`,
+      next: 'drop the rule, or have the load write to a table without one',
+    };
+  }
+  const refusal = await database.dialect.deleteRefusal(database, table);
+  return (
+    refusal && {
+      message: `${table} would keep the rows of a batch that has to be taken back: ${refusal.reason}`,
+      next: refusal.next,
+    }
+  );
+}
