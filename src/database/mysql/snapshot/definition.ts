@@ -67,6 +67,27 @@ function constraintsOf(lines: string[], place: Place, table: string, { flavour }
   return constraints;
 }
 
+/** The constraints in the text of a twin, by the names that they have there. */
+export function constraintsIn(text: string): Omit<NamedConstraint, 'own'>[] {
+  return text.split('\n').flatMap((line) => {
+    const [, name, words, rest] = CONSTRAINT.exec(line) ?? [];
+    if (name === undefined) return [];
+    const kind = words === 'CHECK' ? 'check' : 'foreign key';
+    return [{ kind, name: name.slice(1, -1).replaceAll('``', '`'), rule: `${words!}${rest!}` }];
+  });
+}
+
+/**
+ * The server shows a table's text in characters of three bytes at most, each other one as a question mark, and bytes that are no
+ * text as U+FFFD. Where either stands in a column, an index or a partition (comments the server keeps in such characters alone),
+ * the text may say something else than the table does.
+ */
+export const isLossy = (text: string): boolean =>
+  text
+    .split('\n')
+    .filter((line) => !line.startsWith(') '))
+    .some((line) => /[?\uFFFD]/.test(line.replaceAll(/ COMMENT ?=? ?'(?:[^']|'')*'/g, '')));
+
 function isGenerated(name: string, kind: NamedConstraint['kind'], table: string): boolean {
   const prefix = `${table}${kind === 'check' ? '_chk_' : '_ibfk_'}`;
   return name.toLowerCase().startsWith(prefix.toLowerCase()) && /^\d+$/.test(name.slice(prefix.length));

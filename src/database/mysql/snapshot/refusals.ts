@@ -1,3 +1,4 @@
+import { sql } from '../../sql.ts';
 import type { MysqlSession } from '../session.ts';
 import { foreignKeyRefusals, type Refusal } from './foreign-keys.ts';
 import { at, factsOf, findPlace, LONGEST_NAME, quoted, type Place, type StoredTable } from './place.ts';
@@ -14,6 +15,7 @@ export async function snapshotRefusals(session: MysqlSession, table: string): Pr
   return [
     ...(await nameRefusals(session, place, facts)),
     ...(await foreignKeyRefusals(session, place, place.name)),
+    ...(await checkRefusals(session, place)),
     ...(await rightRefusals(session, place)),
   ];
 }
@@ -71,6 +73,24 @@ async function nameRefusals(session: MysqlSession, place: Place, { comment }: St
   }
   return refusals;
 }
+
+/** MySQL shows each byte of a character of four as a question mark in a CHECK, and copies none with its name. */
+async function checkRefusals(session: MysqlSession, place: Place): Promise<Refusal[]> {
+  if (session.server.flavour === 'MariaDB') return [];
+  const { rows } = await session.query<{ name: string; clause: string }>(sql`
+    select c.constraint_name as name, c.check_clause as clause
+    from information_schema.table_constraints t join information_schema.check_constraints c using (constraint_schema, constraint_name)
+    where t.table_schema = ${place.schema} and t.table_name = ${place.name} and t.constraint_type = 'CHECK'`);
+  return rows
+    .filter(({ clause }) => isWide(clause) || isWide(Buffer.from(clause, 'latin1').toString()))
+    .map(({ name }) => ({
+      reason: `CHECK ${name} has a character beyond U+FFFF, which MySQL does not show: it could not be made again`,
+      next: `Write the character by its bytes (convert(x'F09F9880' using utf8mb4)) in ${name}, or drop the CHECK.`,
+    }));
+}
+
+/** This information_schema takes the bytes of UTF-8 for latin1. */
+const isWide = (text: string): boolean => /[\u{10000}-\u{10FFFF}]/u.test(text);
 
 async function rightRefusals(session: MysqlSession, place: Place): Promise<Refusal[]> {
   if (await seesTriggers(session, place)) return [];

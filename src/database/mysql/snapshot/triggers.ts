@@ -35,8 +35,9 @@ export async function triggersOf(
     order by action_timing, event_manipulation, action_order`,
   );
   const triggers = rows.map((row) => ({ ...row, body: String(row.body), sqlMode: String(row.sqlMode) }));
-  if (session.server.flavour === 'MySQL') {
-    for (const trigger of triggers) trigger.body = await writtenBody(session, { schema }, trigger.name);
+  for (const trigger of triggers) {
+    if (session.server.flavour === 'MySQL') trigger.body = await writtenBody(session, { schema }, trigger.name);
+    else if (trigger.body.includes('?')) trigger.body = await wholeBody(session, { schema }, trigger);
   }
   return triggers;
 }
@@ -46,14 +47,32 @@ const BODY =
 
 /** MySQL's information_schema has texts unescaped: a quote in one would end it. What stands before the body it writes itself. */
 async function writtenBody(session: MysqlSession, place: Pick<Place, 'schema'>, name: string): Promise<string> {
+  const body = BODY.exec(await statementOf(session, place, name))?.[1];
+  if (body === undefined) throw unknownForm(name);
+  return body;
+}
+
+/**
+ * MariaDB's information_schema has the body in characters of three bytes at most, any other one as a question mark; SHOW has it as it
+ * was written, after a head that is anyhow written too.
+ */
+async function wholeBody(session: MysqlSession, place: Pick<Place, 'schema'>, trigger: Trigger): Promise<string> {
+  const statement = [...(await statementOf(session, place, trigger.name))];
+  const body = statement.slice(-[...trigger.body].length).join('');
+  if (body.replaceAll(/[\u{10000}-\u{10FFFF}]/gu, '?') !== trigger.body) throw unknownForm(trigger.name);
+  return body;
+}
+
+async function statementOf(session: MysqlSession, place: Pick<Place, 'schema'>, name: string): Promise<string> {
   const { rows } = await session.query<{ 'SQL Original Statement': string }>({
     strings: [`show create trigger ${at(place, name)}`],
     values: [],
   });
-  const body = BODY.exec(rows[0]!['SQL Original Statement'])?.[1];
-  if (body === undefined) throw new LoadFailedError(`the server shows trigger ${name} in a form that is not known`);
-  return body;
+  return rows[0]!['SQL Original Statement'];
 }
+
+const unknownForm = (name: string): Error =>
+  new LoadFailedError(`the server shows trigger ${name} in a form that is not known`);
 
 /**
  * Names of triggers are the whole schema's, and a trigger stays with its table when that is renamed. So the twin gets stand-ins,

@@ -1,8 +1,8 @@
 import { LoadFailedError } from '../../../errors.ts';
 import { raw, sql } from '../../sql.ts';
 import type { MysqlSession } from '../session.ts';
-import { definitionOf, twinText, type Definition, type NamedConstraint } from './definition.ts';
-import { at, taken, type Place } from './place.ts';
+import { constraintsIn, definitionOf, isLossy, twinText, type Definition, type NamedConstraint } from './definition.ts';
+import { at, quoted, taken, type Place } from './place.ts';
 import { makeStandIns, triggersOf, type Trigger } from './triggers.ts';
 
 /** What a landing table was when its twin was made, and what is left to do once that has taken its place. */
@@ -25,8 +25,8 @@ export async function makeTwin(session: MysqlSession, place: Place): Promise<Twi
   const triggers = await triggersOf(session, place, place.name);
   const plan: TwinPlan = { text, constraints, triggers, ...(nextNumber && { next: String(nextNumber) }) };
   await dropTwin(session, place);
-  await session.say(twinText(definition, place));
   try {
+    await make(session, place, twinText(definition, place));
     await mustBeAlike(session, place, definition);
     await makeStandIns(session, place, plan.triggers);
     return plan;
@@ -34,6 +34,29 @@ export async function makeTwin(session: MysqlSession, place: Place): Promise<Twi
     await dropTwin(session, place).catch(() => undefined); // the next attempt drops it, too
     throw error;
   }
+}
+
+/**
+ * By its text; where that is not to be trusted, by LIKE, which copies all but foreign keys and, on MySQL, the names of CHECKs: those come from
+ * the text, in which MySQL's `snapshotRefusals` has found no CHECK with a character of four bytes.
+ */
+async function make(session: MysqlSession, place: Place, text: string): Promise<void> {
+  if (!isLossy(text)) return session.say(text);
+  const twin = at(place, place.twin);
+  await session.say(`create table ${twin} like ${at(place, place.name)}`);
+  const named = session.server.flavour === 'MySQL' ? ['foreign key', 'check'] : ['foreign key'];
+  const made = constraintsIn((await definitionOf(session, place, place.twin)).text);
+  const constraints = constraintsIn(text).filter(({ kind }) => named.includes(kind));
+  // An index that a foreign key once made gives way to that of the new one, unless it is said again.
+  const keys =
+    constraints.length > 0 ? text.split('\n').filter((line) => line.startsWith('  KEY `') && !isLossy(line)) : [];
+  const changes = [
+    ...made.filter(({ kind }) => named.includes(kind)).map(({ kind, name }) => `drop ${kind} ${quoted(name)}`),
+    ...keys.map((line) => `drop ${/KEY `(?:[^`]|``)+`/.exec(line)![0]}`),
+    ...keys.map((line) => `add ${line.trim().replace(/,$/, '')}`),
+    ...constraints.map(({ name, rule }) => `add constraint ${quoted(name)} ${rule}`),
+  ];
+  if (changes.length > 0) await session.say(`alter table ${twin} ${changes.join(', ')}`);
 }
 
 /** Is the landing table still what it was when the twin was made? */
