@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 
@@ -19,7 +20,9 @@ export interface FoundFiles {
 
 /** Finds the loads of a project and the SQL beside them. Hidden files and folders are passed over. */
 export async function findFiles(directory: string, problems: Problem[]): Promise<FoundFiles> {
-  const files = (await filesUnder(path.join(directory, 'loads'))).map((file) => `loads/${file}`).sort();
+  const unreadable: TakeUnreadable = (file, message, next) =>
+    void problems.push({ file, line: 1, column: 1, message, next, severity: 'error' });
+  const files = (await filesUnder(directory, 'loads', unreadable)).sort();
   const loads = new Map<string, FoundLoad>();
   for (const file of files.filter((name) => /\.ya?ml$/.test(name))) {
     const name = file
@@ -48,17 +51,32 @@ export async function findFiles(directory: string, problems: Problem[]): Promise
   return { loads: [...loads.values()], sql: files.filter((name) => name.endsWith('.sql')) };
 }
 
-async function filesUnder(folder: string, prefix = ''): Promise<string[]> {
-  const entries = await readdir(folder).catch(() => []);
+/** Codes of what is not there, or a link that leads nowhere. Anything else means that it cannot be seen what is there. */
+export const ABSENT: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ELOOP']);
+
+type TakeUnreadable = (file: string, message: string, next: string) => void;
+
+/** What cannot be looked at is named: it may be a load, which others wait for. */
+async function filesUnder(directory: string, folder: string, unreadable: TakeUnreadable): Promise<string[]> {
+  const attempt = <T>(name: string, looking: Promise<T>): Promise<T | undefined> =>
+    looking.catch(({ code = '' }: NodeJS.ErrnoException) => {
+      if (!ABSENT.has(code)) unreadable(name, `this cannot be read (${code})`, 'Check its permissions.');
+      return undefined;
+    });
+  const entries = (await attempt(folder, readdir(path.join(directory, folder), { encoding: 'buffer' }))) ?? [];
   const found = await Promise.all(
-    entries
-      .filter((name) => !name.startsWith('.'))
-      .map(async (name) => {
-        const full = path.join(folder, name);
-        const kind = await stat(full).catch(() => undefined);
-        if (kind?.isDirectory() === true) return filesUnder(full, `${prefix}${name}/`);
-        return kind?.isFile() === true ? [`${prefix}${name}`] : [];
-      }),
+    entries.map(async (bytes) => {
+      const name = bytes.toString('utf8');
+      if (name.startsWith('.')) return [];
+      const file = `${folder}/${name}`;
+      if (!isUtf8(bytes)) {
+        unreadable(file, 'the name of this file is not UTF-8', 'Rename it.');
+        return [];
+      }
+      const kind = await attempt(file, stat(path.join(directory, file)));
+      if (kind?.isDirectory() === true) return filesUnder(directory, file, unreadable);
+      return kind?.isFile() === true ? [file] : [];
+    }),
   );
   return found.flat();
 }

@@ -1,3 +1,6 @@
+import { chmod, symlink, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+
 import { describe, expect, it } from 'vitest';
 
 import { loadProject } from '../../src/config/load-project.ts';
@@ -138,6 +141,36 @@ describe('the flights project of the design', () => {
     const { name, loads } = await load(Object.fromEntries(files) as ProjectFiles);
     expect(name).toBe('flights');
     expect(loads['core.flight']?.stages[0]?.sql[0]?.text).toMatch(/^insert/);
+  });
+
+  // Other systems take no such name.
+  it.runIf(process.platform === 'linux')('are found whole, or it is said what cannot be looked at', async () => {
+    await withProject(BASE_PROJECT, async (directory) => {
+      await writeFile(
+        Buffer.concat([Buffer.from(`${directory}/loads/core/f`), Buffer.from([0xfc]), Buffer.from('r.yaml')]),
+        '',
+      );
+      await symlink('nowhere', path.join(directory, 'loads/gone.yaml'));
+      await expect(loadProject(directory, { env: ENVIRONMENT })).rejects.toMatchObject({
+        message: 'the name of this file is not UTF-8',
+        where: 'loads/core/f\ufffdr.yaml:1:1',
+      });
+    });
+    await withProject(BASE_PROJECT, async (directory) => {
+      await chmod(directory, 0o755);
+      await chmod(path.join(directory, 'loads/core'), 0);
+      const isRoot = process.getuid?.() === 0;
+      if (isRoot) process.seteuid!(65534);
+      const loading = loadProject(directory, { env: ENVIRONMENT }).finally(() => {
+        if (isRoot) process.seteuid!(0);
+      });
+      await expect(loading).rejects.toMatchObject({
+        problems: expect.arrayContaining([
+          expect.objectContaining({ file: 'loads/core', message: 'this cannot be read (EACCES)' }),
+        ]) as unknown,
+      });
+      await chmod(path.join(directory, 'loads/core'), 0o700);
+    });
   });
 
   it('orders its session by tables and needs', async () => {

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
@@ -57,4 +57,52 @@ test('of the names of one file that lies elsewhere, the one that is known is tak
   await symlink(join(elsewhere, 'feed'), join(place, 'alpha'));
   expect(await findFiles(place, pattern, (name) => name === 'beta/a.csv')).toEqual(['beta/a.csv']);
   expect(await findFiles(place, pattern, (name) => name === 'gamma/a.csv')).toEqual(['gamma/a.csv']);
+});
+
+const latin1 = (place: string, name: string): Buffer =>
+  Buffer.concat([Buffer.from(`${place}/`), Buffer.from(name, 'latin1')]);
+
+// Other systems take no such name.
+test.runIf(process.platform === 'linux')(
+  'a name that is not UTF-8 is refused where it is meant, not passed over',
+  async () => {
+    const place = await folder(['data/a.csv', 'data/x/b.csv']);
+    await writeFile(latin1(place, 'data/Z\xfcrich.csv'), '');
+    await mkdir(latin1(place, 'data/Gen\xe8ve'));
+    await expect(findFiles(place, ['data/*.csv'])).rejects.toMatchObject({
+      message: 'the name of data/Z\ufffdrich.csv is not UTF-8',
+      next: expect.stringContaining('rename it') as string,
+    });
+    await expect(findFiles(place, ['data/*/b.csv'])).rejects.toThrow('the name of data/Gen\ufffdve is not UTF-8');
+    await expect(findFiles(place, ['**/b.csv'])).rejects.toThrow('the name of data/Gen\ufffdve is not UTF-8');
+    // None of these means it.
+    expect(await findFiles(place, ['data/a*.csv', 'data/x/*.csv', '*/G*'])).toEqual(['data/a.csv', 'data/x/b.csv']);
+  },
+);
+
+test('a folder that may not be read is not taken for an empty one; links that lead nowhere are passed over', async () => {
+  const place = await folder(['data/a.csv', 'data/lost+found/a.csv', 'closed/b.csv'], {
+    'data/b.csv': 'nowhere',
+    'data/c.csv': 'c.csv',
+  });
+  await chmod(place, 0o755);
+  for (const name of ['closed', 'data/lost+found']) await chmod(join(place, name), 0);
+  const patterns = ['closed/*.csv', 'closed/b.csv', '**/*.csv', '*/b.csv'];
+  const isRoot = process.getuid?.() === 0;
+  if (isRoot) process.seteuid!(65534); // whom such a folder is closed to
+  try {
+    const ends = await Promise.all(
+      patterns.map((pattern) => findFiles(place, [pattern]).catch((error: Error) => error.message)),
+    );
+    expect(ends).toEqual([
+      'closed/ cannot be read (EACCES)',
+      'closed/b.csv cannot be read (EACCES)',
+      'closed/ cannot be read (EACCES)',
+      'closed/b.csv cannot be read (EACCES)',
+    ]);
+    expect(await findFiles(place, ['data/**/*.csv'])).toEqual(['data/a.csv']);
+  } finally {
+    if (isRoot) process.seteuid!(0);
+    for (const name of ['closed', 'data/lost+found']) await chmod(join(place, name), 0o700);
+  }
 });

@@ -1,10 +1,14 @@
+import { isUtf8 } from 'node:buffer';
 import { readdir, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { ABSENT } from '../../config/find-files.ts';
+import { WaybillError } from '../../errors.ts';
 
 /**
  * The files that one of these patterns means, by their names relative to the folder, in order. `*` is any characters of one
  * name, `**` any folders, `?` one character. Hidden files are passed over unless a pattern names them. Links are followed, and each
- * file comes once: of several names by one that is `known`, or by its own, or by the first.
+ * file comes once: of several names by one that is `known`, or by its own, or by the first. Throws `WaybillError` where it cannot
+ * be seen what is there: a file that is not found is one whose rows nobody misses.
  */
 export async function findFiles(
   folder: string,
@@ -15,7 +19,7 @@ export async function findFiles(
   const found = await Promise.all(patterns.map((pattern) => matching(root, pattern.split('/'), '', [root])));
   const names = new Map<string, string>();
   for (const name of [...new Set(found.flat())].sort()) {
-    const file = await realpath(path.join(root, name)).catch(() => undefined);
+    const file = await realpath(path.join(root, name)).catch(absent(name));
     if (file === undefined) continue; // gone meanwhile
     const other = names.get(file);
     const better = other === undefined || (!known(other) && (known(name) || file === path.join(root, name)));
@@ -34,12 +38,12 @@ async function matching(
   if (step === undefined) return [];
   if (step === '**') {
     const here = await matching(folder, rest, prefix, above);
-    const below = (await namesIn(folder, prefix)).filter((name) => !name.startsWith('.'));
+    const below = await namesIn(folder, prefix, 'folder', (name) => !name.startsWith('.') && name !== LOST);
     const deeper = await Promise.all(
       below.map(async (name) => {
         const file = `${prefix}${name}`;
         if ((await kindOf(folder, file)) !== 'folder') return [];
-        const real = await realpath(path.join(folder, file)).catch(() => folder); // gone meanwhile
+        const real = (await realpath(path.join(folder, file)).catch(absent(file))) ?? folder; // gone meanwhile
         return above.includes(real) ? [] : matching(folder, ['**', ...rest], `${file}/`, [...above, real]);
       }),
     );
@@ -47,30 +51,71 @@ async function matching(
   }
   const plain = !/[*?]/.test(step);
   const fits = plain ? undefined : patternOf(step);
+  const wanted = rest.length > 0 ? 'folder' : 'file';
   const names = fits
-    ? (await namesIn(folder, prefix)).filter(
+    ? await namesIn(
+        folder,
+        prefix,
+        wanted,
         (name) => fits.test(name) && (step.startsWith('.') || !name.startsWith('.')),
       )
     : [step];
   const found = await Promise.all(
     names.map(async (name) => {
       const file = `${prefix}${name}`;
-      const kind = await kindOf(folder, file);
-      if (rest.length > 0) return kind === 'folder' ? matching(folder, rest, `${file}/`, above) : [];
-      return kind === 'file' ? [file] : [];
+      if ((await kindOf(folder, file)) !== wanted) return [];
+      return wanted === 'folder' ? matching(folder, rest, `${file}/`, above) : [file];
     }),
   );
   return found.flat();
 }
 
-const namesIn = (folder: string, prefix: string): Promise<string[]> =>
-  readdir(path.join(folder, prefix)).catch(() => []);
+/** At the top of a file system, where nobody but root may read it and nobody puts files. */
+const LOST = 'lost+found';
 
-async function kindOf(folder: string, file: string): Promise<'file' | 'folder' | undefined> {
-  const facts = await stat(path.join(folder, file)).catch(() => undefined);
+type Kind = 'file' | 'folder';
+
+/** The names in a folder that fit, of which only those of this kind are of use. */
+async function namesIn(
+  folder: string,
+  prefix: string,
+  wanted: Kind,
+  fits: (name: string) => boolean,
+): Promise<string[]> {
+  const entries = await readdir(path.join(folder, prefix), { encoding: 'buffer' }).catch(absent(prefix || '.'));
+  const names: string[] = [];
+  for (const bytes of entries ?? []) {
+    const name = bytes.toString('utf8');
+    if (!fits(name)) continue;
+    if (isUtf8(bytes)) names.push(name);
+    else if ((await kindOf(folder, prefix, bytes)) === wanted) throw notUtf8(`${prefix}${name}`);
+  }
+  return names;
+}
+
+/** `bytes`: a name that no text says. */
+async function kindOf(folder: string, file: string, bytes = Buffer.alloc(0)): Promise<Kind | undefined> {
+  const full = Buffer.concat([Buffer.from(`${folder}/${file}`), bytes]);
+  const facts = await stat(full).catch(absent(`${file}${bytes.toString('utf8')}`));
   if (facts?.isFile() === true) return 'file';
   return facts?.isDirectory() === true ? 'folder' : undefined;
 }
+
+const notUtf8 = (name: string): WaybillError =>
+  new WaybillError(`the name of ${name} is not UTF-8`, {
+    next: 'rename it (convmv does whole folders): the ledger knows files by their names',
+  });
+
+/** For `catch`: undefined where there is nothing of this name; else it may not be taken for nothing. */
+const absent =
+  (name: string) =>
+  (error: NodeJS.ErrnoException): undefined => {
+    if (ABSENT.has(error.code ?? '')) return;
+    throw new WaybillError(`${name} cannot be read (${error.code})`, {
+      next: "see that the worker's account may read it, then start the load again",
+      cause: error,
+    });
+  };
 
 const patternOf = (step: string): RegExp =>
   new RegExp(
