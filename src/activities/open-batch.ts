@@ -102,6 +102,9 @@ async function open(
   // Cron and retried workflows keep the id of their first run: what an earlier run of the chain has ended, or held, is not ours.
   const request = mine ? { ...asked, attempt: mine.attempt + 1 } : asked;
 
+  // A batch that is under way goes on where it began; what begins now must not go where nobody means it to.
+  engine.databases.refuseMoved([load.connection, load.from?.connection ?? load.connection], project.connections);
+
   const unfinished =
     (await findUnfinished(database, load.name)) ??
     (load.renamedFrom ? await findUnfinished(database, load.renamedFrom) : undefined);

@@ -7,21 +7,37 @@ import { PostgresDatabase } from './postgres/database.ts';
 /** MariaDB is a flavour of MySQL: which one a server is, it says itself. */
 const DATABASES = { postgres: PostgresDatabase, mysql: MysqlDatabase, mariadb: MysqlDatabase };
 
+const RESTART = 'restart the workers';
+
 /** The databases of a project, each opened at first use, closed together. */
 export class Databases {
   private readonly open = new Map<string, Database>();
 
   constructor(private readonly connections: Record<string, ConnectionDefinition>) {}
 
-  /** Throws `ConfigurationError` for a name that waybill.yaml does not declare. */
+  /** Throws `ConfigurationError` for a name that waybill.yaml did not declare when it was read for this. */
   get(name: string): Database {
     const known = this.open.get(name);
     if (known) return known;
     const definition = this.connections[name];
-    if (!definition) throw new ConfigurationError(`connection ${name} is not declared in waybill.yaml`);
+    if (!definition) {
+      throw new ConfigurationError(`connection ${name} was not declared in waybill.yaml when this worker started`, {
+        next: `${RESTART}, which read connections once`,
+      });
+    }
     const database = new DATABASES[definition.scheme](definition);
     this.open.set(name, database);
     return database;
+  }
+
+  /** Throws `ConfigurationError` where waybill.yaml says by now that one of these connections leads elsewhere. */
+  refuseMoved(names: readonly string[], now: Record<string, ConnectionDefinition>): void {
+    const moved = names.find((name) => now[name] && now[name].url !== this.connections[name]?.url);
+    if (moved === undefined) return;
+    this.get(moved); // where it was not declared at all, that is said
+    throw new ConfigurationError(`the URL of connection ${moved} has changed since this worker started`, {
+      next: `${RESTART}, which read connections once; or put the URL back`,
+    });
   }
 
   names(): string[] {

@@ -73,6 +73,38 @@ describe.each(oneOfEachFamily(import.meta.url))(
       expect(await world.run('core.order')).toMatchObject({ ok: false, type: 'Configuration' });
     });
 
+    it('a connection that is added, or leads elsewhere, after the worker has started needs another worker, which is said', async () => {
+      world = await World.create(server, ORDERS(10));
+      await world.worker();
+      const yaml = (warehouse: string) => `
+name: test
+connections:
+  source: { url: "\${SOURCE_URL}" }
+  warehouse: { url: "${warehouse}" }
+  other: { url: "\${WAREHOUSE_URL}" }
+`;
+      const order = ORDERS(10).files['loads/core/order.yaml']!;
+      const restart = {
+        ok: false,
+        type: 'Configuration',
+        next: expect.stringContaining('restart the workers') as string,
+      };
+      await world.write('waybill.yaml', yaml('${WAREHOUSE_URL}'));
+      await world.write('loads/core/order.yaml', order.replace('connection: warehouse', 'connection: other'));
+      expect(await world.run('core.order')).toMatchObject({
+        ...restart,
+        message: 'connection other was not declared in waybill.yaml when this worker started',
+      });
+      await world.write('waybill.yaml', yaml('${SOURCE_URL}'));
+      await world.write('loads/core/order.yaml', order);
+      expect(await world.run('core.order')).toMatchObject({
+        ...restart,
+        message: 'the URL of connection warehouse has changed since this worker started',
+      });
+      await world.write('waybill.yaml', yaml('${WAREHOUSE_URL}'));
+      expect(await world.run('core.order')).toMatchObject({ ok: true });
+    });
+
     it('rows of an earlier tool in an output that is added later are never taken for ours', async () => {
       const orders = ORDERS(10, { yaml: '' });
       world = await World.create(server, {
