@@ -41,7 +41,8 @@ export async function numberingOf(
 /** See `Dialect.isStandby`. Members of a group apply each other's transactions, but commit only what the group has agreed on. */
 export async function isStandby(session: Session): Promise<boolean> {
   try {
-    await session.query(sql`select 1 from information_schema.innodb_trx limit 1`);
+    // Whether we have PROCESS. Transactions themselves cannot always be listed.
+    await session.query(sql`select 1 from information_schema.innodb_cmp limit 1`);
     const channels = await replicaStatus(session);
     return channels.some(({ Channel_Name: name }) => !String(name ?? '').startsWith('group_replication_'));
   } catch (error) {

@@ -8,10 +8,10 @@ import { classify } from './errors.ts';
 import { giveNamedLock, takeNamedLock } from './named-locks.ts';
 import {
   asFirstSeen,
-  CANNOT_CONVERT,
   isSameStatement,
   processListOf,
   runningStatements,
+  unlessUnlistable,
   type Entry,
   type ProcessList,
 } from './running-statements.ts';
@@ -34,7 +34,7 @@ export async function openTransactions(session: Session, of?: readonly OpenTrans
   try {
     const list = await processListOf(session as MysqlSession);
     const { statements, unlistable } = await runningStatements(session as MysqlSession, list);
-    const transactions = await transactionsNow(session as MysqlSession, list);
+    const transactions = statements && (await transactionsNow(session as MysqlSession, list));
     // Nothing new is known of those that are waited for; who only begins to wait does so from the next list on.
     if (!transactions) return of === undefined ? unlistable : [...of];
     const owners = new Set(transactions.map(({ connectionId }) => connectionId));
@@ -95,22 +95,18 @@ async function lookUntilFresh(session: MysqlSession, list: ProcessList): Promise
   let unlistable = 0;
   for (let tries = 0; tries < MOST_TRIES && unlistable < MOST_UNLISTABLE; tries += 1) {
     const look = `look ${randomUUID()}`;
-    try {
-      const { rows } = await session.query<TransactionRow>(sql`
+    const answer = await unlessUnlistable(session, () =>
+      session.query<TransactionRow>(sql`
         select /* ${raw(look)} */ t.trx_id as id, t.trx_mysql_thread_id as thread, t.trx_started as started,
           timestampdiff(second, t.trx_started, convert_tz(utc_timestamp(), '+00:00', 'SYSTEM')) as age,
           t.trx_is_read_only as read_only, t.trx_query as query,
           p.user as user_name, substring_index(p.host, ':', 1) as host
         from information_schema.innodb_trx t
-        left join ${raw(list)} p on p.id = t.trx_mysql_thread_id`);
-      const own = rows.find(({ thread }) => String(thread) === session.connectionId);
-      if (own?.query?.includes(look)) return rows.filter((row) => row !== own).map(foundIn);
-    } catch (error) {
-      if ((error as { errno?: number }).errno !== CANNOT_CONVERT) throw error;
-      unlistable += 1;
-      // It ended no transaction that we may be in: the session learns that from the next answer without rows.
-      await session.say('do 0');
-    }
+        left join ${raw(list)} p on p.id = t.trx_mysql_thread_id`),
+    );
+    const own = answer?.rows.find(({ thread }) => String(thread) === session.connectionId);
+    if (own?.query?.includes(look)) return answer!.rows.filter((row) => row !== own).map(foundIn);
+    if (!answer) unlistable += 1;
     await sleep(REFILLED_MS * (1 + Math.random())); // not in step with whoever else asks
   }
   if (unlistable === MOST_UNLISTABLE) return undefined;

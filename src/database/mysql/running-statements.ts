@@ -21,7 +21,19 @@ const READS = /^(?:\s|\(|\/\*[^]*?\*\/|#.*\n|--\s.*\n)*(?:select|show|explain|de
  * a statement with a character beyond it (an emoji), to read either fails (ER_CANNOT_CONVERT_STRING). Of statements there is another.
  */
 const UNLISTABLE = /[\u{10000}-\u{10FFFF}]/u;
-export const CANNOT_CONVERT = 3854;
+const CANNOT_CONVERT = 3854;
+
+/** Undefined: the list that is asked for cannot be read out now. */
+export async function unlessUnlistable<T>(session: MysqlSession, ask: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await ask();
+  } catch (error) {
+    if ((error as { errno?: number }).errno !== CANNOT_CONVERT) throw error;
+    // It ended no transaction that we may be in: the session learns that from the next answer without rows.
+    await session.say('do 0');
+    return undefined;
+  }
+}
 
 export type ProcessList = 'performance_schema.processlist' | 'information_schema.processlist';
 
@@ -51,18 +63,21 @@ interface StatementRow {
 
 /**
  * What others run now, those that only read left out. `unlistable`: of whoever keeps the list of transactions from being read; one
- * entry without a name where nobody does any more.
+ * entry without a name where nobody does any more, or where that list cannot be read either (then there are no `statements`).
  */
 export async function runningStatements(
   session: MysqlSession,
   list: ProcessList,
-): Promise<{ statements: Entry[]; unlistable: Entry[] }> {
+): Promise<{ statements?: Entry[]; unlistable: Entry[] }> {
   const number = session.server.flavour === 'MariaDB' ? 'query_id' : 'null';
-  const { rows } = await session.query<StatementRow>(sql`
+  const ask = sql`
     select id, user as user_name, substring_index(host, ':', 1) as host, command, time as seconds,
       left(info, 1000) as info, ${raw(number)} as number, unix_timestamp() as now
     from ${raw(list)}
-    where command <> 'Sleep' and info is not null and not (command = 'Connect' and info like ${`${OF_A_GROUP}%`})`);
+    where command <> 'Sleep' and info is not null and not (command = 'Connect' and info like ${`${OF_A_GROUP}%`})`;
+  const answer = await unlessUnlistable(session, () => session.query<StatementRow>(ask));
+  if (!answer) return { unlistable: [NOBODY_LISTED] };
+  const { rows } = answer;
   const own = rows.find(({ id }) => String(id) === session.connectionId);
   // Our own row tells the server's clock, from which it has counted the seconds of each.
   const now = Number(own?.now) + Number(own?.seconds);

@@ -147,7 +147,7 @@ describeOn(await mysqlServers(), 'transactions that are open on $name', (server)
     const list = await processListOf(own);
     const now = async () => {
       const { statements } = await runningStatements(own, list);
-      return statements.find(({ connectionId }) => connectionId === String(writer.threadId));
+      return statements!.find(({ connectionId }) => connectionId === String(writer.threadId));
     };
     const first = await vi.waitUntil(now, 5_000);
     const seen = new Set<boolean>();
@@ -205,6 +205,7 @@ describeOn(await mysqlServers(), 'transactions that are open on $name', (server)
     const open = await look();
     if (server.flavour === 'MySQL') {
       expect(open).toMatchObject([{ connectionId: String(smiler.threadId), user: USER }]);
+      expect(await database.dialect.isStandby(session)).toBe(false);
       expect(open[0]!.application).toBe(
         '127.0.0.1, whose statement has a character for which MySQL lists no transactions',
       );

@@ -80,6 +80,23 @@ describeOn(
         locker.destroy();
         await expect.poll(() => look()).toEqual([]);
       });
+
+      test('whose statements cannot be listed either, without performance_schema and with an emoji: who is open is waited for later', async () => {
+        const [writer, smiler] = [await client(), await client()];
+        await writer.query('begin');
+        await writer.query('insert into item () values ()');
+        await admin.query("select get_lock('smile', 0)");
+        const smile = smiler.query("select '\u{1F600}', get_lock('smile', 60)");
+        await expect.poll(() => look(), { timeout: 5_000 }).toMatchObject([{ what: 'unlisted', connectionId: '0' }]);
+        const open = await look();
+        expect(await isStandby()).toBe(false);
+        await session.commit();
+        expect(await look(open)).toEqual(open);
+        await admin.query("select release_lock('smile')");
+        await smile;
+        expect(await look(open)).toMatchObject([{ what: 'transaction', connectionId: String(writer.threadId) }]);
+        for (const one of [writer, smiler]) one.destroy();
+      });
     }
   },
 );
