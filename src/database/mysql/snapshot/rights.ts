@@ -1,4 +1,5 @@
 import { raw, sql } from '../../sql.ts';
+import { classify } from '../errors.ts';
 import type { MysqlSession } from '../session.ts';
 import type { Place } from './place.ts';
 
@@ -11,8 +12,48 @@ export async function seesTriggers(session: MysqlSession, place: Place): Promise
   const { rows } = await session.query<Record<string, string>>(
     sql`show grants for current_user()${raw(await usingRoles(session))}`,
   );
-  const all = [...rows, ...(await grantsOfRole(session))];
-  return all.some((row) => grantsTrigger(Object.values(row)[0]!, place));
+  const all = [...rows, ...(await grantsOfRole(session)), ...(await grantsOfAll(session))];
+  const partial = await mayBeRevoked(session);
+  return seesByGrants(
+    all.map((row) => Object.values(row)[0]!),
+    place,
+    partial,
+  );
+}
+
+/**
+ * `partial`: what is granted on all schemas may be taken back for one (`REVOKE TRIGGER ON s.* FROM …`), and schemas are named by no
+ * patterns (MySQL's partial_revokes).
+ */
+function seesByGrants(grants: readonly string[], place: Place, partial: boolean): boolean {
+  const revoked = grants.some((one) => {
+    const { on } = triggerRight(one, 'REVOKE') ?? {};
+    return on !== undefined && on !== '*' && plain(on) === place.schema;
+  });
+  return grants.some((one) => {
+    const { on, table } = triggerRight(one, 'GRANT') ?? {};
+    if (on === undefined || (table !== '*' && plain(table!) !== place.name)) return false;
+    if (on === '*') return !revoked;
+    return table === '*' && !partial ? likePattern(plain(on)).test(place.schema) : plain(on) === place.schema;
+  });
+}
+
+async function mayBeRevoked(session: MysqlSession): Promise<boolean> {
+  if (session.server.flavour === 'MariaDB') return false;
+  const { rows } = await session.query<{ partial: string | number }>(sql`select @@global.partial_revokes as partial`);
+  return String(rows[0]!.partial) === '1';
+}
+
+/** MariaDB since 10.11 grants to everybody (PUBLIC), too; a server before that knows no such role, and says so. */
+async function grantsOfAll(session: MysqlSession): Promise<Record<string, string>[]> {
+  if (session.server.flavour === 'MySQL') return [];
+  try {
+    return (await session.query<Record<string, string>>(sql`show grants for public`)).rows;
+  } catch (error) {
+    if (classify(error).kind !== 'permanent') throw error;
+    await session.say('do 0'); // it ended no transaction that we may be in: the session learns that from the next answer
+    return [];
+  }
 }
 
 /** MySQL's active roles: `` `a`@`%`,`b`@`%` ``. */
@@ -31,11 +72,12 @@ async function grantsOfRole(session: MysqlSession): Promise<Record<string, strin
   return (await session.query<Record<string, string>>(sql`show grants for current_role()`)).rows;
 }
 
-function grantsTrigger(grant: string, { schema, name }: Place): boolean {
-  const [, privileges, on, table] = /^GRANT (.+?) ON (\*|(?:`[^`]*`)+)\.(\*|(?:`[^`]*`)+) TO /.exec(grant) ?? [];
-  if (privileges === undefined || !/^ALL PRIVILEGES$|(^|, )TRIGGER(,|$)/.test(privileges)) return false;
-  if (table !== '*' && plain(table!) !== name) return false;
-  return on === '*' || (table === '*' ? likePattern(plain(on!)).test(schema) : plain(on!) === schema);
+/** Where this line gives or takes the privilege TRIGGER, each name as it is written there; undefined: it does not. */
+function triggerRight(line: string, what: 'GRANT' | 'REVOKE'): { on: string; table: string } | undefined {
+  const [, word, privileges, on, table] =
+    /^(GRANT|REVOKE) (.+?) ON (\*|(?:`[^`]*`)+)\.(\*|(?:`[^`]*`)+) (?:TO|FROM) /.exec(line) ?? [];
+  if (word !== what || !/^ALL PRIVILEGES$|(^|, )TRIGGER(,|$)/.test(privileges!)) return undefined;
+  return { on: on!, table: table! };
 }
 
 const plain = (quotedName: string): string => quotedName.slice(1, -1).replaceAll('``', '`');

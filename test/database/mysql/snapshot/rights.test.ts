@@ -85,6 +85,35 @@ describeOn(await mysqlServers(), 'an account with few rights on $name', (server)
     await again.close();
   });
 
+  if (server.flavour === 'MySQL')
+    test('that sees the triggers of all schemas but this one is refused', async () => {
+      await scene.say('set global partial_revokes = on');
+      try {
+        await scene.say(`grant trigger on *.* to ${user}`, `revoke trigger on ${scene.name}.* from ${user}`);
+        const reasons = async (): Promise<string[]> => {
+          const database = asUser();
+          const found = await database.transaction((session) => database.dialect.snapshotRefusals(session, 't'));
+          await database.close();
+          return found.map(({ reason }) => reason);
+        };
+        expect(await reasons()).toEqual([]); // its right on the schema alone
+        await scene.say(`revoke trigger on ${scene.name}.* from ${user}`);
+        expect(await reasons()).toMatchObject([expect.stringMatching(/lacks the privilege TRIGGER/)]);
+        await scene.say(`grant trigger on ${scene.name}.t to ${user}`);
+        expect(await reasons()).toEqual([]);
+      } finally {
+        await scene.say(`revoke all on *.* from ${user}`, 'set global partial_revokes = off');
+      }
+    });
+  else
+    test('sees triggers by a right that everybody has', async () => {
+      await scene.say(`revoke trigger on ${scene.name}.* from ${user}`, `grant trigger on ${scene.name}.* to public`);
+      const database = asUser();
+      expect(await database.transaction((session) => database.dialect.snapshotRefusals(session, 't'))).toEqual([]);
+      await database.close();
+      await scene.say(`revoke trigger on ${scene.name}.* from public`);
+    });
+
   test('is told of a foreign key from a table that it may not see, where it may look into InnoDB; else by the drop', async () => {
     const [hidden, name] = [`${scene.name}-ö`, 'l`and-é ü'];
     const landing = `\`${name.replace('`', '``')}\``;
