@@ -154,7 +154,10 @@ function kindOf(failure: ServerError, number: number | undefined): ErrorFacts['k
 
 /** Permanent errors whose message names objects of the schema, and never a value of a row. */
 const WITHOUT_VALUES = new Set([
-  ...[1044, 1045, 1046, 1048, 1049, 1050, 1051, 1052, 1054, 1055, 1058, 1060, 1064, 1066, 1091, 1109, 1136, 1142, 1143],
+  ...[
+    1044, 1045, 1046, 1048, 1049, 1050, 1051, 1052, 1054, 1055, 1058, 1059, 1060, 1064, 1066, 1091, 1109, 1136, 1142,
+    1143,
+  ],
   ...[1146, 1149, 1222, 1227, 1235, 1241, 1264, 1265, 1295, 1305, 1364, 1365, 1370, 1406, 1451, 1452, 3819, 4025],
   STATEMENT_LOG,
 ]);

@@ -88,7 +88,7 @@ export const isLossy = (text: string): boolean =>
     .filter((line) => !line.startsWith(') '))
     .some((line) => /[?\uFFFD]/.test(line.replaceAll(/ COMMENT ?=? ?'(?:[^']|'')*'/g, '')));
 
-function isGenerated(name: string, kind: NamedConstraint['kind'], table: string): boolean {
+export function isGenerated(name: string, kind: NamedConstraint['kind'], table: string): boolean {
   const prefix = `${table}${kind === 'check' ? '_chk_' : '_ibfk_'}`;
   return name.toLowerCase().startsWith(prefix.toLowerCase()) && /^\d+$/.test(name.slice(prefix.length));
 }

@@ -1,5 +1,6 @@
 import { sql } from '../../sql.ts';
 import type { MysqlSession } from '../session.ts';
+import { isGenerated } from './definition.ts';
 import { foreignKeyRefusals, type Refusal } from './foreign-keys.ts';
 import { at, factsOf, findPlace, LONGEST_NAME, quoted, type Place, type StoredTable } from './place.ts';
 import { seesTriggers } from './rights.ts';
@@ -61,6 +62,13 @@ async function nameRefusals(session: MysqlSession, place: Place, { comment }: St
     });
     return refusals;
   }
+  const generated = await longestGenerated(session, place);
+  if (generated) {
+    refusals.push({
+      reason: `the server would call constraint ${generated.from} of the snapshot ${generated.to}, longer than ${LONGEST_NAME} characters`,
+      next: 'Give the constraint a name of its own, or the landing table a shorter one.',
+    });
+  }
   if (/^waybill snapshot \d+$/.test(comment)) {
     refusals.push({ reason: 'it is itself a snapshot of Waybill', next: 'Name the landing table as input.' });
   }
@@ -72,6 +80,21 @@ async function nameRefusals(session: MysqlSession, place: Place, { comment }: St
     });
   }
   return refusals;
+}
+
+/** MySQL gives a constraint that it has named itself another name with its table, and then finds that too long. */
+async function longestGenerated(
+  session: MysqlSession,
+  place: Place,
+): Promise<{ from: string; to: string } | undefined> {
+  if (session.server.flavour === 'MariaDB') return undefined;
+  const { rows } = await session.query<{ name: string; type: string }>(sql`
+    select constraint_name as name, constraint_type as type from information_schema.table_constraints
+    where table_schema = ${place.schema} and table_name = ${place.name} and constraint_type in ('CHECK', 'FOREIGN KEY')`);
+  return rows
+    .filter(({ name, type }) => isGenerated(name, type === 'CHECK' ? 'check' : 'foreign key', place.name))
+    .map(({ name }) => ({ from: name, to: `${place.processing}${name.slice(place.name.length)}` }))
+    .find(({ to }) => [...to].length > LONGEST_NAME);
 }
 
 /** MySQL shows each byte of a character of four as a question mark in a CHECK, and copies none with its name. */
