@@ -189,6 +189,25 @@ describeOn(known, 'what a swap carries on $name', (server) => {
     }
   });
 
+  test('what a server takes that gives timestamps defaults of its own, or is not strict', async () => {
+    const lax = server.flavour === 'MariaDB' ? 'row_format = dynamic key_block_size = 8' : '';
+    await setUp([
+      'set innodb_strict_mode = off',
+      `create table t (id int auto_increment primary key, at timestamp not null, then_at timestamp null) ${lax}`,
+      'set innodb_strict_mode = on',
+    ]);
+    const variable = 'explicit_defaults_for_timestamp';
+    const [global] = await scene.values(`select @@global.${variable}`);
+    await scene.say(`set global ${variable} = off`);
+    try {
+      const before = await looks();
+      await scene.take(await scene.batch('t'), scene.again());
+      expect(await looks()).toEqual(before);
+    } finally {
+      await scene.say(`set global ${variable} = ${global}`);
+    }
+  });
+
   turn('grants on the table and its columns, which go by name; the snapshot gets none', async () => {
     await setUp(['create table t (a int, b int)', 'insert into t values (1, 2)']);
     const user = `'${scene.name.slice(-20)}'@'127.0.0.1'`;

@@ -15,6 +15,7 @@ import { openLedger } from '../../ledger-on.ts';
 /** A fresh database with control tables, batches that take snapshots of its tables, and as many connections as a test asks for. */
 export class Scene {
   private readonly connections: Connection[] = [];
+  private readonly others: Database[] = [];
   private batches = 0;
 
   private constructor(
@@ -32,6 +33,13 @@ export class Scene {
     const scene = new Scene(name, url, database, undefined as never);
     scene.client = await scene.connect();
     return scene;
+  }
+
+  /** The same database over connections that do not stand yet: they have what the server sets by now. */
+  again(): Database {
+    const database = openLedger(this.url, `${this.name}_waybill`);
+    this.others.push(database);
+    return database;
   }
 
   async connect(): Promise<Connection> {
@@ -114,7 +122,7 @@ export class Scene {
   }
 
   async close(): Promise<void> {
-    await this.database.close();
+    for (const database of [this.database, ...this.others]) await database.close();
     await this.client.query(`drop database ${this.name}_waybill`).catch(() => undefined);
     await this.client.query(`drop database ${this.name}`).catch(() => undefined);
     for (const connection of this.connections) connection.destroy();
