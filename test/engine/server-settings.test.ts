@@ -4,6 +4,7 @@
  * text in another way, and take values that do not fit.
  */
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { migrate } from '../../src/control/migrate.ts';
 import { MysqlDatabase } from '../../src/database/mysql/database.ts';
 import { raw, sql } from '../../src/database/sql.ts';
 import { startMysql, type MysqlServer } from '../../src/dev/mysql-server.ts';
@@ -186,6 +187,28 @@ describeOn(ofMysql, 'settings of a $name', ({ name, flavour }) => {
       expect(await limitOf(true)).toBe(Number(LIMIT[1])); // a source's own limits are for those who read it
       expect((await database.query(sql`select "x\\\\" as x`)).rows).toEqual([{ x: 'x\\' }]);
     } finally {
+      await database.close();
+    }
+  });
+
+  test('that make tables in a row format of short keys: control tables and landing tables say their own', async () => {
+    await open({ files: {} });
+    await setGlobal('innodb_default_row_format', 'compact');
+    const url = world.env['WAREHOUSE_URL']!;
+    const database = new MysqlDatabase({
+      ...{ name: 'warehouse', url, scheme: 'mysql', maxConnections: 4, controlSchema: 'control_2' },
+    });
+    try {
+      await migrate(database, 'tests');
+      for (const text of database.dialect.createLanding('control_2.landing', [{ name: 'a', type: 'longtext' }])) {
+        await database.query({ strings: [text], values: [] });
+      }
+      const { rows } = await database.query<{ format: string; tables: unknown }>(sql`
+        select row_format as format, count(*) > 9 as tables from information_schema.tables
+        where table_schema = 'control_2' and table_name <> 'migration' and table_type = 'BASE TABLE' group by row_format`);
+      expect(rows).toEqual([{ format: 'Dynamic', tables: true }]);
+    } finally {
+      await setGlobal('innodb_default_row_format', 'default');
       await database.close();
     }
   });

@@ -89,7 +89,7 @@ export const createLanding: LandingDialect['createLanding'] = (table, columns) =
     'batch_id bigint not null',
     'ngdw_id bigint not null auto_increment primary key',
     'key (batch_id)',
-  ].join(',\n  ')}\n) engine = InnoDB character set utf8mb4 collate utf8mb4_bin`,
+  ].join(',\n  ')}\n) engine = InnoDB row_format = dynamic character set utf8mb4 collate utf8mb4_bin`,
 ];
 
 export const addColumns: LandingDialect['addColumns'] = (table, columns) => [
