@@ -57,8 +57,9 @@ async function writtenBody(session: MysqlSession, place: Pick<Place, 'schema'>, 
  * was written, after a head that is anyhow written too.
  */
 async function wholeBody(session: MysqlSession, place: Pick<Place, 'schema'>, trigger: Trigger): Promise<string> {
-  const statement = [...(await statementOf(session, place, trigger.name))];
-  const body = statement.slice(-[...trigger.body].length).join('');
+  const statement = await statementOf(session, place, trigger.name);
+  if (!/[\u{10000}-\u{10FFFF}]/u.test(statement)) return trigger.body;
+  const body = [...statement].slice(-[...trigger.body].length).join('');
   if (body.replaceAll(/[\u{10000}-\u{10FFFF}]/gu, '?') !== trigger.body) throw unknownForm(trigger.name);
   return body;
 }
