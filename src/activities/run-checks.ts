@@ -1,4 +1,5 @@
-import type { CheckDefinition, Expectation } from '../config/definition.ts';
+import type { CheckDefinition } from '../config/definition.ts';
+import { matches } from '../config/expectation.ts';
 import { statementTimeoutMs } from '../control/batch.ts';
 import { changeState, FencedError, inGate } from '../control/gate.ts';
 import { countChunks } from '../control/chunks.ts';
@@ -89,26 +90,5 @@ async function runCheck({ database, batch, values }: BatchContext, check: CheckD
   } finally {
     await session.rollback();
     await session.close();
-  }
-}
-
-/** NULL, no row and what is no number match nothing. Booleans count as 1 and 0. */
-function matches(actual: string | null, expect: Expectation): boolean {
-  if (actual === null) return false;
-  const value = actual === 'true' || actual === 't' ? 1 : actual === 'false' || actual === 'f' ? 0 : Number(actual);
-  if (Number.isNaN(value) || actual.trim() === '') return false;
-  switch (expect.operator) {
-    case '=':
-      return value === expect.value;
-    case '<>':
-      return value !== expect.value;
-    case '<':
-      return value < expect.value;
-    case '<=':
-      return value <= expect.value;
-    case '>':
-      return value > expect.value;
-    case '>=':
-      return value >= expect.value;
   }
 }

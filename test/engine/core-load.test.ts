@@ -65,6 +65,7 @@ outputs: [ core.orders, core.customers ]
 checks:
   - { name: all there, sql: "select count(*) from core.orders where batch_id = :batch_id", expect: 500 }
   - { name: rich, sql: "select max(amount) from {{ core.orders }} x", expect: "> 1000000", severity: warn }
+  - { name: exact, sql: select 9007199254740993, expect: "9007199254740992", severity: warn }
 `,
       },
       warehouse: `${orders.warehouse}
@@ -75,7 +76,10 @@ checks:
     await world.worker();
     const ended = await world.run('core.order');
     expect(ended).toMatchObject({ ok: true, result: { rowsWritten: 597 } });
-    expect(ended.ok && ended.result.warnings).toEqual(['"rich" found 333.34, expected > 1000000']);
+    expect(ended.ok && ended.result.warnings).toEqual([
+      '"rich" found 333.34, expected > 1000000',
+      '"exact" found 9007199254740993, expected 9007199254740992',
+    ]);
     expect(
       await world.value(`select count(*) from core.orders o join core.customers c on c.batch_id = o.batch_id
                               and c.city = o.customer and c.name = concat('customer ', o.id % 97)`),
