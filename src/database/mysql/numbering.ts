@@ -38,22 +38,36 @@ export async function numberingOf(
   };
 }
 
-/** See `Dialect.isStandby`. Members of a group apply each other's transactions, but commit only what the group has agreed on. */
+/**
+ * See `Dialect.isStandby`. Rows come to a replica over channels, to the secondary of a group over the group, and to a server that
+ * shares the files of another (a reader of Aurora) by those. One that is read only by choice gets them from nobody unseen.
+ */
 export async function isStandby(session: Session): Promise<boolean> {
   try {
     // Whether we have PROCESS. Transactions themselves cannot always be listed.
     await session.query(sql`select 1 from information_schema.innodb_cmp limit 1`);
-    const channels = await replicaStatus(session);
-    return channels.some(({ Channel_Name: name }) => !String(name ?? '').startsWith('group_replication_'));
+    const channels = await channelsOf(session as MysqlSession);
+    if (channels.some(({ Channel_Name: name }) => !String(name ?? '').startsWith('group_replication_'))) return true;
+    return await isWrittenByAnother(session);
   } catch (error) {
     throw classify(error).because === 'forbidden' ? blind(session as MysqlSession, error) : error;
   }
 }
 
+async function isWrittenByAnother(session: Session): Promise<boolean> {
+  const { rows } = await session.query<{ Variable_name: string; Value: string }>(sql`
+    show global variables where variable_name in ('innodb_read_only', 'super_read_only', 'group_replication_group_name')`);
+  const value = new Map(rows.map((row) => [row.Variable_name.toLowerCase(), row.Value]));
+  const isSecondary = (value.get('group_replication_group_name') ?? '') !== '' && value.get('super_read_only') === 'ON';
+  return isSecondary || value.get('innodb_read_only') === 'ON';
+}
+
 /** ER_PARSE_ERROR. */
 const UNKNOWN_WORDS = 1064;
 
-async function replicaStatus(session: Session): Promise<{ Channel_Name?: string }[]> {
+/** Whether they run or not. MariaDB tells of those that have a name only where all are asked for. */
+async function channelsOf(session: MysqlSession): Promise<{ Channel_Name?: string }[]> {
+  if (session.server.flavour === 'MariaDB') return (await session.query<object>(sql`show all slaves status`)).rows;
   try {
     return (await session.query<{ Channel_Name?: string }>(sql`show replica status`)).rows;
   } catch (error) {
