@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { BatchContext } from '../../src/activities/batch-context.ts';
 import { attemptChunks, type ChunkWork, type Turn } from '../../src/activities/chunk-transaction.ts';
@@ -22,7 +23,7 @@ import { keepAwake } from '../../src/database/keep-awake.ts';
 import { sql } from '../../src/database/sql.ts';
 import { everyServer } from '../every-server.ts';
 import { describeOn, mysqlServers } from '../mysql-servers.ts';
-import { insertBatch, ledgerOn } from './ledger-on.ts';
+import { insertBatch, ledgerOn, openLedger } from './ledger-on.ts';
 
 describe.each(everyServer)('the ledger on $name', (server) => {
   const sleep = server.url.startsWith('postgres') ? 'pg_sleep' : 'sleep';
@@ -141,6 +142,27 @@ describe.each(everyServer)('the ledger on $name', (server) => {
       });
     } finally {
       await other.close();
+    }
+  });
+
+  test.runIf(server.url.startsWith('postgres'))('is refused in a database of another encoding than UTF8', async () => {
+    const name = `latin_${randomBytes(4).toString('hex')}`;
+    const create = `create database ${name} encoding 'LATIN1' template template0 lc_collate 'C' lc_ctype 'C'`;
+    await database.query({
+      strings: [`${create}${/18/.test(server.name) ? ` locale_provider 'libc'` : ''}`],
+      values: [],
+    });
+    const url = new URL(server.url);
+    url.pathname = `/${name}`;
+    const latin = openLedger(url.href, 'waybill');
+    try {
+      await expect(migrate(latin, 'tests')).rejects.toMatchObject({
+        name: 'ConfigurationError',
+        message: 'the database of connection w has the encoding LATIN1, and a warehouse takes UTF8',
+      });
+    } finally {
+      await latin.close();
+      await database.query({ strings: [`drop database ${name} with (force)`], values: [] });
     }
   });
 

@@ -1,5 +1,6 @@
 /** What is PostgreSQL's own in the ledger's statements, and how its tables are made. */
 import type { BeginOptions, Database, LedgerWords, MigrationWords, Session } from '../dialect.ts';
+import { ConfigurationError } from '../../errors.ts';
 import { raw, sql, type SqlStatement } from '../sql.ts';
 import { quoteName } from './names.ts';
 
@@ -34,6 +35,22 @@ const TABLE =
 
 const setPath = (schema: string): string => `set local search_path = ${quoteName(schema)}`;
 
+/** Names, SQL and error texts come in any characters; one that the server has not got would fail the statement that writes it down. */
+async function refuseEncoding(session: Session, { connection }: Database): Promise<void> {
+  const { rows } = await session.query<{ encoding: string }>(
+    sql`select current_setting('server_encoding') as encoding`,
+  );
+  const encoding = rows[0]!.encoding;
+  if (encoding === 'UTF8') return;
+  throw new ConfigurationError(
+    `the database of connection ${connection} has the encoding ${encoding}, and a warehouse takes UTF8`,
+    {
+      where: `connection ${connection}`,
+      next: "create the database with encoding 'UTF8' template template0; one of another encoding may be a source",
+    },
+  );
+}
+
 async function open(session: Session, controlSchema: string): Promise<void> {
   // By a key that no batch has.
   await session.query(sql`select pg_advisory_xact_lock(hashtextextended(${`migrate:${controlSchema}`}, 0))`);
@@ -48,6 +65,7 @@ async function open(session: Session, controlSchema: string): Promise<void> {
 export const migration: MigrationWords = {
   run: (database, work) =>
     database.transaction(async (session) => {
+      await refuseEncoding(session, database);
       await open(session, database.controlSchema);
       return work(session);
     }),
