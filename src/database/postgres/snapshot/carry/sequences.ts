@@ -1,17 +1,25 @@
 import type { CarryQuestion } from './carried.ts';
 
-/** Identity columns with a new sequence of the old name: an identity's sequence cannot change tables. */
-export const IDENTITY_COLUMNS: CarryQuestion = `
-select format(
-  'alter table %s alter column %I add generated %s as identity (sequence name %I.%I start with %s increment by %s minvalue %s maxvalue %s cache %s %s)',
-  target, a.attname, case a.attidentity when 'a' then 'always' else 'by default' end, t.nspname, s.relname,
-  q.seqstart, q.seqincrement, q.seqmin, q.seqmax, q.seqcache, case when q.seqcycle then 'cycle' else 'no cycle' end) as statement
+const IDENTITIES = `
 from t
 join pg_depend d on d.refclassid = 'pg_class'::regclass and d.refobjid = t.oid and d.classid = 'pg_class'::regclass and d.deptype = 'i'
 join pg_class s on s.oid = d.objid and s.relkind = 'S'
 join pg_sequence q on q.seqrelid = s.oid
 join pg_attribute a on a.attrelid = t.oid and a.attnum = d.refobjsubid and a.attidentity <> ''
 order by a.attnum`;
+
+/** Identity columns with a new sequence of the old name: an identity's sequence cannot change tables. */
+export const IDENTITY_COLUMNS: CarryQuestion = `
+select format('alter table %s alter column %I add generated %s as identity (sequence name %I.%I)',
+  target, a.attname, case a.attidentity when 'a' then 'always' else 'by default' end, t.nspname, s.relname) as statement
+${IDENTITIES}`;
+
+/** Its type is the column's unless somebody changed it, and an identity takes no bounds beyond that. */
+export const IDENTITY_SEQUENCES: CarryQuestion = `
+select format('alter sequence %I.%I as %s start with %s increment by %s minvalue %s maxvalue %s restart cache %s %s',
+  t.nspname, s.relname, q.seqtypid::regtype, q.seqstart, q.seqincrement, q.seqmin, q.seqmax, q.seqcache,
+  case when q.seqcycle then 'cycle' else 'no cycle' end) as statement
+${IDENTITIES}`;
 
 /** Sequences of serial columns stay what they are, with their position; only the column that owns them is another. */
 export const SERIAL_OWNERSHIP: CarryQuestion = `

@@ -6,7 +6,7 @@ import { CHECKS_AND_KEYS, FOREIGN_KEYS, NOT_NULL_CONSTRAINTS } from './constrain
 import { COLUMN_GRANTS, grantsOn } from './grants.ts';
 import { INDEXES } from './indexes.ts';
 import { PUBLICATIONS } from './publications.ts';
-import { IDENTITY_COLUMNS, SERIAL_OWNERSHIP } from './sequences.ts';
+import { IDENTITY_COLUMNS, IDENTITY_SEQUENCES, SERIAL_OWNERSHIP } from './sequences.ts';
 import { EXTENDED_STATISTICS } from './statistics.ts';
 import { TRIGGERS_AND_RULES } from './triggers.ts';
 import { VIEWS } from './views.ts';
@@ -33,6 +33,7 @@ export async function whatTableHas(
       ...COLUMNS,
       NOT_NULL_CONSTRAINTS,
       IDENTITY_COLUMNS,
+      IDENTITY_SEQUENCES,
       SERIAL_OWNERSHIP,
       ...COLUMN_SETTINGS,
       CHECKS_AND_KEYS,
