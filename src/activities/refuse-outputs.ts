@@ -27,7 +27,7 @@ export async function refuseOutputs(
       `${table} is no ordinary, permanent table (${facts.kind}): its rows would not be safe with their batch`,
       {
         where: load.file,
-        next: `make it one (alter table ${table} set logged, where it is unlogged; engine = InnoDB, where it is of another engine), or write to another`,
+        next: `make it one (alter table ${table} set logged, where it is unlogged; set access method heap, where it has another; engine = InnoDB, where it is of another engine), or write to another`,
       },
     );
   }

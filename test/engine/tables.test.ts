@@ -288,7 +288,14 @@ checks: [ { name: allowed, sql: select ok from core.switch, expect: 1 } ]`,
     postgres: [
       ['unlogged table', 'alter table core.orders set unlogged'],
       [
-        'partitioned table with partitions that are unlogged, temporary or foreign',
+        'table of access method columns',
+        `drop table core.orders;
+       create function core.handler(internal) returns table_am_handler language internal as 'heap_tableam_handler';
+       create access method columns type table handler core.handler;
+       create table core.orders (id bigint, customer text, amount numeric(12,2), batch_id bigint) using columns`,
+      ],
+      [
+        'partitioned table with partitions that are unlogged, temporary, foreign or not of heap',
         `drop table core.orders; create table core.orders (id bigint, customer text, amount numeric(12,2), batch_id bigint) partition by range (id);
        create table core.orders_1 partition of core.orders for values from (0) to (50); create unlogged table core.orders_2 partition of core.orders default`,
       ],

@@ -7,7 +7,7 @@ import type {
   TableFacts,
   TableIdentity,
 } from '../dialect.ts';
-import { part, raw, sql, type SqlPart } from '../sql.ts';
+import { part, raw, sql, type RawSql, type SqlPart } from '../sql.ts';
 import { fromItem } from '../row-source.ts';
 import { quoteTable } from './names.ts';
 import type { PostgresSession } from './session.ts';
@@ -19,6 +19,11 @@ const KINDS: Record<string, string> = {
   m: 'materialized view',
   f: 'foreign table',
 };
+
+/** Of a row of pg_class: it is a table that keeps its rows in another way, in columns for one. A partitioned one keeps none. */
+const NOT_HEAP = (relation: string): RawSql =>
+  raw(`exists (select from pg_am where pg_am.oid = ${relation}.relam and ${relation}.relkind = 'r'
+          and amhandler <> 'heap_tableam_handler'::regproc)`);
 
 /** How `pg_type y` is named in a cast. */
 const CAST_TYPE = raw(`case when y.typnamespace = 'pg_catalog'::regnamespace then format_type(y.oid, -1)
@@ -32,9 +37,11 @@ const BASE = raw(`(with recursive below (oid, modifier) as (
           select json_build_object('type', format_type(y.oid, b.modifier), 'castType', ${CAST_TYPE.text})
           from below b join pg_type y on y.oid = b.oid where y.typtype <> 'd')`);
 
-/** `table` and `partitioned table` only where all rows survive a crash of the server. */
-function kindOf({ kind, persistence, mixed }: { kind: string; persistence: string; mixed: boolean }): string {
-  if (mixed) return 'partitioned table with partitions that are unlogged, temporary or foreign';
+/** `table` and `partitioned table` only where all rows survive a crash of the server, and are of heap: others may not be deleted. */
+function kindOf(facts: { kind: string; persistence: string; mixed: boolean; method: string | null }): string {
+  const { kind, persistence, mixed, method } = facts;
+  if (mixed) return 'partitioned table with partitions that are unlogged, temporary, foreign or not of heap';
+  if (method !== null) return `table of access method ${method}`;
   const lasting = { u: 'unlogged ', t: 'temporary ' }[persistence] ?? '';
   return `${lasting}${KINDS[kind] ?? kind}`;
 }
@@ -47,12 +54,14 @@ export async function describeTable(database: Database, table: string): Promise<
     kind: string;
     persistence: string;
     mixed: boolean;
+    method: string | null;
     columns: ColumnFacts[];
     indexes: IndexFacts[];
   }>(sql`
     select c.oid, c.relkind as kind, c.relpersistence as persistence,
       c.relkind = 'p' and exists (select from pg_partition_tree(c.oid) p join pg_class x on x.oid = p.relid
-        where x.relkind = 'f' or x.relpersistence <> 'p') as mixed,
+        where x.relkind = 'f' or x.relpersistence <> 'p' or ${NOT_HEAP('x')}) as mixed,
+      (select amname from pg_am where oid = c.relam and c.relkind = 'r' and ${NOT_HEAP('c')}) as method,
       (select coalesce(json_agg(json_strip_nulls(json_build_object(
           'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'castType', ${CAST_TYPE},
           'base', ${BASE}, 'nullable', not a.attnotnull, 'hasDefault', a.atthasdef or a.attidentity <> '',

@@ -29,6 +29,14 @@ export const REFUSED_TABLES: RefusedTable[] = [
     reason: /is a foreign table/,
   },
   { title: 'a sequence', setUp: INSTEAD(`create sequence acq.flight`), reason: /is a sequence/ },
+  {
+    title: 'a table of another access method than heap',
+    setUp: INSTEAD(
+      `create function acq.handler(internal) returns table_am_handler language internal as 'heap_tableam_handler';
+       create access method columns type table handler acq.handler; create table acq.flight (id int, v text) using columns`,
+    ),
+    reason: /acq\.flight has the access method columns/,
+  },
   { title: 'an unlogged table', setUp: `alter table acq.flight set unlogged`, reason: /is unlogged/ },
   {
     title: 'a partitioned table',

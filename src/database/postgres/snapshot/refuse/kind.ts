@@ -10,6 +10,10 @@ from t where relkind <> 'r'`,
 select format('%s is %s', target, case relpersistence when 'u' then 'unlogged' else 'temporary' end),
   'Rows of such a table do not survive a crash: make it permanent (alter table … set logged).'
 from t where relpersistence <> 'p'`,
+  // Others (columnar ones) scan no range of TIDs, by which a batch is cut; the handler counts, whatever the method's name.
+  `
+select format('%s has the access method %I', target, a.amname), 'Make it an ordinary table (alter table … set access method heap).'
+from t join pg_am a on a.oid = t.relam where a.amhandler <> 'heap_tableam_handler'::regproc`,
   `
 select format('%s belongs to the system schema %I', target, nspname), 'Name a table of your own.'
 from t where nspname = 'information_schema' or nspname like 'pg\\_%'`,
