@@ -57,6 +57,16 @@ describe.each(someWays(import.meta.url))(
       ]);
     });
 
+    test('takes the greatest number of eight bytes', async () => {
+      const source = `create table item (id bigint primary key, name text); insert into item values (1, 'first'), (9223372036854775807, 'last');`;
+      world = await World.create(into, ITEMS({ source, columns: 'id bigint, name text' }), from);
+      await world.worker();
+      expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 2 } });
+      await expectSameRows(world, 'select id, name from item', 'select id, name from acq.item');
+      expect((await windows(world)).map((window) => window.window_to)).toEqual(['9223372036854775808']);
+      expect(await world.run(ITEM)).toMatchObject(NOTHING_NEW);
+    });
+
     test('takes decimals of a fixed scale for a cursor, and the greatest integer that there is', async () => {
       const source = `create table item (id integer, step numeric(8,2));
       insert into item select g, g * 0.25 from generate_series(1, 300) g;

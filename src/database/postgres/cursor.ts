@@ -27,13 +27,18 @@ export function endless(column: ColumnFacts): { above: string; below: string } |
   };
 }
 
+const MOST = 2n ** 63n - 1n;
+/** A window ends one above the greatest value, which may be the greatest that there is. */
+const boundOf = (value: unknown, type?: string): string | undefined =>
+  type === 'bigint' && /^\d{19,}$/.test(String(value)) && BigInt(String(value)) > MOST ? 'numeric' : type;
+
 /** A window's end may lie one above the greatest integer or smallint. */
 const boundType = (column: ColumnFacts): string => (WHOLE.test(column.type) ? 'bigint' : column.castType);
 
 /** See `Dialect.cursorValue`. */
 export async function cursorValue(session: Session, column: ColumnFacts, written: string): Promise<string> {
   const { rows } = await session.query<{ value: string }>(sql`
-    select ${written}::${raw(boundType(column))}::text as ${raw('"value"')}`);
+    select ${written}::${raw(boundOf(written, boundType(column))!)}::text as ${raw('"value"')}`);
   return rows[0]!.value;
 }
 
@@ -143,4 +148,6 @@ export async function inCursorOrder(session: Session, column: ColumnFacts, value
 }
 
 export const windowCondition: Dialect['windowCondition'] = (column, window, bind) =>
-  conditionOfWindow(quoteName(column.name), boundType(column), window, bind);
+  conditionOfWindow(quoteName(column.name), boundType(column), window, (value, type) =>
+    bind(value, boundOf(value, type)),
+  );
