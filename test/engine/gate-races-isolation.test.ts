@@ -60,13 +60,17 @@ describe.each(servers)('on $name', { retry: 0 }, (server) => {
     });
   });
 
-  it('where the role has time limits of its own: a roll back takes its time, and a fence its turn', async () => {
+  it('where the role has limits of its own: a load writes, a roll back takes its time, and a fence its turn', async () => {
     world = await World.create(server, HELD_ORDERS(500, { broken: 450, lanes: 1 }));
     await world.warehouse.query(`
       create function core.slowly() returns trigger language plpgsql as $$ begin perform pg_sleep(2); return null; end $$;
       create trigger slowly after delete on core.orders for each statement execute function core.slowly();
       do $$ begin execute format('alter role current_user in database %I set statement_timeout = 500', current_database());
-                  execute format('alter role current_user in database %I set lock_timeout = 100', current_database()); end $$`);
+                  execute format('alter role current_user in database %I set lock_timeout = 100', current_database());
+                  execute format('alter role current_user in database %I set default_transaction_read_only = on', current_database());
+                  if current_setting('server_version_num')::int >= 170000 then
+                    execute format('alter role current_user in database %I set transaction_timeout = 1500', current_database());
+                  end if; end $$`);
     const { databases } = await world.worker();
     const fence = await databases.get('warehouse').openAside('test aside');
     const { rows } = await fence.query(sql`select current_setting('lock_timeout') as longest`);

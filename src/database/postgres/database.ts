@@ -6,18 +6,13 @@ import { Places } from '../places.ts';
 import { raw, type RawSql, type SqlStatement } from '../sql.ts';
 import { inTransaction } from '../transaction.ts';
 import { postgresDialect } from './dialect.ts';
+import { ConnectionSettings, OURS, WRITING } from './connection-settings.ts';
 import { connectionError } from './errors.ts';
 import { quoteName } from './names.ts';
 import { PostgresSession } from './session.ts';
 
 /** Connections kept open for our own statements, fences among them: they work when lanes hold all others. */
 const CONTROL_CONNECTIONS = 2;
-
-/**
- * For our own statements: a fence or a publish waits as long as it must, and a role's limits are not for them. A fence that
- * gives up its place in the queue may never get in (FACTS).
- */
-const OURS = { statement_timeout: '0', lock_timeout: '0' };
 
 /** Opens nothing yet: the first statement does. */
 export class PostgresDatabase implements Database {
@@ -29,6 +24,9 @@ export class PostgresDatabase implements Database {
   private readonly places: Places;
   private readonly readingPlaces: Places;
   private readonly config: pg.ClientConfig;
+  private readonly settings = new ConnectionSettings();
+  /** What the server calls each control connection. */
+  private readonly controlIds = new WeakMap<pg.ClientBase, string>();
 
   constructor(definition: ConnectionDefinition) {
     this.connection = definition.name;
@@ -38,16 +36,21 @@ export class PostgresDatabase implements Database {
     this.readingPlaces = new Places(this.lanePlaces);
     this.config = clientConfig(definition);
     this.control = new pg.Pool({
-      ...this.settled(OURS),
+      ...this.config,
       application_name: 'waybill control',
       max: CONTROL_CONNECTIONS,
       idleTimeoutMillis: 0, // reserved means: already open
       allowExitOnIdle: true,
+      verify: (client, done) => void this.pinControl(client).then(() => done(), done),
     });
     // A server restart breaks idle connections; the pool replaces them. Without a listener the process would die.
     this.control.on('error', () => undefined);
     // The pool stops listening while a client is out, and a fence ends connections that are: publish holds a gate too.
     this.control.on('connect', (client) => client.on('error', () => undefined));
+  }
+
+  private async pinControl(client: pg.ClientBase): Promise<void> {
+    this.controlIds.set(client, await this.settings.pin(client, OURS));
   }
 
   ledger(table: string): RawSql {
@@ -90,34 +93,29 @@ export class PostgresDatabase implements Database {
     places: Places,
     options: { statementTimeoutMs?: number; reading?: boolean } = {},
   ): Promise<Session> {
-    const statementTimeout = Math.floor(options.statementTimeoutMs ?? 0);
-    const config = options.reading ? this.config : this.settled({ statement_timeout: String(statementTimeout) });
-    const client = new pg.Client({ ...config, application_name: purpose.slice(0, 63) });
-    client.on('error', () => undefined); // the statement in flight rejects; idle ones fail at their next use
-    try {
-      await client.connect();
-    } catch (error) {
-      places.give();
-      cut(client);
-      throw connectionError(this.connection, error);
-    }
-    return new PostgresSession(client, String(processId(client)), async (broken) => {
-      places.give();
-      if (broken) cut(client);
-      else await client.end().catch(() => undefined);
-    });
+    const limits = { ...WRITING, statement_timeout: String(Math.floor(options.statementTimeoutMs ?? 0)) };
+    return this.open(purpose, options.reading ? {} : limits, () => places.give());
   }
 
-  async openAside(purpose: string): Promise<Session> {
-    const client = new pg.Client({ ...this.settled(OURS), application_name: purpose });
-    client.on('error', () => undefined);
+  openAside(purpose: string): Promise<Session> {
+    return this.open(purpose, OURS, () => undefined);
+  }
+
+  /** `ended`: called once, when the connection is gone, or could not be had. */
+  private async open(purpose: string, settings: Record<string, string>, ended: () => void): Promise<Session> {
+    const client = new pg.Client({ ...this.config, application_name: purpose.slice(0, 63) });
+    client.on('error', () => undefined); // the statement in flight rejects; idle ones fail at their next use
+    let connectionId: string;
     try {
       await client.connect();
+      connectionId = await this.settings.pin(client, settings);
     } catch (error) {
+      ended();
       cut(client);
       throw connectionError(this.connection, error);
     }
-    return new PostgresSession(client, String(processId(client)), async (broken) => {
+    return new PostgresSession(client, connectionId, async (broken) => {
+      ended();
       if (broken) cut(client);
       else await client.end().catch(() => undefined);
     });
@@ -125,12 +123,6 @@ export class PostgresDatabase implements Database {
 
   async close(): Promise<void> {
     await this.control.end();
-  }
-
-  /** How to connect, with settings that hold from the first statement on, whatever role and database have by default. */
-  private settled(settings: Record<string, string>): pg.ClientConfig {
-    const more = Object.entries(settings).map(([name, value]) => ` -c ${name}=${value}`);
-    return { ...this.config, options: `${this.config.options ?? ''}${more.join('')}` };
   }
 
   /** A reserved connection; used by our own statements only, so it can be handed on. */
@@ -141,7 +133,7 @@ export class PostgresDatabase implements Database {
     } catch (error) {
       throw connectionError(this.connection, error);
     }
-    return new PostgresSession(client, String(processId(client)), (broken) => client.release(broken));
+    return new PostgresSession(client, this.controlIds.get(client)!, (broken) => client.release(broken));
   }
 }
 
@@ -150,25 +142,16 @@ function cut(client: pg.Client): void {
   (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
 }
 
-function processId(client: pg.ClientBase): number {
-  return (client as unknown as { processID: number }).processID;
-}
-
 function clientConfig(definition: ConnectionDefinition): pg.ClientConfig {
   const { tls } = definition;
-  // What `pg` reads from a URL wins over what it is given: these two are ours, so they are taken out and put together.
+  // What `pg` reads from a URL wins over what it is given, and this is ours.
   const url = new URL(definition.url);
-  const theirs = url.searchParams.get('options') ?? '';
-  url.searchParams.delete('options');
   url.searchParams.delete('application_name');
   return {
     connectionString: url.href,
     connectionTimeoutMillis: 10_000,
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
-    // READ COMMITTED for what runs outside a transaction, too: the others say it. ISO dates, all digits of floats, bytes in hex: windows, keys and copies travel as text. Plain strings without escapes: what the lexer reads. A row that a policy hides would be lost without a word: an error instead. The rest lets the server notice a client that is gone or asleep.
-    options:
-      `${theirs} -c default_transaction_isolation=read\\ committed -c datestyle=ISO -c intervalstyle=postgres -c extra_float_digits=1 -c bytea_output=hex -c standard_conforming_strings=on -c row_security=off -c idle_in_transaction_session_timeout=60s -c client_connection_check_interval=2s -c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3`.trim(),
     ...(tls === undefined
       ? {}
       : {

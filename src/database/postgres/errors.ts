@@ -143,6 +143,9 @@ function safeMessage(failure: ServerError): string {
   return `${called}${names.length > 0 ? ` (${names.join(', ')})` : ''}${suffix}`;
 }
 
+/** So a pooler answers to `options`, in the message that begins a connection, that it does not know. */
+const PROTOCOL_VIOLATION = '08P01';
+
 /** A connection that could not be opened: which, why, and what to look at. Never holds the URL's password. */
 export function connectionError(connection: string, error: unknown): UnreachableError {
   if (error instanceof UnreachableError) return error;
@@ -158,8 +161,10 @@ export function connectionError(connection: string, error: unknown): Unreachable
         ? `create the database, or correct its name in the URL of connection ${connection}`
         : code === '53300'
           ? `raise max_connections on the server, or lower max_connections of connection ${connection}`
-          : (tlsAdvice(connection, why) ??
-            `check that the server runs and that the URL of connection ${connection} names its host and port`);
+          : code === PROTOCOL_VIOLATION
+            ? `leave \`options\` out of the URL of connection ${connection} (and PGOPTIONS unset): what is at its host does not take them`
+            : (tlsAdvice(connection, why) ??
+              `check that the server runs and that the URL of connection ${connection} names its host and port`);
   return new UnreachableError(`cannot connect to ${connection}: ${why}`, {
     where: `connection ${connection}`,
     next,
