@@ -1,10 +1,12 @@
 import { createConnection, type Connection } from 'mysql2/promise';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { toFailure } from '../../../src/activities/failures.ts';
 import { ConfigurationError } from '../../../src/errors.ts';
 import type { OpenTransaction } from '../../../src/database/cursor-dialect.ts';
 import type { Session } from '../../../src/database/dialect.ts';
 import { MysqlDatabase } from '../../../src/database/mysql/database.ts';
 import { isSameStatement, processListOf, runningStatements } from '../../../src/database/mysql/running-statements.ts';
+import { renderSql, type SqlStatement } from '../../../src/database/sql.ts';
 import { describeOn, freshMysqlDatabase, mysqlServers } from '../../mysql-servers.ts';
 
 /** Other test files have transactions of their own on the same server: only those of this file's user are looked at. */
@@ -232,6 +234,28 @@ describeOn(await mysqlServers(), 'transactions that are open on $name', (server)
     expect(names(await look(open))).toEqual(server.flavour === 'MySQL' ? [writer.threadId] : []);
     await stop();
     expect(await look(open)).toEqual([]);
+  });
+
+  test('are looked for again where others have looked for too long', async () => {
+    const holder = await client();
+    await holder.query("select get_lock('waybill innodb_trx', 30)");
+    const own = await database.openSession('waybill read item');
+    // Waits no minute for its turn.
+    const impatient = new Proxy(own, {
+      get: (target, name) =>
+        name === 'query'
+          ? (statement: SqlStatement) => {
+              const { text, values } = renderSql(statement, () => '?');
+              return target.query({ strings: text.replace(', 60)', ', 0)').split('?'), values });
+            }
+          : (Reflect.get(target, name) as unknown),
+    });
+    const error = await database.dialect.openTransactions(impatient).catch((thrown: unknown) => thrown);
+    await own.close();
+    await holder.query("select release_lock('waybill innodb_trx')");
+    const failure = toFailure(error, database, 'source s');
+    expect(failure.message).toBe('other loads look at the transactions of this server for longer than 60 s');
+    expect(failure.nonRetryable).toBeFalsy();
   });
 
   test('are found by a role that may see them; another is told what to grant', async () => {
