@@ -1,9 +1,11 @@
 import { fence } from '../control/fence.ts';
 import { firstFailure } from '../control/chunks.ts';
+import type { Database } from '../database/dialect.ts';
 import { sql } from '../database/sql.ts';
 import type { BatchState, OwnedBatch } from '../workflows/messages.ts';
 import type { Engine } from './engine.ts';
 import { toFailure } from './failures.ts';
+import { report } from './heartbeat.ts';
 
 export interface FenceRequest extends OwnedBatch {
   to: 'rolling_back' | 'held';
@@ -21,18 +23,38 @@ export const fenceBatch =
     try {
       const full = await ledgerError(engine, request);
       const error = full ?? request.error;
-      const state = await fence(database, request.batchId, request.to, {
+      const change = {
         errorClass: request.errorClass,
         error,
         firstRunId: request.firstRunId,
         requestedBy: request.requestedBy,
         reason: request.errorClass,
-      });
+      };
+      const state = await fence(database, request.batchId, request.to, change, sayOnce(engine, database, request));
       return { state, error: request.error };
     } catch (error) {
       throw toFailure(error, database, `batch ${request.batchId}, fence`);
     }
   };
+
+/**
+ * What keeps a fence from ending those who hold its gate: in the heartbeat while it lasts, and in the log once. Until they leave by
+ * themselves, nothing else says why a cancel takes so long.
+ */
+function sayOnce(engine: Engine, { dialect }: Database, { batchId }: FenceRequest): (error: unknown) => void {
+  let logged: string | undefined;
+  return (error) => {
+    const { safeMessage } = dialect.classify(error);
+    report({ waitingFor: 'its gate', heldBy: [`connections that it cannot end: ${safeMessage}`] });
+    if (safeMessage !== logged) {
+      engine.log.warn(
+        { batch: batchId, error: safeMessage },
+        'the fence cannot end those who hold the gate, and waits for them',
+      );
+    }
+    logged = safeMessage;
+  };
+}
 
 /** The whole text of what went wrong, values of rows included: it stays in the database that it came from. */
 async function ledgerError(

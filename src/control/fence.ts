@@ -11,18 +11,21 @@ const END_HOLDERS_EVERY_MS = 200;
  * gives up its place; meanwhile the SQL of those who hold the gate is ended from another connection. Both connections are
  * its own: those of pools and lanes may be held by what it is to end. Whoever queued behind it reads the new state and
  * leaves. Returns the state that the batch has now: `published` when a publish was faster, and then nothing was changed.
+ *
+ * @param cannotEnd Told, again and again, why those who hold the gate cannot be ended: the fence waits for them all the same.
  */
 export async function fence(
   database: Database,
   batchId: string,
   to: 'rolling_back' | 'held',
   change: StateChange = {},
+  cannotEnd: (error: unknown) => void = () => undefined,
 ): Promise<BatchState> {
   const queue = await database.openAside(`waybill ${batchId} fence`);
   try {
     return await inTransaction(queue, async () => {
       const shut = changeStateIn(queue, database, batchId, to, change);
-      await endHoldersUntil(shut, database, batchId, queue.connectionId);
+      await endHoldersUntil(shut, database, batchId, queue.connectionId, cannotEnd);
       return shut;
     });
   } finally {
@@ -36,6 +39,7 @@ async function endHoldersUntil(
   database: Database,
   batchId: string,
   fenceConnection: string,
+  cannotEnd: (error: unknown) => void,
 ): Promise<void> {
   let waiting = true;
   const settled = shut.then(
@@ -50,7 +54,8 @@ async function endHoldersUntil(
     try {
       ender ??= await database.openAside(`waybill ${batchId} fence`);
       await database.dialect.endGateHolders(ender, database, batchId, fenceConnection);
-    } catch {
+    } catch (error) {
+      cannotEnd(error);
       ender?.destroy(); // too many connections, or a restart: the fence keeps its place, and we try again
       ender = undefined;
     }

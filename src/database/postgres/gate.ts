@@ -1,5 +1,6 @@
 import type { Database, Session } from '../dialect.ts';
 import { part, raw, repeated, sql, type SqlPart, type SqlStatement } from '../sql.ts';
+import { begin } from './ledger.ts';
 import { quoteText } from './names.ts';
 
 /**
@@ -26,6 +27,12 @@ export function gate(
   ];
 }
 
+/**
+ * What this role may end goes by whom the connections logged in as, and so must it: `alter role … set role` has ours act as another
+ * one, which may not end them.
+ */
+const AS_LOGIN = sql`set local role none`;
+
 /** Ends the connections that hold the gate; those that wait for it are left alone (they will read the new state). */
 export async function endGateHolders(
   session: Session,
@@ -34,16 +41,34 @@ export async function endGateHolders(
   exceptConnection: string,
 ): Promise<number> {
   // A bigint advisory key stands in pg_locks as two halves, classid and objid, with objsubid 1.
-  const { rows } = await session.query<{ ended: number }>(sql`
+  return endAsLogin(
+    session,
+    sql`
     select count(*) filter (where pg_terminate_backend(l.pid))::int as ended
     from pg_locks l, (select ${raw(gateKey(database, batchId))} as k) g
     where l.locktype = 'advisory' and l.granted and l.objsubid = 1 and l.pid not in (pg_backend_pid(), ${exceptConnection}::int)
       and l.database = (select oid from pg_database where datname = current_database())
-      and l.classid::bigint = (g.k >> 32) & 4294967295 and l.objid::bigint = g.k & 4294967295`);
-  return rows[0]?.ended ?? 0;
+      and l.classid::bigint = (g.k >> 32) & 4294967295 and l.objid::bigint = g.k & 4294967295`,
+  );
 }
 
 /** Ends one connection, and with it whatever it runs. No error if it has gone. */
 export async function endConnection(database: Database, connectionId: string): Promise<void> {
-  await database.query(sql`select pg_terminate_backend(${connectionId}::int)`);
+  const session = await database.openAside('waybill end');
+  try {
+    await endAsLogin(session, sql`select pg_terminate_backend(${connectionId}::int)::int as ended`);
+  } finally {
+    await session.close();
+  }
+}
+
+/** How many it ended. */
+async function endAsLogin(session: Session, ending: SqlStatement): Promise<number> {
+  try {
+    const answers = await session.pipeline<{ ended: number }>([...begin(), AS_LOGIN, ending, sql`commit`]);
+    return answers.at(-2)?.rows[0]?.ended ?? 0;
+  } catch (error) {
+    await session.rollback();
+    throw error;
+  }
 }

@@ -6,9 +6,12 @@ import { randomBytes } from 'node:crypto';
 import { connect, createServer, type AddressInfo, type Server } from 'node:net';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { fence } from '../../../src/control/fence.ts';
+import { migrate } from '../../../src/control/migrate.ts';
 import { PostgresDatabase } from '../../../src/database/postgres/database.ts';
 import type { Session } from '../../../src/database/dialect.ts';
 import { raw, sql } from '../../../src/database/sql.ts';
+import { insertBatch } from '../ledger-on.ts';
 import { freshDatabase, servers, type FreshDatabase } from '../../servers.ts';
 
 /** What no role may do to us, and what it comes to on a connection that writes. */
@@ -51,7 +54,10 @@ describe.each(servers)('a connection to $name', (server) => {
     await database?.close();
     await pooler?.close();
     database = pooler = undefined;
-    await owner.query(`drop owned by ${role}; drop role ${role}`);
+    for (const one of [role, `${role}_owner`]) {
+      await owner.query(`do $$ begin if exists (select from pg_roles where rolname = '${one}') then drop owned by ${one}; end if; end $$;
+        drop role if exists ${one}`);
+    }
     await owner.end();
     await fresh.drop();
   });
@@ -118,6 +124,37 @@ describe.each(servers)('a connection to $name', (server) => {
       message: 'cannot connect to warehouse: unsupported startup parameter: options',
       next: 'leave `options` out of the URL of connection warehouse (and PGOPTIONS unset): what is at its host does not take them',
     });
+  });
+
+  test('is ended by a fence as that of the same login, whatever role it takes; what may not be ended is said', async () => {
+    await owner.query(`create role ${role}_owner; grant ${role}_owner to ${role};
+      do $$ begin execute format('grant create on database %I to ${role}_owner', current_database()); end $$;
+      alter role ${role} set role = ${role}_owner`);
+    const of = open(urlOf());
+    await migrate(of, 'tests');
+    await insertBatch(of, '1', 'core.one');
+    const zombie = await of.openSession('waybill lane');
+    sessions.push(zombie);
+    await zombie.pipeline([...of.dialect.begin(), ...of.dialect.gate(of, '1', 'shared')]);
+    const began = Date.now();
+    const refused: string[] = [];
+    const cannotEnd = (error: unknown) => void refused.push(of.dialect.classify(error).safeMessage);
+    expect(await fence(of, '1', 'rolling_back', {}, cannotEnd)).toBe('rolling_back');
+    expect(Date.now() - began).toBeLessThan(5_000);
+    expect(refused).toEqual([]);
+    await expect(zombie.commit()).rejects.toThrow();
+
+    const lane = await of.openSession('waybill lane');
+    sessions.push(lane);
+    await of.dialect.endConnection(of, lane.connectionId);
+    await expect(lane.query(sql`select 1`)).rejects.toThrow();
+    await insertBatch(of, '2', 'core.two');
+    await owner.query(`begin; select pg_advisory_xact_lock_shared(hashtextextended('waybill:2', 0))`);
+    setTimeout(() => void owner.query('rollback'), 600);
+    expect(await fence(of, '2', 'rolling_back', {}, cannotEnd)).toBe('rolling_back');
+    expect(new Set(refused)).toEqual(
+      new Set([expect.stringMatching(/^permission denied to terminate process|^must be a superuser to terminate/)]),
+    );
   });
 
   test('has the options of its URL, but for what is ours', async () => {
