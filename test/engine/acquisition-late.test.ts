@@ -175,15 +175,11 @@ describe.each(oneOf(servers, import.meta.url))('background workers of $name', { 
 });
 
 /** A worker that reads the source as this account, whose password is `r`. */
-async function workerAs(world: World, reader: string, options: Parameters<World['worker']>[0] = {}) {
-  const owner = world.env['SOURCE_URL']!;
-  const url = new URL(owner);
+function workerAs(world: World, reader: string, options: Parameters<World['worker']>[0] = {}) {
+  const url = new URL(world.env['SOURCE_URL']!);
   url.username = reader;
   url.password = 'r';
-  world.env['SOURCE_URL'] = url.href;
-  const worker = await world.worker(options);
-  world.env['SOURCE_URL'] = owner;
-  return worker;
+  return world.worker({ ...options, env: { ...world.env, SOURCE_URL: url.href } });
 }
 
 describe.each(oneOf(servers, import.meta.url))('a role with few rights on $name', { timeout: 120_000 }, (server) => {

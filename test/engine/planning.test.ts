@@ -35,12 +35,9 @@ const LOADER = `
 
 /** A worker that connects to this side as that role. */
 async function workerAsLoader(world: World, side: 'WAREHOUSE_URL' | 'SOURCE_URL'): Promise<void> {
-  const owner = world.env[side]!;
-  const url = new URL(owner);
+  const url = new URL(world.env[side]!);
   url.username = url.password = 'planning_loader';
-  world.env[side] = url.href;
-  await world.worker();
-  world.env[side] = owner;
+  await world.worker({ env: { ...world.env, [side]: url.href } });
 }
 
 const HIDDEN = (table: string) => `query would be affected by row-level security policy for table "${table}"`;
