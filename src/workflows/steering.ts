@@ -102,7 +102,9 @@ export class Steering {
     this.asked.pause = true;
     this.setPaused(paused);
     if (!paused) return this.answer('accepted');
-    const what = ahead ? 'the batch that is opened next waits' : 'lanes stop after the chunk that they are at; max_runtime goes on';
+    const what = ahead
+      ? 'the batch that is opened next waits'
+      : 'lanes stop after the chunk that they are at; max_runtime goes on';
     return this.answer(`accepted: ${what}`);
   }
 
