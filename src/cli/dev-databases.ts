@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { decodeText } from '../config/decode-text.ts';
-import { formatPlace, type Place } from '../config/problem.ts';
+import { decodeText, textOf } from '../config/decode-text.ts';
+import type { Place } from '../config/problem.ts';
 import { parseYamlFile } from '../config/yaml-file.ts';
 import { ConfigurationError } from '../errors.ts';
 import { makeMysqlDatabase } from './dev-mysql.ts';
@@ -71,11 +71,7 @@ async function schemaOf(folder: string, connection: string): Promise<Pick<UnsetU
       if (error.code === 'ENOENT') return undefined;
       throw new ConfigurationError(`${file} cannot be read (${error.code})`, { where: file, cause: error });
     });
-    if (bytes === undefined) continue;
-    const decoded = decodeText(bytes);
-    if ('text' in decoded) return { on, schema: { file, text: decoded.text } };
-    const { line, column, message, next } = decoded.wrong;
-    throw new ConfigurationError(message, { where: formatPlace({ file, line, column }), next });
+    if (bytes !== undefined) return { on, schema: { file, text: textOf(bytes, file) } };
   }
   return { on: 'postgres', schema: undefined };
 }

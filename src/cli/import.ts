@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { decodeText } from '../config/decode-text.ts';
+import { textOf } from '../config/decode-text.ts';
 import { loadProject } from '../config/load-project.ts';
 import { formatPlace, ProjectError } from '../config/problem.ts';
 import { ConfigurationError, EXIT } from '../errors.ts';
@@ -83,10 +83,7 @@ async function readText(full: string, file: string): Promise<string> {
       cause: error,
     });
   });
-  const decoded = decodeText(bytes);
-  if ('text' in decoded) return decoded.text;
-  const { line, column, message, next } = decoded.wrong;
-  throw new ConfigurationError(message, { where: formatPlace({ file, line, column }), next });
+  return textOf(bytes, file);
 }
 
 /**

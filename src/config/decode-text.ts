@@ -1,3 +1,6 @@
+import { ConfigurationError } from '../errors.ts';
+import { formatPlace } from './problem.ts';
+
 /** Why bytes are no text, and the 1-based line and column where they cease to be one. */
 export interface NotText {
   line: number;
@@ -23,6 +26,14 @@ export function decodeText(bytes: Buffer): { text: string } | { wrong: NotText }
   return nul < 0
     ? { text }
     : { wrong: { ...placeIn(kept, nul), message: 'this file holds a NUL character', next: SAVE } };
+}
+
+/** The same of a file (as messages name it) that is read by itself. Throws `ConfigurationError`. */
+export function textOf(bytes: Buffer, file: string): string {
+  const decoded = decodeText(bytes);
+  if ('text' in decoded) return decoded.text;
+  const { line, column, message, next } = decoded.wrong;
+  throw new ConfigurationError(message, { where: formatPlace({ file, line, column }), next });
 }
 
 const SAVE = 'Save it as UTF-8.';

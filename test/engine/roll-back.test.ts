@@ -16,6 +16,13 @@ select o.id, repeat('x', 1900), o.amount * 2, :batch_id from {{ acq.orders }} o`
   yaml: 'checks: [ { name: never, sql: "select 1", expect: 0 } ]',
 });
 
+const CHECKED_ORDERS = ORDERS(300, { yaml: 'checks: [ { name: no, sql: select ok from core.switch, expect: 1 } ]' });
+/** Batches fail their check until `core.switch` says otherwise. */
+const SWITCHED_ORDERS = {
+  ...CHECKED_ORDERS,
+  warehouse: `${CHECKED_ORDERS.warehouse!} create table core.switch (ok int); insert into core.switch values (0);`,
+};
+
 describe.each(servers)('a roll back on $name', { timeout: 120_000 }, (server) => {
   const it = inTurns(import.meta.url, server, servers);
   let world: World;
@@ -51,13 +58,9 @@ describe.each(servers)('a roll back on $name', { timeout: 120_000 }, (server) =>
   });
 
   it('that meets a trigger which keeps rows says which and stops; the next start finishes it once the trigger is gone', async () => {
-    world = await World.create(
-      server,
-      ORDERS(300, { yaml: 'checks: [ { name: no, sql: select ok from core.switch, expect: 1 } ]' }),
-    );
+    world = await World.create(server, SWITCHED_ORDERS);
     const { warehouse } = world;
     await warehouse.query(`
-      create table core.switch (ok int); insert into core.switch values (0);
       create function core.keep() returns trigger language plpgsql as 'begin return null; end';
       create trigger keep before delete on core.orders for each row when (old.id > 290) execute function core.keep()`);
     await world.worker();
@@ -117,13 +120,9 @@ describe.each(servers)('an output that is published with its deletes, on $name',
   afterEach(() => world.close());
 
   test('is refused where a delete would be, by a start and by validate; a roll back takes the rows of the others', async () => {
-    world = await World.create(
-      server,
-      ORDERS(300, { yaml: 'checks: [ { name: no, sql: select ok from core.switch, expect: 1 } ]' }),
-    );
+    world = await World.create(server, SWITCHED_ORDERS);
     const { warehouse } = world;
     await warehouse.query(`
-      create table core.switch (ok int); insert into core.switch values (0);
       create publication everything for all tables`);
     await world.worker();
     const refusal = (part: string, reason: string) => ({

@@ -1,7 +1,8 @@
 /** What information_schema says of one table: all of it, or proof that there is none. */
 import type { Session } from '../dialect.ts';
-import { part, raw, sql, type SqlPart, type SqlStatement } from '../sql.ts';
+import { part, raw, type SqlPart, type SqlStatement } from '../sql.ts';
 import { classify } from './errors.ts';
+import { unlessFails } from './expected-error.ts';
 
 /**
  * After these there is nothing to be had: it may not be read, is a view that is not valid (ER_VIEW_INVALID), or has a name that none
@@ -29,12 +30,11 @@ export async function allRowsAbout<Row>(reader: Reader, table: string, statement
 
 /** A statement that itself uses the table waits until nobody has it to himself; then information_schema has it. */
 async function whileUsed<Row>(reader: Reader, table: string, statement: About): Promise<Row[] | undefined> {
-  try {
-    return (await reader.query<Row>(statement(part`not exists (select 1 from ${raw(table)} limit 0)`))).rows;
-  } catch (error) {
-    const { because, code } = classify(error);
-    if (because !== 'missing' && because !== 'forbidden' && !NOT_TO_BE_USED.has(code ?? '')) throw error;
-    await reader.query(sql`do 0`); // it ended no transaction that we may be in: the session learns that from the next answer
-    return undefined;
-  }
+  const using = statement(part`not exists (select 1 from ${raw(table)} limit 0)`);
+  return (await unlessFails(reader, isNotToBeUsed, () => reader.query<Row>(using)))?.rows;
+}
+
+function isNotToBeUsed(error: unknown): boolean {
+  const { because, code } = classify(error);
+  return because === 'missing' || because === 'forbidden' || NOT_TO_BE_USED.has(code ?? '');
 }

@@ -1,7 +1,10 @@
-import { UnreachableError } from '../../errors.ts';
+import { LoadFailedError, UnreachableError } from '../../errors.ts';
 import { TransactionLostError, type ErrorFacts } from '../dialect.ts';
 import { NETWORK_ERRORS } from '../network-errors.ts';
 import { tlsAdvice } from '../tls-advice.ts';
+
+/** ER_LOCK_WAIT_TIMEOUT: also of locks on the metadata of a table. */
+export const LOCK_WAIT_TIMEOUT = 1205;
 
 interface ServerError extends Error {
   /** A symbol of the server's (`ER_DUP_ENTRY`), of the driver's or of the network's. */
@@ -21,7 +24,7 @@ const TRANSIENT = new Set([
   1041,
   1114, // table or disk full
   1203, // too many connections of this user
-  1205, // lock wait timeout: the statement is undone, its locks are kept
+  LOCK_WAIT_TIMEOUT, // the statement is undone, its locks are kept
   1206, // lock table full
   1213, // deadlock: the whole transaction is undone
   1226, // a user's limit an hour
@@ -101,6 +104,11 @@ const PRIMARY = 'give the URL of the server that takes writes; a replica may be 
 /** What READ COMMITTED writes cannot be logged by statements: ER_BINLOG_STMT_MODE_AND_ROW_ENGINE. */
 const STATEMENT_LOG = 1665;
 export const LOG_BY_ROWS = 'set binlog_format = ROW (or MIXED) on the server';
+
+/** Somebody was in the way for longer than he was waited for. `errno` is the server's, so whoever sorts errors sees: try again. */
+export class InTheWayError extends LoadFailedError {
+  readonly errno = LOCK_WAIT_TIMEOUT;
+}
 
 /** Sorts an error of `mysql2`, or of the network under it. */
 export function classify(error: unknown): ErrorFacts {

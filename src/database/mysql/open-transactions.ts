@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ConfigurationError, LoadFailedError } from '../../errors.ts';
+import { ConfigurationError } from '../../errors.ts';
 import type { OpenTransaction } from '../cursor-dialect.ts';
 import type { Session } from '../dialect.ts';
 import { raw, sql } from '../sql.ts';
-import { classify } from './errors.ts';
+import { classify, InTheWayError } from './errors.ts';
 import { giveNamedLock, takeNamedLock } from './named-locks.ts';
 import {
   asFirstSeen,
@@ -70,11 +70,6 @@ const MOST_UNLISTABLE = 10;
 const TURN = 'waybill innodb_trx';
 const TURN_SECONDS = 60;
 
-/** Others were in the way. `errno` is the server's of a lock that was not to be had, so whoever sorts errors sees: try again. */
-class NotListedError extends LoadFailedError {
-  readonly errno = 1205;
-}
-
 interface Found {
   connectionId: string;
   readOnly: boolean;
@@ -87,7 +82,7 @@ async function transactionsNow(session: MysqlSession, list: ProcessList): Promis
   await session.say('set transaction isolation level repeatable read');
   await session.say('start transaction with consistent snapshot, read only');
   if (!(await takeNamedLock(session, TURN, TURN_SECONDS))) {
-    throw new NotListedError(`other loads look at the transactions of this server for longer than ${TURN_SECONDS} s`);
+    throw new InTheWayError(`other loads look at the transactions of this server for longer than ${TURN_SECONDS} s`);
   }
   try {
     return await lookUntilFresh(session, list);
@@ -115,7 +110,7 @@ async function lookUntilFresh(session: MysqlSession, list: ProcessList): Promise
     await sleep(REFILLED_MS * (1 + Math.random())); // not in step with whoever else asks
   }
   if (unlistable === MOST_UNLISTABLE) return undefined;
-  throw new NotListedError(
+  throw new InTheWayError(
     'information_schema.innodb_trx is asked by others without pause, so that the server never brings it up to date',
   );
 }

@@ -1,5 +1,6 @@
 import type { OpenTransaction } from '../cursor-dialect.ts';
 import { raw, sql } from '../sql.ts';
+import { unlessFails } from './expected-error.ts';
 import { isMysqlSince } from './server-facts.ts';
 import type { MysqlSession } from './session.ts';
 
@@ -24,16 +25,8 @@ const UNLISTABLE = /[\u{10000}-\u{10FFFF}]/u;
 const CANNOT_CONVERT = 3854;
 
 /** Undefined: the list that is asked for cannot be read out now. */
-export async function unlessUnlistable<T>(session: MysqlSession, ask: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await ask();
-  } catch (error) {
-    if ((error as { errno?: number }).errno !== CANNOT_CONVERT) throw error;
-    // It ended no transaction that we may be in: the session learns that from the next answer without rows.
-    await session.say('do 0');
-    return undefined;
-  }
-}
+export const unlessUnlistable = <T>(session: MysqlSession, ask: () => Promise<T>): Promise<T | undefined> =>
+  unlessFails(session, (error) => (error as { errno?: number }).errno === CANNOT_CONVERT, ask);
 
 export type ProcessList = 'performance_schema.processlist' | 'information_schema.processlist';
 

@@ -58,9 +58,7 @@ export const rowsOf = <Row>(
   table: string,
   statement: (here: SqlPart) => SqlStatement,
 ): Promise<Row[]> =>
-  rowsAbout(reader, formatTableName(parseTableName(table, mysqlSql), mysqlSql), (condition) =>
-    statement(part`${isTable(table)} and ${condition}`),
-  );
+  rowsAbout(reader, quoteTable(table), (condition) => statement(part`${isTable(table)} and ${condition}`));
 
 interface IndexPart {
   name: string;

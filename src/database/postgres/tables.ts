@@ -61,7 +61,7 @@ export async function describeTable(database: Database, table: string): Promise<
     select c.oid, c.relkind as kind, c.relpersistence as persistence,
       c.relkind = 'p' and exists (select from pg_partition_tree(c.oid) p join pg_class x on x.oid = p.relid
         where x.relkind = 'f' or x.relpersistence <> 'p' or ${NOT_HEAP('x')}) as mixed,
-      (select amname from pg_am where oid = c.relam and c.relkind = 'r' and ${NOT_HEAP('c')}) as method,
+      (select amname from pg_am where oid = c.relam and ${NOT_HEAP('c')}) as method,
       (select coalesce(json_agg(json_strip_nulls(json_build_object(
           'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'castType', ${CAST_TYPE},
           'base', ${BASE}, 'nullable', not a.attnotnull, 'hasDefault', a.atthasdef or a.attidentity <> '',

@@ -1,6 +1,7 @@
 import { sql, type SqlStatement } from '../../sql.ts';
 import { allRowsAbout } from '../catalog.ts';
 import { classify } from '../errors.ts';
+import { unlessFails } from '../expected-error.ts';
 import type { MysqlSession } from '../session.ts';
 import { at, quoted, type Place } from './place.ts';
 
@@ -61,14 +62,9 @@ const refersToIt = ({ s, t, c }: ForeignKey): Refusal => ({
  * own list has them, for whom may see that (PROCESS). Without it nothing tells before the drop of the snapshot fails.
  */
 async function ofHiddenTables(session: MysqlSession, schema: string, name: string): Promise<ForeignKey[]> {
-  try {
-    const list = session.server.flavour === 'MySQL' ? mysqlList : mariadbList;
-    return (await session.query<ForeignKey>(list(schema, name))).rows;
-  } catch (error) {
-    if (classify(error).because !== 'forbidden') throw error;
-    await session.say('do 0'); // it ended no transaction that we may be in: the session learns that from the next answer
-    return [];
-  }
+  const list = session.server.flavour === 'MySQL' ? mysqlList : mariadbList;
+  const isForbidden = (error: unknown): boolean => classify(error).because === 'forbidden';
+  return (await unlessFails(session, isForbidden, () => session.query<ForeignKey>(list(schema, name))))?.rows ?? [];
 }
 
 const mysqlList = (schema: string, name: string): SqlStatement => sql`

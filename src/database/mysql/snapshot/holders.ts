@@ -1,6 +1,7 @@
 import type { Holder } from '../../dialect.ts';
 import { sql, type SqlStatement } from '../../sql.ts';
 import { classify } from '../errors.ts';
+import { unlessFails } from '../expected-error.ts';
 import type { MysqlSession } from '../session.ts';
 import { findPlace, type Place } from './place.ts';
 
@@ -16,20 +17,16 @@ export async function holdersOf(session: MysqlSession, place: Place, table: stri
   const questions =
     session.server.flavour === 'MySQL' ? [metadataLocks(place, table)] : [lockPlugin(place, table), suspects(table)];
   for (const question of questions) {
-    try {
-      const { rows } = await session.query<HolderRow>(question);
-      return rows.map(({ id, user, application, seconds }) => ({
-        connectionId: String(id),
-        user,
-        application,
-        ageSeconds: seconds === null ? null : Number(seconds),
-      }));
-    } catch (error) {
-      // A right or a plugin that is not there; what we are about to say is worth more than why we cannot say more.
-      if (classify(error).kind !== 'permanent') throw error;
-      // It ended no transaction that we may be in: the session learns that from the next answer without rows.
-      await session.say('do 0');
-    }
+    // A right or a plugin that is not there; what we are about to say is worth more than why we cannot say more.
+    const isNotThere = (error: unknown): boolean => classify(error).kind === 'permanent';
+    const answer = await unlessFails(session, isNotThere, () => session.query<HolderRow>(question));
+    if (!answer) continue;
+    return answer.rows.map(({ id, user, application, seconds }) => ({
+      connectionId: String(id),
+      user,
+      application,
+      ageSeconds: seconds === null ? null : Number(seconds),
+    }));
   }
   return [];
 }

@@ -1,5 +1,6 @@
 import { raw, sql } from '../../sql.ts';
 import { classify } from '../errors.ts';
+import { unlessFails } from '../expected-error.ts';
 import type { MysqlSession } from '../session.ts';
 import type { Place } from './place.ts';
 
@@ -47,13 +48,9 @@ async function mayBeRevoked(session: MysqlSession): Promise<boolean> {
 /** MariaDB since 10.11 grants to everybody (PUBLIC), too; a server before that knows no such role, and says so. */
 async function grantsOfAll(session: MysqlSession): Promise<Record<string, string>[]> {
   if (session.server.flavour === 'MySQL') return [];
-  try {
-    return (await session.query<Record<string, string>>(sql`show grants for public`)).rows;
-  } catch (error) {
-    if (classify(error).kind !== 'permanent') throw error;
-    await session.say('do 0'); // it ended no transaction that we may be in: the session learns that from the next answer
-    return [];
-  }
+  const isUnknown = (error: unknown): boolean => classify(error).kind === 'permanent';
+  const ask = () => session.query<Record<string, string>>(sql`show grants for public`);
+  return (await unlessFails(session, isUnknown, ask))?.rows ?? [];
 }
 
 /** MySQL's active roles: `` `a`@`%`,`b`@`%` ``. */
