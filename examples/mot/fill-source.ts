@@ -11,6 +11,10 @@ const REJECTED = 300;
 const dice = (seed: number, what: string, id: string, below: number): string =>
   `crc32(concat('${seed}:${what}:', ${id})) % ${below}`;
 
+/** Of `rejection j`. The second reason is given to others that day. */
+const WITHDRAWN = (seed: number): string =>
+  `j.reason_id <> 2 and ${dice(seed, 'less', `concat(j.test_id, ':', j.reason_id)`, 40)} = 0`;
+
 /** Rows with a column `id` from 1 to `n`. */
 const numbers = (n: number): string => {
   const digits =
@@ -56,13 +60,21 @@ async function addTests(
       where t.id >= ${from} and not t.passed;`);
 }
 
-/** A day later: some vehicles have other plates, a maker another name, rejected tests were passed after all, new tests came. */
+/**
+ * A day later: some vehicles have other plates, a maker and a reason other names, rejected tests were passed after all, or have a reason
+ * less or more, new tests came.
+ */
 export async function changeSource(
   source: DemoDatabase,
   { vehicles, seed }: { vehicles: number; seed: number },
 ): Promise<void> {
   await source.run(`
     update maker set name = 'Lotus Cars' where name = 'Lotus';
+    update reason set name = 'Brake pads' where name = 'Brakes';
+    update test t join rejection j on j.test_id = t.id set t.last_updated_on = current_timestamp(6)
+      where ${WITHDRAWN(seed)};
+    delete j from rejection j where ${WITHDRAWN(seed)};
+    insert ignore into rejection (test_id, reason_id) select id, 2 from test where not passed and ${dice(seed, 'more', 'id', 40)} = 0;
     update vehicle set plate = concat(plate, 'X') where ${dice(seed, 'plate', 'id', 50)} = 0;
     update test set passed = true where not passed and ${dice(seed, 'appeal', 'id', 20)} = 0;`);
   const from = vehicles * TESTS_A_VEHICLE + 1;

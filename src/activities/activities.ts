@@ -16,6 +16,7 @@ import { runSteps } from './run-steps.ts';
 import { settleSource } from './settle-source.ts';
 import { steerLanes } from './steer-lanes.ts';
 import { writeOutput } from './write-output.ts';
+import { tellingLedger } from './tell-ledger.ts';
 import { takeSnapshot } from './take-snapshot.ts';
 
 export function createActivities(engine: Engine) {
@@ -23,17 +24,17 @@ export function createActivities(engine: Engine) {
     openBatch: openBatch(engine),
     describeBatch: describeBatch(engine),
     runSteps: runSteps(engine),
-    takeSnapshot: takeSnapshot(engine),
-    settleSource: settleSource(engine),
-    planStage: planStage(engine),
-    runLane: runLane(engine),
+    takeSnapshot: tellingLedger(engine, 'takeSnapshot', takeSnapshot(engine)),
+    settleSource: tellingLedger(engine, 'settleSource', settleSource(engine)),
+    planStage: tellingLedger(engine, 'planStage', planStage(engine)),
+    runLane: tellingLedger(engine, 'runLane', runLane(engine)),
     steerLanes: steerLanes(engine),
-    runChecks: runChecks(engine),
-    writeOutput: writeOutput(engine),
-    publish: publish(engine),
-    dropSnapshot: dropSnapshot(engine),
+    runChecks: tellingLedger(engine, 'runChecks', runChecks(engine)),
+    writeOutput: tellingLedger(engine, 'writeOutput', writeOutput(engine)),
+    publish: tellingLedger(engine, 'publish', publish(engine)),
+    dropSnapshot: tellingLedger(engine, 'dropSnapshot', dropSnapshot(engine)),
     fenceBatch: fenceBatch(engine),
-    rollBack: rollBack(engine),
+    rollBack: tellingLedger(engine, 'rollBack', rollBack(engine)),
     planSession: planSession(engine),
     openWindow: openWindow(engine),
     closeWindow: closeWindow(engine),

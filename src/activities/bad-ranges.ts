@@ -7,6 +7,7 @@ import type { BadRows } from './bad-rows.ts';
  */
 export const inRanges: BadRows = {
   countsRead: false,
-  halve: (_, { from, to }) => Promise.resolve(halvesOf({ from: from!, to: to! })),
+  apart: true,
+  cut: (_, { from, to }) => Promise.resolve({ ranges: halvesOf({ from: from!, to: to! }), smallest: false }),
   rows: (_, range) => Promise.resolve([{ key: JSON.stringify(range), data: null }]),
 };

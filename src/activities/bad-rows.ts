@@ -1,14 +1,12 @@
 import type { RejectLimit } from '../config/definition.ts';
-import { countRejected, finishRejected, recordRejected, splitChunk, type BadRow } from '../control/bad-rows.ts';
+import { countRejected, type BadRow } from '../control/bad-rows.ts';
 import { rangeWhere } from '../control/conditions.ts';
-import { markAttempt, type Chunk } from '../control/chunks.ts';
 import {
   NULL_KEYS,
   type ChunkMethod,
   type ChunkRange,
   type ColumnFacts,
   type Database,
-  type ErrorFacts,
   type Session,
   type TableFacts,
 } from '../database/dialect.ts';
@@ -16,16 +14,28 @@ import { fromItem, type RowSource } from '../database/row-source.ts';
 import { part, raw, sql, type SqlPart } from '../database/sql.ts';
 import { rowKey } from '../sql/row-key.ts';
 import type { BatchContext } from './batch-context.ts';
-import type { ChunkAttempt, Turn } from './chunk-transaction.ts';
 
 /** How a stage's chunks are searched for bad rows. */
 export interface BadRows {
-  /** Halves of a range; one: it cannot be halved. */
-  halve(session: Session, range: ChunkRange): Promise<ChunkRange[]>;
-  /** The rows of a range that cannot be halved, up to one more than `MOST_OF_ONE_KEY`; `keyOnly`: without their data. */
+  cut(session: Session, range: ChunkRange): Promise<Parts>;
+  /** The rows of a range that cannot be cut, up to one more than `MOST_OF_ONE_KEY`; `keyOnly`: without their data. */
   rows(session: Session, range: ChunkRange, keyOnly?: boolean): Promise<BadRow[]>;
   /** Chunks of this stage count the rows that they read. */
   countsRead: boolean;
+  /** How many those are; undefined: they are not counted. */
+  count?(session: Session, range: ChunkRange): Promise<number>;
+  /** Only the ledger cuts its chunks, each part in a transaction of its own: people see them there. */
+  apart?: boolean;
+  /** Gives back what it searched with. */
+  close?(): Promise<void>;
+}
+
+/** What a range is cut into. */
+export interface Parts {
+  /** In their order, one behind the other; one: it cannot be cut. */
+  ranges: ChunkRange[];
+  /** None of them can be cut further. */
+  smallest: boolean;
 }
 
 /** What to do about rows that are more than a batch bears. */
@@ -33,77 +43,28 @@ export const mendRejected = (batchId: string): string =>
   `waybill show ${batchId} has the rows; mend them, or raise max_rejected, then start the load again`;
 
 /** Rows that share one key and so one fate. */
-const MOST_OF_ONE_KEY = 1_000;
+export const MOST_OF_ONE_KEY = 1_000;
+/** Rows whose keys are all asked for at once: they are held in memory. */
+const FEW_ROWS = 10_000;
 /** A share of what was read so far says nothing before so many rows were rejected. */
-const ENOUGH_FOR_A_SHARE = 100;
-
-/**
- * A chunk failed because of a row's values: cuts it in two, so that in the end the bad row stands alone; one that stands alone is
- * written down, and its chunk is done. All in the transaction that the session is in, which holds the chunk.
- */
-export async function setAside(
-  session: Session,
-  { database, batch }: BatchContext,
-  at: ChunkAttempt & { bad: BadRows; startedAt: Date },
-  chunk: Chunk,
-  facts: ErrorFacts,
-): Promise<Turn> {
-  const key = { ...at, n: chunk.n };
-  const parts = await at.bad.halve(session, chunk.range);
-  if (parts.length > 1) {
-    await splitChunk(session, database, key, parts);
-    await session.commit();
-    return { kind: 'again' };
-  }
-  const found = await at.bad.rows(session, chunk.range);
-  const rows = found.slice(0, MOST_OF_ONE_KEY);
-  await recordRejected(
-    session,
-    database,
-    key,
-    rows.map((row) => ({ ...row, error: facts.message })),
-  );
-  const rowsRead = at.bad.countsRead ? rows.length : null;
-  const here = { rejected: 0, read: rowsRead ?? 0 };
-  const over =
-    found.length > MOST_OF_ONE_KEY
-      ? `more than ${MOST_OF_ONE_KEY} rows share one key, which cannot be cut further`
-      : (await overLimit(session, database, at.batchId, batch.definition.maxRejected, here)).over;
-  if (over === undefined) {
-    const { worker, startedAt } = at;
-    await finishRejected(session, database, key, { rowsRead, attempts: chunk.attempts, worker, startedAt });
-    await session.commit();
-    return { kind: 'done', chunks: [chunk.n], rows: 0, claim: undefined };
-  }
-  const [error, message] = [facts.message, facts.safeMessage].map((last) => `${over}; the last: ${last}`);
-  const counts = chunk.counted ? 0 : 1;
-  await markAttempt(session, database, key, { error: error!, waitSeconds: 0, failed: true, counts, worker: at.worker });
-  await session.commit();
-  return {
-    kind: 'failed',
-    n: chunk.n,
-    message: message!,
-    attempts: chunk.attempts + 1,
-    next: mendRejected(at.batchId),
-  };
-}
+export const ENOUGH_FOR_A_SHARE = 100;
 
 /**
  * `over`: what is said when more rows were rejected than may be; undefined: so many may. `known`: those that the ledger knows of,
- * which are not `here`.
+ * which are not `here`. `toCome`: of so many more that will be read, none need be rejected.
  */
 export async function overLimit(
   session: Session,
   database: Database,
   batchId: string,
   limit: RejectLimit,
-  here = { rejected: 0, read: 0 },
+  here: { rejected: number; read: number; toCome?: number },
 ): Promise<{ over: string | undefined; known: number }> {
   const { rejected: known, read: readBefore } = await countRejected(session, database, batchId);
   const rejected = known + here.rejected;
   const read = readBefore === null && here.read === 0 ? null : (readBefore ?? 0) + here.read;
   const early = 'percent' in limit && rejected <= ENOUGH_FOR_A_SHARE;
-  return { over: early ? undefined : overAll(rejected, read, limit), known };
+  return { over: early ? undefined : overAll(rejected, read, limit, here.toCome), known };
 }
 
 /** The same at the end, when all is read: lanes do not see the rows that others are about to reject. */
@@ -115,9 +76,10 @@ export async function overLimitAtLast({ database, batch }: BatchContext): Promis
 }
 
 /** `read`: of so many; null: not known. */
-function overAll(rejected: number, read: number | null, limit: RejectLimit): string | undefined {
+function overAll(rejected: number, read: number | null, limit: RejectLimit, toCome = 0): string | undefined {
   if ('rows' in limit) return rejected > limit.rows ? tooMany(rejected, limit) : undefined;
-  return read !== null && rejected * 100 > limit.percent * read ? tooMany(rejected, limit, read) : undefined;
+  if (read === null || rejected * 100 <= limit.percent * (read + toCome)) return undefined;
+  return tooMany(rejected, limit, read);
 }
 
 function tooMany(rejected: number, limit: RejectLimit, read?: number): string {
@@ -157,31 +119,48 @@ export function searchTable({
     const inRange = rangeWhere(dialect, { method, range, key });
     return where ? part`(${where}) and ${inRange}` : inRange;
   };
+  const count = async (session: Session, range: ChunkRange): Promise<number> => {
+    const { rows } = await session.query<{ n: string }>(
+      sql`select count(*) as n from ${from} where ${conditionOf(range)}`,
+    );
+    return Number(rows[0]!.n);
+  };
+  /** Described once a search, which begins with a cut: for every bad row it would take longer than all else. */
+  let described: TableFacts | undefined;
   return {
     countsRead,
-    halve: async (session, range) => {
-      if (range.from === NULL_KEYS) return [range];
-      const { rows } = await session.query<{ n: string }>(
-        sql`select count(*) as n from ${from} where ${conditionOf(range)}`,
-      );
-      const n = Number(rows[0]!.n);
-      if (n <= 1) return [range];
-      if (method === 'pages') return dialect.halvePages!(session, table as string, range, n);
-      const plan = (step: number): Promise<ChunkRange[]> =>
-        dialect.planKeys(session, table, key, step, { condition: conditionOf(range), window: false });
-      const halves = await plan(Math.ceil(n / 2));
+    count,
+    cut: async (session, range) => {
+      described = undefined;
+      const whole = { ranges: [range], smallest: true };
+      if (range.from === NULL_KEYS) return whole;
+      const n = await count(session, range);
+      if (n <= 1) return whole;
+      const plan = async (step: number): Promise<ChunkRange[]> => {
+        const found =
+          method === 'pages'
+            ? await dialect.cutPages!(session, table as string, range, step)
+            : await dialect.planKeys(session, table, key, step, { condition: conditionOf(range), window: false });
+        return found.map(({ from, to }, i) => ({
+          from: i === 0 ? range.from : from,
+          to: i === found.length - 1 ? range.to : to,
+        }));
+      };
+      const few = n <= FEW_ROWS;
+      const parts = await plan(few ? 1 : Math.ceil(n / 2));
       // Where one key has most of the rows, the middle is its own beginning: cut between any two keys then.
-      const parts = halves.length > 1 ? halves : await plan(1);
-      const middle = parts[Math.ceil(parts.length / 2)]?.from;
-      return parts.length < 2 || middle === undefined
-        ? [range]
-        : [
-            { ...range, to: middle },
-            { ...range, from: middle },
-          ];
+      const ranges = parts.length > 1 || few ? parts : await plan(1);
+      if (ranges.length < 2) return whole;
+      if (few) return { ranges, smallest: true };
+      const middle = ranges[Math.ceil(ranges.length / 2)]!.from;
+      const halves = [
+        { ...range, to: middle },
+        { ...range, from: middle },
+      ];
+      return { ranges: halves, smallest: false };
     },
     rows: async (session, range, keyOnly = false) => {
-      const facts = known ?? (await dialect.describeTable(database, table as string))!;
+      const facts = known ?? (described ??= (await dialect.describeTable(session, table as string))!);
       const unique = rowKey(facts)?.columns ?? key.map(({ name }) => name);
       const keyed = facts.columns.filter(({ name }) => unique.includes(name));
       const keyOf = raw(keyed.length === 0 ? 'null' : dialect.rowAsJson(keyed));

@@ -1,9 +1,7 @@
 import { consumedBatches } from '../control/consumption.ts';
 import { getBatch, type Batch } from '../control/batch.ts';
-import { chunkKey } from '../control/chunk-key.ts';
-import type { ColumnFacts, Database } from '../database/dialect.ts';
-import type { StageDefinition } from '../config/definition.ts';
-import { sourceTable, type BatchValues } from '../sql/batch-sql.ts';
+import type { Database } from '../database/dialect.ts';
+import type { BatchValues } from '../sql/batch-sql.ts';
 import type { BatchReference } from '../workflows/messages.ts';
 import type { Engine } from './engine.ts';
 
@@ -32,10 +30,4 @@ export async function loadContext(engine: Engine, at: BatchReference): Promise<B
       invisible: batch.invisible,
     },
   };
-}
-
-/** The columns that a stage's ranges are cut by; empty for page ranges and uncut stages. */
-export async function keyColumns({ database, batch }: BatchContext, stage: StageDefinition): Promise<ColumnFacts[]> {
-  if (!stage.chunk) return [];
-  return chunkKey(database, batch.definition, stage, sourceTable(stage.chunk.input, batch.definition));
 }

@@ -10,41 +10,14 @@ import {
 } from '../control/chunks.ts';
 import { enterGate } from '../control/gate.ts';
 import { SourceStateLost } from '../control/source-state.ts';
-import { SourceError } from '../copy/copy-rows.ts';
-import { WaybillError } from '../errors.ts';
-import type { ErrorFacts, Session } from '../database/dialect.ts';
-import type { SqlPart } from '../database/sql.ts';
+import type { Session } from '../database/dialect.ts';
+import { SAVEPOINT, type SqlPart } from '../database/sql.ts';
 import type { BatchReference } from '../workflows/messages.ts';
-import { recordRejected, type RejectedRow } from '../control/bad-rows.ts';
-import { setAside, type BadRows } from './bad-rows.ts';
+import { recordRejected } from '../control/bad-rows.ts';
+import type { BadRows } from './bad-rows.ts';
 import type { BatchContext } from './batch-context.ts';
-
-/** Between two attempts while a source is down. */
-const SOURCE_DOWN_SECONDS = 5;
-
-/** What went wrong with a chunk that is a place of its own: a file. `cause`: as sorted by itself. */
-export class FileError extends Error {
-  override readonly name = 'FileError';
-  constructor(
-    readonly place: string,
-    override readonly cause: unknown,
-    /** What to do about it, where that can be said. */
-    readonly next?: string,
-  ) {
-    super(place, { cause });
-  }
-}
-
-/** More rows of a chunk cannot be processed than may be. They are written down, though their chunk fails. */
-export class TooManyRejected extends WaybillError {
-  constructor(
-    message: string,
-    readonly rows: readonly RejectedRow[],
-    next: string,
-  ) {
-    super(message, { next });
-  }
-}
+import { factsOf, isOfRow, type ChunkErrorFacts } from './chunk-errors.ts';
+import { searchChunk } from './search-chunk.ts';
 
 /** What is done for one chunk, inside a transaction of its own or one that it shares. */
 export interface ChunkWork {
@@ -73,8 +46,10 @@ export interface ChunkOutcome {
    */
   proof?: {
     holds: readonly SqlPart[];
-    /** Throws what is not true any more, in words. In no transaction. */
-    explain(session: Session): Promise<void>;
+    /** Looks for more of that before, in the transaction: throws what is not true any more. */
+    look?(session: Session): Promise<void>;
+    /** Throws what is not true any more, in words; `again`: it is known anew, and the chunks may be tried again. In no transaction. */
+    explain(session: Session): Promise<'again' | undefined>;
   };
 }
 
@@ -89,6 +64,8 @@ export interface ChunkAttempt extends BatchReference {
   longestWaitSeconds: number;
   /** The lane died, or lost its connection, in a chunk: count attempts before they are made. */
   suspicious: boolean;
+  /** Milliseconds after which the search of bad rows goes on in other transactions. */
+  searchMs: number;
   /** What the last turn claimed ahead. */
   claim: Claim | undefined;
   work: ChunkWork;
@@ -179,6 +156,7 @@ async function runChunks(
     proven = proof;
     if (finishedAt.getTime() - began >= SHARED_MS) break;
   }
+  await proven?.look?.(session);
   // Where something must be ready first, the next transaction does not begin before it is, nor where it begins on another connection;
   // and one that counts an attempt is flushed.
   const ahead = at.work.ready || at.work.leavesBehind || at.suspicious ? undefined : at;
@@ -189,7 +167,7 @@ async function runChunks(
     const workMs = done.at(-1)!.finishedAt.getTime() - began;
     return { kind: 'done', chunks: numbers, rows, workMs, claim: completed.claim };
   }
-  await proven?.explain(session);
+  if ((await proven?.explain(session)) === 'again') return { kind: 'again' };
   throw new Error(`chunk ${numbers.join(', ')} of batch ${at.batchId} was not pending when it was done`);
 }
 
@@ -230,8 +208,9 @@ async function recordFailure(
   const usedUp = facts.kind !== 'permanent' && failed;
   const error = usedUp ? `${facts.message} (${attempts} attempts)` : facts.message;
   const message = usedUp ? `${facts.safeMessage} (${attempts} attempts)` : facts.safeMessage;
-  const bad = facts.kind === 'permanent' && facts.because === 'data' ? at.work.bad : undefined;
+  const bad = isOfRow(facts) ? at.work.bad : undefined;
   const waitSeconds = Math.min(at.longestWaitSeconds, Math.max(facts.retryAfterSeconds, backoffSeconds(attempts)));
+  let { searchMs } = at;
   try {
     try {
       await session.rollbackToSavepoint();
@@ -244,17 +223,20 @@ async function recordFailure(
       // ends the load whoever has the chunk now: of SQL that committed, rows may be there twice.
       const forGood = facts.kind === 'permanent' && !bad;
       if (!forGood && !(await lockAgain(session, database, at, chunk))) return await leave(session, { kind: 'again' });
+      if (bad) {
+        await session.query(SAVEPOINT);
+        searchMs = 0; // what ends a transaction, or is refused by its COMMIT alone, is not told apart within one
+      }
     }
     if (bad) {
-      // What it reads with, first: the search takes such a place, and there may be one only.
-      await at.work.close();
       try {
-        return await setAside(session, context, { ...at, bad }, chunk, facts);
+        return await searchChunk(session, context, { ...at, bad, searchMs }, chunk, facts);
       } catch (error) {
-        if (!(error instanceof SourceError)) throw error;
-        // The search itself failed, where the rows come from: that is what became of this attempt.
-        const unsearched = { ...at, work: { ...at.work, bad: undefined } };
-        return await recordFailure(session, context, unsearched, chunk, factsOf(error, context));
+        const found = factsOf(error, context);
+        if (found.kind === 'connection') throw error;
+        // Too many of them, or the search itself failed: that is what became of this attempt. Where COMMIT refuses a row, it is cut.
+        const work = isOfRow(found) && searchMs > 0 ? at.work : { ...at.work, bad: undefined };
+        return await recordFailure(session, context, { ...at, work, searchMs: 0 }, chunk, found);
       }
     }
     if (facts.rejected) await recordRejected(session, database, { ...at, n: chunk.n }, facts.rejected);
@@ -269,43 +251,6 @@ async function recordFailure(
   } catch {
     return { kind: 'lost', running: true };
   }
-}
-
-/** An error, and whether it counts as an attempt at the chunk. */
-interface ChunkErrorFacts extends ErrorFacts {
-  counts: boolean;
-  /** Rows to write down with it. */
-  rejected?: readonly RejectedRow[];
-}
-
-/**
- * A source that cannot be reached leaves this session whole: the chunk is tried again, here or elsewhere, until the batch's
- * time is over. An outage is not the chunk's fault, so it burns no attempt.
- */
-function factsOf(error: unknown, context: BatchContext): ChunkErrorFacts {
-  const { database } = context;
-  if (error instanceof FileError) {
-    const facts = factsOf(error.cause, context);
-    const { message, safeMessage } = facts;
-    const placed = { message: `${error.place}: ${message}`, safeMessage: `${error.place}: ${safeMessage}` };
-    return { ...facts, ...placed, next: error.next ?? facts.next };
-  }
-  if (error instanceof TooManyRejected) {
-    return { ...database.dialect.classify(error), counts: true, rejected: error.rows, next: error.next };
-  }
-  if (!(error instanceof SourceError)) {
-    const facts = { ...database.dialect.classify(error), counts: true };
-    return error instanceof WaybillError ? { ...facts, next: error.next ?? facts.next } : facts;
-  }
-  const { facts } = error;
-  const said = {
-    ...facts,
-    message: `on the source: ${facts.message}`,
-    safeMessage: `on the source: ${facts.safeMessage}`,
-  };
-  return facts.kind === 'connection'
-    ? { ...said, kind: 'transient', retryAfterSeconds: SOURCE_DOWN_SECONDS, counts: false }
-    : { ...said, counts: true };
 }
 
 /** 0.2 s, 0.4 s, … */

@@ -2,7 +2,7 @@ import { getBatch } from '../control/batch.ts';
 import { isUnderWay } from '../control/states.ts';
 import type { BatchReference, OwnedBatch } from '../workflows/messages.ts';
 import type { Engine } from './engine.ts';
-import { toFailure } from './failures.ts';
+import { toUntoldFailure } from './failures.ts';
 import { describeOpened, type OpenedBatch } from './opened-batch.ts';
 
 /**
@@ -20,6 +20,6 @@ export const describeBatch =
       if (!isUnderWay(batch.state) || others) return undefined;
       return await describeOpened(engine, database, batch);
     } catch (error) {
-      throw toFailure(error, database, `batch ${at.batchId}`);
+      throw toUntoldFailure(error, database, `batch ${at.batchId}`);
     }
   };

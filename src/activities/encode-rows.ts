@@ -1,4 +1,5 @@
 /** Rows of a query as lines of text. */
+import { JsonText } from '../database/json-text.ts';
 import { WaybillError } from '../errors.ts';
 
 /** As RFC 4180 has it, but for the end of a line; NULL is nothing, an empty text is `""`. */
@@ -13,7 +14,7 @@ export function csvLine(values: readonly unknown[]): string {
   return `${cells.join(',')}\n`;
 }
 
-/** A JSON object. Numbers that a driver gives as text, because JavaScript would not keep them, stay text. */
+/** A JSON object, JSON in it as it is. Numbers that a driver gives as text, because JavaScript would not keep them, stay text. */
 export function jsonLine(columns: readonly string[]): (row: readonly unknown[]) => string {
   const twice = columns.find((name, i) => columns.indexOf(name) !== i);
   if (twice !== undefined) {
@@ -21,11 +22,17 @@ export function jsonLine(columns: readonly string[]): (row: readonly unknown[]) 
       next: 'name them apart: select a.id as a_id, …',
     });
   }
-  return (row) => `${JSON.stringify(Object.fromEntries(columns.map((name, i) => [name, textOf(row[i])])))}\n`;
+  const keys = columns.map((name) => JSON.stringify(name));
+  return (row) => `{${keys.map((key, i) => `${key}:${jsonOf(row[i])}`).join(',')}}\n`;
 }
+
+/** In a line: PostgreSQL's `json` keeps the white space that it was given. */
+const jsonOf = (value: unknown): string =>
+  value instanceof JsonText ? value.text.replaceAll(/[\r\n]+/g, ' ') : JSON.stringify(textOf(value));
 
 function textOf(value: unknown): string | number | boolean | null {
   if (value === null || value === undefined) return null;
+  if (value instanceof JsonText) return value.text;
   if (value instanceof Date) return value.toISOString();
   if (Buffer.isBuffer(value)) return `\\x${value.toString('hex')}`;
   return typeof value === 'number' || typeof value === 'boolean' ? value : `${value as string}`;

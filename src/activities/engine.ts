@@ -28,5 +28,7 @@ export interface Engine {
   longestBackoffMs?: number | undefined;
   /** Chunks of one transaction, at most. Default: 64, as long as they are small. */
   mostShared?: number | undefined;
+  /** Milliseconds that bad rows of a chunk are searched within its transaction. Default: 1 s. */
+  searchMs?: number | undefined;
   log: Logger;
 }

@@ -3,6 +3,8 @@ import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { FencedError } from '../control/gate.ts';
 import { SourceStateLost } from '../control/source-state.ts';
 import type { Database, ErrorFacts } from '../database/dialect.ts';
+import { errorFacts } from '../database/error-facts.ts';
+import { howToRead, withoutLedger } from '../database/hidden-text.ts';
 import { ConfigurationError, UnreachableError, WaybillError } from '../errors.ts';
 import { FAILURE, type ErrorSummary } from '../workflows/messages.ts';
 
@@ -37,11 +39,26 @@ function safeCause(error: Error): Error {
   return cause;
 }
 
+const behind = new WeakMap<Error, ErrorFacts>();
+
+/** What a database said that a failure was made of, values of rows included; undefined: it was made of something else. */
+export const factsBehind = (error: unknown): ErrorFacts | undefined =>
+  error instanceof ApplicationFailure ? behind.get(error) : undefined;
+
+/** As `toFailure` where nothing writes the text of an error into the ledger: before a batch, and of what is done beside it. */
+export const toUntoldFailure = (error: unknown, database: Database | undefined, where: string): ApplicationFailure =>
+  toFailure(error, database, where, { told: false });
+
 /**
  * Turns any error into what Temporal should see: our own refusals for good, transient database errors to be retried,
- * all others for good.
+ * all others for good. `told`: the ledger gets the whole text of a database's error.
  */
-export function toFailure(error: unknown, database: Database | undefined, where: string): ApplicationFailure {
+export function toFailure(
+  error: unknown,
+  database: Database | undefined,
+  where: string,
+  { told } = { told: true },
+): ApplicationFailure {
   if (error instanceof ApplicationFailure) return error;
   // The worker stops, or the workflow has given it up. After the one it is done elsewhere; after the other nobody asks.
   if (error instanceof CancelledFailure) return retryable('Interrupted', error.message, { where });
@@ -63,10 +80,17 @@ export function toFailure(error: unknown, database: Database | undefined, where:
     }
     return permanent(FAILURE.loadFailed, error.message, { where: error.where ?? where, next: error.next });
   }
-  const facts = database?.dialect.classify(error);
-  const details = { where, next: facts?.next };
-  if (facts && facts.kind !== 'permanent') return retryable(FAILURE.database, facts.safeMessage, details, facts);
-  if (facts?.code !== undefined) return permanent(FAILURE.database, facts.safeMessage, details);
+  const facts = errorFacts(error, database);
+  if (facts && (facts.kind !== 'permanent' || facts.code !== undefined)) {
+    const message = told ? facts.safeMessage : withoutLedger(facts.safeMessage);
+    const details = { where, next: facts.next ?? (told ? undefined : howToRead(facts.safeMessage)) };
+    const failure =
+      facts.kind === 'permanent'
+        ? permanent(FAILURE.database, message, details)
+        : retryable(FAILURE.database, message, details, facts);
+    behind.set(failure, facts);
+    return failure;
+  }
   return ApplicationFailure.create({
     type: error instanceof Error ? error.name : 'Error',
     message: error instanceof Error ? error.message : String(error),

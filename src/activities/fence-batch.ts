@@ -1,11 +1,13 @@
 import { fence } from '../control/fence.ts';
 import { firstFailure } from '../control/chunks.ts';
 import type { Database } from '../database/dialect.ts';
+import { TEXT_IN_LEDGER } from '../database/hidden-text.ts';
 import { sql } from '../database/sql.ts';
-import type { BatchState, OwnedBatch } from '../workflows/messages.ts';
+import { activityWords, type BatchState, type OwnedBatch } from '../workflows/messages.ts';
 import type { Engine } from './engine.ts';
-import { toFailure } from './failures.ts';
+import { toUntoldFailure } from './failures.ts';
 import { report } from './heartbeat.ts';
+import { lastErrorOf } from './tell-ledger.ts';
 
 export interface FenceRequest extends OwnedBatch {
   to: 'rolling_back' | 'held';
@@ -13,6 +15,8 @@ export interface FenceRequest extends OwnedBatch {
   errorClass: string;
   error: string;
   requestedBy: string | undefined;
+  /** The activity that failed, or did not come to an end. */
+  activity?: string | undefined;
 }
 
 /** Shuts the gate of a batch and ends its SQL. Answers with the state: `published` means that it came too late. */
@@ -21,8 +25,7 @@ export const fenceBatch =
   async (request: FenceRequest): Promise<{ state: BatchState; error: string }> => {
     const database = engine.databases.get(request.connection);
     try {
-      const full = await ledgerError(engine, request);
-      const error = full ?? request.error;
+      const { error, told } = await wordsOf(engine, request);
       const change = {
         errorClass: request.errorClass,
         error,
@@ -31,9 +34,9 @@ export const fenceBatch =
         reason: request.errorClass,
       };
       const state = await fence(database, request.batchId, request.to, change, sayOnce(engine, database, request));
-      return { state, error: request.error };
+      return { state, error: told };
     } catch (error) {
-      throw toFailure(error, database, `batch ${request.batchId}, fence`);
+      throw toUntoldFailure(error, database, `batch ${request.batchId}, fence`);
     }
   };
 
@@ -56,12 +59,24 @@ function sayOnce(engine: Engine, { dialect }: Database, { batchId }: FenceReques
   };
 }
 
+/** What became of the batch: `error` for the ledger, `told` for Temporal's history. */
+async function wordsOf(engine: Engine, request: FenceRequest): Promise<{ error: string; told: string }> {
+  const { error: said, errorClass, activity } = request;
+  if (errorClass === 'database') return { error: (await ledgerError(engine, request)) ?? said, told: said };
+  if (errorClass !== 'timeout' || activity === undefined) return { error: said, told: said };
+  // All that time it may have been tried again and again: what did not pass is why.
+  const last = await lastErrorOf(engine, request, activity);
+  if (!last) return { error: said, told: said };
+  const failed = `${said}; ${activityWords(activity)} failed, last with: `;
+  const shown = `an error whose ${TEXT_IN_LEDGER} (waybill show ${request.batchId})`;
+  return { error: `${failed}${last.message}`, told: `${failed}${last.open ? last.message : shown}` };
+}
+
 /** The whole text of what went wrong, values of rows included: it stays in the database that it came from. */
 async function ledgerError(
   engine: Engine,
-  { connection, batchId, errorClass }: FenceRequest,
+  { connection, batchId, activity }: FenceRequest,
 ): Promise<string | undefined> {
-  if (errorClass !== 'database') return undefined;
   const database = engine.databases.get(connection);
   const chunk = await firstFailure(database, database, batchId);
   if (chunk) {
@@ -70,5 +85,6 @@ async function ledgerError(
   }
   const { rows } = await database.query<{ phase: string; n: number; error: string }>(sql`
     select phase, n, error from ${database.ledger('step')} where batch_id = ${batchId} and state = 'failed' order by phase, n`);
-  return rows[0] && `${rows[0].phase} step ${rows[0].n}: ${rows[0].error}`;
+  if (rows[0]) return `${rows[0].phase} step ${rows[0].n}: ${rows[0].error}`;
+  return activity && (await lastErrorOf(engine, { connection, batchId }, activity))?.message;
 }

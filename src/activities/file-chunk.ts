@@ -6,12 +6,15 @@ import { pourRows, SourceError, type RowsIn, type RowsOut } from '../copy/copy-r
 import { CsvOut, FileTrouble, readHeader, readPieces, stateOf, type FileMark } from '../copy/files/csv-file.ts';
 import { CsvError } from '../copy/files/csv-format.ts';
 import { fileColumns, type FileColumns } from '../copy/file-columns.ts';
+import { OWN } from '../copy/landing-columns.ts';
 import type { Session } from '../database/dialect.ts';
 import { WaybillError } from '../errors.ts';
 import type { BatchContext } from './batch-context.ts';
-import { FileError, type ChunkOutcome, type ChunkWork } from './chunk-transaction.ts';
+import { FileError } from './chunk-errors.ts';
+import type { ChunkOutcome, ChunkWork } from './chunk-transaction.ts';
 import type { Engine } from './engine.ts';
 import { FileQuarantine } from './file-quarantine.ts';
+import { provingTarget } from './proving-target.ts';
 
 /** What was read of a file, and written. */
 interface Brought {
@@ -32,7 +35,8 @@ export async function fileWork(engine: Engine, context: BatchContext, { stage }:
   if (!landing) throw new WaybillError(`${database.connection} has no table ${target}`);
   const end = `\t${BigInt(batchId)}\n`;
 
-  return { run, close: () => Promise.resolve() };
+  const filled = landing.columns.filter(({ name }) => !OWN.has(name));
+  return provingTarget(context, filled, { run, close: () => Promise.resolve() });
 
   async function run(session: Session, { n, range }: Chunk): Promise<ChunkOutcome> {
     const name = range.from!;
@@ -40,8 +44,10 @@ export async function fileWork(engine: Engine, context: BatchContext, { stage }:
     try {
       const before = await stateOf(file);
       const { read, written, mark } = await bring(session, n, name, file);
-      if ((await stateOf(file)) !== before) throw new FileTrouble(WRITTEN_TO, { next: RENAME_WHOLE });
-      await markFile(session, database, { batchId, n }, mark);
+      const after = await stateOf(file);
+      if (after.version !== before.version) throw new FileTrouble(WRITTEN_TO, { next: RENAME_WHOLE });
+      const state = after.lasting === before.lasting ? before.lasting : undefined;
+      await markFile(session, database, { batchId, n }, { ...mark, state });
       return { rows: written, rowsRead: read };
     } catch (error) {
       throw placed(name, error, engine.worker);

@@ -6,7 +6,7 @@ import { sql } from '../database/sql.ts';
 import { WaybillError } from '../errors.ts';
 import { mendRejected, overLimit } from './bad-rows.ts';
 import type { BatchContext } from './batch-context.ts';
-import { TooManyRejected } from './chunk-transaction.ts';
+import { TooManyRejected } from './chunk-errors.ts';
 
 /** The transaction's own goes back to where the chunk began. */
 const PIECE = sql`savepoint file_rows`;

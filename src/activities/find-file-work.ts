@@ -1,11 +1,10 @@
-import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { FileSource, LoadDefinition } from '../config/definition.ts';
 import type { Reread } from '../config/reread.ts';
-import { publishedFiles, type PublishedFile } from '../control/source-files.ts';
-import { markOf, readHeader } from '../copy/files/csv-file.ts';
+import { publishedFiles, type PublishedFile, type SettledFile } from '../control/source-files.ts';
+import { lookAt, markOf, readHeader, type FileState } from '../copy/files/csv-file.ts';
 import { CsvError } from '../copy/files/csv-format.ts';
-import { findFiles } from '../copy/files/find-files.ts';
+import { absent, findFiles } from '../copy/files/find-files.ts';
 import { fileColumns } from '../copy/file-columns.ts';
 import { planLanding, type LandingOrigin, type LandingPlan } from '../copy/plan-landing.ts';
 import type { ColumnFacts, Database, TableFacts } from '../database/dialect.ts';
@@ -13,8 +12,10 @@ import { ConfigurationError, LoadFailedError } from '../errors.ts';
 import type { Engine } from './engine.ts';
 import { refused } from './failures.ts';
 
-/** What a new batch would read of the files that are there; or why nothing. */
-export type FileWork = { files: string[]; notes: LandingPlan['notes'] } | { nothing: string };
+/** What a new batch would read of the files that are there; or why nothing. `settled`: what was read to see that it is as it was. */
+export type FileWork = ({ files: string[]; notes: LandingPlan['notes'] } | { nothing: string }) & {
+  settled: SettledFile[];
+};
 
 /** Files that no published batch has read; with `full`, all. Throws where one was changed since, or does not fit. */
 export async function findFileWork(
@@ -27,27 +28,31 @@ export async function findFileWork(
   const { directory } = await engine.loadProject();
   const { found, read, unread, files } = await lookForFiles(directory, database, load, source, reread);
   const meant = source.patterns.join(', ');
-  if (found.length === 0) return { nothing: `no file is ${meant}, on worker ${engine.worker}` };
+  if (found.size === 0) return { nothing: `no file is ${meant}, on worker ${engine.worker}`, settled: [] };
+  const settled: SettledFile[] = [];
   const changed: string[] = [];
-  for (const name of found) {
+  for (const [name, state] of found) {
     const known = read.get(name);
-    if (known && !(await isStill(path.join(directory, name), known))) changed.push(`${name} (batch ${known.batchId})`);
+    if (!known || (state.lasting !== undefined && state.lasting === known.state)) continue;
+    const still = await isStill(directory, name, state, known);
+    if (!still) changed.push(`${name} (batch ${known.batchId})`);
+    else if (state.lasting !== undefined) settled.push({ batchId: known.batchId, n: known.n, state: state.lasting });
   }
   if (changed.length > 0) throw changedSince(changed, load);
-  if (unread.length === 0) return { nothing: `every file of ${meant} has been read` };
+  if (unread.length === 0) return { nothing: `every file of ${meant} has been read`, settled };
   const left = unread.filter((name) => !files.includes(name));
   const young = `${left.join(', ')}: somebody wrote to it too short a while ago (from.lag)`;
-  if (files.length === 0) return { nothing: young };
+  if (files.length === 0) return { nothing: young, settled };
 
   const headers = await headersOf(directory, files, load);
   const landing = await database.dialect.describeTable(database, load.outputs[0]!.table);
   const { statements, notes } = planLanding(originOf(headers, meant), database.dialect, landing, load);
   if (statements.length === 0) refuseHeaders(headers, landing, database, load);
-  return { files, notes: left.length > 0 ? [...notes, { what: 'files_left', reason: young }] : notes };
+  return { files, notes: left.length > 0 ? [...notes, { what: 'files_left', reason: young }] : notes, settled };
 }
 
 interface FilesFound {
-  found: string[];
+  found: Map<string, FileState>;
   /** What counts as read. */
   read: Map<string, PublishedFile>;
   unread: string[];
@@ -63,23 +68,27 @@ async function lookForFiles(
   { full = false }: Reread,
 ): Promise<FilesFound> {
   const published = await publishedFiles(database, load.name);
-  const found = await findFiles(directory, patterns, (name) => published.has(name));
+  const names = await findFiles(directory, patterns, (name) => published.has(name));
+  const found = await statesOf(directory, names);
   const read = full ? new Map<string, PublishedFile>() : published;
-  const unread = found.filter((name) => !read.has(name));
-  return { found, read, unread, files: await olderThan(lagMs, directory, unread) };
-}
-
-/** Those that nobody has written to for so long: who still writes a file does so every now and then. */
-async function olderThan(lagMs: number, directory: string, names: string[]): Promise<string[]> {
-  if (lagMs === 0) return names;
+  const unread = [...found.keys()].filter((name) => !read.has(name));
+  // Who still writes a file does so every now and then.
   const latest = Date.now() - lagMs;
-  const times = await Promise.all(names.map(async (name) => (await stat(path.join(directory, name))).mtimeMs));
-  return names.filter((_, i) => times[i]! <= latest);
+  const files = lagMs === 0 ? unread : unread.filter((name) => found.get(name)!.writtenAt <= latest);
+  return { found, read, unread, files };
 }
 
-async function isStill(file: string, { size, sha256 }: PublishedFile): Promise<boolean> {
-  if ((await stat(file)).size !== size) return false;
-  return (await markOf(file)).sha256 === sha256;
+/** Of those that are still there. */
+async function statesOf(directory: string, names: string[]): Promise<Map<string, FileState>> {
+  const states = await Promise.all(names.map((name) => lookAt(path.join(directory, name)).catch(absent(name))));
+  return new Map(names.flatMap((name, i) => (states[i] ? [[name, states[i]]] : [])));
+}
+
+/** Whether a file is what was read. One that went meanwhile is no other one. */
+async function isStill(directory: string, name: string, { size }: FileState, known: PublishedFile): Promise<boolean> {
+  if (size !== known.size) return false;
+  const mark = await markOf(path.join(directory, name)).catch(absent(name));
+  return mark === undefined || mark.sha256 === known.sha256;
 }
 
 function changedSince(changed: string[], load: LoadDefinition): Error {

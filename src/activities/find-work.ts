@@ -6,10 +6,12 @@ import { stillPublished, unconsumed, type ProducerBatch } from '../control/consu
 import { notReady } from '../control/readiness.ts';
 import { wantedBy } from '../control/landing.ts';
 import { describeSource, sourceName } from '../control/source.ts';
+import type { SettledFile } from '../control/source-files.ts';
 import { nextWindow, type Window } from '../control/windows.ts';
 import { fittingColumns } from '../copy/landing-columns.ts';
 import { planLanding, type LandingNote } from '../copy/plan-landing.ts';
 import type { Database } from '../database/dialect.ts';
+import { looking } from '../database/transaction.ts';
 import { ConfigurationError } from '../errors.ts';
 import type { BatchReference } from '../workflows/messages.ts';
 import type { Engine } from './engine.ts';
@@ -27,12 +29,14 @@ export type Work =
       deadWanting?: string[];
       /** Names of files to read. */
       files?: string[];
+      /** Read files that a start has looked into: the next one need not. */
+      settled?: SettledFile[];
       /** What becomes of the landing table, or of columns that it lacks. */
       notes?: LandingNote[];
       /** The batch of a task whose work stays, and is gone on with. */
       continues?: Batch;
     }
-  | { kind: 'nothing'; reason: string }
+  | { kind: 'nothing'; reason: string; settled?: SettledFile[] }
   | { kind: 'wait'; batch: BatchReference; load: string };
 
 /** Is there anything to do? A start that finds nothing opens no batch. */
@@ -51,10 +55,12 @@ export async function findWork(
   const waiting = await notReady(database, load, () => valuesBefore(database, load, request));
   if (waiting.length > 0)
     return { kind: 'nothing', reason: `${waiting.join(', ')} ${waiting.length === 1 ? 'is' : 'are'} not ready` };
-  for (const { table } of load.inputs) {
-    if (await database.dialect.hasRows(database, table)) return { kind: 'work', consumes: [] };
-  }
-  return { kind: 'nothing', reason: `no rows in ${load.inputs.map((input) => input.table).join(', ')}` };
+  const tables = load.inputs.map((input) => input.table);
+  const some = await looking(database, `waybill read ${load.name}`, async (session) => {
+    for (const table of tables) if (await database.dialect.hasRows(session, table)) return true;
+    return false;
+  });
+  return some ? { kind: 'work', consumes: [] } : { kind: 'nothing', reason: `no rows in ${tables.join(', ')}` };
 }
 
 async function consumption(database: Database, load: LoadDefinition, latest: Batch | undefined): Promise<Work> {
@@ -86,7 +92,7 @@ async function acquisitionWork(
   }
   if (load.files) {
     const found = await findFileWork(engine, database, load, load.files, reread);
-    if ('nothing' in found) return { kind: 'nothing', reason: found.nothing };
+    if ('nothing' in found) return { kind: 'nothing', reason: found.nothing, settled: found.settled };
     return { kind: 'work', consumes: [], deadWanting, ...found };
   }
   const from = load.from!;

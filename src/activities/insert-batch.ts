@@ -16,6 +16,7 @@ import type { TakenSnapshot } from '../database/snapshot-dialect.ts';
 import type { Database, Session } from '../database/dialect.ts';
 import { processingName } from '../sql/processing-name.ts';
 import { list, raw, sql } from '../database/sql.ts';
+import { inTransaction, looking, withSession } from '../database/transaction.ts';
 import type { BatchReference } from '../workflows/messages.ts';
 import type { Work } from './find-work.ts';
 import { keptIn } from './kept-rows.ts';
@@ -31,15 +32,17 @@ interface Findings {
   work: Extract<Work, { kind: 'work' }>;
 }
 
+type Inserted = { kind: 'opened'; batch: Batch } | { kind: 'wait'; batch: BatchReference; load: string };
+
 /** Writes the batch and everything that it starts with, in one transaction. */
 export async function insertBatch(
   database: Database,
   load: LoadDefinition,
   request: OpenRequest,
   findings: Findings,
-): Promise<{ kind: 'opened'; batch: Batch } | { kind: 'wait'; batch: BatchReference; load: string }> {
+): Promise<Inserted> {
   const floor = await highestStamp(database, load, findings.loads);
-  return database.dialect.adoptSnapshots(database, findings.snapshot.adopted, async (session, adopted) => {
+  const insert = async (session: Session, adopted: TakenSnapshot[]): Promise<Inserted> => {
     if (load.kind === 'acquisition') {
       // A core load that takes its snapshot now holds these locks: either it sees this batch, or this sees its mark.
       const tables = load.outputs.map((output) => output.table);
@@ -82,7 +85,13 @@ export async function insertBatch(
       sql`select ${batchColumns(database)} from ${database.ledger('batch')} where batch_id = ${batchId}`,
     );
     return { kind: 'opened', batch: batchOf(rows[0]!) };
-  });
+  };
+  if (load.kind !== 'acquisition') {
+    return database.dialect.adoptSnapshots(database, findings.snapshot.adopted, insert);
+  }
+  // Not on a control connection: a swap may have the landing locks, and waits itself for who uses the tables.
+  const alone = (session: Session): Promise<Inserted> => inTransaction(session, () => insert(session, []));
+  return withSession(database, `waybill open ${load.name}`, alone, { looking: true });
 }
 
 /** The batch whose snapshot, set or undone chunks this one takes over. */
@@ -209,11 +218,10 @@ async function highestStamp(database: Database, load: LoadDefinition, loads: Loa
   for (const { table_name } of known) tables.delete(table_name);
   if (tables.size === 0) return '0';
   // Without an index this reads whole tables, once: not on a control connection.
-  const session = await database.openSession('waybill open');
-  try {
+  return looking(database, 'waybill open', async (session) => {
     let highest = 0n;
     for (const table of tables) {
-      const facts = await database.dialect.describeTable(database, table);
+      const facts = await database.dialect.describeTable(session, table);
       if (!facts?.columns.some((column) => column.name === 'batch_id')) continue; // said when that load runs
       const { rows } = await session.query<{ id: string | null }>(
         sql`select max(batch_id) as id from ${raw(database.dialect.quoteTable(table))}`,
@@ -222,7 +230,5 @@ async function highestStamp(database: Database, load: LoadDefinition, loads: Loa
       if (id > highest) highest = id;
     }
     return String(highest);
-  } finally {
-    await session.close();
-  }
+  });
 }

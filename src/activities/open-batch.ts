@@ -3,6 +3,7 @@ import { rereadProblem, rereadWords, type Reread } from '../config/reread.ts';
 import { findLatest, findOpenedBy, findPublishedIn, findUnfinished, type Batch } from '../control/batch.ts';
 import { requireProject } from '../control/project.ts';
 import { renameHistory } from '../control/rename.ts';
+import { settleFiles } from '../control/source-files.ts';
 import type { Database } from '../database/dialect.ts';
 import { isUnderWay } from '../control/states.ts';
 import { nearest } from '../sql/names.ts';
@@ -14,13 +15,15 @@ import {
   type SharedWindow,
 } from '../workflows/messages.ts';
 import type { Engine } from './engine.ts';
-import { permanent, refused, toFailure } from './failures.ts';
+import { permanent, refused, toUntoldFailure } from './failures.ts';
 import { findWork } from './find-work.ts';
 import { insertBatch } from './insert-batch.ts';
 import { leftovers, unrecovered } from './leftovers.ts';
 import { describeOpened, type OpenedBatch } from './opened-batch.ts';
 import { prepareLanding } from './prepare-landing.ts';
+import { refuseNames } from './refuse-names.ts';
 import { refuseOutputs } from './refuse-outputs.ts';
+import { refuseSource } from './refuse-source.ts';
 import { decideUnfinished } from './restart-rules.ts';
 import { surveySnapshot } from './survey-snapshot.ts';
 
@@ -82,7 +85,7 @@ export const openBatch =
       await requireProject(database, project.name);
       return await open(engine, database, project, load, { ...request, params: declaredOf(load, request.params) });
     } catch (error) {
-      throw toFailure(error, database, `load ${request.load}`);
+      throw toUntoldFailure(error, database, `load ${request.load}`);
     }
   };
 
@@ -134,6 +137,8 @@ async function open(
   if (latest && (await unrecovered(database, latest, request))) {
     return { kind: 'recover', batch: referenceOf(database, latest) };
   }
+  await refuseNames(engine.databases, load);
+  await refuseSource(engine.databases, load);
   await refuseOutputs(database, load, {
     takesOver: latest !== undefined || request.force,
     loads: Object.values(project.loads),
@@ -144,7 +149,8 @@ async function open(
   if (wait) return { ...wait, historyLimit };
   const work = await findWork(engine, database, load, latest, snapshot, request);
   if (work.kind === 'wait') return { ...work, historyLimit };
-  if (work.kind !== 'work') return work;
+  if (work.settled) await settleFiles(database, work.settled);
+  if (work.kind !== 'work') return { kind: 'nothing', reason: work.reason };
   try {
     const batch = await insertBatch(database, load, request, {
       loads: Object.values(project.loads),

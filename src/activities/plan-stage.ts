@@ -1,17 +1,20 @@
+import { chunkKey } from '../control/chunk-key.ts';
 import { sourceWhere } from '../control/conditions.ts';
 import { Ranges } from '../config/ranges.ts';
 import { countChunks, type StageCounts } from '../control/chunks.ts';
 import { keepsItsWork } from '../config/keeps-its-work.ts';
 import { leftUndone, takeUndone } from '../control/continued.ts';
 import { passGate } from '../control/gate.ts';
+import { recordOutputs } from '../control/outputs.ts';
 import { writePlan, type PlannedRanges } from '../control/plan.ts';
+import type { PlannedWith } from '../control/planned-with.ts';
 import type { ChunkMethod, Session } from '../database/dialect.ts';
 import { inTransaction } from '../database/transaction.ts';
 import { sourceTable } from '../sql/batch-sql.ts';
 import { isRanged } from '../sql/ranged.ts';
 import type { BatchReference } from '../workflows/messages.ts';
 import { planAcquisition } from './plan-acquisition.ts';
-import { keyColumns, loadContext, type BatchContext } from './batch-context.ts';
+import { loadContext, type BatchContext } from './batch-context.ts';
 import type { Engine } from './engine.ts';
 import { toFailure } from './failures.ts';
 
@@ -29,10 +32,16 @@ export const planStage =
       if (planned.planned !== null) return planned;
       const context = await loadContext(engine, at);
       const write = await planOf(engine, context, at);
+      const outputs = context.batch.definition.outputs.map(({ table }) => table);
       // Not on a control connection: millions of ranges take their time, and others could not even be fenced meanwhile.
       const session = await database.openSession(`waybill ${at.batchId} plan`);
       try {
-        await inTransaction(session, () => passGate(session, database, at.batchId, ['running'], () => write(session)));
+        await inTransaction(session, () =>
+          passGate(session, database, at.batchId, ['running'], async () => {
+            await recordOutputs(session, database, at.batchId, outputs);
+            await write(session);
+          }),
+        );
       } finally {
         await session.close();
       }
@@ -53,14 +62,17 @@ async function planOf(
     const left = await leftUndone(database, database, batch.reprocessOf, at.stage);
     if (left) return (session) => takeUndone(session, database, at, left);
   }
-  const { method, ranges } =
+  const { method, ranges, plannedWith } =
     batch.definition.kind === 'acquisition'
       ? await planAcquisition(engine, context)
       : await planRanges(context, at.stage);
-  return (session) => writePlan(session, database, at, method, ranges);
+  return (session) => writePlan(session, database, at, method, ranges, plannedWith);
 }
 
-async function planRanges(context: BatchContext, n: number): Promise<{ method: ChunkMethod; ranges: PlannedRanges }> {
+async function planRanges(
+  context: BatchContext,
+  n: number,
+): Promise<{ method: ChunkMethod; ranges: PlannedRanges; plannedWith?: PlannedWith }> {
   const { database, batch, values } = context;
   const stage = batch.definition.stages[n - 1]!;
   const { range } = batch.definition;
@@ -68,8 +80,8 @@ async function planRanges(context: BatchContext, n: number): Promise<{ method: C
     return { method: 'range', ranges: new Ranges({ from: batch.windowFrom!, to: batch.windowTo! }, range.step) };
   }
   if (!stage.chunk) return { method: 'once', ranges: [{ from: null, to: null }] };
-  const key = await keyColumns(context, stage);
   const table = sourceTable(stage.chunk.input, batch.definition);
+  const key = await chunkKey(database, batch.definition, stage, table);
   const { rows } = stage.chunk;
   const { dialect } = database;
   const session = await database.openSession(`waybill ${batch.batchId} plan ${stage.name}`);
@@ -77,7 +89,7 @@ async function planRanges(context: BatchContext, n: number): Promise<{ method: C
     await session.begin({ readOnly: true });
     if (key.length === 0) return { method: 'pages', ranges: await dialect.planPages!(session, table, rows) };
     const where = sourceWhere(dialect, stage.chunk.input, values);
-    return { method: 'key', ranges: await dialect.planKeys(session, table, key, rows, where) };
+    return { method: 'key', ranges: await dialect.planKeys(session, table, key, rows, where), plannedWith: { key } };
   } finally {
     await session.rollback();
     await session.close();

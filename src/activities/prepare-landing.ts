@@ -5,7 +5,7 @@ import { lockLanding, wantedBy, type UnfinishedBatch } from '../control/landing.
 import { describeSource } from '../control/source.ts';
 import { fittingColumns } from '../copy/landing-columns.ts';
 import { planLanding, type LandingOrigin, type LandingPlan } from '../copy/plan-landing.ts';
-import type { Database } from '../database/dialect.ts';
+import type { Database, Session } from '../database/dialect.ts';
 import type { Engine } from './engine.ts';
 import { refused } from './failures.ts';
 import { newFileColumns } from './find-file-work.ts';
@@ -35,8 +35,8 @@ export async function prepareLanding(
   const origin = await originOf(engine, database, load, reread);
   const { dialect } = database;
   const table = load.outputs[0]!.table;
-  const look = async (): Promise<LandingPlan> => {
-    const landing = await dialect.describeTable(database, table);
+  const look = async (reader: Database | Session): Promise<LandingPlan> => {
+    const landing = await dialect.describeTable(reader, table);
     const plan = planLanding(origin, dialect, landing, load);
     // No table is altered for a source that does not fit it all the same.
     if (load.from && plan.statements.length > 0) {
@@ -45,7 +45,7 @@ export async function prepareLanding(
     }
     return plan;
   };
-  if ((await look()).statements.length === 0) return undefined;
+  if ((await look(database)).statements.length === 0) return undefined;
 
   let plan: LandingPlan;
   const session = await database.openSession(`waybill landing ${load.name}`);
@@ -57,7 +57,7 @@ export async function prepareLanding(
           await lockLanding(session, database, [table]);
           const wanting = await wantedBy(session, database, table);
           if (wanting) throw new WantedFirst(wanting);
-          plan = await look();
+          plan = await look(session);
           return plan.statements;
         },
         async () => {

@@ -1,8 +1,10 @@
 import { getBatch, type Batch } from '../control/batch.ts';
 import { changeStateIn, FencedError } from '../control/gate.ts';
+import { changedOutput, forgetUnreached, proveOutputs, settleOutputs } from '../control/outputs.ts';
 import { rejectedRows } from '../control/bad-rows.ts';
 import { raw, sql } from '../database/sql.ts';
 import type { Database, Session } from '../database/dialect.ts';
+import { looking } from '../database/transaction.ts';
 import { processingName } from '../sql/processing-name.ts';
 import { FAILURE, type OwnedBatch } from '../workflows/messages.ts';
 import { cameSince } from './came-since.ts';
@@ -28,12 +30,15 @@ export const publish =
     try {
       const batch = await getBatch(database, at.batchId);
       const uncut = await countUncut(database, batch); // the snapshot stands still, so this can be done outside the gate
+      await settle(database, batch);
       const state = await database.transaction((session) =>
         changeStateIn(session, database, at.batchId, 'published', {
           firstRunId: at.firstRunId,
           prove: async () => {
             await proveProducers(session, database, batch);
             await lockOutputs(session, database, batch);
+            await proveOutputs(session, database, at.batchId);
+            await forgetUnreached(session, database, tablesOf(batch));
             await proveStages(session, database, batch);
             await storeTotals(session, database, batch, uncut);
           },
@@ -76,9 +81,15 @@ async function proveProducers(session: Session, database: Database, batch: Batch
 
 /** Publish and retract of one output never overlap, whichever loads they belong to. */
 async function lockOutputs(session: Session, database: Database, batch: Batch): Promise<void> {
-  for (const { table } of [...batch.definition.outputs].sort((a, b) => (a.table < b.table ? -1 : 1))) {
-    await database.dialect.lockOutput(session, database, table);
-  }
+  for (const table of tablesOf(batch)) await database.dialect.lockOutput(session, database, table);
+}
+
+const tablesOf = ({ definition }: Batch): string[] => definition.outputs.map(({ table }) => table).sort();
+
+/** Somebody may have altered an output since the last chunk: to look for rows in it takes long, perhaps, and is done outside the gate. */
+async function settle(database: Database, { batchId, state }: Batch): Promise<void> {
+  if (state !== 'checking' || (await changedOutput(database, database, batchId)) === undefined) return;
+  await looking(database, `waybill ${batchId} publish`, (session) => settleOutputs(session, database, batchId));
 }
 
 async function proveStages(session: Session, database: Database, batch: Batch): Promise<void> {

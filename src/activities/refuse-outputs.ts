@@ -1,7 +1,10 @@
+import { notNumbered } from '../config/check-numbering.ts';
+import { whyNoBatchId } from '../config/table-requirements.ts';
 import type { LoadDefinition } from '../config/definition.ts';
 import { otherWriter } from '../control/rename.ts';
 import { whyNeverTakenBack } from '../control/take-back.ts';
-import type { Database } from '../database/dialect.ts';
+import { unsafeWrites } from '../control/unsafe-writes.ts';
+import type { Database, TableFacts } from '../database/dialect.ts';
 import { refused } from './failures.ts';
 
 /** What a load may write: rows that a crash of the server would take away again are no published rows. */
@@ -20,7 +23,9 @@ export async function refuseOutputs(
     const facts = await database.dialect.describeTable(database, table);
     if (!facts) continue; // one that is missing is said when it is written
     if (LASTING.includes(facts.kind)) {
+      refuseBatchId(load, facts);
       await refuseKeptRows(database, load, table);
+      refuseUnnumbered(database, load, facts);
       continue;
     }
     throw refused(
@@ -31,13 +36,42 @@ export async function refuseOutputs(
       },
     );
   }
+  await refuseUnsafeWrites(database, load);
   if (!takesOver) await refuseForeignOutput(database, load, loads);
+}
+
+/** A number that is too large for it would fail every batch from there on, and one that is rounded is another batch's. */
+function refuseBatchId(load: LoadDefinition, facts: TableFacts): void {
+  const why = whyNoBatchId(facts, facts.table);
+  if (why !== undefined) {
+    throw refused(why.replaceAll('`', ''), {
+      where: load.file,
+      next: `make batch_id of ${facts.table} a plain bigint`,
+    });
+  }
 }
 
 /** What it writes must be able to go again. */
 async function refuseKeptRows(database: Database, load: LoadDefinition, table: string): Promise<void> {
   const why = await whyNeverTakenBack(database, table);
   if (why) throw refused(why.message, { where: load.file, next: why.next });
+}
+
+/** Of a task, too, which names no outputs: a chunk that is rolled back is done again, and its rows would be there twice. */
+async function refuseUnsafeWrites(database: Database, load: LoadDefinition): Promise<void> {
+  const [first] = await unsafeWrites(database, load, 'stages');
+  if (!first) return;
+  const { message, next, file, line, column } = first;
+  throw refused(message.replaceAll('`', ''), {
+    where: `${file}:${line}:${column}`,
+    next: next.replaceAll('`', ''),
+  });
+}
+
+/** What is not there yet is made with its number, or refused as missing. */
+function refuseUnnumbered({ dialect }: Database, { kind, file }: LoadDefinition, landing: TableFacts): void {
+  const why = kind === 'acquisition' ? notNumbered(landing, landing.table, dialect.sql) : undefined;
+  if (why) throw refused(why.message.replaceAll('`', ''), { where: file, next: why.next });
 }
 
 /**

@@ -3,10 +3,12 @@ import { getBatch, type Batch } from '../control/batch.ts';
 import { rowsWritten } from '../control/chunks.ts';
 import { recordEvent } from '../control/events.ts';
 import { changeState, FencedError, inGate, passGate } from '../control/gate.ts';
+import { holdsRows, isSame, markUnreached, readOutputs, type BatchOutput } from '../control/outputs.ts';
 import type { Database, DeletionRange, Session } from '../database/dialect.ts';
 import { composed, raw, sql } from '../database/sql.ts';
 import { inTransaction } from '../database/transaction.ts';
 import { LoadFailedError } from '../errors.ts';
+import { parseTableName } from '../sql/names.ts';
 import type { BatchReference, BatchState } from '../workflows/messages.ts';
 import type { Engine } from './engine.ts';
 import { toFailure } from './failures.ts';
@@ -33,14 +35,14 @@ export const rollBack =
     try {
       const batch = await getBatch(database, at.batchId);
       if (batch.state !== 'rolling_back') return { state: batch.state, rows: 0 };
-      const { rows: outputs } = await database.query<{ table_name: string }>(sql`
-        select table_name from ${database.ledger('batch_output')} where batch_id = ${at.batchId}`);
       // Last declared, first emptied: references between outputs point at earlier ones, as a rule.
       const declared = batch.definition.outputs.map((output) => output.table);
-      const tables = outputs
-        .map((output) => output.table_name)
-        .sort((a, b) => declared.indexOf(b) - declared.indexOf(a));
-      const rows = await emptyOutputs(database, tables, batch, await rowsWritten(database, at.batchId));
+      const outputs = (await readOutputs(database, database, at.batchId)).sort(
+        (a, b) => declared.indexOf(b.table) - declared.indexOf(a.table),
+      );
+      const written = await rowsWritten(database, at.batchId);
+      const tables = await placesOf(database, at.batchId, outputs, written);
+      const rows = await emptyOutputs(database, tables, batch, written);
       const final = batch.errorClass === 'cancelled' ? 'cancelled' : 'failed';
       const state = await changeState(database, at.batchId, final, { reason: batch.reason ?? undefined });
       return { state, rows };
@@ -96,10 +98,6 @@ async function emptyOutput(
   let rows = 0;
   try {
     const [session] = sessions as [Session];
-    if (await isGone(session, database, table)) {
-      await tellGone(database, table, batch.batchId);
-      return 0;
-    }
     const look = (): Promise<DeletionRange[]> =>
       dialect.planDeletion(session, table, batch.batchId, ROWS_A_TRANSACTION);
     let ranges: DeletionRange[] = await dialect.planSweep(session, table, written, ROWS_A_TRANSACTION);
@@ -111,13 +109,63 @@ async function emptyOutput(
       if (failure !== undefined && rows === before) throw failure;
       ranges = await look();
       fruitless = rows === before && ranges.length > 0 ? fruitless + 1 : 0;
-      if (fruitless === MOST_FRUITLESS) throw await rowsStay(database, table, batch.batchId);
+      if (fruitless === MOST_FRUITLESS) throw await rowsStay(session, database, table, batch.batchId);
       await Context.current().sleep(fruitless * PAUSE_MS);
     }
     return rows;
   } finally {
     await Promise.all(sessions.map((session) => session.close()));
   }
+}
+
+/** Where the batch's rows stand: in the tables that have its outputs' names, and in those that had them when it was planned. */
+async function placesOf(
+  database: Database,
+  batchId: string,
+  outputs: BatchOutput[],
+  written: number,
+): Promise<string[]> {
+  const session = await database.openSession(`waybill ${batchId} roll back`);
+  try {
+    const places = new Set<string>();
+    for (const output of outputs) {
+      const named = await placeOf(session, database, output.table);
+      const before = await placeBefore(session, database, batchId, { ...output, named }, written);
+      for (const place of [named, before]) if (place !== undefined) places.add(place);
+    }
+    return [...places];
+  } finally {
+    await session.close();
+  }
+}
+
+/** Of the table that had the output's name, where it may be another than the one that has it now (`named`); what is not found is told. */
+async function placeBefore(
+  session: Session,
+  database: Database,
+  batchId: string,
+  { table, identity, named }: BatchOutput & { named: string | undefined },
+  written: number,
+): Promise<string | undefined> {
+  const { dialect } = database;
+  const gone = `there is no ${table} to take rows out of; if it was renamed,`;
+  if (identity === null) {
+    if (named === undefined) await tellGone(database, batchId, table, gone);
+    return undefined;
+  }
+  if (named !== undefined && isSame(await dialect.outputIdentity(session, named), identity)) return undefined;
+  if (dialect.outputOf) return dialect.outputOf(session, identity.relationId); // none: its rows are gone with it
+  if (written === 0 || (named !== undefined && (await holdsRows(session, database, named, batchId)))) return undefined;
+  const other = `${table} holds no rows of this batch, and may be another table than when it was planned; if one was renamed,`;
+  await tellGone(database, batchId, table, named === undefined ? gone : other);
+  return undefined;
+}
+
+/** A batch that was opened before names without schema meant one table has its rows where they led. Undefined: it is gone. */
+async function placeOf(session: Session, database: Database, output: string): Promise<string | undefined> {
+  if (!(await isGone(session, database, output))) return output;
+  const { schema, name } = parseTableName(output, database.dialect.sql);
+  return schema === undefined ? database.dialect.leadsTo?.(session, name) : undefined;
 }
 
 /**
@@ -135,19 +183,23 @@ async function isGone(session: Session, database: Database, table: string): Prom
 }
 
 /** Nothing can be taken out of it, and a batch that waited for it to come again would hold up its load for ever. */
-const tellGone = (database: Database, table: string, batchId: string): Promise<void> =>
-  inGate(database, batchId, ['rolling_back'], (session) =>
-    recordEvent(session, database, batchId, 'output_gone', {
-      reason:
-        `there is no ${table} to take rows out of; if it was renamed, ` +
-        `the rows of this batch are in it still: delete those whose batch_id is ${batchId}`,
-    }),
-  );
+const tellGone = (database: Database, batchId: string, table: string, why: string): Promise<void> =>
+  inGate(database, batchId, ['rolling_back'], async (session) => {
+    await markUnreached(session, database, batchId, table);
+    await recordEvent(session, database, batchId, 'output_gone', {
+      reason: `${why} the rows of this batch are in it still: delete those whose batch_id is ${batchId}`,
+    });
+  });
 
-async function rowsStay(database: Database, table: string, batchId: string): Promise<LoadFailedError> {
+async function rowsStay(
+  session: Session,
+  database: Database,
+  table: string,
+  batchId: string,
+): Promise<LoadFailedError> {
   const { dialect } = database;
   const ofBatch = composed(dialect.sql, (bind) => dialect.inBatches('batch_id', [batchId], bind));
-  const { rows } = await database.query<{ n: string }>(sql`
+  const { rows } = await session.query<{ n: string }>(sql`
     select count(*) as n from ${raw(dialect.quoteTable(table))} where ${ofBatch}`);
   const keepers = (await dialect.deletesKeptBy(database, table)).map(({ name }) => name);
   const who = keepers.length === 0 ? 'something on the server' : keepers.join(', ');

@@ -38,17 +38,18 @@ export const runChecks =
       for (const [i, check] of context.batch.definition.checks.entries()) {
         const actual = await runCheck(context, check);
         const passed = matches(actual, check.expect);
+        const shown = shorten(actual);
         await inGate(database, at.batchId, ['checking'], (session) =>
           session.query(sql`
             insert into ${database.ledger('check_result')}
               (batch_id, n, name, severity, expected, actual, passed, checked_at)
-            values (${at.batchId}, ${i + 1}, ${check.name}, ${check.severity}, ${check.expect.text}, ${actual}, ${passed},
+            values (${at.batchId}, ${i + 1}, ${check.name}, ${check.severity}, ${check.expect.text}, ${shown}, ${passed},
               ${words.now})
             ${words.onDuplicate(['batch_id', 'n'], ['actual', 'passed', 'checked_at'])}`),
         );
         if (passed) outcome.passed += 1;
         else {
-          const found = `"${check.name}" found ${actual ?? 'nothing'}, expected ${check.expect.text}`;
+          const found = `"${check.name}" found ${shown ?? 'nothing'}, expected ${check.expect.text}`;
           (check.severity === 'warn' ? outcome.warnings : outcome.errors).push(found);
         }
       }
@@ -57,6 +58,14 @@ export const runChecks =
       throw toFailure(error, database, `batch ${at.batchId}, checks`);
     }
   };
+
+/** Characters of what a check found that are kept and said: people read them, and not every ledger holds a text of any length. */
+const MOST_SHOWN = 1_000;
+
+const shorten = (found: string | null): string | null =>
+  found === null || found.length <= MOST_SHOWN
+    ? found
+    : `${found.slice(0, MOST_SHOWN).replace(/[\uD800-\uDBFF]$/, '')}… (${found.length} characters)`;
 
 async function proveStagesDone({ database, batch }: BatchContext): Promise<void> {
   const { rows } = await database.query<{ n: number; name: string }>(
@@ -82,7 +91,8 @@ async function runCheck({ database, batch, values }: BatchContext, check: CheckD
     await session.begin({ readOnly: true, settings: batch.definition.sessionParams });
     let first: string | number | boolean | null | undefined;
     for (const statement of parseStatements(check.sql, database.dialect.sql)) {
-      first = (await session.run(renderForBatch(statement, values, database.dialect))).rows[0]?.[0] as typeof first;
+      const { rows } = await session.run(renderForBatch(statement, values, database.dialect), { first: 1 });
+      first = rows[0]?.[0] as typeof first;
     }
     return first === null || first === undefined ? null : String(first);
   } catch (error) {

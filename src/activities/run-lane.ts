@@ -5,13 +5,14 @@ import { clearLane, recordLane } from '../control/lanes.ts';
 import type { Session } from '../database/dialect.ts';
 import { UnreachableError } from '../errors.ts';
 import type { BatchReference } from '../workflows/messages.ts';
-import { keyColumns, loadContext, type BatchContext } from './batch-context.ts';
+import { loadContext, type BatchContext } from './batch-context.ts';
 import { attemptChunks, SHARED_MS, type ChunkWork, type Turn } from './chunk-transaction.ts';
 import { copyWork } from './copy-chunk.ts';
 import { fileWork } from './file-chunk.ts';
 import type { Engine } from './engine.ts';
 import { toFailure } from './failures.ts';
 import { report } from './heartbeat.ts';
+import { provingOutputs } from './proving-outputs.ts';
 import { sqlWork } from './sql-chunk.ts';
 
 export interface LaneRequest extends BatchReference {
@@ -55,6 +56,8 @@ const LONGEST_BACKOFF_MS = 30_000;
  * done since. On MySQL, where a claim passes over some 500 of them, it takes 6 ms.
  */
 const CHUNKS_A_LOOK = 64;
+/** So much longer a pause, a cancel, or who waits for a row of the chunk, may have to wait for its bad rows to be found. */
+const SEARCH_MS = 1_000;
 /** More of them in one transaction would save next to nothing. */
 const MOST_SHARED = 64;
 
@@ -130,11 +133,14 @@ class Lane {
   }
 
   private async prepare(): Promise<ChunkWork> {
+    return provingOutputs(this.context, await this.work());
+  }
+
+  private work(): Promise<ChunkWork> {
     const { batch } = this.context;
     if (batch.definition.files) return fileWork(this.engine, this.context, this.at);
     if (batch.definition.from) return copyWork(this.engine, this.context, this.at);
-    const stage = batch.definition.stages[this.at.stage - 1]!;
-    return sqlWork(this.context, this.at.stage, await keyColumns(this.context, stage));
+    return sqlWork(this.context, this.at.stage);
   }
 
   private async turn(work: ChunkWork): Promise<Turn> {
@@ -157,6 +163,7 @@ class Lane {
       worker: this.engine.worker,
       longestWaitSeconds: (this.engine.longestBackoffMs ?? LONGEST_BACKOFF_MS) / 1000,
       suspicious: this.wary > 0,
+      searchMs: this.engine.searchMs ?? SEARCH_MS,
       claim: this.claim,
       work,
     });

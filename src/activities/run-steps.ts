@@ -11,7 +11,7 @@ import {
   type StepRow,
 } from '../control/steps.ts';
 import { passGate } from '../control/gate.ts';
-import type { SqlSource } from '../config/definition.ts';
+import type { StepDefinition } from '../config/definition.ts';
 import type { Session } from '../database/dialect.ts';
 import { inTransaction } from '../database/transaction.ts';
 import { renderForBatch } from '../sql/batch-sql.ts';
@@ -19,7 +19,8 @@ import { parseStatements, type Statement } from '../sql/statement.ts';
 import { FAILURE, type BatchReference } from '../workflows/messages.ts';
 import { loadContext, type BatchContext } from './batch-context.ts';
 import type { Engine } from './engine.ts';
-import { permanent, toFailure } from './failures.ts';
+import { permanent, toFailure, toUntoldFailure } from './failures.ts';
+import { isHeldUp } from './held-up.ts';
 
 export interface StepsRequest extends BatchReference {
   phase: StepPhase;
@@ -42,8 +43,10 @@ export const runSteps =
         done += (await runStep(context, step, stepsOf(batch.definition, at.phase)[n - 1]!)) ? 1 : 0;
       } catch (error) {
         const facts = database.dialect.classify(error);
-        const attempts = await countAttempt(context, step, facts);
-        if (facts.kind !== 'permanent' && attempts >= batch.definition.maxAttempts) {
+        // What comes after a batch has no end that would stop it.
+        const counts = !(step.phase === 'before' && isHeldUp(facts, batch));
+        const attempts = await countAttempt(context, step, { ...facts, counts });
+        if (facts.kind !== 'permanent' && counts && attempts >= batch.definition.maxAttempts) {
           throw permanent(FAILURE.database, `${facts.safeMessage} (${attempts} attempts)`, { where });
         }
         throw toFailure(error, database, where);
@@ -56,11 +59,12 @@ async function readContext(engine: Engine, at: StepsRequest): Promise<BatchConte
   try {
     return await loadContext(engine, at);
   } catch (error) {
-    throw toFailure(error, engine.databases.get(at.connection), `batch ${at.batchId}, ${at.phase} steps`);
+    throw toUntoldFailure(error, engine.databases.get(at.connection), `batch ${at.batchId}, ${at.phase} steps`);
   }
 }
 
-async function runStep(context: BatchContext, step: StepKey, source: SqlSource): Promise<boolean> {
+async function runStep(given: BatchContext, step: StepKey, source: StepDefinition): Promise<boolean> {
+  const context = withSettings(given, source);
   const { database, batch } = context;
   const statements = parseStatements(source, database.dialect.sql, 'step');
   const session = await database.openSession(`waybill ${batch.batchId} ${step.phase} step ${step.n}`, {
@@ -73,6 +77,14 @@ async function runStep(context: BatchContext, step: StepKey, source: SqlSource):
   } finally {
     await session.close();
   }
+}
+
+/** The batch as its step sees it. */
+function withSettings(context: BatchContext, { sessionParams }: StepDefinition): BatchContext {
+  if (sessionParams === undefined) return context;
+  const { batch, values } = context;
+  const definition = { ...batch.definition, sessionParams };
+  return { ...context, batch: { ...batch, definition }, values: { ...values, definition } };
 }
 
 /**
@@ -156,14 +168,15 @@ const isOver = (row: StepRow | undefined): boolean => row?.state === 'done' || r
 /** Stages count from 1. */
 const laneOf = ({ batchId, n }: StepKey) => ({ batchId, stage: 0, lane: n });
 
-/** Attempts so far, this one included; a connection that is down must not keep us from reporting the error itself. */
+/** Attempts so far, this one included if it counts; a connection that is down must not keep us from reporting the error itself. */
 async function countAttempt(
   { database, batch }: BatchContext,
   step: StepKey,
-  facts: { kind: string; message: string },
+  facts: { kind: string; message: string; counts: boolean },
 ): Promise<number> {
   try {
-    await markStepAttempt(database, step, { error: facts.message, failed: facts.kind === 'permanent' });
+    const { message: error, kind, counts } = facts;
+    await markStepAttempt(database, step, { error, failed: kind === 'permanent', counts });
     return await database.transaction(async (session) => (await lockStep(session, database, step))?.attempts ?? 0);
   } catch (error) {
     if (database.dialect.classify(error).kind === 'permanent') throw error;

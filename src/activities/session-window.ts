@@ -5,7 +5,7 @@ export type { OpenWindow } from '../control/session-window.ts';
 import { closeSessionWindow, findLeftWindow, openSessionWindow, type OpenWindow } from '../control/session-window.ts';
 import type { ParameterValue } from '../workflows/messages.ts';
 import type { Engine } from './engine.ts';
-import { refused, toFailure } from './failures.ts';
+import { refused, toUntoldFailure } from './failures.ts';
 
 /** A session's shared window, by the connection whose ledger keeps it. */
 export interface WindowRequest {
@@ -30,7 +30,7 @@ export const openWindow =
       if (to !== undefined) await refuseOtherParams(engine, project, { session, to }, params);
       return await openSessionWindow(database, session, firstRunId, params);
     } catch (error) {
-      throw toFailure(error, database, `session ${session}`);
+      throw toUntoldFailure(error, database, `session ${session}`);
     }
   };
 
@@ -42,7 +42,7 @@ export const closeWindow =
     try {
       await closeSessionWindow(database, session, to);
     } catch (error) {
-      throw toFailure(error, database, `session ${session}`);
+      throw toUntoldFailure(error, database, `session ${session}`);
     }
   };
 

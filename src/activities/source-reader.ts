@@ -14,6 +14,8 @@ export interface SourceReader {
   ready(): Promise<boolean>;
   /** Runs `work` in a read-only transaction. */
   use<T>(work: (session: Session) => Promise<T>): Promise<T>;
+  /** Within `work`, when all is read: throws `SourceStateLost` if that is not what the state had. */
+  prove(session: Session): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -23,7 +25,9 @@ export function readerOf(source: Database, context: BatchContext, at: LaneKey): 
   const purpose = `waybill read ${batch.loadName}`;
   if (!batch.definition.from!.consistent) {
     const once = readsAnew(batch.definition.from!, source.dialect.sql);
-    return new Reader(source, purpose, (session) => session.begin({ readOnly: true }), once);
+    // The load's own settings, where it reads what its statements read: another source may be another kind of server.
+    const own = source.connection === context.database.connection && { settings: batch.definition.sessionParams };
+    return new Reader(source, purpose, (session) => session.begin({ readOnly: true, ...own }), once);
   }
   if (at.lane === 1) return new Holder(source, purpose, context, at);
   return source.dialect.sharesState ? new Joining(source, purpose, context, at) : NOBODY;
@@ -33,6 +37,7 @@ export function readerOf(source: Database, context: BatchContext, at: LaneKey): 
 const NOBODY: SourceReader = {
   ready: () => Promise.resolve(false),
   use: () => Promise.reject(new Error('this lane reads nothing')),
+  prove: () => Promise.resolve(),
   close: () => Promise.resolve(),
 };
 
@@ -78,6 +83,10 @@ class Reader implements SourceReader {
     if (!committed || this.once) await this.close();
   }
 
+  prove(): Promise<void> {
+    return Promise.resolve();
+  }
+
   async close(): Promise<void> {
     const { session } = this;
     this.session = undefined;
@@ -111,7 +120,7 @@ class Joining implements SourceReader {
   private readonly reader: Reader;
 
   constructor(
-    source: Database,
+    private readonly source: Database,
     purpose: string,
     private readonly context: BatchContext,
     private readonly at: LaneKey,
@@ -128,6 +137,13 @@ class Joining implements SourceReader {
 
   use<T>(work: (session: Session) => Promise<T>): Promise<T> {
     return this.reader.use(work);
+  }
+
+  async prove(session: Session): Promise<void> {
+    const breach = await ofSource(this.source, () => this.source.dialect.stateBreach(this.source, session));
+    if (breach === undefined) return;
+    const next = 'when nothing truncates or alters it while it is read';
+    throw new SourceStateLost(this.context.batch.loadName, { message: `${breach} since it was taken`, next });
   }
 
   close(): Promise<void> {
@@ -168,6 +184,10 @@ class Holder implements SourceReader {
       await this.letGo(); // in the middle of a copy: nothing else can be asked of it
       throw error;
     }
+  }
+
+  async prove(session: Session): Promise<void> {
+    await this.joining?.prove(session);
   }
 
   async close(): Promise<void> {

@@ -1,9 +1,10 @@
 import type { StageDefinition } from '../config/definition.ts';
 import { rangeWhere, sourceWhere } from '../control/conditions.ts';
 import { writeParts, type OutputKey } from '../control/output.ts';
+import { changeOf, plannedStage } from '../control/planned-with.ts';
 import { readSnapshots, type SnapshotRecord } from '../control/snapshots.ts';
 import type { ChunkMethod, ColumnFacts, Database, Session } from '../database/dialect.ts';
-import { part, raw, sql, type SqlPart } from '../database/sql.ts';
+import { part, raw, type SqlPart } from '../database/sql.ts';
 import { WaybillError } from '../errors.ts';
 import { renderForBatch, sourceTable, type Cut } from '../sql/batch-sql.ts';
 import { leavesBehind } from '../sql/lint.ts';
@@ -15,19 +16,20 @@ import type { ChunkWork } from './chunk-transaction.ts';
 import { OutputRows } from './output-rows.ts';
 
 /** The user's statements of a stage, cut to one chunk. */
-export async function sqlWork(context: BatchContext, n: number, key: ColumnFacts[]): Promise<ChunkWork> {
+export async function sqlWork(context: BatchContext, n: number): Promise<ChunkWork> {
   const { database, batch } = context;
   const stage = batch.definition.stages[n - 1]!;
   const statements = stage.sql.flatMap((source) => parseStatements(source, database.dialect.sql));
-  const method = await methodOf(context, n);
   const snapshots = await readSnapshots(database, database, batch.batchId);
+  const at = { batchId: batch.batchId, stage: n };
+  const { method, key } = await plannedStage(database, at);
   const source = cutSource(context, stage);
   const countsRead = countsItsRows(context, n, stage, snapshots);
   const proof = {
     holds: snapshots.map((record) => database.dialect.isStill(record.processing, record)),
     explain: (session: Session) => explainSnapshots(session, context, snapshots),
+    ...(source && method === 'key' && { look: (session: Session) => proveKey(session, context, source.table, key) }),
   };
-  const at = { batchId: batch.batchId, stage: n };
   return {
     leavesBehind: statements.some(leavesBehind),
     run: async (session, chunk) => {
@@ -85,13 +87,6 @@ function countsItsRows(
   return snapshots.some(({ table }) => table === chunk?.input) || 'percent' in maxRejected;
 }
 
-async function methodOf({ database, batch }: BatchContext, n: number): Promise<ChunkMethod> {
-  const { rows } = await database.query<{ method: ChunkMethod }>(
-    sql`select method from ${database.ledger('stage')} where batch_id = ${batch.batchId} and n = ${n}`,
-  );
-  return rows[0]?.method ?? 'once';
-}
-
 /** Rows written; of a query, rows that it gave. */
 async function runStatements(
   session: Session,
@@ -127,6 +122,22 @@ function rowsOf({ dialect }: Database, { table, where }: CutSource, cut: Cut): S
   return part`(select count(*) from ${raw(dialect.quoteTable(table))} where ${all}${rangeWhere(dialect, cut)})`;
 }
 
+/** Of another type or collation, the key's values have another order than its bounds. */
+async function proveKey(
+  session: Session,
+  { database, batch }: BatchContext,
+  table: string,
+  key: ColumnFacts[],
+): Promise<void> {
+  const now = await database.dialect.columnsRead(database, session, table);
+  const change = changeOf(key, now ?? [], new Set(key.map(({ name }) => name)));
+  if (change === undefined) return;
+  throw new WaybillError(`${table} has changed since the batch was planned: ${change}`, {
+    where: `batch ${batch.batchId}`,
+    next: 'start the load again: the table is then cut as it is',
+  });
+}
+
 /**
  * The ledger says that a chunk is done only while every snapshot is still the table that was planned. A VACUUM FULL between
  * two page-range chunks moves rows behind what was read and loses them without an error (seen, FACTS).
@@ -135,7 +146,7 @@ async function explainSnapshots(
   session: Session,
   { database, batch }: BatchContext,
   snapshots: SnapshotRecord[],
-): Promise<void> {
+): Promise<undefined> {
   for (const record of snapshots) {
     const found = await database.dialect.tableIdentity(session, record.processing);
     if (found?.relationId === record.relationId && found.storageId === record.storageId) continue;

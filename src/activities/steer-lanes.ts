@@ -1,7 +1,7 @@
 import { steerLanes as steer } from '../control/lanes.ts';
 import type { BatchReference } from '../workflows/messages.ts';
 import type { Engine } from './engine.ts';
-import { toFailure } from './failures.ts';
+import { toUntoldFailure } from './failures.ts';
 
 export interface SteerRequest extends BatchReference {
   stage: number;
@@ -18,6 +18,6 @@ export const steerLanes =
     try {
       await steer(database, request, request.keep, request.most);
     } catch (error) {
-      throw toFailure(error, database, `batch ${request.batchId}`);
+      throw toUntoldFailure(error, database, `batch ${request.batchId}`);
     }
   };

@@ -1,7 +1,8 @@
 import type { LoadDefinition } from '../config/definition.ts';
 import type { Batch } from '../control/batch.ts';
 import { publishedUndropped, readSnapshots, recordSwap, type SnapshotRecord } from '../control/snapshots.ts';
-import type { Database } from '../database/dialect.ts';
+import type { Database, Session } from '../database/dialect.ts';
+import { inTransaction, looking } from '../database/transaction.ts';
 import { processingName } from '../sql/processing-name.ts';
 import { refused } from './failures.ts';
 
@@ -9,7 +10,7 @@ import { refused } from './failures.ts';
 export interface SnapshotSurvey {
   /** Records of the failed batch, whose tables stand as they were left. */
   inherited: SnapshotRecord[];
-  /** `_processing` tables that no batch knows, accepted with `--adopt`: landing table names. */
+  /** `_processing` tables that are not what a batch knows, accepted with `--adopt`: landing table names. */
   adopted: string[];
 }
 
@@ -26,32 +27,49 @@ export async function surveySnapshot(
       ? (await readSnapshots(database, database, latest.batchId)).filter((record) => !record.dropped)
       : [];
   if (latest && records.length > 0) refuseEditedInputs(load, latest);
+  const tables = new Set([...load.inputs.map((input) => input.table), ...records.map((record) => record.table)]);
+  if (tables.size === 0) return { inherited: [], adopted: [] };
+  return looking(database, `waybill read ${load.name}`, (session) =>
+    compare(session, database, load, latest, request, [...tables], records),
+  );
+}
 
+async function compare(
+  session: Session,
+  database: Database,
+  load: LoadDefinition,
+  latest: Batch | undefined,
+  request: { force: boolean; adopt: boolean },
+  tables: string[],
+  records: SnapshotRecord[],
+): Promise<SnapshotSurvey> {
   const inherited: SnapshotRecord[] = [];
   const adopted: string[] = [];
-  const tables = new Set([...load.inputs.map((input) => input.table), ...records.map((record) => record.table)]);
   for (const table of tables) {
     const record = records.find((candidate) => candidate.table === table);
     const processing = processingName(table);
-    const found = await database.transaction((session) => database.dialect.tableIdentity(session, processing));
+    const found = await database.dialect.tableIdentity(session, processing);
     if (record && found?.relationId === record.relationId) {
       const rewritten = found.storageId !== record.storageId;
-      if (rewritten && !request.force && !(await database.dialect.hasRows(database, processing))) {
+      if (rewritten && !request.force && !(await database.dialect.hasRows(session, processing))) {
         throw snapshotEmptied(load, record);
       }
       // The new batch plans anew, so any other rewrite does no harm: it takes the file as it is now.
       inherited.push({ ...record, storageId: found.storageId });
-    } else if (record && !request.force) throw snapshotGone(load, latest, record, found !== undefined);
-    else if (found && !record) {
+      // Forced or not: while another table has the name, no snapshot can be taken. A restored dump may have its rows.
+    } else if (record && (found ? !request.adopt : !request.force)) {
+      throw snapshotGone(load, latest, record, found !== undefined);
+    } else if (found) {
       if (!request.adopt) {
         throw unknownSnapshot(load, table, processing, await publishedUndropped(database, load.name, processing));
       }
-      await refuseUnadoptable(database, load, table, processing);
+      await refuseUnadoptable(session, database, load, table, processing);
       adopted.push(table);
     }
   }
   const known = new Set([...inherited.map((record) => record.table), ...adopted]);
   await refuseUncarried(
+    session,
     database,
     load.inputs.map((input) => input.table).filter((table) => !known.has(table)),
   );
@@ -65,17 +83,16 @@ const settle = (database: Database, { batchId }: Batch): Promise<void> =>
   );
 
 /** Looks before anything is touched: a table that cannot be carried over stays as it is. */
-export async function refuseUncarried(database: Database, tables: string[]): Promise<void> {
+export async function refuseUncarried(session: Session, database: Database, tables: string[]): Promise<void> {
   const reasons: string[] = [];
   const next = new Set<string>();
-  await database.transaction(async (session) => {
-    for (const table of tables) {
-      for (const refusal of await database.dialect.snapshotRefusals(session, table)) {
-        reasons.push(`${table}: ${refusal.reason}`);
-        next.add(refusal.next);
-      }
+  for (const table of tables) {
+    const look = () => database.dialect.snapshotRefusals(session, table);
+    for (const refusal of await inTransaction(session, look, { readOnly: true })) {
+      reasons.push(`${table}: ${refusal.reason}`);
+      next.add(refusal.next);
     }
-  });
+  }
   if (reasons.length > 0) {
     throw refused(`the snapshot cannot be taken: ${reasons.join('; ')}`, {
       where: tables.join(', '),
@@ -86,13 +103,15 @@ export async function refuseUncarried(database: Database, tables: string[]): Pro
 
 /** It must be readable as a whole, stay as it is, and be dropped at last; a partitioned one would be dropped unread. */
 async function refuseUnadoptable(
+  session: Session,
   database: Database,
   load: LoadDefinition,
   table: string,
   processing: string,
 ): Promise<void> {
   const where = `load ${load.name}, input ${table}`;
-  const refusals = await database.transaction((session) => database.dialect.adoptionRefusals(session, processing));
+  const look = () => database.dialect.adoptionRefusals(session, processing);
+  const refusals = await inTransaction(session, look, { readOnly: true });
   if (refusals.length > 0) {
     const instead = `Or put its rows into an ordinary table of that name, or back into ${table}.`;
     throw refused(`${processing} cannot be adopted as a snapshot: ${refusals.map(({ reason }) => reason).join('; ')}`, {
@@ -100,7 +119,7 @@ async function refuseUnadoptable(
       next: [...new Set(refusals.map(({ next }) => next.replace(/[^.…]$/, '$&.'))), instead].join(' '),
     });
   }
-  if (await database.dialect.describeTable(database, table)) return;
+  if (await database.dialect.describeTable(session, table)) return;
   throw refused(`${processing} is there, but ${table} is not: the tool that renamed it stopped half-way`, {
     where,
     next: `rename ${processing} back to ${table}, or create ${table}; then start the load again`,
@@ -127,7 +146,12 @@ function snapshotGone(load: LoadDefinition, latest: Batch | undefined, record: S
       : `${record.processing}, the snapshot of batch ${latest?.batchId}, is gone, though it was never published`,
     {
       where: `load ${load.name}, batch ${latest?.batchId}`,
-      next: `somebody dropped or renamed it: put it back, or accept that its rows are lost with waybill run ${load.name} --force`,
+      next:
+        `somebody dropped or renamed it: put it back, or ` +
+        (other
+          ? `take the table that has its name now for it, if that holds its rows (a restored dump), with waybill run ${load.name} --adopt, or move it out of the way (rename or drop it) and `
+          : '') +
+        `accept that its rows are lost with waybill run ${load.name} --force`,
     },
   );
 }

@@ -5,6 +5,7 @@ import { lockLanding, markWanted, unfinishedWriters } from '../control/landing.t
 import { readSnapshots, recordSwap } from '../control/snapshots.ts';
 import { describeHolder } from '../database/describe-holder.ts';
 import type { Database, Session } from '../database/dialect.ts';
+import { looking } from '../database/transaction.ts';
 import type { BatchReference, OwnedBatch } from '../workflows/messages.ts';
 import type { Engine } from './engine.ts';
 import { refused, toFailure } from './failures.ts';
@@ -38,7 +39,9 @@ export const takeSnapshot =
       const taken = new Set((await readSnapshots(database, database, at.batchId)).map((record) => record.table));
       const missing = inputs.filter((table) => !taken.has(table)).sort();
       if (missing.length === 0) return { kind: 'taken', tables: inputs };
-      await refuseUncarried(database, missing);
+      await looking(database, `waybill read ${batch.loadName}`, (session) =>
+        refuseUncarried(session, database, missing),
+      );
       await markWanted(database, missing, at.batchId);
       const writers = await unfinishedWriters(database, database, missing, at.batchId);
       if (writers.length > 0) {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { textOf } from '../config/decode-text.ts';
 import { loadProject } from '../config/load-project.ts';
-import { formatPlace, ProjectError } from '../config/problem.ts';
+import { formatPlace, ProjectError, type Problem } from '../config/problem.ts';
 import { ConfigurationError, EXIT } from '../errors.ts';
 import { buildProject, type ImportedProject } from '../import/pupdate/build-project.ts';
 import type { Note, TakeNote } from '../import/pupdate/note.ts';
@@ -102,16 +102,32 @@ async function disabledAndWrong(project: ImportedProject): Promise<Map<PupdateTa
     if (!(error instanceof ProjectError)) throw error;
     const wrong = new Map<PupdateTask, string>();
     for (const { file, message, severity } of error.problems) {
-      const task = project.tasks.get(file.replace(/\.[^./]*$/, ''));
+      const task = taskOf(project, file);
       if (severity === 'error' && task?.disabled === true && !wrong.has(task)) wrong.set(task, message);
     }
     if (wrong.size > 0) return wrong;
-    throw new ConfigurationError(`not all of it can be a project:\n${error.message}`, {
-      next: 'mend those tasks, or set "Disabled": true in them, and import again; nothing was written',
-    });
+    return refuseWrong(project, error.problems);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+const taskOf = ({ tasks }: ImportedProject, file: string): PupdateTask | undefined =>
+  tasks.get(file.replace(/\.[^./]*$/, ''));
+
+/** With places of the imported files: those that the problems are about are not written. */
+function refuseWrong(project: ImportedProject, problems: Problem[]): never {
+  const errors = problems.filter(({ severity }) => severity === 'error');
+  const lines = errors.map(({ file, message, next }) => {
+    const task = taskOf(project, file);
+    const at = task === undefined ? file : `${formatPlace(task.at)}: ${task.name}`;
+    return `  ${at}: ${message}${next === undefined ? '' : `\n    ${next}`}`;
+  });
+  const [first] = errors.flatMap(({ file }) => taskOf(project, file) ?? []);
+  throw new ConfigurationError(`not all of it can be a project:\n${lines.join('\n')}`, {
+    where: first && formatPlace(first.at),
+    next: 'mend those tasks, or set "Disabled": true in them, and import again; nothing was written',
+  });
 }
 
 const TITLES: Record<Note['kind'], string> = {

@@ -3,7 +3,9 @@ import { boundQueries } from '../config/ranges.ts';
 import type { Problem } from '../config/problem.ts';
 import { didYouMean } from '../config/parsed-load.ts';
 import type { TableDescription } from '../config/table-requirements.ts';
+import { misleadingInserts } from '../control/bare-names.ts';
 import { describeSource } from '../control/source.ts';
+import { unsafeWrites } from '../control/unsafe-writes.ts';
 import type { Databases } from '../database/databases.ts';
 import type { ChunkRange, ColumnFacts, Database, StatementComplaint } from '../database/dialect.ts';
 import { renderForBatch, type BatchValues, type Cut } from '../sql/batch-sql.ts';
@@ -11,12 +13,16 @@ import { placeOfName } from '../sql/lint.ts';
 import type { RenderedStatement } from '../sql/render.ts';
 import { offsetOf, renderedPosition } from '../sql/rendered-position.ts';
 import { parseStatements, type SqlPlace, type Statement } from '../sql/statement.ts';
+import { isCode, isMark, isWord } from '../sql/token.ts';
 import { whatWasMeant } from './near-names.ts';
 
 /** Statements that a server can parse and plan without running them. All others only show when they run. */
 const PLANNABLE = new Set(['select', 'insert', 'replace', 'update', 'delete', 'merge', 'values', 'with', 'table']);
 /** After one of these, a later statement may name what does not exist yet. */
 const MAKES = new Set(['create', 'alter', 'drop']);
+
+/** Asks a database, by the name of its connection; what it fails with is said of that one. */
+export type Asking = <T>(connection: string, ask: () => Promise<T>) => Promise<T>;
 
 /** How many statements the server has planned, and how many can only be seen when they run. */
 export interface StatementCheck {
@@ -33,10 +39,11 @@ export async function checkStatements(
   loads: LoadDefinition[],
   all: LoadDefinition[],
   databases: Databases,
+  asking: Asking,
 ): Promise<StatementCheck> {
   const total: StatementCheck = { checked: 0, unchecked: 0, problems: [] };
   for (const load of loads) {
-    const found = await checkLoad(load, databases.get(load.connection), all);
+    const found = await checkLoad(load, databases.get(load.connection), all, asking);
     total.checked += found.checked;
     total.unchecked += found.unchecked;
     total.problems.push(...found.problems.map((problem) => weighed(problem, load)));
@@ -48,8 +55,16 @@ export async function checkStatements(
 export const weighed = (problem: Problem, load: LoadDefinition | undefined): Problem =>
   load?.enabled === false ? { ...problem, severity: 'warn' } : problem;
 
-async function checkLoad(load: LoadDefinition, database: Database, loads: LoadDefinition[]): Promise<StatementCheck> {
+async function checkLoad(
+  load: LoadDefinition,
+  database: Database,
+  loads: LoadDefinition[],
+  asking: Asking,
+): Promise<StatementCheck> {
   const result: StatementCheck = { checked: 0, unchecked: 0, problems: [] };
+  for (const { inStep, ...write } of await asking(load.connection, () => unsafeWrites(database, load, 'all'))) {
+    result.problems.push({ ...write, severity: inStep ? 'warn' : 'error' });
+  }
   const values = dummyValues(load);
   let made = looksElsewhere(load) || (await readsWhatIsNotThere(load, database, loads));
   for (const { source, stage, place } of sourcesOf(load)) {
@@ -60,9 +75,12 @@ async function checkLoad(load: LoadDefinition, database: Database, loads: LoadDe
         result.unchecked += 1;
         continue;
       }
+      for (const { line, column, message, next } of await misleadingInserts(database, load, statement)) {
+        result.problems.push({ file: statement.file, line, column, message, next, severity: 'error' });
+      }
       const rendered = renderForBatch(statement, values, database.dialect, stage, cut);
-      const complaint = await database.dialect.checkStatement(database, rendered.text);
-      if (complaint?.missing === true && made) {
+      const complaint = await asking(load.connection, () => database.dialect.checkStatement(database, rendered.text));
+      if (complaint?.missing === true && (made || isMadeElsewhere(complaint, load, database, loads))) {
         result.unchecked += 1;
         continue;
       }
@@ -74,7 +92,10 @@ async function checkLoad(load: LoadDefinition, database: Database, loads: LoadDe
 }
 
 /** Unqualified names would be looked up elsewhere than at run time. */
-const looksElsewhere = ({ sessionParams }: LoadDefinition): boolean => sessionParams['search_path'] !== undefined;
+const looksElsewhere = (load: LoadDefinition): boolean =>
+  [load, ...load.before, ...load.after, ...load.onError].some(
+    ({ sessionParams }) => sessionParams?.['search_path'] !== undefined,
+  );
 
 /** Whether an acquisition that makes its landing table has yet to make one of which this load takes rows. */
 async function readsWhatIsNotThere(
@@ -93,6 +114,32 @@ async function readsWhatIsNotThere(
     .map(({ outputs }) => outputs[0]!.table);
   const found = await Promise.all(tables.map((table) => database.dialect.describeTable(database, table)));
   return found.includes(undefined);
+}
+
+/** Whether another load makes a table, or a view, of the name that is missing: tasks of a session, as pupdate had them, do so for each other. */
+function isMadeElsewhere(
+  { unknown }: StatementComplaint,
+  load: LoadDefinition,
+  { dialect }: Database,
+  loads: LoadDefinition[],
+): boolean {
+  if (unknown?.what !== 'table') return false;
+  const missing = unknown.parts.at(-1)!.toLowerCase();
+  return loads
+    .filter(({ name, connection }) => name !== load.name && connection === load.connection)
+    .flatMap(sourcesOf)
+    .flatMap(({ source, place }) => parseStatements(source, dialect.sql, place))
+    .some((statement) => nameMade(statement)?.toLowerCase() === missing);
+}
+
+/** `create table if not exists s.t …`: t. */
+function nameMade({ verb, tokens }: Statement): string | undefined {
+  if (verb !== 'create') return undefined;
+  const code = tokens.filter(isCode);
+  const kind = code.findIndex((token) => isWord(token, 'table', 'view'));
+  const rest = code.slice(kind + 1).filter((token, i) => i > 2 || !isWord(token, 'if', 'not', 'exists'));
+  const behind = rest.findIndex((token, i) => i % 2 === 1 && !isMark(token, '.'));
+  return kind < 0 ? undefined : rest.slice(0, behind < 0 ? rest.length : behind).at(-1)?.value;
 }
 
 function sourcesOf(load: LoadDefinition): { source: SqlSource; place: SqlPlace; stage?: StageDefinition }[] {

@@ -10,8 +10,10 @@ import type { Client } from '@temporalio/client';
 import { findWork, type Work } from '../activities/find-work.ts';
 import type { Engine } from '../activities/engine.ts';
 import { leftovers, unrecovered } from '../activities/leftovers.ts';
-import { planAcquisition } from '../activities/plan-acquisition.ts';
+import { cutAcquisition } from '../activities/plan-acquisition.ts';
+import { refuseNames } from '../activities/refuse-names.ts';
 import { refuseOutputs } from '../activities/refuse-outputs.ts';
+import { refuseSource } from '../activities/refuse-source.ts';
 import { decideUnfinished } from '../activities/restart-rules.ts';
 import { surveySnapshot, type SnapshotSurvey } from '../activities/survey-snapshot.ts';
 import type { LoadDefinition, Project } from '../config/definition.ts';
@@ -67,6 +69,12 @@ export function ruleForRecovery(database: Database, failed: Batch): Promise<bool
   return unrecovered(database, failed, PLAIN_START);
 }
 
+/** Whether its tables are those of its SQL. Throws `ApplicationFailure` of type `Refused`. */
+export const ruleForNames = refuseNames;
+
+/** Whether its source can be read as its file says. Throws `ApplicationFailure` of type `Refused`. */
+export const ruleForSource = refuseSource;
+
 /** Whether a batch may write its outputs. Throws `ApplicationFailure` of type `Refused`. */
 export const ruleForOutputs = refuseOutputs;
 
@@ -103,6 +111,6 @@ export async function acquisitionRanges(
     windowFrom: window?.from ?? null,
     windowTo: window?.to ?? null,
   } as Batch;
-  const context = { database, batch } as Parameters<typeof planAcquisition>[1];
-  return (await planAcquisition(engineOf(databases), context)).ranges;
+  const context = { database, batch } as Parameters<typeof cutAcquisition>[1];
+  return (await cutAcquisition(engineOf(databases), context)).ranges;
 }

@@ -3,7 +3,9 @@ import type { Batch } from '../control/batch.ts';
 import type { ProducerBatch } from '../control/consumption.ts';
 import type { Database } from '../database/dialect.ts';
 import { raw, sql } from '../database/sql.ts';
+import { reading } from '../database/transaction.ts';
 import { renderForBatch, type BatchValues, type Cut } from '../sql/batch-sql.ts';
+import { whyNoSnapshot } from '../control/snapshot-refusals.ts';
 import { sourceName } from '../control/source.ts';
 import { parseStatements, type SqlPlace } from '../sql/statement.ts';
 import type { ClientContext } from './context.ts';
@@ -167,7 +169,7 @@ async function refusals(database: Database, load: LoadDefinition, inherited: str
   const found: string[] = [];
   for (const { table } of load.inputs) {
     if (inherited.includes(table)) continue;
-    const reasons = await database.transaction((session) => database.dialect.snapshotRefusals(session, table));
+    const reasons = await whyNoSnapshot(database, load, table);
     found.push(...reasons.map(({ reason, next }) => `${table}: ${reason}. ${next}`));
   }
   return found;
@@ -192,8 +194,9 @@ async function removals(database: Database, { batchId, definition }: Batch): Pro
   const found: LoadPreview['removes'] = [];
   for (const { table } of definition.outputs) {
     if (!(await database.dialect.describeTable(database, table))) continue; // nothing can be taken back from it
-    const { rows } = await database.query<{ n: string }>(
-      sql`select count(*) as n from ${raw(database.dialect.quoteTable(table))} where batch_id = ${batchId}`,
+    const count = sql`select count(*) as n from ${raw(database.dialect.quoteTable(table))} where batch_id = ${batchId}`;
+    const { rows } = await reading(database, `waybill read ${definition.name}`, (session) =>
+      session.query<{ n: string }>(count),
     );
     found.push({ table, batch: batchId, rows: Number(rows[0]?.n) });
   }

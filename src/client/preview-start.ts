@@ -6,10 +6,12 @@ import type { Database } from '../database/dialect.ts';
 import { temporalFailure } from './connect.ts';
 import type { ClientContext } from './context.ts';
 import {
+  ruleForNames,
   ruleForOutputs,
   ruleForLeftovers,
   ruleForRecovery,
   ruleForSnapshots,
+  ruleForSource,
   ruleForUnfinished,
   ruleForWork,
   type Work,
@@ -91,6 +93,8 @@ async function decide(
   if (latest && (await ruleForRecovery(database, latest))) {
     start.because.push(`\`on_error\` of batch ${latest.batchId} runs`);
   }
+  await ruleForNames(context.databases, load);
+  await ruleForSource(context.databases, load);
   await ruleForOutputs(database, load, {
     takesOver: latest !== undefined,
     loads: Object.values(context.project.loads),

@@ -1,9 +1,14 @@
 import { checkAgainstDatabase } from '../config/check-database.ts';
 import { ProjectError, sortProblems, type Problem } from '../config/problem.ts';
 import type { TableDescription } from '../config/table-requirements.ts';
-import { whyNeverTakenBack } from '../control/take-back.ts';
+import { misleadingName } from '../control/bare-names.ts';
+import { whyNoSnapshot } from '../control/snapshot-refusals.ts';
+import { whyNotOfOneMoment } from '../control/source.ts';
+import { settingsRefusal } from '../control/settings-refusal.ts';
+import { whatMayKeepRows, whyNeverTakenBack } from '../control/take-back.ts';
+import { cursorRefusal } from '../control/windows.ts';
 import type { LoadDefinition } from '../config/definition.ts';
-import { checkQuery, checkStatements, weighed } from './check-statements.ts';
+import { checkQuery, checkStatements, weighed, type Asking } from './check-statements.ts';
 import type { ClientContext } from './context.ts';
 import { databaseFailure } from './ledger.ts';
 import { previewLanding } from './preview-landing.ts';
@@ -39,7 +44,7 @@ export async function validateProject(context: ClientContext): Promise<Validatio
   const { project, databases } = context;
   const described = new Map<string, Promise<TableDescription | undefined>>();
   const connections = new Set<string>();
-  const asking = async <T>(connection: string, ask: () => Promise<T>): Promise<T> => {
+  const asking: Asking = async (connection, ask) => {
     connections.add(connection);
     try {
       return await ask();
@@ -54,27 +59,43 @@ export async function validateProject(context: ClientContext): Promise<Validatio
     described.set(key, known);
     return known;
   };
+  const misleading = (load: LoadDefinition, connection: string, table: string) =>
+    asking(connection, () => misleadingName(databases.get(connection), load, table));
   const describeQuery = (load: LoadDefinition): Promise<TableDescription | Problem> => {
     const { connection } = load.from!;
     return asking(connection, () => checkQuery(load, databases.get(connection)));
+  };
+  const notOfOneMoment = async (load: LoadDefinition) => {
+    const { from } = load;
+    if (!from?.consistent) return undefined;
+    return asking(from.connection, () => whyNotOfOneMoment(databases.get(from.connection), load, from));
   };
   const planLanding = (load: LoadDefinition) =>
     asking(load.connection, () => previewLanding(load, databases.get(load.connection), databases));
   const neverTakenBack = (connection: string, table: string) =>
     asking(connection, () => whyNeverTakenBack(databases.get(connection), table));
+  const mayKeepRows = (connection: string, table: string) =>
+    asking(connection, () => whatMayKeepRows(databases.get(connection), table));
+  const noSnapshot = (load: LoadDefinition, table: string) =>
+    asking(load.connection, () => whyNoSnapshot(databases.get(load.connection), load, table));
+  const settingsRefused = (load: LoadDefinition, settings: Record<string, string>) =>
+    asking(load.connection, () => settingsRefusal(databases.get(load.connection), load.name, settings));
+  const cursorRefused = async (load: LoadDefinition) =>
+    load.from && asking(load.from.connection, () => cursorRefusal(databases.get(load.from!.connection), load));
   const listTables = (connection: string): Promise<string[]> => {
     const database = databases.get(connection);
     return asking(connection, () => database.dialect.listTables(database));
   };
 
   const cutsByPages = (connection: string): boolean => databases.get(connection).dialect.planPages !== undefined;
-  const lookup = { describe, describeQuery, planLanding, neverTakenBack, listTables, cutsByPages };
-  const tables = await checkAgainstDatabase(project, lookup);
+  const ofLoads = { misleading, describeQuery, notOfOneMoment, planLanding, neverTakenBack, mayKeepRows, noSnapshot };
+  const ofServers = { settingsRefusal: settingsRefused, cursorRefusal: cursorRefused };
+  const tables = await checkAgainstDatabase(project, { describe, listTables, cutsByPages, ...ofLoads, ...ofServers });
   const wrong = new Set(tables.filter(({ severity }) => severity === 'error').map(({ file }) => file));
   // Where a table is missing, every statement that names it is wrong too: one complaint is enough.
   const all = Object.values(project.loads);
   const right = all.filter((load) => !wrong.has(load.file));
-  const statements = await checkStatements(right, all, databases);
+  const statements = await checkStatements(right, all, databases, asking);
   const ofTables = tables.map((problem) =>
     weighed(
       problem,

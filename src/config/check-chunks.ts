@@ -1,9 +1,13 @@
+import { readStage, type StageStatement } from '../sql/cut/stage.ts';
+import type { CutFault } from '../sql/cut/faults.ts';
 import { groupingConstructs, insertsOnce, mentionsTable } from '../sql/lint.ts';
 import { nearest } from '../sql/names.ts';
+import { usedBounds } from '../sql/ranged.ts';
 import type { Statement } from '../sql/statement.ts';
-import type { LoadDefinition } from './definition.ts';
+import type { ChunkDefinition, LoadDefinition } from './definition.ts';
 import { hasUnknownBrace } from './check-braces.ts';
 import { isGiven } from './check-range.ts';
+import { explainCutFault } from './explain-cut-fault.ts';
 import { didYouMean, problemAt, problemIn } from './parsed-load.ts';
 import type { ParsedLoad, ParsedStage } from './parsed-load.ts';
 import type { Problem } from './problem.ts';
@@ -31,11 +35,14 @@ export function checkChunks(load: ParsedLoad, project: ProjectLoads): Problem[] 
         ),
       ];
     }
-    const makesTables = stage.statements.some(({ verb }) => verb === 'create');
-    return stage.statements.flatMap((statement) => [
-      ...cutTwice(statement, input),
-      ...(stage.chunk?.key === undefined ? groupsParts(statement, input) : []),
-      ...(makesTables ? [] : insertsPerChunk(load, statement, input)),
+    const read = readStage(stage.statements, input, stage.chunk.key);
+    // What functions do with the rows, nobody sees.
+    const isHidden = stage.statements.some(makesFunctions);
+    return read.flatMap((one) => [
+      ...cutTwice(one, input),
+      ...(stage.chunk?.key === undefined ? groupsParts(load, one, input) : []),
+      ...worksOtherwise(load, one, stage.chunk!, isHidden),
+      ...(isHidden ? [] : insertsPerChunk(load, one, input)),
     ]);
   });
   return [...parts, ...nothingToHalve(load)];
@@ -76,8 +83,8 @@ function unknownInput(load: ParsedLoad, stage: ParsedStage, input: string, proje
   return [problemIn(yaml, ['stages', stage.index, 'chunk', 'input'], message)];
 }
 
-function cutTwice(statement: Statement, input: string): Problem[] {
-  return cutsOf(statement, input)
+function cutTwice({ statement, cuts }: StageStatement, input: string): Problem[] {
+  return cuts
     .slice(1)
     .map(({ line, column }) =>
       problemAt(
@@ -94,9 +101,13 @@ const CONSTRUCT_NAMES: Record<string, string> = {
   'variable assignment': 'an assignment to a variable',
 };
 
-function groupsParts(statement: Statement, input: string): Problem[] {
-  const found = cutsOf(statement, input).flatMap((brace) => groupingConstructs(statement, brace));
-  return found.map(({ what, line, column }) =>
+function groupsParts(load: ParsedLoad, { statement, cuts, reads }: StageStatement, input: string): Problem[] {
+  const own = reads.filter(({ start }) => cuts.every((cut) => cut.start !== start));
+  // Of a table that the stage made, what counts is what comes to an output.
+  const places = [...cuts, ...(own.length > 0 && mentionsOutput(load, statement) ? own : [])];
+  const found = places.flatMap((place) => groupingConstructs(statement, place));
+  const once = new Map(found.map((construct) => [`${construct.line}:${construct.column}`, construct]));
+  return [...once.values()].map(({ what, line, column }) =>
     problemAt(
       { file: statement.file, line, column },
       `${CONSTRUCT_NAMES[what] ?? `\`${what}\``} over \`{{ ${input} }}\` in a stage cut without a key: every chunk would see a part of the rows only`,
@@ -105,9 +116,52 @@ function groupsParts(statement: Statement, input: string): Problem[] {
   );
 }
 
+const mentionsOutput = ({ definition }: ParsedLoad, statement: Statement): boolean =>
+  definition.outputs.some(({ table }) => mentionsTable(statement, table).length > 0);
+
+/** Something whose rows are nobody's to follow. */
+const makesFunctions = ({ verb, tokens }: Statement): boolean =>
+  (verb === 'create' && !tokens.some(({ keyword }) => ['table', 'view', 'index'].includes(keyword))) ||
+  ['do', 'call', 'execute', 'prepare'].includes(verb);
+
+/** What comes once per chunk, or is cut in two, although the statement uses the cut once. */
+function worksOtherwise(
+  load: ParsedLoad,
+  { statement, cuts, faults }: StageStatement,
+  { input, key = [] }: ChunkDefinition,
+  isHidden: boolean,
+): Problem[] {
+  if (cuts.length > 1) return [];
+  const intoOutput = ({ target }: CutFault): boolean =>
+    load.definition.outputs.some(({ table }) =>
+      mentionsTable(statement, table).some(({ line, column }) => line === target?.line && column === target.column),
+    );
+  const changesOutput = (fault: CutFault): boolean =>
+    fault.doubtful ? mentionsOutput(load, statement) : intoOutput(fault);
+  // A note of each chunk, in a table that is no output, may be just that.
+  const isOfChunks = ({ what }: CutFault): boolean => PER_CHUNK.has(what) && !mentionsOutput(load, statement);
+  return faults
+    .filter((fault) => fault.what !== 'unreached' || (!isHidden && intoOutput(fault)))
+    .filter((fault) => fault.what !== 'again' || (usedBounds([statement]).length === 0 && changesOutput(fault)))
+    .filter(({ what }) => !PER_CHUNK.has(what) || !onlyReads(statement))
+    .map((fault) => {
+      const { message, next } = explainCutFault(fault, input, key);
+      const place = { file: statement.file, line: fault.line, column: fault.column };
+      return problemAt(place, message, next, fault.doubtful || isOfChunks(fault) ? 'warn' : 'error');
+    });
+}
+
+/** What comes to another end in each chunk. */
+const PER_CHUNK = new Set<CutFault['what']>(['whole', 'grouping']);
+
+/** Nobody sees the rows that it gives, be they counted or grouped per chunk. */
+const onlyReads = ({ verb, tokens }: Statement): boolean =>
+  verb === 'select' && !tokens.some(({ keyword }) => keyword === 'into');
+
 /** An insert that the cut does not reach inserts the same rows for each chunk. `on conflict` and its like may be meant to stop that. */
-function insertsPerChunk({ definition }: ParsedLoad, statement: Statement, input: string): Problem[] {
-  if (cutsOf(statement, input).length > 0 || insertsOnce(statement)) return [];
+function insertsPerChunk({ definition }: ParsedLoad, read: StageStatement, input: string): Problem[] {
+  const { statement, cuts, readsOwn, grows } = read;
+  if (cuts.length > 0 || readsOwn || (insertsOnce(statement) && !grows)) return [];
   const inserts = definition.outputs.some(({ table }) => mentionsTable(statement, table).some((m) => m.asInsertTarget));
   if (!inserts) return [];
   const message = `this insert does not use \`{{ ${input} }}\`: it would insert the same rows once per chunk`;

@@ -1,17 +1,19 @@
-import type { SqlDialect } from '../sql/dialect.ts';
 import { nothingCuts, nothingHalves } from './check-halves.ts';
+import { notNumbered } from './check-numbering.ts';
 import { requireBatchId, requireColumn, requireTable, requireTakeBack } from './table-requirements.ts';
 import type { TableCheck, TableDescription } from './table-requirements.ts';
 import type { AcquisitionSource } from './definition.ts';
 
 /** An acquisition's source has its cursor; its landing table has its own two columns, and takes those of the source. */
 export async function checkAcquisitionTables(from: AcquisitionSource | undefined, check: TableCheck): Promise<void> {
-  const { load, dialect, find, findQuery, planLanding, report, says } = check;
+  const { load, find, findQuery, notOfOneMoment, planLanding, cursorRefusal, report, says } = check;
   // Which columns files have is seen where they are.
   const source = from === undefined ? undefined : await findSource(from, find, findQuery);
   const name = from?.table ?? 'from.sql';
   if (source !== undefined && from?.cursor !== undefined) {
-    requireColumn(source, name, from.cursor, ['from', 'cursor'], report);
+    const isThere = requireColumn(source, name, from.cursor, ['from', 'cursor'], report);
+    const unfit = isThere ? await cursorRefusal(load) : undefined;
+    if (unfit) report(['from', unfit.key], unfit.message, unfit.next);
     const type = source.columns.find((column) => column.name === from.cursor)?.type;
     if (from.lagMs !== undefined && type !== undefined && !/^(?:date|time)/.test(type)) {
       const message = `\`lag\` means nothing for a cursor that is no time (${type}): windows of numbers end behind the greatest`;
@@ -21,6 +23,8 @@ export async function checkAcquisitionTables(from: AcquisitionSource | undefined
   if (source !== undefined && from?.range !== undefined) {
     requireColumn(source, name, from.range.column, ['from', 'range', 'column'], report);
   }
+  const unsteady = source && (await notOfOneMoment(load));
+  if (unsteady) report(['from', 'consistent'], unsteady.message, unsteady.next);
   const unhalved = source && nothingHalves(load, source);
   if (unhalved) report(['on_bad_row'], unhalved.message, unhalved.next);
   if (source !== undefined && says('chunk_rows') && nothingCuts(load, source)) {
@@ -38,7 +42,7 @@ export async function checkAcquisitionTables(from: AcquisitionSource | undefined
     const sound = [
       requireTable(landing, target, ['to', 'table'], report),
       requireBatchId(landing, target, ['to', 'table'], report),
-      requireNumbering(landing, target, dialect, report),
+      requireNumbering(landing, target, check),
       await requireTakeBack(check, target, ['to', 'table']),
     ];
     if (sound.includes(false)) return;
@@ -60,15 +64,9 @@ function findSource(
 function requireNumbering(
   landing: TableDescription,
   target: string,
-  dialect: SqlDialect,
-  report: TableCheck['report'],
+  { dialect, report }: Pick<TableCheck, 'dialect' | 'report'>,
 ): boolean {
-  const column = landing.columns.find(({ name }) => name === 'ngdw_id');
-  if (column?.hasDefault === true) return true;
-  const message =
-    column === undefined
-      ? `\`${target}\` has no column \`ngdw_id\``
-      : `\`ngdw_id\` of \`${target}\` has no default: nothing would number the rows`;
-  report(['to', 'table'], message, dialect.numberColumn(target, 'ngdw_id', column === undefined ? 'add' : 'alter'));
-  return false;
+  const why = notNumbered(landing, target, dialect);
+  if (why) report(['to', 'table'], why.message, why.next);
+  return why === undefined;
 }

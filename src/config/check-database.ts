@@ -5,6 +5,7 @@ import { didYouMean, problemAt } from './parsed-load.ts';
 import { noRowKey, rowKey } from '../sql/row-key.ts';
 import { sortProblems } from './problem.ts';
 import type { Problem } from './problem.ts';
+import type { ValuePath } from './yaml-file.ts';
 import { sqlDialectOf } from './sql-dialect.ts';
 import { requireBatchId, requireColumn, requireTable, requireTakeBack } from './table-requirements.ts';
 import type { TableCheck, TableLookup } from './table-requirements.ts';
@@ -18,7 +19,7 @@ export type { TableDescription, TableLookup } from './table-requirements.ts';
  */
 export async function checkAgainstDatabase(
   project: LoadedProject,
-  { describe, describeQuery, planLanding, neverTakenBack, listTables, cutsByPages }: TableLookup,
+  { describe, misleading, describeQuery, listTables, ...lookup }: TableLookup,
 ): Promise<Problem[]> {
   const problems: Problem[] = [];
   for (const load of Object.values(project.loads)) {
@@ -26,6 +27,11 @@ export async function checkAgainstDatabase(
       problems.push(problemAt(project.placeInLoad(load.name, at), message, next, severity));
     };
     const find: TableCheck['find'] = async (connection, table, at) => {
+      const another = await misleading(load, connection, table);
+      if (another !== undefined) {
+        report(at, another.message, another.next);
+        return undefined;
+      }
       const found = await describe(connection, table);
       if (found !== undefined || madeByStart(project, connection, table)) return found;
       const close = nearest(table, await listTables(connection));
@@ -44,7 +50,8 @@ export async function checkAgainstDatabase(
       return undefined;
     };
     const says = (key: string): boolean => project.saysInLoad(load.name, key);
-    const check = { load, dialect, planLanding, neverTakenBack, find, findQuery, report, says, cutsByPages };
+    const check = { ...lookup, load, dialect, find, findQuery, report, says };
+    await checkSettings(check);
     if (load.kind === 'acquisition') await checkAcquisitionTables(load.from, check);
     else await checkTransformTables(check);
   }
@@ -59,18 +66,38 @@ function madeByStart({ loads }: LoadedProject, connection: string, table: string
   );
 }
 
+/** Those of the load, and of steps that have their own. */
+async function checkSettings({ load, settingsRefusal, report }: TableCheck): Promise<void> {
+  const steps = { before: load.before, after: load.after, on_error: load.onError };
+  const given: [ValuePath, Record<string, string> | undefined][] = [
+    [['session_params'], load.sessionParams],
+    ...Object.entries(steps).flatMap(([key, list]) =>
+      list.map(({ sessionParams }): [ValuePath, typeof sessionParams] => [[key], sessionParams]),
+    ),
+  ];
+  for (const [at, settings] of given) {
+    const refusal = settings && (await settingsRefusal(load, settings));
+    if (refusal === undefined) continue;
+    const message = `the server will not have \`${refusal.name}\` of \`session_params\`: ${refusal.reason}`;
+    report(at, message, 'Correct it, or leave it out.');
+  }
+}
+
 async function checkTransformTables(check: TableCheck): Promise<void> {
-  const { load, find, report, cutsByPages } = check;
+  const { load, find, report, cutsByPages, noSnapshot } = check;
   for (const [index, { table }] of load.inputs.entries()) {
     const found = await find(load.connection, table, ['inputs', index]);
-    if (found !== undefined) requireTable(found, table, ['inputs', index], report);
+    if (found === undefined) continue;
+    for (const { reason, next } of await noSnapshot(load, table)) {
+      report(['inputs', index], `the snapshot cannot be taken: ${table}: ${reason}`, next);
+    }
   }
   for (const [index, table] of load.reads.entries()) await find(load.connection, table, ['reads', index]);
   for (const [index, { table }] of load.outputs.entries()) {
     const at = ['outputs', index];
     const found = await find(load.connection, table, at);
     if (found === undefined) continue;
-    if (found.kind !== 'partitioned table') requireTable(found, table, at, report);
+    if (found.kind !== 'partitioned table' && !requireTable(found, table, at, report)) continue;
     requireBatchId(found, table, at, report);
     await requireTakeBack(check, table, at);
     if (found.indexes.some(({ columns }) => columns[0] === 'batch_id')) continue;

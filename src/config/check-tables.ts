@@ -73,7 +73,15 @@ function inputsNobodyFills({ definition, yaml }: ParsedLoad, project: ProjectLoa
   return definition.inputs.flatMap(({ table, external }, index) => {
     const at = ['inputs', index];
     const producer = project.producerOf(definition.connection, table)?.definition;
-    if (producer?.kind === 'acquisition') return [];
+    if (producer?.kind === 'acquisition') {
+      // Snapshot and acquisition keep clear of each other by the name, as it stands in both files.
+      const filled = producer.outputs[0]!.table;
+      const writes = ({ connection, outputs }: LoadDefinition): boolean =>
+        connection === definition.connection && outputs.some((output) => output.table === table);
+      if (project.loads.some((load) => writes(load.definition))) return []; // of two that write to it, writtenTwice tells
+      const message = `\`${table}\` is \`${filled}\` in \`${producer.name}\`, which fills it`;
+      return [problemIn(yaml, at, message, 'Write the name in one way in both.')];
+    }
     if (producer !== undefined) {
       const who = producer.name === definition.name ? 'this load' : `\`${producer.name}\``;
       const message = `\`${table}\` is an output of ${who}: the rows of an output cannot be taken away as an input`;

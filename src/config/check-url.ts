@@ -2,6 +2,9 @@ import type { Problem } from './problem.ts';
 import { schemeOf } from './sql-dialect.ts';
 import type { ValuePath, YamlFile } from './yaml-file.ts';
 
+/** Where a URL has its port. */
+const PORT = /^\w+:\/\/(?:[^/?#]*@)?(?:\[[^\]]*\]|[^/?#:@]*):(\d+)(?=[/?#]|$)/;
+
 /** Checks a connection's URL. What it says never shows any part of the URL but a well-known scheme. */
 export function checkUrl(url: string, yaml: YamlFile, at: ValuePath): Problem[] {
   const problem = (message: string, next: string): Problem[] => [
@@ -39,6 +42,10 @@ export function checkUrl(url: string, yaml: YamlFile, at: ValuePath): Problem[] 
       );
     }
   } catch {
+    const port = PORT.exec(url)?.[1];
+    if (port !== undefined && Number(port) > 65_535) {
+      return problem('the port in `url` is above 65535', 'Correct it, or leave it out for the usual one.');
+    }
     return problem('`url` cannot be read', escape);
   }
   return [];

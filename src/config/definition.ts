@@ -34,6 +34,11 @@ export interface SqlSource {
   column: number;
 }
 
+/** A step. `sessionParams`: the settings that it runs with, in place of those of the load. */
+export interface StepDefinition extends SqlSource {
+  sessionParams?: Record<string, string>;
+}
+
 /** `inputs:` of a core load: a landing table. */
 export interface InputTable {
   table: string;
@@ -175,10 +180,10 @@ export interface LoadDefinition {
   stages: StageDefinition[];
   checks: CheckDefinition[];
   /** Each step is a list of statements that runs in one transaction. */
-  before: SqlSource[];
-  after: SqlSource[];
+  before: StepDefinition[];
+  after: StepDefinition[];
   /** Tasks only: run when the batch has failed. */
-  onError: SqlSource[];
+  onError: StepDefinition[];
   needs: string[];
   params: Record<string, ParameterValue>;
   /** Server settings, set for each transaction of the load. */

@@ -45,6 +45,9 @@ export function substituteEnvironment(yaml: YamlFile, options: SubstitutionOptio
         unset.add(JSON.stringify(path));
         return whole;
       };
+      if (inner.includes('${')) {
+        return report('a `${…}` cannot stand in the default of another one', 'Write `${NAME}` or `${NAME:-default}`.');
+      }
       if (name === undefined || closed === '') {
         return report('this `${…}` does not name an environment variable', 'Write `${NAME}` or `${NAME:-default}`.');
       }

@@ -9,9 +9,10 @@ import type {
   LoadDefinition,
   RejectLimit,
   StageDefinition,
+  StepDefinition,
 } from './definition.ts';
 import { parseExpectation } from './expectation.ts';
-import type { AcquisitionFile, CoreFile, LoadFile, ServicesFile } from './load-schema.ts';
+import type { AcquisitionFile, CoreFile, LoadFile, ServicesFile, StepsFile } from './load-schema.ts';
 import type { Problem } from './problem.ts';
 import { checkConnectionName, checkMaxRuntime } from './project-definition.ts';
 import type { ProjectSettings } from './project-definition.ts';
@@ -34,13 +35,14 @@ export interface LoadBuild {
 
 /** The definition of one load, from a file that fits its schema. `producers` is filled when all loads are known. */
 export function defineLoad(file: LoadFile, build: LoadBuild): LoadDefinition {
-  const { name, yaml, settings, folder, problems } = build;
+  const { name, yaml, settings, problems } = build;
   checkConnectionName(file.connection, settings, yaml, ['connection'], problems);
   const maxRuntimeMs = parseDuration(file.max_runtime ?? '') ?? settings.defaults.maxRuntimeMs;
   checkMaxRuntime(yaml, ['max_runtime'], maxRuntimeMs, problems);
 
-  const steps = (key: string, given: string | string[] | undefined) =>
-    given === undefined ? [] : readSqlList(yaml, [key], given, folder, problems);
+  const zoned = isZoned(file, settings);
+  const steps = (key: string, given: StepsFile | undefined): StepDefinition[] =>
+    given === undefined ? [] : stepsOf(key, given, zoned, build);
   return {
     name,
     kind: file.kind,
@@ -55,7 +57,7 @@ export function defineLoad(file: LoadFile, build: LoadBuild): LoadDefinition {
     onError: steps('on_error', file.kind === 'task' ? file.on_error : undefined),
     needs: file.needs ?? [],
     params: file.params ?? {},
-    sessionParams: sessionSettings(yaml, file.session_params ?? {}, isZoned(file, settings), problems),
+    sessionParams: sessionSettings(yaml, ['session_params'], file.session_params ?? {}, zoned, problems),
     lanes: file.lanes ?? settings.defaults.lanes,
     maxAttempts: file.max_attempts ?? settings.defaults.maxAttempts,
     maxRuntimeMs,
@@ -65,6 +67,21 @@ export function defineLoad(file: LoadFile, build: LoadBuild): LoadDefinition {
     ...(file.renamed_from !== undefined && { renamedFrom: file.renamed_from }),
     producers: {},
   };
+}
+
+/** One text is one step. */
+function stepsOf(key: string, given: StepsFile, zoned: boolean, build: LoadBuild): StepDefinition[] {
+  const { yaml, folder, problems } = build;
+  if (typeof given === 'string') return readSqlList(yaml, [key], given, folder, problems);
+  return given.flatMap((step, index): StepDefinition[] => {
+    const at = [key, index];
+    const own = typeof step === 'string' ? undefined : step;
+    const source = readSql(yaml, own ? [...at, 'sql'] : at, own?.sql ?? (step as string), folder, problems);
+    if (source === undefined) return [];
+    if (own === undefined) return [source];
+    const sessionParams = sessionSettings(yaml, [...at, 'session_params'], own.session_params, zoned, problems);
+    return [{ ...source, sessionParams }];
+  });
 }
 
 /** What a task writes is its own business; rows of other kinds go on to others, who read their times in UTC. */

@@ -16,6 +16,7 @@ import {
   settingValue,
   sqlList,
   sqlText,
+  stepList,
   tableList,
   tableName,
   text,
@@ -80,8 +81,8 @@ const anyLoad = {
   lanes: lanes.optional(),
   max_attempts: maxAttempts.optional(),
   max_runtime: duration.optional(),
-  before: sqlList.optional().describe('Steps before the snapshot, each its own transaction'),
-  after: sqlList.optional().describe('Steps after publishing, each its own transaction'),
+  before: stepList.optional().describe('Steps before the snapshot, each its own transaction'),
+  after: stepList.optional().describe('Steps after publishing, each its own transaction'),
   checks: z.array(check).optional(),
   on_bad_row: z
     .enum(['fail', 'quarantine'])
@@ -212,7 +213,7 @@ export const taskSchema = z
       .optional()
       .describe('query: the rows of the last statement are shown; query_one: the first one of each range'),
     output: text.optional().describe('Where the rows go: stdout, or a file of the project, .csv, .jsonl or .ndjson'),
-    on_error: sqlList.optional().describe('Steps when the task has failed, each its own transaction'),
+    on_error: stepList.optional().describe('Steps when the task has failed, each its own transaction'),
   })
   .describe('Runs SQL, over ranges of values');
 
@@ -231,4 +232,5 @@ export type AcquisitionFile = z.infer<typeof acquisitionSchema>;
 export type CoreFile = z.infer<typeof coreSchema>;
 export type ServicesFile = z.infer<typeof servicesSchema>;
 export type TaskFile = z.infer<typeof taskSchema>;
+export type StepsFile = z.infer<typeof stepList>;
 export type LoadFile = z.infer<typeof loadSchema>;

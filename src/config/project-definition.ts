@@ -3,6 +3,7 @@ import path from 'node:path';
 
 import { nearest } from '../sql/names.ts';
 import { checkAgainstSchema } from './check-schema.ts';
+import { checkControlSchema } from './check-control-schema.ts';
 import { checkUrl } from './check-url.ts';
 import type { ConnectionDefinition, SessionDefinition } from './definition.ts';
 import { parseDuration } from './duration.ts';
@@ -62,6 +63,9 @@ export function defineProject(
       typeof given.tls === 'object' ? pemFiles(yaml, directory, [...at, 'tls'], given.tls, problems) : given.tls;
     const isUnset = substitution.unset.has(JSON.stringify([...at, 'url']));
     if (!isUnset) problems.push(...checkUrl(given.url, yaml, [...at, 'url']));
+    if (given.control_schema !== undefined) {
+      problems.push(...checkControlSchema(given.control_schema, yaml, [...at, 'control_schema']));
+    }
     connections[name] = {
       name,
       url: isUnset ? '' : given.url,

@@ -78,10 +78,11 @@ export async function readLoad({ name, file }: FoundLoad, context: ReadContext):
   return { ...load, incomplete: problems.length > before };
 }
 
-/** SQL is never filled from the environment: `sql:`, the lists of `before:`, `after:` and `on_error:`, queries of a range. */
+/** SQL is never filled from the environment: `sql:`, steps of `before:`, `after:` and `on_error:`, queries of a range. */
 function isSql(path: ValuePath, text: string): boolean {
   const key = path.findLast((step) => typeof step === 'string');
   if (path[0] === 'range') return isQuery(text);
+  if (path.includes('session_params')) return false;
   return key === 'sql' || key === 'ready' || ['before', 'after', 'on_error'].includes(String(path[0]));
 }
 

@@ -67,6 +67,16 @@ export const settingValue = z.union([z.string(), z.number(), z.boolean()], {
   error: 'must be text, a number, true or false',
 });
 
+const stepText = z.union(
+  [sqlText, z.strictObject({ sql: sqlText, session_params: z.record(settingName, settingValue) })],
+  { error: 'must be SQL, the name of a .sql file, or { sql, session_params }' },
+);
+
+/** One step, or several. */
+export const stepList = z.union([sqlText, z.array(stepText).min(1)], {
+  error: 'must be SQL, the name of a .sql file, or a list of them',
+});
+
 /** `100`, `"0.5%"`. */
 export const rejectLimit = z.union(
   [

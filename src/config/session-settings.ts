@@ -1,5 +1,5 @@
 import type { Problem } from './problem.ts';
-import type { YamlFile } from './yaml-file.ts';
+import type { ValuePath, YamlFile } from './yaml-file.ts';
 
 /** Server settings that `session_params` must not touch, and why. */
 const REFUSED: Record<string, string> = {
@@ -18,9 +18,13 @@ const REFUSED: Record<string, string> = {
   standard_conforming_strings: 'it changes how SQL is read',
   sql_mode: 'it changes how SQL is read, and whether values that do not fit are refused',
   sql_select_limit: 'rows would be left out without a word',
+  max_recursive_iterations: 'rows would be left out without a word',
+  sql_auto_is_null: 'rows would be read twice without a word',
+  system_versioning_asof: 'rows would be read as they were once',
   sql_notes: 'notes and warnings tell what a copy would change',
   note_verbosity: 'notes and warnings tell what a copy would change',
   max_error_count: 'notes and warnings tell what a copy would change',
+  lc_messages: 'by the server’s English words errors are told apart',
   array_nulls: 'it changes how values are read',
   sql_log_bin: 'replicas would not get what the load writes',
   completion_type: 'transactions are committed by Waybill',
@@ -46,6 +50,7 @@ const UTC = 'times travel in UTC';
  */
 export function sessionSettings(
   yaml: YamlFile,
+  at: ValuePath,
   given: Record<string, string | number | boolean>,
   zoned: boolean,
   problems: Problem[],
@@ -57,7 +62,7 @@ export function sessionSettings(
     if (why !== undefined) {
       const message = `\`session_params\` cannot set \`${name}\`: ${why}`;
       problems.push({
-        ...yaml.place(['session_params', name], 'key'),
+        ...yaml.place([...at, name], 'key'),
         message,
         next: 'Leave it out.',
         severity: 'error',

@@ -26,12 +26,33 @@ export interface TableDescription {
 export interface TableLookup {
   /** `undefined`: there is no such table. */
   describe: (connection: string, table: string) => Promise<TableDescription | undefined>;
+  /** That a table of a load's file is another one in its SQL. */
+  misleading: (
+    load: LoadDefinition,
+    connection: string,
+    table: string,
+  ) => Promise<{ message: string; next: string } | undefined>;
   /** What the query of an acquisition gives; or what its server has against it. */
   describeQuery: (load: LoadDefinition) => Promise<TableDescription | Problem>;
+  /** Why an acquisition's `from.consistent` cannot be kept. */
+  notOfOneMoment: (load: LoadDefinition) => Promise<{ message: string; next: string } | undefined>;
   /** What a start would do with an acquisition's landing table, in words; or why it cannot, columns that do not fit among it. */
   planLanding: (load: LoadDefinition) => Promise<{ notes: string[] } | { refused: string; next?: string }>;
   /** Why no batch could be taken back from an output that is there. */
   neverTakenBack: (connection: string, table: string) => Promise<{ message: string; next: string } | undefined>;
+  /** What may keep some of its rows from going. */
+  mayKeepRows: (connection: string, table: string) => Promise<{ message: string; next: string } | undefined>;
+  /** Why no snapshot of a landing table that is there can be taken. */
+  noSnapshot: (load: LoadDefinition, table: string) => Promise<{ reason: string; next: string }[]>;
+  /** Why a load's cursor, or its `start`, cannot be; the cursor's column is there. */
+  cursorRefusal: (
+    load: LoadDefinition,
+  ) => Promise<{ key: 'cursor' | 'start'; message: string; next: string } | undefined>;
+  /** A setting of `session_params` that the server will not have. */
+  settingsRefusal: (
+    load: LoadDefinition,
+    settings: Record<string, string>,
+  ) => Promise<{ name: string; reason: string } | undefined>;
   /** Names to suggest from. */
   listTables: (connection: string) => Promise<string[]>;
   /** Whether its server can cut a snapshot that has no key. */
@@ -39,7 +60,16 @@ export interface TableLookup {
 }
 
 /** One load's view of the databases: finds tables, notes what is wrong. */
-export interface TableCheck extends Pick<TableLookup, 'planLanding' | 'neverTakenBack'> {
+export interface TableCheck extends Pick<
+  TableLookup,
+  | 'notOfOneMoment'
+  | 'planLanding'
+  | 'neverTakenBack'
+  | 'mayKeepRows'
+  | 'noSnapshot'
+  | 'cursorRefusal'
+  | 'settingsRefusal'
+> {
   load: LoadDefinition;
   /** Of the connection that the load writes to. */
   dialect: SqlDialect;
@@ -55,12 +85,14 @@ export interface TableCheck extends Pick<TableLookup, 'planLanding' | 'neverTake
 
 /** What a load writes must be able to go again. Answers whether it is. */
 export async function requireTakeBack(
-  { load, neverTakenBack, report }: Pick<TableCheck, 'load' | 'neverTakenBack' | 'report'>,
+  { load, neverTakenBack, mayKeepRows, report }: TableCheck,
   table: string,
   at: ValuePath,
 ): Promise<boolean> {
   const why = await neverTakenBack(load.connection, table);
   if (why) report(at, why.message, why.next);
+  const doubt = why ? undefined : await mayKeepRows(load.connection, table);
+  if (doubt) report(at, doubt.message, doubt.next, 'warn');
   return why === undefined;
 }
 
@@ -99,6 +131,14 @@ export function requireColumn(
 /** Types for whole numbers that grow, as servers write them: `bigint`, `int(11) unsigned`, `decimal(20,0)`. */
 const WHOLE_NUMBER = /^(?:(?:big)?int(?:eger)?(?:\(\d+\))?(?: unsigned)?|numeric|(?:numeric|decimal)\(\d+(?:,0)?\))$/;
 
+/** Why the numbers of batches cannot stand in this column; undefined: they can, or it is not there. */
+export function whyNoBatchId({ columns }: Pick<TableDescription, 'columns'>, table: string): string | undefined {
+  const column = columns.find(({ name }) => name === 'batch_id');
+  if (column === undefined) return undefined;
+  if (!WHOLE_NUMBER.test(column.type)) return `\`batch_id\` of \`${table}\` must be bigint, and is ${column.type}`;
+  return column.generated ? `\`batch_id\` of \`${table}\` is generated: nothing can be written into it` : undefined;
+}
+
 /** The column that every row's batch stands in. Answers whether it is there and right. */
 export function requireBatchId(
   found: TableDescription,
@@ -106,14 +146,11 @@ export function requireBatchId(
   at: ValuePath,
   report: TableCheck['report'],
 ): boolean {
-  const column = found.columns.find(({ name }) => name === 'batch_id');
-  if (column === undefined) {
+  const why = whyNoBatchId(found, table);
+  if (why !== undefined) report(at, why);
+  else if (!found.columns.some(({ name }) => name === 'batch_id')) {
     const next = `alter table ${table} add column batch_id bigint;`;
     report(at, `\`${table}\` has no column \`batch_id\`: no roll back could find its rows`, next);
-  } else if (!WHOLE_NUMBER.test(column.type)) {
-    report(at, `\`batch_id\` of \`${table}\` must be bigint, and is ${column.type}`);
-  } else if (column.generated) {
-    report(at, `\`batch_id\` of \`${table}\` is generated: nothing can be written into it`);
   } else return true;
   return false;
 }

@@ -74,23 +74,6 @@ export async function recordRejected(
   }
 }
 
-/**
- * A chunk all of whose rows were rejected is done. `rowsRead`: null where chunks of its stage do not count them; `startedAt`: when the
- * attempt began in which they were.
- */
-export async function finishRejected(
-  session: Session,
-  database: Database,
-  at: ChunkKey,
-  facts: { rowsRead: number | null; attempts: number; worker: string; startedAt: Date },
-): Promise<void> {
-  await session.query(sql`
-    update ${database.ledger('chunk')}
-    set state = 'done', row_count = 0, rows_read = ${facts.rowsRead}, worker = ${facts.worker},
-        started_at = ${facts.startedAt}, finished_at = ${new Date()}, attempts = ${facts.attempts}, error = null
-    where batch_id = ${at.batchId} and stage = ${at.stage} and n = ${at.n}`);
-}
-
 /** Rows of a batch that were rejected, as a value in a statement. */
 export const rejectedRows = (database: Database, batchId: string): SqlPart =>
   part`(select count(*) from ${database.ledger('rejected_row')} where batch_id = ${batchId})`;

@@ -283,8 +283,13 @@ export async function firstFailure(
   return rows[0];
 }
 
-/** Failed chunks become pending again, with all their attempts: a held batch is resumed. */
+/** Failed chunks become pending again, with all their attempts: a held batch is resumed. Which rows of theirs are bad is seen anew. */
 export async function reopenFailed(session: Session, database: Database, batchId: string): Promise<void> {
+  const rejected = database.ledger('rejected_row');
+  await session.query(sql`
+    delete from ${rejected} where batch_id = ${batchId} and exists (
+      select 1 from ${database.ledger('chunk')} c
+      where c.batch_id = ${rejected}.batch_id and c.stage = ${rejected}.stage and c.n = ${rejected}.chunk and c.state <> 'done')`);
   await session.query(sql`
     update ${database.ledger('chunk')} set state = 'pending', attempts = 0, not_before = ${database.dialect.words.now}
     where batch_id = ${batchId} and state <> 'done'`);

@@ -22,6 +22,8 @@ export interface LeftUndone {
   batchId: string;
   method: ChunkMethod;
   chunks: number;
+  /** As `noted`. */
+  plannedWith: string | null;
 }
 
 /** Undefined: none of them had come to this stage. `newest`: the batch that is gone on with. */
@@ -31,15 +33,27 @@ export async function leftUndone(
   newest: string,
   stage: number,
 ): Promise<LeftUndone | undefined> {
-  const { rows } = await reader.query<{ batch_id: string; method: ChunkMethod; chunks: string }>(sql`
+  const { rows } = await reader.query<{
+    batch_id: string;
+    method: ChunkMethod;
+    planned_with: string | null;
+    chunks: string;
+  }>(sql`
     ${earlierBatches(database, newest)}
-    select s.batch_id, s.method, (
+    select s.batch_id, s.method, s.planned_with, (
         select count(*) from ${database.ledger('chunk')} c
         where c.batch_id = s.batch_id and c.stage = s.n and c.state <> 'done') as chunks
     from ${database.ledger('stage')} s join earlier e on e.batch_id = s.batch_id
     where s.n = ${stage} and s.planned_chunks is not null order by s.batch_id desc limit 1`);
   const row = rows[0];
-  return row && { batchId: row.batch_id, method: row.method, chunks: Number(row.chunks) };
+  return (
+    row && {
+      batchId: row.batch_id,
+      method: row.method,
+      chunks: Number(row.chunks),
+      plannedWith: row.planned_with,
+    }
+  );
 }
 
 /** Plans a stage with the chunks that another batch has left undone; each keeps its number. False: it had been planned. */
@@ -47,9 +61,9 @@ export async function takeUndone(
   session: Session,
   database: Database,
   at: StageKey,
-  { batchId: from, method, chunks }: LeftUndone,
+  { batchId: from, method, chunks, plannedWith }: LeftUndone,
 ): Promise<boolean> {
-  if (!(await markPlanned(session, database, at, method, chunks))) return false;
+  if (!(await markPlanned(session, database, at, method, chunks, plannedWith))) return false;
   await session.query(sql`
     insert into ${database.ledger('chunk')} (batch_id, stage, n, range_from, range_to)
     select b.batch_id, c.stage, c.n, c.range_from, c.range_to

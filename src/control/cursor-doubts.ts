@@ -1,5 +1,6 @@
 /** What would let a cursor pass over rows without a word: refused before a window is set. */
 import type { AcquisitionSource, LoadDefinition } from '../config/definition.ts';
+import type { Numbering } from '../database/cursor-dialect.ts';
 import type { Dialect, Session } from '../database/dialect.ts';
 import { ConfigurationError, LoadFailedError } from '../errors.ts';
 import { lagOf, sourceRows, type Cursor } from './source.ts';
@@ -53,16 +54,15 @@ function refuseUnseen({ load, source, cursor }: Doubt, { is, origin, way }: Else
   });
 }
 
-async function refuseNumbering(
-  session: Session,
-  dialect: Dialect,
-  { load, source, cursor, readAlready }: Doubt,
-): Promise<void> {
-  if (source.table === undefined) return; // which column a query's came from nobody says
-  const numbering = await dialect.numberingOf(session, source.table, cursor.column);
-  if (!numbering) return;
-  const { name, ahead, step, last } = numbering;
-  const what = `${name}, which numbers ${source.table}.${cursor.column.name} on ${source.connection},`;
+async function refuseNumbering(session: Session, dialect: Dialect, doubt: Doubt): Promise<void> {
+  const rows = sourceRows(doubt.source, dialect.sql);
+  for (const one of await dialect.numberingsOf(session, rows, doubt.cursor.column)) await refuseNumbers(one, doubt);
+}
+
+async function refuseNumbers(numbering: Numbering, { load, source, readAlready }: Doubt): Promise<void> {
+  const { name, column, certain, ahead, step, last } = numbering;
+  const perhaps = certain ? '' : ', of which the cursor may be made';
+  const what = `${name}, which numbers ${column} on ${source.connection}${perhaps},`;
   if (ahead) {
     throw new ConfigurationError(
       `${what} has ${ahead.what}: a session keeps numbers for later, and rows with them would come behind what was read`,
@@ -78,7 +78,8 @@ async function refuseNumbering(
       next: 'use a column that grows as cursor',
     });
   }
-  if (last === null) return;
+  // What another column has come to says nothing of the cursor.
+  if (last === null || !certain) return;
   const next = String(BigInt(last) + BigInt(step));
   const read = await readAlready(next);
   if (!read) return;

@@ -1,6 +1,7 @@
 /** What is asked before a batch opens: bounds of a task's range, and whether an input is ready. */
 import type { LoadDefinition, SqlSource } from '../config/definition.ts';
 import type { Database, QueryResult, Session, UserStatement } from '../database/dialect.ts';
+import { howToRead, withoutLedger } from '../database/hidden-text.ts';
 import { reading } from '../database/transaction.ts';
 import { ConfigurationError } from '../errors.ts';
 import { renderForBatch, type BatchValues } from '../sql/batch-sql.ts';
@@ -18,7 +19,10 @@ export const asking = <T>(
 /** `file:line:column` of a query. */
 export const placeOf = ({ file, line, column }: SqlSource): string => `${file}:${line}:${column}`;
 
-/** What a query gives; `what` it is, in words, for the `ConfigurationError` of one that cannot be run. */
+/**
+ * The first two rows that a query gives: one is wanted, the other shows that there are more. `what` it is, in words, for the
+ * `ConfigurationError` of one that cannot be run.
+ */
 export async function answerTo(
   session: Session,
   { dialect }: Database,
@@ -29,10 +33,12 @@ export async function answerTo(
 ): Promise<QueryResult<unknown[]>> {
   const rendered = renderForBatch(parseStatements(query, dialect.sql)[0]!, values, dialect);
   try {
-    return await session.run(as(rendered));
+    return await session.run(as(rendered), { first: 2 });
   } catch (error) {
     const facts = dialect.classify(error);
     if (facts.kind !== 'permanent') throw error;
-    throw new ConfigurationError(`${what} failed: ${facts.safeMessage}`, { where: placeOf(query), cause: error });
+    const next = howToRead(facts.safeMessage);
+    const message = `${what} failed: ${withoutLedger(facts.safeMessage)}`;
+    throw new ConfigurationError(message, { where: placeOf(query), ...(next !== undefined && { next }), cause: error });
   }
 }

@@ -1,6 +1,7 @@
 /** How a stage's chunks come into the ledger: all in one transaction, once. */
 import type { ChunkMethod, ChunkRange, Database, Session } from '../database/dialect.ts';
 import { sql } from '../database/sql.ts';
+import { noted, type PlannedWith } from './planned-with.ts';
 
 export interface StageKey {
   batchId: string;
@@ -20,8 +21,10 @@ export async function writePlan(
   at: StageKey,
   method: ChunkMethod,
   ranges: PlannedRanges,
+  plannedWith?: PlannedWith,
 ): Promise<boolean> {
-  if (!(await markPlanned(session, database, at, method, ranges.length))) return false;
+  const noting = plannedWith && noted(plannedWith);
+  if (!(await markPlanned(session, database, at, method, ranges.length, noting))) return false;
   let some: ChunkRange[] = [];
   let n = 0;
   for (const range of ranges) {
@@ -50,18 +53,19 @@ async function insertChunks(
   await session.query({ strings, values });
 }
 
-/** From now on the stage has so many chunks; false: it had been planned. */
+/** From now on the stage has so many chunks; false: it had been planned. `plannedWith`: as `noted`. */
 export async function markPlanned(
   session: Session,
   database: Database,
   { batchId, stage }: StageKey,
   method: ChunkMethod,
   chunks: number,
+  plannedWith: string | null = null,
 ): Promise<boolean> {
   const { now } = database.dialect.words;
   const { rowCount } = await session.query(sql`
     update ${database.ledger('stage')}
-    set planned_chunks = ${chunks}, method = ${method}, started_at = ${now},
+    set planned_chunks = ${chunks}, method = ${method}, planned_with = ${plannedWith}, started_at = ${now},
         finished_at = case when ${chunks === 0} then ${now} end
     where batch_id = ${batchId} and n = ${stage} and planned_chunks is null`);
   return rowCount > 0;

@@ -95,7 +95,7 @@ async function askColumn(
 ): Promise<Ends> {
   const { dialect } = database;
   const where = `${load.file}, range.of`;
-  const facts = await dialect.describeTable(database, table);
+  const facts = await dialect.describeTable(session, table);
   if (!facts)
     throw new ConfigurationError(`${load.connection} has no table ${table}`, { where, next: 'correct range.of' });
   const column = facts.columns.find((candidate) => candidate.name === name);
@@ -126,7 +126,7 @@ async function askColumn(
   const value = dialect.quoteName(name);
   const text = `select min(${value}), max(${value}) from ${dialect.quoteTable(table)}`;
   const { time_zone: timeZone } = load.sessionParams;
-  const { rows } = await session.run({ text, values: [], ...(timeZone !== undefined && { timeZone }) });
+  const { rows } = await session.run({ text, values: [], ...(timeZone !== undefined && { timeZone }) }, { first: 1 });
   return [textOf(rows[0]?.[0]), textOf(rows[0]?.[1])];
 }
 

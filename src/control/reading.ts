@@ -99,12 +99,12 @@ export interface ChunkReading {
   finishedAt: Date | null;
 }
 
-/** Chunks that failed or were tried more than once: what a person wants to see first. */
+/** Chunks that failed, were tried more than once or are held up: what a person wants to see first. */
 export const readTroubledChunks = (database: Database, batchId: string, most = 50): Promise<ChunkReading[]> =>
   readChunks(
     database,
     part`
-    c.batch_id = ${batchId} and (c.attempts > 0 or c.state = 'failed')
+    c.batch_id = ${batchId} and (c.attempts > 0 or c.error is not null or c.state = 'failed')
     order by (c.state = 'failed') desc, c.attempts desc, c.stage, c.n ${limit(most)}`,
   );
 

@@ -1,6 +1,7 @@
 /** The table `session_window`: what lies between two successful runs of a session whose loads share their window. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database, Session } from '../database/dialect.ts';
+import { withoutLedger } from '../database/hidden-text.ts';
 import { sql } from '../database/sql.ts';
 import { UnreachableError } from '../errors.ts';
 import type { ParameterValue } from '../workflows/messages.ts';
@@ -87,7 +88,7 @@ async function lastKnown(database: Database, { project, session, own }: WindowPl
 function unknownWindow({ connection, dialect }: Database, { session }: WindowPlaces, cause: unknown): Error {
   const { safeMessage } = dialect.classify(cause);
   return new UnreachableError(
-    `${connection} cannot be asked whether it keeps the shared window of ${session}: ${safeMessage}`,
+    `${connection} cannot be asked whether it keeps the shared window of ${session}: ${withoutLedger(safeMessage)}`,
     {
       where: `session ${session}, connection ${connection}`,
       next:

@@ -6,18 +6,49 @@ import { sql } from '../database/sql.ts';
 export interface PublishedFile {
   size: number;
   sha256: string;
+  /** What the file system said of it (`FileState.lasting`); null: not to be relied on. */
+  state: string | null;
   batchId: string;
+  /** Its chunk. */
+  n: number;
+}
+
+/** A file that was found to be what was read, and what the file system says of it now. */
+export interface SettledFile {
+  batchId: string;
+  n: number;
+  state: string;
 }
 
 /** Every file that published batches of this load have read, by name, as the newest of them found it. */
 export async function publishedFiles(database: Database, load: string): Promise<Map<string, PublishedFile>> {
-  const { rows } = await database.query<{ name: string; size: string; sha256: string; batch_id: string }>(sql`
-    select f.name, f.size, f.sha256, f.batch_id from ${database.ledger('source_file')} f
+  const { rows } = await database.query<PublishedRow>(sql`
+    select f.name, f.size, f.sha256, f.file_state, f.batch_id, f.n from ${database.ledger('source_file')} f
     join ${database.ledger('batch')} b on b.batch_id = f.batch_id
     where b.load_name = ${load} and b.state = 'published' order by f.batch_id`);
   return new Map(
-    rows.map(({ name, size, sha256, batch_id }) => [name, { size: Number(size), sha256, batchId: batch_id }]),
+    rows.map(({ name, size, sha256, file_state: state, batch_id, n }) => [
+      name,
+      { size: Number(size), sha256, state, batchId: batch_id, n: Number(n) },
+    ]),
   );
+}
+
+interface PublishedRow {
+  name: string;
+  size: string;
+  sha256: string;
+  file_state: string | null;
+  batch_id: string;
+  n: string;
+}
+
+/** So that the next start need not read them. */
+export async function settleFiles(database: Database, files: readonly SettledFile[]): Promise<void> {
+  for (const { batchId, n, state } of files) {
+    await database.query(sql`
+      update ${database.ledger('source_file')} set file_state = ${state} where batch_id = ${batchId} and n = ${n}`);
+  }
 }
 
 /** The files that a batch is to read, in order of their chunks. */
@@ -40,9 +71,9 @@ export async function markFile(
   session: Session,
   database: Database,
   at: { batchId: string; n: number },
-  { size, sha256 }: { size: number; sha256: string },
+  { size, sha256, state = null }: { size: number; sha256: string; state?: string | null | undefined },
 ): Promise<void> {
   await session.query(sql`
-    update ${database.ledger('source_file')} set size = ${size}, sha256 = ${sha256}
+    update ${database.ledger('source_file')} set size = ${size}, sha256 = ${sha256}, file_state = ${state}
     where batch_id = ${at.batchId} and n = ${at.n}`);
 }

@@ -6,15 +6,17 @@ import type { StageKey } from './plan.ts';
 
 /** Nobody holds the state any more of which a batch may have read a part: it is to be read anew, as a whole. */
 export class SourceStateLost extends WaybillError {
-  constructor(loadName: string) {
-    super(
-      'the state of the source that this batch reads is gone: the connection that held it ended, or its worker did',
-      {
-        next: `start it again when source and worker are up: waybill run ${loadName}`,
-      },
-    );
+  constructor(loadName: string, how: Pick<WaybillError, 'message' | 'next'> = ENDED) {
+    super(`the state of the source that this batch reads is gone: ${how.message}`, {
+      next: `start it again ${how.next}: waybill run ${loadName}`,
+    });
   }
 }
+
+const ENDED = {
+  message: 'the connection that held it ended, or its worker did',
+  next: 'when source and worker are up',
+};
 
 /** By the name that sessions join it; undefined: nobody has said so yet. */
 export async function sourceState(database: Database, at: StageKey): Promise<string | undefined> {

@@ -62,6 +62,23 @@ export async function describeSource(
   return { table: nameOfRows(rows), kind: 'query', columns, indexes: [] };
 }
 
+/** Why `from.consistent` cannot be kept: no state of the source has these rows. The rows are known to be there. */
+export async function whyNotOfOneMoment(
+  database: Database,
+  load: SourceReader,
+  source: AcquisitionSource,
+): Promise<{ message: string; next: string } | undefined> {
+  if (!source.consistent) return undefined;
+  const rows = sourceRows(source, database.dialect.sql);
+  const refusal = await withSource(database, load, (session) => database.dialect.stateRefusal(session, rows));
+  return (
+    refusal && {
+      message: `${sourceName(source)} cannot be read as it was at one moment (consistent): ${refusal.reason}`,
+      next: refusal.next,
+    }
+  );
+}
+
 export interface Cursor {
   column: ColumnFacts;
   kind: CursorKind;

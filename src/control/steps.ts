@@ -1,5 +1,5 @@
 /** The table `step`: `before`, `after` and `on_error` stand in the ledger like chunks. */
-import type { LoadDefinition, SqlSource } from '../config/definition.ts';
+import type { LoadDefinition, StepDefinition } from '../config/definition.ts';
 import type { Database, Session } from '../database/dialect.ts';
 import { sql } from '../database/sql.ts';
 
@@ -7,7 +7,7 @@ export const STEP_PHASES = ['before', 'after', 'on_error'] as const;
 export type StepPhase = (typeof STEP_PHASES)[number];
 
 /** The steps of a phase, as the load's file has them. */
-export const stepsOf = (load: LoadDefinition, phase: StepPhase): SqlSource[] =>
+export const stepsOf = (load: LoadDefinition, phase: StepPhase): StepDefinition[] =>
   phase === 'on_error' ? load.onError : load[phase];
 
 export interface StepKey {
@@ -41,15 +41,15 @@ export async function markStepDone(
     where batch_id = ${at.batchId} and phase = ${at.phase} and n = ${at.n}`);
 }
 
-/** Counts a failed attempt, outside the transaction that failed: the step may have been done, or skipped, by others since. */
+/** Counts a failed attempt, unless it is none of the step's fault, outside the transaction that failed: the step may have been done, or skipped, by others since. */
 export async function markStepAttempt(
   database: Database,
   at: StepKey,
-  facts: { error: string; failed: boolean },
+  { error, failed, counts = true }: { error: string; failed: boolean; counts?: boolean },
 ): Promise<void> {
   await database.query(sql`
-    update ${database.ledger('step')} set attempts = attempts + 1, error = ${facts.error},
-      state = case when ${facts.failed} then 'failed' else state end
+    update ${database.ledger('step')} set attempts = attempts + ${counts ? 1 : 0}, error = ${error},
+      state = case when ${failed} then 'failed' else state end
     where batch_id = ${at.batchId} and phase = ${at.phase} and n = ${at.n}
       and state not in ('done', 'skipped')`);
 }

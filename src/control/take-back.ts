@@ -1,5 +1,18 @@
 import type { Database } from '../database/dialect.ts';
 
+/** What may keep rows of an output when they are deleted. A roll back that meets it says so, and is not done. */
+export async function whatMayKeepRows(
+  database: Database,
+  table: string,
+): Promise<{ message: string; next: string } | undefined> {
+  const keepers = (await database.dialect.deletesKeptBy(database, table)).filter(({ likely }) => likely);
+  if (keepers.length === 0) return undefined;
+  return {
+    message: `${table} may keep rows when they are deleted (${keepers.map(({ name }) => name).join(', ')}): a batch that has to be taken back would wait until somebody changes that`,
+    next: 'Have it let the user of this connection delete.',
+  };
+}
+
 /** Why no batch could be taken back from this output: a roll back would find its rows for ever, or end with the same error each time. */
 export async function whyNeverTakenBack(
   database: Database,

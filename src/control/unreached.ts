@@ -18,12 +18,15 @@ export async function refuseUnreached(
   const above = dialect.endless(column)?.above;
   const unreached = [...(column.nullable ? [`${name} is null`] : []), ...(above === undefined ? [] : [above])];
   if (unreached.length === 0) return;
-  const { rows } = await session.run({
-    text:
-      `select count(*), count(${name}) from (select ${name} from ${from} ` +
-      `where ${unreached.join(' or ')} limit ${COUNTED}) unreached`,
-    values: [],
-  });
+  const { rows } = await session.run(
+    {
+      text:
+        `select count(*), count(${name}) from (select ${name} from ${from} ` +
+        `where ${unreached.join(' or ')} limit ${COUNTED}) unreached`,
+      values: [],
+    },
+    { first: 1 },
+  );
   const [found, endless] = rows[0]!.map(Number) as [number, number];
   if (found === 0) return;
   const words = [...(found > endless ? ['NULL'] : []), ...(endless > 0 ? ['infinity or NaN'] : [])];

@@ -33,7 +33,8 @@ export async function nextWindow(
   const rows = sourceRows(source, dialect.sql);
   if (!cursor) {
     // A query is run once, for its rows: to ask whether it has any could take as long.
-    const some = typeof rows !== 'string' || (await dialect.hasRows(database, rows));
+    const some =
+      typeof rows !== 'string' || (await withSource(database, load, (session) => dialect.hasRows(session, rows)));
     return some ? { from: null, to: null } : undefined;
   }
   const item = raw(fromItem(rows, (table) => dialect.quoteTable(table)));
@@ -103,6 +104,27 @@ async function stretchesAsked(
     below.push(whole ? gap : { from: gap.from, until });
   }
   return below;
+}
+
+/** Why this acquisition's cursor, or its `start`, cannot be: the key of `from` that says it, and what is wrong. The column is known to be there. */
+export async function cursorRefusal(
+  source: Database,
+  load: LoadDefinition,
+): Promise<{ key: 'cursor' | 'start'; message: string; next: string } | undefined> {
+  const { from } = load;
+  if (from?.cursor === undefined) return undefined;
+  const { start } = from;
+  let key: 'cursor' | 'start' = 'cursor';
+  try {
+    const cursor = await cursorColumn(source, load, from);
+    key = 'start';
+    if (start === undefined || cursor === undefined) return undefined;
+    await withSource(source, load, (session) => valueOf(session, source, load, cursor, start, '`start`'));
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error;
+    return { key, message: error.message, next: error.next ?? 'correct it' };
+  }
 }
 
 /** A value as the source itself writes it: a time without a zone is meant in the source's own. `what`: where it was given. */

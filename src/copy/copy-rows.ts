@@ -5,6 +5,7 @@ import type {
   CopyOutListener,
   CopyOutStream,
 } from '../database/copy-stream.ts';
+import { passedOn } from './free-pieces.ts';
 import type { Dialect, ErrorFacts, Session } from '../database/dialect.ts';
 
 /**
@@ -52,6 +53,8 @@ export interface RowsIn {
 export interface CopyRequest extends RowsIn {
   /** A whole SELECT for the source, its values already literals: COPY binds nothing. */
   select: string;
+  /** The source has sent all rows, and its session is free; the target may be at it for long. */
+  sent?: () => void;
 }
 
 /**
@@ -64,11 +67,17 @@ export interface CopyRequest extends RowsIn {
 export function copyRows(
   source: CopyEnd,
   target: CopyEnd,
-  { select, ...into }: CopyRequest,
+  { select, sent, ...into }: CopyRequest,
 ): Promise<{ read: number; written: number }> {
   const { dialect, session } = source;
   const rows = {
-    open: (listener: CopyOutListener) => dialect.openCopyOut(session, select, into.format, listener),
+    open: (listener: CopyOutListener) => {
+      const done = (rows: number): void => {
+        listener.done(rows);
+        sent?.();
+      };
+      return dialect.openCopyOut(session, select, into.format, { ...listener, done });
+    },
     cut: () => session.destroy(),
     dialect,
   };
@@ -99,6 +108,7 @@ export function pourRows(
     });
     const reading = {
       data: (rows: Buffer): void => {
+        passedOn(rows.length);
         if (!into.write(rows, () => out?.resume())) out?.pause();
       },
       done: (rows: number): void => {

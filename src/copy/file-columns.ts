@@ -3,7 +3,7 @@ import type { CopyInColumn } from '../database/copy-stream.ts';
 import type { ColumnFacts, Dialect, TableFacts } from '../database/dialect.ts';
 import type { ValueCheck } from './files/csv-format.ts';
 import { nearest } from '../sql/names.ts';
-import { OWN, unfilled } from './landing-columns.ts';
+import { OWN, underDomain, unfilled } from './landing-columns.ts';
 
 /** Where the values of a file go. */
 export interface FileColumns {
@@ -46,7 +46,7 @@ export function fileColumns(
 
 /** Else the server would make another value of it without a word. */
 function checkOf(column: ColumnFacts, dialect: Pick<Dialect, 'writtenForm'>): ValueCheck | undefined {
-  const form = dialect.writtenForm(column);
+  const form = dialect.writtenForm(underDomain(column));
   if (!form) return undefined;
   const complaint = `${column.name} is not written as its type, ${column.type}, is written: ${form.says}`;
   return (text) => (form.fits(text) ? undefined : complaint);

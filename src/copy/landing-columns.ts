@@ -28,19 +28,19 @@ interface Pair {
   into: ColumnFacts;
 }
 
-/** Which columns travel, and how. Throws as `fittingColumns` does, before anything is copied. */
+/** Which columns travel, how, and into what. Throws as `fittingColumns` does, before anything is copied. */
 export async function landingColumns(
   sourceDatabase: Database,
   source: TableFacts,
   targetDatabase: Database,
   load: Landing,
-): Promise<{ columns: LandingColumn[]; format: CopyFormat }> {
+): Promise<{ columns: LandingColumn[]; format: CopyFormat; target: TableFacts }> {
   const [from, to] = [sourceDatabase.dialect, targetDatabase.dialect];
   const target = await to.describeTable(targetDatabase, load.outputs[0]!.table);
   const pairs = fittingColumns({ dialect: from, facts: source }, to, target, load);
   const columns = pairs.map(({ column, into }) => landingColumn(from, to, column, into, load.landing));
   const types = pairs.map(({ column, into }) => ({ source: column.castType, target: into.castType }));
-  return { columns, format: nativeCopy(from, to)?.agreesInBinary(types) ? 'binary' : 'text' };
+  return { columns, format: nativeCopy(from, to)?.agreesInBinary(types) ? 'binary' : 'text', target: target! };
 }
 
 /** How the values of one column become those of another. */
@@ -51,12 +51,12 @@ export function landingColumn(
   into: ColumnFacts,
   landing: LandingDefinition | undefined,
 ): LandingColumn {
-  const [source, target] = [from.shapeOf(column), to.shapeOf(into)];
+  const [source, target] = [from.shapeOf(column), to.shapeOf(underDomain(into))];
   const plain = from.quoteName(column.name);
   const native = nativeCopy(from, to) !== undefined;
   const kept = invalidRule(landing, column.name) === 'null' ? from.keepable(column, target) : undefined;
   const whole = (value: string): string => {
-    const text = orTooLong(value, source, target);
+    const text = orTooLong(value, source, target, from.textOf);
     return kept === undefined ? text : `case when ${kept} then ${text} end`;
   };
   return {
@@ -87,7 +87,7 @@ export function fittingColumns(
   const pairs: Pair[] = [];
   const problems = repeated(source);
   const lost = (column: ColumnFacts, into: ColumnFacts): string | undefined =>
-    native ? narrowed(native, column, into) : lostBetween(from.shapeOf(column), to.shapeOf(into));
+    native ? narrowed(native, column, into) : lostBetween(from.shapeOf(column), to.shapeOf(underDomain(into)));
   for (const column of source.columns) {
     const into = target?.columns.find(({ name }) => name === column.name);
     if (!into && (planned || landing?.onNewColumns === 'ignore')) continue;
@@ -112,11 +112,12 @@ export function fittingColumns(
   return pairs;
 }
 
-/** A domain keeps of a value what the type does that it is made of. */
 function narrowed(native: NativeCopy, column: ColumnFacts, into: ColumnFacts): string | undefined {
-  if (column.type === into.type) return undefined;
-  return native.narrowing(column.base ?? column, into.base ?? into);
+  return native.narrowing(underDomain(column), underDomain(into));
 }
+
+/** A domain reads and keeps of a value what the type does that it is made of. */
+export const underDomain = (column: ColumnFacts): ColumnFacts => ({ ...column, ...column.base });
 
 /** What becomes of values of this column that its landing column cannot keep. */
 export function invalidRule(landing: LandingDefinition | undefined, column: string): InvalidRule {
@@ -132,7 +133,7 @@ function noText(
   landing: LandingDefinition | undefined,
 ): string | undefined {
   if (!into || into.generated || invalidRule(landing, column.name) !== 'text') return undefined;
-  const shape = to.shapeOf(into);
+  const shape = to.shapeOf(underDomain(into));
   if (shape.kind === 'text' || from.keepable(column, shape) === undefined) return undefined;
   return `${column.name}, whose rule is on_invalid: text, is no text (${into.type})`;
 }

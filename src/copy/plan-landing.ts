@@ -2,6 +2,7 @@ import type { LoadDefinition } from '../config/definition.ts';
 import type { ColumnFacts, Dialect, TableFacts } from '../database/dialect.ts';
 import type { NewColumn } from '../database/landing-dialect.ts';
 import { ConfigurationError } from '../errors.ts';
+import { nameRefusal } from '../sql/names.ts';
 import { invalidRule, OWN } from './landing-columns.ts';
 
 /** What a start does with a landing table, or what it leaves out, as an event says it. */
@@ -38,6 +39,13 @@ export function planLanding(
   if (landing === undefined && !create) return { statements: [], notes: [] };
   const notes = landing ? leftEmpty(source, landing) : [];
   const there = new Set(landing?.columns.map(({ name }) => name));
+  if (landing === undefined && source.facts.columns.length === 0) {
+    const next = 'read a table that has columns';
+    throw new ConfigurationError(`${source.facts.table} has no columns to make ${table} of`, {
+      where: load.file,
+      next,
+    });
+  }
   const missing = { ...source.facts, columns: source.facts.columns.filter(({ name }) => !there.has(name)) };
   if (missing.columns.length === 0 || (landing !== undefined && onNewColumns === 'fail'))
     return { statements: [], notes };
@@ -94,6 +102,11 @@ function typed(
     }
     if (facts.columns.findIndex((other) => other.name === name) !== i) {
       problems.push(`the source has two columns ${name}`);
+      return [];
+    }
+    const misnamed = nameRefusal(name, target.sql);
+    if (misnamed !== undefined) {
+      problems.push(misnamed);
       return [];
     }
     const type = target.landingType(column, dialect.shapeOf(column), dialect.name === target.name);

@@ -8,6 +8,10 @@ export type CursorKind = 'time' | 'number';
 export interface Numbering {
   /** As messages say it: `sequence public.item_id_seq`. */
   name: string;
+  /** `public.item.id`. */
+  column: string;
+  /** The cursor is that column. Else it may be, or an expression of it. */
+  certain: boolean;
   /** What its owner says of numbers that a session takes to use them later (`CACHE 20`), and how to stop it. Undefined: none. */
   ahead?: { what: string; stop: string };
   step: string;
@@ -45,8 +49,12 @@ export interface CursorDialect {
   ): Promise<string | null>;
   /** These values of the cursor in its own order, equal ones together. */
   inCursorOrder(session: Session, column: ColumnFacts, values: string[]): Promise<string[][]>;
-  /** What numbers the rows of this table by this column; undefined: nothing that the server knows of. */
-  numberingOf(session: Session, table: string, column: ColumnFacts): Promise<Numbering | undefined>;
+  /**
+   * What numbers these rows by this column, or may do so, below a view or a query as far as the server says which columns of which tables
+   * that may be.
+   * Empty: nothing that the server knows of; a trigger or a function may.
+   */
+  numberingsOf(session: Session, rows: RowSource, column: ColumnFacts): Promise<Numbering[]>;
   /**
    * A replica, which does not see the transactions that are open on its primary. Throws `ConfigurationError`, with what to
    * grant, where the account may see neither this nor what `openTransactions` looks at.

@@ -56,6 +56,16 @@ export interface RunResult extends QueryResult<unknown[]> {
 /** Takes one row; columns by name. */
 export type TakeRow = (row: unknown[], columns: readonly string[]) => void;
 
+/** What becomes of a user's statement. */
+export interface RunOptions {
+  /** It commits by itself what was done before it: no transaction is open afterwards. */
+  commits?: boolean;
+  /** How many of its rows the answer has; default none. The others are passed over as they come, for they may be millions. */
+  first?: number;
+  /** Takes its rows as they come, exactly as the server has them; the answer has none. What it throws is thrown once all have come. */
+  each?: TakeRow | undefined;
+}
+
 /** How a transaction begins. The isolation is always READ COMMITTED, said and never inherited. */
 export interface BeginOptions {
   readOnly?: boolean;
@@ -80,11 +90,10 @@ export interface Session {
   /** Several of our own statements, one after another, in one round trip where the server can. The first error ends them. */
   pipeline<Row = Record<string, unknown>>(statements: readonly SqlStatement[]): Promise<QueryResult<Row>[]>;
   /**
-   * A rendered user statement. Throws `TransactionLostError` when it ended the transaction that it ran in, unless it is one that
-   * `commits` by itself what was done before it: then no transaction is open afterwards. `each` takes its rows as they come, so that
-   * they need not be in memory together, and the answer has none; what it throws is thrown once the server has sent them all.
+   * A rendered user statement; its rows are never in memory together. Throws `TransactionLostError` when it ended the transaction
+   * that it ran in, unless it `commits`.
    */
-  run(statement: UserStatement, options?: { commits?: boolean; each?: TakeRow | undefined }): Promise<RunResult>;
+  run(statement: UserStatement, options?: RunOptions): Promise<RunResult>;
   begin(options?: BeginOptions): Promise<void>;
   /** Throws unless the server's answer is COMMIT: a failed transaction answers ROLLBACK without an error. */
   commit(): Promise<void>;
@@ -128,6 +137,8 @@ export interface ErrorFacts {
   message: string;
   /** The message without values of rows, for Temporal's history and logs. */
   safeMessage: string;
+  /** A lock was waited for as long as these settings of the server let: no fault of the statement's. */
+  waited?: readonly string[];
   /** Least seconds before another attempt: long for a full disk. */
   retryAfterSeconds: number;
   /** What to do about it; undefined: its message says all. */
@@ -153,8 +164,18 @@ export interface ColumnFacts {
   type: string;
   /** Type as a cast target, without modifiers: `numeric`. */
   castType: string;
-  /** Both of what a domain is made of in the end; without: it is none. */
-  base?: { type: string; castType: string };
+  /** The same of what a domain is made of in the end; without: it is none. */
+  base?: Pick<ColumnFacts, 'type' | 'castType' | 'enumerated' | 'locale'>;
+  /** An enumeration that has a name of its own, or an array of one. */
+  enumerated?: true;
+  /** Of a type that is written as a setting of the server has it: the setting's value. */
+  locale?: string;
+  /** An index of it has other rows between two values than the server finds without: what is compared must lead to none. */
+  misindexed?: true;
+  /** Of a character set in which there are bytes that no character stands for: each would come as `?`. */
+  unmapped?: true;
+  /** What orders its texts; of a column of a table alone. */
+  collation?: string;
   nullable: boolean;
   hasDefault: boolean;
   generated: boolean;
@@ -173,6 +194,13 @@ export interface TableFacts {
   kind: string;
   columns: ColumnFacts[];
   indexes: IndexFacts[];
+}
+
+/** A table that keeps what is written to it whatever becomes of the transaction. */
+export interface UnsafeTable {
+  table: string;
+  /** By which its server calls what keeps its rows: `MyISAM`. */
+  engine: string;
 }
 
 /** Which table this is, whatever it is called now. */
@@ -218,6 +246,24 @@ export interface Holder {
   ageSeconds: number | null;
 }
 
+/** How a connection of its own is had. */
+export interface SessionOptions {
+  /** How long a statement may take; undefined: as long as it needs. Whatever the role's limit is. */
+  statementTimeoutMs?: number;
+  /**
+   * For a lane that writes elsewhere, within the limits of that server; such lanes have places of their own, so that two loads which copy
+   * in opposite directions never wait for each other.
+   */
+  reading?: boolean;
+  /**
+   * For our own statements that may wait for users' locks: as long as they must, whatever the role's limit is, and in places of their own, so
+   * that no lane waits behind them, nor they behind lanes.
+   */
+  looking?: boolean;
+  /** How long a statement waits for a lock on a table before it fails, in place of what else holds. MySQL and MariaDB count whole seconds. */
+  lockTimeoutMs?: number;
+}
+
 /** A database of one connection of the project, as one worker or command sees it. */
 export interface Database {
   /** The connection's name in waybill.yaml. */
@@ -233,12 +279,10 @@ export interface Database {
   /** Our own statements in one transaction, on a reserved control connection; rolled back when `work` throws. */
   transaction<T>(work: (session: Session) => Promise<T>): Promise<T>;
   /**
-   * A connection of its own for users' SQL; waits for a free place. `purpose` becomes the application name, by which a
-   * DBA finds it ("waybill 114 flights lane 2"). A statement may take `statementTimeoutMs`, or as long as it needs,
-   * whatever the role's limit is. `reading`: for a lane that writes elsewhere, within the limits of that server; such lanes
-   * have places of their own, so that two loads which copy in opposite directions never wait for each other.
+   * A connection of its own for users' SQL, or for what waits for users; waits for a free place. `purpose` becomes the application
+   * name, by which a DBA finds it ("waybill 114 flights lane 2").
    */
-  openSession(purpose: string, options?: { statementTimeoutMs?: number; reading?: boolean }): Promise<Session>;
+  openSession(purpose: string, options?: SessionOptions): Promise<Session>;
   /** The same, where a place is free at once; else undefined. */
   openSpareSession(purpose: string): Promise<Session | undefined>;
   /** A connection beyond `max_connections`, for a fence: it must never wait for what it is to end. Close it soon. */
@@ -252,7 +296,7 @@ export interface Dialect extends CopyDialect, CursorDialect, LandingDialect, Sna
   readonly sql: SqlDialect;
   readonly words: LedgerWords;
   readonly migration: MigrationWords;
-  /** A table's canonical name (`acq.flight`), quoted for a statement. */
+  /** A table's canonical name (`acq.flight`), quoted for a statement; it leads to the same table whatever settings hold there. */
   quoteTable(table: string): string;
   quoteName(name: string): string;
   /** A text constant, for the few statements that bind nothing (COPY). */
@@ -283,24 +327,51 @@ export interface Dialect extends CopyDialect, CursorDialect, LandingDialect, Sna
   endLeftLane(database: Database, at: { batchId: string; stage: number; lane: number }): Promise<void>;
   /** Until the transaction ends, nobody else publishes or retracts rows of this output. */
   lockOutput(session: Session, database: Database, table: string): Promise<void>;
+  /**
+   * Which table an output is, without its lock; undefined: none has the name. Where nothing tells one table from another, they differ in
+   * storage.
+   */
+  outputIdentity(reader: Database | Session, table: string): Promise<TableIdentity | undefined>;
+  /** A condition: the table of this name is that one, and nobody else has emptied, rewritten or altered it. */
+  isOutput(table: string, identity: TableIdentity): SqlPart;
+  /** What the table of this relation is called now; undefined from it: it was dropped. Undefined itself: the server cannot say. */
+  readonly outputOf: ((session: Session, relationId: string) => Promise<string | undefined>) | undefined;
 
-  describeTable(database: Database, table: string): Promise<TableFacts | undefined>;
+  /** May wait for whoever has the table to himself: on the session that it is given, or on a connection of its own. */
+  describeTable(reader: Database | Session, table: string): Promise<TableFacts | undefined>;
+  /**
+   * The columns of a table as they are now, and so as the session's transaction has read them: until it ends it holds off whoever would
+   * change them. Asks on a connection that neither waits behind such a one nor sees an older state of the catalog.
+   */
+  columnsRead(database: Database, session: Session, table: string): Promise<ColumnFacts[] | undefined>;
   /** The columns that a SELECT gives, as types of this server; it is not run. What a column may not hold it does not know. */
   describeQuery(session: Session, query: string): Promise<ColumnFacts[]>;
   listTables(database: Database): Promise<string[]>;
   /** Names of functions that a statement may call, people's own with their schema, for near-miss suggestions. */
   listFunctions(database: Database): Promise<string[]>;
+  /**
+   * What a name without schema leads to in users' SQL, with the settings of this transaction: `etl.orders`. Undefined where it is always
+   * the table that it is in a load's file.
+   */
+  readonly leadsTo: ((session: Session, name: string) => Promise<string | undefined>) | undefined;
+  /**
+   * A table of which no roll back takes a write back: this one, or one below this view. `ifHas`: none, where it has no column of this
+   * name. Undefined where every table is rolled back.
+   */
+  readonly neverRolledBack:
+    ((database: Database, table: string, ifHas?: string) => Promise<UnsafeTable | undefined>) | undefined;
   tableIdentity(session: Session, table: string): Promise<TableIdentity | undefined>;
   /** A condition: the table of this name is still that one, and was not rewritten. */
   isStill(table: string, identity: TableIdentity): SqlPart;
-  hasRows(database: Database, table: string): Promise<boolean>;
+  /** Waits for whoever has the table to himself, and may read millions of dead rows. */
+  hasRows(session: Session, table: string): Promise<boolean>;
   /** Parses and plans a statement without running it; the server's complaint, or undefined. */
   checkStatement(database: Database, text: string): Promise<StatementComplaint | undefined>;
 
   /** Ranges of about `rows` rows of a frozen table, without any key; undefined: the server has none, use keys. */
   readonly planPages: ((session: Session, table: string, rows: number) => Promise<ChunkRange[]>) | undefined;
-  /** Two halves of a range of pages that has `rows` rows, more than one. */
-  readonly halvePages:
+  /** Cuts a range of pages into ranges of `rows` rows: their bounds may then lie within a page. */
+  readonly cutPages:
     ((session: Session, table: string, range: ChunkRange, rows: number) => Promise<ChunkRange[]>) | undefined;
   /** An expression: these columns of a row as one JSON object, bytes in hexadecimal. */
   rowAsJson(columns: ColumnFacts[]): string;
@@ -339,9 +410,9 @@ export interface Dialect extends CopyDialect, CursorDialect, LandingDialect, Sna
   deleteRange(session: Session, group: DeletionRange, batchId: string): Promise<number>;
   /**
    * What of this output may keep rows that are deleted, without an error: names as messages say them. `always`: it keeps every
-   * one, so that no batch could be taken back.
+   * one, so that no batch could be taken back. `likely`: nothing shows that it does not.
    */
-  deletesKeptBy(database: Database, table: string): Promise<{ name: string; always: boolean }[]>;
+  deletesKeptBy(database: Database, table: string): Promise<{ name: string; always: boolean; likely: boolean }[]>;
   /** Why the server refuses every delete from this output, whatever its rows. */
   deleteRefusal(database: Database, table: string): Promise<{ reason: string; next: string } | undefined>;
 }

@@ -1,3 +1,9 @@
+/**
+ * Looks of starts that there are places for at least. One that waits for a table that somebody has to himself keeps its place for as long,
+ * and must not be the only one, however few lanes there are: no other load of the worker could start.
+ */
+export const LOOKS = 4;
+
 /** A fixed number of places, first come, first served: how lanes share `max_connections`. */
 export class Places {
   private readonly waiting: (() => void)[] = [];

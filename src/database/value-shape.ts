@@ -29,7 +29,7 @@ export interface ValueShape {
   kind: ValueKind;
   /** Bits that a whole number needs, without its sign; of a float, bits that it holds exactly. */
   precision?: number;
-  /** Decimals of a decimal; digits behind the second of times. Undefined: any number. */
+  /** Decimals of a decimal, or of a float that is rounded to so many; digits behind the second of times. Undefined: any number. */
   scale?: number;
   /** The least part of an interval that is kept, where it is more than a second: all below it is left out. */
   least?: string;
@@ -55,6 +55,8 @@ export interface ValueShape {
   ordinary?: boolean;
   /** The type, where only the same one will do. */
   type?: string;
+  /** It may make another value of a text than the text says. */
+  guesses?: boolean;
 }
 
 type Lost = string | undefined;
@@ -62,11 +64,19 @@ type Lost = string | undefined;
 /**
  * `value` of a text, in a SELECT. Where too much of it is only blanks at its end, a server cuts those off and says nothing, as the SQL
  * standard has it: one more character behind them makes it the error that every other text gets which is too long.
+ *
+ * @param textOf the dialect's, for values that are no texts and are written as some
  */
-export function orTooLong(value: string, source: ValueShape, target: ValueShape): string {
-  if (source.kind !== 'text' || source.padded || target.most === undefined) return value;
+export function orTooLong(
+  value: string,
+  source: ValueShape,
+  target: ValueShape,
+  textOf: (value: string) => string,
+): string {
+  if (!['text', 'own', 'json'].includes(source.kind) || source.padded || target.most === undefined) return value;
   if ((source.most ?? Infinity) <= target.most) return value;
-  return `case when char_length(${value}) > ${target.most} then concat(${value}, '.') else ${value} end`;
+  const text = source.kind === 'text' ? value : textOf(value);
+  return `case when char_length(${text}) > ${target.most} then concat(${text}, '.') else ${text} end`;
 }
 
 /**
@@ -110,7 +120,7 @@ export function lostBetween(source: ValueShape, target: ValueShape): Lost {
     case 'some of a list':
       return intoSome(source, target);
     case 'own':
-      return ['text', 'one of a list'].includes(source.kind) || same(source, target) ? undefined : no(source, target);
+      return isReadable(source, target) || same(source, target) ? undefined : no(source, target);
     case 'opaque':
       return same(source, target) ? undefined : no(source, target);
   }
@@ -137,6 +147,9 @@ const no = (source: ValueShape, target: ValueShape): Lost =>
 const same = (source: ValueShape, target: ValueShape): boolean =>
   source.kind === target.kind && source.type !== undefined && source.type === target.type;
 
+const isReadable = ({ kind }: ValueShape, target: ValueShape): boolean =>
+  !target.guesses && (kind === 'text' || kind === 'one of a list');
+
 const oneBit = ({ kind, length }: ValueShape): boolean => kind === 'bits' && length === 1;
 
 function intoText(source: ValueShape, target: ValueShape): Lost {
@@ -154,19 +167,28 @@ function intoWhole(source: ValueShape): Lost {
 }
 
 function intoDecimal(source: ValueShape, target: ValueShape): Lost {
-  if (source.kind === 'whole number' || source.kind === 'year') return undefined;
-  if (source.kind !== 'decimal' && source.kind !== 'float') return no(source, target);
+  const whole = source.kind === 'whole number' || source.kind === 'year';
+  if (!whole && source.kind !== 'decimal' && source.kind !== 'float') return no(source, target);
   if (target.scale === undefined) return undefined;
-  if (source.kind === 'float') return `would be rounded to ${target.scale} decimals`;
-  const fits = source.scale === undefined ? target.exact : source.scale <= target.scale;
-  return fits ? undefined : `would be rounded to ${target.scale} decimals`;
+  if (source.kind === 'float') return roundedTo(target.scale);
+  const scale = whole ? 0 : source.scale;
+  const fits = scale === undefined ? target.exact : scale <= target.scale;
+  return fits ? undefined : roundedTo(target.scale);
 }
+
+/** To so many decimals; below zero, to hundreds and the like. */
+export const roundedTo = (scale: number): string =>
+  scale < 0 ? `would be rounded to a multiple of 1${'0'.repeat(-scale)}` : `would be rounded to ${scale} decimals`;
 
 function intoFloat(source: ValueShape, target: ValueShape): Lost {
   if (source.kind === 'year') return undefined;
   if (source.kind === 'decimal') return 'would be rounded';
   if (source.kind !== 'whole number' && source.kind !== 'float') return no(source, target);
-  return (source.precision ?? Infinity) <= target.precision! ? undefined : 'would be rounded';
+  if ((source.precision ?? Infinity) > target.precision!) return 'would be rounded';
+  if (source.kind === 'whole number' || target.scale === undefined) return undefined;
+  // The float that is nearest to a number of two decimals is, as a longer one, none of two decimals.
+  const fits = (source.scale ?? Infinity) <= target.scale && source.precision === target.precision;
+  return fits ? undefined : roundedTo(target.scale);
 }
 
 function intoBytes(source: ValueShape, target: ValueShape): Lost {

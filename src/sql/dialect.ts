@@ -1,3 +1,5 @@
+import type { Token } from './token.ts';
+
 /** One way to write a quoted thing. A doubled closing quote inside stands for one, in every dialect that we know. */
 export interface QuoteForm {
   kind: 'string' | 'quoted';
@@ -102,10 +104,14 @@ export interface SqlDialect {
   noThirdPart: string;
   /** The longest name that the server keeps whole; it cuts longer ones silently, or refuses them late. */
   longestName: { size: number; unit: 'bytes' | 'characters' };
-  /** Where an unqualified table name is looked up unless someone changed it. */
+  /** A character that it makes `?` of in a name, with a note at most. */
+  unnameable?: RegExp;
+  /** The schema of a table that a load's file names without one. */
   defaultSchema?: string;
   /** The statement that gives a table a column which the server numbers, or has it number one that is there. */
   numberColumn(table: string, column: string, how: 'add' | 'alter'): string;
+  /** `||` may be `or`, and `&&` is `and`. */
+  logicalSigns: boolean;
   /** Functions that make one row of many. */
   aggregates: ReadonlySet<string>;
   /** The schema in which built-in functions can be named. */
@@ -123,6 +129,8 @@ export interface SqlDialect {
   /** Placeholders name their value: one may stand at several places, in any order. If not, the n-th takes the n-th value. */
   placeholdersRepeat: boolean;
   cast(expression: string, type: string): string;
+  /** Whether the server takes a placeholder at this token, and no cast of one; undefined: nowhere. */
+  takesBareValue?: (tokens: readonly Token[], at: number) => boolean;
   /** An instant (ISO text in UTC) as a bound value, for a session whose time zone is UTC. */
   instant(iso: string): string;
   /** Statements that may hold bound values. Tested as in `Refusal`. */
@@ -133,6 +141,10 @@ export interface SqlDialect {
    */
   localTime?: (utc: string) => string;
   refusals: readonly Refusal[];
+  /** The function that does what SET does, `f('name', 'value', …)`: what may not be set so may not be set by it either. */
+  setsByCall?: string;
+  /** The server's view whose rows are the settings, which an UPDATE of it changes. */
+  settingsView?: string;
   /** Inserts that leave alone, or overwrite, rows that are there already. Tested as in `Refusal`. */
   insertsOnce: RegExp;
   /** Statements of which something outlives their transaction on the connection: a temporary table, a variable. Tested as in `Refusal`. */

@@ -24,11 +24,11 @@ export interface GroupingConstruct extends Position {
  * carry something from row to row (`@n := @n + 1`), limits, and set operations that drop duplicates. (`is [not] distinct
  * from` and `union all` are none.)
  *
- * With `over`, only constructs that the rows of that brace can reach: those of the query that reads it, of the queries
+ * With `over`, only constructs that the rows of that brace, or of the table named there, can reach: those of the query that reads it, of the queries
  * around, and of those that read it through a `with` name. An aggregate over another table in a subquery beside the
  * brace is left out. Without `over`: all. Aggregates that users created are not known.
  */
-export function groupingConstructs(statement: Statement, over?: BraceUse): GroupingConstruct[] {
+export function groupingConstructs(statement: Statement, over?: Pick<BraceUse, 'start'>): GroupingConstruct[] {
   const blocked = queryBlocks(statement);
   const reached = over === undefined ? new Set(blocked.blocks) : reachedBy(over, blocked);
   const groups = new Set([...reached].map(({ group }) => group));
@@ -78,7 +78,7 @@ function constructAt(code: Token[], at: number, dialect: SqlDialect): GroupingCo
 }
 
 /** `count(…)`, unless `over` makes it a window function. */
-function aggregateAt(code: Token[], at: number, dialect: SqlDialect): 'aggregate' | undefined {
+export function aggregateAt(code: Token[], at: number, dialect: SqlDialect): 'aggregate' | undefined {
   const [token, before] = [code[at]!, code[at - 1]];
   if (token.kind !== 'word' && token.kind !== 'quoted') return undefined;
   const name = token.keyword || token.value;
@@ -105,7 +105,7 @@ function isName(token: Token | undefined): boolean {
 }
 
 /** The blocks that the brace's rows flow into; a `with` name carries them to every block that says the name. */
-function reachedBy(brace: BraceUse, { code, blockOf, blocks }: BlockedCode): Set<QueryBlock> {
+function reachedBy(brace: Pick<BraceUse, 'start'>, { code, blockOf, blocks }: BlockedCode): Set<QueryBlock> {
   const reached = new Set<QueryBlock>();
   const reach = (block: QueryBlock | undefined): void => {
     if (block === undefined || reached.has(block)) return;

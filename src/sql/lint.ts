@@ -22,7 +22,7 @@ export interface TableMention extends Position {
  *
  * `schema.name` counts wherever it stands. A bare name counts only for a table without schema or of the default schema,
  * only where a table's name may stand, and not when a `with` clause defines it. What `search_path` may make of a bare name
- * is not followed. Where the server's settings decide whether case counts in names, names that differ in case only are one.
+ * is not followed: a start refuses where that matters (bare-names.ts). Where the server's settings decide whether case counts in names, names that differ in case only are one.
  */
 export function mentionsTable(statement: Statement, table: string): TableMention[] {
   const { dialect } = statement;
@@ -48,6 +48,14 @@ export function mentionsTable(statement: Statement, table: string): TableMention
   return mentions;
 }
 
+/** Where rows are inserted into what has a name without schema: which table that is, the server knows. */
+export function bareInsertTargets({ tokens, dialect }: Statement): (Position & { name: string })[] {
+  const code = tokens.filter(isCode);
+  return code.flatMap(({ value: name, line, column }, i) =>
+    nameChain(code, i).length === 1 && isInsertTarget(code, i, dialect) ? [{ name, line, column }] : [],
+  );
+}
+
 /** Whether a second run of the statement may be meant to insert nothing twice: `on conflict`, `insert ignore` … */
 export function insertsOnce({ tokens, dialect }: Statement): boolean {
   return dialect.insertsOnce.test(codeText(tokens));
@@ -60,13 +68,15 @@ export function leavesBehind({ tokens, dialect }: Statement): boolean {
 
 /**
  * The names that stand in a statement where a table's may, outside of braces, canonical: all of its tables, and words like `into`
- * here and there. What a `with` clause defines is none.
+ * here and there. What a `with` clause defines is none, unless such names are asked for too.
  */
-export function namedTables(statement: Statement): string[] {
-  const { dialect } = statement;
-  const code = statement.tokens.filter(isCode);
+export function namedTables(
+  { tokens, dialect }: Pick<Statement, 'tokens' | 'dialect'>,
+  { defined: alsoDefined = false } = {},
+): string[] {
+  const code = tokens.filter(isCode);
   const positions = tablePositions(code, dialect);
-  const defined = withNames(code);
+  const defined = alsoDefined ? new Set<string>() : withNames(code);
   const names = code.flatMap((_, i) => {
     const [name, schema, ...more] = positions[i]
       ? nameChain(code, i)

@@ -1,3 +1,4 @@
+import { takesBareValue } from './bare-values.ts';
 import type { QuoteForm, SqlDialect } from './dialect.ts';
 import { mysqlRefusals } from './mysql-refusals.ts';
 import { MYSQL_AGGREGATES, MYSQL_RESERVED_WORDS } from './mysql-words.ts';
@@ -47,7 +48,8 @@ export function mysqlDialect(title: string, reading: MysqlReading = {}): SqlDial
     // name. In x'1F' no quote is written twice and no backslash escapes, so it is no string either.
     number:
       /(?<![\w$\u0080-\uffff]\.)(?:0x[\da-fA-F]+(?![\w$\u0080-\uffff])|0b[01]+(?![\w$\u0080-\uffff])|(?:\d+\.\d*|(?<![\w$\u0080-\uffff])\.\d+)(?:[eE][+-]?\d+)?|\d+[eE][+-]?\d+|\d+(?![\w$\u0080-\uffff])|(?<!\.)(?:[xX]'[\da-fA-F]*'|[bB]'[01]*'))/y,
-    variable: /@@[\w$\u0080-\uffff]+(?:\.[\w$\u0080-\uffff]+)*|@[\w$.\u0080-\uffff]+/y,
+    // What stands in backticks behind `@@` is a variable of the server's, too.
+    variable: /@@(?:[\w$\u0080-\uffff]+(?:\.[\w$\u0080-\uffff]+)*)?|@[\w$.\u0080-\uffff]+/y,
     operator: /->>?|<=>|<<|>>|<=|>=|<>|!=|&&|\|\||[~!^&|+\-*/%<>=]/y,
     positional: /\?/y,
     clientProgram: {
@@ -73,8 +75,10 @@ export function mysqlDialect(title: string, reading: MysqlReading = {}): SqlDial
     nameForm: 'Write table or database.table; a name with spaces, dots or dashes stands in backticks.',
     noThirdPart: 'a table has a database and a name',
     longestName: { size: 64, unit: 'characters' },
+    unnameable: /[\u{10000}-\u{10FFFF}]/u,
     numberColumn: (table, column, how) =>
       `alter table ${table} ${how === 'add' ? 'add' : 'modify'} column ${column} bigint not null auto_increment, add unique (${column});`,
+    logicalSigns: true,
     aggregates: MYSQL_AGGREGATES,
     wordsBeforeTable: [
       'join',
@@ -95,6 +99,7 @@ export function mysqlDialect(title: string, reading: MysqlReading = {}): SqlDial
     placeholdersRepeat: false,
     // MySQL reads a parameter of a prepared statement that becomes a time as a date first: '12:09:01' as the 1st of September 12.
     cast: (expression, type) => `cast(${/^time\b/.test(type) ? `cast(${expression} as char)` : expression} as ${type})`,
+    takesBareValue,
     // 2024-03-31T01:30:00.123Z: in strict mode neither server takes the Z, and MariaDB no offset.
     instant: (iso) => iso.replace(/^(\d{4}-\d\d-\d\d)T([\d:.]+)Z$/, '$1 $2'),
     localTime: (utc) => `convert_tz(${utc}, '+00:00', @@session.time_zone)`, // knows SYSTEM, too, without tables of zones

@@ -41,11 +41,9 @@ function readParts(text: string, dialect: SqlDialect): string[] {
     const end = endOfName(text, at, dialect);
     const part = end === undefined ? '' : dialect.nameOf(text.slice(at, end));
     if (end === undefined || part === '') throw notAName(text, parts.length > 0, dialect);
-    const { size, unit } = dialect.longestName;
-    if ((unit === 'bytes' ? Buffer.byteLength(part) : [...part].length) > size) {
-      const message = `the name "${part}" is longer than ${size} ${unit}, the most that ${dialect.title} keeps`;
-      throw new ConfigurationError(message, { next: 'Write the name that the table really has.' });
-    }
+    const refusal = nameRefusal(part, dialect);
+    if (refusal !== undefined)
+      throw new ConfigurationError(refusal, { next: 'Write the name that the table really has.' });
     parts.push(part);
     at = skipSpace(text, end, dialect);
     if (at === text.length) break;
@@ -53,6 +51,17 @@ function readParts(text: string, dialect: SqlDialect): string[] {
     at = skipSpace(text, at + 1, dialect);
   }
   return parts;
+}
+
+/** Why nothing on such a server has this name: it would be given another one. */
+export function nameRefusal(
+  name: string,
+  { longestName: { size, unit }, unnameable, title }: SqlDialect,
+): string | undefined {
+  if ((unit === 'bytes' ? Buffer.byteLength(name) : [...name].length) > size)
+    return `the name "${name}" is longer than ${size} ${unit}, the most that ${title} keeps`;
+  const character = unnameable?.exec(name)?.[0];
+  return character === undefined ? undefined : `the name "${name}" has a ${character}, which ${title} keeps in no name`;
 }
 
 /** The one way to write a table's name: `schema.name`, in quotes only where the server needs them. */

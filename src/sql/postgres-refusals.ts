@@ -20,7 +20,8 @@ export const postgresRefusals: readonly Refusal[] = [
     next: 'Leave it out.',
   },
   {
-    statement: /^(?:set (?:(?:local|session) )?(?:role|session authorization)|reset (?:role|session authorization))\b/,
+    statement:
+      /^(?:set (?:(?:local|session) )?(?:role|session[ _]authorization)|reset (?:role|session[ _]authorization))\b/,
     why: 'under another role the engine may lose its own ledger in the middle of a chunk',
     next: "Give the role in the connection's URL, or grant what is missing.",
   },
@@ -28,6 +29,21 @@ export const postgresRefusals: readonly Refusal[] = [
     statement: /^set (?:(?:local|session) )?(?:standard_conforming_strings|client_encoding|names)\b/,
     why: 'it changes how the server reads the text that the engine sends',
     next: "Leave it out; a string that needs backslash escapes is written E'…'.",
+  },
+  {
+    statement: /^set local (?:search_path|schema)\b/,
+    why: 'rows would go into tables in which no roll back looks for them, and what comes next would be read with it',
+    next: 'Write tables with their schema, or put search_path under session_params: of the load.',
+  },
+  {
+    statement: /^set (?:(?:local|session) )?row_security\b/,
+    why: 'a hidden row would be lost without a word',
+    next: 'Leave it out; a policy that hides rows from the role is an error.',
+  },
+  {
+    statement: /^set (?:(?:local|session) )?session_replication_role\b/,
+    why: 'it would switch off the triggers that protect the snapshot',
+    next: 'Leave it out.',
   },
   {
     statement: /^(?:set (?!local |constraints )|reset )/,

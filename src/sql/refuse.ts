@@ -2,13 +2,24 @@ import { codeText } from './code-text.ts';
 import type { Refusal, SqlDialect } from './dialect.ts';
 import { SqlError } from './sql-error.ts';
 import type { SqlPlace, Statement } from './statement.ts';
-import { isCode, type Token } from './token.ts';
+import { isCode, isMark, isWord, lowerCase, type Token } from './token.ts';
 import { isWriteTarget } from './write-target.ts';
 
 /** What the dialect says against a statement, wherever it stands. */
 export function findRefusal(tokens: Iterable<Token>, dialect: SqlDialect): Refusal | undefined {
-  const code = codeText(tokens);
-  return dialect.refusals.find(({ statement }) => statement.test(code));
+  const all = [...tokens];
+  const matching = (code: string) => dialect.refusals.find(({ statement }) => statement.test(code));
+  const named = codeWithSetting(all.filter(isCode));
+  return matching(codeText(all)) ?? (named === undefined ? undefined : matching(named));
+}
+
+/** The statement with the name of its setting written out, where that stands in quotes: `set local "search_path" = x`. */
+function codeWithSetting(code: Token[]): string | undefined {
+  if (!isWord(code[0], 'set', 'reset')) return undefined;
+  const at = isWord(code[1], 'local', 'session') ? 2 : 1;
+  const name = code[at];
+  if (name?.kind !== 'quoted') return undefined;
+  return codeText(code.with(at, { ...name, kind: 'word', keyword: lowerCase(name.value) }));
 }
 
 /** Throws `SqlError` for a statement that the engine must not send: the dialect's refusals, and values that nothing binds. */
@@ -21,8 +32,60 @@ export function refuse(statement: Statement, place: SqlPlace): void {
     const where = refusal.commitsByItself ? 'in a stage or a check' : "in a load's SQL";
     throw new SqlError(`"${shown}" cannot stand ${where}: ${refusal.why}`, statement, refusal.next);
   }
+  refuseSettingCalls(statement);
+  refuseSettingUpdates(statement);
   if (!dialect.bindsValues.test(code)) refuseValues(statement, dialect);
   refuseBraceTargets(statement);
+}
+
+/** A setting that SET may not change, changed by a function, wherever in a statement it is called. */
+function refuseSettingCalls({ tokens, dialect, file }: Statement): void {
+  const code = tokens.filter(isCode);
+  for (const [i, token] of code.entries()) {
+    if (!callsSetting(code, i, dialect)) continue;
+    const name = code[i + 2];
+    const set = isMark(code[i + 3], ',') ? literalOf(name) : undefined;
+    if (set === undefined) {
+      const message = `which setting "${dialect.setsByCall}" changes here is seen by the server alone, and some cannot be changed in a load's SQL`;
+      throw new SqlError(
+        message,
+        { file, ...token },
+        `Write its name as a plain string: ${dialect.setsByCall}('work_mem', …).`,
+      );
+    }
+    const refusal = dialect.refusals.find(({ statement }) => statement.test(`set local ${lowerCase(set)}`));
+    if (refusal === undefined) continue;
+    const message = `"${dialect.setsByCall}('${set}')" cannot stand in a load's SQL: ${refusal.why}`;
+    throw new SqlError(message, { file, ...token }, refusal.next);
+  }
+}
+
+/** A function of this name in another schema is somebody's own. */
+function callsSetting(code: Token[], i: number, { setsByCall, catalogSchema }: SqlDialect): boolean {
+  const token = code[i]!;
+  if (setsByCall === undefined || token.value !== setsByCall || !isMark(code[i + 1], '(')) return false;
+  return !isMark(code[i - 1], '.') || code[i - 2]?.value === catalogSchema;
+}
+
+/** The server's view of its settings does for an UPDATE what SET does. One of this name in another schema is somebody's own. */
+function refuseSettingUpdates({ tokens, dialect, file }: Statement): void {
+  const code = tokens.filter(isCode);
+  for (const [i, token] of code.entries()) {
+    if (dialect.settingsView === undefined || token.value !== dialect.settingsView) continue;
+    const qualified = isMark(code[i - 1], '.');
+    if (qualified && code[i - 2]?.value !== dialect.catalogSchema) continue;
+    if (!isWriteTarget(code, qualified ? i - 2 : i, dialect)) continue;
+    throw new SqlError(
+      `"${dialect.settingsView}" cannot be written to in a load's SQL: which setting it changes is seen by the server alone, and some cannot be changed there`,
+      { file, ...token },
+      'Write "set local …", or put the setting under session_params: of the load.',
+    );
+  }
+}
+
+/** What a string says whose text is what stands between its quotes. */
+function literalOf(token: Token | undefined): string | undefined {
+  return token?.kind === 'string' ? /^'([^']*)'$/.exec(token.text)?.[1] : undefined;
 }
 
 function refuseValues(statement: Statement, dialect: SqlDialect): void {

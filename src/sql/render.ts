@@ -47,7 +47,8 @@ export function renderStatement(statement: Statement, renderer: Renderer, dialec
   for (const [i, token] of statement.tokens.entries()) {
     let piece = token.text;
     if (token.kind === 'parameter') {
-      piece = inParentheses(renderer.parameter(statement.parameters[parameter++]!, bind), statement.tokens, i);
+      const bindHere: Bind = dialect.takesBareValue?.(statement.tokens, i) ? (value) => bind(value) : bind;
+      piece = inParentheses(renderer.parameter(statement.parameters[parameter++]!, bindHere), statement.tokens, i);
     } else if (token.kind === 'brace') piece = renderer.brace(statement.braces[brace++]!, bind);
     const isReplaced = token.kind === 'parameter' || token.kind === 'brace';
     // `limit:n` would become `limit$1`, one name.

@@ -41,6 +41,8 @@ export interface WorkerOptions {
   longestBackoffMs?: number;
   /** Chunks of one transaction, at most. Default: 64, as long as they are small. */
   mostShared?: number;
+  /** Milliseconds that bad rows of a chunk are searched within its transaction. Default: 1 s. */
+  searchMs?: number;
   env?: NodeJS.ProcessEnv;
   /** Milliseconds that activities get to end by themselves after `stop`. Default 20,000. */
   graceMs?: number;
@@ -105,6 +107,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     dropLimitMs: options.dropLimitMs,
     longestBackoffMs: options.longestBackoffMs,
     mostShared: options.mostShared,
+    searchMs: options.searchMs,
     log,
   };
   const worker = await Worker.create({

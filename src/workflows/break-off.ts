@@ -1,9 +1,18 @@
 import { allHandlersFinished, CancelledFailure, condition, isCancellation, workflowInfo } from '@temporalio/workflow';
+import { ActivityFailure } from '@temporalio/common';
 import type { OpenedBatch } from '../activities/opened-batch.ts';
+import type { Published } from '../activities/publish.ts';
 import { activities } from './activity-proxies.ts';
 import { conclude } from './conclude.ts';
 import { errorClassOf, failureOf, summarize } from './error-summary.ts';
-import { FAILURE, type BatchState, type ErrorSummary, type LoadInput, type LoadResult } from './messages.ts';
+import {
+  FAILURE,
+  type BatchState,
+  type ErrorSummary,
+  type LoadInput,
+  type LoadResult,
+  type OwnedBatch,
+} from './messages.ts';
 import type { Progress } from './progress.ts';
 import { recover } from './recover.ts';
 import { HistoryFull } from './stage-lanes.ts';
@@ -29,20 +38,24 @@ export async function breakOff(
   const at = { connection: batch.connection, batchId: batch.batchId };
   const ours = { ...at, firstRunId: workflowInfo().firstExecutionRunId };
   const { interruption } = steering;
-  const cause = causeOf(batch, error, steering);
+  let cause = causeOf(batch, error, steering);
   progress.failed(cause.error);
   const lost = cause.error.type === FAILURE.sourceStateLost;
   const hold = batch.onFailure === 'hold' && cause.errorClass !== 'cancelled' && !interruption && !lost;
   progress.phase(hold ? 'holding' : batch.keepsItsWork ? 'ending' : 'rolling back');
   let state: BatchState;
   try {
-    ({ state } = await activities(cause.error.message).fenceBatch({
+    const { state: fenced, error: told } = await activities(cause.error.message).fenceBatch({
       ...ours,
       to: hold ? 'held' : 'rolling_back',
       errorClass: cause.errorClass,
       error: cause.error.message,
       requestedBy: interruption?.requestedBy,
-    }));
+      ...(error instanceof ActivityFailure && { activity: error.activityType }),
+    });
+    state = fenced;
+    cause.error.message = told;
+    progress.failed(cause.error);
     progress.state(state);
     if (state === 'rolling_back') {
       const { state: final } = await activities(cause.error.message).rollBack(at);
@@ -63,20 +76,41 @@ export async function breakOff(
   if (state === 'published') {
     // A cancel that queued behind a publish changes nothing.
     delete progress.view.error;
-    return conclude(batch, await activities('was it published?').publish(ours), input, progress, warnings);
+    return conclude(batch, await readPublished(ours, batch), input, progress, warnings);
   }
-  if (interruption?.kind === 'force') return 'forced';
+  if (steering.interruption?.kind === 'force') return 'forced';
+  if (interruption?.kind === 'force') cause = causeOf(batch, error, steering); // cancelled since: nothing is begun anew
   if (lost && lostBefore + 1 < MOST_LOST) return 'again';
   const unrecovered = state === 'failed' && batch.onError.length > 0 ? await unrecoveredBy(batch, progress) : '';
   progress.phase(hold ? 'held' : batch.keepsItsWork ? 'ended' : 'rolled back');
   await condition(allHandlersFinished);
   const held = hold
-    ? { next: `waybill run ${batch.load} --resume goes on in this batch; without --resume it starts anew` }
+    ? {
+        next: `waybill run ${batch.load} --resume goes on in this batch once the cause is gone; without --resume it starts anew`,
+      }
     : {};
   if (cause.errorClass === 'cancelled' && !interruption) {
     throw new CancelledFailure(batch.keepsItsWork ? 'cancelled; what is done stays' : 'cancelled, and rolled back');
   }
   throw failureOf({ ...cause.error, message: `${cause.error.message}${unrecovered}`, ...held }, { batch: at });
+}
+
+/** The totals of a batch that is published. */
+async function readPublished(ours: OwnedBatch, batch: OpenedBatch): Promise<Published> {
+  try {
+    return await activities('was it published?').publish(ours);
+  } catch (error) {
+    const { message, where, next } = summarize(error);
+    throw failureOf(
+      {
+        type: FAILURE.afterFailed,
+        message: `batch ${batch.batchId} is published, but the ledger cannot be read: ${message}`,
+        where: where ?? `load ${batch.load}, batch ${batch.batchId}`,
+        next: next ?? 'mend it and start the load again: it goes on there',
+      },
+      { batch: { connection: batch.connection, batchId: batch.batchId } },
+    );
+  }
 }
 
 /** The batch has failed, whatever becomes of its `on_error`: the next start goes on with it. */

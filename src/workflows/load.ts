@@ -23,6 +23,7 @@ import {
 import { open } from './open.ts';
 import { work } from './phases.ts';
 import { Progress } from './progress.ts';
+import { refuseBadLoadInput } from './refuse-bad-input.ts';
 import { HistoryFull } from './stage-lanes.ts';
 import { Steering } from './steering.ts';
 
@@ -32,7 +33,8 @@ import { Steering } from './steering.ts';
  * start heals (DESIGN §3, "Restart rules").
  */
 export async function load(input: LoadInput): Promise<LoadResult> {
-  refuseBadInput(input);
+  refuseBadLoadInput(input);
+  refuseOtherId(input.load);
   const progress = new Progress(input.load, input.continued?.runs ?? 0);
   const forced = input.force ?? false;
   const steering = new Steering(progress, input.continued ?? { paused: false }, input.continued?.forced ?? forced);
@@ -62,16 +64,8 @@ export async function load(input: LoadInput): Promise<LoadResult> {
   }
 }
 
-/** Anybody can start a workflow by hand; an error in the input must fail it, not its task for ever. */
-function refuseBadInput(input: unknown): void {
-  const name = (input as Partial<LoadInput> | null | undefined)?.load;
-  if (typeof name !== 'string' || name === '') {
-    throw failureOf({
-      type: FAILURE.configuration,
-      message: 'the input names no load',
-      next: `give it as { "load": "core.flight" }`,
-    });
-  }
+/** Under any other id, two workflows could run one load. */
+function refuseOtherId(name: string): void {
   const { workflowId } = workflowInfo();
   if (workflowId === loadWorkflowId(name)) return;
   throw failureOf({

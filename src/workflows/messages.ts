@@ -231,3 +231,18 @@ export function tellFailure(
     next: 'start it again: what it left behind is rolled back first',
   };
 }
+
+const ACTIVITY_WORDS: Partial<Record<string, string>> = {
+  takeSnapshot: 'the snapshot',
+  settleSource: 'the wait for the source',
+  planStage: 'the plan',
+  runLane: 'a lane',
+  runChecks: 'the checks',
+  writeOutput: 'the output',
+  publish: 'the publish',
+  dropSnapshot: 'the drop of the snapshot',
+  rollBack: 'the roll back',
+};
+
+/** What the activity of this name does for a batch: for what people read of one that fails. */
+export const activityWords = (name: string): string => ACTIVITY_WORDS[name] ?? name;

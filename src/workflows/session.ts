@@ -14,6 +14,7 @@ import { activities, ASKING } from './activity-proxies.ts';
 import { failureOf, summarize } from './error-summary.ts';
 import { row } from './progress.ts';
 import { refuseBad } from './refuse-bad.ts';
+import { refuseBadSessionInput } from './refuse-bad-input.ts';
 import type { OpenWindow } from '../activities/session-window.ts';
 import type { SessionPlan } from '../activities/plan-session.ts';
 import type { load } from './load.ts';
@@ -30,13 +31,7 @@ import {
 
 /** Several loads in the order of their tables, side by side where they can. */
 export async function session(input: SessionInput): Promise<SessionResult> {
-  if (typeof (input as Partial<SessionInput> | undefined)?.session !== 'string') {
-    throw failureOf({
-      type: FAILURE.configuration,
-      message: 'the input names no session',
-      next: `give it as { "session": "nightly" }`,
-    });
-  }
+  refuseBadSessionInput(input);
   const results = new Map<string, SessionLoadResult>();
   setHandler(sessionProgressQuery, () => ({ session: input.session, loads: [...results.values()] }));
   const set = (result: SessionLoadResult): void => {

@@ -87,9 +87,15 @@ export class Steering {
     if (!this.asked.pause) this.setPaused(false);
   }
 
+  /** A force has taken a batch down: another one is opened next, which can still be kept waiting, or not be opened at all. */
+  private get ahead(): boolean {
+    return this.interruption?.kind === 'force' && this.progress.view.state !== 'published';
+  }
+
   interrupt(interruption: Interruption): SteerResult {
-    if (this.closed) return this.tooLate();
-    if (this.interruption) return this.answer(`already asked for: ${this.interruption.kind}`);
+    const instead = this.ahead && interruption.kind === 'cancel signal';
+    if (this.closed && !instead) return this.tooLate();
+    if (this.interruption && !instead) return this.answer(`already asked for: ${this.interruption.kind}`);
     this.interruption = interruption;
     if (interruption.kind === 'force') this.setPaused(false); // it is to begin anew now, not when somebody resumes it
     this.work?.cancel();
@@ -97,12 +103,11 @@ export class Steering {
   }
 
   private pause(paused: boolean): SteerResult {
-    const ahead = this.interruption?.kind === 'force';
-    if (paused && this.closed && !ahead) return this.tooLate();
+    if (paused && this.closed && !this.ahead) return this.tooLate();
     this.asked.pause = true;
     this.setPaused(paused);
     if (!paused) return this.answer('accepted');
-    const what = ahead
+    const what = this.ahead
       ? 'the batch that is opened next waits'
       : 'lanes stop after the chunk that they are at; max_runtime goes on';
     return this.answer(`accepted: ${what}`);

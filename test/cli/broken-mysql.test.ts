@@ -54,6 +54,16 @@ const BROKEN: Broken[] = [
     where: 'loads/core/flight.yaml:6:11',
   },
   {
+    title: 'a statement whose rows no roll back takes out again',
+    warehouse: 'create table core.seen (id bigint) engine = MyISAM',
+    files: core(
+      'insert into core.flight (id, batch_id) select f.id, :batch_id from {{ acq.flight }} f;\ninsert into core.seen select f.id from {{ acq.flight }} f\n',
+    ),
+    message:
+      /^`core\.seen` is a table of MyISAM, which keeps what a chunk that is rolled back has written: the next attempt writes it again$/,
+    where: 'loads/core/flights.sql:2:13',
+  },
+  {
     title: 'rows that nothing numbers',
     warehouse: 'alter table acq.flight modify ngdw_id bigint not null',
     message: /^`ngdw_id` of `acq\.flight` has no default: nothing would number the rows$/,
@@ -99,6 +109,26 @@ describeOn(those, 'a broken project with a warehouse on $name', (server) => {
       expect(await found()).toEqual(before);
     });
   }
+
+  test('a step that writes to such a table is warned of: it runs once, unless it is cut off', async () => {
+    const steps = 'before: [ insert into core.seen values (1) ]';
+    const yaml = `${BASE_PROJECT['loads/core/flight.yaml']}${steps}\n`;
+    const files = { ...BASE_PROJECT, 'loads/core/flight.yaml': yaml } as Record<string, string>;
+    world = await World.create(server, { files, source: SOURCE, warehouse: WAREHOUSE }, servers[0]);
+    await world.warehouse.query('create table core.seen (id bigint) engine = MyISAM');
+    const answer = await waybill(world, 'validate', '--json');
+    expect(answer.exitCode, answer.stderr).toBe(0);
+    expect(document(answer)).toMatchObject({
+      warnings: [
+        {
+          file: 'loads/core/flight.yaml',
+          message:
+            '`core.seen` is a table of MyISAM, which keeps what a step that is cut off or fails has written: the next attempt writes it again',
+          next: 'alter table core.seen engine = InnoDB; or write to another table',
+        },
+      ],
+    });
+  });
 
   test('is broken by nothing else: without the mistake it is right', { timeout: 60_000 }, async () => {
     const files = BASE_PROJECT as Record<string, string>;

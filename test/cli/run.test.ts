@@ -380,6 +380,42 @@ outputs: [ core.total ]`,
     expect(next).not.toHaveProperty('waiting');
   });
 
+  test('of a load that had failed is done, also where nobody can see any more what has come since', async () => {
+    world = await World.create(server, BREAKABLE(200, { broken: 150, yaml: "after: 'delete from core.ran'" }));
+    await world.worker();
+    expect(await waybill(world, 'run', 'core.order')).toMatchObject({ exitCode: 1 });
+    await mend(world);
+    await world.warehouse.query('drop table acq.orders');
+    const answer = await waybill(world, 'run', 'core.order', '--json');
+    expect(answer).toMatchObject({ exitCode: 0 });
+    expect(document(answer)).toMatchObject({
+      ...{ batch_id: '2', status: 'finished', rows_read: 200 },
+      waiting: text(
+        /^more may have come since, which cannot be looked for now \(.*orders.*\); the next start takes them$/,
+      ),
+    });
+    expect(await world.value('select count(*) from core.ran')).toBe('0');
+  });
+
+  test('of a load that had failed is done, also where somebody has to himself what it would look at', async () => {
+    world = await World.create(server, BREAKABLE(200, { broken: 150 }));
+    await world.worker();
+    expect(await waybill(world, 'run', 'core.order')).toMatchObject({ exitCode: 1 });
+    await mend(world);
+    const holder = await world.another('warehouse');
+    await holder.query(
+      world.words.family === 'postgres' ? 'begin; lock table acq.orders' : 'lock tables acq.orders write',
+    );
+    const answer = await waybill(world, 'run', 'core.order', '--json');
+    expect(document(answer)).toMatchObject({
+      ...{ batch_id: '2', status: 'finished', rows_read: 200 },
+      waiting: text(
+        /^more may have come since, which cannot be looked for now \(.*lock.*\); the next start takes them$/i,
+      ),
+    });
+    await holder.query(world.words.family === 'postgres' ? 'commit' : 'unlock tables');
+  });
+
   test('takes parameters, each in the type that the load declares', async () => {
     world = await World.create(
       server,

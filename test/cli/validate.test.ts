@@ -1,7 +1,10 @@
 import { afterEach, describe, expect, test } from 'vitest';
+import { ITEMS, itemFile } from '../engine/items.ts';
 import { ORDERS, World } from '../engine/orders.ts';
+import { wordsAt } from '../engine/server-words.ts';
 import type { WorldOptions } from '../engine/world.ts';
 import { someServers } from '../every-server.ts';
+import { servers } from '../servers.ts';
 import { document, waybill } from './command-line.ts';
 
 describe.each(someServers(import.meta.url))('waybill validate on $name', (server) => {
@@ -25,6 +28,64 @@ describe.each(someServers(import.meta.url))('waybill validate on $name', (server
       statements: { checked: 1, unchecked: 0 },
       warnings: [],
     });
+  });
+
+  test('has the source asked about a cursor and its start, and the server about settings', async () => {
+    const isMysql = wordsAt(server.url).family === 'mysql';
+    const setting = isMysql ? 'sort_buffer_sze' : 'work_mem';
+    const item = (from: string) => itemFile({ from, yaml: `session_params: { ${setting}: 9 apples }` });
+    world = await World.create(
+      server,
+      ITEMS({
+        source: 'create table item (id bigint primary key, name varchar(20) not null, at timestamp not null)',
+        columns: 'id bigint, name varchar(20), at timestamp null',
+        files: { 'loads/acquisition/item.yaml': item('table: public.item, cursor: name') },
+      }),
+    );
+    const unfit = await waybill(world, 'validate');
+    expect(unfit.exitCode).toBe(2);
+    expect(unfit.stderr).toMatch(/item\.name is (?:character varying|varchar)\(20\): no cursor can be kept on it/);
+    expect(unfit.stderr).toContain(`the server will not have \`${setting}\` of \`session_params\`: `);
+    await world.write(
+      'loads/acquisition/item.yaml',
+      itemFile({ from: 'table: public.item, cursor: at, start: 2024-02-31' }),
+    );
+    const impossible = await waybill(world, 'validate');
+    expect(impossible.exitCode).toBe(2);
+    expect(impossible.stderr).toMatch(/`start` is 2024-02-31, which is no timestamp/);
+    await world.write(
+      'loads/acquisition/item.yaml',
+      itemFile({ from: 'table: public.item, cursor: at, start: 2024-02-29' }),
+    );
+    expect(await waybill(world, 'validate')).toMatchObject({ exitCode: 0 });
+  });
+
+  test('says that the database was asked of a task, too, which has statements alone', async () => {
+    const sql = 'delete from core.orders where id >= :from and id < :to';
+    const task = `kind: task\nconnection: warehouse\nrange: { min: 1, max: 10, step: 5 }\nstages: [{ name: all, sql: "${sql}" }]\n`;
+    const { warehouse } = ORDERS(0);
+    world = await World.create(server, { files: { 'loads/task/trim.yaml': task }, warehouse });
+    expect((await waybill(world, 'validate')).stdout).toBe(
+      'Files: 1 load and 0 sessions are right.\nDatabases (warehouse): 0 tables and 1 SQL statement are right.\n',
+    );
+  });
+
+  test('leaves a table that another task makes to the run, and no other name', async () => {
+    const task = (sql: string): string => `kind: task\nconnection: warehouse\nbefore: [ "${sql}" ]\n`;
+    world = await World.create(server, {
+      files: {
+        'loads/task/make.yaml': task('create table if not exists core.made as select id from core.orders'),
+        'loads/task/use.yaml': task('insert into core.orders (id, batch_id) select id, 1 from core.made'),
+      },
+      warehouse: ORDERS(0).warehouse!,
+    });
+    expect(document(await waybill(world, 'validate', '--json'))).toMatchObject({
+      statements: { checked: 0, unchecked: 2 },
+    });
+    await world.write('loads/task/use.yaml', task('insert into core.orders (id, batch_id) select id, 1 from core.mad'));
+    const { exitCode, stderr } = await waybill(world, 'validate');
+    expect(exitCode).toBe(2);
+    expect(stderr).toMatch(/core\.mad\b/);
   });
 
   test('gives the place in the file of what the server does not understand, behind rendered braces too', async () => {
@@ -72,6 +133,27 @@ from {{ acq.orders }} o where :last_load_at < now() and o.custmer = 'x'`,
     expect((await waybill(world, 'validate')).stdout).toContain(
       '1 SQL statement are right; 2 statements can only be seen when they run.',
     );
+  });
+
+  test('refuses SQL that would give other rows once per chunk, and so does a start', async () => {
+    world = await World.create(server, ORDERS(400));
+    await waybill(world, 'migrate');
+    await world.worker();
+    await world.write(
+      'loads/core/order.sql',
+      `insert into core.orders (id, customer, amount, batch_id)
+select k.id, k.customer, o.amount, :batch_id
+from kept.orders k
+left join {{ acq.orders }} o on o.id = k.id and o.id > 10`,
+    );
+    const message = expect.stringContaining('is filled with NULLs: each chunk would give') as string;
+    const answer = await waybill(world, 'validate', '--json');
+    expect(answer.exitCode).toBe(2);
+    expect(document(answer)).toMatchObject({
+      error: { type: 'Configuration', message, where: 'loads/core/order.sql:4:1' },
+    });
+    expect(await world.run('core.order')).toMatchObject({ ok: false, type: 'Configuration', message });
+    expect(await world.states('core.order')).toEqual([]);
   });
 });
 
@@ -168,7 +250,7 @@ outputs: [core.item]
       'loads/acquisition/item.yaml:4:5: a start makes the landing table acq.item (id bigint)',
     );
     const planned = await waybill(world, 'plan', 'acquisition.item');
-    expect(planned.stdout).toContain('a start makes the landing table acq.item (id bigint)');
+    expect(planned.stdout + planned.stderr).toContain('a start makes the landing table acq.item (id bigint)');
     expect(planned.stdout).toMatch(/1 chunk, about 50,?000 rows each of source from\.sql, by id/);
     expect(planned.stdout).toContain('select id from item');
     expect(planned.stdout).toContain('window: id from the beginning up to, not with, 3');
@@ -212,5 +294,28 @@ describe.each(someServers(import.meta.url))('names in SQL that $name does not kn
     expect(error.message).toContain(wrong);
     expect(/: did you mean `(.*)`\?$/.exec(error.message)?.[1]).toBe(right);
     expect(error.where).toBe(`loads/core/order.sql:${place}`);
+  });
+});
+
+describe.each(servers)('waybill validate of a table with triggers on $name', (server) => {
+  let world: World;
+  afterEach(() => world.close());
+
+  test('warns of one that may keep rows from going', async () => {
+    world = await World.create(server, ORDERS(0));
+    await world.warehouse.query(`
+      create function core.keep() returns trigger language plpgsql as 'begin if old.id > 7 then return null; end if; return old; end';
+      create function core.slip() returns trigger language plpgsql as 'begin RETURN NEW; end';
+      create function core.note() returns trigger language plpgsql as 'begin old.id = 1; return old; end';
+      create trigger keep before delete on core.orders for each row execute function core.keep();
+      create trigger slip before insert or delete on core.orders for each row execute function core.slip();
+      create trigger note before delete on core.orders for each row execute function core.note();
+      create trigger later after delete on core.orders for each row execute function core.keep()`);
+    const { exitCode, stdout } = await waybill(world, 'validate');
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain(
+      'loads/core/order.yaml:8:12: core.orders may keep rows when they are deleted (trigger keep on core.orders, trigger slip on core.orders): ' +
+        'a batch that has to be taken back would wait until somebody changes that',
+    );
   });
 });

@@ -30,7 +30,13 @@ describe.each(someServers(import.meta.url))('Waybill as a library on $name', (se
     waybill = await open();
     expect(await waybill.validate()).toMatchObject({ loads: 1, statements: { checked: 1 } });
     expect(await waybill.migrate()).toEqual({
-      warehouse: ['001.control-tables.sql', '002.session-parameters.sql'],
+      warehouse: [
+        '001.control-tables.sql',
+        '002.session-parameters.sql',
+        '003.file-state.sql',
+        '004.planned-with.sql',
+        '005.output-identity.sql',
+      ],
     });
     expect(await waybill.plan('core.order')).toMatchObject({ does: 'new batch' });
     await world.worker();
@@ -104,6 +110,10 @@ describe.each(someServers(import.meta.url))('Waybill as a library on $name', (se
     // A roll back goes by what the batch began with, whatever its file says by now.
     const file = ORDERS(0, { byKey: true }).files['loads/core/order.yaml']!;
     await world.write('loads/core/order.yaml', file.replace('outputs: [ core.orders ]', 'outputs: [ core.ran ]'));
+    await world.write(
+      'loads/core/order.sql',
+      'insert into core.ran (batch_id, id) select :batch_id, o.id from {{ acq.orders }} o',
+    );
     const edited = await open();
     world.atClose(() => edited.close());
     expect(world.names.outOf(await edited.plan('core.order'))).toMatchObject({

@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { hostname } from 'node:os';
 import { Client, Connection } from '@temporalio/client';
 import { NativeConnection, Worker } from '@temporalio/worker';
-import { expect, test } from 'vitest';
-import { pollingWorkers, workerIdentity } from '../../src/client/workers.ts';
+import { expect, test, vi } from 'vitest';
+import { pollingWorkers, requireWorker, workerIdentity } from '../../src/client/workers.ts';
 import { until } from '../engine/world.ts';
 import { bundledWorkflows, freshNamespace, temporalAddress } from '../servers.ts';
 
@@ -36,6 +36,34 @@ test('a worker is taken for gone where its process is known to be, not where ano
     for (const worker of workers) worker.shutdown();
     await Promise.all(running);
     await Promise.all(connections.map((connection) => connection.close()));
+    await client.connection.close();
+  }
+});
+
+test('a worker that begins to poll is heard of by a client whose clock is ahead, and one that does not poll is named', async () => {
+  const [address, namespace] = [temporalAddress(), await freshNamespace()];
+  const client = new Client({ connection: await Connection.connect({ address }), namespace });
+  const connection = await NativeConnection.connect({ address });
+  const workflowBundle = { codePath: bundledWorkflows() };
+  const now = Date.now.bind(Date);
+  const clock = vi.spyOn(Date, 'now').mockImplementation(() => now() + 300_000);
+  try {
+    const heard = requireWorker(client, 'q');
+    const worker = await Worker.create({ connection, namespace, identity: 'somebody', taskQueue: 'q', workflowBundle });
+    const running = worker.run();
+    await heard;
+    expect(await pollingWorkers(client, 'q')).toEqual([]);
+    worker.shutdown();
+    await running;
+    await expect(requireWorker(client, 'q')).rejects.toMatchObject({
+      message: 'no worker polls task queue q',
+      next: expect.stringMatching(
+        /^start one: .*\. The last poll was that of somebody, 3\d\d s ago by this machine's clock: if it runs, set the clock right$/,
+      ) as string,
+    });
+  } finally {
+    clock.mockRestore();
+    await connection.close();
     await client.connection.close();
   }
 });

@@ -38,9 +38,18 @@ async function problemsOf(
     const project = await loadProject(directory, { env: ENVIRONMENT });
     const problems = await checkAgainstDatabase(project, {
       describe: (connection, name) => Promise.resolve(all[`${connection} ${name}`]),
+      misleading: () => Promise.resolve(undefined),
       describeQuery: ({ from }) => Promise.resolve(all[`${from!.connection} from.sql`]!),
+      notOfOneMoment: () => Promise.resolve(undefined),
       planLanding: () => Promise.resolve({ notes: [] }),
       neverTakenBack: () => Promise.resolve(undefined),
+      mayKeepRows: () => Promise.resolve(undefined),
+      noSnapshot: ({ connection }, name) => {
+        const { kind } = all[`${connection} ${name}`]!;
+        return Promise.resolve(kind === 'table' ? [] : [{ reason: `it is a ${kind}`, next: 'Name another.' }]);
+      },
+      cursorRefusal: () => Promise.resolve(undefined),
+      settingsRefusal: () => Promise.resolve(undefined),
       listTables: (connection) =>
         Promise.resolve(
           Object.entries(all).flatMap(([key, found]) =>
@@ -125,7 +134,7 @@ describe('a project against its databases', () => {
       },
       [
         'error loads/acquisition/flight.yaml:4:14: `acq.flight` is a partitioned table, and only a plain table can be used here',
-        'error loads/core/flight.yaml:3:10: `acq.flight` is a partitioned table, and only a plain table can be used here',
+        'error loads/core/flight.yaml:3:10: the snapshot cannot be taken: acq.flight: it is a partitioned table',
       ],
     ],
     [

@@ -340,6 +340,14 @@ outputs: [core.flight]
     chunk: { input: acq.flight, key: id }`,
     ],
     [
+      'a count in a query whose rows go nowhere',
+      `  - name: a
+    sql:
+      - insert into core.flight select id, :batch_id from {{ acq.flight }} f
+      - select count(checked(f.id)) from {{ acq.flight }} f
+    chunk: { input: acq.flight, key: id }`,
+    ],
+    [
       'bounds of a key',
       `  - name: a
     sql: insert into core.flight select id, :batch_id from {{ acq.flight }} f where id >= :from or id < :to
@@ -363,6 +371,15 @@ outputs: [core.flight]
     sql:
       - insert into core.flight select id, :batch_id from {{ acq.flight }} f
       - insert into acq.flight (id, batch_id) select f.id, :batch_id from {{ acq.flight }} f where f.later`,
+    ],
+    [
+      'sums that each chunk adds to',
+      `  - name: a
+    sql:
+      - insert into core.flight select id, 1, :batch_id from {{ acq.flight }} f on conflict (id) do update set n = flight.n + excluded.n
+      - insert into core.note select 1 from core.other on conflict do nothing
+      - update core.note set chunks = chunks + 1
+    chunk: { input: acq.flight }`,
     ],
     [
       'a temporary table that stamps the batch',
@@ -390,6 +407,22 @@ outputs: [${table}]
       'loads/core/second.yaml': reader('core.second'),
     });
     expect(project.loads['core.second']?.producers).toEqual({ 'acq.flight': 'acquisition.flight' });
+  });
+
+  it('SQL that may be right once per chunk is a warning', async () => {
+    const stage = `  - name: a
+    sql:
+      - insert into core.flight select f.id, :batch_id from core.other o left join {{ acq.flight }} f on f.id = o.id where f.id > 1
+      - insert into core.flight select id / 2, :batch_id from {{ acq.flight }} f group by id / 2
+      - update core.flight set seen = seen + 1 where tail in (select tail from {{ acq.flight }} f)
+      - create table core.mine as select id from {{ acq.flight }} f
+    chunk: { input: acq.flight, key: id }`;
+    expect((await load(core(stage))).warnings.map(formatProblem)).toEqual([
+      'loads/core/flight.yaml:7:74: `{{ acq.flight }}` stands on the side of this `left join` that is filled with NULLs: each chunk would give the rows that match none of its own, so that they come once per chunk, unless a condition drops them again',
+      'loads/core/flight.yaml:8:82: `group by` over `{{ acq.flight }}` lacks `id` of `chunk.key`: rows that belong together may lie in several chunks, and each would give its own',
+      'loads/core/flight.yaml:9:9: this update makes something else of `seen` each time: a row that several chunks choose is changed by each of them',
+      'loads/core/flight.yaml:10:22: each chunk would make `core.mine`: the second finds it there, and fails',
+    ]);
   });
 
   it('a consumed table without braces is a warning', async () => {

@@ -141,6 +141,10 @@ outputs: [warehouse.copy]
     'sql_notes',
     'note_verbosity',
     'max_error_count',
+    'max_recursive_iterations',
+    'sql_auto_is_null',
+    'system_versioning_asof',
+    'lc_messages',
     'collation_connection',
   ])('lets no load set %s', async (name) => {
     const yaml = `${BASE_PROJECT['loads/core/flight.yaml']}session_params: { ${name}: x }\n`;

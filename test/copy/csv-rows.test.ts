@@ -90,6 +90,26 @@ describe('rows of a CSV file', () => {
     expect(rowsOf('', { header: [] })).toEqual([]);
   });
 
+  test('the header of another file that was put behind it is no row, with or without its mark', () => {
+    const header = ['id', 'a b', 'x'];
+    for (const again of ['id,a b,x', '"id",a b,"x"', '\ufeffid,a b,x']) {
+      const text = `id,a b,x\n1,"2\n",3\n${again}\n4,5,6\n`;
+      for (const keep of [undefined, [true, true, false]]) {
+        const error = (() => {
+          try {
+            return rowsOf(text, { header, ...(keep && { keep }) });
+          } catch (error) {
+            return error;
+          }
+        })();
+        expect(error).toMatchObject({ line: 4, message: 'the header stands here again' });
+      }
+    }
+    const like = 'id,a b,x\nid,a b,y\nid,a b,\n';
+    expect(rowsOf(like, { header })).toHaveLength(2);
+    expect(rowsOf('id\nid\n', { header: ['id'] })).toEqual([['id']]);
+  });
+
   test('the mark of UTF-8 is passed over, wherever the file is cut; what only begins like one is not', () => {
     for (const cut of [0, 1, 2, 3, 4]) {
       expect(rowsOf('\ufeffid,x\n1,2\n', { cuts: [cut], header: ['id', 'x'] })).toEqual([['1', '2']]);

@@ -15,7 +15,7 @@ import { freshDatabase, servers, type TestServer } from '../servers.ts';
 export type AnyServer = TestServer | MysqlTestServer;
 
 /** What a copy needs of a dialect. */
-type EndDialect = Pick<Dialect, 'classify' | 'describeTable' | keyof CopyDialect>;
+type EndDialect = Pick<Dialect, 'classify' | 'describeTable' | 'describeQuery' | keyof CopyDialect>;
 
 export const isMysql = (server: AnyServer): server is MysqlTestServer => 'flavour' in server;
 

@@ -37,6 +37,12 @@ test('patterns mean files in folders and links to them', async () => {
   expect(await findFiles(place, ['data/**/.*.csv', 'nowhere/*.csv', 'data/x'])).toEqual(['data/.c.csv']);
 });
 
+test('a question mark is one character, of however many bytes', async () => {
+  const place = await folder(['in/é.csv', 'in/😀.csv', 'in/ab.csv', 'in/(1)-{2}.csv']);
+  expect(await findFiles(place, ['in/?.csv'])).toEqual(['in/é.csv', 'in/😀.csv']);
+  expect(await findFiles(place, ['in/(?)-{*}.csv'])).toEqual(['in/(1)-{2}.csv']);
+});
+
 test('a link that leads back gives no file another name', async () => {
   const place = await folder(['data/a.csv', 'data/x/b.csv'], {
     'data/up': '..',

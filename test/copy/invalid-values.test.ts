@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { LandingDefinition, LoadDefinition } from '../../src/config/definition.ts';
 import { landingColumns } from '../../src/copy/landing-columns.ts';
+import { SourceError } from '../../src/copy/copy-rows.ts';
 import { planLanding } from '../../src/copy/plan-landing.ts';
 import { Ends, isMysql, pairs, type AnyServer } from './ends.ts';
 
@@ -195,12 +196,18 @@ describe.each(ways)('values that $target cannot keep, from $source in $zone', { 
     expect(await counted('true', { all: 'null', columns: {} })).toEqual(cases.map(({ kept }) => kept.length));
   });
 
-  test('fail: each is an error', async () => {
+  test('fail: each is an error of its row, which a quarantine sets aside', async () => {
     let id = 0;
     for (const { type, kept, invalid } of cases) {
       id += kept.length;
       for (const value of invalid) {
-        await expect(copied(`id = ${(id += 1)}`, { all: 'fail', columns: {} }), `${type} ${value}`).rejects.toThrow();
+        const error = await copied(`id = ${(id += 1)}`, { all: 'fail', columns: {} }).then(
+          () => undefined,
+          (thrown: unknown) => thrown,
+        );
+        expect(error, `${type} ${value}`).toBeInstanceOf(Error);
+        const facts = error instanceof SourceError ? error.facts : ends.target.dialect.classify(error);
+        expect(facts, `${type} ${value}`).toMatchObject({ kind: 'permanent', because: 'data' });
       }
     }
   });
@@ -236,5 +243,64 @@ describe.each(ways)('values that $target cannot keep, from $source in $zone', { 
     await expect(copied('true', { all: 'fail', columns: { c00: 'null' } })).rejects.toThrow(
       /on_invalid names c00, .* is it c0\?/,
     );
+  });
+});
+
+const fromMysql = (await pairs()).filter(({ from, into }) => isMysql(from) && (!isMysql(into) || into === from));
+
+describe.each(fromMysql)('bytes of $source for which there is no character, into $target', ({ from, into }) => {
+  test('are an error of their row or NULL, and no question mark; where there are none, nobody looks', async () => {
+    const ends = await Ends.create(from, into);
+    await ends.sql(
+      'source',
+      `create table t (id int, g varchar(9) character set greek, s varchar(9) character set sjis, u varchar(9) character set latin1)`,
+    );
+    await ends.sql(
+      'source',
+      `insert into t values (1, 'α?', 'ア?', x'819d'), (2, _greek x'41a4', 'b', 'c'), (3, 'd', _sjis x'81ad', 'e')`,
+    );
+    const text = isMysql(into) ? 'varchar(9) character set utf8mb4' : 'text';
+    await ends.sql('target', `create table landing (id int, g ${text}, s ${text}, u ${text}, batch_id int)`);
+    const table = (await ends.source.dialect.describeTable(ends.source, 't'))!;
+    const session = await ends.source.openSession('test look');
+    const query = { ...table, columns: await ends.source.dialect.describeQuery(session, 'select * from t') };
+    await session.close();
+    const copied = async (facts: typeof table, rule: 'fail' | 'null', where: string) => {
+      const landing = { create: false, onNewColumns: 'fail', onInvalid: { all: rule, columns: {} } };
+      const load = { file: 'x', outputs: [{ table: 'landing' }], landing } as unknown as LoadDefinition;
+      const { columns, format } = await landingColumns(ends.source, facts, ends.target, load);
+      expect(columns.at(-1)!.select).not.toContain('convert');
+      const [out, back] = [await ends.begin('source'), await ends.begin('target')];
+      try {
+        const select = `select ${columns.map(({ select }) => select).join(', ')}, 7 from t where ${where}`;
+        const names = [...columns.map((column) => column.into), { name: 'batch_id' }];
+        await ends.copy(out, back, { table: 'landing', format, select, columns: names });
+        return (await back.query({ strings: ['select g, s from landing order by id'], values: [] })).rows;
+      } finally {
+        await back.rollback();
+        await back.close();
+        await out.rollback();
+        await out.close();
+      }
+    };
+    for (const facts of [table, query]) {
+      expect(await copied(facts, 'fail', 'id = 1')).toEqual([{ g: 'α?', s: 'ア?' }]);
+      for (const [id, column] of [
+        [2, 'g'],
+        [3, 's'],
+      ] as const) {
+        const error: unknown = await copied(facts, 'fail', `id = ${id}`).catch((thrown: unknown) => thrown);
+        expect(error).toBeInstanceOf(SourceError);
+        expect((error as SourceError).facts).toMatchObject({ kind: 'permanent', because: 'data' });
+        expect((error as SourceError).facts.message).toContain(
+          `${column} has bytes for which its character set has no character`,
+        );
+      }
+      expect(await copied(facts, 'null', 'id > 1')).toEqual([
+        { g: null, s: 'b' },
+        { g: 'd', s: null },
+      ]);
+    }
+    await ends.close();
   });
 });

@@ -28,6 +28,7 @@ const UUID = '00112233-4455-6677-8899-aabbccddeeff';
 const TEXTS = [
   '',
   'plain',
+  '{1.239}',
   ' spaces at both ends  ',
   "it's",
   'tab\tline\nreturn\r',
@@ -140,6 +141,20 @@ export const POSTGRES: SampleType[] = [
   ),
 ];
 
+/** Makes the domains among `NARROW`. */
+export const DOMAINS = ['create domain amount as numeric(10,2)', 'create domain short as varchar(3)'];
+
+/** Of PostgreSQL, too: what makes another value of a text or a number without a word. */
+export const NARROW: SampleType[] = [
+  quoted('numeric(5,-2)', '12300'),
+  quoted('name', 'plain', 'end  '),
+  quoted('"char"', 'x'),
+  quoted('numeric(10,2)[]', '{1.24,NULL}'),
+  quoted('character varying(3)[]', '{"a  ",abc}'),
+  quoted('amount', '0.12', '-7.00'),
+  quoted('short', 'a  ', 'abc'),
+];
+
 const LISTS = [quoted("enum('sad','Happy','2')", 'sad', 'Happy', '2'), quoted("enum('2','HAPPY','sad')", 'HAPPY', '2')];
 
 export const MYSQL: SampleType[] = [
@@ -153,6 +168,9 @@ export const MYSQL: SampleType[] = [
   quoted('bigint unsigned', '18446744073709551615', '1'),
   quoted('float', '0.1', '-3.4028235e38', '16777215', '1.17549435e-38'),
   quoted('double', '0.1', '1.2345678901234567', '1.7976931348623157e308', '2.2250738585072014e-308'),
+  quoted('float(8,3)', '-12345.125', '0.1', '7'),
+  quoted('double(8,3)', '-12345.125', '0.1', '7'),
+  quoted('double(12,1)', '12345678901.5', '7'),
   quoted('decimal(65,30)', '99999999999999999999999999999999999.999999999999999999999999999999', '-0.1'),
   quoted('decimal(10,2)', '-99999999.99', '0.10', '5.00'),
   quoted('decimal(12,4)', '0.1234', '-12345678.9999'),

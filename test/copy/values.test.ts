@@ -1,16 +1,18 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import type { ColumnFacts, Session } from '../../src/database/dialect.ts';
-import { landingColumn } from '../../src/copy/landing-columns.ts';
+import { landingColumn, underDomain } from '../../src/copy/landing-columns.ts';
 import { lostBetween, type ValueKind, type ValueShape } from '../../src/database/value-shape.ts';
 import { hashOf } from '../seed.ts';
 import { Ends, isMysql, somePairs, type AnyServer } from './ends.ts';
 import { exactJson, exactNumber, exactTime } from './exact.ts';
 import {
+  DOMAINS,
   FROM_MYSQL,
   FROM_POSTGRES,
   LONG_COMPUTED_JSONS,
   MARIADB,
   MYSQL,
+  NARROW,
   OWN_TYPES,
   POSTGRES,
   WITHOUT_TARGET,
@@ -20,7 +22,7 @@ import {
 } from './samples.ts';
 
 const typesOf = (server: AnyServer): SampleType[] => {
-  if (!isMysql(server)) return POSTGRES;
+  if (!isMysql(server)) return [...POSTGRES, ...NARROW];
   return server.flavour === 'MariaDB' ? [...MYSQL, ...MARIADB] : MYSQL;
 };
 
@@ -46,7 +48,7 @@ describe.each(ways)('values on their way from $source to $target', { timeout: 30
       ['target', into],
     ] as const) {
       const types = typesOf(server);
-      for (const text of isMysql(server) ? [] : OWN_TYPES) await ends.sql(side, text);
+      for (const text of isMysql(server) ? [] : [...OWN_TYPES, ...DOMAINS]) await ends.sql(side, text);
       const list = types.map(({ type }, i) => `c${i} ${type}`).join(', ');
       const options = isMysql(server) ? ' character set utf8mb4' : '';
       await ends.sql(side, `create table t (id int, ${list})${options}`);
@@ -87,7 +89,7 @@ describe.each(ways)('values on their way from $source to $target', { timeout: 30
         select: `select id, ${way.select} from t where ${source.name} is not null${only}`,
         columns: [{ name: 'id' }, way.into],
       });
-      return await read(back, target, dialect.shapeOf(target));
+      return await read(back, target, dialect.shapeOf(underDomain(target)));
     } catch {
       sessions[0] = await ends.again('source', out);
       return undefined;
@@ -128,7 +130,7 @@ describe.each(ways)('values on their way from $source to $target', { timeout: 30
   /** What becomes of each sample of a type: kept, refused aloud, or what it was changed to. */
   async function fates(source: ColumnFacts, target: ColumnFacts): Promise<{ value: string; fate: string }[]> {
     const { samples } = typesOf(from)[Number(source.name.slice(1))]!;
-    const [given, taken] = [ends.source.dialect.shapeOf(source), ends.target.dialect.shapeOf(target)];
+    const [given, taken] = [ends.source.dialect.shapeOf(source), ends.target.dialect.shapeOf(underDomain(target))];
     const all = await arrived(source, target);
     const found: { value: string; fate: string }[] = [];
     for (const [n, sample] of samples.entries()) {
@@ -180,7 +182,7 @@ describe.each(ways)('values on their way from $source to $target', { timeout: 30
   });
 
   const lost = (source: ColumnFacts, target: ColumnFacts): string | undefined =>
-    lostBetween(ends.source.dialect.shapeOf(source), ends.target.dialect.shapeOf(target));
+    lostBetween(ends.source.dialect.shapeOf(source), ends.target.dialect.shapeOf(underDomain(target)));
 
   /** Throws for a type that the server's samples do not have. */
   function columnOf(side: 'source' | 'target', type: string): ColumnFacts {

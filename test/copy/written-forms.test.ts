@@ -106,6 +106,8 @@ const MYSQL: Case[] = [
   { type: 'char(5)', taken: { ab: 'ab', ' b': ' b', '': '' }, refused: ['ab ', ' '] },
   { type: 'varchar(5)', taken: { 'ab ': 'ab ' }, refused: [] },
   { type: 'double', taken: { '1.5e3': '1500', '.5': '0.5' }, refused: [] },
+  { type: 'double(10,2)', taken: { '1.500': '1.50', '12e3': '12000.00' }, refused: ['1.239', '1e-3'] },
+  { type: 'float(10,2)', taken: { '-1.5': '-1.50' }, refused: ['1.239'] },
   {
     type: 'uuid',
     taken: { '00112233-4455-6677-8899-aabbccddeeff': '00112233-4455-6677-8899-aabbccddeeff' },
@@ -121,6 +123,7 @@ const POSTGRES: Case[] = [
   },
   { type: 'numeric(10,-2)', taken: { 300: '300' }, refused: ['150'] },
   { type: 'numeric', taken: { '1.239': '1.239' }, refused: [] },
+  { type: 'cents', taken: { '1.5': '1.50' }, refused: ['1.239'] },
   {
     type: 'date',
     taken: {
@@ -278,6 +281,7 @@ describe.each(await families())('values of files, in $name', { timeout: 120_000 
   beforeAll(async () => {
     ends = await Ends.create(server);
     folder = await mkdtemp(join(tmpdir(), 'waybill-forms-'));
+    if (!isMysql(server)) await ends.sql('target', 'create domain cents as numeric(10,2)');
     for (const [i, { type }] of cases.entries()) {
       await ends.sql(
         'target',

@@ -2,8 +2,7 @@
 import type { LoadDefinition } from '../../src/config/definition.ts';
 import type { BatchState } from '../../src/workflows/messages.ts';
 import type { World } from '../engine/world.ts';
-import type { Point } from './points.ts';
-import type { Place } from './recording.ts';
+import type { PlacedPoint, Written } from './recording.ts';
 import type { Scenario } from './scenarios.ts';
 
 /** What is to be done next for the newest batch of some loads; where nothing is, how that batch ended. */
@@ -23,7 +22,10 @@ export type Phase =
   | 'on_error steps'
   | Extract<BatchState, 'held' | 'published' | 'failed' | 'cancelled'>;
 
-/** The phases that an activity goes through, in order: where nothing is written yet the first one, when all is written the last. */
+/**
+ * The phases that an activity goes through, in order: where nothing is written yet the first one, when all is written the last. Of one
+ * that runs several times: these of all runs together, or the first and the last of each run.
+ */
 type Passage = readonly [first: Phase, ...others: Phase[]];
 
 /** Of a core load that has nothing but inputs and one stage; scenarios say where they go another way. */
@@ -44,14 +46,20 @@ const PASSAGES: Record<string, Passage> = {
   rollBack: ['roll back', 'failed'],
 };
 
-/** Exactly one before the activity has written anything and when it has written all; in between any that it goes through. */
-export function phasesAt({ activity, moment, place }: Point & { place: Place }, { phases }: Scenario): Passage {
+/** Exactly one before others can see anything of the activity and when they can see all; in between any that it goes through. */
+export function phasesAt({ activity, place }: PlacedPoint, { phases }: Scenario): readonly Phase[] {
   const passage = phases?.[activity] ?? PASSAGES[activity];
   if (!passage) throw new Error(`say in phase.ts, or in the scenario, through which phases ${activity} goes`);
-  if (place === 'nothing written' && moment === 'before') return [passage[0]];
-  if (place === 'all written' && moment === 'after') return [passage.at(-1)!];
-  return passage;
+  const { run } = place;
+  // Where a scenario tells the runs apart: the phases at whose beginning and end.
+  if (run.of > 1 && passage.length === 2 * run.of) {
+    return possible(passage.slice(2 * run.n, 2 * run.n + 2) as [Phase, Phase], run.written);
+  }
+  return possible(passage, place.written);
 }
+
+const possible = (passage: Passage, written: Written): readonly Phase[] =>
+  ({ nothing: [passage[0]], some: passage, all: [passage.at(-1)!] })[written];
 
 interface Newest {
   batch_id: string;

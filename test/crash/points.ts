@@ -6,6 +6,7 @@
  * WAYBILL_RECORD_TO=FILE writes down each statement; WAYBILL_CRASH_AT=POINT sends SIGKILL to the process at that point,
  * WAYBILL_STOP_AT=POINT says `stopped` on standard output and sends SIGSTOP (it goes on with SIGCONT).
  */
+import type { EventEmitter } from 'node:events';
 import { appendFileSync, writeSync } from 'node:fs';
 import { Context } from '@temporalio/activity';
 import mysql from 'mysql2';
@@ -23,6 +24,10 @@ export interface StatementName {
   text: string;
   /** It changes or locks something. If not, dying before it, while it runs and after it leave the same behind. */
   writes: boolean;
+  /** Once it is done, others see what was changed: what a transaction changes its end shows. */
+  shows: boolean;
+  /** One run of the activity; its retry is the same. */
+  run: string;
 }
 
 export interface Point extends StatementName {
@@ -39,10 +44,14 @@ const LOCKS =
   /\b(for (no key )?(update|share)|lock in share mode|pg_advisory\w*|get_lock|release_lock|pg_terminate_backend|setval|nextval|insert into|delete from|update)\b/i;
 const COMMIT = /^commit$/i;
 
-const name = ({ activity, connection, text }: StatementName): string => `${activity} | ${connection} | ${text}`;
+export const statementName = ({
+  activity,
+  connection,
+  text,
+}: Pick<StatementName, 'activity' | 'connection' | 'text'>): string => `${activity} | ${connection} | ${text}`;
 
 /** A point on one line, for titles and for the environment. */
-export const pointName = (point: Point): string => `${point.moment} ${name(point)} #${point.n}`;
+export const pointName = (point: Point): string => `${point.moment} ${statementName(point)} #${point.n}`;
 
 /** Watches the statements of this process, as the environment says. Without those variables it changes nothing. */
 export function watchStatements(env: NodeJS.ProcessEnv = process.env): void {
@@ -62,8 +71,8 @@ export function watchStatements(env: NodeJS.ProcessEnv = process.env): void {
   /** Says what a connection is about to send; what is answered says that it was sent, and that it was answered. */
   const watch = (client: object, application: string, whole: string): { sent: () => void; answered: () => void } => {
     const statement = nameOf(client, application, whole);
-    const n = (counts.get(name(statement)) ?? 0) + 1;
-    counts.set(name(statement), n);
+    const n = (counts.get(statementName(statement)) ?? 0) + 1;
+    counts.set(statementName(statement), n);
     if (record !== undefined) appendFileSync(record, `${JSON.stringify({ ...statement, n })}\n`);
     const at = (moment: Moment): void => reach({ ...statement, n, moment });
     at('before');
@@ -107,13 +116,14 @@ function watchMysql(watch: Watch): void {
       }
       const command = send.apply(this, given);
       whenSent(command, statement.sent);
+      if (typeof then !== 'function') command.once('end', statement.answered); // its rows are taken one by one
       return command;
     };
   }
 }
 
 /** As the driver runs it: `start` sends it, and is called once all that was given before it has been answered. */
-interface MysqlCommand {
+interface MysqlCommand extends EventEmitter {
   /** What it does next; null: it has not been started. */
   next: unknown;
   start(...given: unknown[]): unknown;
@@ -132,22 +142,43 @@ function whenSent(command: MysqlCommand, then: () => void): void {
   };
 }
 
-/** What each connection has written with since its transaction began. */
-const written = new WeakMap<object, string>();
+/** The last statement with which a transaction wrote, and whether others will see anything of it. */
+interface Written {
+  writes?: string;
+  shows: boolean;
+}
+
+const NOTHING: Written = { shows: false };
+
+/** Those that are open, of each connection. */
+const transactions = new WeakMap<object, Written>();
+
+/** Statements that end a transaction in MySQL and MariaDB. */
+const COMMITS_BY_ITSELF = /^(create|alter|drop|rename|truncate) (?!temporary)/i;
+/** What may leave something behind, in one of several statements that are sent at once: a lock does not. */
+const CHANGES = /(^|;)\s*(with|insert|update|delete|merge|copy|load|create|alter|drop|rename|truncate|call|execute)\b/i;
 
 function nameOf(client: object, application: string, whole: string): StatementName {
-  const connection = application.replace(/\d+/g, 'N');
   const text = withoutValues(whole);
-  const of = { activity: activityName(), connection };
+  const of = { ...activityNow(), connection: application.replace(/\d+/g, 'N') };
+  const before = transactions.get(client);
   if (COMMIT.test(text)) {
-    const last = written.get(client);
-    written.delete(client);
-    return { ...of, text: `commit of ${last ?? 'nothing'}`, writes: last !== undefined };
+    transactions.delete(client);
+    const { writes, shows } = before ?? NOTHING;
+    return { ...of, text: `commit of ${writes ?? 'nothing'}`, writes: writes !== undefined, shows };
   }
   const writes = !READS.test(text) || LOCKS.test(whole);
-  if (/^(begin|start transaction|rollback$)/i.test(text)) written.delete(client);
-  if (writes) written.set(client, text);
-  return { ...of, text, writes };
+  const begin = whole.search(/(^|;)\s*(begin|start transaction)\b/i);
+  const commit = whole.search(/;\s*commit\b/i);
+  const ends =
+    commit >= 0 || /^rollback$/i.test(text) || (!(client instanceof pg.Client) && COMMITS_BY_ITSELF.test(text));
+  const open = begin > commit || (before !== undefined && !ends);
+  const now = { ...(begin === 0 ? NOTHING : (before ?? NOTHING)) };
+  if (writes) now.writes = text;
+  if (writes && CHANGES.test(whole)) now.shows = true;
+  if (!open) transactions.delete(client);
+  else transactions.set(client, commit >= 0 ? NOTHING : now);
+  return { ...of, text, writes, shows: now.shows && (ends || !open) && !/^rollback$/i.test(text) };
 }
 
 /** Values that are part of the text (batch ids, ranges of a COPY, table OIDs, a test's own databases) differ from run to run. */
@@ -160,34 +191,25 @@ const withoutValues = (text: string): string =>
     .trim()
     .slice(0, TEXT_LENGTH);
 
-function activityName(): string {
+function activityNow(): Pick<StatementName, 'activity' | 'run'> {
   try {
-    return Context.current().info.activityType;
+    const { activityType: activity, activityId, workflowExecution } = Context.current().info;
+    return { activity, run: `${workflowExecution?.runId ?? ''} ${activityId}` };
   } catch {
-    return 'start';
+    return { activity: 'start', run: '' };
   }
 }
 
-/** What `query` answers with: a promise, or a COPY that calls back when the server is ready for the next statement. */
+/** What `query` answers with: a promise, or what the driver tells of the answer: that all of it is here, or that it is an error. */
 function whenAnswered(answer: unknown, then: () => void): unknown {
-  if (answer instanceof Promise) {
-    return answer.then(
-      (result: unknown) => {
-        then();
-        return result;
-      },
-      (error: unknown) => {
-        then();
-        throw error as Error;
-      },
-    );
-  }
-  const copy = answer as { handleReadyForQuery?: () => void } | undefined;
-  if (copy && typeof copy.handleReadyForQuery === 'function') {
-    const ready = copy.handleReadyForQuery.bind(copy);
-    copy.handleReadyForQuery = () => {
+  if (answer instanceof Promise) return answer.finally(then);
+  const told = answer as Partial<Record<'handleReadyForQuery' | 'handleError', (...given: unknown[]) => void>>;
+  for (const what of ['handleReadyForQuery', 'handleError'] as const) {
+    const tell = told[what]?.bind(told);
+    if (!tell) continue;
+    told[what] = (...given) => {
       then();
-      ready();
+      tell(...given);
     };
   }
   return answer;

@@ -14,13 +14,14 @@ import {
   PLAIN_SOURCE,
 } from '../engine/items.ts';
 import { land } from '../engine/breakable-orders.ts';
-import { expectSame, expectWhole, ORDERS, SLOW_SQL } from '../engine/orders.ts';
+import { comingAgain, expectSame, expectWhole, ORDERS, PLAIN_SQL, SLOW_SQL } from '../engine/orders.ts';
 import { breakAt, TASK, VEHICLES } from '../engine/vehicles.ts';
 import { ended, until, type World, type WorldOptions } from '../engine/world.ts';
 import {
   ACQUISITION,
   CORE,
   FAILING_CHECK,
+  HOLD,
   LOG,
   REDO,
   ROLL_BACK,
@@ -131,7 +132,7 @@ export const FORCED: Scenario = {
   again: { load: CORE, force: true },
   activities: ['openBatch', 'fenceBatch', 'rollBack'],
   phases: {
-    openBatch: ['check', 'failed', 'plan'],
+    openBatch: ['check', 'check', 'failed', 'plan'],
     fenceBatch: ['check', 'roll back'],
   },
   prepare: async (world) => {
@@ -309,7 +310,7 @@ export const FINISH: Scenario = {
   start: { load: CORE },
   activities: ['openBatch', 'dropSnapshot', 'runSteps'],
   phases: {
-    openBatch: ['drop', 'published', 'snapshot'],
+    openBatch: ['drop', 'drop', 'published', 'snapshot'],
     dropSnapshot: ['drop', 'after steps'],
     runSteps: ['after steps', 'published'],
   },
@@ -434,5 +435,123 @@ where id >= :from and id < :to`,
     const batches = await world.states(TASK);
     expect(batches.filter((state) => state !== 'failed')).toEqual(['published']);
     expect(await world.rows('select distinct batch_id from core.copy')).toEqual([{ batch_id: String(batches.length) }]);
+  },
+};
+
+/** Steps of a published batch ran once each, others at most once. */
+async function expectStepsOnce(world: World): Promise<void> {
+  const batches = await published(world, CORE);
+  const steps = await stepsDone(world);
+  expect(steps.filter((step) => batches.includes(step.split(' ')[0]!))).toEqual(
+    batches.flatMap((batch) => [`${batch} after`, `${batch} before`]),
+  );
+  expect(steps).toEqual([...new Set(steps)]);
+}
+
+/** Every other attempt at one fails, and is worth another. */
+export const FAILED_STEPS: Scenario = {
+  title: 'steps that fail and are tried again',
+  world: (() => {
+    const step = (name: string): string =>
+      `${name}: "insert into core.log values ('${name}', :batch_id); select core.come_again()"`;
+    const orders = ORDERS(100, { lanes: 1, byKey: true, yaml: `${step('before')}\n${step('after')}` });
+    return { ...orders, warehouse: `${orders.warehouse} ${LOG}`, own: comingAgain('n % 2 = 1') };
+  })(),
+  start: { load: CORE },
+  activities: ['runSteps'],
+  phases: {
+    runSteps: ['before steps', 'snapshot', 'after steps', 'published'],
+  },
+  expectRight: async (world) => {
+    await expectWhole(world);
+    await expectStepsOnce(world);
+  },
+};
+
+/** The chunk that holds order 150 ends its own connection, each time, until the setting is mended. */
+export const GIVEN_UP: Scenario = {
+  title: 'a chunk that nobody comes back from',
+  world: (() => {
+    const sql = `${PLAIN_SQL};\nselect core.cut_off(s.broken) from {{ acq.orders }} o, core.settings s where o.id = 150`;
+    const orders = ORDERS(250, { lanes: 1, byKey: true, sql, yaml: 'max_attempts: 2' });
+    return {
+      ...orders,
+      warehouse: `${orders.warehouse} ${SETTINGS}`,
+      own: {
+        postgres: `create function core.cut_off(broken int) returns void language plpgsql as $$
+          begin if broken = 1 then perform pg_terminate_backend(pg_backend_pid()); end if; end $$`,
+        mysql: `create function core.cut_off(broken int) returns int deterministic no sql
+          begin if broken = 1 then kill connection_id(); end if; return 1; end`,
+      },
+    };
+  })(),
+  start: { load: CORE },
+  activities: ['runLane'],
+  phases: {
+    runLane: ['chunk', 'fence'],
+  },
+  mend,
+  expectRight: expectWhole,
+};
+
+/** Of a held batch, and made anew by the person who mends the load. */
+export const OUTPUT_GONE: Scenario = {
+  title: 'the roll back of a batch whose output is gone',
+  world: HOLD.world,
+  start: { load: CORE },
+  activities: ['rollBack'],
+  prepare: async (world) => {
+    await runsBadly(world, CORE);
+    await world.warehouse.query('drop table core.orders');
+  },
+  mend: async (world) => {
+    await mend(world);
+    await world.warehouse.query(
+      'create table core.orders (id bigint, customer text, amount numeric(12,2), batch_id bigint not null)',
+    );
+  },
+  expectRight: expectWhole,
+};
+
+/** As a drop leaves it whose answer was lost, where it commits by itself. */
+export const SNAPSHOT_GONE: Scenario = {
+  title: 'a start that looks for a snapshot that is gone',
+  world: ORDERS(100, { lanes: 1, byKey: true }),
+  start: { load: CORE },
+  activities: ['dropSnapshot'],
+  phases: {
+    dropSnapshot: ['drop', 'published', 'drop', 'published'],
+  },
+  prepare: async (world) => {
+    expect(await world.run(CORE)).toMatchObject({ ok: true });
+    await world.warehouse.query(
+      `update waybill.snapshot set dropped_at = null; delete from waybill.event where what = 'snapshot_dropped'`,
+    );
+    await land(world, 9001);
+  },
+  expectRight: async (world) => {
+    await expectWhole(world);
+    expect(await droppedAs(world)).toEqual(['snapshot_gone']);
+  },
+};
+
+const droppedAs = async (world: World): Promise<string[]> =>
+  (
+    await world.rows<{ what: string }>(`select what from waybill.event where batch_id = 1 and what like 'snapshot_%'
+                                        and what <> 'snapshot_taken'`)
+  ).map(({ what }) => what);
+
+/** Somebody has put another table there: it is left alone, and stands in the way of the next batch. */
+export const SNAPSHOT_REPLACED: Scenario = {
+  ...SNAPSHOT_GONE,
+  title: 'a start that finds another table in place of a snapshot',
+  prepare: async (world) => {
+    await SNAPSHOT_GONE.prepare!(world);
+    await world.warehouse.query('create table acq.orders_processing as table kept.orders');
+  },
+  mend: (world) => world.warehouse.query('drop table acq.orders_processing').then(() => undefined),
+  expectRight: async (world) => {
+    await expectWhole(world);
+    expect(['snapshot_replaced', 'snapshot_gone']).toContain((await droppedAs(world)).join());
   },
 };

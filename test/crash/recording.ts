@@ -12,7 +12,7 @@ const TIMES_IN_LANES = 2;
 const PERHAPS: RegExp[] = [
   /select min\(n\)/, // a lane that finds nothing to claim asks whether anything is pending
   // A fence that waits looks for those in its way, and ends them.
-  /pg_terminate_backend|^kill|show global status|lock_waits/i,
+  /pg_terminate_backend|set local role none; select count|^kill|show global status|lock_waits/i,
   /select connection_id from/,
 ];
 
@@ -25,37 +25,54 @@ const AS_OFTEN_AS_NEEDED = ['steerLanes', 'describeBatch', 'settleSource'];
 export const comesPerhaps = ({ activity, text, n }: Recorded): boolean =>
   (n > 1 && AS_OFTEN_AS_NEEDED.includes(activity)) || PERHAPS.some((known) => known.test(text));
 
-type Recorded = StatementName & { n: number };
+export type Recorded = StatementName & { n: number };
 
-/** How far its activity is with what it writes, just before the statement and just after it. */
-export type Place = 'nothing written' | 'all written' | 'in between';
+/** How much of what others can see is written at the moment of a point. */
+export type Written = 'nothing' | 'some' | 'all';
+
+/** How far an activity is: all its runs together, and the one run that comes to the point. */
+export interface Place {
+  written: Written;
+  run: { n: number; of: number; written: Written };
+}
+
+export type PlacedPoint = Point & { place: Place };
+
+/** What a worker has sent so far, in order. */
+export async function readRecording(file: string): Promise<Recorded[]> {
+  const lines = (await readFile(file, 'utf8')).split('\n').filter((line) => line !== '');
+  return lines.map((line) => JSON.parse(line) as Recorded);
+}
 
 /** All points at statements of these activities, in the order in which the recorded run came to them. */
-export async function pointsOf(
-  recording: string,
-  activities: readonly string[],
-): Promise<(Point & { place: Place })[]> {
-  const lines = (await readFile(recording, 'utf8')).split('\n').filter((line) => line !== '');
-  const statements = lines.map((line) => JSON.parse(line) as Recorded);
-  return statements.flatMap((statement, i) =>
+export const pointsOf = (statements: Recorded[], activities: readonly string[]): PlacedPoint[] =>
+  statements.flatMap((statement, i) =>
     activities.includes(statement.activity)
       ? momentsOf(statement).map((moment) => ({ ...statement, moment, place: placeOf(statements, i, moment) }))
       : [],
   );
-}
 
 function placeOf(statements: Recorded[], i: number, moment: Moment): Place {
-  const { activity } = statements[i]!;
-  if (AS_OFTEN_AS_NEEDED.includes(activity)) return 'in between';
-  const certain = (one: Recorded): boolean => one.activity === activity && one.writes && !comesPerhaps(one);
-  // By nobody: what other activities do between two runs of it may lead to another phase.
-  const first = statements.findIndex((one) => one.activity === activity);
-  if (moment === 'before' && !statements.slice(first, i).some(({ writes }) => writes)) return 'nothing written';
-  if (moment === 'after' && certain(statements[i]!) && !statements.slice(i + 1).some(certain)) return 'all written';
-  return 'in between';
+  const { activity, run } = statements[i]!;
+  const ofActivity = (one: Recorded): boolean => one.activity === activity;
+  const runs = [...new Set(statements.filter(ofActivity).map((one) => one.run))];
+  const written = (mine: (one: Recorded) => boolean): Written => writtenAt(statements, i, moment, mine);
+  return {
+    written: written(ofActivity),
+    run: { n: runs.indexOf(run), of: runs.length, written: written((one) => one.run === run && ofActivity(one)) },
+  };
 }
 
-function momentsOf({ activity, writes, n }: Recorded): Moment[] {
+function writtenAt(statements: Recorded[], i: number, moment: Moment, mine: (one: Recorded) => boolean): Written {
+  if (AS_OFTEN_AS_NEEDED.includes(statements[i]!.activity)) return 'some';
+  // By nobody: what other activities do meanwhile may lead to another phase.
+  const sent = statements.slice(statements.findIndex(mine), moment === 'before' ? i : i + 1);
+  if (!sent.some(({ shows }) => shows)) return 'nothing';
+  const unanswered = statements.slice(moment === 'after' ? i + 1 : i);
+  return unanswered.some((one) => mine(one) && one.shows && !comesPerhaps(one)) ? 'some' : 'all';
+}
+
+export function momentsOf({ activity, writes, n }: Recorded): Moment[] {
   if (!writes) return n === 1 ? ['before'] : [];
   return activity === 'runLane' && n > TIMES_IN_LANES ? [] : ['before', 'sent', 'after'];
 }

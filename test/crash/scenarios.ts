@@ -20,7 +20,7 @@ export interface Scenario {
   loads?: readonly [string, ...string[]];
   /** Activities whose statements are points of this scenario. */
   activities: readonly string[];
-  /** Through which phases an activity goes, in order, where phase.ts says otherwise. */
+  /** Through which phases an activity goes, as in phase.ts, where that says otherwise. */
   phases?: Record<string, readonly [first: Phase, ...others: Phase[]]>;
   /** What has happened before, with a worker at hand. */
   prepare?(world: World): Promise<void>;
@@ -180,7 +180,7 @@ const withBadRows = (cut: { rows: number; byKey: boolean }): WorldOptions =>
   });
 
 export const QUARANTINE: Scenario = {
-  title: 'chunks that are halved',
+  title: 'chunks that are searched for bad rows',
   world: withBadRows({ rows: 20, byKey: true }),
   start: { load: CORE },
   activities: ['runLane'],
@@ -193,10 +193,32 @@ export const QUARANTINE: Scenario = {
   },
 };
 
-/** On PostgreSQL, where all of them lie in one page: its halves begin and end within it. */
+/** The second one is more than may be. */
+export const TOO_MANY_BAD: Scenario = {
+  ...QUARANTINE,
+  title: 'chunks with more bad rows than may be',
+  world: ((world) => ({ ...world, files: limited(world, 1) }))(QUARANTINE.world),
+  phases: {
+    runLane: ['chunk', 'fence'],
+  },
+  mend: (world) => raiseLimit(world, limited(QUARANTINE.world, 2)),
+};
+
+/** A load's file with a limit of rejected rows, or another one. */
+function limited({ files }: WorldOptions, rows: number): Record<string, string> {
+  const [[path, text]] = Object.entries(files).filter(([, one]) => one.includes('on_bad_row')) as [[string, string]];
+  return { ...files, [path]: `${text.replace(/\nmax_rejected.*/, '')}\nmax_rejected: ${rows}` };
+}
+
+async function raiseLimit(world: World, files: Record<string, string>): Promise<void> {
+  for (const [path, text] of Object.entries(files)) await world.write(path, text);
+}
+
+/** On PostgreSQL, where all of them lie in one page: its halves begin and end within it. Each is a chunk: there is no time for more. */
 export const QUARANTINED_PAGES: Scenario = {
   ...QUARANTINE,
   title: 'pages that are halved',
+  env: { WAYBILL_TEST_SEARCH_MS: '0' },
   world: withBadRows({ rows: 100, byKey: false }),
 };
 
@@ -323,6 +345,18 @@ export const FILE_QUARANTINE: Scenario = {
       [{ rows_written: '114', rows_rejected: '6' }],
     );
   },
+};
+
+/** The fourth one is more than may be: the second one of the second file. */
+export const TOO_MANY_BAD_LINES: Scenario = {
+  ...FILE_QUARANTINE,
+  title: 'an acquisition of files with more bad rows than may be',
+  world: ((world) => ({ ...world, files: limited(world, 3) }))(FILE_QUARANTINE.world),
+  activities: ['runLane', 'fenceBatch', 'rollBack'],
+  phases: {
+    runLane: ['chunk', 'fence'],
+  },
+  mend: (world) => raiseLimit(world, limited(FILE_QUARANTINE.world, 6)),
 };
 
 /** The landing table is not there yet. */

@@ -68,7 +68,7 @@ export const HELD_ANEW: Scenario = {
   title: 'a plain start over a held batch',
   activities: ['openBatch', 'fenceBatch', 'rollBack', 'publish'],
   phases: {
-    openBatch: ['held', 'failed', 'plan'],
+    openBatch: ['held', 'held', 'failed', 'plan'],
     fenceBatch: ['held', 'roll back'],
   },
   prepare: async (world) => {
@@ -99,7 +99,7 @@ export const RENAMED: Scenario = {
   loads: [CORE, SALE], // the batch has the name before until it has ended
   activities: ['openBatch', 'fenceBatch', 'rollBack'],
   phases: {
-    openBatch: ['held', 'failed', 'plan'],
+    openBatch: ['held', 'held', 'failed', 'plan'],
     fenceBatch: ['held', 'roll back'],
   },
   prepare: async (world) => {

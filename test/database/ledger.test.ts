@@ -11,16 +11,18 @@ import {
   markAttempt,
   type Claim,
 } from '../../src/control/chunks.ts';
+import { leftUndone } from '../../src/control/continued.ts';
 import { fence } from '../../src/control/fence.ts';
 import { changeState, inGate } from '../../src/control/gate.ts';
 import { recordLane, steerLanes } from '../../src/control/lanes.ts';
+import { readParts } from '../../src/control/output.ts';
 import { writePlan } from '../../src/control/plan.ts';
 import { migrate } from '../../src/control/migrate.ts';
 import { nextBatchId, requireProject } from '../../src/control/project.ts';
 import { markStepAttempt, markStepDone, openSteps, skipSteps } from '../../src/control/steps.ts';
 import type { Database, Session } from '../../src/database/dialect.ts';
 import { keepAwake } from '../../src/database/keep-awake.ts';
-import { sql } from '../../src/database/sql.ts';
+import { raw, sql } from '../../src/database/sql.ts';
 import { everyServer } from '../every-server.ts';
 import { describeOn, mysqlServers } from '../mysql-servers.ts';
 import { insertBatch, ledgerOn, openLedger } from './ledger-on.ts';
@@ -105,6 +107,30 @@ describe.each(everyServer)('the ledger on $name', (server) => {
       { n: 3, state: 'skipped', attempts: 0, error: null },
     ]);
     expect(await openSteps(database, batchId, 'after')).toEqual([]);
+  });
+
+  test('knows all batches that a task goes on with, though each of the last 1,100 starts has failed', async () => {
+    const [first, newest] = [1001, 2100];
+    const numbers = Array.from({ length: newest - first + 1 }, (_, i) => first + i);
+    const rows = numbers.map((n) => {
+      const before = n === first ? 'null' : String(n - 1);
+      return `(${n}, 'task.often', 'task', 'failed', ${before}, 'h', '{}', '{}', '[]', 'run-${n}', current_timestamp)`;
+    });
+    const columns = `batch_id, load_name, kind, state, reprocess_of, definition_hash, definition, params, invisible,
+      first_run_id, deadline_at`;
+    await database.query(sql`
+      insert into ${database.ledger('batch')} (${raw(columns)}) values ${raw(rows.join(', '))}`);
+    await database.query(sql`
+      insert into ${database.ledger('stage')} (batch_id, n, name, method, planned_chunks)
+      values (${first}, 1, 'task', 'range', 2)`);
+    await database.query(sql`
+      insert into ${database.ledger('output_part')} (batch_id, stage, chunk, n, body)
+      values (${first}, 1, 1, 0, 'a'), (${first}, 1, 1, 1, 'of the first'), (${newest}, 1, 2, 0, 'a'),
+        (${newest}, 1, 2, 1, 'of the last')`);
+    expect(await leftUndone(database, database, String(newest), 1)).toMatchObject({ batchId: String(first) });
+    const parts: string[] = [];
+    for await (const text of readParts(database, String(newest))) parts.push(text);
+    expect(parts).toEqual(['a', 'of the first', 'of the last']);
   });
 
   test('holds one unfinished batch a load, and any number of finished ones', async () => {
@@ -223,18 +249,20 @@ describe.each(everyServer)('the ledger on $name', (server) => {
         {
           ...at,
           suspicious: false,
+          searchMs: 0,
           claim: undefined,
           work: { run: () => Promise.resolve(OUTCOME), close: () => Promise.resolve(), ...work },
         },
       );
     }
     const bad: ChunkWork['bad'] = {
-      halve: (_, { from, to }) => {
+      cut: (_, { from, to }) => {
         const middle = String((Number(from) + Number(to)) / 2);
-        return Promise.resolve([
+        const ranges = [
           { from, to: middle },
           { from: middle, to },
-        ]);
+        ];
+        return Promise.resolve({ ranges, smallest: false });
       },
       rows: () => Promise.resolve([]),
       countsRead: false,
@@ -305,8 +333,8 @@ describe.each(everyServer)('the ledger on $name', (server) => {
       const commit = session.commit.bind(session);
       session.commit = async () => {
         await commit();
-        const halves = await bad.halve(session, chunks[0]!.range);
-        await database.transaction((other) => splitChunk(other, database, { batchId, stage: 1, n: 1 }, halves));
+        const { ranges } = await bad.cut(session, chunks[0]!.range);
+        await database.transaction((other) => splitChunk(other, database, { batchId, stage: 1, n: 1 }, ranges));
       };
       const at = { batchId, stage: 1, lane: 1, lowWater: 1, most: 1 };
       expect(await countAttempt(session, database, at, chunks[0]!, { error: 'begun', worker: 'w' })).toBe(undefined);

@@ -1,9 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import mysql from 'mysql2/promise';
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { addNewFlights, fillSource } from '../../examples/flights/fill-source.ts';
 import { loadProject } from '../../src/config/load-project.ts';
+import { startMysql } from '../../src/dev/mysql-server.ts';
+import { describeOn, ownServers } from '../mysql-servers.ts';
+import { oneOf } from '../seed.ts';
 import { compiledCli, freshDatabase, freshNamespace, servers, temporalAddress } from '../servers.ts';
 import type { FreshDatabase } from '../servers.ts';
 import { document, run, spawnCli } from '../cli/command-line.ts';
@@ -95,6 +99,29 @@ describe.each(servers)('the data of the example on $name', (server) => {
   });
 });
 
+/** Validates the example for these databases, and has a worker for `work`. `nightly` runs the session; the rows that core.flight wrote. */
+async function withWorker(
+  urls: Record<'SOURCE_URL' | 'WAREHOUSE_URL', string>,
+  work: (nightly: () => Promise<number | undefined>) => Promise<void>,
+): Promise<void> {
+  const temporal = { TEMPORAL_ADDRESS: temporalAddress(), TEMPORAL_NAMESPACE: await freshNamespace() };
+  const at = { env: { ...process.env, ...urls, ...temporal }, cwd: fileURLToPath(EXAMPLE) };
+  expect(await run(['validate'], at)).toMatchObject({ exitCode: 0, stderr: '' });
+  const worker = spawnCli([compiledCli()], ['worker'], at);
+  try {
+    await until(() => Promise.resolve(worker.said().includes('the worker polls')));
+    await work(async () => {
+      const answer = await run(['run', 'nightly', '--json'], at);
+      expect(answer).toMatchObject({ exitCode: 0 });
+      const { loads } = document(answer) as { loads: { load: string; rows_written: number }[] };
+      return loads.find(({ load }) => load === 'core.flight')?.rows_written;
+    });
+  } finally {
+    worker.child.kill('SIGTERM');
+    await worker.answer;
+  }
+}
+
 describe.each(servers.slice(-1))('the session of the example on $name', (server) => {
   it('runs with the rights of docs/postgresql.md, and no more', { timeout: 240_000 }, async () => {
     const text = await readFile(new URL('../../docs/postgresql.md', import.meta.url), 'utf8');
@@ -122,23 +149,8 @@ describe.each(servers.slice(-1))('the session of the example on $name', (server)
       await clients[0]!.query(own(onSource));
       await clients[1]!.query(await readFile(new URL('schema/warehouse.sql', EXAMPLE), 'utf8'));
       await clients[1]!.query(own(onWarehouse));
-      const env = {
-        ...process.env,
-        SOURCE_URL: as(source, 'flights_reader'),
-        WAREHOUSE_URL: as(warehouse, 'flights_loader'),
-        TEMPORAL_ADDRESS: temporalAddress(),
-        TEMPORAL_NAMESPACE: await freshNamespace(),
-      };
-      const at = { env, cwd: fileURLToPath(EXAMPLE) };
-      expect(await run(['validate'], at)).toMatchObject({ exitCode: 0, stderr: '' });
-      const worker = spawnCli([compiledCli()], ['worker'], at);
-      await until(() => Promise.resolve(worker.said().includes('the worker polls')));
-      const answer = await run(['run', 'nightly', '--json'], at);
-      worker.child.kill('SIGTERM');
-      await worker.answer;
-      expect(answer).toMatchObject({ exitCode: 0 });
-      const { loads } = document(answer) as { loads: { load: string; rows_written: number }[] };
-      expect(loads.find(({ load }) => load === 'core.flight')?.rows_written).toBe(4_376);
+      const urls = { SOURCE_URL: as(source, 'flights_reader'), WAREHOUSE_URL: as(warehouse, 'flights_loader') };
+      await withWorker(urls, async (nightly) => expect(await nightly()).toBe(4_376));
     } finally {
       for (const client of clients) await client.end();
       await warehouse.drop();
@@ -146,3 +158,57 @@ describe.each(servers.slice(-1))('the session of the example on $name', (server)
     }
   });
 });
+
+// On a server of its own: the example's databases and accounts are called as they are called.
+describeOn(oneOf(await ownServers(), import.meta.url), 'the session of the example on $name', ({ flavour }) => {
+  it('runs with the rights of docs/mysql.md, and no more', { timeout: 240_000 }, async () => {
+    const text = await readFile(new URL('../../docs/mysql.md', import.meta.url), 'utf8');
+    const [, grants = ''] = /```sql\n([^]*?)```/.exec(text) ?? [];
+    const [onMysql = '', onMariadb = '', onWarehouse = ''] = grants.split(/^-- on .*\n/m).slice(1);
+    const server = await startMysql({ flavour, settings: { 'log-bin': 'binlog', 'server-id': '7' } });
+    const client = await mysql.createConnection({
+      uri: server.url().replace(/^mariadb:/, 'mysql:'),
+      multipleStatements: true,
+    });
+    const as = (account: string, database: string): string => {
+      const url = new URL(server.url(database));
+      Object.assign(url, { username: account, password: '…' });
+      return url.href;
+    };
+    try {
+      await client.query(SOURCE_ON_MYSQL);
+      await client.query(await readFile(new URL('schema/warehouse.mysql.sql', EXAMPLE), 'utf8'));
+      await client.query(flavour === 'MySQL' ? onMysql : onMariadb);
+      await client.query(onWarehouse);
+      const urls = { SOURCE_URL: as('flights_reader', 'public'), WAREHOUSE_URL: as('flights_loader', 'acq') };
+      await withWorker(urls, async (nightly) => {
+        for (const written of [520, 20]) {
+          expect(await nightly()).toBe(written);
+          await client.query(MORE_ON_MYSQL);
+        }
+      });
+    } finally {
+      await client.end();
+      await server.stop();
+    }
+  });
+});
+
+/** The tables of `schema/source.sql`: the example's loads read them as `public.flight` and `public.airport`. */
+const SOURCE_ON_MYSQL = `
+create database public character set utf8mb4;
+create table public.flight (
+  flight_id bigint not null auto_increment primary key, date datetime not null, delay int not null, distance int not null,
+  origin varchar(10) not null, destination varchar(10) not null, recorded_at timestamp(6) not null default current_timestamp(6));
+create table public.airport (
+  iata varchar(10) primary key, name varchar(200) not null, city varchar(200), state varchar(10), country varchar(100) not null,
+  latitude double not null, longitude double not null, updated_at timestamp(6) not null);
+insert into public.airport
+  with recursive n (n) as (select 1 union all select n + 1 from n where n < 20)
+  select concat('A', n), 'An airport', null, 'NV', 'USA', n, n, '2001-01-01' from n;
+insert into public.flight (date, delay, distance, origin, destination)
+  with recursive n (n) as (select 1 union all select n + 1 from n where n < 500)
+  select '2001-01-01 00:01:00', n % 60, 2176, concat('A', 1 + n % 20), concat('A', 1 + n % 7) from n`;
+const MORE_ON_MYSQL = `
+insert into public.flight (date, delay, distance, origin, destination)
+  select '2001-01-02 00:01:00', delay, distance, origin, destination from public.flight limit 20`;

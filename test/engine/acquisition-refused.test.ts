@@ -1,6 +1,6 @@
 /** What an acquisition refuses before it opens a batch. */
 import { afterEach, describe, expect, test } from 'vitest';
-import { someServers, someWays } from '../every-server.ts';
+import { oneOfEachFamily, someServers, someWays } from '../every-server.ts';
 import { servers, type TestServer } from '../servers.ts';
 import { BY_ID, COLUMNS, ITEM, itemFile, ITEMS, PLAIN_SOURCE } from './items.ts';
 import { wordsAt } from './server-words.ts';
@@ -58,6 +58,22 @@ describe.each(someServers(import.meta.url))(
       expect(message).toMatch(/^from\.start is monday, which is no bigint(\(20\))?$/);
     });
 
+    test('a landing table whose rows nothing numbers, before it is given the columns that it lacks', async () => {
+      const files = {
+        'loads/acquisition/item.yaml': itemFile({}).replace('acq.item }', 'acq.item, on_new_columns: add }'),
+      };
+      const { source, columns } = { source: PLAIN_SOURCE(1), columns: 'id bigint, name text' };
+      const without = 'alter table acq.item drop column ngdw_id';
+      const refusedFor = await refusal({ source, columns, files, warehouse: without }, server);
+      expect(refusedFor).toMatchObject({ type: 'Refused', message: 'acq.item has no column ngdw_id' });
+      expect(refusedFor.next).toMatch(/^alter table acq.item add column ngdw_id /);
+      await world.warehouse.query('alter table acq.item add column ngdw_id bigint');
+      expect(await refused()).toMatchObject({
+        message: 'ngdw_id of acq.item has no default: nothing would number the rows',
+      });
+      await expect(world.warehouse.query('select amount from acq.item')).rejects.toThrow();
+    });
+
     test('a table that is not there, on either side', async () => {
       expect(await refusal({ source: '', columns: COLUMNS }, server)).toMatchObject({
         message: 'source has no table item',
@@ -68,6 +84,33 @@ describe.each(someServers(import.meta.url))(
     });
   },
 );
+
+/** An item behind a view, in a table that keeps no state of itself for a transaction. */
+const UNSTEADY = {
+  postgres: `create extension postgres_fdw; create server away foreign data wrapper postgres_fdw options (host '127.0.0.1', port '1');
+    create user mapping for current_user server away;
+    create foreign table stock (id bigint, name text, amount numeric(12,2)) server away;
+    create view item as select * from stock`,
+  mysql: `create table stock (id bigint primary key, name text, amount numeric(12,2)) engine = MyISAM;
+    insert into stock values (1, 'one', 1); create view item as select * from stock`,
+};
+
+describe.each(oneOfEachFamily(import.meta.url))('one moment, on $name', { timeout: 120_000 }, (server) => {
+  test('of a source that has none: refused by its table, before the landing table is made', async () => {
+    const from = 'table: public.item, range: { column: id, step: 100 }, consistent: true';
+    const file = itemFile({ from }).replace('acq.item }', 'acq.made, create: true }');
+    const files = { 'loads/acquisition/item.yaml': file };
+    const warehouse = 'create table acq.made (id bigint); drop table acq.made';
+    const options = { source: UNSTEADY, columns: COLUMNS, files, warehouse };
+    const { type, message, next } = await refusal(options, server);
+    expect(type).toBe('Refused');
+    expect(message).toMatch(
+      /^source item cannot be read as it was at one moment \(consistent\): .*\bstock is a (table of MyISAM|foreign table), and/,
+    );
+    expect(next).toMatch(/leave consistent out$/);
+    expect(await world.exists('acq.made')).toBe(false);
+  });
+});
 
 describe(`values above every window, on ${servers[0]!.name}`, { timeout: 120_000 }, () => {
   test('a cursor that is infinity or NaN in some rows; minus infinity is in the first window', async () => {

@@ -1,5 +1,6 @@
 /** No connection is to be had: the server gives no more, or other loads of the worker have them all. */
 import { randomBytes } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { setLanesUpdate } from '../../src/workflows/message-definitions.ts';
 import { someServers } from '../every-server.ts';
@@ -220,6 +221,23 @@ describe.each(someServers(import.meta.url))(
       expect(most).toBe(1);
       for (const handle of handles) expect(await ended(handle)).toMatchObject({ ok: true, result: { chunks: 10 } });
       for (const load of ['a', 'b', 'c']) expect(await ids(load)).toMatchObject(ALL);
+    });
+
+    test('are not kept by a start that waits for a table which somebody has to himself', async () => {
+      world = await World.create(server, THREE_LOADS());
+      await world.worker();
+      const holder = await world.another('warehouse');
+      const [hold, letGo] =
+        world.words.family === 'postgres'
+          ? ['begin; lock table acq.a', 'commit']
+          : ['lock tables acq.a write', 'unlock tables'];
+      await holder.query(hold);
+      const waiting = await world.start('core.a');
+      await pause(2_000);
+      expect(await world.run('core.b')).toMatchObject({ ok: true, result: { chunks: 10 } });
+      await holder.query(letGo);
+      expect(await ended(waiting)).toMatchObject({ ok: true, result: { chunks: 10 } });
+      for (const load of ['a', 'b']) expect(await ids(load)).toMatchObject(ALL);
     });
 
     test('do not keep a fence out: one that has the connection and one that waits for it are cancelled at once', async () => {

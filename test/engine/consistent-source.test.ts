@@ -1,7 +1,8 @@
 /** `from.consistent`: all chunks read the source as it was at one moment, or none of them counts. */
-import { afterEach, describe, expect } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { forceReloadUpdate } from '../../src/workflows/message-definitions.ts';
 import { inTurns, someWays, ways, type Way } from '../every-server.ts';
+import { servers } from '../servers.ts';
 import { chunks, COLUMNS, expectSameRows, halfway, ITEM, ITEMS, settling, SLOW_SOURCE, windows } from './items.ts';
 import type { ServerWords } from './server-words.ts';
 import { ended, until, World } from './world.ts';
@@ -113,6 +114,23 @@ describe.each(both)('from.consistent, $source to $target', { timeout: 180_000 },
         { state: 'failed', error_class: 'sourcestatelost' },
         { state: 'published', error_class: null },
       ]);
+    });
+  }
+
+  // MySQL and MariaDB have a TRUNCATE wait for who holds a state with the table's rows.
+  if (servers.includes(way.from)) {
+    test('a TRUNCATE, which takes rows from every state, takes the batch with it: all is read again', async () => {
+      await items();
+      await world.worker();
+      const handle = await world.start(ITEM);
+      await until(() => halfway(world), 90);
+      await world.source.query('create table more as select id + 5000 as id, name, amount from stock limit 300');
+      await world.source.query('truncate stock; insert into stock select * from more');
+      expect(await ended(handle)).toMatchObject({ ok: true, result: { batch: { batchId: '2' }, rowsWritten: 300 } });
+      await expectSameRows(world, ALL, LANDED);
+      expect(await world.value('select error from waybill.batch where batch_id = 1')).toContain(
+        'public.stock was truncated, or its rows were rewritten since it was taken',
+      );
     });
   }
 

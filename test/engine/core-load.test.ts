@@ -66,6 +66,7 @@ checks:
   - { name: all there, sql: "select count(*) from core.orders where batch_id = :batch_id", expect: 500 }
   - { name: rich, sql: "select max(amount) from {{ core.orders }} x", expect: "> 1000000", severity: warn }
   - { name: exact, sql: select 9007199254740993, expect: "9007199254740992", severity: warn }
+  - { name: long, sql: "select repeat('é', 70000)", expect: 0, severity: warn }
 `,
       },
       warehouse: `${orders.warehouse}
@@ -79,7 +80,11 @@ checks:
     expect(ended.ok && ended.result.warnings).toEqual([
       '"rich" found 333.34, expected > 1000000',
       '"exact" found 9007199254740993, expected 9007199254740992',
+      `"long" found ${'é'.repeat(1000)}… (70000 characters), expected 0`,
     ]);
+    expect(await world.value(`select actual from waybill.check_result where name = 'long'`)).toMatch(
+      /^é{1000}… \(70000 characters\)$/,
+    );
     expect(
       await world.value(`select count(*) from core.orders o join core.customers c on c.batch_id = o.batch_id
                               and c.city = o.customer and c.name = concat('customer ', o.id % 97)`),

@@ -3,6 +3,7 @@ import { document, waybill } from '../cli/command-line.ts';
 import { someWays } from '../every-server.ts';
 import { describeOn, mysqlServers } from '../mysql-servers.ts';
 import { oneOf } from '../seed.ts';
+import { servers } from '../servers.ts';
 import { expectAcquired, expectSameRows, ITEM, itemFile, PLAIN_SOURCE, retract } from './items.ts';
 import { until, World } from './world.ts';
 
@@ -116,6 +117,28 @@ outputs: [core.item]
     });
   },
 );
+
+describe.each(servers)('to.create, from a table without columns on $name', { timeout: 120_000 }, (server) => {
+  let world: World;
+  afterEach(() => world.close());
+
+  test('is refused, and nothing is made', async () => {
+    world = await World.create(server, {
+      files: { [FILE]: file('create: true', 'table: public.item') },
+      source: 'create table item ()',
+      warehouse: 'create schema acq',
+    });
+    await world.worker();
+    const message = 'public.item has no columns to make acq.item of';
+    expect(await world.run(ITEM)).toMatchObject({
+      ...{ ok: false, type: 'Configuration', message },
+      next: 'read a table that has columns',
+    });
+    expect((await waybill(world, 'validate')).stderr).toContain(message);
+    expect(await world.exists('acq.item')).toBe(false);
+    expect(await world.states(ITEM)).toEqual([]);
+  });
+});
 
 describe.each(someWays(import.meta.url))('to.on_new_columns, from $source to $target', { timeout: 120_000 }, (way) => {
   let world: World;
@@ -240,6 +263,60 @@ describe.each(someWays(import.meta.url))(
     });
   },
 );
+
+describeOn(await mysqlServers(), 'to.create into $name', (server) => {
+  test(
+    'labels with commas become a text, others stay labels, whatever is escaped in them',
+    { timeout: 120_000 },
+    async () => {
+      const labels = String.raw`'a\\b', 'c\nd', 'e\rf', 'it''s', '\\n', 'x'`;
+      const world = await World.create(server, {
+        files: { [FILE]: file('create: true', 'table: public.item') },
+        source: `create table item (id bigint primary key, name enum('a,b', 'c'), amount enum(${labels}));
+        insert into item select n, 'a,b', n from (select 1 as n union select 2 union select 3 union select 4 union select 5 union select 6) numbers;`,
+        warehouse: 'create schema acq',
+      });
+      try {
+        await world.worker();
+        world.names.into('create table acq.item (id bigint)');
+        expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 6 } });
+        await expectSameRows(world, 'select id, name, amount from item', 'select id, name, amount from acq.item');
+        expect(await world.value('select count(distinct amount + 0) from acq.item')).toBe('6');
+      } finally {
+        await world.close();
+      }
+    },
+  );
+
+  test(
+    'a column whose name the server would change is refused before anything is made',
+    { timeout: 120_000 },
+    async () => {
+      const [postgres] = servers;
+      const world = await World.create(
+        server,
+        {
+          files: { [FILE]: file('create: true', 'table: public.item') },
+          source: 'create table item (id bigint primary key, "Ünï 😀" text)',
+          warehouse: 'create schema acq',
+        },
+        postgres,
+      );
+      try {
+        await world.worker();
+        world.names.into('create table acq.item (id bigint)');
+        const end = await world.run(ITEM);
+        expect(end).toMatchObject({ ok: false, type: 'Configuration' });
+        expect(!end.ok && end.message).toMatch(
+          /^acq\.item cannot be given the columns of item: the name "Ünï 😀" has a 😀, which \w+ keeps in no name$/,
+        );
+        expect(await world.exists('acq.item')).toBe(false);
+      } finally {
+        await world.close();
+      }
+    },
+  );
+});
 
 describeOn(oneOf(await mysqlServers(), import.meta.url), 'to.create within $name', (server) => {
   test('a list of labels that the catalog does not tell becomes a text', { timeout: 120_000 }, async () => {

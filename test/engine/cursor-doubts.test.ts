@@ -35,6 +35,29 @@ describe.each(oneOf(servers, import.meta.url))('a cursor of numbers on $name', (
     const plan = await waybill(world, 'plan', ITEM);
     expect(plan.stdout + plan.stderr).toContain('has CACHE 20');
 
+    // Below a view or a query it is the same, and in a partition.
+    await world.source.query(`create view numbered as select id as n, name from item;
+      create view seen as select i.n as id, i.name from numbered i join item other on other.id = i.n;
+      create table part (id bigint default nextval('item_id_seq'), name text) partition by range (id);
+      create table part_1 partition of part default`);
+    for (const [from, column] of [
+      ['table: public.seen, cursor: id', 'public.item.id'],
+      ['sql: "select id, name from item where id > 0", cursor: id', 'public.item.id'],
+      [
+        'sql: "select * from (select id, name from item union all select id, name from seen) both_", cursor: id',
+        'public.item.id',
+      ],
+      ['table: public.part, cursor: id', 'public.part.id'],
+      ['table: public.part_1, cursor: id', 'public.part.id'],
+    ] as const) {
+      await world.write('loads/acquisition/item.yaml', itemFile({ from }));
+      expect((await refusal()).message, from).toContain(
+        `sequence public.item_id_seq, which numbers ${column} on source, has CACHE 20`,
+      );
+    }
+    await world.write('loads/acquisition/item.yaml', itemFile({}));
+    await world.source.query('drop table part');
+
     await world.source.query('alter sequence item_id_seq cache 1 increment -1 minvalue -1000');
     expect(await refusal()).toEqual({
       message: `${who} counts down: new rows would come behind what was read`,

@@ -1,4 +1,5 @@
 import { expect } from 'vitest';
+import type { WorkerOptions } from '../../src/worker/worker.ts';
 import type { LoadInput } from '../../src/workflows/messages.ts';
 import { CommitProxy } from './commit-proxy.ts';
 import { ended, type Ended, type World } from './world.ts';
@@ -17,10 +18,11 @@ export async function cutEachCommit(
   world: World,
   load: LoadInput | string | (() => Promise<Handle>),
   transactions: readonly CutTransaction[],
+  options: Partial<WorkerOptions> = {},
 ): Promise<Ended> {
   const proxy = await CommitProxy.create(world.env['WAREHOUSE_URL']!);
   world.atClose(() => proxy.close());
-  await world.worker({ env: { ...world.env, WAREHOUSE_URL: proxy.url } });
+  await world.worker({ env: { ...world.env, WAREHOUSE_URL: proxy.url }, ...options });
   let handle: Handle | undefined;
   for (const { name, said, isBefore } of transactions) {
     for (const cut of ['lost', 'unanswered'] as const) {

@@ -52,6 +52,13 @@ describe.each(someServers(import.meta.url))(
       });
     });
 
+    test('packed files that were put one behind the other, each with its header', async () => {
+      const packed = ['id,name\n1,one\n', '\ufeffid,name\n2,two\n'].map((text) => gzipSync(text));
+      world = await fileWorld(server, { 'data/a.csv.gz': Buffer.concat(packed) });
+      const message = 'chunk 1 of 1: data/a.csv.gz:3: the header stands here again';
+      await expectNothing(await world.run(LOAD), message, 'take these lines out');
+    });
+
     test('values that the server would round are refused with line and column', async () => {
       world = await fileWorld(server, { 'data/a.csv': 'id,amount\n1,1.500\n2,-0.25e1\n3,1.239\n' });
       await expectNothing(

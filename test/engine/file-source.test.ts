@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { createHash } from 'node:crypto';
@@ -89,6 +89,30 @@ describe.each(someServers(import.meta.url))('an acquisition of files, on $name',
     await put(world, { 'data/b.csv': 'id,name\n2,two\n' });
     expect(await run()).toMatchObject(brought(1, 1));
     expect(await run({ since: 3 })).toMatchObject({ ok: false, type: 'Configuration' });
+  });
+
+  test('one that has been read is read again only where the file system says that it may be another', async () => {
+    await files({ 'data/a.csv': 'id,name\n1,one\n' });
+    const file = join(world.directory, 'data/a.csv');
+    const written = await stat(file);
+    const state = () => world.value('select file_state from waybill.source_file');
+    const nothing = { ok: true, result: { status: 'nothing', reason: 'every file of data/*.csv* has been read' } };
+    expect(await run()).toMatchObject(brought(1, 1));
+    expect(await state()).toBeNull(); // too young
+    const settled = async () => ({ end: await run(), state: await state() });
+    await expect
+      .poll(settled, { timeout: 30_000, interval: 1_000 })
+      .toMatchObject({ end: nothing, state: expect.stringMatching(/^\d+ 14 \d+ \d+$/) as string });
+    // Whoever read it now would take it for another one.
+    await world.warehouse.query(`update waybill.source_file set sha256 = 'another'`);
+    expect(await run()).toMatchObject(nothing);
+    await put(world, { 'data/a.csv': 'id,name\n1,two\n' });
+    await utimes(file, written.atime, written.mtime);
+    expect(await run()).toMatchObject({
+      ok: false,
+      type: 'Refused',
+      message: expect.stringContaining('a file has changed') as string,
+    });
   });
 
   test('a row that is none: nothing of its batch stays, the message has file and line, and the next start reads all', async () => {

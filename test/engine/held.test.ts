@@ -30,7 +30,7 @@ describe.each(someServers(import.meta.url))('a held batch on $name', (server) =>
     expect(failed).toMatchObject({
       ok: false,
       type: 'Database',
-      next: 'waybill run core.order --resume goes on in this batch; without --resume it starts anew',
+      next: 'waybill run core.order --resume goes on in this batch once the cause is gone; without --resume it starts anew',
     });
     expect(await batches(world)).toEqual([
       { batch_id: '1', state: 'held', reprocess_of: null, error_class: 'database' },

@@ -139,14 +139,15 @@ sessions: { nightly: { loads: ["core.*"], window: shared } }`,
       const sql = PLAIN_SQL.replace('o.amount * 2', 'o.amount * 2 / (case when o.id = 5 then 0 else 1 end)');
       const options = { rows: 8, byKey: true, lanes: 1, sql, yaml: 'on_bad_row: quarantine' };
       world = await World.create(server, ORDERS(8, options));
-      const end = await cutEachCommit(world, ORDER, [
+      const transactions = [
         transaction(
           'half',
           says('update', 'waybill.stage', 'planned_chunks \\+'),
           '(select planned_chunks = 1 from waybill.stage)',
         ),
         transaction('row', says('into', 'waybill.rejected_row', ''), 'not exists (select from waybill.rejected_row)'),
-      ]);
+      ];
+      const end = await cutEachCommit(world, ORDER, transactions, { searchMs: 0 });
       expect(end).toMatchObject({ ok: true, result: { rowsWritten: 7 } });
       await expectWhole(world, '(select * from kept.orders where id <> 5) good');
       const rejected = await world.rows<{ row_key: string }>('select row_key from waybill.rejected_row');

@@ -46,6 +46,9 @@ describe.each(someWays(import.meta.url))(
       expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 1050, chunks: 11 } });
       await expectSameRows(world, `${JOINED}\n`, ACQUIRED);
       await world.source.query(`insert into item (id, name) select 1050 + g, 'new' from generate_series(1, 7) g`);
+      // The numbers were not its own, which it must be told there: a cursor looks at them below a query, too.
+      if (source.name.startsWith('PostgreSQL'))
+        await world.source.query('alter sequence item_id_seq restart with 1058');
       expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 7 } });
       expect(await world.run(ITEM)).toMatchObject({
         ok: true,

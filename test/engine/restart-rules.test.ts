@@ -373,22 +373,42 @@ checks: [ { name: refunds, sql: "select count(*) from {{ acq.refunds }} r", expe
       await expectWhole(world);
     });
 
-    it('because another table stands in its place: refused, and neither is touched', async () => {
+    it('because another table stands in its place: refused, forced too, and neither is touched; the advice works', async () => {
       world = await World.create(server, BREAKABLE(200));
       await world.worker();
       expect(await world.run('core.order')).toMatchObject({ ok: false, type: 'Database' });
       await world.warehouse.query(`alter table acq.orders_processing rename to put_away;
                                    create table acq.orders_processing as table acq.put_away`);
       await mend(world);
-      expect(await world.run('core.order')).toMatchObject({
-        ok: false,
-        type: 'Refused',
-        message: 'acq.orders_processing is not the table that batch 1 took as its snapshot',
-      });
-      await world.warehouse.query(`drop table acq.orders_processing;
-                                   alter table acq.put_away rename to orders_processing`);
+      for (const force of [false, true]) {
+        expect(await world.run({ load: 'core.order', force })).toMatchObject({
+          ok: false,
+          type: 'Refused',
+          message: 'acq.orders_processing is not the table that batch 1 took as its snapshot',
+          next: expect.stringMatching(/rename or drop it\) and accept .* waybill run core.order --force$/) as string,
+        });
+      }
+      await world.warehouse.query('drop table acq.orders_processing; delete from kept.orders');
+      await land(world, 9001);
+      expect(await world.run({ load: 'core.order', force: true })).toMatchObject({ ok: true });
+      await expectWhole(world);
+    });
+
+    it('because a dump was restored, in which the same table is another one: --adopt takes it for what it was, and no row is lost', async () => {
+      world = await World.create(server, BREAKABLE(200));
+      await world.worker();
+      expect(await world.run('core.order')).toMatchObject({ ok: false, type: 'Database' });
+      await world.warehouse
+        .query(`create table restored as table acq.orders_processing; drop table acq.orders_processing;
+                                   create table acq.orders_processing as table restored`);
+      await mend(world);
+      await land(world, 9001);
+      const refused = await world.run('core.order');
+      expect(!refused.ok && refused.next).toContain('waybill run core.order --adopt');
+      expect(await world.run({ load: 'core.order', adopt: true })).toMatchObject({ ok: true });
       expect(await world.run('core.order')).toMatchObject({ ok: true });
       await expectWhole(world);
+      expect(await world.states('core.order')).toEqual(['failed', 'published', 'published']);
     });
 
     it('of two inputs one is gone: --force goes on with the other, and so does every start after it', async () => {

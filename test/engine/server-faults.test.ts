@@ -17,7 +17,7 @@ import {
   ON_THE_WAY_BACK,
   steps,
 } from './moments.ts';
-import { expectWhole, ORDERS } from './orders.ts';
+import { expectWhole, ORDERS, PLAIN_SQL } from './orders.ts';
 import { startOwnServer, type OwnServer } from './own-server.ts';
 import { ended, until, World, type Ended } from './world.ts';
 
@@ -172,3 +172,26 @@ describe.each(oneOf(postgresServers, import.meta.url))(
     });
   },
 );
+
+describe.each(oneOf(postgresServers, import.meta.url))('a server that SQL on $name reads from', (server) => {
+  let world: World;
+  afterEach(() => world.close());
+
+  test('is down: the chunk is tried max_attempts times on its own connection, and the ledger says what it cannot reach', async () => {
+    const orders = ORDERS(50, { sql: `${PLAIN_SQL} left join core.away a on a.id = o.id`, yaml: 'max_attempts: 2' });
+    const warehouse = `${orders.warehouse} create extension postgres_fdw;
+      create server away foreign data wrapper postgres_fdw options (host '127.0.0.1', port '1');
+      create user mapping for current_user server away; create foreign table core.away (id bigint) server away;`;
+    world = await World.create(server, { ...orders, warehouse });
+    await world.worker();
+    const told = 'could not connect to server "away"';
+    const end = await world.run('core.order');
+    expect(end).toMatchObject({ ok: false, type: 'Database' });
+    expect(!end.ok && end.message).toMatch(
+      new RegExp(`^chunk 1 of 1: ${told}.*\\(SQLSTATE 08001\\) \\(2 attempts\\)$`, 's'),
+    );
+    expect(await world.rows('select state, attempts from waybill.chunk')).toEqual([{ state: 'failed', attempts: 2 }]);
+    expect(await world.value('select error from waybill.chunk')).toContain(told);
+    expect(await world.value('select error from waybill.batch')).toContain(told);
+  });
+});

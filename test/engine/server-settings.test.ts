@@ -5,6 +5,7 @@
  */
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { migrate } from '../../src/control/migrate.ts';
+import { readTroubledChunks } from '../../src/control/reading.ts';
 import { MysqlDatabase } from '../../src/database/mysql/database.ts';
 import { raw, sql } from '../../src/database/sql.ts';
 import { startMysql, type MysqlServer } from '../../src/dev/mysql-server.ts';
@@ -13,7 +14,8 @@ import { describeOn, ownServers } from '../mysql-servers.ts';
 import { expectGateShut, STEPPED_ORDERS } from './behind-fence.ts';
 import { COLUMNS, expectAcquired, expectSameRows, ITEM, itemFile, ITEMS, PLAIN_SOURCE } from './items.ts';
 import { expectStatementOnce, STATEMENT_WAITS } from './lock-timeout.ts';
-import { expectWhole, ORDERS } from './orders.ts';
+import { holdLatch, LATCHES, WAIT } from './latch.ts';
+import { expectWhole, ORDERS, PLAIN_SQL } from './orders.ts';
 import { ended, until, World } from './world.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
@@ -58,6 +60,12 @@ const ofMysql = oneOfEachFamily(import.meta.url).flatMap(({ name }) => own.filte
 describeOn(ofMysql, 'settings of a $name', ({ name, flavour }) => {
   const IDLE = ['transaction', 'readonly_transaction', 'write_transaction'].map((what) => `idle_${what}_timeout`);
   const LIMIT: [string, string] = flavour === 'MySQL' ? ['max_execution_time', '1000'] : ['max_statement_time', '1'];
+  const OF_MARIADB: [string, string][] = [
+    ...IDLE.map((setting): [string, string] => [setting, '1']),
+    ['max_error_count', '0'],
+    ['note_verbosity', "''"],
+    ['max_recursive_iterations', '1'],
+  ];
   /** What a server must never be like for us. */
   const HOSTILE: [string, string][] = [
     ['sql_mode', "'ANSI_QUOTES,NO_BACKSLASH_ESCAPES'"],
@@ -71,11 +79,11 @@ describeOn(ofMysql, 'settings of a $name', ({ name, flavour }) => {
     ['max_join_size', '10'],
     [flavour === 'MySQL' ? 'transaction_read_only' : 'tx_read_only', '1'],
     ['foreign_key_checks', '0'],
+    ['sql_notes', '0'],
+    ['lc_messages', "'de_DE'"],
+    ['init_connect', "'use information_schema'"], // of accounts like the loader's
     LIMIT,
-    ...(flavour === 'MariaDB' ? [...IDLE, 'max_error_count'] : []).map((setting): [string, string] => [
-      setting,
-      setting === 'max_error_count' ? '0' : '1',
-    ]),
+    ...(flavour === 'MariaDB' ? OF_MARIADB : [['cte_max_recursion_depth', '1'] satisfies [string, string]]),
   ];
   const ISOLATION = flavour === 'MySQL' ? 'transaction_isolation' : 'tx_isolation';
   const WITHOUT_KEYS = 'sql_generate_invisible_primary_key';
@@ -158,7 +166,8 @@ describeOn(ofMysql, 'settings of a $name', ({ name, flavour }) => {
   });
 
   test('change nothing for one session', async () => {
-    await open({ files: {}, warehouse: 'create table t (note varchar(5))' });
+    await open({ files: {}, warehouse: 'create table t (note varchar(5), part decimal(30, 10))' });
+    await asLoader();
     await setAll();
     const url = world.env['WAREHOUSE_URL']!;
     const database = new MysqlDatabase({
@@ -166,9 +175,9 @@ describeOn(ofMysql, 'settings of a $name', ({ name, flavour }) => {
     });
     try {
       const session = await database.openSession('waybill 1 flights lane 1');
-      const run = (text: string) => session.run({ text, values: [] });
+      const run = (text: string) => session.run({ text, values: [] }, { first: 1 });
       await session.begin();
-      await expect(run("insert into t values ('longer than five')")).rejects.toThrow(/too long/);
+      await expect(run("insert into t (note) values ('longer than five')")).rejects.toThrow(/too long/);
       await session.rollback();
       await session.begin();
       const { rows } = await run(
@@ -176,6 +185,13 @@ describeOn(ofMysql, 'settings of a $name', ({ name, flavour }) => {
            find_in_set('IGNORE_SPACE', @@sql_mode), @@session.wait_timeout, @@autocommit`,
       );
       expect(rows.map((row) => row.map(String))).toEqual([['0', '0', '0', '60', '1']]);
+      await session.rollback();
+      await session.begin();
+      const cut = await session.change("insert into t (part) values ('0.12345678901234567890123456789012345')");
+      expect(cut.warningStatus).toBe(1); // a note, by which a copy knows that a value was changed
+      const series =
+        'with recursive s as (select 1 as n union all select n + 1 from s where n < 3000) select max(n) from s';
+      expect((await run(series)).rows.map(String)).toEqual(['3000']);
       await session.close();
       const limitOf = async (reading: boolean): Promise<number> => {
         const lane = await database.openSession('waybill lane', { reading });
@@ -301,6 +317,31 @@ describeOn(ofMysql, 'settings of a $name', ({ name, flavour }) => {
       expect(await keys()).toEqual([{ n: 'my_row_id' }]);
     },
   );
+
+  test('that let nobody wait for a lock for long: who is held up is tried again, and burns no attempt', async () => {
+    const orders = ORDERS(100, {
+      sql: `${PLAIN_SQL};\n${WAIT(2)}`,
+      yaml: `max_attempts: 1\nbefore: update core.latch set id = id where id = 1`,
+    });
+    await open({ ...orders, warehouse: `${orders.warehouse!} ${LATCHES}` });
+    await setGlobal('innodb_lock_wait_timeout', '1');
+    const releases = [await holdLatch(world, 1), await holdLatch(world, 2)];
+    await world.worker();
+    const handle = await world.start('core.order');
+    for (const table of ['step', 'chunk']) {
+      const heldUp = `select error from waybill.${table} where attempts = 0 and error is not null`;
+      expect(await until(() => world.value(heldUp))).toMatch(/\(error 1205\)$/);
+      if (table === 'chunk') {
+        const [troubled] = await readTroubledChunks(world.workers[0]!.databases.get('warehouse'), '1');
+        expect(troubled).toMatchObject({ n: 1, state: 'pending', attempts: 0 });
+      }
+      await releases.shift()!();
+    }
+    expect(await ended(handle)).toMatchObject({ ok: true, result: { rowsWritten: 100, chunks: 1 } });
+    await expectWhole(world);
+    expect(await world.rows('select state, attempts from waybill.step')).toEqual([{ state: 'done', attempts: 1 }]);
+    expect(await world.rows('select state, attempts from waybill.chunk')).toEqual([{ state: 'done', attempts: 0 }]);
+  });
 
   test('that end a transaction with a wait for a lock: a chunk is done again, whole, and once', async () => {
     await open(STATEMENT_WAITS({ name }));

@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import { afterEach, describe, expect } from 'vitest';
 import { waybill } from '../cli/command-line.ts';
 import { inTurns, oneOfEachFamily } from '../every-server.ts';
+import { servers } from '../servers.ts';
 import { ITEM, itemFile, ITEMS, PLAIN_SOURCE } from './items.ts';
 import { wordsAt } from './server-words.ts';
-import { World } from './world.ts';
+import { ORDERS, World } from './orders.ts';
 
 /** Settings, an expression that shows them, and what it shows with and without them. The landing table has it in each row. */
 const WORDS = {
@@ -83,3 +84,95 @@ describe.each(oneOfEachFamily(import.meta.url))(
     });
   },
 );
+
+/** A core load from `orders` into what `outputs` names; its SQL inserts into `into`. */
+const SALES = ({
+  settings,
+  inputs,
+  outputs,
+  into,
+}: Record<'settings' | 'inputs' | 'outputs' | 'into', string>): string => `
+kind: core
+connection: warehouse
+inputs: [ { table: ${inputs}, external: true } ]
+session_params: ${settings}
+stages: [ { name: s, sql: "insert into ${into} select o.id, :batch_id from {{ ${inputs} }} o", chunk: { input: ${inputs}, rows: 20 } } ]
+outputs: [ ${outputs} ]
+checks: [ { name: no, sql: select ok from core.switch, expect: 1 } ]`;
+
+describe.each(servers)('search_path on $name', { timeout: 120_000 }, (server) => {
+  const it = inTurns(import.meta.url, server, servers);
+  let world: World;
+  afterEach(() => world.close());
+
+  /** 50 orders in `public`; other tables of their names in `etl` and `mart`. */
+  async function sales(load: Parameters<typeof SALES>[0], warehouse = ''): Promise<void> {
+    const { warehouse: orders } = ORDERS(50);
+    world = await World.create(server, {
+      files: { 'loads/core/order.yaml': SALES(load) },
+      warehouse: `${orders!} create table core.switch (ok int); insert into core.switch values (0);
+        create table public.orders as table acq.orders; create schema mart; create schema etl;
+        create table mart.sales (id bigint, batch_id bigint not null); create index on mart.sales (batch_id); ${warehouse}`,
+    });
+    await world.worker();
+  }
+
+  it('that makes another table of a name is refused, before anything is touched', async () => {
+    const load = { settings: '{ search_path: mart }', inputs: 'acq.orders', outputs: 'sales', into: 'sales' };
+    await sales(
+      load,
+      `create table public.sales (like mart.sales including all); create table etl.orders as table acq.orders;
+      do $$ begin execute format('alter database %I set search_path = etl, public', current_database()); end $$;`,
+    );
+    const refused = async (message: string, changed: Partial<typeof load>): Promise<void> => {
+      await world.write('loads/core/order.yaml', SALES({ ...load, ...changed }));
+      const said = await world.run('core.order');
+      expect(said).toMatchObject({ ok: false, type: 'Refused', message });
+      for (const command of ['validate', 'plan core.order']) {
+        const { stdout, stderr } = await waybill(world, ...command.split(' '));
+        expect(`${stdout}${stderr}`.replaceAll('`', '')).toContain(message);
+      }
+    };
+    const session = 'sales without schema means public.sales here, and by search_path mart.sales in SQL';
+    await refused(session, {});
+    await refused(
+      'by search_path, this inserts into mart.sales, and the load has public.sales: no roll back would find the rows',
+      { outputs: 'public.sales' },
+    );
+    await refused('orders without schema means public.orders here, and by search_path etl.orders in SQL', {
+      ...{ settings: '{ app.x: 1 }', inputs: 'orders', outputs: 'mart.sales', into: 'mart.sales' },
+    });
+    expect(await world.value('select count(*) from waybill.batch')).toBe('0');
+    expect(await world.value('select count(*) from public.orders')).toBe('50');
+  });
+
+  it('that SQL uses: a name of the file stays what it is, and the rows of a failed batch go from where they are', async () => {
+    const load = { settings: '{ search_path: mart }', inputs: 'orders', outputs: 'mart.sales', into: 'sales' };
+    await sales(load);
+    expect(await waybill(world, 'validate')).toMatchObject({ exitCode: 0 });
+    expect(await world.run('core.order')).toMatchObject({ ok: false, type: 'CheckFailed' });
+    expect(await world.value('select count(*) from mart.sales')).toBe('0');
+    await world.warehouse.query('update core.switch set ok = 1');
+    expect(await world.run('core.order')).toMatchObject({ ok: true, result: { rowsWritten: 50 } });
+    expect(await world.value('select count(*) from mart.sales')).toBe('50');
+    expect(await world.value(`select to_regclass('public.orders_processing')`)).toBeNull();
+  });
+
+  it('that an earlier version followed in names of the file: rows of its batches are found where they are', async () => {
+    const load = {
+      settings: '{ app.x: 1 }\non_failure: hold',
+      inputs: 'acq.orders',
+      outputs: 'mart.sales',
+      into: 'mart.sales',
+    };
+    await sales(load);
+    expect(await world.run('core.order')).toMatchObject({ ok: false, type: 'CheckFailed' });
+    await world.warehouse.query(`update waybill.batch_output set table_name = 'sales';
+      do $$ begin execute format('alter database %I set search_path = mart', current_database()); end $$;`);
+    await world.worker();
+    expect(await world.run('core.order')).toMatchObject({ ok: false, type: 'CheckFailed' });
+    expect(await world.rows('select batch_id, count(*) as n from mart.sales group by 1')).toEqual([
+      { batch_id: '2', n: '50' },
+    ]);
+  });
+});

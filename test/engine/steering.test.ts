@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import {
   cancelSignal,
+  cancelUpdate,
   forceReloadUpdate,
   pauseUpdate,
   progressQuery,
@@ -109,6 +110,30 @@ describe.each(someServers(import.meta.url))('steering a load on $name', (server)
     expect(await handle.executeUpdate(pauseUpdate)).toMatchObject({ answer: 'too late: the batch is rolling_back' });
     await holder.query('rollback');
     expect(await ended(handle)).toMatchObject({ ok: false, type: 'Cancelled' });
+  });
+
+  test('a cancel while the batch is rolled back for a force takes back the force: no other batch is opened', async () => {
+    world = await World.create(server, ORDERS(1000, { rows: 100, byKey: true, sql: SLOW_SQL(0.3), lanes: 1 }));
+    await world.worker();
+    const handle = await world.start('core.order');
+    const holder = await world.another('warehouse');
+    await until(async () => (await done(world)) > 1);
+    await holder.query('begin; delete from core.orders where batch_id = 1 and id < 100');
+    await handle.executeUpdate(forceReloadUpdate, { args: [{}] });
+    await until(async () => (await world.states('core.order'))[0] === 'rolling_back');
+    const answers = [];
+    for (let times = 0; times < 2; times += 1) {
+      answers.push(
+        (await handle.executeUpdate(cancelUpdate, { args: [{ requestedBy: 'mary', reason: 'no' }] })).answer,
+      );
+    }
+    expect(answers).toEqual(['accepted', 'too late: the batch is rolling_back']);
+    await holder.query('rollback');
+    expect(await ended(handle)).toMatchObject({ ok: false, type: 'Cancelled', message: 'cancelled by mary: no' });
+    expect(await world.states('core.order')).toEqual(['failed']);
+    expect(await world.value('select count(*) from core.orders')).toBe('0');
+    expect(await world.run('core.order')).toMatchObject({ ok: true });
+    await expectWhole(world);
   });
 
   test('pause stops the lanes after their chunks, resume lets them go on, lanes change while it runs', async () => {

@@ -1,6 +1,8 @@
 /** What tables look like: which are refused, which names and keys work, and what `{{ table }}` shows of them. */
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { document, waybill } from '../cli/command-line.ts';
 import { inTurns, oneOfEachFamily } from '../every-server.ts';
+import { describeOn, mysqlServers } from '../mysql-servers.ts';
 import { servers } from '../servers.ts';
 import { COLUMNS, ITEM, ITEMS, PLAIN_SOURCE } from './items.ts';
 import { holdLatch, LATCHES, WAIT } from './latch.ts';
@@ -74,11 +76,19 @@ describe.each(oneOfEachFamily(import.meta.url))('landing tables on $name', (serv
         ...(made === 'missing' ? [] : [await world.identity('acq.orders')]),
       ];
       const before = await looks();
+      const validated = await waybill(world, 'validate', '--json');
+      expect(validated.exitCode).toBe(2);
+      const { error } = document(validated) as { error: object };
+      const said = Object.values(error).join('\n');
       const refused = await world.run('core.order');
       expect(refused).toMatchObject({ ok: false, type: 'Refused' });
       expect(!refused.ok && refused.message).toMatch(/^the snapshot cannot be taken: /);
       expect(!refused.ok && refused.message).toMatch(reason);
       expect(!refused.ok && refused.next).toBeTruthy();
+      // A name that leads nowhere may be a mistake in the file.
+      const words =
+        made === 'missing' ? ['there is no table `acq.orders`'] : refused.ok ? [] : [refused.message, refused.next!];
+      for (const one of words) expect(said).toContain(one);
       expect(await looks()).toEqual(before);
       expect(await world.value('select count(*) from core.steps')).toBe('0');
       expect(await world.states('core.order')).toEqual([]);
@@ -323,6 +333,38 @@ checks: [ { name: allowed, sql: select ok from core.switch, expect: 1 } ]`,
     },
   );
 
+  it('that cannot keep the number of every batch, or nothing that a roll back takes, are refused before anything is written', async () => {
+    world = await World.create(server, ORDERS(10));
+    await world.worker();
+    const isMysql = wordsAt(server.url).family === 'mysql';
+    const alter = isMysql ? 'alter table core.orders modify batch_id' : 'alter table core.orders alter batch_id type';
+    for (const type of ['smallint', isMysql ? 'float' : 'real']) {
+      await world.warehouse.query(`${alter} ${type}`);
+      expect(await world.run('core.order')).toMatchObject({
+        ok: false,
+        type: 'Refused',
+        message: expect.stringMatching(`^batch_id of core.orders must be bigint, and is ${type}`) as string,
+        next: 'make batch_id of core.orders a plain bigint',
+      });
+    }
+    await world.warehouse.query(`${alter} bigint`);
+    await world.warehouse.query(
+      isMysql ? 'alter table core.orders engine = MyISAM' : 'drop table core.orders; create sequence core.orders',
+    );
+    expect(await world.run('core.order')).toMatchObject({
+      ok: false,
+      type: 'Refused',
+      message: `core.orders is no ordinary, permanent table (${isMysql ? 'MyISAM table' : 'sequence'}): its rows would not be safe with their batch`,
+    });
+    const { exitCode, stderr } = await waybill(world, 'validate');
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain(
+      `\`core.orders\` is a ${isMysql ? 'MyISAM table' : 'sequence'}, and only a plain table can be used here`,
+    );
+    expect(stderr).not.toContain('add column batch_id');
+    expect(await world.states('core.order')).toEqual([]);
+  });
+
   it('nor is such a table one that an acquisition lands in', async () => {
     world = await World.create(server, ITEMS({ source: PLAIN_SOURCE(20), columns: COLUMNS }));
     const [kind, made] = { mysql: ['MyISAM table', 'engine = MyISAM'], postgres: ['unlogged table', 'set unlogged'] }[
@@ -494,5 +536,55 @@ describe.each(oneOfEachFamily(import.meta.url))('reads of another load’s outpu
       { stage: 'late', customer: 1, customer_batch: '7000', batch_id: '7001' },
       { stage: 'late', customer: 2, customer_batch: null, batch_id: '7001' },
     ]);
+  });
+});
+
+const ofMysqlFamily = await mysqlServers();
+
+describeOn(ofMysqlFamily, 'tables that a task writes to without naming them, on $name', (server) => {
+  const own = inTurns(import.meta.url, server, ofMysqlFamily);
+  let world: World;
+  afterEach(() => world.close());
+  const task = (sql: string) => ({
+    warehouse: `create schema core; create table core.number (n bigint primary key, seen int not null default 0);
+      insert into core.number (n) values ${Array.from({ length: 20 }, (_, i) => `(${i + 1})`).join()};`,
+    files: {
+      'loads/t.yaml': `kind: task
+connection: warehouse
+range: { min: 1, max: 20, step: 2 }
+sql: ${sql}
+`,
+    },
+  });
+
+  own('are refused before a batch opens where a roll back would not take its rows out again', async () => {
+    world = await World.create(
+      server,
+      task('update core.number set seen = seen + if(n = 15, 1/0, 1) where n >= :from and n < :to'),
+    );
+    const engine = server.name.startsWith('MariaDB') ? 'Aria' : 'MEMORY';
+    await world.warehouse.query(`alter table core.number engine = ${engine}`);
+    await world.worker();
+    expect(await world.run('t')).toMatchObject({
+      ok: false,
+      type: 'Refused',
+      message: `core.number is a table of ${engine}, which keeps what a chunk that is rolled back has written: the next attempt writes it again`,
+    });
+    expect(await world.rows('select n from core.number where seen > 0')).toEqual([]);
+  });
+
+  own('are its own affair where they go with its connection', async () => {
+    world = await World.create(
+      server,
+      task(`|
+  create temporary table found (n bigint) engine = MEMORY;
+  insert into found select n from core.number where n >= :from and n < :to;
+  update core.number t join found f on f.n = t.n set seen = seen + 1;
+  delete from found`),
+    );
+    await world.warehouse.query('create table core.found (n bigint) engine = MyISAM');
+    await world.worker();
+    expect(await world.run('t')).toMatchObject({ ok: true });
+    expect(await world.rows('select n from core.number where seen <> 1')).toEqual([]);
   });
 });

@@ -42,6 +42,29 @@ describe.each(servers)('a prepared transaction on $name', { timeout: 120_000 }, 
     await expectAcquired(world);
   });
 
+  it('that began after the window was set is not waited for; one that had written nothing by then is', async () => {
+    world = await World.create(own, ITEMS({ source: PLAIN_SOURCE(10), columns: COLUMNS }));
+    await world.worker({ settleLimitMs: 10_000 });
+    const [early, late] = [await world.another('source'), await world.another('source')];
+    const given = await early.query<{ id: string }>(`select nextval('item_id_seq') as id`);
+    await early.query('begin; select count(*) from item');
+    await world.source.query(`insert into item (name) values ('behind')`);
+    const handle = await world.start(ITEM);
+    await settling(handle);
+    await early.query(`insert into item (id, name) values (${given.rows[0]!.id}, 'early'); prepare transaction 'job'`);
+    await pause(700);
+    expect((await chunks(world)).all).toBe(0);
+    await late.query(`begin; insert into item (name) values ('late'); prepare transaction 'later'`);
+    // Writers give the same names again and again.
+    await early.query(`commit prepared 'job'`);
+    await early.query(`begin; insert into item (name) values ('late'); prepare transaction 'job'`);
+    expect(await ended(handle)).toMatchObject({ ok: true, result: { rowsWritten: 12 } });
+    await early.query(`commit prepared 'job'`);
+    await early.query(`commit prepared 'later'`);
+    expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 2 } });
+    await expectAcquired(world);
+  });
+
   it('that stays fails the load after a while, by its name', async () => {
     world = await World.create(own, ITEMS({ source: PLAIN_SOURCE(10), columns: COLUMNS }));
     await world.worker({ settleLimitMs: 1_500 });

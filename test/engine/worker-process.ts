@@ -6,11 +6,13 @@ import { watchStatements } from '../crash/points.ts';
 watchStatements();
 shiftClock(Number(process.env['WAYBILL_TEST_CLOCK_SHIFT_MS'] ?? 0));
 const limit = process.env['WAYBILL_TEST_HISTORY_LIMIT'];
+const searchMs = process.env['WAYBILL_TEST_SEARCH_MS'];
 
 const worker = await startWorker({
   project: process.env['WAYBILL_TEST_PROJECT']!,
   bundle: { codePath: process.env['WAYBILL_TEST_BUNDLE']! },
   ...(limit === undefined ? {} : { historyLimit: Number(limit) }),
+  ...(searchMs === undefined ? {} : { searchMs: Number(searchMs) }),
   mostShared: Number(process.env['WAYBILL_TEST_MOST_SHARED'] ?? 1),
   log: pino({ level: process.env['WAYBILL_TEST_LOG'] ?? 'silent' }, pino.destination(2)),
 });

@@ -156,6 +156,35 @@ checks: [ { name: never, sql: "select 1", expect: 0 } ]`,
       expect(await ended(handle)).toMatchObject({ ok: true, result: { batch: { batchId: '2' } } });
       await expectWhole(world);
     });
+
+    it('an input that somebody wrote by hand means what it says, or nothing is done', async () => {
+      world = await World.create(server, ORDERS(10));
+      await world.worker();
+      const refused = async (input: Record<string, unknown>, message: string, next: string): Promise<void> => {
+        const end = await world.run({ load: 'core.order', ...input });
+        expect(end).toMatchObject({ ok: false, type: 'Configuration', message, next });
+      };
+      const mend = 'correct it, or leave it out';
+      const is = (key: string, value: string): string => `${key} in the input of load core.order is ${value}`;
+      await refused({ force: 'no' }, `${is('force', '"no"')}, and must be true or false`, mend);
+      await refused({ resume: null }, `${is('resume', 'null')}, and must be true or false`, mend);
+      const params = 'an object whose values are texts, numbers, true, false or null';
+      await refused({ params: [1, 2] }, `${is('params', '[1,2]')}, and must be ${params}`, mend);
+      await refused({ params: { a: { b: 1 } } }, `${is('params', '{"a":{"b":1}}')}, and must be ${params}`, mend);
+      await refused(
+        { toString: 1 },
+        'the input of load core.order has a key that means nothing: toString, 1',
+        'leave it out; there are load, force, resume, adopt, since, until, full, params, requestedBy',
+      );
+      expect(await world.value('select count(*) from waybill.batch')).toBe('0');
+      const session = await world.client.workflow.start('session', {
+        ...{ workflowId: 'session/nightly', taskQueue: 'waybill', args: [{ session: 'nightly', force: true }] },
+      });
+      await expect(session.result()).rejects.toMatchObject({
+        cause: { message: 'the input of session nightly has a key that means nothing: force, true' },
+      });
+      expect(await world.run({ load: 'core.order', force: false, params: {} })).toMatchObject({ ok: true });
+    });
   },
 );
 

@@ -98,6 +98,25 @@ const IN_THE_GATE: Zombie[] = [
 const ZOMBIES: Zombie[] = [
   ...IN_THE_GATE,
   {
+    title: 'an opening, which another worker does meanwhile',
+    at: {
+      postgres: 'before openBatch | waybill control | select last_batch_id from waybill.project for update #1',
+      mysql: 'before openBatch | waybill control | select last_batch_id from waybill.project for update #1',
+    },
+    end: { ok: true },
+    states: ['published', 'published'],
+  },
+  {
+    // The server ends it after a minute: nobody else does.
+    title: 'a publish that is about to commit',
+    at: {
+      postgres: `before publish | waybill control | commit of ${EVENT} #1`,
+      mysql: `before publish | waybill control | commit of ${EVENT} #1`,
+    },
+    end: { ok: true },
+    states: ['published', 'published'],
+  },
+  {
     title: 'a drop, before it looks at the catalog',
     at: {
       postgres: `before dropSnapshot | waybill N drop of the snapshot | ${BEGIN}; ${OTHERS_WAIT} #1`,

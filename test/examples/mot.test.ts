@@ -51,7 +51,7 @@ const checksum = (rows: unknown): string => createHash('sha256').update(JSON.str
 const ALL_ROWS = [
   'select id, model_id, plate, first_used_on from vehicle order by id',
   'select id, vehicle_id, tested_on, mileage, passed from test order by id',
-  'select * from rejection order by test_id, reason_id',
+  'select test_id, reason_id from rejection order by test_id, reason_id',
 ];
 
 describeOn(await mysqlServers(), 'vehicles of the example on $name', (server) => {

@@ -93,11 +93,11 @@ describeOn(await mysqlServers(), 'a statement behind `use` on $name', (server) =
 
     await create(foreign, 1);
     const pieces = [`use ${foreign}`, statement, `use ${mine}`].map((text) => ({ text, at }));
-    const steps = convertPreSteps(pieces, { database: mine, timeZone: 'default' }, () => {});
+    const steps = convertPreSteps(pieces, { at, database: mine, timeZone: 'default', settings: [] }, () => {});
     expect(steps.database).toBe(mine);
     await sql.query(`use ${mine}`);
-    for (const step of steps.before) await sql.query(step);
-    expect(await state(foreign), steps.before.join('; ')).toEqual(expected);
+    for (const step of steps.before) await sql.query(step as string);
+    expect(await state(foreign), JSON.stringify(steps.before)).toEqual(expected);
     expect(await state(mine)).toEqual(before);
   });
 });

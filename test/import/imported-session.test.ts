@@ -51,7 +51,7 @@ describeOn(those, 'an imported project of pupdate on $name', (server) => {
                  "where m.last_updated_on>'$last_etl' and m.last_updated_on<='$etl_to'" ], "MaxAttempts": 3 },
   { "Name": "copy vehicles", "Dsn": "${address}/${mot}", "Min": 0, "-Max": 7, "Max": 500, "Step": 64, "Concurrency": 3,
     "Exec": "insert into ${copy}.vehicle select v.id, m.name, v.plate from vehicle v left join make m on m.id=v.make_id where v.id>%d and v.id<=%d and v.plate like 'V%%'" },
-  { "Name": "mark", "Dsn": "${address}/${copy}", "MinQuery": "select min(id) from vehicle", "MaxQuery": "select max(id) from vehicle",
+  { "Name": "mark", "Dsn": "${address}/${copy}", "MinQuery": "select min(id) from vehicle", "MaxQuery": "select sql_no_cache max(id) from vehicle",
     "Step": 100, "Concurrency": 2, "Exec": "update vehicle set plate=concat(plate, '!') where id between %d and %d;" },
 ] }`;
 
@@ -158,6 +158,64 @@ describeOn(those, 'an imported project of pupdate on $name', (server) => {
     expect(keys).toHaveLength(1);
     const [others] = await sql.query(`show index from vehicle where key_name = 'by_plate'`);
     expect(others).toHaveLength(0);
+  });
+
+  it('bounds that are mended, or need not be, give each row once', async () => {
+    const where = await create();
+    const { mot, copy, hand, address } = where;
+    const conditions = ['id>=%d and id<=%d-1', 'id between %d and %d-1', 'id>%d-1 and id<=%d', 'id between %d and %d'];
+    const Tasks = conditions.map((condition, i) => ({
+      ...{ Name: `part ${i}`, Dsn: `${address}/${mot}`, Min: 0, Max: 500, Step: 64, Concurrency: 2 },
+      Exec: `insert into ${copy}.vehicle select ${i + 1} * 1000 + id, '', plate from vehicle where ${condition}`,
+    }));
+    await importInto(world, { 'nightly.json': JSON.stringify({ Tasks }) }, where);
+    await world.worker();
+    expect(await runSession(world)).toMatchObject({ ok: true });
+    for (const i of conditions.keys())
+      await sql.query(`insert into ${hand}.vehicle select ${i + 1} * 1000 + id, '', plate from vehicle`);
+    expect(await rowsOf(`${copy}.vehicle`)).toEqual(await rowsOf(`${hand}.vehicle`));
+  });
+
+  it('what comes in the second in which a session begins is in the next one, by whole seconds', async () => {
+    const where = await create();
+    const { mot, copy, address } = where;
+    const since = "last_updated_on>='$last_etl' and last_updated_on<'$etl_to'";
+    const task = {
+      ...{ Name: 'log', Dsn: `${address}/${mot}` },
+      Exec: `insert into ${copy}.vehicle select 1000 + id, name, '' from make where ${since}`,
+    };
+    await importInto(world, { 'nightly.json': JSON.stringify({ Tasks: [task] }) }, where);
+    await world.worker();
+    await sql.query('do sleep(1.1)');
+    expect(await runSession(world)).toMatchObject({ ok: true });
+    const [window] = await world.rows<{ at: string }>('select last_load_at as at from waybill.session_window');
+    const at = new Date(window!.at).toISOString().slice(0, 19).replace('T', ' ');
+    // Committed after the statement had run, and stored without its fraction.
+    await sql.query(`set time_zone = '+00:00'; insert into make values (4, 'late', '${at}'); do sleep(1.1)`);
+    expect(await runSession(world)).toMatchObject({ ok: true });
+    const copied = (await rowsOf(`${copy}.vehicle`)) as { id: number }[];
+    expect(copied.map(({ id }) => id)).toEqual([7, 1001, 1002, 1003, 1004]);
+  });
+
+  it('steps run with the settings that held for them, and the statement with its own', async () => {
+    const where = await create();
+    const { mot, copy, address } = where;
+    await sql.query(`create table ${copy}.owner (id int primary key, vehicle_id int, maker_id int,
+      foreign key (vehicle_id) references ${copy}.vehicle (id), foreign key (maker_id) references ${copy}.maker (id) on delete cascade);
+      insert into ${copy}.owner values (1, 7, null), (2, null, 1)`);
+    const task = {
+      ...{ Name: 'anew', Dsn: `${address}/${mot}` },
+      PreSteps: [
+        ...[`delete from ${copy}.maker where id=1`, 'set foreign_key_checks=0', `truncate ${copy}.vehicle`],
+        'set foreign_key_checks=1',
+      ],
+      Exec: `insert into ${copy}.vehicle select 7, @@foreign_key_checks, plate from vehicle where id=7`,
+    };
+    await importInto(world, { 'nightly.json': JSON.stringify({ Tasks: [task] }) }, where);
+    await world.worker();
+    expect(await runSession(world)).toMatchObject({ ok: true });
+    expect(await rowsOf(`${copy}.vehicle`)).toEqual([{ id: 7, make_name: '1', plate: 'V7' }]);
+    expect(await rowsOf(`${copy}.owner`)).toMatchObject([{ id: 1 }]);
   });
 
   it('single tasks: ranges with settings of the session, and queries into files', async () => {

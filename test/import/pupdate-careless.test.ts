@@ -215,8 +215,8 @@ describe('keys of pupdate', () => {
   });
 
   test('Description and Debug', async () => {
-    const { load, said } = await one({ Description: 'all of them', Debug: true });
-    expect(load).toMatchObject({ description: 'all of them' });
+    const { load, said } = await one({ Description: 'all of ${HOME} and ${}', Debug: true });
+    expect(load).toMatchObject({ description: 'all of $ {HOME} and $ {}' });
     expect(said).toContain('ignored: `Debug`: loads have no log level of their own yet');
     expect(
       (await importing({ 'two.json': task({ Debug: false }) }, '--json', '--project', 'other')).stdout,
@@ -238,11 +238,27 @@ describe('keys of pupdate', () => {
     ],
     ['timeout=5s', {}, 'ignored: `timeout` of `Dsn`: it has no counterpart'],
     ['charset=utf8', {}, 'ignored: `charset` of `Dsn`: utf8mb4 is spoken'],
+    [
+      "tx_isolation='READ-COMMITTED'",
+      {},
+      "ignored: `set tx_isolation='READ-COMMITTED'`: isolation is said by Waybill at every BEGIN",
+    ],
   ])('the parameter %s of a Dsn', async (parameter, becomes, why) => {
     const { said } = await one({ Dsn: `${DSN}?${parameter}` });
     const url = 'mysql://etl:${MOT_PASSWORD}@db.example.org:3306/mot';
     expect((await yaml('waybill.yaml'))['connections']).toEqual({ mot: { url, ...becomes } });
     expect(said.filter((line) => line.includes(parameter.split('=')[0]!))).toEqual(why === undefined ? [] : [why]);
+  });
+
+  test('parameters of a Dsn that the driver does not know are settings of the server', async () => {
+    const Dsn = `${DSN}?group_concat_max_len=100000&parseTime=true&foreign_key_checks=0&lc_time_names=%27fr_FR%27`;
+    const { load, said } = await one({ Dsn, PreSteps: ['set foreign_key_checks=1'] });
+    expect(load['session_params']).toEqual({
+      ...{ time_zone: 'default', group_concat_max_len: 100000, foreign_key_checks: 1, lc_time_names: 'fr_FR' },
+    });
+    expect(said.filter((line) => line.startsWith('ignored'))).toEqual([
+      'ignored: `parseTime` of `Dsn`: times are times',
+    ]);
   });
 
   test('what is said stands at the place of the key, in the document too', async () => {

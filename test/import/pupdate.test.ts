@@ -47,7 +47,7 @@ describe('waybill import pupdate', () => {
     expect(await read('loads/nightly_copy/update_makes.sql')).toBe(`update copy.maker mm
 join make m on mm.id=m.id
 set mm.name=m.name
-where m.last_updated_on>coalesce(:last_load_at, timestamp '1970-01-01 00:00:01')
+where m.last_updated_on>coalesce(cast(left(:last_load_at, 19) as datetime), timestamp '1970-01-01 00:00:01')
 `);
     expect(await yaml('loads/nightly_copy/old_one.yaml')).toMatchObject({ enabled: false });
     const project = await loadProject(path.join(cwd(), 'made'), { env: { MOT_PASSWORD: 'x' } });
@@ -104,7 +104,13 @@ where m.last_updated_on>coalesce(:last_load_at, timestamp '1970-01-01 00:00:01')
     ['id>=%d and id<=%d', 'id>=:from and id<:to', /in two ranges/],
     ['id > %d and id < %d', 'id >= :from and id < :to', /in no range/],
     ['%d<id and %d>=id', ':from<=id and :to>id', /became/],
-    ['id between %d and %d', 'id between :from and :to - 1', /`between`/],
+    ['id between %d and %d', 'id between :from and :to - 1', /`between %d and %d` became .*in two ranges/],
+    ['id between %d and %d-1', 'id between :from and :to-1', undefined],
+    ['id>=%d and id<=%d-1', 'id>=:from and id<=:to-1', undefined],
+    ['id>%d - 1 and id<%d', 'id>:from - 1 and id<:to', undefined],
+    ['%d-1<v.id and %d>v.id', ':from-1<v.id and :to>v.id', undefined],
+    ['id>%d-1 and v.id<=%d or a', 'id>=:from and v.id<:to or a', /`> %d - 1 … <= %d` became .*in two ranges/],
+    ['(id > %d) and (id < %d - 0)', '(id >= :from) and (id < :to)', /in no range/],
     [`id>='%d' and id<'%d' and name like 'a%%'`, `id>=:from and id<:to and name like 'a%'`, undefined],
   ])('the range of %s', async (where, becomes, note) => {
     const { sql, said } = await one({ Exec: `update t set a=1 where ${where}`, Max: 100, Step: 10, Concurrency: 2 });
@@ -124,14 +130,14 @@ where m.last_updated_on>coalesce(:last_load_at, timestamp '1970-01-01 00:00:01')
         "delete from log where at < '$last_etl'",
       ],
     });
-    const last = "coalesce(:last_load_at, timestamp '1970-01-01 00:00:01')";
+    const last = "coalesce(cast(left(:last_load_at, 19) as datetime), timestamp '1970-01-01 00:00:01')";
     expect(load).toMatchObject({
       range: {
         min: `select min(id) from vehicle where changed>${last}`,
         max: `select max(id) from vehicle where changed > ${last} and id %d = 0`,
       },
       before: [
-        `insert into log (at, day) values (${last}, date_format(:load_at, '%d'))`,
+        `insert into log (at, day) values (${last}, date_format(cast(left(:load_at, 19) as datetime), '%d'))`,
         `delete from log where at < ${last}`,
       ],
     });
@@ -160,10 +166,21 @@ where m.last_updated_on>coalesce(:last_load_at, timestamp '1970-01-01 00:00:01')
     expect(sql).toBe(`insert into a select date_format(d, '%Y-%m'), 7 %% 2 from t`);
   });
 
+  test.each([
+    ['no range', {}],
+    ['a range that pupdate did not go over', { Max: 9, Step: 1, Concurrency: 0 }],
+  ])('a format of dates holds no bounds with %s', async (_, keys) => {
+    const Exec = "insert into a select date_format(d, '%d'), date_format(d, '%Y-%m-%d') from t where id%d > 7 %% 2";
+    const { sql, load } = await one({ ...keys, Exec });
+    expect(sql).toBe(Exec);
+    expect(load).not.toHaveProperty('range');
+    expect(await refused({ Exec: "update a set b=1 where id>='%d' and id<'%d'" }, 'other')).toContain('no range');
+  });
+
   test('queries for bounds, numbers in quotes, attempts', async () => {
     const { load, said } = await one({
       MinQuery: 'select min(id) from vehicle;',
-      MaxQuery: 'select max(id) from vehicle',
+      MaxQuery: 'select SQL_NO_CACHE max(id) from vehicle',
       Max: '',
       Step: '1000',
       Concurrency: 4,
@@ -274,6 +291,68 @@ where m.last_updated_on>coalesce(:last_load_at, timestamp '1970-01-01 00:00:01')
     expect(said.some((line) => line.includes('percent-encoded'))).toBe(encoded);
   });
 
+  test('a Dsn without a database has that of `use`; without one it is refused', async () => {
+    const Dsn = 'root:pw@tcp(db.example.org)/';
+    const { load } = await one({ Dsn, PreSteps: ['truncate other.x', 'use mot', 'truncate y'] });
+    expect(load).toMatchObject({ connection: 'mot', before: ['truncate other.x', 'truncate y'] });
+    expect(await refused({ Dsn }, 'other')).toBe('one.json:3:10: `Dsn` names no database');
+    expect(await refused({ Dsn, PreSteps: ['truncate x', 'use mot'] }, 'other')).toContain(
+      'one.json:6:5: `truncate x` runs where no database is in use',
+    );
+  });
+
+  test('a database of two servers has two connections, each with a password of its own', async () => {
+    const Tasks = [task({}), task({ Dsn: 'etl:an0ther@tcp(other.example.org)/mot' }), task({})];
+    expect(await importing({ 'two.json': { Tasks } })).toMatchObject({ exitCode: 0 });
+    expect((await yaml('waybill.yaml'))['connections']).toEqual({
+      mot: { url: 'mysql://etl:${MOT_PASSWORD}@db.example.org:3306/mot' },
+      mot_2: { url: 'mysql://etl:${MOT_2_PASSWORD}@other.example.org:3306/mot' },
+    });
+    expect(await yaml('loads/two/one_2.yaml')).toMatchObject({ connection: 'mot_2' });
+    expect(await yaml('loads/two/one_3.yaml')).toMatchObject({ connection: 'mot' });
+    expect(await read('.env.example')).toMatch(/^MOT_PASSWORD=''\nMOT_2_PASSWORD=''$/m);
+  });
+
+  const own = (settings: Record<string, unknown>) => ({ time_zone: 'default', ...settings });
+  test.each([
+    [['set foreign_key_checks=0', 'truncate x', 'set foreign_key_checks=1'], { foreign_key_checks: 1 }],
+    [['set foreign_key_checks=0', 'truncate x', 'set foreign_key_checks=default'], {}],
+    [['set @old=@@foreign_key_checks, foreign_key_checks=0', 'truncate x', 'set foreign_key_checks=@old'], {}],
+  ])('a step keeps the settings that held for it: %j', async (PreSteps, inTheEnd) => {
+    const { load } = await one({ PreSteps });
+    expect(load).toMatchObject({
+      session_params: own(inTheEnd),
+      before: [{ sql: 'truncate x', session_params: own({ foreign_key_checks: 0 }) }],
+    });
+    expect(load['session_params']).toEqual(own(inTheEnd));
+    const project = await loadProject(path.join(cwd(), 'made'), { env: { MOT_PASSWORD: 'x' } });
+    expect(project.loads['task.one']!.before).toMatchObject([
+      { text: 'truncate x', sessionParams: { time_zone: 'default', foreign_key_checks: '0' } },
+    ]);
+  });
+
+  test('a step before a setting runs without it', async () => {
+    const { load } = await one({ PreSteps: ['delete from x', 'set foreign_key_checks=0', 'truncate y'] });
+    expect(load).toMatchObject({
+      session_params: own({ foreign_key_checks: 0 }),
+      before: [{ sql: 'delete from x', session_params: own({}) }, 'truncate y'],
+    });
+  });
+
+  test.each([
+    ['set session transaction isolation level read uncommitted', 'ignored', 'Waybill says it by itself'],
+    ['set local transaction isolation level serializable, read only', 'ignored', 'Waybill says it by itself'],
+    ['set global transaction isolation level read committed', 'dangerous', 'changed the server for everybody'],
+    ['set global max_connections=9', 'dangerous', 'changed the server for everybody'],
+    ["set sql_mode=''", 'ignored', 'it changes how SQL is read, and whether values that do not fit are refused'],
+    ['set names utf8', 'ignored', 'Waybill says it by itself'],
+  ])('%s is left out and named', async (statement, kind, why) => {
+    const { load, said } = await one({ PreSteps: [statement, 'set names utf8, unique_checks=0'] });
+    expect(load['session_params']).toEqual(own({ unique_checks: 0 }));
+    const named = said.filter((line) => line.startsWith(`${kind}: \`${statement}\``));
+    expect(named).toEqual([expect.stringContaining(why)]);
+  });
+
   test.each([
     ['nothing', {}, 'default'],
     ['a Dsn', { Dsn: `${DSN}?time_zone=%27Europe%2FParis%27` }, 'Europe/Paris'],
@@ -286,6 +365,45 @@ where m.last_updated_on>coalesce(:last_load_at, timestamp '1970-01-01 00:00:01')
     await loadProject(path.join(cwd(), 'made'), { env: { MOT_PASSWORD: 'x' } });
   });
 
+  test('a comment that swallows pieces is shown', async () => {
+    const { sql, said } = await one({ ExecTab: ['update t set a=1 -- all ', 'where b=2 # x', ' '] });
+    expect(sql).toBe('update t set a=1 -- all where b=2 # x');
+    expect(said).toContain(
+      'dangerous: this comment goes on to the end of its line: the pieces behind it are part of it, as they were (`-- all where b=2 # x`)',
+    );
+  });
+
+  test('times in comments stay as they are', async () => {
+    const Exec = "update t set a=1 /* since '$last_etl' */ where b=2\n-- and d<='$etl_to'";
+    const { sql, load } = await one({ Exec, PreSteps: ["delete from x -- where d>'$last_etl'"] });
+    expect(sql).toBe(Exec);
+    expect(load).toMatchObject({ before: ["delete from x -- where d>'$last_etl'"] });
+  });
+
+  test('a comment that ends with its line, or with the statement, is not', async () => {
+    const { said } = await one({ ExecTab: ['-- all\n', 'update t set a=1 # x'] });
+    expect(said.filter((line) => line.includes('comment'))).toEqual([]);
+  });
+
+  test.each([
+    ["d>'$last_etl'", true],
+    ["'$last_etl' < d", true],
+    ["d>='$last_etl' and d<'$etl_to'", false],
+    ["d<>'$last_etl'", false],
+  ])('what %s passes over is said', async (where, loses) => {
+    const { said } = await one({ Exec: `update t set a=1 where ${where}` });
+    expect(said.some((line) => line.startsWith("dangerous: `> '$last_etl'`"))).toBe(loses);
+  });
+
+  test('two tasks that write one file write two', async () => {
+    const query = (Output: string) => task({ Exec: 'select id from t', ExecType: 'Query', Output });
+    const answer = await importing({ 'two.json': { Tasks: [query('a/b.csv'), query('/a/b.csv'), query('./a/b')] } });
+    expect(answer, answer.stderr).toMatchObject({ exitCode: 0 });
+    const outputs = await Promise.all(['one', 'one_2', 'one_3'].map((name) => yaml(`loads/two/${name}.yaml`)));
+    expect(outputs.map(({ output }) => output)).toEqual(['a/b.csv', 'a/b_2.csv', 'a/b_3.csv']);
+    expect(answer.stdout).toContain('becomes a/b_2.csv, inside the project, for a task before it writes a/b.csv');
+  });
+
   test('pieces that are joined to one word are shown', async () => {
     const { sql, said } = await one({ ExecTab: ['insert into a select 1 ', 'from b where x=1', 'and y=2'] });
     expect(sql).toBe('insert into a select 1\nfrom b where x=1and y=2');
@@ -296,11 +414,31 @@ where m.last_updated_on>coalesce(:last_load_at, timestamp '1970-01-01 00:00:01')
     [{ Exec: 'update t set a=1 where id>=%d' }, /one\.json:4:11: `%d` stands 1 time, and must stand twice/],
     [{ Exec: 'update t set a=1 where id>=%d and id<%d' }, /: one has %d in its statement and no range/],
     [{ Exec: `update t set a='%s' where id>=%d and id<%d`, Max: 9, Step: 1 }, /`%s` beside `%d`/],
-    [{ Exec: 'update t set a=%d where id<%d', Max: 9, Step: 1 }, /the lower bound is not compared/],
+    [{ Exec: 'update t set a=%d where id<%d', Max: 9, Step: 1, Concurrency: 1 }, /the lower bound is not compared/],
+    ...[
+      ['id>=%d*2 and id<%d', 'the lower bound is part of a longer expression'],
+      ['id>=%d and id<%d-1-1', 'the upper bound is part of a longer expression'],
+      ['id>=%d and 1+%d>id', 'the upper bound is part of a longer expression'],
+      ['id>=-%d and id<%d', 'the lower bound is not compared by >= or >'],
+      ['id not between %d and %d', 'the lower bound is not compared by >= or >'],
+      ['id>=%d and id<%d-1', '`>= %d … < %d - 1`: which rows each range has'],
+      ['id between %d-1 and %d', '`between %d - 1 … %d`: which rows each range has'],
+      ['a.id>%d and b.id<=%d', '`> %d … <= %d`: which rows each range has'],
+      ['id+1>%d and id<=%d', '`> %d … <= %d`: which rows each range has'],
+    ].map(([where, why]): [Record<string, unknown>, RegExp] => [
+      { Exec: `update t set a=1 where ${where}`, Max: 9, Step: 1, Concurrency: 1 },
+      new RegExp(`one\\.json:4:11: ${why!.replace(/[*+?.]/g, '\\$&')}`),
+    ]),
     [{ Exec: `update t set a='from %d' where id>=%d and id<5`, Max: 9, Step: 1 }, /inside the text 'from :from'/],
     [{ Exec: `update t set a=1 where d>'$last_etl 00:00'` }, /inside the text/],
     [{ Exec: `update t set a='1` }, /cannot be read: this string is never closed/],
-    [{ Exec: 'call p()' }, /a procedure can commit/],
+    [{ Exec: 'call p()' }, /^one\.json:1:1: .*\n {2}one\.json:1:1: one: "call p" cannot stand.*a procedure can commit/],
+    [{ Exec: 'use x; update t set a=1' }, /^one\.json:1:1: .*\n {2}one\.json:1:1: one: "use x" cannot stand/],
+    [
+      { Exec: "load data local infile 'x' into table t" },
+      /^one\.json:1:1: .*\n {2}one\.json:1:1: one: "load data local/,
+    ],
+    [{ PreSteps: ['lock tables t write'] }, /^one\.json:1:1: .*\n {2}one\.json:1:1: one: "lock tables t" cannot stand/],
     [{ Exec: '' }, /one has no statement/],
     [{ Dsn: 'nonsense s3cr3t' }, /one\.json:3:10: `Dsn` is not in the form of the Go driver/],
     [{ Dsn: '' }, /one has no `Dsn`/],

@@ -137,6 +137,11 @@ describeOn(servers, 'the lexer on $name', ({ url, dialect, flavour }) => {
     '((select :a) union (select 1))',
     'with x as (select :a as a) select * from x',
     'select a from t limit :a offset :a',
+    'select a from t limit :a, :a',
+    'select ntile(:a) over (order by a), lag(coalesce(a, 1), :a) over (order by a) from t',
+    ...(flavour === 'MySQL'
+      ? ['select sum(a) over (order by a rows between :a preceding and :a following) from t']
+      : []),
     'insert into t values (:a, 1)',
     'insert into t values (9, 1) on duplicate key update b = :a',
     'replace into t values (:a, 1)',
@@ -173,13 +178,15 @@ describeOn(servers, 'the lexer on $name', ({ url, dialect, flavour }) => {
     async (text) => {
       await tables(connection);
       let accepts = true;
+      let sent = text.replaceAll(':a', '?');
       try {
         parse(text, dialect, 'step');
+        sent = render(text, 'signed', dialect).text; // as a number of `params`
       } catch (error) {
         if (!(error instanceof SqlError)) throw error;
         accepts = false;
       }
-      const answer = await connection.prepare(text.replaceAll(':a', '?')).then(
+      const answer = await connection.prepare(sent).then(
         (statement) => statement.close().then(() => 'taken'),
         (error: Error) => error.message,
       );

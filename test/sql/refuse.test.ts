@@ -37,11 +37,31 @@ const refused: [string, string[], RegExp][] = [
       'set local role x',
       'set session session authorization x',
       'set session authorization x',
+      'set local session_authorization = x',
       'reset role',
+      'set local "role" = x',
     ],
     /role/,
   ],
+  [
+    'rows that a policy hides',
+    ['set local row_security = on', 'SET row_security TO on', 'set local "row_security" = on'],
+    /without a word/,
+  ],
+  ['triggers switched off', ["set local session_replication_role = 'replica'"], /protect the snapshot/],
   ['other ways to read SQL', ['set local standard_conforming_strings = off', "set names 'latin1'"], /reads the text/],
+  [
+    'other tables behind the same names',
+    [
+      'set local search_path = mart',
+      'SET LOCAL search_path TO mart, public',
+      "set local schema 'mart'",
+      'set local "search_path" = mart',
+      'set local "Search_Path" to mart',
+      'set local U&"search\\005fpath" = mart',
+    ],
+    /no roll back/,
+  ],
   [
     'settings that outlive the transaction',
     ['set work_mem = 1000', "set session time zone 'utc'", 'reset all'],
@@ -91,6 +111,66 @@ describe('SQL that the engine must not send', () => {
     expect(error.message).toMatch(/cannot stand in a load's SQL/);
     expect(error.where).toBe('load.sql:2:11');
     expect(error.next).toMatch(/\.$/);
+  });
+});
+
+describe('a setting that a function changes', () => {
+  test.each([
+    ["select set_config('search_path', 'mart', true)", /no roll back/],
+    ["select pg_catalog . set_config ('Search_Path', 'mart', false)", /no roll back/],
+    ['select "set_config"(\'search_path\', :x, true)', /no roll back/],
+    ["insert into t select a from {{ s }} where set_config('search_path', b, true) is not null", /no roll back/],
+    ["select set_config('role', 'x', true)", /lose its own ledger/],
+    ["select set_config('session_authorization', 'x', true)", /lose its own ledger/],
+    ["select set_config('row_security', 'on', true)", /without a word/],
+    ["select set_config('session_replication_role', 'replica', true)", /protect the snapshot/],
+    ["select set_config('transaction_isolation', 'serializable', true)", /READ COMMITTED/],
+  ])('is refused as SET is: %s', (text, why) => {
+    const error = refusal(text);
+    expect(error.message).toMatch(/^"set_config\('\w+'\)" cannot stand in a load's SQL: /);
+    expect(error.message).toMatch(why);
+    expect(error.where).toBe(`load.sql:1:${text.indexOf('set_config') - (text.includes('"') ? 1 : 0) + 1}`);
+    expect(error.next).toMatch(/\.$/);
+  });
+
+  test.each(['name', "'search' || '_path'", ':x', "E'search_path'", "'search_path'::text", '$$search_path$$'])(
+    'is refused where its name is not written out: %s',
+    (name) => {
+      const error = refusal(`select set_config(${name}, v, true) from s`);
+      expect(error.message).toMatch(/^which setting "set_config" changes here is seen by the server alone/);
+      expect(error.next).toBe("Write its name as a plain string: set_config('work_mem', …).");
+    },
+  );
+
+  test.each([
+    "select set_config('work_mem', '1GB', true)",
+    "select set_config('app.day', :x, false)",
+    'select app.set_config(name, :x) from s',
+    'select set_config from s',
+    "select 'set_config(x)'",
+  ])('may be changed where SET may change it: %s', (text) => {
+    expect(parse(text)).toHaveLength(1);
+  });
+});
+
+describe('the view of all settings', () => {
+  test.each([
+    "update pg_settings set setting = 'mart' where name = 'search_path'",
+    `update only "pg_catalog"."pg_settings" as s set setting = 'mart' where name = 'search_path'`,
+    "with a as (update pg_catalog.pg_settings set setting = 'x' returning 1) select * from a",
+  ])('cannot be written to: %s', (text) => {
+    const error = refusal(text);
+    expect(error.message).toMatch(/^"pg_settings" cannot be written to in a load's SQL: /);
+    expect(error.next).toMatch(/session_params/);
+  });
+
+  test.each([
+    "insert into t select setting from pg_settings where name = 'work_mem'",
+    'update app.pg_settings set a = 1',
+    'update t set pg_settings = 1',
+    'set local "work_mem" = 1000',
+  ])('may be read, and another of its name written to: %s', (text) => {
+    expect(parse(text)).toHaveLength(1);
   });
 });
 

@@ -28,11 +28,14 @@ create table test (
   last_updated_on  timestamp(6) not null default current_timestamp(6) on update current_timestamp(6)
 );
 create table reason (
-  id    int primary key,
-  name  varchar(60) not null
+  id               int primary key,
+  name             varchar(60) not null,
+  last_updated_on  timestamp(6) not null default current_timestamp(6) on update current_timestamp(6)
 );
+-- Whoever takes one back says so at its test: what is gone has no time of change.
 create table rejection (
-  test_id    int not null,
-  reason_id  int not null,
+  test_id          int not null,
+  reason_id        int not null,
+  last_updated_on  timestamp(6) not null default current_timestamp(6) on update current_timestamp(6),
   primary key (test_id, reason_id)
 );

@@ -57,15 +57,43 @@ function namesIn(line: string): string[] {
   return names;
 }
 
-/** What is another as soon as somebody has written to the file, or put another one in its place. Throws `FileTrouble`. */
-export async function stateOf(path: string): Promise<string> {
-  const { ino, size, mtimeNs } = await stat(path, { bigint: true }).catch((error: unknown) => {
-    throw sayable(error);
-  });
-  return `${ino} ${size} ${mtimeNs}`;
+/** What the file system says of a file, without a look into it. */
+export interface FileState {
+  size: number;
+  /** When somebody wrote to it last, in milliseconds. */
+  writtenAt: number;
+  /** Another as soon as somebody has written to the file, or put another one in its place. */
+  version: string;
+  /**
+   * Another, too, where somebody has set the time of writing back (`cp -p`, `rsync -t`): the time of the last change of whatever kind is
+   * the system's own. Undefined: so young that a change to come could bear the same times.
+   */
+  lasting?: string;
 }
 
-/** SHA-256 and size of a file as it lies there. */
+/** The coarsest clock of a file system ticks every two seconds (FAT); some more, for a server whose clock is ahead. */
+const SETTLED_MS = 5_000;
+
+/** Throws what the file system does. */
+export async function lookAt(path: string): Promise<FileState> {
+  const { ino, size, mtimeNs, ctimeNs, mtimeMs, ctimeMs } = await stat(path, { bigint: true });
+  const version = `${ino} ${size} ${mtimeNs}`;
+  const settled = Math.max(Number(mtimeMs), Number(ctimeMs)) + SETTLED_MS < Date.now();
+  return {
+    size: Number(size),
+    writtenAt: Number(mtimeMs),
+    version,
+    ...(settled && { lasting: `${version} ${ctimeNs}` }),
+  };
+}
+
+/** `lookAt`, which throws `FileTrouble`. */
+export const stateOf = (path: string): Promise<FileState> =>
+  lookAt(path).catch((error: unknown) => {
+    throw sayable(error);
+  });
+
+/** SHA-256 and size of a file as it lies there. Throws what the file system does. */
 export async function markOf(path: string): Promise<FileMark> {
   const hash = createHash('sha256');
   let size = 0;

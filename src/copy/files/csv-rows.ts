@@ -1,7 +1,7 @@
 /** CSV (RFC 4180) into the rows that both families of servers read, byte by byte: nothing becomes an object. */
 
 import { isUtf8 } from 'node:buffer';
-import { ByteOrderMark } from './byte-order-mark.ts';
+import { BYTE_ORDER_MARK, ByteOrderMark } from './byte-order-mark.ts';
 import {
   CsvError,
   escaped,
@@ -23,6 +23,8 @@ const CR = 0x0d;
 const BACKSLASH = 0x5c;
 const [SMALL_N, SMALL_R, SMALL_T] = [0x6e, 0x72, 0x74];
 const NULL = Buffer.from('\\N');
+const SEVERAL_IN_ONE =
+  'take these lines out, or give each of the files that were put together here its own name; then start the load again';
 
 const enum At {
   Value,
@@ -66,6 +68,8 @@ export class CsvRows {
   private readonly bad: ((row: BadCsvRow) => void) | undefined;
   private readonly checks: readonly (ValueCheck | undefined)[] | undefined;
   private readonly names: readonly string[] | undefined;
+  /** The header as a row would have it; undefined: so few values go on that a row may well be the same. */
+  private readonly again: Buffer | undefined;
 
   constructor(format: CsvFormat, { header, keep, checks, bad, most = Infinity, end, longest = LONGEST_ROW }: CsvShape) {
     this.delimiter = format.delimiter.charCodeAt(0);
@@ -75,6 +79,8 @@ export class CsvRows {
     this.header = header?.map(escaped).join('\t');
     this.width = header?.length;
     this.names = header;
+    const kept = header?.filter((_, i) => keep?.[i] ?? true) ?? [];
+    this.again = kept.length > 1 ? Buffer.from(kept.map(escaped).join('\t')) : undefined;
     this.keep = keep;
     this.checks = checks;
     this.bad = bad;
@@ -231,6 +237,7 @@ export class CsvRows {
       const count = `${this.column} value${this.column === 1 ? '' : 's'}`;
       this.wrong = new CsvError(this.rowLine, `${count} where the header has ${this.width}`);
     }
+    if (this.isHeaderAgain()) this.wrong = new CsvError(this.rowLine, 'the header stands here again', SEVERAL_IN_ONE);
     if (this.wrong) {
       this.setAside(this.wrong);
       return;
@@ -245,6 +252,17 @@ export class CsvRows {
     this.column = 0;
     this.rows += 1;
     if (this.bad) this.lines.push(this.rowLine);
+  }
+
+  /** Perhaps behind the byte order mark of the file that it was the header of. */
+  private isHeaderAgain(): boolean {
+    const { again, out } = this;
+    if (again === undefined || this.header !== undefined) return false;
+    const end = out.length - 1; // the last tab
+    const start = end - again.length;
+    if (start !== out.whole && start !== out.whole + BYTE_ORDER_MARK.length) return false;
+    if (!again.equals(out.bytes.subarray(start, end))) return false;
+    return start === out.whole || BYTE_ORDER_MARK.equals(out.bytes.subarray(out.whole, start));
   }
 
   private setAside(error: CsvError): void {

@@ -107,7 +107,7 @@ const notUtf8 = (name: string): WaybillError =>
   });
 
 /** For `catch`: undefined where there is nothing of this name; else it may not be taken for nothing. */
-const absent =
+export const absent =
   (name: string) =>
   (error: NodeJS.ErrnoException): undefined => {
     if (ABSENT.has(error.code ?? '')) return;
@@ -123,4 +123,5 @@ const patternOf = (step: string): RegExp =>
       .replace(/[.+^${}()|[\]\\]/g, '\\$&')
       .replaceAll('*', '[^/]*')
       .replaceAll('?', '[^/]')}$`,
+    'u', // or `?` would be half of an emoji
   );

@@ -1,6 +1,7 @@
 /** What information_schema says of one table: all of it, or proof that there is none. */
-import type { Session } from '../dialect.ts';
+import type { Database, Session } from '../dialect.ts';
 import { part, raw, type SqlPart, type SqlStatement } from '../sql.ts';
+import { looking } from '../transaction.ts';
 import { classify } from './errors.ts';
 import { unlessFails } from './expected-error.ts';
 
@@ -10,7 +11,8 @@ import { unlessFails } from './expected-error.ts';
  */
 const NOT_TO_BE_USED = new Set(['1356', '1059', '1103']);
 
-type Reader = Pick<Session, 'query'>;
+/** Where it is a database, what waits for somebody has a connection of its own. */
+export type Reader = Pick<Session, 'query'> | Database;
 type About = (condition: SqlPart) => SqlStatement;
 
 /**
@@ -30,6 +32,9 @@ export async function allRowsAbout<Row>(reader: Reader, table: string, statement
 
 /** A statement that itself uses the table waits until nobody has it to himself; then information_schema has it. */
 async function whileUsed<Row>(reader: Reader, table: string, statement: About): Promise<Row[] | undefined> {
+  if ('openSession' in reader) {
+    return looking(reader, `waybill read ${table}`, (session) => whileUsed<Row>(session, table, statement));
+  }
   const using = statement(part`not exists (select 1 from ${raw(table)} limit 0)`);
   return (await unlessFails(reader, isNotToBeUsed, () => reader.query<Row>(using)))?.rows;
 }

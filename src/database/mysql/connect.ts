@@ -4,6 +4,7 @@ import { isIP, type Socket } from 'node:net';
 import { createConnection, type Connection, type ConnectionOptions } from 'mysql2/promise';
 import type { ConnectionDefinition } from '../../config/definition.ts';
 import { ConfigurationError } from '../../errors.ts';
+import { quoteName } from './names.ts';
 import { factsOf, isMysqlSince, type ServerFacts } from './server-facts.ts';
 
 /** Server settings of one connection. */
@@ -34,6 +35,8 @@ const OF_MARIADB: Settings = {
   idle_readonly_transaction_timeout: 0,
   idle_write_transaction_timeout: 0,
   max_error_count: 64,
+  // It would cut a recursive query short and say no more than a warning: rows that are missing.
+  max_recursive_iterations: 2 ** 32 - 1,
 };
 
 /**
@@ -53,6 +56,8 @@ export async function connect(
   try {
     // mysql2 speaks utf8mb4 from the handshake on, in a collation of its own choice. And a max_join_size would refuse even the next query.
     await connection.query(`set names utf8mb4, session sql_big_selects = 1`);
+    // An init_connect may have gone to another database: names without one would be looked up there.
+    if (options.database !== undefined) await connection.query(`use ${quoteName(options.database)}`);
     const server = known ?? (await factsOf(connection));
     const all: Settings = {
       sql_mode: SQL_MODE[server.flavour],
@@ -66,24 +71,44 @@ export async function connect(
       sql_safe_updates: 0,
       // As `id is null` some clients ask for the row that they have just inserted: a key would have that row twice.
       sql_auto_is_null: 0,
+      // By its English words a full disk is known.
+      lc_messages: 'en_US',
       // For what runs outside a transaction, again.
       [server.flavour === 'MySQL' ? 'transaction_read_only' : 'tx_read_only']: 0,
       foreign_key_checks: 1,
       unique_checks: 1,
       ...(server.flavour === 'MariaDB' && OF_MARIADB),
+      // By its notes a copy knows of values that were changed.
+      ...(server.choosesNotes && { note_verbosity: 'basic' }),
       // Of a table without a key of its own, the one that the server has made: hidden, no twin would have it.
       ...(isMysqlSince(server, '8.0.30') && { show_gipk_in_create_table_and_information_schema: 'ON' }),
+      // A batch goes on with as many before it; an error at 1000 steps is its default.
+      ...(server.flavour === 'MySQL' && { cte_max_recursion_depth: 1_000_000 }),
       ...settings(server),
     };
     const list = Object.entries(all).map(([name, value]) => `session ${name} = ${valueText(connection, value)}`);
     list.push(`@waybill_mark = get_lock(${markOf('connection_id()')}, 0)`);
+    // An error of the subquery's where they differ: no round trip for it.
+    list.push(`@waybill_id = if(connection_id() = ${connection.threadId}, 1, (select 1 union select 2))`);
     await connection.query(`set ${list.join(', ')}`);
     return { connection, server };
   } catch (error) {
     cut(connection);
-    throw error;
+    throw (error as { errno?: number }).errno === SUBQUERY_TOO_LONG ? isBehindProxy() : error;
   }
 }
+
+/** ER_SUBQUERY_NO_1_ROW. */
+const SUBQUERY_TOO_LONG = 1242;
+
+/** Connections are ended by their numbers: those of a proxy are other people's. */
+const isBehindProxy = (): ConfigurationError =>
+  new ConfigurationError(
+    'the server has another number for this connection than it was greeted with: a proxy stands between',
+    {
+      next: 'name the server itself in the URL, or go through a proxy that hands bytes on as they are (HAProxy, a tunnel)',
+    },
+  );
 
 /**
  * The name of a lock that each connection of ours takes, and that goes with it: by it a number in the ledger is known to be

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { takesMore, type CopyInColumn, type CopyInListener, type CopyInStream } from '../copy-stream.ts';
 import { driverConnection } from './connect.ts';
+import { keepZeros } from './keep-zeros.ts';
 import { proveRows } from './prove-rows.ts';
 import type { MysqlSession } from './session.ts';
 
@@ -54,6 +55,7 @@ export class CopyIn implements CopyInStream {
 
   private async load(text: string): Promise<void> {
     try {
+      await keepZeros(this.session);
       const result = await this.session.change(text, (name) => {
         if (name !== NAME) throw new Error(`the server asks for another file than it was told of: ${name}`);
         // Not at once: the driver has yet to listen.

@@ -3,6 +3,8 @@ import type { Session } from '../dialect.ts';
 import { CopyIn } from './copy-in.ts';
 import { CopyOut } from './copy-out.ts';
 import { InsertIn } from './insert-in.ts';
+import { keepZeros } from './keep-zeros.ts';
+import { proveWhole } from './prove-rows.ts';
 import type { MysqlSession } from './session.ts';
 
 /** Starts a SELECT whose rows are read as COPY's text; there is no other format here. */
@@ -27,4 +29,20 @@ export function openCopyIn(
     abandon: (reason, missing) => into.abandon(reason, missing),
     complete: (missing) => into.complete(missing),
   };
+}
+
+/**
+ * See `Dialect.insertRows`. Neither server drops a row of an INSERT … SELECT without an error, but of what it cuts off, blanks at the end
+ * of a text, it has a note alone.
+ */
+export async function insertRows(
+  session: Session,
+  table: string,
+  columns: readonly string[],
+  select: string,
+): Promise<{ read: number; written: number }> {
+  await keepZeros(session as MysqlSession);
+  const result = await (session as MysqlSession).change(`insert into ${table} (${columns.join(', ')}) ${select}`);
+  await proveWhole(session as MysqlSession, result);
+  return { read: result.affectedRows, written: result.affectedRows };
 }

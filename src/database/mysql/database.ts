@@ -1,8 +1,8 @@
 import type { ConnectionOptions } from 'mysql2/promise';
 import type { ConnectionDefinition } from '../../config/definition.ts';
 import { ConfigurationError } from '../../errors.ts';
-import type { Database, Dialect, QueryResult, Session } from '../dialect.ts';
-import { Places } from '../places.ts';
+import type { Database, Dialect, QueryResult, Session, SessionOptions } from '../dialect.ts';
+import { LOOKS, Places } from '../places.ts';
 import { raw, type RawSql, type SqlStatement } from '../sql.ts';
 import { inTransaction } from '../transaction.ts';
 import { connect, connectionOptions, cut, type Connected, type Settings } from './connect.ts';
@@ -16,6 +16,11 @@ import { MysqlSession } from './session.ts';
 
 /** Connections kept open for our own statements: they work when lanes hold all others. */
 const CONTROL_CONNECTIONS = 2;
+
+/** Who lies idle for so long in the middle of something is asleep or gone: the server ends the connection, and others go on. */
+const IDLE_SECONDS = 60;
+/** As long as a reserved connection may wait to be needed. */
+const RESERVED_SECONDS = 28_800;
 
 type SettingsOn = (server: ServerFacts) => Settings;
 
@@ -32,15 +37,31 @@ const OURS: SettingsOn = (server) => ({
   ...unlimited(server),
   innodb_lock_wait_timeout: 1_000_000,
   lock_wait_timeout: 31_536_000,
-  wait_timeout: 28_800,
 });
+
+/** MariaDB knows when a transaction lies idle; MySQL is told how long its connection may, at its begin and after it. */
+const CONTROL: SettingsOn = (server) => ({
+  ...OURS(server),
+  wait_timeout: RESERVED_SECONDS,
+  ...(server.flavour === 'MariaDB' && { idle_transaction_timeout: IDLE_SECONDS }),
+});
+const IN_TRANSACTION = { settings: { wait_timeout: String(IDLE_SECONDS) } };
+const AFTER_IT = `set session wait_timeout = ${RESERVED_SECONDS}`;
+
+/** For a fence, a migration, or a look of ours: what others wait for there belongs to the connection. */
+const ASIDE: SettingsOn = (server) => ({ ...OURS(server), wait_timeout: IDLE_SECONDS });
 
 /**
  * A lane that is asleep or gone keeps its chunk and the gate no longer than `wait_timeout`; in a statement it is not idle. In a
  * copy each server waits for the other one, which may sort or wait for a lock: longer than the defaults, half a minute and one.
  * Notes count as warnings, by which a copy knows of values that were changed. Who only reads keeps to the server's limits.
  */
-const READING: SettingsOn = () => ({ wait_timeout: 60, net_read_timeout: 3600, net_write_timeout: 3600, sql_notes: 1 });
+const READING: SettingsOn = () => ({
+  wait_timeout: IDLE_SECONDS,
+  net_read_timeout: 3600,
+  net_write_timeout: 3600,
+  sql_notes: 1,
+});
 const LANES: SettingsOn = (server) => ({ ...READING(server), ...unlimited(server) });
 
 /** Opens nothing yet: the first statement does. */
@@ -51,6 +72,7 @@ export class MysqlDatabase implements Database {
   readonly lanePlaces: number;
   private readonly places: Places;
   private readonly readingPlaces: Places;
+  private readonly lookingPlaces: Places;
   private readonly control: ControlConnections;
   private readonly options: ConnectionOptions;
   private server: ServerFacts | undefined;
@@ -62,8 +84,9 @@ export class MysqlDatabase implements Database {
     this.lanePlaces = Math.max(1, definition.maxConnections - CONTROL_CONNECTIONS);
     this.places = new Places(this.lanePlaces);
     this.readingPlaces = new Places(this.lanePlaces);
+    this.lookingPlaces = new Places(Math.max(LOOKS, this.lanePlaces));
     this.options = connectionOptions(definition);
-    this.control = new ControlConnections(CONTROL_CONNECTIONS, () => this.connect('waybill control', OURS));
+    this.control = new ControlConnections(CONTROL_CONNECTIONS, () => this.connect('waybill control', CONTROL));
   }
 
   ledger(table: string): RawSql {
@@ -81,20 +104,26 @@ export class MysqlDatabase implements Database {
 
   async transaction<T>(work: (session: Session) => Promise<T>): Promise<T> {
     const session = await this.control.take();
+    const toBeTold = session.server.flavour === 'MySQL';
     try {
-      return await inTransaction(session, work);
+      return await inTransaction(session, work, toBeTold ? IN_TRANSACTION : {});
     } finally {
-      await session.close();
+      // Not waited for; but only then does the connection lie idle, which keeps no process alive.
+      const told = toBeTold ? session.say(AFTER_IT).catch(() => undefined) : Promise.resolve();
+      void told.then(() => session.close());
     }
   }
 
-  async openSession(
-    purpose: string,
-    options: { statementTimeoutMs?: number; reading?: boolean } = {},
-  ): Promise<MysqlSession> {
-    const places = options.reading ? this.readingPlaces : this.places;
+  async openSession(purpose: string, options: SessionOptions = {}): Promise<MysqlSession> {
+    const { statementTimeoutMs, reading = false, looking = false, lockTimeoutMs } = options;
+    const places = looking ? this.lookingPlaces : reading ? this.readingPlaces : this.places;
     await places.take();
-    return this.openInPlace(purpose, places, options.reading ? READING : LANES, options.statementTimeoutMs);
+    const settings = looking ? ASIDE : reading ? READING : LANES;
+    const limited: SettingsOn = (server) => ({
+      ...settings(server),
+      ...(lockTimeoutMs !== undefined && { lock_wait_timeout: Math.ceil(lockTimeoutMs / 1000) }),
+    });
+    return this.openInPlace(purpose, places, limited, statementTimeoutMs);
   }
 
   async openSpareSession(purpose: string): Promise<MysqlSession | undefined> {
@@ -120,7 +149,7 @@ export class MysqlDatabase implements Database {
   }
 
   async openAside(purpose: string): Promise<MysqlSession> {
-    return sessionOn(await this.connect(purpose, OURS), () => undefined);
+    return sessionOn(await this.connect(purpose, ASIDE), () => undefined);
   }
 
   async close(): Promise<void> {

@@ -1,27 +1,29 @@
 import { mariadbSql, mysqlSql } from '../../sql/mysql.ts';
 import type { Dialect } from '../dialect.ts';
-import { insertSelect } from '../insert-select.ts';
 import { checkStatement } from './check-statement.ts';
 import { planKeys, rangeCondition } from './chunk-ranges.ts';
-import { openCopyIn, openCopyOut } from './copy.ts';
+import { insertRows, openCopyIn, openCopyOut } from './copy.ts';
 import { cursorKind, cursorValue, inCursorOrder, windowCondition, windowEnd } from './cursor.ts';
 import { deleteRange, planDeletion } from './deletion.ts';
 import { classify } from './errors.ts';
 import { listFunctions } from './functions.ts';
 import { endConnection, endGateHolders, endLeftLane, gate } from './gate.ts';
 import { begin, lockOutput, migration, settings, words } from './ledger.ts';
-import { isStandby, numberingOf } from './numbering.ts';
+import { neverRolledBack } from './never-rolled-back.ts';
+import { isStandby, numberingsOf } from './numbering.ts';
 import { openTransactions } from './open-transactions.ts';
 import { keepable } from './keepable.ts';
 import { addColumns, changeTable, createLanding, landingType } from './landing.ts';
 import { quoteName, quoteTable, quoteText } from './names.ts';
+import { isOutput, outputIdentity } from './outputs.ts';
 import { rowAsJson } from './row-json.ts';
 import { snapshotMethods } from './snapshot.ts';
 import { describeQuery } from './query-columns.ts';
-import { describeTable, hasRows, listTables } from './tables.ts';
-import { copyInColumn, copyOutValue, ownValue, shapeOf } from './values.ts';
+import { columnsRead, describeTable, hasRows, listTables } from './tables.ts';
+import { copyInColumn, copyOutValue, ownValue, shapeOf, textOf } from './values.ts';
 import { writtenForm } from './written-form.ts';
-import { holdState, joinState, sharesState } from './state.ts';
+import { holdState, joinState, sharesState, stateBreach } from './state.ts';
+import { stateRefusal } from './state-refusal.ts';
 
 /** Bound values are texts to the server until they are cast. */
 const CASTS = {
@@ -65,14 +67,20 @@ export const mysqlDialect: Dialect = {
   endConnection,
   endLeftLane,
   lockOutput,
+  outputIdentity,
+  isOutput,
+  outputOf: undefined,
   describeTable,
+  columnsRead,
   describeQuery,
   listTables,
   listFunctions,
+  leadsTo: undefined,
+  neverRolledBack,
   hasRows,
   checkStatement,
   planPages: undefined,
-  halvePages: undefined,
+  cutPages: undefined,
   rowAsJson,
   planKeys,
   rangeCondition,
@@ -81,7 +89,7 @@ export const mysqlDialect: Dialect = {
   cursorValue,
   windowEnd,
   inCursorOrder,
-  numberingOf,
+  numberingsOf,
   isStandby,
   subscribed: () => Promise.resolve(undefined), // a replica of some tables only is a replica: isStandby
   openTransactions,
@@ -99,6 +107,7 @@ export const mysqlDialect: Dialect = {
   shapeOf,
   copyOutValue,
   ownValue,
+  textOf,
   keepable,
   copyInColumn,
   writtenForm,
@@ -107,8 +116,10 @@ export const mysqlDialect: Dialect = {
   sharesState,
   holdState,
   joinState,
+  stateBreach,
+  stateRefusal,
   openCopyIn,
-  insertRows: insertSelect, // neither server drops a row of an INSERT … SELECT without an error
+  insertRows,
   ...snapshotMethods,
 };
 

@@ -1,10 +1,12 @@
 import { LoadFailedError, UnreachableError } from '../../errors.ts';
 import { TransactionLostError, type ErrorFacts } from '../dialect.ts';
+import { TEXT_IN_LEDGER } from '../hidden-text.ts';
 import { NETWORK_ERRORS } from '../network-errors.ts';
 import { tlsAdvice } from '../tls-advice.ts';
 
 /** ER_LOCK_WAIT_TIMEOUT: also of locks on the metadata of a table. */
 export const LOCK_WAIT_TIMEOUT = 1205;
+const WAIT_LIMITS = ['innodb_lock_wait_timeout', 'lock_wait_timeout'];
 
 interface ServerError extends Error {
   /** A symbol of the server's (`ER_DUP_ENTRY`), of the driver's or of the network's. */
@@ -79,8 +81,11 @@ const BECAUSE = new Map<number, ErrorFacts['because']>([
 ]);
 /** Values that do not fit, constraints, a query that had one row too many, what a trigger signals: of rows, not of the statement. */
 const ABOUT_DATA = new Set([
-  ...[1048, 1062, 1169, 1172, 1216, 1217, 1242, 1264, 1265, 1292, 1365, 1366, 1367, 1369, 1406, 1411, 1416, 1425, 1441],
-  ...[1451, 1452, 1525, 1526, 1557, 1586, 1644, 1690, 1748, 3140, 3141, 3156, 3819, 3903, 4025, 4038],
+  ...[
+    1048, 1062, 1169, 1172, 1216, 1217, 1242, 1263, 1264, 1265, 1292, 1365, 1366, 1367, 1369, 1406, 1411, 1416, 1425,
+    1441,
+  ],
+  ...[1451, 1452, 1525, 1526, 1557, 1586, 1644, 1690, 1748, 3140, 3141, 3156, 3819, 3903, 4025, 4038, 4095, 4096],
 ]);
 const NO_SPACE = new Set([20, 135, 1021, 1030, 1114, 3675]);
 const NO_SPACE_WAIT_SECONDS = 30;
@@ -119,11 +124,13 @@ export function classify(error: unknown): ErrorFacts {
     kind: kindOf(failure, number),
     code: number === undefined ? failure.code : String(number),
     ...(because && { because }),
+    ...(number === LOCK_WAIT_TIMEOUT && { waited: WAIT_LIMITS }),
     message: number === undefined ? failure.message : `${failure.message} (error ${number})`,
     safeMessage: safeMessage(failure, number),
     retryAfterSeconds: number !== undefined && isFull(number, failure.message) ? NO_SPACE_WAIT_SECONDS : 0,
     ...(number !== undefined && isReadOnly(number, failure.message) && { next: PRIMARY }),
     ...(number === STATEMENT_LOG && { next: LOG_BY_ROWS }),
+    ...(isUnknownType(number, failure.message) && { next: CAST_IT }),
   };
 }
 
@@ -160,13 +167,18 @@ function kindOf(failure: ServerError, number: number | undefined): ErrorFacts['k
     : 'permanent';
 }
 
+/** MariaDB's, of a type that MySQL alone has, or a later MariaDB. */
+const isUnknownType = (number: number | undefined, message: string): boolean =>
+  number === 4161 && /^Unknown data type: '\w+'$/.test(message);
+const CAST_IT = 'read a view or a query (from.sql) that casts the column, or make the table';
+
 /** Permanent errors whose message names objects of the schema, and never a value of a row. */
 const WITHOUT_VALUES = new Set([
   ...[
     1044, 1045, 1046, 1048, 1049, 1050, 1051, 1052, 1054, 1055, 1058, 1059, 1060, 1064, 1066, 1091, 1109, 1136, 1142,
     1143,
   ],
-  ...[1146, 1149, 1222, 1227, 1235, 1241, 1264, 1265, 1295, 1305, 1364, 1365, 1370, 1406, 1451, 1452, 3819, 4025],
+  ...[1146, 1149, 1222, 1227, 1235, 1241, 1263, 1264, 1265, 1295, 1305, 1364, 1365, 1370, 1406, 1451, 1452, 3819, 4025],
   STATEMENT_LOG,
 ]);
 /** What the commonest of the others are called; the rest go by their number. */
@@ -177,7 +189,7 @@ const CALLED = new Map([
   [1411, 'invalid value'],
   [1416, 'invalid geometry'],
   [1586, 'duplicate key'],
-  [1644, 'the SQL raised an exception of its own; its text stands in the ledger'],
+  [1644, `the SQL raised an exception of its own; its ${TEXT_IN_LEDGER}`],
   [1690, 'number out of range'],
   [3140, 'invalid JSON'],
 ]);
@@ -188,8 +200,9 @@ function safeMessage(failure: ServerError, number: number | undefined): string {
   const suffix = ` (error ${number})`;
   // A SIGNAL may come under any number, with any text; its own SQLSTATE is 45000 unless it takes another's name.
   const open = isTransient(number, failure.message) || CONNECTION.has(number) || WITHOUT_VALUES.has(number);
+  if (isUnknownType(number, failure.message)) return `${failure.message}${suffix}`;
   if (open && failure.sqlState !== '45000') return `${failure.message}${suffix}`;
-  const called = CALLED.get(number) ?? 'an error whose text stands in the ledger';
+  const called = CALLED.get(number) ?? `an error whose ${TEXT_IN_LEDGER}`;
   // Only what the server itself put at the end: a value before it may look the same.
   const about = /for (?:(key '[^']+')|(column (?:'[^']+'|`[^`]+`(?:\.`[^`]+`)*)) at row \d+)$/
     .exec(failure.message)

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Database, Session } from '../dialect.ts';
 import { part, raw, sql, type SqlPart, type SqlStatement } from '../sql.ts';
 import { markOf } from './connect.ts';
@@ -18,14 +19,30 @@ export const gate = (
   mode: 'shared' | 'exclusive',
   more: SqlPart = part``,
 ): SqlStatement[] => [
-  sql`select state${more} from ${database.ledger('batch')} where batch_id = ${batchId}
+  sql`select state${more}${raw(marked(database))} from ${database.ledger('batch')} where batch_id = ${batchId}
       ${raw(mode === 'shared' ? 'lock in share mode' : 'for update')}`,
 ];
 
 /**
+ * In whose gate a connection stands, or stood last, by the name of a lock that it takes there: to MariaDB (others read a comment) all
+ * transactions that have written nothing are number 0, and a fence that waits for one cannot tell which it is.
+ */
+function marked(database: Database): string {
+  const mark = gateMarkOf(database, 'batch_id', 'connection_id()');
+  return `/*M!100000 , if(@waybill_gate <=> ${mark}, 1,
+    coalesce(release_lock(@waybill_gate), 0) + get_lock(@waybill_gate := ${mark}, 0)) as marked */`;
+}
+
+/** Of the ledger, too: another one on the server numbers its batches alike. `batchId`, `id`: SQL of the numbers. */
+function gateMarkOf({ controlSchema }: Database, batchId: string, id: string): string {
+  const ledger = createHash('sha256').update(controlSchema).digest('hex').slice(0, 16);
+  return `concat('waybill gate ${ledger} ', ${batchId}, ' ', ${id})`;
+}
+
+/**
  * Ends the lanes of this batch by their connections in the ledger, which needs no privilege, and whoever else holds back the
  * fence (a publish, a roll back), which only the privilege PROCESS, or SELECT on performance_schema, lets us see. Without it
- * a fence waits for those: a lane that is asleep is ended by the server after a minute (`wait_timeout`), they are not.
+ * a fence waits for those; what is asleep the server ends after a minute, whatever it is.
  */
 export async function endGateHolders(
   session: Session,
@@ -35,7 +52,7 @@ export async function endGateHolders(
 ): Promise<number> {
   const found = new Set([
     ...(await laneConnections(session, database, batchId)),
-    ...(await blockersOf(session, exceptConnection)),
+    ...(await blockersOf(session, database, batchId, exceptConnection)),
   ]);
   found.delete(session.connectionId);
   found.delete(exceptConnection);
@@ -63,9 +80,18 @@ async function laneConnections(
   return rows.map((row) => row.connection_id);
 }
 
-/** Connections whose locks this connection waits for. */
-async function blockersOf(session: Session, connectionId: string): Promise<string[]> {
+/**
+ * Connections whose locks this connection waits for. Of MariaDB's transactions number 0 only those in the gate of this batch, with rows
+ * locked: another batch's chunk that still reads is number 0, too.
+ */
+async function blockersOf(
+  session: Session,
+  database: Database,
+  batchId: string,
+  connectionId: string,
+): Promise<string[]> {
   const { flavour } = (session as MysqlSession).server;
+  const mark = gateMarkOf(database, `${BigInt(batchId)}`, 'b.trx_mysql_thread_id');
   try {
     const { rows } = await session.query<{ id: string }>(
       flavour === 'MySQL'
@@ -78,7 +104,9 @@ async function blockersOf(session: Session, connectionId: string): Promise<strin
           select distinct b.trx_mysql_thread_id as id from information_schema.innodb_lock_waits w
           join information_schema.innodb_trx b on b.trx_id = w.blocking_trx_id
           join information_schema.innodb_trx r on r.trx_id = w.requesting_trx_id
-          where r.trx_mysql_thread_id = ${connectionId} and b.trx_mysql_thread_id > 0`,
+          where r.trx_mysql_thread_id = ${connectionId} and b.trx_mysql_thread_id > 0
+            and (w.blocking_trx_id > 0 or (b.trx_rows_locked > 0
+              and is_used_lock(${raw(mark)}) = b.trx_mysql_thread_id))`,
     );
     return rows.map(({ id }) => String(id));
   } catch (error) {

@@ -11,7 +11,7 @@ const MARGIN = 1024;
 /** Between two signs of life, at most; else a quarter of the time after which the server ends a connection that lies idle. */
 const AWAKE_MS = 15_000;
 
-/** Rows by INSERTs of many, for a server that takes no file from clients. */
+/** Rows by INSERTs of many, for a server that takes no file from clients, on the session of a `CopyIn` that it has refused. */
 export class InsertIn implements CopyInStream {
   private text: InsertText | undefined;
   private readonly statements: string[] = [];

@@ -2,13 +2,15 @@ import type { ColumnFacts } from '../dialect.ts';
 import type { ValueShape } from '../value-shape.ts';
 import { beyondBits, beyondDigits } from '../numbers-kept.ts';
 import { quoteName } from './names.ts';
+import { losesBytes } from './unmapped.ts';
 import { hasLongNumbers, shapeOf } from './values.ts';
 
 /** See `CopyDialect.keepable`. A date that is none (`0000-00-00`, `2026-02-31`) has a month or a day that no calendar has. */
 export function keepable(column: ColumnFacts, into: ValueShape): string | undefined {
   const name = quoteName(column.name);
   const shape = shapeOf(column);
-  if (into.kind === 'text' || into.kind === 'own') return shape.kind === 'text' ? withoutNul(name, into) : undefined;
+  if (into.kind === 'text' || into.kind === 'own')
+    return shape.kind === 'text' ? wholeText(column, name, into) : undefined;
   switch (shape.kind) {
     case 'date':
     case 'timestamp':
@@ -28,5 +30,10 @@ export function keepable(column: ColumnFacts, into: ValueShape): string | undefi
 }
 
 /** No text of PostgreSQL has a character 0; those of this family do. */
-const withoutNul = (name: string, { ordinary }: ValueShape): string | undefined =>
-  ordinary ? undefined : `instr(cast(${name} as binary), 0x00) = 0`;
+function wholeText({ unmapped }: ColumnFacts, name: string, { ordinary }: ValueShape): string | undefined {
+  const conditions = [
+    ...(ordinary ? [] : [`instr(cast(${name} as binary), 0x00) = 0`]),
+    ...(unmapped ? [`not (${losesBytes(name)})`] : []),
+  ];
+  return conditions.length > 0 ? conditions.join(' and ') : undefined;
+}

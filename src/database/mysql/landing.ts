@@ -7,8 +7,10 @@ import type { MysqlSession } from './session.ts';
 export const landingType: LandingDialect['landingType'] = ({ type }, shape, native) => {
   if (native && shape.kind === 'uuid') return 'char(36)';
   if (native && shape.kind === 'own') return 'varchar(45)'; // inet4, inet6
-  // The catalog, which is in utf8mb3, says `?` for a character of four bytes: such a list would not take the source's values.
-  if (native && shape.labels?.some((label) => label.includes('?'))) return 'longtext';
+  // The catalog, which is in utf8mb3, says `?` for a character of four bytes: such a list would not take the source's values. Among
+  // labels with commas none can be looked up.
+  const exact = shape.kind === 'one of a list' ? /[?,]/ : /[?]/;
+  if (native && shape.labels?.some((label) => exact.test(label))) return 'longtext';
   if (native) return type.endsWith('of the protocol') ? undefined : type;
   return typeOf(shape, type);
 };

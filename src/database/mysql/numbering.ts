@@ -1,5 +1,6 @@
 import type { Numbering } from '../cursor-dialect.ts';
 import type { ColumnFacts, Session } from '../dialect.ts';
+import type { RowSource } from '../row-source.ts';
 import { raw, sql } from '../sql.ts';
 import { classify } from './errors.ts';
 import { quoteTable } from './names.ts';
@@ -8,14 +9,11 @@ import type { MysqlSession } from './session.ts';
 import { isTable } from './tables.ts';
 
 /**
- * See `Dialect.numberingOf`. A statement that inserts many rows takes numbers ahead, and so does each of them as it comes to it:
+ * See `Dialect.numberingsOf`: those of tables. A statement that inserts many rows takes numbers ahead, and so does each of them as it comes to it:
  * they are used, or lost, within its transaction, whatever innodb_autoinc_lock_mode says.
  */
-export async function numberingOf(
-  session: Session,
-  table: string,
-  column: ColumnFacts,
-): Promise<Numbering | undefined> {
+export async function numberingsOf(session: Session, table: RowSource, column: ColumnFacts): Promise<Numbering[]> {
+  if (typeof table !== 'string') return [];
   const { server } = session as MysqlSession;
   if (server.flavour === 'MySQL') {
     // What it says of a table it keeps for a day, and of one that nobody has opened since it started it says the last number for the
@@ -28,14 +26,18 @@ export async function numberingOf(
     from information_schema.tables t join information_schema.columns c using (table_schema, table_name)
     where ${isTable(table)} and c.column_name = ${column.name} and c.extra like '%auto_increment%'`);
   const found = rows[0];
-  if (!found) return undefined;
+  if (!found) return [];
   const quoted = quoteTable(table);
-  return {
-    name: `AUTO_INCREMENT of ${quoted}`,
-    step: String(found.step),
-    last: found.next === null ? null : String(BigInt(found.next) - BigInt(found.step)),
-    restartWith: (n) => `alter table ${quoted} auto_increment = ${n}`,
-  };
+  return [
+    {
+      name: `AUTO_INCREMENT of ${quoted}`,
+      column: `${table}.${column.name}`,
+      certain: true,
+      step: String(found.step),
+      last: found.next === null ? null : String(BigInt(found.next) - BigInt(found.step)),
+      restartWith: (n) => `alter table ${quoted} auto_increment = ${n}`,
+    },
+  ];
 }
 
 /**

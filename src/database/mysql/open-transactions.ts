@@ -49,17 +49,31 @@ export async function openTransactions(session: Session, of?: readonly OpenTrans
   }
 }
 
-/** Of what is open now, what was known already, or is what that has become. */
+/**
+ * Of what is open now, what was known already, or is what that has become. A transaction keeps its number when it is prepared; what
+ * had none when it was last seen, and is gone, may be any of those that are prepared now.
+ */
 function stillOpen(open: Entry[], of: Entry[]): Entry[] {
   const known = new Set(of.map(({ key }) => key));
   const began = new Map(of.filter(({ what }) => what === 'statement').map((one) => [one.connectionId, one]));
+  const numbers = new Set(of.flatMap((one) => one.number ?? []));
+  const anyPrepared = of.some((one) => one.number === undefined && !isHere(one, open));
   return open.flatMap((one) => {
     const before = began.get(one.connectionId);
     if (one.what === 'statement') return before && isSameStatement(one, before) ? [asFirstSeen(one, before)] : [];
-    const isKnown = known.has(one.key) || known.has(one.key.replace(/ \d+$/, ONLY_READ));
-    return isKnown || one.what === 'prepared' || before ? [one] : [];
+    const isKnown = known.has(one.key) || known.has(whenItOnlyRead(one));
+    if (one.what === 'prepared') return isKnown || anyPrepared || numbers.has(one.number!) ? [one] : [];
+    return isKnown || before ? [one] : [];
   });
 }
+
+/** A statement that has become a transaction is not: that may be the connection's next one already. */
+const isHere = (before: Entry, open: Entry[]): boolean =>
+  open.some((one) =>
+    before.what === 'statement'
+      ? one.what === 'statement' && isSameStatement(one, before)
+      : one.key === before.key || whenItOnlyRead(one) === before.key,
+  );
 
 /** InnoDB fills its list of transactions at most ten times a second, and not at all for those who ask more often. */
 const REFILLED_MS = 110;
@@ -129,6 +143,7 @@ interface TransactionRow {
 
 /** How the key of a transaction ends that has written nothing yet: its number comes with the first row that it writes. */
 const ONLY_READ = ' reads';
+const whenItOnlyRead = ({ key }: Entry): string => key.replace(/ \d+$/, ONLY_READ);
 /** What stands for a number until then: 0 (MariaDB), or an address (MySQL). */
 const hasNumber = (id: string): boolean => id !== '0' && BigInt(id) < 2n ** 48n;
 
@@ -136,13 +151,16 @@ const hasNumber = (id: string): boolean => id !== '0' && BigInt(id) < 2n ** 48n;
 function foundIn(row: TransactionRow): Found {
   const connectionId = String(row.thread);
   const prepared = connectionId === '0';
-  const number = hasNumber(String(row.id)) ? ` ${row.id}` : ONLY_READ;
+  const number = hasNumber(String(row.id)) ? String(row.id) : undefined;
   return {
     connectionId,
     readOnly: Number(row.read_only) !== 0,
     entry: {
       what: prepared ? 'prepared' : 'transaction',
-      key: prepared ? `prepared ${row.id}` : `transaction ${connectionId} ${row.started.toISOString()}${number}`,
+      key: prepared
+        ? `prepared ${row.id}`
+        : `transaction ${connectionId} ${row.started.toISOString()}${number === undefined ? ONLY_READ : ` ${number}`}`,
+      ...(number !== undefined && { number }),
       connectionId,
       user: row.user_name,
       application: prepared ? `prepared transaction ${row.id}` : row.host,

@@ -1,7 +1,8 @@
-import type { FieldPacket } from 'mysql2/promise';
+import type { FieldPacket, RowDataPacket } from 'mysql2/promise';
 import { fromItem } from '../row-source.ts';
 import type { ColumnFacts, Session } from '../dialect.ts';
-import { quoteTable } from './names.ts';
+import { quoteName, quoteTable } from './names.ts';
+import { unmappedBy } from './unmapped.ts';
 import type { MysqlSession } from './session.ts';
 import { castTypeOf } from './tables.ts';
 
@@ -13,12 +14,27 @@ export async function describeQuery(session: Session, query: string): Promise<Co
   const { connection } = session as MysqlSession;
   const text = `select * from ${fromItem({ query }, quoteTable)} limit 0`;
   const [, fields] = await connection.query({ sql: text, rowsAsArray: true });
-  return fields.map((field) => {
+  const collations = await collationsOf(connection, text, fields);
+  return fields.map((field, i) => {
     const type = typeOf(field);
     const castType = castTypeOf(/^\w+/.exec(type)![0], type);
     const nullable = (flagsOf(field) & NOT_NULL) === 0;
-    return { name: field.name, type, castType, nullable, hasDefault: false, generated: false };
+    const { name } = field;
+    return { name, type, castType, nullable, hasDefault: false, generated: false, ...unmappedBy(collations[i]) };
   });
+}
+
+/** Of each column, before the server puts its texts into the character set of the session; none where two have one name. */
+async function collationsOf(
+  connection: MysqlSession['connection'],
+  empty: string,
+  fields: readonly FieldPacket[],
+): Promise<string[]> {
+  if (new Set(fields.map(({ name }) => name.toLowerCase())).size < fields.length) return [];
+  const list = fields.map(({ name }) => `collation(described.${quoteName(name)})`).join(', ');
+  const text = `select ${list} from (select 1) one left join (${empty}) described on true`;
+  const [rows] = await connection.query<RowDataPacket[]>({ sql: text, rowsAsArray: true });
+  return Object.values(rows[0]!) as string[];
 }
 
 /** Flags, and the character set of bytes, in the protocol's description of a column. */

@@ -10,6 +10,8 @@ export interface Entry extends OpenTransaction {
    * `unlisted`: a statement for which the server lists no transactions at all.
    */
   what: 'transaction' | 'prepared' | 'statement' | 'unlisted';
+  /** Of a transaction, once it has written. */
+  number?: string;
   /** Of a statement on MySQL, which gives it no number: the second in which it began, or one beside that. */
   began?: number;
 }

@@ -6,6 +6,8 @@ export interface ServerFacts {
   flavour: 'MySQL' | 'MariaDB';
   /** `9.7.4`. */
   version: string;
+  /** Which notes it gives can be chosen: MariaDB since some release of each of its series (10.6.16, 10.11.6, …). */
+  choosesNotes?: boolean;
 }
 
 /**
@@ -39,18 +41,21 @@ function isBefore(version: string, other: string): boolean {
 export const isMysqlSince = ({ flavour, version }: ServerFacts, release: string): boolean =>
   flavour === 'MySQL' && !isBefore(version, release);
 
+/** For what came with a release of MariaDB, and MySQL does not have. */
+export const isMariadbSince = ({ flavour, version }: ServerFacts, release: string): boolean =>
+  flavour === 'MariaDB' && !isBefore(version, release);
+
 /** Asks the server what it is. Throws `ConfigurationError` for servers on which a batch would not be safe. */
 export async function factsOf(connection: Connection): Promise<ServerFacts> {
   const [[row]] = await connection.query<RowDataPacket[]>('select version() as version');
   const facts = factsByVersion(String(row!['version']));
   const [variables] = await connection.query<RowDataPacket[]>(
-    "show global variables where variable_name in ('wsrep_on', 'group_replication_single_primary_mode', 'group_replication_group_name')",
+    "show global variables where variable_name in ('wsrep_on', 'group_replication_single_primary_mode', 'group_replication_group_name', 'note_verbosity')",
   );
-  const refused = clusterRefusal(
-    new Map(variables.map((variable) => [String(variable['Variable_name']), String(variable['Value'])])),
-  );
+  const values = new Map(variables.map((variable) => [String(variable['Variable_name']), String(variable['Value'])]));
+  const refused = clusterRefusal(values);
   if (refused !== undefined) throw new ConfigurationError(refused.message, { next: refused.next });
-  return facts;
+  return { ...facts, choosesNotes: values.has('note_verbosity') };
 }
 
 /**

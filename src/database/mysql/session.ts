@@ -6,12 +6,13 @@ import {
   type BeginOptions,
   type Change,
   type QueryResult,
+  type RunOptions,
   type RunResult,
   type Session,
   type TakeRow,
   type UserStatement,
 } from '../dialect.ts';
-import { eachRow } from './each-row.ts';
+import { eachRow, passRows } from './each-row.ts';
 import { begin, IN_UTC, inZone } from './ledger.ts';
 import type { ServerFacts } from './server-facts.ts';
 
@@ -87,15 +88,24 @@ export class MysqlSession implements Session {
     return result;
   }
 
-  private async runHere(statement: UserStatement, { commits = false, each }: RunOptions): Promise<RunResult> {
+  private async runHere(
+    statement: UserStatement,
+    { commits = false, first = 0, each }: RunOptions,
+  ): Promise<RunResult> {
+    const rows: unknown[][] = [];
+    let complaint: Error | undefined;
+    const take: TakeRow = (row, columns) => {
+      if (rows.length < first) rows.push(row);
+      if (commits) complaint ??= complaintIn(row, columns);
+    };
     const sent = { sql: statement.text, values: statement.values, dateStrings: true, rowsAsArray: true };
-    const [result, fields] = await this.limited(each ? { ...sent, each } : sent);
+    const [result, fields] = await this.limited({ ...sent, ...(each ? { each } : { take }) });
     if (commits) {
       this.open = false;
-      throwComplaint(result, fields);
+      if (complaint) throw complaint;
     } else if (!this.open) throw new TransactionLostError('a statement ended the transaction that it ran in');
-    if (!Array.isArray(result)) return { rows: [], rowCount: result.affectedRows, columns: [] };
-    return { rows: result as unknown as unknown[][], rowCount: 0, columns: fields.map(({ name }) => name) };
+    if (!Array.isArray(result)) return { rows, rowCount: result.affectedRows, columns: [] };
+    return { rows, rowCount: 0, columns: fields.map(({ name }) => name) };
   }
 
   async begin(options: BeginOptions = {}): Promise<void> {
@@ -165,11 +175,7 @@ export class MysqlSession implements Session {
     const values = options.values.map(bound);
     try {
       // Bound by the server, never pasted into the text by the driver.
-      const answer = options.each
-        ? await eachRow(this.connection, { ...options, values }, options.each)
-        : values.length > 0
-          ? await this.connection.execute<ResultSetHeader | RowDataPacket[]>({ ...options, values })
-          : await this.connection.query<ResultSetHeader | RowDataPacket[]>({ ...options, values: undefined });
+      const answer = await this.ask({ ...options, values });
       if (!Array.isArray(answer[0])) this.open = (answer[0].serverStatus & IN_TRANSACTION) !== 0;
       return answer;
     } catch (error) {
@@ -178,20 +184,26 @@ export class MysqlSession implements Session {
       throw error;
     }
   }
+
+  private async ask({ each, take, ...sent }: Sent<string | Buffer | null>): Promise<Answer> {
+    const query = { ...sent, values: [...sent.values] };
+    if (each) return eachRow(this.connection, query, each);
+    if (take) return passRows(this.connection, query, take);
+    if (query.values.length > 0) return this.connection.execute<ResultSetHeader | RowDataPacket[]>(query);
+    return this.connection.query<ResultSetHeader | RowDataPacket[]>({ ...query, values: undefined });
+  }
 }
 
-interface RunOptions {
-  commits?: boolean;
-  each?: TakeRow | undefined;
-}
-
-interface Sent {
+interface Sent<Value = unknown> {
   sql: string;
-  values: readonly unknown[];
+  values: readonly Value[];
   dateStrings: boolean;
   rowsAsArray: boolean;
   infileStreamFactory?: QueryOptions['infileStreamFactory'];
+  /** As in `RunOptions`. */
   each?: TakeRow;
+  /** Takes its rows as they come, as the driver makes them. */
+  take?: TakeRow;
 }
 
 export type Answer = [ResultSetHeader | RowDataPacket[], FieldPacket[]];
@@ -207,10 +219,10 @@ function bound(value: unknown): string | Buffer | null {
 }
 
 /** `analyze table` and its like end well whatever happens: what went wrong they say in a row (Table, Op, Msg_type, Msg_text). */
-function throwComplaint(result: ResultSetHeader | RowDataPacket[], fields: FieldPacket[]): void {
-  if (!Array.isArray(result) || fields[2]?.name !== 'Msg_type') return;
-  const complaint = result.find((row) => String(row[2]).toLowerCase() === 'error');
-  if (complaint) throw new Error(`${complaint[0]}: ${complaint[3]}`);
+function complaintIn(row: unknown[], columns: readonly string[]): Error | undefined {
+  if (columns[2] !== 'Msg_type') return undefined;
+  const [table, , type, message] = row.map(String);
+  return type!.toLowerCase() === 'error' ? new Error(`${table}: ${message}`) : undefined;
 }
 
 /** Columns of one digit are truth values: `tinyint(1)`, comparisons, `exists`. There is no other type for them. */

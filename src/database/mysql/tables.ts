@@ -2,10 +2,10 @@ import { formatTableName, parseTableName } from '../../sql/names.ts';
 import { mysqlSql } from '../../sql/mysql.ts';
 import type { ColumnFacts, Database, Session, TableFacts } from '../dialect.ts';
 import { part, raw, sql, type SqlPart, type SqlStatement } from '../sql.ts';
-import { rowsAbout } from './catalog.ts';
+import { rowsAbout, type Reader } from './catalog.ts';
+import { classify } from './errors.ts';
 import { quoteTable } from './names.ts';
-
-type Reader = Pick<Session, 'query'>;
+import { unmappedBy } from './unmapped.ts';
 
 /** Columns and indexes of a table, undefined if there is none of that name, or none that the account may see. */
 export async function describeTable(reader: Reader, table: string): Promise<TableFacts | undefined> {
@@ -15,14 +15,7 @@ export async function describeTable(reader: Reader, table: string): Promise<Tabl
     (here) => sql`select table_type as type, engine as engine from information_schema.tables where ${here}`,
   );
   if (!tables[0]) return undefined;
-  const columns = await rowsOf<ColumnRow>(
-    reader,
-    table,
-    (here) => sql`
-    select column_name as name, column_type as type, data_type as family, is_nullable as nullable,
-      column_default as initial, extra as extra, coalesce(generation_expression, '') as expression
-    from information_schema.columns where ${here} order by ordinal_position`,
-  );
+  const columns = await columnsOf(reader, table);
   const parts = await rowsOf<IndexPart>(
     reader,
     table,
@@ -35,13 +28,42 @@ export async function describeTable(reader: Reader, table: string): Promise<Tabl
   return {
     table,
     kind: kindOf(tables[0]),
-    columns: columns.map(factsOf),
+    columns,
     indexes: names.map((index) => {
       const own = parts.filter((one) => one.name === index);
       const unique = Number(own[0]!.repeats) === 0;
       return { name: index, columns: own.map(({ column }) => column!), unique, primary: index === 'PRIMARY' };
     }),
   };
+}
+
+async function columnsOf(reader: Reader, table: string): Promise<ColumnFacts[]> {
+  const rows = await rowsOf<ColumnRow>(
+    reader,
+    table,
+    (here) => sql`
+    select column_name as name, column_type as type, data_type as family, is_nullable as nullable,
+      column_default as initial, extra as extra, coalesce(generation_expression, '') as expression,
+      collation_name as collation
+    from information_schema.columns where ${here} order by ordinal_position`,
+  );
+  return rows.map(factsOf);
+}
+
+/**
+ * See `Dialect.columnsRead`. Another connection could wait behind somebody who wants to alter the table, and so for this session. One that
+ * is gone holds nobody off any more.
+ */
+export async function columnsRead(
+  database: Database,
+  session: Session,
+  table: string,
+): Promise<ColumnFacts[] | undefined> {
+  const columns = await columnsOf(session, table).catch((error: unknown) => {
+    if (classify(error).kind !== 'connection') throw error;
+    return columnsOf(database, table);
+  });
+  return columns.length > 0 ? columns : undefined;
 }
 
 /** The rows of information_schema that are about this table, whichever case the server stores names in. */
@@ -87,13 +109,18 @@ interface ColumnRow {
   initial: string | null;
   extra: string;
   expression: string;
+  collation: string | null;
 }
 
-function factsOf({ name, type, family, nullable, initial, extra, expression }: ColumnRow): ColumnFacts {
+function factsOf({ name, type, family, nullable, initial, extra, expression, collation }: ColumnRow): ColumnFacts {
   return {
     name,
     type: String(type),
     castType: castTypeOf(String(family).toLowerCase(), String(type)),
+    // MariaDB 10.11: `k >= 'a'` leaves out 'a\t' where it goes by an index, and `k < 'a'` has it no more.
+    ...(String(family).toLowerCase() === 'char' && /nopad/i.test(collation ?? '') && { misindexed: true }),
+    ...(collation !== null && { collation }),
+    ...unmappedBy(collation),
     nullable: nullable === 'YES',
     // MariaDB writes a default NULL out.
     hasDefault: (initial !== null && initial !== 'NULL') || /auto_increment|default_generated/i.test(extra),
@@ -132,8 +159,9 @@ export async function listTables(database: Database): Promise<string[]> {
   return rows.map(({ s, t }) => formatTableName({ schema: s, name: t }, mysqlSql));
 }
 
-export async function hasRows(database: Database, table: string): Promise<boolean> {
-  const { rows } = await database.query<{ found: boolean }>(
+/** See `Dialect.hasRows`. */
+export async function hasRows(session: Session, table: string): Promise<boolean> {
+  const { rows } = await session.query<{ found: boolean }>(
     sql`select exists (select 1 from ${raw(quoteTable(table))}) as found`,
   );
   return rows[0]?.found ?? false;

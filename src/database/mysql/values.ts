@@ -2,6 +2,7 @@ import type { CopyInColumn } from '../copy-stream.ts';
 import type { ColumnFacts } from '../dialect.ts';
 import type { ValueKind, ValueShape } from '../value-shape.ts';
 import { quoteName, quoteText } from './names.ts';
+import { orUnmapped } from './unmapped.ts';
 
 /** Bits without the sign. */
 const WHOLE: Record<string, number> = { tinyint: 7, smallint: 15, mediumint: 23, int: 31, bigint: 63 };
@@ -30,7 +31,9 @@ export function shapeOf({ type }: Pick<ColumnFacts, 'type'>): ValueShape {
   if (family in WHOLE) {
     return { kind: 'whole number', precision: WHOLE[family]! + (type.includes('unsigned') ? 1 : 0) };
   }
-  if (family in FLOATS) return { kind: 'float', precision: FLOATS[family]!, ordinary: true };
+  if (family in FLOATS) {
+    return { kind: 'float', precision: FLOATS[family]!, ordinary: true, ...(second && { scale: Number(second) }) };
+  }
   const scale = Number(first ?? 0);
   switch (family) {
     case 'decimal':
@@ -60,9 +63,15 @@ export function shapeOf({ type }: Pick<ColumnFacts, 'type'>): ValueShape {
   }
 }
 
-/** `enum('a','it''s')` → a, it's. */
+/** `enum('a','it''s','a\\b')` → a, it's, a\b. So the catalog says it under every sql_mode. */
 const labelsOf = (type: string): string[] =>
-  [...type.matchAll(/'((?:[^']|'')*)'/g)].map(([, label]) => label!.replaceAll("''", "'"));
+  [...type.matchAll(/'((?:[^']|'')*)'/g)].map(([, label]) =>
+    label!.replace(/''|\\([\s\S])/g, (_, escaped?: string) =>
+      escaped === undefined ? "'" : (ESCAPED[escaped] ?? escaped),
+    ),
+  );
+
+const ESCAPED: Record<string, string> = { n: '\n', r: '\r', 0: '\0' };
 
 /** How a SELECT writes a column so that a column of any family reads it; bytes become `\x6869` by themselves. */
 export function copyOutValue(column: ColumnFacts, into: ValueShape): string {
@@ -79,6 +88,7 @@ export function copyOutValue(column: ColumnFacts, into: ValueShape): string {
   if (shape.kind === 'bytes' && into.kind === 'uuid') return `hex(${name})`;
   if (shape.kind === 'uuid' && into.kind === 'bytes') return `cast(${name} as binary(16))`;
   if (shape.kind === 'json' && into.floats) return orFailure(column.name, name);
+  if (shape.kind === 'text') return orUnmapped(column, name);
   return name;
 }
 
@@ -102,10 +112,23 @@ export function hasLongNumbers(name: string): string {
     where json_type(v) = 'DECIMAL' and v <> cast(cast(v as char) as json))`;
 }
 
+/**
+ * Whether a server makes a value of its own of NULL, without a word: the time of now for a `timestamp`, the next number of an
+ * AUTO_INCREMENT. (Of the others LOAD DATA warns.)
+ */
+const fillsNull = (column: ColumnFacts): boolean =>
+  !column.nullable &&
+  (/^timestamp/.test(column.type) ||
+    (column.hasDefault && /^(?:(?:tiny|small|medium|big)?int|float|double)/.test(column.type)));
+
+/** A word that such a column refuses: "Incorrect datetime value: 'NULL' for column 'paid_at' at row 1". */
+const orRefused = (value: string): string => `coalesce(${value}, 'NULL')`;
+
 /** What LOAD DATA or INSERT makes of a value as it travels. */
 export function copyInColumn(column: ColumnFacts): CopyInColumn {
   const name = quoteName(column.name);
   const { kind, labels } = shapeOf(column);
+  if (fillsNull(column)) return { name, value: orRefused };
   if (kind === 'bytes' || kind === 'opaque') return { name, value: (written) => `unhex(substr(${written}, 3))` };
   if (kind === 'bits') return { name, value: (written) => `cast(conv(${written}, 2, 10) as unsigned)` };
   if (kind === 'one of a list') {
@@ -116,13 +139,24 @@ export function copyInColumn(column: ColumnFacts): CopyInColumn {
   return { name };
 }
 
+/** The text of a value as a copy writes it. */
+export const textOf = (value: string): string => `cast(${value} as char)`;
+
 /** Between two types an INSERT takes labels by their numbers, and numbers in as many digits as there is room for: those go by their text. */
 export function ownValue(column: ColumnFacts, into: ColumnFacts): string {
+  const value = valueWithin(column, into);
+  return column.nullable && fillsNull(into) ? orRefused(value) : value;
+}
+
+function valueWithin(column: ColumnFacts, into: ColumnFacts): string {
   if (column.type === into.type) return quoteName(column.name);
   const [{ kind: from }, target] = [shapeOf(column), shapeOf(into)];
   const value = copyOutValue(column, target);
   const text = `convert(${value} using utf8mb4)`;
   if (target.kind === 'one of a list') return copyInColumn(into).value!(text);
-  const written = from === 'one of a list' || from === 'some of a list' || (from === 'float' && target.kind === 'text');
+  if (from === 'bytes' && target.kind === 'text') return `concat('\\\\x', lower(hex(${value})))`;
+  // As it is, MariaDB takes a text into a shorter type of text by its length modulo 256, where only blanks are lost by that.
+  const texts = target.kind === 'text' && (from === 'float' || from === 'text');
+  const written = from === 'one of a list' || from === 'some of a list' || texts;
   return written ? text : value;
 }

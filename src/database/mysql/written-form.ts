@@ -16,12 +16,15 @@ const UNPADDED = form('a text without spaces at its end', /[^ ]$|^$/);
  * of 2020 and `2` as the second label, and what is written for bits and bytes is taken for what our own copies write.
  */
 export function writtenForm(column: Pick<ColumnFacts, 'type'>): WrittenForm | undefined {
-  const { kind, length, scale = 0, labels = [], padded } = shapeOf(column);
+  const shape = shapeOf(column);
+  const { kind, length, scale = 0, labels = [], padded } = shape;
   switch (kind) {
     case 'whole number':
       return WHOLE;
     case 'decimal':
       return decimalForm(scale);
+    case 'float': // `double(10,2)` rounds, `double` does not
+      return shape.scale === undefined ? undefined : decimalForm(scale);
     case 'year':
       return YEAR;
     case 'bits':

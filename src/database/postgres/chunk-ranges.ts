@@ -45,24 +45,20 @@ export async function planPages(session: Session, table: string, rows: number): 
   return ranges;
 }
 
-/** Two halves of a range of pages, by its rows: bounds may then lie within a page. */
-export async function halvePages(
+/** Cuts a range of pages by its rows: bounds may then lie within a page. */
+export async function cutPages(
   session: Session,
   table: string,
   range: ChunkRange,
   rows: number,
 ): Promise<ChunkRange[]> {
   const where = composed(postgresSql, (bind) => rangeCondition('pages', range, [], bind));
-  const { rows: found } = await session.query<{ middle: string }>(sql`
-    select ctid::text as middle from ${raw(quoteTable(table))} where ${where}
-    order by ctid offset ${Math.floor(rows / 2)} limit 1`);
-  const middle = found[0]?.middle.replace(/[()]/g, '').replace(',', '.');
-  return middle === undefined
-    ? [range]
-    : [
-        { ...range, to: middle },
-        { ...range, from: middle },
-      ];
+  const { rows: bounds } = await session.query<{ bound: string }>(sql`
+    select ctid::text as bound
+    from (select ctid, row_number() over (order by ctid) as its_row from ${raw(quoteTable(table))} where ${where}) numbered
+    where (its_row - 1) % ${rows} = 0 order by its_row`);
+  const places = bounds.map(({ bound }) => bound.replace(/[()]/g, '').replace(',', '.'));
+  return places.map((from, i) => ({ from: i === 0 ? range.from : from, to: places[i + 1] ?? range.to }));
 }
 
 /**

@@ -2,6 +2,7 @@ import type { Submittable } from 'pg';
 import type { CopyFormat, CopyOutListener, CopyOutStream } from '../copy-stream.ts';
 import { COPY_DATA, HEADER, rowsOf, type CopyConnection } from './copy-connection.ts';
 import { CommonEscapes } from './common-escapes.ts';
+import { whileReading } from './errors.ts';
 
 const ERROR = 0x45; // E
 const COPY_DONE = 0x63; // c
@@ -66,7 +67,7 @@ export class CopyOut implements CopyOutStream, Submittable {
 
   handleError(error: unknown): void {
     this.detach();
-    this.listener.failed(error);
+    this.listener.failed(whileReading(error)); // the source's transactions are read only
   }
 
   private readonly take = (received: Buffer): void => {

@@ -100,42 +100,69 @@ function zoned(column: ColumnFacts, lagMs: number): string {
   return `${clock} at time zone 'UTC' + least(${[clock, solstice(1), solstice(7)].map(ahead).join(', ')})`;
 }
 
+interface Entry extends OpenTransaction {
+  prepared: boolean;
+  /** Its number, and those of its subtransactions: it may be prepared under one of them. Null: it has written nothing yet. */
+  numbers: string | null;
+}
+
 /**
  * Every transaction holds a lock on its virtual id until it ends, and everybody may see those: the same list that CREATE
  * INDEX CONCURRENTLY waits for. What cannot write is left out: our own readers (read only), walsenders, those who read for the
- * query of another, server processes. Background workers may write: those of a subscription, of pg_cron, of an extension. A role
+ * query of another, server processes, and pg_dump, whose transactions are read only, and may take hours. Background workers may write: those of a subscription, of pg_cron, of an extension. A role
  * without pg_read_all_stats sees no backend_type of others, but that server processes (autovacuum) belong to nobody.
+ * Locks are read before prepared transactions: what is in neither list began later.
  */
 export async function openTransactions(session: Session, of?: readonly OpenTransaction[]): Promise<OpenTransaction[]> {
   const { rows } = await session.query<{
     key: string;
     prepared: boolean;
+    numbers: string | null;
     pid: number;
     user_name: string | null;
     application_name: string | null;
     age: number | null;
   }>(sql`
-    select l.virtualtransaction as key, false as prepared, l.pid, a.usename as user_name, a.application_name,
+    with locks as materialized (
+      select locktype, virtualtransaction, transactionid, pid from pg_locks
+      where granted and mode = 'ExclusiveLock' and locktype in ('virtualxid', 'transactionid')
+    )
+    select l.virtualtransaction as key, false as prepared,
+      (select string_agg(n.transactionid::text, ' ') from locks n
+       where n.locktype = 'transactionid' and n.virtualtransaction = l.virtualtransaction) as numbers,
+      l.pid, a.usename as user_name, a.application_name,
       extract(epoch from clock_timestamp() - a.xact_start)::int as age
-    from pg_locks l join pg_stat_activity a on a.pid = l.pid
-    where l.locktype = 'virtualxid' and l.granted and l.pid <> pg_backend_pid()
+    from locks l join pg_stat_activity a on a.pid = l.pid
+    where l.locktype = 'virtualxid' and l.pid <> pg_backend_pid()
       and a.datname = current_database() and a.usesysid is not null
       and coalesce(a.backend_type, '') not in ('walsender', 'parallel worker')
-      and a.application_name not like 'waybill read %'
+      and a.application_name not like 'waybill read %' and a.application_name <> 'pg_dump'
     union all
-    select 'prepared ' || p.gid, true, null, p.owner, 'prepared transaction ' || p.gid,
-      extract(epoch from clock_timestamp() - p.prepared)::int
+    select 'prepared ' || p.transaction || ' ' || p.gid, true, p.transaction::text, null, p.owner,
+      'prepared transaction ' || p.gid, extract(epoch from clock_timestamp() - p.prepared)::int
     from pg_prepared_xacts p where p.database = current_database()`);
-  const known = of && new Set(of.map(({ key }) => key));
-  // One that is prepared for two-phase commit was open under another key until then.
-  const waitedFor = rows.filter(({ key, prepared }) => known === undefined || prepared || known.has(key));
-  return waitedFor.map((row) => ({
+  const open = rows.map((row): Entry => ({
     key: row.key,
+    prepared: row.prepared,
+    numbers: row.numbers,
     connectionId: String(row.pid ?? ''),
     user: row.user_name,
     application: row.application_name,
     ageSeconds: row.age,
   }));
+  return of === undefined ? open : stillOpen(open, of as Entry[]);
+}
+
+/**
+ * Of what is open now, what was known already, or has been prepared for two-phase commit since: then it goes by its number alone. One
+ * that had none when it was last seen, and is gone, may be any of those that are prepared now.
+ */
+function stillOpen(open: Entry[], of: Entry[]): Entry[] {
+  const known = new Set(of.map(({ key }) => key));
+  const numbers = new Set(of.flatMap((one) => one.numbers?.split(' ') ?? []));
+  const here = new Set(open.map(({ key }) => key));
+  const anyPrepared = of.some((one) => one.numbers === null && !here.has(one.key));
+  return open.filter((one) => known.has(one.key) || (one.prepared && (anyPrepared || numbers.has(one.numbers!))));
 }
 
 /** See `Dialect.inCursorOrder`. */

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import pg from 'pg';
 import type { ConnectionDefinition } from '../../config/definition.ts';
-import type { Database, QueryResult, Session } from '../dialect.ts';
-import { Places } from '../places.ts';
+import type { Database, QueryResult, Session, SessionOptions } from '../dialect.ts';
+import { LOOKS, Places } from '../places.ts';
 import { raw, type RawSql, type SqlStatement } from '../sql.ts';
 import { inTransaction } from '../transaction.ts';
 import { postgresDialect } from './dialect.ts';
@@ -23,6 +23,7 @@ export class PostgresDatabase implements Database {
   private readonly control: pg.Pool;
   private readonly places: Places;
   private readonly readingPlaces: Places;
+  private readonly lookingPlaces: Places;
   private readonly config: pg.ClientConfig;
   private readonly settings = new ConnectionSettings();
   /** What the server calls each control connection. */
@@ -34,6 +35,7 @@ export class PostgresDatabase implements Database {
     this.lanePlaces = Math.max(1, definition.maxConnections - CONTROL_CONNECTIONS);
     this.places = new Places(this.lanePlaces);
     this.readingPlaces = new Places(this.lanePlaces);
+    this.lookingPlaces = new Places(Math.max(LOOKS, this.lanePlaces));
     this.config = clientConfig(definition);
     this.control = new pg.Pool({
       ...this.config,
@@ -75,11 +77,8 @@ export class PostgresDatabase implements Database {
     }
   }
 
-  async openSession(
-    purpose: string,
-    options: { statementTimeoutMs?: number; reading?: boolean } = {},
-  ): Promise<Session> {
-    const places = options.reading ? this.readingPlaces : this.places;
+  async openSession(purpose: string, options: SessionOptions = {}): Promise<Session> {
+    const places = options.looking ? this.lookingPlaces : options.reading ? this.readingPlaces : this.places;
     await places.take();
     return this.openInPlace(purpose, places, options);
   }
@@ -88,13 +87,14 @@ export class PostgresDatabase implements Database {
     return this.places.takeFree() ? this.openInPlace(purpose, this.places) : undefined;
   }
 
-  private async openInPlace(
-    purpose: string,
-    places: Places,
-    options: { statementTimeoutMs?: number; reading?: boolean } = {},
-  ): Promise<Session> {
-    const limits = { ...WRITING, statement_timeout: String(Math.floor(options.statementTimeoutMs ?? 0)) };
-    return this.open(purpose, options.reading ? {} : limits, () => places.give());
+  private async openInPlace(purpose: string, places: Places, options: SessionOptions = {}): Promise<Session> {
+    const { statementTimeoutMs = 0, reading = false, looking = false, lockTimeoutMs } = options;
+    const limits = {
+      ...(looking ? OURS : WRITING),
+      statement_timeout: String(Math.floor(statementTimeoutMs)),
+      ...(lockTimeoutMs !== undefined && { lock_timeout: String(Math.ceil(lockTimeoutMs)) }),
+    };
+    return this.open(purpose, reading ? {} : limits, () => places.give());
   }
 
   openAside(purpose: string): Promise<Session> {

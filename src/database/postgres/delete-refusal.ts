@@ -1,7 +1,10 @@
 import { escapeLiteral } from 'pg';
 import type { Database } from '../dialect.ts';
 import { classify } from './errors.ts';
+import { sql } from '../sql.ts';
+import { looking } from '../transaction.ts';
 import { quoteTable } from './names.ts';
+import { PARTS } from './deletion.ts';
 
 /**
  * Has the server itself say it of the table, or of each of its partitions: an EXPLAIN of a DELETE is refused as the DELETE would be, and
@@ -13,7 +16,6 @@ declare
   part regclass;
   said text;
 begin
-  if not exists (select from pg_publication where pubdelete) then return; end if;
   for part in
     with recursive parts as (
       select to_regclass(${escapeLiteral(quoteTable(table))})::oid as id
@@ -33,13 +35,35 @@ begin
   end loop;
 end`;
 
-/** See `Dialect.deleteRefusal`: logical replication could not say which rows are gone. */
+/** See `Dialect.deleteRefusal`: policies would hide rows from this role, or logical replication could not say which rows are gone. */
 export async function deleteRefusal(
   database: Database,
   table: string,
 ): Promise<{ reason: string; next: string } | undefined> {
+  return (await hiddenRows(database, table)) ?? (await unreplicated(database, table));
+}
+
+/** A table is asked by its policies, and each partition by its own where rows are deleted from it. */
+async function hiddenRows(database: Database, table: string): Promise<{ reason: string; next: string } | undefined> {
+  const { rows } = await database.query<{ part: string; role: string }>(sql`
+    ${PARTS(quoteTable(table))}
+    select id::regclass::text as part, current_user::text as role from parts join pg_class on oid = id
+    where relrowsecurity and row_security_active(id) order by id limit 1`);
+  const [hidden] = rows;
+  return (
+    hidden && {
+      reason: `row level security of ${hidden.part} would hide some from ${hidden.role}`,
+      next: `alter role ${hidden.role} bypassrls, or alter table ${hidden.part} disable row level security`,
+    }
+  );
+}
+
+async function unreplicated(database: Database, table: string): Promise<{ reason: string; next: string } | undefined> {
+  const { rows: publications } = await database.query(sql`select 1 from pg_publication where pubdelete limit 1`);
+  if (publications.length === 0) return undefined;
   try {
-    await database.query({ strings: [`do ${escapeLiteral(ASK(table))}`], values: [] });
+    const ask = { strings: [`do ${escapeLiteral(ASK(table))}`], values: [] };
+    await looking(database, `waybill read ${table}`, (session) => session.query(ask));
     return undefined;
   } catch (error) {
     const { message, table: part } = error as Error & { table?: string };

@@ -14,7 +14,7 @@ const PAGES_A_STRETCH = 128;
 const MOST_STRETCHES = 32_768;
 
 /** A table, or each partition of it, with what `parts` says of them. */
-const PARTS = (name: string): SqlPart => part`with recursive parts as (
+export const PARTS = (name: string): SqlPart => part`with recursive parts as (
       select to_regclass(${name})::oid as id union all select inhrelid from pg_inherits join parts on inhparent = id)`;
 
 interface PartRow {
@@ -113,17 +113,22 @@ export async function deleteRange(session: Session, { table, range }: DeletionRa
 
 /**
  * Rules that put something else in a delete's place, and triggers that are asked before it and may answer NULL; those of
- * partitions are asked, too. What a trigger answers only it knows.
+ * partitions are asked, too. What a trigger answers only it knows; one in PL/pgSQL that nowhere returns NULL, or NEW, which is NULL in a
+ * delete, is hardly one that keeps rows.
  */
-export async function deletesKeptBy(database: Database, table: string): Promise<{ name: string; always: boolean }[]> {
-  const { rows } = await database.query<{ name: string; always: boolean }>(sql`
+export async function deletesKeptBy(
+  database: Database,
+  table: string,
+): Promise<{ name: string; always: boolean; likely: boolean }[]> {
+  const { rows } = await database.query<{ name: string; always: boolean; likely: boolean }>(sql`
     ${PARTS(quoteTable(table))}
-    select 'rule ' || quote_ident(rulename) || ' on ' || id::regclass as name, ev_qual::text = '<>' as always
+    select 'rule ' || quote_ident(rulename) || ' on ' || id::regclass as name, ev_qual::text = '<>' as always, true as likely
     from parts join pg_class c on c.oid = id and c.relkind <> 'p' join pg_rewrite on ev_class = id
     where ev_type = '4' and is_instead and ev_enabled in ('O', 'A')
     union all
-    select 'trigger ' || quote_ident(tgname) || ' on ' || id::regclass, false
-    from parts join pg_trigger on tgrelid = id
+    select 'trigger ' || quote_ident(tgname) || ' on ' || id::regclass, false,
+      lanname <> 'plpgsql' or prosrc ~* 'return\\s+(null|new)\\M'
+    from parts join pg_trigger on tgrelid = id join pg_proc p on p.oid = tgfoid join pg_language l on l.oid = prolang
     where tgtype & 11 = 11 /* each row, before, delete */ and tgenabled in ('O', 'A') and not tgisinternal and tgparentid = 0
     order by always desc, name limit 5`);
   return rows;

@@ -1,6 +1,6 @@
 import { postgresSql } from '../../sql/postgres.ts';
 import type { Dialect } from '../dialect.ts';
-import { halvePages, planKeys, planPages, rangeCondition } from './chunk-ranges.ts';
+import { cutPages, planKeys, planPages, rangeCondition } from './chunk-ranges.ts';
 import {
   cursorKind,
   cursorValue,
@@ -20,7 +20,7 @@ import { narrowing } from './narrowing.ts';
 import { keepable } from './keepable.ts';
 import { addColumns, changeTable, createLanding, landingType } from './landing.ts';
 import { quoteName, quoteTable, quoteText } from './names.ts';
-import { isStandby, numberingOf } from './numbering.ts';
+import { isStandby, numberingsOf } from './numbering.ts';
 import {
   adoptionRefusals,
   adoptSnapshots,
@@ -31,20 +31,25 @@ import {
   swap,
   tableHolders,
 } from './snapshot.ts';
-import { copyInColumn, copyOutValue, ownValue, shapeOf } from './values.ts';
+import { isOutput, outputOf } from './outputs.ts';
+import { copyInColumn, copyOutValue, ownValue, shapeOf, textOf } from './values.ts';
 import { writtenForm } from './written-form.ts';
 import {
   checkStatement,
+  columnsRead,
   describeQuery,
   describeTable,
   hasRows,
   isStill,
+  leadsTo,
   listFunctions,
   listTables,
   tableIdentity,
 } from './tables.ts';
 import { subscribed } from './subscriptions.ts';
 import { holdState, joinState, sharesState } from './state.ts';
+import { stateBreach } from './state-breach.ts';
+import { stateRefusal } from './state-refusal.ts';
 
 const CASTS = {
   'batch id': 'bigint',
@@ -75,16 +80,22 @@ export const postgresDialect: Dialect = {
   endConnection,
   endLeftLane: () => Promise.resolve(),
   lockOutput,
+  outputIdentity: tableIdentity,
+  isOutput,
+  outputOf,
   describeTable,
+  columnsRead,
   describeQuery,
   listTables,
   listFunctions,
+  leadsTo,
+  neverRolledBack: undefined,
   tableIdentity,
   isStill,
   hasRows,
   checkStatement,
   planPages,
-  halvePages,
+  cutPages,
   rowAsJson: (columns) =>
     `(select row_to_json(r)::text from (select ${columns.map(({ name }) => quoteName(name)).join(', ')}) r)`,
   planKeys,
@@ -94,7 +105,7 @@ export const postgresDialect: Dialect = {
   cursorValue,
   windowEnd,
   inCursorOrder,
-  numberingOf,
+  numberingsOf,
   isStandby,
   subscribed,
   openTransactions,
@@ -103,6 +114,8 @@ export const postgresDialect: Dialect = {
   sharesState,
   holdState,
   joinState,
+  stateBreach,
+  stateRefusal,
   openCopyIn,
   insertRows,
   landingType,
@@ -112,6 +125,7 @@ export const postgresDialect: Dialect = {
   shapeOf,
   copyOutValue,
   ownValue,
+  textOf,
   keepable,
   copyInColumn,
   writtenForm,

@@ -1,5 +1,6 @@
 import { UnreachableError } from '../../errors.ts';
 import { TransactionLostError, type ErrorFacts } from '../dialect.ts';
+import { TEXT_IN_LEDGER } from '../hidden-text.ts';
 import { NETWORK_ERRORS } from '../network-errors.ts';
 import { tlsAdvice } from '../tls-advice.ts';
 
@@ -11,8 +12,12 @@ interface ServerError extends Error {
   table?: string;
   column?: string;
   constraint?: string;
+  /** In the language of the server's messages. */
+  severity?: string;
   /** The server's function that reported it. */
   routine?: string;
+  /** It came in a transaction that we began read only. */
+  onlyReading?: boolean;
 }
 
 /** SQLSTATEs after which the same statement may work (PostgreSQL manual, appendix A). */
@@ -29,7 +34,7 @@ const TRANSIENT = new Set([
   '53400',
   '58030', // io_error
 ]);
-/** SQLSTATEs, and codes of node's network errors, after which the connection is gone. */
+/** SQLSTATEs with which a server ends a connection, and codes of node's network errors, after which it is gone. */
 const CONNECTION = new Set([
   '57P01', // admin_shutdown: also what a fence does to a lane
   '57P02',
@@ -42,19 +47,38 @@ const CONNECTION = new Set([
 /** undefined_table, invalid_schema_name; insufficient_privilege. */
 const BECAUSE: Record<string, ErrorFacts['because']> = { '42P01': 'missing', '3F000': 'missing', '42501': 'forbidden' };
 /**
- * Data exceptions and constraints, a query that had one row too many, what a trigger raises, a view's check option: of the rows that
- * were written, not of the statement.
+ * Data exceptions and constraints, a query that had one row too many, what a trigger raises under whichever SQLSTATE of its own, a view's
+ * check option, a value too long for an index (54000): of the rows that were written, not of the statement.
  */
-const isAboutData = (code: string | undefined): boolean =>
-  code !== undefined && SQLSTATE.test(code) && (/^2[23]/.test(code) || ['21000', '44000', 'P0001'].includes(code));
-const DISK_FULL_WAIT_SECONDS = 30;
+const isAboutData = (failure: ServerError): boolean => {
+  const { code, routine } = failure;
+  return (
+    code !== undefined &&
+    SQLSTATE.test(code) &&
+    !isOutOfNumbers(failure) &&
+    (/^2[23]/.test(code) || ['21000', '44000', '54000', 'P0001'].includes(code) || routine === RAISED)
+  );
+};
+/**
+ * The server takes no writes until a VACUUM has freed numbers of transactions, to keep data from being lost to their wraparound: under the
+ * code of a row that is too long.
+ */
+const isOutOfNumbers = ({ code, routine }: ServerError): boolean =>
+  code === '54000' && ['GetNewTransactionId', 'GetNewMultiXactId'].includes(routine ?? '');
+/** The server's function that runs PL/pgSQL's RAISE, whatever the language of its messages. */
+const RAISED = 'exec_stmt_raise';
+/** Of what a person has to see to: place on a disk, a VACUUM. */
+const LONG_WAIT_SECONDS = 30;
+const READ_ONLY = '25006';
 /**
  * The server takes no writes: failed over, and this is still a standby. To a BEGIN READ WRITE it says so as of a feature that it does not
  * support, by the one check of a boolean setting that does (guc.c): a code that stands for much else, and a text in the server's language.
  */
-const isReadOnly = ({ code, routine }: ServerError): boolean =>
-  code === '25006' || (code === '0A000' && routine === 'call_bool_check_hook');
+const isReadOnly = ({ code, routine, onlyReading }: ServerError): boolean =>
+  (code === READ_ONLY && !onlyReading) || (code === '0A000' && routine === 'call_bool_check_hook');
 const PRIMARY = 'give the URL of the server that takes writes; a standby may be a source, from which SQL only reads';
+const WRITES_NOTHING =
+  'only reading is allowed here: what writes (also nextval, for update, a function that logs) belongs into a stage or a step';
 /** Each has a digit; the network's EPIPE has none. */
 const SQLSTATE = /^(?=.*\d)[0-9A-Z]{5}$/;
 
@@ -63,16 +87,23 @@ export function classify(error: unknown): ErrorFacts {
   const failure = (error instanceof Error ? error : new Error(String(error))) as ServerError;
   const code = typeof failure.code === 'string' ? failure.code : undefined;
   const message = withHint([failure.message, failure.detail].filter(Boolean).join('. '), failure);
-  const because = BECAUSE[code ?? ''] ?? (isAboutData(code) ? 'data' : undefined);
+  const because = BECAUSE[code ?? ''] ?? (isAboutData(failure) ? 'data' : undefined);
   return {
     kind: kindOf(failure),
     code,
     ...(because && { because }),
     message: code && SQLSTATE.test(code) ? `${message} (SQLSTATE ${code})` : message,
     safeMessage: safeMessage(failure),
-    retryAfterSeconds: code === '53100' ? DISK_FULL_WAIT_SECONDS : 0,
+    retryAfterSeconds: code === '53100' || isOutOfNumbers(failure) ? LONG_WAIT_SECONDS : 0,
     ...(isReadOnly(failure) && { next: PRIMARY }),
+    ...(failure.onlyReading && { next: WRITES_NOTHING }),
   };
+}
+
+/** An error of SQL in a transaction that we began read only: of one that would write, no other attempt could be let. */
+export function whileReading(error: unknown): unknown {
+  if (error instanceof Error && (error as ServerError).code === READ_ONLY) Object.assign(error, { onlyReading: true });
+  return error;
 }
 
 /** Where a message may be shown, what the server advises may be, too. */
@@ -91,9 +122,17 @@ function kindOf(failure: ServerError): ErrorFacts['kind'] {
       ? 'connection'
       : 'permanent';
   }
-  if (CONNECTION.has(code) || code.startsWith('08')) return 'connection';
-  return TRANSIENT.has(code) || isReadOnly(failure) ? 'transient' : 'permanent';
+  if (CONNECTION.has(code) || code.startsWith('08')) return endedOurs(failure) ? 'connection' : 'transient';
+  return TRANSIENT.has(code) || isReadOnly(failure) || isOutOfNumbers(failure) ? 'transient' : 'permanent';
 }
+
+/**
+ * Whether it is our connection that is gone: the network says so, or the server, of an error after which it hangs up. SQL that is
+ * refused another connection (postgres_fdw, dblink) fails under the same codes, on a session that lives and can say what was wrong.
+ * Of the languages that translate the severity the commonest way to be ended is known by the server's function.
+ */
+const endedOurs = ({ severity, routine }: ServerError): boolean =>
+  severity === undefined || ['FATAL', 'PANIC'].includes(severity) || routine === 'ProcessInterrupts';
 
 /** Classes whose messages name objects and settings, never values of rows. */
 const OPEN_CLASSES = new Set(['08', '25', '28', '3D', '3F', '40', '42', '53', '54', '55', '57', '58']);
@@ -127,8 +166,8 @@ function safeMessage(failure: ServerError): string {
   const { code } = failure;
   if (typeof code !== 'string' || !SQLSTATE.test(code)) return failure.message;
   const suffix = ` (SQLSTATE ${code})`;
-  if (failure.routine === 'exec_stmt_raise' || failure.routine === 'exec_stmt_assert') {
-    return `the SQL raised an exception of its own; its text stands in the ledger${suffix}`;
+  if (failure.routine === RAISED || failure.routine === 'exec_stmt_assert') {
+    return `the SQL raised an exception of its own; its ${TEXT_IN_LEDGER}${suffix}`;
   }
   if (OPEN_CLASSES.has(code.slice(0, 2)) || isReadOnly(failure))
     return `${withHint(failure.message, failure)}${suffix}`;
@@ -139,7 +178,7 @@ function safeMessage(failure: ServerError): string {
     failure.table && `table ${[failure.schema, failure.table].filter(Boolean).join('.')}`,
     failure.column && `column ${failure.column}`,
   ].filter(Boolean);
-  const called = CALLED[code] ?? 'an error whose text stands in the ledger';
+  const called = CALLED[code] ?? `an error whose ${TEXT_IN_LEDGER}`;
   return `${called}${names.length > 0 ? ` (${names.join(', ')})` : ''}${suffix}`;
 }
 

@@ -1,14 +1,17 @@
 import pg from 'pg';
 import type { Rendered } from '../../sql/render.ts';
 import { BACK_TO_SAVEPOINT, raw, RELEASE_SAVEPOINT, renderSql, repeated, sql, type SqlStatement } from '../sql.ts';
+import { JsonText } from '../json-text.ts';
 import { begin } from './ledger.ts';
 import { quoteText } from './names.ts';
+import { whileReading } from './errors.ts';
 import { placeholder, PreparedStatements } from './prepared-statements.ts';
 import {
   TransactionLostError,
   type BeginOptions,
   type Change,
   type QueryResult,
+  type RunOptions,
   type RunResult,
   type Session,
   type TakeRow,
@@ -16,22 +19,24 @@ import {
 import { eachRow } from './each-row.ts';
 
 /** Only what is exact and cheap is parsed; big integers, numerics, dates and times stay text. */
-const parsing = (oids: ReadonlySet<number>): pg.CustomTypesConfig => ({
+const parsing = (oids: ReadonlySet<number>, json?: (text: string) => unknown): pg.CustomTypesConfig => ({
   getTypeParser: ((oid: number, format?: string) => {
     if (format === 'binary') return pg.types.getTypeParser(oid, 'binary') as unknown;
     if (oids.has(oid)) return pg.types.getTypeParser(oid, 'text') as unknown;
-    return (text: string) => text;
+    return (json && (oid === JSON_TEXT || oid === JSONB) ? json : (text: string) => text) as unknown;
   }) as pg.CustomTypesConfig['getTypeParser'],
 });
-const [BOOL, INT2, INT4, OID, TIMESTAMPTZ] = [16, 21, 23, 26, 1184];
+const [BOOL, INT2, INT4, OID, JSON_TEXT, TIMESTAMPTZ, JSONB] = [16, 21, 23, 26, 114, 1184, 3802];
 /** A `Date` has milliseconds, and no infinity: for the ledger's own times, never for windows. */
 const types = parsing(new Set([BOOL, INT2, INT4, OID, TIMESTAMPTZ]));
 /** What is kept as it is: rows that a user's query gives. */
-const exactTypes = parsing(new Set([BOOL, INT2, INT4, OID]));
+const exactTypes = parsing(new Set([BOOL, INT2, INT4, OID]), (text) => new JsonText(text));
 
 /** A `Session` over one `pg` client. */
 export class PostgresSession implements Session {
   private closed = false;
+  /** The transaction that was begun last may only read. */
+  private readOnly = false;
   private readonly prepared = new PreparedStatements((text) => this.client.query(text));
 
   constructor(
@@ -42,7 +47,7 @@ export class PostgresSession implements Session {
 
   async query<Row>(statement: SqlStatement): Promise<QueryResult<Row>> {
     const { text, values } = renderSql(statement, placeholder);
-    const result = await this.client.query({ text, values, types });
+    const result = await this.answer(this.client.query({ text, values, types }));
     return resultOf(result);
   }
 
@@ -53,23 +58,26 @@ export class PostgresSession implements Session {
 
   private async send(statements: readonly SqlStatement[]): Promise<pg.QueryResult[]> {
     const text = (await this.prepared.textsOf(statements)).join('; ');
-    return [(await this.client.query({ text, types })) as unknown as pg.QueryResult | pg.QueryResult[]].flat();
+    return [(await this.answer(this.client.query({ text, types }))) as pg.QueryResult | pg.QueryResult[]].flat();
   }
 
-  async run(statement: Pick<Rendered, 'text' | 'values'>, { each }: { each?: TakeRow } = {}): Promise<RunResult> {
+  async run(statement: Pick<Rendered, 'text' | 'values'>, { first = 0, each }: RunOptions = {}): Promise<RunResult> {
     const { text, values } = statement;
     // Extended: one statement only, whatever the text holds.
     const kept = each ? exactTypes : types;
     const config = { text, values, rowMode: 'array', types: kept, queryMode: 'extended' } as pg.QueryArrayConfig;
-    const result = await (each ? eachRow(this.client, config, each) : this.client.query(config));
+    const rows: unknown[][] = [];
+    const take: TakeRow = (row) => rows.length < first && rows.push(row);
+    const result = await this.answer(eachRow(this.client, config, each ?? take));
     if (this.transactionStatus() !== 'T') {
       throw new TransactionLostError('a statement ended the transaction that it ran in');
     }
     const columns = result.fields.map(({ name }) => name);
-    return { rows: result.rows as unknown[][], rowCount: changedRows(result), columns };
+    return { rows, rowCount: changedRows(result), columns };
   }
 
   async begin(options: BeginOptions = {}): Promise<void> {
+    this.readOnly = options.readOnly ?? false;
     await this.pipeline(begin(options));
   }
 
@@ -126,6 +134,12 @@ export class PostgresSession implements Session {
     if (this.closed) return;
     this.closed = true;
     void this.release(true);
+  }
+
+  private answer<T>(sent: Promise<T>): Promise<T> {
+    return sent.catch((error: unknown) => {
+      throw this.readOnly ? whileReading(error) : error;
+    });
   }
 
   /** T: in a transaction, E: in a failed one, I: in none (the server's ReadyForQuery). */

@@ -1,31 +1,30 @@
 /** The dialect's snapshot methods, over the steps in snapshot/. */
-import { formatTableName, parseTableName } from '../../sql/names.ts';
+import { formatTableName } from '../../sql/names.ts';
 import { postgresSql } from '../../sql/postgres.ts';
 import type { DropResult, SwapLedger, SwapResult, TakenSnapshot } from '../snapshot-dialect.ts';
 import type { Database, Dialect, Holder, Session, TableIdentity } from '../dialect.ts';
 import { part } from '../sql.ts';
+import { inTransaction, withSession } from '../transaction.ts';
 import { processingName } from '../../sql/processing-name.ts';
+import { withSchema } from './names.ts';
 import { OTHERS_WAIT } from './others-wait.ts';
 import type { PostgresSession } from './session.ts';
+import { watchBlockers } from './snapshot/watch-blockers.ts';
 import { adoptionRefusals as adoptionRefusalsOf, adoptSnapshot as adoptTable } from './snapshot/adopt.ts';
 import { dropSnapshot as dropTable } from './snapshot/drop.ts';
 import { holdersOf } from './snapshot/lock-holders.ts';
-import { lockTables, type LockResult } from './snapshot/lock-tables.ts';
+import { lockTables, mayTryAgain, type LockResult } from './snapshot/lock-tables.ts';
 import { snapshotRefusals as refusalsOf } from './snapshot/refusals.ts';
+import { expressionRefusals } from './snapshot/refuse/expressions.ts';
 import { swapTable } from './snapshot/swap.ts';
 import { holderOf, TableBusyError } from './snapshot/table-busy-error.ts';
 import type { TableName } from './snapshot/table-name.ts';
 
 const clientOf = (session: Session): PostgresSession['client'] => (session as PostgresSession).client;
 
-/** A table with its schema; unqualified names live in `public`. */
-function qualified(table: string): TableName {
-  const { schema, name } = parseTableName(table, postgresSql);
-  return { schema: schema ?? 'public', name };
-}
-
 export async function snapshotRefusals(session: Session, table: string): Promise<{ reason: string; next: string }[]> {
-  return refusalsOf(clientOf(session), qualified(table));
+  const refusals = await refusalsOf(clientOf(session), withSchema(table));
+  return [...refusals, ...(await expressionRefusals(clientOf(session), withSchema(table)))];
 }
 
 /** Every change of names is in a transaction that locks the landing tables' rows in the ledger: nothing else is needed. */
@@ -55,7 +54,16 @@ export async function swap<Kept>(
     };
   }
   const taken: TakenSnapshot[] = [];
-  for (const table of request.tables) taken.push({ table, ...(await swapOne(session, database, table)) });
+  const blockers = watchBlockers(database, session.connectionId);
+  try {
+    for (const table of request.tables) taken.push({ table, ...(await swapOne(session, database, table)) });
+  } catch (error) {
+    if (!(error instanceof TableBusyError)) throw error;
+    await session.rollback();
+    return { kind: 'busy', waitingFor: formatTableName(error.table, postgresSql), ...(await blockers.seen()) };
+  } finally {
+    blockers.stop();
+  }
   await ledger.record(session, taken, part`clock_timestamp()`);
   await session.commit();
   return { kind: 'swapped' };
@@ -71,15 +79,18 @@ async function lockAll(
 ): Promise<LockResult> {
   const until = Date.now() + waitMs;
   const tryOnce = (first: TableName | undefined) =>
-    lockTables(clientOf(session), tables.map(qualified), { lockTimeoutMs: waitMs, ...(first && { waitFirst: first }) });
-  let locks = await tryOnce(waitFirst === undefined ? undefined : qualified(waitFirst));
-  while (!locks.locked && Date.now() < until) locks = await tryOnce(locks.waitingFor);
+    lockTables(clientOf(session), tables.map(withSchema), {
+      lockTimeoutMs: waitMs,
+      ...(first && { waitFirst: first }),
+    });
+  let locks = await tryOnce(waitFirst === undefined ? undefined : withSchema(waitFirst));
+  while (!locks.locked && mayTryAgain(locks) && Date.now() < until) locks = await tryOnce(locks.waitingFor);
   return locks;
 }
 
 async function swapOne(session: Session, database: Database, table: string): Promise<TableIdentity> {
-  const processing = parseTableName(processingName(table), postgresSql);
-  const { oid, filenode } = await swapTable(clientOf(session), qualified(table), {
+  const processing = withSchema(processingName(table));
+  const { oid, filenode } = await swapTable(clientOf(session), withSchema(table), {
     processingName: processing.name,
     controlSchema: database.controlSchema,
   });
@@ -93,7 +104,7 @@ export async function adoptionRefusals(
   session: Session,
   processing: string,
 ): Promise<{ reason: string; next: string }[]> {
-  return adoptionRefusalsOf(clientOf(session), qualified(processing));
+  return adoptionRefusalsOf(clientOf(session), withSchema(processing));
 }
 
 /**
@@ -103,19 +114,23 @@ export async function adoptionRefusals(
 const ADOPTION_WAIT_MS = 2_000;
 const NEXT_ADOPTION_WAIT_MS = 50;
 
-/** First of all in the transaction, before anything is locked for which other loads would have to wait. */
+/**
+ * First of all in the transaction, before anything is locked for which other loads would have to wait; and on no control connection, for
+ * it waits for writers.
+ */
 export async function adoptSnapshots<T>(
   database: Database,
   tables: readonly string[],
   work: (session: Session, adopted: TakenSnapshot[]) => Promise<T>,
 ): Promise<T> {
-  return database.transaction(async (session) => {
+  if (tables.length === 0) return database.transaction((session) => work(session, []));
+  const adopt = async (session: Session): Promise<T> => {
     const adopted: TakenSnapshot[] = [];
     for (const table of tables) {
       const { oid, filenode } = await adoptTable(
         clientOf(session),
-        qualified(processingName(table)),
-        qualified(table),
+        withSchema(processingName(table)),
+        withSchema(table),
         {
           controlSchema: database.controlSchema,
           lockTimeoutMs: adopted.length === 0 ? ADOPTION_WAIT_MS : NEXT_ADOPTION_WAIT_MS,
@@ -124,7 +139,8 @@ export async function adoptSnapshots<T>(
       adopted.push({ table, relationId: oid, storageId: filenode });
     }
     return work(session, adopted);
-  });
+  };
+  return withSession(database, 'waybill adopt', (session) => inTransaction(session, adopt), { looking: true });
 }
 
 /** State, identity, drop and ledger in one transaction: a drop that slept through the next swap finds another table. */
@@ -136,7 +152,7 @@ export async function dropSnapshot(
   await session.begin(OTHERS_WAIT);
   await ledger.prove(session);
   try {
-    const kind = await dropTable(clientOf(session), qualified(processing), relationId);
+    const kind = await dropTable(clientOf(session), withSchema(processing), relationId);
     await ledger.record(session, kind);
     await session.commit();
     return { kind };
@@ -148,5 +164,5 @@ export async function dropSnapshot(
 }
 
 export async function tableHolders(session: Session, table: string): Promise<Holder[]> {
-  return (await holdersOf(clientOf(session), qualified(table))).map(holderOf);
+  return (await holdersOf(clientOf(session), withSchema(table))).map(holderOf);
 }

@@ -8,8 +8,11 @@ import type {
   TableIdentity,
 } from '../dialect.ts';
 import { part, raw, sql, type RawSql, type SqlPart } from '../sql.ts';
+import { formatTableName } from '../../sql/names.ts';
+import { postgresSql } from '../../sql/postgres.ts';
 import { fromItem } from '../row-source.ts';
-import { quoteTable } from './names.ts';
+import { quoteName, quoteTable } from './names.ts';
+import type { Typed } from './narrowing.ts';
 import type { PostgresSession } from './session.ts';
 
 const KINDS: Record<string, string> = {
@@ -18,6 +21,10 @@ const KINDS: Record<string, string> = {
   v: 'view',
   m: 'materialized view',
   f: 'foreign table',
+  S: 'sequence',
+  i: 'index',
+  I: 'index',
+  c: 'composite type',
 };
 
 /** Of a row of pg_class: it is a table that keeps its rows in another way, in columns for one. A partitioned one keeps none. */
@@ -29,12 +36,16 @@ const NOT_HEAP = (relation: string): RawSql =>
 const CAST_TYPE = raw(`case when y.typnamespace = 'pg_catalog'::regnamespace then format_type(y.oid, -1)
             else format('%I.%I', y.typnamespace::regnamespace::name, y.typname) end`);
 
+/** What else a copy has to know of `pg_type y`, or of the elements of an array of it. */
+const TRAITS = raw(`'enumerated', (select true from pg_type e where e.oid in (y.oid, y.typelem) and e.typtype = 'e'),
+            'locale', case when 'money'::regtype in (y.oid, y.typelem) then current_setting('lc_monetary') end`);
+
 /** What `pg_type y` is made of below all domains; null where it is none. */
 const BASE = raw(`(with recursive below (oid, modifier) as (
             select y.typbasetype, y.typtypmod where y.typtype = 'd'
             union all
             select d.typbasetype, d.typtypmod from below b join pg_type d on d.oid = b.oid and d.typtype = 'd')
-          select json_build_object('type', format_type(y.oid, b.modifier), 'castType', ${CAST_TYPE.text})
+          select json_build_object('type', format_type(y.oid, b.modifier), 'castType', ${CAST_TYPE.text}, ${TRAITS.text})
           from below b join pg_type y on y.oid = b.oid where y.typtype <> 'd')`);
 
 /** `table` and `partitioned table` only where all rows survive a crash of the server, and are of heap: others may not be deleted. */
@@ -46,10 +57,13 @@ function kindOf(facts: { kind: string; persistence: string; mixed: boolean; meth
   return `${lasting}${KINDS[kind] ?? kind}`;
 }
 
-/** Columns and indexes of a table, undefined if there is none of that name. */
-export async function describeTable(database: Database, table: string): Promise<TableFacts | undefined> {
+/**
+ * Columns and indexes of a table, undefined if there is none of that name. Of the catalog alone, which waits for nobody's lock on the
+ * table; pg_partition_tree would.
+ */
+export async function describeTable(reader: Pick<Session, 'query'>, table: string): Promise<TableFacts | undefined> {
   const relation = quoteTable(table);
-  const { rows } = await database.query<{
+  const { rows } = await reader.query<{
     oid: number;
     kind: string;
     persistence: string;
@@ -59,11 +73,15 @@ export async function describeTable(database: Database, table: string): Promise<
     indexes: IndexFacts[];
   }>(sql`
     select c.oid, c.relkind as kind, c.relpersistence as persistence,
-      c.relkind = 'p' and exists (select from pg_partition_tree(c.oid) p join pg_class x on x.oid = p.relid
+      c.relkind = 'p' and exists (
+        with recursive parts as (
+          select c.oid as id union all select inhrelid from pg_inherits join parts on inhparent = id)
+        select from parts join pg_class x on x.oid = id
         where x.relkind = 'f' or x.relpersistence <> 'p' or ${NOT_HEAP('x')}) as mixed,
       (select amname from pg_am where oid = c.relam and ${NOT_HEAP('c')}) as method,
       (select coalesce(json_agg(json_strip_nulls(json_build_object(
           'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'castType', ${CAST_TYPE},
+          ${TRAITS}, 'collation', (select collname from pg_collation where oid = a.attcollation),
           'base', ${BASE}, 'nullable', not a.attnotnull, 'hasDefault', a.atthasdef or a.attidentity <> '',
           'generated', a.attgenerated <> '')) order by a.attnum), '[]')
        from pg_attribute a join pg_type y on y.oid = a.atttypid
@@ -87,16 +105,26 @@ export async function describeTable(database: Database, table: string): Promise<
   };
 }
 
+/** See `Dialect.columnsRead`. No lock keeps anybody from reading the catalog, and users' settings do not hold there. */
+export async function columnsRead(
+  database: Database,
+  _session: Session,
+  table: string,
+): Promise<ColumnFacts[] | undefined> {
+  return (await describeTable(database, table))?.columns;
+}
+
 /** See `Dialect.describeQuery`. */
 export async function describeQuery(session: Session, query: string): Promise<ColumnFacts[]> {
   const { client } = session as PostgresSession;
   const { fields } = await client.query(`select * from ${fromItem({ query }, quoteTable)} limit 0`);
-  const { rows } = await session.query<{ type: string; castType: string }>(sql`
-    select format_type(y.oid, f.modifier) as type, ${CAST_TYPE} as ${raw('"castType"')}
+  const { rows } = await session.query<{ facts: string }>(sql`
+    select json_strip_nulls(json_build_object(
+      'type', format_type(y.oid, f.modifier), 'castType', ${CAST_TYPE}, ${TRAITS}))::text as facts
     from unnest(${fields.map((field) => field.dataTypeID)}::oid[], ${fields.map((field) => field.dataTypeModifier)}::int[])
       with ordinality f(type, modifier, n) join pg_type y on y.oid = f.type order by f.n`);
   const unknown = { nullable: true, hasDefault: false, generated: false };
-  return fields.map(({ name }, i) => ({ name, ...rows[i]!, ...unknown }));
+  return fields.map(({ name }, i) => ({ name, ...(JSON.parse(rows[i]!.facts) as Typed), ...unknown }));
 }
 
 /** Tables and views that people made, as canonical names, for near-miss suggestions. */
@@ -122,7 +150,10 @@ export async function listFunctions(database: Database): Promise<string[]> {
 }
 
 /** OID and file of a table, as this transaction sees them; undefined if the name is free. */
-export async function tableIdentity(session: Session, table: string): Promise<TableIdentity | undefined> {
+export async function tableIdentity(
+  session: Pick<Session, 'query'>,
+  table: string,
+): Promise<TableIdentity | undefined> {
   const { rows } = await session.query<{ oid: number; filenode: number | null }>(sql`
     select c.oid, pg_relation_filenode(c.oid) as filenode from pg_class c where c.oid = to_regclass(${quoteTable(table)})`);
   const row = rows[0];
@@ -134,8 +165,17 @@ export const isStill = (table: string, identity: TableIdentity): SqlPart => part
   exists (select 1 from pg_class c where c.oid = to_regclass(${quoteTable(table)})
           and c.oid = ${identity.relationId}::oid and coalesce(pg_relation_filenode(c.oid), 0) = ${identity.storageId}::oid)`;
 
-export async function hasRows(database: Database, table: string): Promise<boolean> {
-  const { rows } = await database.query<{ found: boolean }>(
+/** See `Dialect.leadsTo`. */
+export async function leadsTo(session: Session, name: string): Promise<string | undefined> {
+  const { rows } = await session.query<{ schema: string; name: string }>(sql`
+    select n.nspname as schema, c.relname as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    where c.oid = to_regclass(${quoteName(name)})`);
+  return rows[0] && formatTableName(rows[0], postgresSql);
+}
+
+/** See `Dialect.hasRows`. */
+export async function hasRows(session: Session, table: string): Promise<boolean> {
+  const { rows } = await session.query<{ found: boolean }>(
     sql`select exists (select 1 from ${raw(quoteTable(table))}) as found`,
   );
   return rows[0]?.found ?? false;

@@ -2,7 +2,7 @@ import type { CopyInColumn } from '../copy-stream.ts';
 import type { ColumnFacts } from '../dialect.ts';
 import type { ValueKind, ValueShape } from '../value-shape.ts';
 import { quoteName } from './names.ts';
-import { leastField, TEXTS } from './narrowing.ts';
+import { leastField, narrowing, TEXTS, type Typed } from './narrowing.ts';
 
 const WHOLE: Record<string, number> = { smallint: 15, integer: 31, bigint: 63 };
 const FLOATS: Record<string, number> = { real: 24, 'double precision': 53 };
@@ -16,7 +16,6 @@ const PLAIN: Record<string, ValueKind> = {
   boolean: 'boolean',
   text: 'text',
   'character varying': 'text',
-  name: 'text',
   bytea: 'bytes',
   date: 'date',
   json: 'json',
@@ -24,8 +23,11 @@ const PLAIN: Record<string, ValueKind> = {
   uuid: 'uuid',
 };
 
+const TEXT = { type: 'text', castType: 'text' };
+
 /** What a column of PostgreSQL holds. Domains, ranges, arrays, enumerations and the like are its own. */
-export function shapeOf({ type, castType }: Pick<ColumnFacts, 'type' | 'castType'>): ValueShape {
+export function shapeOf(column: Typed): ValueShape {
+  const { type, castType } = column;
   const modifiers = /\((\d+)(?:,(-?\d+))?\)/.exec(type);
   if (castType in WHOLE) return { kind: 'whole number', precision: WHOLE[castType]! };
   if (castType in FLOATS) return { kind: 'float', precision: FLOATS[castType]! };
@@ -44,7 +46,8 @@ export function shapeOf({ type, castType }: Pick<ColumnFacts, 'type' | 'castType
   if (castType === 'bit varying') return { kind: 'bits' };
   const kind = PLAIN[castType];
   if (kind) return { kind, ...(castType === 'character varying' && modifiers && { most: Number(modifiers[1]) }) };
-  return { kind: /^(time with time zone|money)$/.test(castType) ? 'opaque' : 'own', type };
+  if (/^(time with time zone|money)$/.test(castType)) return { kind: 'opaque', type };
+  return { kind: 'own', type, ...(narrowing(TEXT, column) !== undefined && { guesses: true }) };
 }
 
 /** How a SELECT for COPY writes a column so that a column of another family reads it. */
@@ -83,6 +86,9 @@ export function hasLongNumbers(name: string): string {
       and ${number}::float8::text::numeric <> ${number})`;
 }
 
+/** Of a composite whose fields are NULL it `is null`; a cast writes others than COPY: `true` for `t`, without the blanks of bpchar. */
+export const textOf = (value: string): string => `case when num_nulls(${value}) = 0 then concat(${value}) end`;
+
 /**
  * A cast rounds and cuts where COPY refuses, and knows fewer ways: a value of another type goes by its text, as COPY writes it, into
  * the bare type, and only from there into that of the column, as an INSERT casts.
@@ -92,6 +98,5 @@ export function ownValue(column: ColumnFacts, into: ColumnFacts): string {
   const [from, to] = [column.castType, into.base?.castType ?? into.castType];
   const safe = [from, to].every((type) => TEXTS.includes(type)) || (from in WHOLE && (to in WHOLE || to === 'numeric'));
   if (from === into.castType || (safe && from !== 'bpchar')) return name;
-  // A cast to text would lose the blanks of bpchar, and writes `true` for `t`. A row of nulls `is null`.
-  return `cast(case when num_nulls(${name}) = 0 then concat(${name}) end as ${to})`;
+  return `cast(${textOf(name)} as ${to})`;
 }

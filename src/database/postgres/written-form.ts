@@ -1,10 +1,10 @@
-import type { ColumnFacts } from '../dialect.ts';
 import { decimalForm, type WrittenForm } from '../written-form.ts';
 import { intervalForm } from './interval-form.ts';
+import type { Typed } from './narrowing.ts';
 import { shapeOf } from './values.ts';
 
-/** The longest name that the server does not cut: NAMEDATALEN - 1. */
-const NAME_BYTES = 63;
+/** Bytes that the server keeps: of a name, NAMEDATALEN - 1. */
+const BYTES: Record<string, number> = { name: 63, '"char"': 1 };
 
 const INFINITE = /^\s*[-+]?infinity\s*$/i;
 const MONTHS =
@@ -27,7 +27,7 @@ const TIME_OF_DAY = /:|t\s*\d|\s\d{6}\b|^\d{4,}(-\d\d?-\d\d?|\d{4})\s+\d|\d{4}\s
  * time of a date, the date of a time and the zone of what has none, and cuts blanks, names and bytes. Whatever else it reads is its own
  * business: other orders of day and month, names of months, `24:00`.
  */
-export function writtenForm(column: Pick<ColumnFacts, 'type' | 'castType'>): WrittenForm | undefined {
+export function writtenForm(column: Typed): WrittenForm | undefined {
   const { kind, scale, most } = shapeOf(column);
   switch (kind) {
     case 'decimal':
@@ -43,11 +43,11 @@ export function writtenForm(column: Pick<ColumnFacts, 'type' | 'castType'>): Wri
     case 'interval':
       return intervalForm(column.type, scale!);
     case 'text':
-      return most === undefined ? fewBytes(column.castType === 'name' ? NAME_BYTES : undefined) : shortText(most);
+      return most === undefined ? undefined : shortText(most);
     default:
       if (column.castType === 'time with time zone')
         return timeForm(digitsOf(column.type), String.raw`([a-z]*\s*[-+]?[\d:]*[a-z]*)?`);
-      return column.castType === '"char"' ? fewBytes(1) : undefined;
+      return fewBytes(BYTES[column.castType]);
   }
 }
 

@@ -3,7 +3,7 @@ import { Connections } from './connections.ts';
 import { Names } from './names.ts';
 import type { TakeNote } from './note.ts';
 import { unlessDisabled, type PupdateFile, type PupdateTask } from './pupdate-file.ts';
-import { convertTask, type TaskLoad } from './task-load.ts';
+import { convertTask, OutputFiles, type TaskLoad } from './task-load.ts';
 
 /** A project's files, by path. */
 export interface ImportedProject {
@@ -28,6 +28,7 @@ const MAX_RUNTIME = '7d';
 /** Builds the project: a task load for each task, a sequential session for each file that had several. */
 export function buildProject(name: string, files: PupdateFile[], note: TakeNote): ImportedProject {
   const connections = new Connections();
+  const outputs = new OutputFiles();
   const folders = new Names();
   const alone = folders.give(SINGLE, SINGLE);
   const namesOfSingle = new Names();
@@ -38,7 +39,7 @@ export function buildProject(name: string, files: PupdateFile[], note: TakeNote)
     const names = source.session ? new Names() : namesOfSingle;
     const loads: string[] = [];
     for (const task of source.tasks) {
-      const load = unlessDisabled(task, note, () => convertTask(task, note));
+      const load = unlessDisabled(task, note, () => convertTask(task, outputs, note));
       if (load === undefined) continue;
       const connection = connections.of(task.dsn, load, note);
       const file = names.give(task.name, 'task', (changed) =>

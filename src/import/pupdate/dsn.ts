@@ -10,10 +10,13 @@ export interface Dsn {
   password: string;
   host: string;
   port: number;
+  /** Empty: none is in use until a `use`. */
   database: string;
   tls: boolean;
   /** Which time zone its sessions had; `default`: that of the server. */
   timeZone: string;
+  /** A `set` for each other server setting that its sessions had. */
+  settings: Fragment[];
 }
 
 /** `user:password@tcp(host:port)/database?params`; `tcp(…)`, port and parameters may be missing. */
@@ -29,6 +32,11 @@ const OURS: Record<string, string> = {
   autocommit: 'each range is a transaction',
 };
 
+/** What the Go driver keeps to itself; of any other parameter it makes a `SET` on each connection. */
+const OF_DRIVER = `allowallfiles allowcleartextpasswords allowfallbacktoplaintext allownativepasswords allowoldpasswords
+  checkconnliveness clientfoundrows columnswithalias compress connectionattributes interpolateparams maxallowedpacket
+  multistatements readtimeout rejectreadonly serverpubkey strict timetruncate timeout writetimeout`.split(/\s+/);
+
 /** Reads the Go form of an address. Throws with the place, and never with any part of the text, which holds a password. */
 export function parseDsn({ text, at }: Fragment, note: TakeNote): Dsn {
   const parts = FORM.exec(text.trim())?.groups;
@@ -38,16 +46,19 @@ export function parseDsn({ text, at }: Fragment, note: TakeNote): Dsn {
   const [, host, port] = /^(\[[^\]]*\]|[^:]*)(?::(\d+))?$/.exec(address) ?? [];
   if (host === undefined) refuseAt(at, '`Dsn` names no host and port that can be read', form);
   if (parts['user'] === undefined || parts['user'] === '') refuseAt(at, '`Dsn` names no user', form);
-  if (parts['database'] === undefined || parts['database'] === '') refuseAt(at, '`Dsn` names no database', form);
   let tls = false;
   let timeZone = 'default';
-  for (const [name, value] of new URLSearchParams(parts['params'] ?? '')) {
-    if (name.toLowerCase() === 'tls') {
+  const settings: Fragment[] = [];
+  for (const [given, value] of new URLSearchParams(parts['params'] ?? '')) {
+    const name = given.toLowerCase();
+    if (name === 'tls') {
       tls = value !== 'false';
       if (value !== 'true' && value !== 'false')
         note('dangerous', at, `\`tls=${value}\`: becomes \`tls: true\`, which verifies the server's certificate`);
-    } else if (name.toLowerCase() === 'time_zone') timeZone = value.replace(/^(['"])(.*)\1$/, '$2');
-    else note('ignored', at, `\`${name}\` of \`Dsn\`: ${OURS[name.toLowerCase()] ?? 'it has no counterpart'}`);
+    } else if (name === 'time_zone') timeZone = value.replace(/^(['"])(.*)\1$/, '$2');
+    else if (/^\w+$/.test(name) && !(name in OURS) && !OF_DRIVER.includes(name)) {
+      settings.push({ text: `set ${name}=${value}`, at });
+    } else note('ignored', at, `\`${given}\` of \`Dsn\`: ${OURS[name] ?? 'it has no counterpart'}`);
   }
   return {
     at,
@@ -55,8 +66,9 @@ export function parseDsn({ text, at }: Fragment, note: TakeNote): Dsn {
     password: parts['password'] ?? '',
     host: host === '' ? 'localhost' : host,
     port: Number(port ?? 3306),
-    database: parts['database'],
+    database: parts['database'] ?? '',
     tls,
     timeZone,
+    settings,
   };
 }

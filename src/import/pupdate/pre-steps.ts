@@ -10,40 +10,69 @@ import type { Fragment, TakeNote } from './note.ts';
 import { livesOnConnection, noteEmptying, statementsOf, type PieceStatement } from './piece-statements.ts';
 import { convertBeside } from './statement.ts';
 
+type Settings = Record<string, string | number>;
+
+/** A step as the load's file has it: with settings of its own where those that held for it are not those of the load. */
+export type Step = string | { sql: string; session_params: Settings };
+
 /** What stood before a task's statement, in our words. */
 export interface Preparation {
-  sessionParams: Record<string, string | number>;
+  /** As they are when the task's own statement runs. */
+  sessionParams: Settings;
   /** In their order, tables named with their database where it was another. */
-  before: string[];
+  before: Step[];
   /** The database in which the task's own statement runs. */
   database: string;
+}
+
+/** What holds on the connection when a statement comes. */
+interface Held {
+  settings: Settings;
+  /** Variables that keep a setting until it is put back: what it was; undefined: what the server gives. */
+  kept: Map<string, { name: string; value: string | number | undefined }>;
 }
 
 /** Sorts the statements that pupdate ran on each connection of a task before its own. */
 export function convertPreSteps(
   pieces: Fragment[],
-  { database, timeZone }: Pick<Dsn, 'database' | 'timeZone'>,
+  { at, database, timeZone, settings }: Pick<Dsn, 'at' | 'database' | 'timeZone' | 'settings'>,
   note: TakeNote,
 ): Preparation {
-  const steps = pieces.flatMap((piece) => statementsIn(piece, note));
+  const steps = [...settings, ...pieces].flatMap((piece) => statementsIn(piece, note));
   const last = steps.findLast(({ code }) => isWord(code[0], 'use'));
   const end = last === undefined ? database : nameAfterUse(last);
-  const made: Preparation = { sessionParams: { time_zone: timeZone }, before: [], database: end };
+  if (end === '') refuseAt(at, '`Dsn` names no database', 'Write user:password@tcp(host:port)/database.');
+  const held: Held = { settings: { time_zone: timeZone }, kept: new Map() };
+  const before: { sql: string; settings: Settings }[] = [];
   let current = database;
   for (const step of steps) {
     if (isWord(step.code[0], 'use')) current = nameAfterUse(step);
-    else if (isWord(step.code[0], 'set')) takeSetting(step, made, note);
-    else made.before.push(stepText(step, current === end ? undefined : current, note));
+    else if (isWord(step.code[0], 'set')) takeSetting(step, held, note);
+    else {
+      const sql = stepText(step, current === end ? undefined : current, note);
+      before.push({ sql, settings: { ...held.settings } });
+    }
   }
   if (end !== database) note('changed', last!.piece.at, `\`use ${end}\`: the task's connection is to this database`);
-  if (made.before.length > 0) {
+  if (before.length > 0) {
     note(
       'changed',
       pieces[0]!.at,
       'its preparing statements run once, before the first range, no longer on every connection',
     );
   }
-  return made;
+  return {
+    sessionParams: held.settings,
+    before: before.map((step) => withSettings(step, held.settings)),
+    database: end,
+  };
+}
+
+/** With settings of its own, in place of those of the load, where they are others. */
+function withSettings({ sql, settings }: { sql: string; settings: Settings }, inTheEnd: Settings): Step {
+  const names = new Set([...Object.keys(settings), ...Object.keys(inTheEnd)]);
+  const same = [...names].every((name) => settings[name] === inTheEnd[name]);
+  return same ? sql : { sql, session_params: settings };
 }
 
 function statementsIn(piece: Fragment, note: TakeNote): PieceStatement[] {
@@ -59,22 +88,27 @@ function nameAfterUse({ code, piece }: PieceStatement): string {
 }
 
 /** Assignments of a `set`, as far as a setting of the load can be one. */
-function takeSetting({ code, piece, text }: PieceStatement, made: Preparation, note: TakeNote): void {
+function takeSetting({ code, piece, text }: PieceStatement, held: Held, note: TakeNote): void {
   refuseTimes(code, piece);
-  if (isWord(code[1], 'names', 'character', 'charset', 'transaction')) {
-    note('ignored', piece.at, `\`${text}\`: Waybill says it by itself on every connection (utf8mb4, READ COMMITTED)`);
-    return;
-  }
   for (const assignment of splitAtCommas(code.slice(1))) {
-    const { name, value } = readAssignment(assignment);
+    const { name, value, from, variable } = readAssignment(assignment);
     const why = name === undefined ? undefined : whyNotSet(name);
     if (
       isWord(assignment[0], 'global', 'persist', 'persist_only') ||
       /^@@(?:global|persist)/.test(assignment[0]!.value)
     ) {
       note('dangerous', piece.at, `\`${text}\` changed the server for everybody: it is left out`);
+      if (isWord(assignment[1], 'transaction')) return;
+    } else if (isWord(withoutScope(assignment)[0], 'names', 'character', 'charset', 'char', 'transaction')) {
+      note('ignored', piece.at, `\`${text}\`: Waybill says it by itself on every connection (utf8mb4, READ COMMITTED)`);
+      // A comma may stand between what it says.
+      if (isWord(withoutScope(assignment)[0], 'transaction')) return;
     } else if (why !== undefined) {
       note('ignored', piece.at, `\`${text}\`: ${why}`);
+    } else if (variable !== undefined && from !== undefined) {
+      held.kept.set(variable, { name: from, value: held.settings[from] });
+    } else if (name !== undefined && from !== undefined && held.kept.get(from)?.name === name) {
+      setTo(held.settings, name, held.kept.get(from)!.value);
     } else if (name === undefined || value === undefined) {
       refuseAt(
         piece.at,
@@ -82,14 +116,16 @@ function takeSetting({ code, piece, text }: PieceStatement, made: Preparation, n
         'Write set name = value, with a number, a word or a text; put what a variable holds into the statement itself.',
       );
     } else {
-      const earlier = made.sessionParams[name];
-      // What nobody said before, nobody has relied on.
-      if (earlier !== undefined && earlier !== value && earlier !== 'default') {
-        note('dangerous', piece.at, `${name} was ${earlier} before: the whole load, its steps too, runs with ${value}`);
-      }
-      made.sessionParams[name] = value;
+      const isDefault = name !== 'time_zone' && String(value).toLowerCase() === 'default';
+      setTo(held.settings, name, isDefault ? undefined : value);
     }
   }
+}
+
+/** Undefined: what the server gives. */
+function setTo(settings: Settings, name: string, value: string | number | undefined): void {
+  if (value === undefined) delete settings[name];
+  else settings[name] = value;
 }
 
 function splitAtCommas(code: Token[]): Token[][] {
@@ -101,22 +137,38 @@ function splitAtCommas(code: Token[]): Token[][] {
   return parts.filter((part) => part.length > 0);
 }
 
-/** `session x = 1`, `@@session.x := 'a'`; no name where it is a variable of the user's, no value where it is more than one token. */
-function readAssignment(code: Token[]): { name?: string; value?: string | number } {
-  const rest = isWord(code[0], 'session', 'local') ? code.slice(1) : code;
-  const [target, sign, ...values] = rest;
-  const name =
-    target?.kind === 'word'
-      ? target.value.toLowerCase()
-      : /^@@(?:session\.|local\.)?(\w+)$/.exec(target?.value ?? '')?.[1];
-  if (name === undefined) return {};
-  if (!isMark(sign, '=') && !isMark(sign, ':=')) return { name };
+const withoutScope = (code: Token[]): Token[] => (isWord(code[0], 'session', 'local') ? code.slice(1) : code);
+
+interface Assignment {
+  /** Of the server's setting that is set. */
+  name?: string;
+  /** The user's variable that is set. */
+  variable?: string;
+  /** One token's. */
+  value?: string | number;
+  /** The server's setting (to a variable), or the variable (to a setting), that it is set to. */
+  from?: string;
+}
+
+const OF_SERVER = /^@@(?:session\.|local\.)?(\w+)$/;
+
+/** `session x = 1`, `@@session.x := 'a'`, `@old = @@x`, `x = @old`. */
+function readAssignment(code: Token[]): Assignment {
+  const [target, sign, ...values] = withoutScope(code);
+  const known = target?.kind === 'variable' ? target.value : undefined;
+  const name = target?.kind === 'word' ? target.value.toLowerCase() : OF_SERVER.exec(known ?? '')?.[1];
+  const assigned: Assignment =
+    name !== undefined ? { name } : known?.startsWith('@@') === false ? { variable: known } : {};
+  if (!isMark(sign, '=') && !isMark(sign, ':=')) return assigned;
   const text = values.map((token) => token.text).join('');
-  if (/^-?\d+$/.test(text)) return { name, value: Number(text) };
-  if (values.length !== 1) return { name };
-  const [value] = values;
-  if (value!.kind === 'word' || value!.kind === 'number') return { name, value: value!.text };
-  return value!.kind === 'string' && !/\\/.test(text) ? { name, value: text.slice(1, -1) } : { name };
+  if (/^-?\d+$/.test(text)) return { ...assigned, value: Number(text) };
+  const [value, second] = values;
+  if (value === undefined || second !== undefined) return assigned;
+  if (value.kind === 'word' || value.kind === 'number') return { ...assigned, value: value.text };
+  if (value.kind === 'string' && !/\\/.test(text)) return { ...assigned, value: text.slice(1, -1) };
+  if (value.kind !== 'variable') return assigned;
+  const from = name === undefined ? OF_SERVER.exec(value.value)?.[1] : value.value;
+  return { ...assigned, ...(from !== undefined && { from }) };
 }
 
 /** The statement, its tables with their database where that is not the connection's. */
@@ -131,6 +183,8 @@ function stepText(step: PieceStatement, database: string | undefined, note: Take
   }
   if (!mysqlSql.bindsValues.test(codeText(code))) refuseTimes(code, piece);
   const named = new Set(database === undefined ? [] : namesOf(step, database));
+  if (database === '' && named.size > 0)
+    refuseAt(piece.at, `\`${step.text}\` runs where no database is in use`, 'Write the database before its names.');
   const text = tokens
     .map((token) =>
       named.has(token)

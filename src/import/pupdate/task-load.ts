@@ -1,3 +1,4 @@
+import { isWord } from '../../sql/token.ts';
 import { refuseAt } from './careless-json.ts';
 import { changesWholeTables, stepsOf } from './once.ts';
 import type { Converted } from './statement.ts';
@@ -21,10 +22,12 @@ export interface TaskLoad {
   lanes: number;
 }
 
-/** Throws `ConfigurationError` with the place for a task that cannot be understood. */
-export function convertTask(task: PupdateTask, note: TakeNote): TaskLoad {
+/**
+ * Throws `ConfigurationError` with the place for a task that cannot be understood. `outputs`: the files of the tasks before it.
+ */
+export function convertTask(task: PupdateTask, outputs: OutputFiles, note: TakeNote): TaskLoad {
   const { sessionParams, before, database } = convertPreSteps(task.preSteps, task.dsn, note);
-  const statement = convertStatement(task.statement, note);
+  const statement = convertStatement(task.statement, isCut(task) && (task.concurrency ?? 0) >= 1, note);
   const range = rangeOf(task, statement, note);
   const lanes = range === undefined ? 1 : lanesOf(task, note);
   const once = range === undefined ? statementsOf({ text: statement.sql, at: task.statement[0]!.at }) : [];
@@ -32,11 +35,12 @@ export function convertTask(task: PupdateTask, note: TakeNote): TaskLoad {
   if (steps.length === 0 && once.some(changesWholeTables)) noteGiant(task, note);
   return {
     keys: {
-      description: task.description ?? task.name,
+      // Here `${…}` would be taken from the environment.
+      description: (task.description ?? task.name).replaceAll('${', '$ {'),
       ...(task.disabled && { enabled: false }),
       ...(range !== undefined && { range, lanes }),
       ...attemptsOf(task, note),
-      ...outputOf(task, note),
+      ...outputOf(task, outputs, note),
       session_params: sessionParams,
       ...(before.length + steps.length > 0 && { before: [...before, ...steps] }),
     },
@@ -46,10 +50,14 @@ export function convertTask(task: PupdateTask, note: TakeNote): TaskLoad {
   };
 }
 
+/** Whether it has a range; with a concurrency below 1 pupdate did not go over it. */
+const isCut = ({ min, max, step = 0 }: PupdateTask): boolean =>
+  step > 0 && max !== undefined && (typeof min === 'object' || typeof max === 'object' || max > min);
+
 /** What pupdate cut into ranges, and what it would have sent with `%d` in it as it stands, which no server takes. */
 function rangeOf(task: PupdateTask, { ranged }: Converted, note: TakeNote): Record<string, unknown> | undefined {
   const { name, at, min, max, step = 0, concurrency = 0 } = task;
-  const cuts = step > 0 && max !== undefined && (typeof min === 'object' || typeof max === 'object' || max > min);
+  const cuts = isCut(task);
   const once = task.concurrency === undefined ? 'no Concurrency' : `Concurrency ${concurrency}`;
   if (!ranged) {
     if (!cuts) return undefined;
@@ -79,7 +87,7 @@ function rangeOf(task: PupdateTask, { ranged }: Converted, note: TakeNote): Reco
   if (typeof min === 'number' && typeof max === 'number' && (max - min) % step !== 0) {
     note('changed', at, `pupdate left out what lies above the last whole step: Max (${max}) is reached now`);
   }
-  return { min: queryOf(min), max: queryOf(max), step };
+  return { min: queryOf(min), max: queryOf(max!), step };
 }
 
 function noteGiant({ name, at }: PupdateTask, note: TakeNote): void {
@@ -88,12 +96,27 @@ function noteGiant({ name, at }: PupdateTask, note: TakeNote): void {
   note('dangerous', at, `${name} runs once over whole tables, ${next}`);
 }
 
-/** A query stands in YAML without its semicolon. */
+/**
+ * A query stands in YAML without its semicolon, and is asked as a derived table, where servers refuse the words about their old cache,
+ * which say nothing of what it gives.
+ */
 function queryOf(bound: Bound): number | string {
   if (typeof bound === 'number') return bound;
   const later = 'Let the query ask without it; the statement itself may be cut by it.';
-  return convertBeside(bound, { etl_to: later }).text.trim().replace(/;\s*$/, '');
+  const query = convertBeside(bound, { etl_to: later });
+  const [statement, second] = statementsOf(query);
+  if (statement === undefined || second !== undefined) return query.text.trim().replace(/;\s*$/, '');
+  const { tokens } = statement;
+  return tokens
+    .filter(
+      (token, i) => !isWord(token, ...OF_CACHE) && !(token.kind === 'space' && isWord(tokens[i - 1], ...OF_CACHE)),
+    )
+    .map(({ text }) => text)
+    .join('')
+    .trim();
 }
+
+const OF_CACHE = ['sql_no_cache', 'sql_cache'];
 
 function lanesOf({ concurrency = 1, at }: PupdateTask, note: TakeNote): number {
   if (concurrency <= MOST_LANES) return Math.max(1, concurrency);
@@ -116,7 +139,11 @@ function attemptsOf({ maxAttempts, at }: PupdateTask, note: TakeNote): { max_att
   return { max_attempts: Math.min(MOST_ATTEMPTS, maxAttempts) };
 }
 
-function outputOf({ method, output, name }: PupdateTask, note: TakeNote): { method?: string; output?: string } {
+function outputOf(
+  { method, output, name }: PupdateTask,
+  outputs: OutputFiles,
+  note: TakeNote,
+): { method?: string; output?: string } {
   if (method === 'exec') {
     if (output !== undefined) note('ignored', output.at, `\`Output\`: ${name} returns no rows`);
     return {};
@@ -128,8 +155,26 @@ function outputOf({ method, output, name }: PupdateTask, note: TakeNote): { meth
     .split('/')
     .filter((part) => part !== '..' && part !== '.' && part !== '')
     .join('/');
-  const file = /\.(?:csv|jsonl)$/.test(plain) ? plain : `${plain}.csv`;
-  if (file !== output.text)
-    note('changed', output.at, `Output ${JSON.stringify(output.text)}: becomes ${file}, inside the project`);
-  return { method, output: file };
+  const file = outputs.give(/\.(?:csv|jsonl|ndjson)$/.test(plain) ? plain : `${plain}.csv`);
+  if (file.name !== output.text)
+    note(
+      'changed',
+      output.at,
+      `Output ${JSON.stringify(output.text)}: becomes ${file.name}, inside the project${file.taken}`,
+    );
+  return { method, output: file.name };
+}
+
+/** Files of a project, each written by one task. */
+export class OutputFiles {
+  private readonly given = new Set<string>();
+
+  /** `taken`: what is to be said where another task has the name. */
+  give(file: string): { name: string; taken: string } {
+    const [stem, ending] = [file.replace(/\.[^./]*$/, ''), /\.[^./]*$/.exec(file)?.[0] ?? ''];
+    let name = file;
+    for (let n = 2; this.given.has(name.toLowerCase()); n += 1) name = `${stem}_${n}${ending}`;
+    this.given.add(name.toLowerCase());
+    return { name, taken: name === file ? '' : `, for a task before it writes ${file}` };
+  }
 }

@@ -136,6 +136,16 @@ to: { table: acq.flight }
     ],
   },
   {
+    title: 'one moment of a table that lies on another server',
+    source: `drop table flight; create extension postgres_fdw; create server away foreign data wrapper postgres_fdw;
+      create user mapping for current_user server away;
+      create foreign table flight (id bigint, origin text) server away`,
+    files: { 'loads/acquisition/flight.yaml': ACQUISITION.replace('cursor: id', 'cursor: id, consistent: true') },
+    expected: [
+      'loads/acquisition/flight.yaml:3:75: source public.flight cannot be read as it was at one moment (consistent): flight is a foreign table, and each chunk would get the rows that are there by then',
+    ],
+  },
+  {
     title: 'rows that nothing numbers',
     warehouse: 'alter table acq.flight alter ngdw_id drop identity',
     expected: [
@@ -195,7 +205,7 @@ to: { table: acq.flight }
       create table acq.flight (id bigint, origin text, batch_id bigint, ngdw_id bigint default 1) partition by list (id)`,
     expected: [
       'loads/acquisition/flight.yaml:4:14: `acq.flight` is a partitioned table, and only a plain table can be used here',
-      'loads/core/flight.yaml:3:10: `acq.flight` is a partitioned table, and only a plain table can be used here',
+      'loads/core/flight.yaml:3:10: the snapshot cannot be taken: acq.flight: acq.flight is a partitioned table',
     ],
   },
   {

@@ -48,6 +48,56 @@ sessions:
     expected: ['waybill.yaml:4:10: this `${…}` does not name an environment variable'],
   },
   {
+    title: 'a reference in a reference',
+    files: {
+      'waybill.yaml': `name: flights
+connections:
+  source:
+    url: postgres://\${HOST:-\${SOURCE_HOST}}/db
+  warehouse:
+    url: \${WAREHOUSE_URL}
+sessions:
+  nightly: { loads: [acquisition.*, core.*] }
+`,
+    },
+    expected: ['waybill.yaml:4:21: a `${…}` cannot stand in the default of another one'],
+  },
+  {
+    title: 'a port that there is not',
+    files: {
+      'waybill.yaml': `name: flights
+connections:
+  source:
+    url: postgres://me:hush@[::1]:99999/db
+  warehouse:
+    url: \${WAREHOUSE_URL}
+sessions:
+  nightly: { loads: [acquisition.*, core.*] }
+`,
+    },
+    expected: ['waybill.yaml:4:10: the port in `url` is above 65535'],
+  },
+  {
+    title: 'control tables in a schema of the server',
+    files: {
+      'waybill.yaml': `name: flights
+connections:
+  source:
+    url: \${SOURCE_URL}
+    control_schema: pg_catalog
+  warehouse:
+    url: \${WAREHOUSE_URL}
+    control_schema: information_schema
+sessions:
+  nightly: { loads: [acquisition.*, core.*] }
+`,
+    },
+    expected: [
+      "waybill.yaml:5:21: `control_schema` cannot be `pg_catalog`: that is a server's own",
+      "waybill.yaml:8:21: `control_schema` cannot be `information_schema`: that is a server's own",
+    ],
+  },
+  {
     title: 'a URL of another kind',
     files: {
       'waybill.yaml': `name: flights

@@ -142,6 +142,155 @@ insert into core.flight select 0, :batch_id;
     ],
   },
   {
+    title: 'rows that do not come from what a stage made of the cut',
+    files: {
+      'loads/core/flights.sql': `create temp table mine on commit drop as select f.id, :batch_id as batch_id from {{ acq.flight }} f;
+insert into core.flight select * from mine;
+insert into core.flight select c.id, :batch_id from core.other c left join mine m on m.id = c.id;
+insert into core.flight select max(id), :batch_id from mine;
+insert into core.flight select c.id, :batch_id from core.other c;
+`,
+    },
+    expected: [
+      'loads/core/flights.sql:3:66: `{{ acq.flight }}` stands on the side of this `left join` that is filled with NULLs: each chunk would give the rows that match none of its own, so that they come once per chunk',
+      'loads/core/flights.sql:4:32: an aggregate over `{{ acq.flight }}` in a stage cut without a key: every chunk would see a part of the rows only',
+      'loads/core/flights.sql:5:1: this insert does not use `{{ acq.flight }}`: it would insert the same rows once per chunk',
+    ],
+  },
+  {
+    title: 'a table that the first chunk makes for all',
+    files: {
+      'loads/core/flights.sql': `create table if not exists core.mine as select f.id from {{ acq.flight }} f;
+insert into core.flight select f.id, :batch_id from {{ acq.flight }} f;
+`,
+    },
+    expected: [
+      'loads/core/flights.sql:1:28: the first chunk makes `core.mine`, with its own rows: the others find it there, and theirs are not in it',
+    ],
+  },
+  {
+    title: 'a count that each chunk adds to',
+    files: {
+      'loads/core/flights.sql': `insert into core.flight select f.id, :batch_id from {{ acq.flight }} f;
+update core.flight set seen = seen + 1 where batch_id = :batch_id;
+insert into core.flight select 0, :batch_id on conflict (id) do update set seen = flight.seen + 1;
+`,
+    },
+    expected: [
+      'loads/core/flights.sql:2:1: this update of `seen` does not use `{{ acq.flight }}`: it would change the same rows once per chunk',
+      'loads/core/flights.sql:3:1: this insert does not use `{{ acq.flight }}`: it would insert the same rows once per chunk',
+    ],
+  },
+  {
+    title: 'a cut that an outer join fills with NULLs',
+    files: {
+      'loads/core/flights.sql': `insert into core.flight (id, batch_id)
+select c.id, :batch_id
+from core.other c
+left join {{ acq.flight }} f on f.id = c.id
+`,
+    },
+    expected: [
+      'loads/core/flights.sql:4:1: `{{ acq.flight }}` stands on the side of this `left join` that is filled with NULLs: each chunk would give the rows that match none of its own, so that they come once per chunk',
+    ],
+  },
+  {
+    title: 'rows that are not in a chunk',
+    files: {
+      'loads/core/flights.sql': `insert into core.flight (id, batch_id)
+select c.id, :batch_id from core.other c
+where not exists (select 1 from {{ acq.flight }} f where f.id = c.id);
+delete from core.other where id not in (select id from {{ acq.flight }} f)
+`,
+    },
+    expected: [
+      'loads/core/flights.sql:3:11: `{{ acq.flight }}` stands behind `not exists`: each chunk would act on what is not in *it*, though it may be in another chunk',
+      'loads/core/flights.sql:4:33: `{{ acq.flight }}` stands behind `not in`: each chunk would act on what is not in *it*, though it may be in another chunk',
+    ],
+  },
+  {
+    title: 'a cut that only chooses what is inserted',
+    files: {
+      'loads/core/flights.sql': `insert into core.flight (id, batch_id)
+select c.id, :batch_id from core.other c
+where c.id in (select f.id from {{ acq.flight }} f)
+`,
+    },
+    expected: [
+      'loads/core/flights.sql:3:12: `{{ acq.flight }}` stands in `in` only, and not in the `from` of this insert: each of the chunks in which a row is found would insert it',
+    ],
+  },
+  {
+    title: 'values of a cut',
+    files: {
+      'loads/core/flights.sql': `insert into core.flight (id, batch_id)
+select (select f.id from {{ acq.flight }} f where f.id = c.id), :batch_id from core.other c
+`,
+    },
+    expected: [
+      'loads/core/flights.sql:2:8: `{{ acq.flight }}` stands in a subquery that gives a value only: each chunk would come to a value of its own, for the same rows',
+    ],
+  },
+  {
+    title: 'a union of a cut with what is not cut',
+    files: {
+      'loads/core/flights.sql': `insert into core.flight (id, batch_id)
+select f.id, :batch_id from {{ acq.flight }} f
+union all
+select 0, :batch_id
+`,
+    },
+    expected: [
+      'loads/core/flights.sql:4:1: one side of this `union all` does not use `{{ acq.flight }}`: its rows would come once per chunk',
+    ],
+  },
+  {
+    title: 'an insert that the cut of its statement does not reach',
+    files: {
+      'loads/core/flights.sql': `with gone as (delete from core.other o using {{ acq.flight }} f where f.id = o.id)
+insert into core.flight (id, batch_id) select 0, :batch_id
+`,
+    },
+    expected: [
+      'loads/core/flights.sql:2:1: what this insert inserts does not come from `{{ acq.flight }}`: it would insert the same rows once per chunk',
+    ],
+  },
+  {
+    title: 'a merge of what is in no chunk',
+    files: {
+      'loads/core/flights.sql': `merge into core.other o using {{ acq.flight }} f on f.id = o.id
+when not matched by source then delete
+`,
+    },
+    expected: [
+      'loads/core/flights.sql:2:6: `when not matched by source` over `{{ acq.flight }}`: each chunk would act on the rows of all other chunks',
+    ],
+  },
+  {
+    title: 'groups, limits and aggregates that reach over the chunks of a key',
+    files: {
+      'loads/core/flight.yaml': `kind: core
+connection: warehouse
+inputs: [acq.flight]
+stages:
+  - { name: flights, sql: flights.sql, chunk: { input: acq.flight, key: [day, id] } }
+outputs: [core.flight]
+`,
+      'loads/core/flights.sql': `insert into core.flight (id, batch_id)
+select f.id, :batch_id from {{ acq.flight }} f group by f.id;
+insert into core.flight (id, batch_id)
+select count(*), :batch_id from {{ acq.flight }} f;
+insert into core.flight (id, batch_id)
+select f.id, :batch_id from {{ acq.flight }} f limit 10
+`,
+    },
+    expected: [
+      'loads/core/flights.sql:2:48: `group by` over `{{ acq.flight }}` lacks `day` of `chunk.key`: rows that belong together may lie in several chunks, and each would give its own',
+      'loads/core/flights.sql:4:8: an aggregate without `group by` over `{{ acq.flight }}`: each chunk would come to its own, also with the key `day, id`',
+      'loads/core/flights.sql:6:48: `limit` over `{{ acq.flight }}`: each chunk would come to its own, also with the key `day, id`',
+    ],
+  },
+  {
     title: 'a chunk of a table that is no input',
     files: {
       'loads/core/flight.yaml': `kind: core

@@ -138,6 +138,28 @@ from {{ flight }} f
     ],
   },
   {
+    title: 'a landing table with its schema, and without it',
+    files: {
+      'loads/acquisition/flight.yaml': `kind: acquisition
+connection: warehouse
+from: { connection: source, table: public.flight, cursor: id }
+to: { table: public.flight }
+`,
+      'loads/core/flight.yaml': `kind: core
+connection: warehouse
+inputs: [flight]
+stages:
+  - { name: flights, sql: flights.sql, chunk: { input: flight } }
+outputs: [core.flight]
+`,
+      'loads/core/flights.sql': `insert into core.flight (id, batch_id)
+select f.id, :batch_id
+from {{ flight }} f
+`,
+    },
+    expected: ['loads/core/flight.yaml:3:10: `flight` is `public.flight` in `acquisition.flight`, which fills it'],
+  },
+  {
     title: 'an output of another load as an input',
     files: {
       'loads/core/second.yaml': `kind: core

@@ -333,11 +333,14 @@ session_params:
   work_mem: 64MB
   Default_Transaction_Isolation: serializable
   role: admin
+before:
+  - { sql: delete from core.flight, session_params: { autocommit: 1 } }
 `,
     },
     expected: [
       'loads/core/flight.yaml:9:3: `session_params` cannot set `Default_Transaction_Isolation`: isolation is said by Waybill at every BEGIN',
       'loads/core/flight.yaml:10:3: `session_params` cannot set `role`: a load runs as the user of its connection',
+      'loads/core/flight.yaml:12:55: `session_params` cannot set `autocommit`: transactions are opened and committed by Waybill',
     ],
   },
   {

@@ -6,7 +6,7 @@ import { describeTable } from '../../../src/database/mysql/tables.ts';
 import { composed, part, raw, sql, type SqlPart } from '../../../src/database/sql.ts';
 import { mysqlSql } from '../../../src/sql/mysql.ts';
 import { describeOn, freshMysqlDatabase, mysqlServers } from '../../mysql-servers.ts';
-import { cutByKey } from './cut-by-key.ts';
+import { cutByKey, lax } from './cut-by-key.ts';
 
 describeOn(await mysqlServers(), 'ranges by key on $name', (server) => {
   let database: MysqlDatabase;
@@ -28,7 +28,7 @@ describeOn(await mysqlServers(), 'ranges by key on $name', (server) => {
   ): Promise<{ range: ChunkRange; rows: number[] }[]> {
     const table = `k${(tables += 1)}`;
     await database.query({ strings: [`create table ${table} (n int, ${definition})`], values: [] });
-    await database.query({ strings: [`insert into ${table} ${rows}`], values: [] });
+    await database.query({ strings: [lax(server.flavour, `insert into ${table} ${rows}`)], values: [] });
     return cutByKey(database, table, key, size, where);
   }
   /** `n` rows, each with what `expression` makes of its number `i`, from 1. */
@@ -59,6 +59,44 @@ describeOn(await mysqlServers(), 'ranges by key on $name', (server) => {
     expect(read.at(-1)!.range.to).toBe(null);
   });
 
+  if (server.flavour === 'MariaDB')
+    test('take every row once where an index has them in another order than they are compared', async () => {
+      const values = "elt(1 + i % 8, 'a', concat('a', char(9)), concat('a', char(0)), 'b', char(0), 'A', '', 'ab')";
+      for (const size of [1, 3]) {
+        const read = await cut('k char(20) collate utf8mb4_nopad_bin, key (k)', numbers(40, values), ['k'], size);
+        expect(all(read)).toEqual(upTo(40));
+      }
+    });
+
+  test.each([
+    ['date', ''],
+    ['date', ', key (t, k)'],
+    ['datetime(3)', ''],
+    ['datetime(3)', ', key (t, k)'],
+    ['timestamp', ', key (t, k)'],
+  ])('take every row once where days are not of the calendar: %s%s', async (type, index) => {
+    const days = type === 'timestamp' ? "'0000-00-00'" : "'0000-00-00', '2026-00-10', '2026-02-30'";
+    const days6 = `i % 5, elt(1 + i % 7, '2026-02-28', ${days}, '2026-03-01', '2025-12-31', '2026-01-01', '2027-01-01')`;
+    for (const [nullable, size] of [
+      ['not null', 1],
+      ['not null', 4],
+      ['null', 3],
+    ] as const) {
+      const definition = `t int not null, k ${type} ${nullable}${index}`;
+      for (const key of [['t', 'k'], ['k']]) {
+        expect(all(await cut(definition, numbers(60, days6), key, size))).toEqual(upTo(60));
+      }
+    }
+  });
+
+  test('find no row without a key where 0000-00-00 may not be NULL, and those that are NULL beside it', async () => {
+    const expression = "elt(1 + i % 3, '0000-00-00', '2026-01-01', null)";
+    const some = await cut('k date', numbers(9, expression), ['k'], 2);
+    expect(some.at(-1)).toEqual({ range: { from: NULL_KEYS, to: NULL_KEYS }, rows: [2, 5, 8] });
+    const none = await cut('k date not null', numbers(9, "if(i % 3 = 0, '0000-00-00', '2026-01-01')"), ['k'], 2);
+    expect(none.map(({ range }) => range.from)).not.toContain(NULL_KEYS);
+  });
+
   test('go by the order of an enum, not by its texts', async () => {
     const read = await cut("k enum('z', 'm', 'a'), key (k)", numbers(30, 'elt(1 + i % 3, "z", "m", "a")'), ['k'], 10);
     expect(all(read)).toEqual(upTo(30));
@@ -84,6 +122,29 @@ describeOn(await mysqlServers(), 'ranges by key on $name', (server) => {
       7,
     );
     expect(read.map(({ rows }) => rows.length)).toEqual([7, 7, 7, 7, 7, 5]);
+  });
+
+  test.each([
+    ['text collate utf8mb4_general_ci', "concat(repeat('x', 600), lpad(100 - i, 4, '0'))"],
+    ['text collate utf8mb4_bin', "concat(repeat('x', 600), lpad(100 - i, 4, '0'))"],
+    ['text collate utf8mb4_unicode_ci', "concat(repeat('é', 2000), lpad(100 - i, 4, '0'))"],
+    ['blob', "concat(repeat('x', 3000), lpad(100 - i, 4, '0'))"],
+  ])('take every row once, though the keys are alike as far as a sort looks: %s', async (type, expression) => {
+    const read = await cut(`k ${type}, d int`, numbers(100, `${expression}, i % 2`), ['k'], 10);
+    expect(all(read)).toEqual(upTo(100));
+    const twice = await cut(`k ${type}, d int`, numbers(100, `${expression}, i % 2`), ['d', 'k'], 10);
+    expect(all(twice)).toEqual(upTo(100));
+  });
+
+  test('take every row once, though the text of a double is longer than the servers say', async () => {
+    expect(all(await cut('k double', numbers(50, 'i * -1.1941889077411803e-152'), ['k'], 7))).toEqual(upTo(50));
+  });
+
+  test('leave out a bound that the ledger does not hold', async () => {
+    const expression = "concat(lpad(i, 3, '0'), repeat('x', if(i % 5 = 0, 70000, 1)))";
+    const read = await cut('k longtext collate utf8mb4_general_ci', numbers(20, expression), ['k'], 4);
+    expect(all(read)).toEqual(upTo(20));
+    expect(read.map(({ rows }) => rows.length)).toEqual([8, 4, 4, 4]);
   });
 
   test('are found without an index, too, in one pass over the table', async () => {

@@ -12,6 +12,7 @@ import { clusterRefusal, factsByVersion } from '../../../src/database/mysql/serv
 import { sql } from '../../../src/database/sql.ts';
 import type { MysqlFlavour } from '../../../src/dev/mysql-binaries.ts';
 import { startMysql, type MysqlServer } from '../../../src/dev/mysql-server.ts';
+import { Proxy } from '../../copy/proxy.ts';
 import { describeOn, mysqlServers, ownServers } from '../../mysql-servers.ts';
 
 const definition = (url: string, tls?: ConnectionDefinition['tls']): ConnectionDefinition => ({
@@ -224,6 +225,27 @@ test.each(['multipleStatements=true', 'flags=LOCAL_FILES', 'ssl=x'])('takes no p
 });
 
 describeOn(await mysqlServers(), 'a session on $name', ({ url }) => {
+  test('is refused through a proxy that gives connections numbers of its own: by those others would be ended', async () => {
+    const greeted = new Set<Buffer>();
+    const proxy = await Proxy.create(url, (bytes) => {
+      // Sequence 0, protocol 10, the version up to its NUL; then the number.
+      if (bytes[3] === 0 && bytes[4] === 10) {
+        const at = bytes.indexOf(0, 5) + 1;
+        bytes.writeUInt32LE(bytes.readUInt32LE(at) + 7, at);
+        greeted.add(bytes);
+      }
+      return [bytes];
+    });
+    const database = new MysqlDatabase(definition(proxy.url));
+    await expect(database.query(sql`select 1`)).rejects.toMatchObject({
+      name: 'ConfigurationError',
+      message: expect.stringMatching(/another number for this connection .* a proxy stands between/) as string,
+    });
+    expect(greeted.size).toBeGreaterThan(0);
+    await database.close();
+    await proxy.close();
+  });
+
   test('has no setting of session_params by which the server would read other texts than were sent', async () => {
     const connection = await createConnection(url);
     const ask = async (text: string): Promise<RowDataPacket[]> => (await connection.query<RowDataPacket[]>(text))[0];

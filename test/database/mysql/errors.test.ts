@@ -65,6 +65,12 @@ describeOn(await mysqlServers(), 'errors of $name', (server) => {
     expect(facts.message).toContain(`(error ${code})`);
   });
 
+  test('name a type that the server does not know', async () => {
+    const facts = await failureOf('create table typed (v vectors)');
+    expect(facts).toMatchObject({ kind: 'permanent', safeMessage: expect.stringContaining("'vectors") as string });
+    if (server.flavour === 'MariaDB') expect(facts.next).toContain('from.sql');
+  });
+
   test('name the check that a row breaks', async () => {
     const facts = await failureOf(`insert into t values (4, '${SECRET}2', 0, null)`);
     expect(facts).toMatchObject({ kind: 'permanent', code: server.flavour === 'MySQL' ? '3819' : '4025' });
@@ -138,6 +144,7 @@ describeOn(await mysqlServers(), 'errors of $name', (server) => {
       expect(facts).toEqual({
         kind: kind === 'full' ? 'transient' : kind,
         code: String(errno),
+        ...(errno === 1205 && { waited: ['innodb_lock_wait_timeout', 'lock_wait_timeout'] }),
         message: `why (error ${errno})`,
         safeMessage: `why (error ${errno})`,
         retryAfterSeconds: kind === 'full' ? 30 : 0,

@@ -1,5 +1,6 @@
 import { createConnection, type RowDataPacket } from 'mysql2/promise';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { fence } from '../../../src/control/fence.ts';
 import { clearLane, recordLane } from '../../../src/control/lanes.ts';
 import type { Database, Session } from '../../../src/database/dialect.ts';
 import { sql } from '../../../src/database/sql.ts';
@@ -53,5 +54,31 @@ describeOn(await mysqlServers(), 'connections of lanes in the ledger on $name', 
       await spared();
       lane.destroy();
     }
+  });
+
+  test('and others in the gate, that have written nothing, are ended by a fence; nobody who only reads, or is none of ours, or in another gate', async () => {
+    await insertBatch(database, '2', 'core.d');
+    const rollBack = await database.openSession('waybill 2 roll back');
+    await rollBack.begin();
+    await rollBack.pipeline(database.dialect.gate(database, '2', 'shared'));
+    const chunk = await database.openSession('waybill 1 all lane 1'); // of batch 1, which has been in the gate of batch 2, too
+    for (const batch of ['2', '1']) {
+      await chunk.begin();
+      await chunk.pipeline(database.dialect.gate(database, batch, 'shared'));
+      if (batch === '2') await chunk.commit();
+    }
+    const reader = await database.openSession('waybill read', { reading: true });
+    await database.dialect.holdState(reader);
+    await reader.query(sql`select * from ${database.ledger('batch')}`);
+    const other = await createConnection({ uri: server.url });
+    await other.query('begin');
+    await other.query(`select * from ${database.controlSchema}.batch where batch_id = 1 lock in share mode`);
+    expect(await fence(database, '2', 'rolling_back')).toBe('rolling_back');
+    expect(await lives(rollBack)).toBe(false);
+    expect(await lives(chunk)).toBe(true);
+    expect(await lives(reader)).toBe(true);
+    expect((await other.query<RowDataPacket[]>('select 1 as one'))[0]).toHaveLength(1);
+    for (const session of [rollBack, chunk, reader]) session.destroy();
+    other.destroy();
   });
 });

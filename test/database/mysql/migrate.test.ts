@@ -8,7 +8,13 @@ import { describeOn, freshMysqlDatabase, mysqlServers } from '../../mysql-server
 import { freshDatabase, servers } from '../../servers.ts';
 import { emptyLedgerOn, openLedger } from '../ledger-on.ts';
 
-const FILES = ['001.control-tables.sql', '002.session-parameters.sql'];
+const FILES = [
+  '001.control-tables.sql',
+  '002.session-parameters.sql',
+  '003.file-state.sql',
+  '004.planned-with.sql',
+  '005.output-identity.sql',
+];
 
 async function columnsOf(database: Database): Promise<string[]> {
   const { rows } = await database.query<{ c: string }>(sql`

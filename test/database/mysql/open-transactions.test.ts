@@ -179,7 +179,41 @@ describeOn(await mysqlServers(), 'transactions that are open on $name', (server)
     writer.destroy();
     await expect.poll(async () => (await look(open))[0]?.application).toMatch(/^prepared transaction \d+$/);
     const orphan = await look(open);
+    const second = await prepare('later');
+    await expect.poll(async () => (await look()).length).toBe(2);
+    expect((await look(orphan)).map(({ key }) => key)).toEqual(orphan.map(({ key }) => key));
     await (await client()).query(`xa commit '${USER}'`);
+    expect(await look(orphan)).toEqual([]);
+    await (await client()).query(`xa commit '${second}'`);
+  });
+
+  /** One that begins now, of a connection that is gone. */
+  async function prepare(name: string): Promise<string> {
+    const [writer, xid] = [await client(), `${name} ${USER}`];
+    await writer.query(`xa start '${xid}'`);
+    await writer.query('insert into item (x) values (3)');
+    await look(); // or nobody here would know it once it has no user any more
+    await writer.query(`xa end '${xid}'`);
+    await writer.query(`xa prepare '${xid}'`);
+    writer.destroy();
+    return xid;
+  }
+
+  test('stay open when they had written nothing yet, and are then prepared', async () => {
+    const writer = await client();
+    const xid = `reader ${USER}`;
+    await writer.query(`xa start '${xid}'`);
+    await writer.query('select * from item');
+    const open = await look();
+    expect(names(open)).toEqual([writer.threadId]);
+    await writer.query('insert into item (x) values (3)');
+    await look();
+    await writer.query(`xa end '${xid}'`);
+    await writer.query(`xa prepare '${xid}'`);
+    writer.destroy();
+    await expect.poll(async () => (await look(open))[0]?.application).toMatch(/^prepared transaction \d+$/);
+    const orphan = await look(open);
+    await (await client()).query(`xa commit '${xid}'`);
     expect(await look(orphan)).toEqual([]);
   });
 

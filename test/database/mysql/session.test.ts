@@ -3,7 +3,7 @@ import { MysqlDatabase } from '../../../src/database/mysql/database.ts';
 import { endConnection } from '../../../src/database/mysql/gate.ts';
 import { classify } from '../../../src/database/mysql/errors.ts';
 import type { MysqlSession } from '../../../src/database/mysql/session.ts';
-import { TransactionLostError } from '../../../src/database/dialect.ts';
+import { TransactionLostError, type Session } from '../../../src/database/dialect.ts';
 import { part, raw, SAVEPOINT, sql } from '../../../src/database/sql.ts';
 import { describeOn, freshMysqlDatabase, mysqlServers } from '../../mysql-servers.ts';
 
@@ -29,7 +29,8 @@ describeOn(await mysqlServers(), 'a session on $name', (server) => {
     opened.push(session);
     return session;
   }
-  const run = (session: MysqlSession, text: string, values: unknown[] = []) => session.run({ text, values });
+  const run = (session: MysqlSession, text: string, values: unknown[] = []) =>
+    session.run({ text, values }, { first: 9 });
   const ids = async () =>
     (await database.query<{ id: string }>(sql`select id from t order by id`)).rows.map((r) => r.id);
 
@@ -46,7 +47,7 @@ describeOn(await mysqlServers(), 'a session on $name', (server) => {
     const session = await open('waybill 1 flights lane 1');
     const zone = async () =>
       (await session.query<{ zone: string }>(sql`select @@session.time_zone as zone`)).rows[0]!.zone;
-    const inZone = (text: string, timeZone = '+09:00') => session.run({ text, values: [], timeZone });
+    const inZone = (text: string, timeZone = '+09:00') => session.run({ text, values: [], timeZone }, { first: 1 });
     const hours = 'select timestampdiff(hour, utc_timestamp(), now())';
     await session.begin({ settings: { time_zone: '+09:00' } });
     await session.query(SAVEPOINT);
@@ -224,6 +225,32 @@ describeOn(await mysqlServers(), 'a session on $name', (server) => {
       })
       .toEqual([]);
     await session.rollback(); // harmless
+  });
+
+  test('has the server end a transaction of ours that lies idle for a minute, and a fence; not a connection that waits to be needed', async () => {
+    const idle = async (session: Pick<Session, 'query'>): Promise<number[]> => {
+      const { rows } = await session.query<Record<string, unknown>>(
+        server.flavour === 'MySQL'
+          ? sql`select @@session.wait_timeout as t`
+          : sql`select @@session.wait_timeout as t, @@session.idle_transaction_timeout as u`,
+      );
+      return Object.values(rows[0]!).map(Number);
+    };
+    const [inOne, outside] =
+      server.flavour === 'MySQL'
+        ? [[60], [28_800]]
+        : [
+            [28_800, 60],
+            [28_800, 60],
+          ];
+    expect(await idle(database)).toEqual(outside);
+    expect(await database.transaction(idle)).toEqual(inOne);
+    expect(await idle(database)).toEqual(outside);
+    await expect(database.transaction(() => Promise.reject(new Error('broken off')))).rejects.toThrow('broken off');
+    expect(await Promise.all([idle(database), idle(database)])).toEqual([outside, outside]);
+    const aside = await database.openAside('waybill 1 fence');
+    opened.push(aside);
+    expect((await idle(aside))[0]).toBe(60);
   });
 
   test('shares out the places for lanes, each with a connection anew, and keeps others for our own statements', async () => {

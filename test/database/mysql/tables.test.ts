@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Database } from '../../../src/database/dialect.ts';
+import { looking } from '../../../src/database/transaction.ts';
 import { describeOn, freshMysqlDatabase, mysqlServers } from '../../mysql-servers.ts';
 import { openLedger } from '../ledger-on.ts';
 
@@ -21,6 +22,8 @@ describeOn(await mysqlServers(), 'tables on $name', (server) => {
       'create view late_flight as select id from flight',
       'create table kept (a int) engine = MyISAM',
       'create table `two words` (a int)',
+      'create view kept_late as select k.a as number from flight f join kept k on k.a = f.id',
+      'create view above as select * from kept_late',
       'insert into kept values (1)',
     ]) {
       await database.query({ strings: [text], values: [] });
@@ -28,6 +31,16 @@ describeOn(await mysqlServers(), 'tables on $name', (server) => {
   });
   afterAll(() => database.close());
   const describeTable = (table: string) => database.dialect.describeTable(database, table);
+
+  test('that no roll back empties are found, below views too, and by a column that only they have', async () => {
+    const found = async (table: string, ifHas?: string) =>
+      (await database.dialect.neverRolledBack!(database, table, ifHas))?.table;
+    expect(await database.dialect.neverRolledBack!(database, 'kept')).toEqual({ table: 'kept', engine: 'MyISAM' });
+    expect(await found(`${schema}.kept`, 'A')).toBe(`${schema}.kept`);
+    for (const view of ['kept_late', 'above']) expect(await found(view)).toBe(`${schema}.kept`);
+    expect(await found('kept', 'b')).toBeUndefined();
+    for (const table of ['flight', 'late_flight', 'nowhere']) expect(await found(table)).toBeUndefined();
+  });
 
   test.each(['flight', 'qualified'])('are described with columns and indexes: %s', async (form) => {
     const facts = await describeTable(form === 'qualified' ? `${schema}.flight` : form);
@@ -71,9 +84,11 @@ describeOn(await mysqlServers(), 'tables on $name', (server) => {
   test('are listed as people write them, and asked for rows', async () => {
     const ours = (await database.dialect.listTables(database)).filter((name) => name.startsWith(`${schema}.`));
     expect(ours.map((name) => name.slice(schema.length + 1)).sort()).toEqual(
-      ['Flight', '`two words`', 'flight', 'kept', 'late_flight'].sort(),
+      ['Flight', '`two words`', 'above', 'flight', 'kept', 'kept_late', 'late_flight'].sort(),
     );
-    expect(await database.dialect.hasRows(database, 'kept')).toBe(true);
-    expect(await database.dialect.hasRows(database, `${schema}.flight`)).toBe(false);
+    const hasRows = (table: string): Promise<boolean> =>
+      looking(database, 'waybill read', (session) => database.dialect.hasRows(session, table));
+    expect(await hasRows('kept')).toBe(true);
+    expect(await hasRows(`${schema}.flight`)).toBe(false);
   });
 });

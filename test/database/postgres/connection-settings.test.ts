@@ -8,6 +8,7 @@ import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { fence } from '../../../src/control/fence.ts';
 import { migrate } from '../../../src/control/migrate.ts';
+import { whyNeverTakenBack } from '../../../src/control/take-back.ts';
 import { PostgresDatabase } from '../../../src/database/postgres/database.ts';
 import type { Session } from '../../../src/database/dialect.ts';
 import { raw, sql } from '../../../src/database/sql.ts';
@@ -162,6 +163,23 @@ describe.each(servers)('a connection to $name', (server) => {
     const { rows } = await of.query(sql`
       select current_setting('search_path') as path, current_setting('row_security') as policies, current_setting('work_mem') as memory`);
     expect(rows).toEqual([{ path: 'acq', policies: 'off', memory: '5MB' }]);
+  });
+
+  test('may not take a batch back from a table, or a partition, of which policies hide rows, and says so before it writes', async () => {
+    await owner.query(`create schema core; grant usage on schema core to ${role};
+      create table core.sale (id int, batch_id bigint) partition by range (id);
+      create table core.sale_all partition of core.sale default;
+      grant all on core.sale, core.sale_all to ${role}`);
+    const of = open(urlOf());
+    expect(await whyNeverTakenBack(of, 'core.sale')).toBeUndefined();
+    for (const part of ['core.sale_all', 'core.sale']) {
+      await owner.query(`alter table ${part} enable row level security`);
+      expect(await whyNeverTakenBack(of, 'core.sale')).toEqual({
+        message: `core.sale would keep the rows of a batch that has to be taken back: row level security of ${part} would hide some from ${role}`,
+        next: `alter role ${role} bypassrls, or alter table ${part} disable row level security`,
+      });
+      await owner.query(`alter table ${part} disable row level security`);
+    }
   });
 
   test('comes about where the platform cannot check for a client that is gone', async () => {

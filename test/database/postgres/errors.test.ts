@@ -2,9 +2,10 @@ import { createServer, type Server, type Socket } from 'node:net';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { TransactionLostError, type ErrorFacts, type Session } from '../../../src/database/dialect.ts';
+import { openCopyOut } from '../../../src/database/postgres/copy.ts';
 import { PostgresDatabase } from '../../../src/database/postgres/database.ts';
 import { classify, connectionError } from '../../../src/database/postgres/errors.ts';
-import { sql } from '../../../src/database/sql.ts';
+import { raw, sql } from '../../../src/database/sql.ts';
 import { UnreachableError } from '../../../src/errors.ts';
 import { freshDatabase, servers, type FreshDatabase } from '../../servers.ts';
 
@@ -18,6 +19,7 @@ create table span (r int4range, constraint apart exclude using gist (r with &&))
 create view small as select * from t where n < 10 with check option;
 insert into t values (1, '${SECRET}', 1, '2024-01-01'), (2, 'b', 2, null);
 insert into span values ('[1,5)');
+create function writes() returns int language sql as 'insert into span values (null) returning 0';
 create function refuse() returns trigger language plpgsql as $$ begin raise exception 'not %', new.mail; end $$;
 create table guarded (mail text); create trigger g before insert on guarded for each row execute function refuse();`;
 
@@ -31,6 +33,10 @@ const failing = (work: Promise<unknown>): Promise<unknown> =>
     },
     (error: unknown) => error,
   );
+
+/** What a source's rows come by. */
+const copied = (session: Session, select: string): Promise<number> =>
+  new Promise((done, failed) => openCopyOut(session, select, 'text', { data: () => undefined, done, failed }));
 
 describe.each(servers)('errors of $name', (server) => {
   let fresh: FreshDatabase;
@@ -91,7 +97,20 @@ describe.each(servers)('errors of $name', (server) => {
     [`select '2024-13-13'::date`, '22008', /^date or time .*SQLSTATE 22008/, 'data'],
     ['select 1 / (id - 1) from t', '22012', /^division by zero \(SQLSTATE 22012\)$/, 'data'],
     [`select '${SECRET}'::int`, '22P02', /^invalid text for the type \(SQLSTATE 22P02\)$/, 'data'],
-    [`select chr(0)`, '54000', /null character not permitted/],
+    [`select chr(0)`, '54000', /null character not permitted/, 'data'],
+    [
+      `do $$ begin create table long (v text); create index on long (v);
+        insert into long select string_agg(md5(g::text), '') from generate_series(1, 3000) g; end $$`,
+      '54000',
+      /index row/,
+      'data',
+    ],
+    [
+      `do $$ begin raise 'no' using errcode = 'WB001'; end $$`,
+      'WB001',
+      /^the SQL raised an exception of its own/,
+      'data',
+    ],
     ['select * fro t', '42601', /syntax error/],
     ['select nothing from t', '42703', /column "nothing" does not exist/],
     ['select nothing()', '42883', /function nothing\(\) does not exist/],
@@ -107,6 +126,7 @@ describe.each(servers)('errors of $name', (server) => {
       `do $$ begin raise 'no' using errcode = '42703', hint = '${SECRET}'; end $$`,
       '42703',
       /^the SQL raised an exception of its own; its text stands in the ledger \(SQLSTATE 42703\)$/,
+      'data',
     ],
   ])('are permanent, and say no value of a row: %s', async (text, code, safe, because) => {
     const facts = await failureOf(text);
@@ -188,6 +208,19 @@ describe.each(servers)('errors of $name', (server) => {
     const reader = await database.openSession('waybill reader');
     sessions.push(reader);
     await reader.begin({ readOnly: true });
+    // What we let only read writes on no other server either.
+    expect(classify(await failing(run(reader, 'delete from t')))).toMatchObject({
+      ...{ kind: 'permanent', code: '25006', next: expect.stringMatching(/^only reading is allowed here/) as string },
+    });
+    for (const reads of [copied, (session: Session, select: string) => session.query(sql`${raw(select)}`)]) {
+      await reader.rollback();
+      await reader.begin({ readOnly: true });
+      const facts = classify(await failing(reads(reader, 'select writes()')));
+      expect(facts).toMatchObject({ kind: 'permanent', code: '25006' });
+    }
+    await reader.rollback();
+    await reader.begin();
+    await reader.query(sql`set transaction read only`);
     expect(classify(await failing(run(reader, 'delete from t')))).toMatchObject({
       ...{ kind: 'transient', code: '25006' },
       next: 'give the URL of the server that takes writes; a standby may be a source, from which SQL only reads',
@@ -241,35 +274,42 @@ describe.each(servers)('errors of $name', (server) => {
   });
 
   /** SQLSTATEs that tests cannot provoke: the server itself sends them, and says what it always says. */
-  const SENT: Record<Exclude<ErrorFacts['kind'], 'permanent'>, string[]> = {
-    transient: [
-      '40001',
-      '40P01',
-      '55P03',
-      '25006',
-      '55006',
-      '57014',
-      '53000',
-      '53100',
-      '53200',
-      '53300',
-      '53400',
-      '58030',
-    ],
-    connection: ['57P01', '57P02', '57P03', '57P05', '25P03', '25P04', '08000', '08003', '08006', '08P01'],
-  };
-  test.each(Object.entries(SENT))('that are %s by their SQLSTATE are so, however they come', async (kind, codes) => {
+  const TRANSIENT = [
+    ...['40001', '40P01', '55P03', '25006', '55006', '57014'],
+    ...['53000', '53100', '53200', '53300', '53400', '58030'],
+  ];
+  /** With these it ends a connection; or SQL says them, of one that it could not open to elsewhere. */
+  const ENDING = ['57P01', '57P02', '57P03', '57P05', '25P03', '25P04', '08000', '08001', '08003', '08006', '08P01'];
+  test('are transient by their SQLSTATE, however they come, on a session that lives', async () => {
     const session = await begun('waybill codes');
-    for (const code of codes) {
+    for (const code of [...TRANSIENT, ...ENDING]) {
       const facts = classify(
         await failing(run(session, `do $$ begin raise exception '${SECRET}' using errcode = '${code}'; end $$`)),
       );
       await session.rollback();
       await session.begin();
-      expect(facts, code).toMatchObject({ kind, code, retryAfterSeconds: code === '53100' ? 30 : 0 });
+      expect(facts, code).toMatchObject({ kind: 'transient', code, retryAfterSeconds: code === '53100' ? 30 : 0 });
       expect(facts.safeMessage, code).not.toContain('mary');
     }
   });
+  test.each(ENDING)('are of the connection with which the server, or a pooler, hangs up: %s', (code) => {
+    const fatal = (severity: string, routine?: string): unknown =>
+      Object.assign(new Error('terminating'), { code, severity, routine });
+    for (const error of [fatal('FATAL'), fatal('PANIC'), fatal('ВАЖНО', 'ProcessInterrupts')]) {
+      expect(classify(error)).toMatchObject({ kind: 'connection', code });
+    }
+  });
+  test.each(['GetNewTransactionId', 'GetNewMultiXactId'])(
+    'are transient, and not of the data, where numbers of transactions run out: %s',
+    (routine) => {
+      const message =
+        'database is not accepting commands that assign new transaction IDs to avoid wraparound data loss';
+      const facts = classify(Object.assign(new Error(message), { code: '54000', severity: 'ERROR', routine }));
+      expect(facts).toMatchObject({ kind: 'transient', code: '54000', retryAfterSeconds: 30 });
+      expect(facts.because).toBe(undefined);
+      expect(facts.safeMessage).toContain(message);
+    },
+  );
   test('of all other classes are permanent', async () => {
     const session = await begun('waybill codes');
     for (const code of [

@@ -3,7 +3,7 @@ import type { Database, Session } from '../../dialect.ts';
 import { processingName } from '../../../sql/processing-name.ts';
 import { quoteText } from '../names.ts';
 import type { MysqlSession } from '../session.ts';
-import { aloneWith, SWAP_WAITS_SECONDS } from './alone-with.ts';
+import { aloneWith, SWAP_WAITS } from './alone-with.ts';
 import { TableBusyError } from './busy.ts';
 import { guardSnapshot } from './guard.ts';
 import { holdersOf } from './holders.ts';
@@ -31,7 +31,7 @@ export async function adoptSnapshots<T>(
     return database.transaction((own) => work(own, adopted));
   };
   try {
-    return await aloneWith(session, tables, alone, SWAP_WAITS_SECONDS);
+    return await aloneWith(session, tables, alone, SWAP_WAITS);
   } finally {
     await session.close();
   }

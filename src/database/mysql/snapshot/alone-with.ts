@@ -1,7 +1,9 @@
 import { LoadFailedError } from '../../../errors.ts';
 import { mysqlSql } from '../../../sql/mysql.ts';
 import { parseTableName } from '../../../sql/names.ts';
+import { describeHolder } from '../../describe-holder.ts';
 import { raw, sql } from '../../sql.ts';
+import { InTheWayError } from '../errors.ts';
 import { giveNamedLock, takeNamedLock } from '../named-locks.ts';
 import { killConnection, type MysqlSession } from '../session.ts';
 
@@ -9,11 +11,20 @@ import { killConnection, type MysqlSession } from '../session.ts';
  * How long those who open acquisitions wait for a swap: longer than one attempt of it takes. Whoever swaps, adopts or drops
  * gets by after a second: openings take moments, and any other of its kind is a dead one's, for one load has one workflow.
  */
-const OPENING_WAITS_SECONDS = 10;
-export const SWAP_WAITS_SECONDS = 1;
-const KILLS = 5;
-/** A killed connection gives its locks back once the statement that it is in has ended. */
-const KILLED_WAITS_SECONDS = 10;
+const OPENING_WAITS: Patience = { seconds: 10 };
+export const SWAP_WAITS: Patience = { seconds: 1 };
+/**
+ * A killed connection gives its locks back once the statement that it is in has ended, or has been undone: a large table is
+ * dropped for longer than we wait at a time, and a large update takes back as long as it took.
+ */
+const ENDS_WITHIN_SECONDS = 50;
+const KILLED_AGAIN_SECONDS = 10;
+
+/** How long whoever is at it already is left alone, and then given to end. */
+interface Patience {
+  seconds: number;
+  endsWithin?: number;
+}
 
 /**
  * Does the work while this connection holds the names of these tables, on the whole server. DDL commits by itself here, so no
@@ -25,7 +36,7 @@ export async function aloneWith<T>(
   session: MysqlSession,
   tables: readonly string[],
   work: () => Promise<T>,
-  patienceSeconds = OPENING_WAITS_SECONDS,
+  patience = OPENING_WAITS,
 ): Promise<T> {
   const names: { name: string; table: string }[] = [];
   for (const table of tables) names.push({ name: await lockName(session, table), table });
@@ -33,7 +44,7 @@ export async function aloneWith<T>(
   const held: string[] = [];
   try {
     for (const { name, table } of names) {
-      await take(session, name, table, patienceSeconds);
+      await take(session, name, table, patience);
       held.push(name);
     }
     return await work();
@@ -51,18 +62,22 @@ async function lockName(session: MysqlSession, table: string): Promise<string> {
   return rows[0]!.name;
 }
 
-async function take(session: MysqlSession, name: string, table: string, patienceSeconds: number): Promise<void> {
-  let seconds = patienceSeconds;
-  for (let kills = 0; ; kills += 1) {
+async function take(session: MysqlSession, name: string, table: string, patience: Patience): Promise<void> {
+  let { seconds, endsWithin = ENDS_WITHIN_SECONDS } = patience;
+  for (;;) {
     if (await takeNamedLock(session, name, seconds)) return;
-    const { rows: used } = await session.query<{ holder: string | number | null }>(
-      sql`select is_used_lock(${name}) as holder`,
-    );
-    const holder = used[0]?.holder;
-    if (kills === KILLS) throw stillHeld(table, holder);
-    if (holder !== null && holder !== undefined) await endHolder(session, String(holder), table);
-    seconds = KILLED_WAITS_SECONDS;
+    const holder = await holderOf(session, name);
+    if (endsWithin <= 0) throw await stillAtIt(session, table, holder);
+    if (holder !== null) await endHolder(session, holder, table);
+    seconds = Math.min(KILLED_AGAIN_SECONDS, endsWithin);
+    endsWithin -= seconds;
   }
+}
+
+async function holderOf(session: MysqlSession, name: string): Promise<string | null> {
+  const { rows } = await session.query<{ holder: string | number | null }>(sql`select is_used_lock(${name}) as holder`);
+  const { holder } = rows[0]!;
+  return holder === null ? null : String(holder);
 }
 
 /** ER_KILL_DENIED_ERROR. */
@@ -73,15 +88,28 @@ async function endHolder(session: MysqlSession, holder: string, table: string): 
     await killConnection(session, holder);
   } catch (cause) {
     if ((cause as { errno?: number }).errno !== NOT_OURS) throw cause;
-    throw stillHeld(table, holder, cause);
+    throw new LoadFailedError(`connection ${holder} swaps or drops the snapshot of ${table}, and cannot be ended`, {
+      next: `end it: kill connection ${holder}; all workers of a project should use one account`,
+      cause,
+    });
   }
 }
 
-const stillHeld = (table: string, holder: string | number | null | undefined, cause?: unknown): Error =>
-  new LoadFailedError(
-    `connection ${holder ?? 'unknown'} swaps or drops the snapshot of ${table}, and cannot be ended`,
-    {
-      next: `end it: kill connection ${holder ?? '…'}; all workers of a project should use one account`,
-      cause,
-    },
-  );
+/** It was told to end, and does so when the server is done with its statement: worth another attempt. */
+async function stillAtIt(session: MysqlSession, table: string, holder: string | null): Promise<Error> {
+  const look = sql`
+    select user as user, state as state, time as seconds from information_schema.processlist where id = ${holder ?? '0'}`;
+  const { rows } = await session
+    .query<{ user: string; state: string; seconds: string | number }>(look)
+    .catch(() => ({ rows: [] })); // to wait is all that is left, whoever it is
+  const [found] = rows;
+  const who = describeHolder({
+    connectionId: holder ?? 'unknown',
+    user: found?.user ?? null,
+    application: found?.state ?? null,
+    ageSeconds: found ? Number(found.seconds) : null,
+  });
+  return new InTheWayError(`${who} still has ${table} to itself: it was told to end, and its statement goes on`, {
+    next: 'wait: the server drops a large table, or takes back a large change, before it lets go',
+  });
+}

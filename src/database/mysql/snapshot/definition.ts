@@ -54,8 +54,7 @@ function constraintsOf(lines: string[], place: Place, table: string, { flavour }
     if (!match) continue;
     const name = match[1]!.slice(1, -1).replaceAll('``', '`');
     const kind = match[2] === 'CHECK' ? 'check' : 'foreign key';
-    // MariaDB's checks belong to their table alone; names that the server made follow the table when it is renamed.
-    if (kind === 'check' && flavour === 'MariaDB') continue;
+    if (kind === 'check' && flavour === 'MariaDB') continue; // they belong to their table alone
     if (isGenerated(name, kind, table)) continue;
     constraints.push({
       kind,
@@ -88,13 +87,22 @@ export const isLossy = (text: string): boolean =>
     .filter((line) => !line.startsWith(') '))
     .some((line) => /[?\uFFFD]/.test(line.replaceAll(/ COMMENT ?=? ?'(?:[^']|'')*'/g, '')));
 
-export function isGenerated(name: string, kind: NamedConstraint['kind'], table: string): boolean {
-  const prefix = `${table}${kind === 'check' ? '_chk_' : '_ibfk_'}`;
-  return name.toLowerCase().startsWith(prefix.toLowerCase()) && /^\d+$/.test(name.slice(prefix.length));
-}
+/**
+ * What the server takes for a name that it has made itself, and changes with the table's when that is renamed: to it all those that begin
+ * so, in the same case. (Not so the CHECKs of MariaDB.)
+ */
+export const isFollowing = (name: string, kind: NamedConstraint['kind'], table: string): boolean =>
+  name.length > prefixOf(kind, table).length && name.startsWith(prefixOf(kind, table));
+
+/** One that it really has made. The others are given back by us: with a twin's name they might be too long. */
+const isGenerated = (name: string, kind: NamedConstraint['kind'], table: string): boolean =>
+  isFollowing(name, kind, table) && /^\d+$/.test(name.slice(prefixOf(kind, table).length));
+
+const prefixOf = (kind: NamedConstraint['kind'], table: string): string =>
+  `${table}${kind === 'check' ? '_chk_' : '_ibfk_'}`;
 
 /** Its twin: where names are the schema's, with others that lead back to them. */
-export function twinText({ text, constraints }: Definition, place: Place): string {
+export function twinText({ text, constraints }: Definition, place: Place, { flavour }: ServerFacts): string {
   const { name, twin } = place;
   const head = `CREATE TABLE ${quoted(name)} (`;
   const [first, ...rest] = text.split('\n');
@@ -103,14 +111,12 @@ export function twinText({ text, constraints }: Definition, place: Place): strin
     const match = CONSTRAINT.exec(line);
     if (!match) return line;
     const called = match[1]!.slice(1, -1).replaceAll('``', '`');
-    const own = constraints.find((one) => one.name === called)?.own ?? followed(called, name, twin);
-    return `  CONSTRAINT ${quoted(own)} ${match[2]!}${match[3]!}${match[4]!}`;
+    const kind = match[2] === 'CHECK' ? 'check' : 'foreign key';
+    const own = constraints.find((one) => one.kind === kind && one.name === called)?.own;
+    // `flight_ibfk_1` → `waybill_twin_…_ibfk_1`, which the server calls `flight_ibfk_1` again when the twin is renamed.
+    const follows = isGenerated(called, kind, name) && !(kind === 'check' && flavour === 'MariaDB');
+    const made = own ?? (follows ? `${twin}${called.slice(name.length)}` : called);
+    return `  CONSTRAINT ${quoted(made)} ${match[2]!}${match[3]!}${match[4]!}`;
   });
   return [`CREATE TABLE ${at(place, twin)} (`, ...lines].join('\n');
 }
-
-/** `flight_ibfk_1` → `waybill_twin_…_ibfk_1`, which the server calls `flight_ibfk_1` again when the twin is renamed. */
-const followed = (called: string, name: string, twin: string): string =>
-  /_(ibfk|chk)_\d+$/.test(called) && called.toLowerCase().startsWith(`${name.toLowerCase()}_`)
-    ? `${twin}${called.slice(name.length)}`
-    : called;

@@ -2,7 +2,7 @@ import { LoadFailedError } from '../../../errors.ts';
 import type { DropResult } from '../../snapshot-dialect.ts';
 import type { Dialect } from '../../dialect.ts';
 import type { MysqlSession } from '../session.ts';
-import { aloneWith, SWAP_WAITS_SECONDS } from './alone-with.ts';
+import { aloneWith, SWAP_WAITS } from './alone-with.ts';
 import { isBusy } from './busy.ts';
 import { holdersOf } from './holders.ts';
 import { tableIdentity } from './identity.ts';
@@ -36,7 +36,7 @@ export async function dropSnapshot(
     await session.commit();
     return result;
   };
-  return aloneWith(session, [table], alone, SWAP_WAITS_SECONDS);
+  return aloneWith(session, [table], alone, SWAP_WAITS);
 }
 
 async function dropLocked(session: MysqlSession, processing: string, relationId: string): Promise<DropResult> {

@@ -58,12 +58,18 @@ async function exchangeUnderLock(
 ): Promise<ExchangeResult> {
   return withDdlSettings(session, seconds, async () => {
     const both = tables.flatMap(({ place }) => [at(place, place.name), at(place, place.twin)]);
-    const result = await withTablesLocked(session, both, async (): Promise<ExchangeResult> => {
-      for (const { place, plan } of tables) if (!(await isAsPlanned(session, place, plan))) return { changed: place };
-      for (const { place } of tables) await handOnNumber(session, place);
-      await session.say(renaming(tables));
-      return 'done';
-    });
+    const swapLocked = async (): Promise<ExchangeResult | 'busy'> => {
+      try {
+        for (const { place, plan } of tables) if (!(await isAsPlanned(session, place, plan))) return { changed: place };
+        for (const { place } of tables) await handOnNumber(session, place);
+        await session.say(renaming(tables));
+        return 'done';
+      } catch (error) {
+        if (!isBusy(error)) throw error; // of a backup, which has all DDL wait (LOCK INSTANCE FOR BACKUP)
+        return 'busy';
+      }
+    };
+    const result = await withTablesLocked(session, both, swapLocked);
     return result === 'busy' ? { busy: tables[0]!.place } : result;
   });
 }

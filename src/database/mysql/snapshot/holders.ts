@@ -36,6 +36,7 @@ export async function tableHolders(session: MysqlSession, table: string): Promis
   return place ? holdersOf(session, place, place.name) : [];
 }
 
+/** A backup (LOCK INSTANCE FOR BACKUP) holds all tables against those who alter them. */
 const metadataLocks = ({ schema }: Place, table: string): SqlStatement => sql`
   select t.processlist_id as id, max(t.processlist_user) as user, max(a.attr_value) as application,
     max(t.processlist_time) as seconds
@@ -43,8 +44,9 @@ const metadataLocks = ({ schema }: Place, table: string): SqlStatement => sql`
   join performance_schema.threads t on t.thread_id = l.owner_thread_id
   left join performance_schema.session_connect_attrs a
     on a.processlist_id = t.processlist_id and a.attr_name = 'program_name'
-  where l.object_type = 'TABLE' and l.object_schema = ${schema} and l.object_name = ${table} and l.lock_status = 'GRANTED'
-    and t.processlist_id is not null and t.processlist_id <> connection_id()
+  where (l.object_type = 'TABLE' and l.object_schema = ${schema} and l.object_name = ${table}
+         or l.object_type = 'BACKUP LOCK' and l.lock_type = 'SHARED')
+    and l.lock_status = 'GRANTED' and t.processlist_id is not null and t.processlist_id <> connection_id()
   group by t.processlist_id order by 4 desc, 1`;
 
 /** Where the plugin metadata_lock_info is installed. */

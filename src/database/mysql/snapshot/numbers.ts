@@ -9,20 +9,43 @@ import type { TwinPlan } from './twin.ts';
 const number = (session: MysqlSession, place: Place, table: string, next: bigint): Promise<void> =>
   session.say(`alter table ${at(place, table)} auto_increment = ${next}`);
 
-/** Exactly, while nobody else writes. */
+/**
+ * Exactly, while nobody else writes. A table of MySQL whose numbers are used up says its last one comes next, and finds it taken; a twin
+ * would give it again, and so begins behind it.
+ */
 export async function handOnNumber(session: MysqlSession, place: Place): Promise<void> {
   const { nextNumber } = await definitionOf(session, place, place.name);
-  if (nextNumber !== undefined) await number(session, place, place.twin, nextNumber);
+  if (nextNumber === undefined) return;
+  const usedUp = isLast(nextNumber) && (await isUsedUp(session, place, nextNumber));
+  await number(session, place, place.twin, usedUp ? nextNumber + 1n : nextNumber);
+}
+
+/** Of some type. That of `bigint unsigned` no server gives. */
+const isLast = (value: bigint): boolean =>
+  Object.values(BITS).some((bits) => value === 2n ** (bits - 1n) - 1n || (bits < 64n && value === 2n ** bits - 1n));
+
+async function isUsedUp(session: MysqlSession, place: Place, last: bigint): Promise<boolean> {
+  const column = await numberedColumn(session, place);
+  if (column?.greatest !== last) return false;
+  const { rows } = await session.query({
+    strings: [`select 1 from ${at(place, place.name)} where ${quoted(column.name)} = ${last} limit 1`],
+    values: [],
+  });
+  return rows.length > 0;
 }
 
 /** Numbers that writers may take between our look at the next one and the moment of the rename. */
 const HEADROOM = 1_000_000n;
 
+/** Of a table that has given none yet, or none since TRUNCATE, MariaDB's text has no number that comes next. */
+const FIRST_NUMBER = 1n;
+
 /** Near the end of the type most of what is left: a number too few would be given twice, one too many is lost at most. */
 export async function reserveNumbers(session: MysqlSession, place: Place): Promise<void> {
-  const { nextNumber } = await definitionOf(session, place, place.name);
-  if (nextNumber === undefined) return;
-  const { greatest } = (await numberedColumn(session, place))!;
+  const column = await numberedColumn(session, place);
+  if (!column) return;
+  const { greatest } = column;
+  const { nextNumber = FIRST_NUMBER } = await definitionOf(session, place, place.name);
   const left = greatest > nextNumber ? greatest - nextNumber : 0n;
   const most = (3n * left + 3n) / 4n;
   await number(session, place, place.twin, nextNumber + (most < HEADROOM ? most : HEADROOM));
@@ -34,8 +57,9 @@ export async function reserveNumbers(session: MysqlSession, place: Place): Promi
  * whatever we say.
  */
 export async function continueNumbers(session: MysqlSession, place: Place): Promise<void> {
-  const { nextNumber } = await definitionOf(session, place, place.processing);
-  if (nextNumber !== undefined) await number(session, place, place.name, nextNumber);
+  if (!(await numberedColumn(session, place))) return;
+  const { nextNumber = FIRST_NUMBER } = await definitionOf(session, place, place.processing);
+  await number(session, place, place.name, nextNumber);
 }
 
 /**
@@ -45,17 +69,17 @@ export async function continueNumbers(session: MysqlSession, place: Place): Prom
 export async function numbersTwice(
   session: MysqlSession,
   place: Place,
-  { next }: TwinPlan,
+  { next = String(FIRST_NUMBER) }: TwinPlan,
 ): Promise<string | undefined> {
   const { nextNumber } = await definitionOf(session, place, place.processing);
-  const column = next === undefined || nextNumber === undefined ? undefined : await numberedColumn(session, place);
+  const column = nextNumber === undefined ? undefined : await numberedColumn(session, place);
   if (!column) return undefined;
   const id = quoted(column.name);
   const { rows } = await session.query<{ n: string | number; least: string | number; most: string | number }>({
     strings: [
       `select count(*) as n, min(t.${id}) as least, max(t.${id}) as most
        from ${at(place, place.name)} t join ${at(place, place.processing)} s on s.${id} = t.${id}
-       where t.${id} >= ${BigInt(next!)} and t.${id} < ${nextNumber}`, // no bound texts: they would be compared as floats
+       where t.${id} >= ${BigInt(next)} and t.${id} < ${nextNumber}`, // no bound texts: they would be compared as floats
     ],
     values: [],
   });

@@ -1,6 +1,6 @@
 import { sql } from '../../sql.ts';
 import type { MysqlSession } from '../session.ts';
-import { isGenerated } from './definition.ts';
+import { isFollowing } from './definition.ts';
 import { foreignKeyRefusals, type Refusal } from './foreign-keys.ts';
 import { at, factsOf, findPlace, LONGEST_NAME, quoted, type Place, type StoredTable } from './place.ts';
 import { seesTriggers } from './rights.ts';
@@ -82,7 +82,7 @@ async function nameRefusals(session: MysqlSession, place: Place, { comment }: St
   return refusals;
 }
 
-/** MySQL gives a constraint that it has named itself another name with its table, and then finds that too long. */
+/** MySQL gives a constraint that it takes for one that it has named itself another name with its table, and then finds that too long. */
 async function longestGenerated(
   session: MysqlSession,
   place: Place,
@@ -92,7 +92,7 @@ async function longestGenerated(
     select constraint_name as name, constraint_type as type from information_schema.table_constraints
     where table_schema = ${place.schema} and table_name = ${place.name} and constraint_type in ('CHECK', 'FOREIGN KEY')`);
   return rows
-    .filter(({ name, type }) => isGenerated(name, type === 'CHECK' ? 'check' : 'foreign key', place.name))
+    .filter(({ name, type }) => isFollowing(name, type === 'CHECK' ? 'check' : 'foreign key', place.name))
     .map(({ name }) => ({ from: name, to: `${place.processing}${name.slice(place.name.length)}` }))
     .find(({ to }) => [...to].length > LONGEST_NAME);
 }

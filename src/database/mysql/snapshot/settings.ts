@@ -1,3 +1,4 @@
+import { isMariadbSince } from '../server-facts.ts';
 import type { MysqlSession } from '../session.ts';
 
 /**
@@ -19,6 +20,8 @@ export const withDdlSettings = <T>(session: MysqlSession, waitSeconds: number, w
       ...PINNED,
       // A table may have options that only a server which is not strict takes; MySQL shows none that it does not take.
       ...(session.server.flavour === 'MariaDB' && { innodb_strict_mode: '0' }),
+      // Without it MariaDB gives the first `timestamp` a default at any ALTER, as of the next number. (MySQL does not, and lets few set it.)
+      ...(isMariadbSince(session.server, '10.6.9') && { explicit_defaults_for_timestamp: '1' }),
       lock_wait_timeout: String(waitSeconds),
     },
     work,

@@ -3,7 +3,7 @@ import type { BusyTable, SwapLedger, SwapResult, TakenSnapshot } from '../../sna
 import type { Database } from '../../dialect.ts';
 import { part } from '../../sql.ts';
 import type { MysqlSession } from '../session.ts';
-import { aloneWith, SWAP_WAITS_SECONDS } from './alone-with.ts';
+import { aloneWith, SWAP_WAITS } from './alone-with.ts';
 import { isBusy, TableBusyError } from './busy.ts';
 import { renameConstraints } from './constraints.ts';
 import { exchange, type Exchanged } from './exchange.ts';
@@ -68,7 +68,7 @@ export async function swap<Kept>(
     }
     return (await finish(session, database, batchId, planned, ledger.record)) ?? { kind: 'swapped' };
   };
-  return aloneWith(session, tables, alone, SWAP_WAITS_SECONDS);
+  return aloneWith(session, tables, alone, SWAP_WAITS);
 }
 
 /** For a batch that has ended: nobody proves anything any more, what was begun is finished or undone. */
@@ -82,7 +82,7 @@ export async function settleSwap(
   const session = (await database.openSession(`waybill ${batchId} snapshot`)) as MysqlSession;
   const tables = intents.map(({ table }) => table);
   try {
-    const left = await aloneWith(session, tables, () => settle(session, database, batchId, record), SWAP_WAITS_SECONDS);
+    const left = await aloneWith(session, tables, () => settle(session, database, batchId, record), SWAP_WAITS);
     if (left) throw new TableBusyError(left.waitingFor, left.holders);
   } finally {
     await session.close();
@@ -196,7 +196,14 @@ async function undo(
 ): Promise<void> {
   // First what is written down: without an intent a twin is only a table that the next attempt makes anew.
   await forgetIntents(session, database, batchId);
-  for (const { place } of planned) await dropTwin(session, place);
+  try {
+    const drop = async (): Promise<void> => {
+      for (const { place } of planned) await dropTwin(session, place);
+    };
+    await withDdlSettings(session, STEP_WAITS_SECONDS, drop);
+  } catch (error) {
+    if (!isBusy(error)) throw error; // of a backup, for which DDL waits: as long as the server is set to, else
+  }
 }
 
 /** After an error that left the connection whole; whatever cannot be done here is left to the next attempt. */

@@ -34,6 +34,16 @@ export async function triggersOf(
     where event_object_schema = ${schema} and event_object_table = ${table} and ${condition}
     order by action_timing, event_manipulation, action_order`,
   );
+  const hidden = rows.find(({ definer }) => definer === null);
+  if (hidden) {
+    throw new LoadFailedError(
+      `this account lacks the privilege TRIGGER, without which it sees of ${hidden.name} only that it is there`,
+      {
+        where: `${schema}.${table}`,
+        next: `grant trigger on ${quoted(schema)}.* to this account`,
+      },
+    );
+  }
   const triggers = rows.map((row) => ({ ...row, body: String(row.body), sqlMode: String(row.sqlMode) }));
   for (const trigger of triggers) {
     if (session.server.flavour === 'MySQL') trigger.body = await writtenBody(session, { schema }, trigger.name);
@@ -73,7 +83,9 @@ async function statementOf(session: MysqlSession, place: Pick<Place, 'schema'>, 
 }
 
 const unknownForm = (name: string): Error =>
-  new LoadFailedError(`the server shows trigger ${name} in a form that is not known`);
+  new LoadFailedError(`the server shows trigger ${name} in a form that is not known`, {
+    next: `make it again as SHOW CREATE TRIGGER ${name} shows it, without characters beyond U+FFFF (emoji) and N'…' texts in its body`,
+  });
 
 /**
  * Names of triggers are the whole schema's, and a trigger stays with its table when that is renamed. So the twin gets stand-ins,
@@ -140,14 +152,16 @@ async function create(
   }
 }
 
-/** `mary@%`: a host has no @. */
+/** `mary@%`: a host has no @. MariaDB's roles have none at all (`auditors@`): with an @ the server takes one for a user of that name. */
 function account(definer: string): string {
   const end = definer.lastIndexOf('@');
-  return `${quoted(definer.slice(0, end))}@${quoted(definer.slice(end + 1))}`;
+  const [name, host] = [quoted(definer.slice(0, end)), definer.slice(end + 1)];
+  return host === '' ? name : `${name}@${quoted(host)}`;
 }
 
 /** No privilege for triggers, for another's account as definer, or, with a binary log, for any that it does not trust. */
 export const MAY_NOT = new Set([1142, 1227, 1419, 1044]);
 export const TRIGGER_RIGHTS =
   'Grant the account TRIGGER on the schema; with a binary log, set log_bin_trust_function_creators = 1 on the server; ' +
-  'for triggers of other accounts, grant SET_ANY_DEFINER (MySQL before 8.2: SET_USER_ID; MariaDB: SET USER).';
+  'for triggers of other accounts, grant SET_ANY_DEFINER (MySQL before 8.2: SET_USER_ID; MariaDB: SET USER), on MySQL also ' +
+  'SYSTEM_USER where the definer has it (root), and ALLOW_NONEXISTENT_DEFINER where the definer is gone.';

@@ -26,7 +26,7 @@ export async function makeTwin(session: MysqlSession, place: Place): Promise<Twi
   const plan: TwinPlan = { text, constraints, triggers, ...(nextNumber && { next: String(nextNumber) }) };
   await dropTwin(session, place);
   try {
-    await make(session, place, twinText(definition, place));
+    await make(session, place, twinText(definition, place, session.server));
     await mustBeAlike(session, place, definition);
     await makeStandIns(session, place, plan.triggers);
     return plan;
@@ -41,7 +41,14 @@ export async function makeTwin(session: MysqlSession, place: Place): Promise<Twi
  * the text, in which MySQL's `snapshotRefusals` has found no CHECK with a character of four bytes.
  */
 async function make(session: MysqlSession, place: Place, text: string): Promise<void> {
-  if (!isLossy(text) && !(await isReadOtherwise(session, text))) return session.say(text);
+  const readOtherwise = await isReadOtherwise(session, text);
+  if (readOtherwise && WITHOUT_DEFAULT.test(text)) {
+    throw new LoadFailedError(`${place.table} has a timestamp without a default, and any ALTER would give it one`, {
+      where: place.table,
+      next: 'set explicit_defaults_for_timestamp = ON on the server, which is its default, or give the column a default',
+    });
+  }
+  if (!isLossy(text) && !readOtherwise) return session.say(text);
   const twin = at(place, place.twin);
   await session.say(`create table ${twin} like ${at(place, place.name)}`);
   const named = session.server.flavour === 'MySQL' ? ['foreign key', 'check'] : ['foreign key'];
@@ -59,16 +66,18 @@ async function make(session: MysqlSession, place: Place, text: string): Promise<
   if (changes.length > 0) await session.say(`alter table ${twin} ${changes.join(', ')}`);
 }
 
+const WITHOUT_DEFAULT = /` timestamp(?:\(\d\))? NOT NULL(?! DEFAULT)/;
+
 /**
  * Without explicit_defaults_for_timestamp the first `timestamp` of a text has a default that nobody has written. To set it takes a
  * privilege on MySQL, and is not possible on an older MariaDB.
  */
 async function isReadOtherwise(session: MysqlSession, text: string): Promise<boolean> {
   if (!/` timestamp\b/.test(text)) return false;
-  const { rows } = await session.query<{ explicit: string | number }>(
+  const { rows } = await session.query<{ explicit: unknown }>(
     sql`select @@session.explicit_defaults_for_timestamp as explicit`,
   );
-  return String(rows[0]!.explicit) !== '1';
+  return Number(rows[0]!.explicit) !== 1;
 }
 
 /** Is the landing table still what it was when the twin was made? */
@@ -94,7 +103,7 @@ export async function dropTwin(session: MysqlSession, place: Place): Promise<voi
 /** The server may read its own text in another way than it wrote it: a default that its settings change, an option. */
 async function mustBeAlike(session: MysqlSession, place: Place, definition: Definition): Promise<void> {
   const made = await definitionOf(session, place, place.twin);
-  const wanted = linesOf(twinText(definition, place));
+  const wanted = linesOf(twinText(definition, place, session.server));
   const got = linesOf(made.text);
   const differs = [...wanted.filter((line) => !got.includes(line)), ...got.filter((line) => !wanted.includes(line))];
   if (differs.length === 0) return;

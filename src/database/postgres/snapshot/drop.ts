@@ -1,7 +1,7 @@
 import { DatabaseError, escapeIdentifier, type ClientBase } from 'pg';
 import { LoadFailedError } from '../../../errors.ts';
 import { tableIdentity } from './identity.ts';
-import { lockTables, type LockResult } from './lock-tables.ts';
+import { lockTables, mayTryAgain, type LockResult } from './lock-tables.ts';
 import { TableBusyError } from './table-busy-error.ts';
 import type { TableName } from './table-name.ts';
 
@@ -49,7 +49,7 @@ export async function dropSnapshot(
 /** False when the table went away before we held it. */
 async function lockSnapshot(client: ClientBase, table: TableName, lockTimeoutMs: number): Promise<boolean> {
   let result: LockResult = { locked: false, waitingFor: table, holders: [] };
-  for (let attempt = 1; attempt <= ATTEMPTS && !result.locked; attempt += 1) {
+  for (let attempt = 1; attempt <= ATTEMPTS && !result.locked && mayTryAgain(result); attempt += 1) {
     try {
       // Dropping a foreign key takes ACCESS EXCLUSIVE on the table that it refers to.
       result = await lockTables(client, [table], {

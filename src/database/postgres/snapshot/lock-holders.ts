@@ -2,6 +2,7 @@ import type { ClientBase } from 'pg';
 import { tableIdentity } from './identity.ts';
 import type { PlannedLock } from './lock-plan.ts';
 import type { TableName } from './table-name.ts';
+import { sessionsWithTemporary, temporaryViews } from './temporary-views.ts';
 
 /** A session that keeps a lock from us. */
 export interface LockHolder {
@@ -12,6 +13,8 @@ export interface LockHolder {
   application: string | null;
   /** Since its current or last statement began. Null where the server does not show it to us. */
   queryAgeSeconds: number | null;
+  /** It waits for our transaction: only its end lets that one go on. */
+  waitsForUs: boolean;
 }
 
 /**
@@ -22,7 +25,8 @@ const HOLDERS = `
 select coalesce(l.pid, 0) as pid,
   coalesce(a.usename, p.owner)::text as "user",
   coalesce(nullif(a.application_name, ''), a.backend_type, 'prepared transaction ' || p.gid) as application,
-  extract(epoch from clock_timestamp() - coalesce(a.query_start, p.prepared))::float8 as "queryAgeSeconds"
+  extract(epoch from clock_timestamp() - coalesce(a.query_start, p.prepared))::float8 as "queryAgeSeconds",
+  coalesce(pg_backend_pid() = any(pg_blocking_pids(l.pid)), false) as "waitsForUs"
 from pg_locks l
 left join pg_stat_activity a on a.pid = l.pid
 left join (pg_locks own join pg_prepared_xacts p on p.transaction = own.transactionid)
@@ -54,8 +58,14 @@ const EVERY_MODE = [
   'AccessExclusiveLock',
 ];
 
-/** Who holds a lock of any kind on the table, the longest first; nobody when there is no such table. */
+/**
+ * Who holds a lock of any kind on the table, or has a temporary view on it, the longest first; nobody when there is no such
+ * table.
+ */
 export async function holdersOf(client: ClientBase, table: TableName): Promise<LockHolder[]> {
   const identity = await tableIdentity(client, table);
-  return identity ? lockHolders(client, { oid: identity.oid, conflicts: EVERY_MODE }) : [];
+  if (!identity) return [];
+  const holders = await lockHolders(client, { oid: identity.oid, conflicts: EVERY_MODE });
+  const views = await sessionsWithTemporary(client, await temporaryViews(client, identity.oid));
+  return [...holders, ...views.filter((one) => !holders.some(({ pid }) => pid === one.pid))];
 }

@@ -13,6 +13,8 @@ export interface PlannedLock {
   statement: string;
   /** Lock modes that others may hold and that keep this lock from us. */
   conflicts: string[];
+  /** The temporary view of a session: nobody else can lock or re-point it, so it has to be gone. */
+  temporary: boolean;
 }
 
 /*
@@ -55,7 +57,8 @@ select c.oid::text as oid, n.nspname::text as schema, c.relname::text as name,
   case when relation.class = 4 and $3::text = 'share row exclusive' then '{}'::text[]
     else '{AccessShareLock,RowShareLock}' end
     || '{RowExclusiveLock,ShareUpdateExclusiveLock,ShareLock,ShareRowExclusiveLock,ExclusiveLock,AccessExclusiveLock}'
-    as conflicts
+    as conflicts,
+  relation.class = 1 and c.relpersistence = 't' as temporary
 from relation
 join pg_class c on c.oid = relation.oid
 join pg_namespace n on n.oid = c.relnamespace

@@ -1,10 +1,12 @@
 import type { ClientBase } from 'pg';
 import { LoadFailedError } from '../../../errors.ts';
+import { dumped, dumpEndsWithin } from './dumps.ts';
 import { lockHolders, type LockHolder } from './lock-holders.ts';
 import { planLocks, type PlannedLock, type ReferencedMode } from './lock-plan.ts';
 import { PINNED, withSettings } from './settings.ts';
 import type { TableName } from './table-name.ts';
 import { takeLocks } from './take-locks.ts';
+import { goneWithin, sessionsWithTemporary } from './temporary-views.ts';
 
 export interface LockOptions {
   /**
@@ -54,10 +56,18 @@ export async function lockTables(
     return {
       locked: false,
       waitingFor: { schema: busy.schema, name: busy.name },
-      holders: await lockHolders(client, busy),
+      holders: busy.temporary ? await sessionsWithTemporary(client, [busy.oid]) : await lockHolders(client, busy),
     };
   });
 }
+
+/**
+ * Whether trying again within this transaction may help. An index that is built or rebuilt CONCURRENTLY waits at times for every
+ * transaction that has begun before, ours too; if we waited for it then, its deadlock check could end it, and leave an index
+ * that is not valid.
+ */
+export const mayTryAgain = (result: LockResult): boolean =>
+  !result.locked && !result.holders.some((holder) => holder.waitsForUs);
 
 /** Going back to a savepoint releases the locks taken since. */
 async function letGo(client: ClientBase): Promise<void> {
@@ -72,12 +82,25 @@ async function tryAll(
   options: LockOptions,
 ): Promise<PlannedLock | undefined> {
   const held = new Set<string>();
+  const until = Date.now() + options.lockTimeoutMs;
   for (;;) {
     const plan = await planLocks(client, tables, options.referenced ?? 'share row exclusive');
     mustHave(plan, tables);
+    const temporary = plan.find((lock) => lock.temporary);
+    if (temporary !== undefined) {
+      const waited = held.size === 0 && (await goneWithin(client, temporary.oid, until - Date.now()));
+      if (!waited) return temporary;
+      continue;
+    }
     const missing = waitedForFirst(plan, options.waitFirst).filter((lock) => !held.has(lock.oid));
     // A view or foreign key that was made before we held the table is in the second plan only.
     if (missing.length === 0) return undefined;
+    const dump = await dumped(client, missing);
+    if (dump !== undefined) {
+      const waited = held.size === 0 && (await dumpEndsWithin(client, dump, until - Date.now()));
+      if (!waited) return dump;
+      continue;
+    }
     const busy = await takeLocks(client, missing, held.size === 0 ? options.lockTimeoutMs : 'holding others');
     if (busy !== undefined) return busy;
     for (const lock of missing) held.add(lock.oid);

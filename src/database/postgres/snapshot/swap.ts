@@ -1,9 +1,11 @@
 import { escapeIdentifier, type ClientBase } from 'pg';
 import { LoadFailedError } from '../../../errors.ts';
+import { linesOf, mustBeAlike } from './carry/alike.ts';
 import { askAll, type Carried } from './carry/carried.ts';
+import { TOUCH_COLUMNS } from './carry/columns.ts';
 import { revokeCreated } from './carry/grants.ts';
 import { LEAVE_PUBLICATIONS } from './carry/publications.ts';
-import { replay } from './carry/replay.ts';
+import { isHindered, replay } from './carry/replay.ts';
 import { continueSequence } from './carry/sequences.ts';
 import { whatTableHas } from './carry/what-table-has.ts';
 import { guardStatements } from './guard.ts';
@@ -11,6 +13,7 @@ import { tableIdentity, type TableIdentity } from './identity.ts';
 import { snapshotRefusals } from './refusals.ts';
 import { PINNED, withSettings } from './settings.ts';
 import { whatStepsAside, type SteppedAside } from './step-aside.ts';
+import { TableBusyError } from './table-busy-error.ts';
 import type { TableName } from './table-name.ts';
 
 export interface SwapOptions {
@@ -41,32 +44,54 @@ const SETTINGS = {
  * back, and nothing has happened. Constraints hold within the twin, not across it and the snapshot.
  *
  * @returns the identity of the snapshot (the OID is that of the table until now).
- * @throws LoadFailedError when the table cannot be snapshotted; the message says why.
+ * @throws LoadFailedError when the table cannot be snapshotted; the message says why. TableBusyError when somebody holds, or
+ * has changed meanwhile, what no lock of ours keeps: another attempt from the locks on may help.
  */
 export async function swapTable(client: ClientBase, table: TableName, options: SwapOptions): Promise<TableIdentity> {
+  try {
+    return await withSettings(client, SETTINGS, () => swapLocked(client, table, options));
+  } catch (cause) {
+    if (!isHindered(cause)) throw cause;
+    throw new TableBusyError(table, [], { cause });
+  }
+}
+
+async function swapLocked(client: ClientBase, table: TableName, options: SwapOptions): Promise<TableIdentity> {
   await mustBePossible(client, table, options.processingName);
   const { oid, filenode } = await mustExist(client, table);
   await mustBeLocked(client, oid);
+  const name = `${table.schema}.${table.name}`;
   const snapshot = { schema: table.schema, name: options.processingName };
-  await withSettings(client, SETTINGS, async () => {
-    const aside = await whatStepsAside(client, oid);
-    const identitySequences = aside.filter((one) => one.kind === 'sequence');
-    const twin = await whatTableHas(
-      client,
-      oid,
-      identitySequences.map((sequence) => sequence.oid),
-    );
+  const aside = await whatStepsAside(client, oid);
+  const identitySequences = aside.filter((one) => one.kind === 'sequence');
+  const before = await linesOf(client, oid, []);
+  const touch = await askAll(client, [TOUCH_COLUMNS], oid);
+  const twin = await whatTableHas(
+    client,
+    oid,
+    identitySequences.map((sequence) => sequence.oid),
+  );
 
-    await replay(client, [...aside.map((one) => one.rename), renameTable(table, snapshot.name), ...twin.structure]);
-    await replay(client, [
-      ...(await madeByCreation(client, table, identitySequences)),
-      ...twin.grants,
-      ...identitySequences.map((sequence) => continueSequence(sequence.before, sequence.after)),
-      ...(await askAll(client, [LEAVE_PUBLICATIONS], oid)),
-      ...twin.surroundings,
-      ...guardStatements(snapshot, `${table.schema}.${table.name}`, options.controlSchema),
-    ]);
-  });
+  await replay(client, [
+    ...touch,
+    ...aside.map((one) => one.rename),
+    renameTable(table, snapshot.name),
+    ...twin.structure,
+  ]);
+  // GRANT, and what changes an index or statistics, takes no lock on the table. Now that all of those have been written to here, the
+  // next one waits for us, and one that came before is seen.
+  const now = await linesOf(client, oid, aside);
+  if (now.join('\n') !== before.join('\n')) throw new TableBusyError(table, []);
+
+  await replay(client, [
+    ...(await madeByCreation(client, table, identitySequences)),
+    ...twin.grants,
+    ...identitySequences.map((sequence) => continueSequence(sequence.before, sequence.after)),
+    ...(await askAll(client, [LEAVE_PUBLICATIONS], oid)),
+    ...twin.surroundings,
+    ...guardStatements(snapshot, name, options.controlSchema),
+  ]);
+  mustBeAlike(name, now, await linesOf(client, (await mustExist(client, table)).oid, []));
   return { oid, filenode };
 }
 

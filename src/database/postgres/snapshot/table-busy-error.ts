@@ -11,10 +11,12 @@ export class TableBusyError extends LoadFailedError {
   constructor(
     readonly table: TableName,
     readonly holders: LockHolder[],
+    options: { cause?: unknown } = {},
   ) {
     const who = holders.map((holder) => describeHolder(holderOf(holder)));
     super(`${table.schema}.${table.name} is in use${who.length > 0 ? ` by ${who.join(', ')}` : ''}`, {
       next: 'wait for that session, or end it',
+      ...options,
     });
   }
 }

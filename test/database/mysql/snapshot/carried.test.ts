@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { inTurns } from '../../../every-server.ts';
 import { describeOn, mysqlServers } from '../../../mysql-servers.ts';
+import { cutBefore } from './cut.ts';
 import { Scene } from './scene.ts';
 
 const DIM = 'create table dim (id int primary key)';
@@ -60,6 +61,16 @@ const PROPERTIES: { what: string; made: string[]; only?: 'MySQL' | 'MariaDB' }[]
      foreign key (b) references dim (id) on delete restrict)`,
     ],
   },
+  ...(['MySQL', 'MariaDB'] as const).map((only) => ({
+    what: 'constraints that are called almost as the server would call them',
+    only,
+    made: [
+      DIM,
+      `create table t (a int, b int, c int, constraint T_ibfk_7 foreign key (a) references dim (id), foreign key (a) references dim (id),
+         constraint t_ibfk_x foreign key (b) references dim (id), constraint t_ibfk_07 foreign key (c) references dim (id),
+         constraint T_chk_1 check (a > 0), constraint t_chk_x check (b > 0), constraint t_chk_07 check (c > 0))`,
+    ],
+  })),
   {
     what: 'a foreign key into another schema',
     made: [
@@ -159,6 +170,18 @@ describeOn(known, 'what a swap carries on $name', (server) => {
     await scene.client.query(`drop database if exists ${scene.name}_other`).catch(() => undefined);
   }
 
+  if (server.flavour === 'MariaDB')
+    test('a trigger whose definer is a role', async () => {
+      await setUp(['create role :db', 'grant all on :db.* to :db', 'create table t (a int)']);
+      await setUp(['create definer = :db trigger tr before insert on t for each row set new.a = new.a + 1']);
+      const before = await looks();
+      await scene.take(await scene.batch('t'));
+      expect(await looks()).toEqual(before);
+      await setUp(['insert into t values (1)']);
+      expect(await scene.values('select a from t')).toEqual(['2']);
+      await setUp(['drop role :db']);
+    });
+
   // By what it does: both servers show such a character as `?`, of the table that has it and of one that has lost it.
   test('characters of four bytes, bytes that are no text, and question marks: labels, defaults, expressions, triggers', async () => {
     const smile = server.flavour === 'MariaDB' ? "check (d <> '😁')," : 'key on_smile ((concat(d, _utf8mb4 "😁"))),';
@@ -195,19 +218,36 @@ describeOn(known, 'what a swap carries on $name', (server) => {
   });
 
   test('what a server takes that gives timestamps defaults of its own, or is not strict', async () => {
-    const lax = server.flavour === 'MariaDB' ? 'row_format = dynamic key_block_size = 8' : '';
+    const isMysql = server.flavour === 'MySQL';
+    // One without a default MySQL would give one as its next number is set.
+    const [none, lax] = isMysql ? ["default '2020-01-01'", ''] : ['', 'row_format = dynamic key_block_size = 8'];
     await setUp([
       'set innodb_strict_mode = off',
-      `create table t (id int auto_increment primary key, at timestamp not null, then_at timestamp null) ${lax}`,
+      `create table t (id int auto_increment primary key, at timestamp not null ${none}, then_at timestamp null) ${lax}`,
       'set innodb_strict_mode = on',
+      'insert into t (at) values (now())',
+      'create table u (id int auto_increment primary key, at timestamp not null)',
     ]);
     const variable = 'explicit_defaults_for_timestamp';
     const [global] = await scene.values(`select @@global.${variable}`);
-    await scene.say(`set global ${variable} = off`);
-    try {
+    const byLike = async (): Promise<boolean> => {
+      const { database, sent } = cutBefore(scene.again(), server.url, 0);
+      const batch = await scene.batch('t');
       const before = await looks();
-      await scene.take(await scene.batch('t'), scene.again());
+      await scene.take(batch, database);
       expect(await looks()).toEqual(before);
+      await scene.finish(batch);
+      return sent.some((text) => /^create table \S+ like /.test(text));
+    };
+    try {
+      await scene.say(`set global ${variable} = off`);
+      expect(await byLike()).toBe(isMysql); // MariaDB lets us say how it is to be read
+      const taking = scene.batch('u').then((batch) => scene.take(batch, scene.again()));
+      if (isMysql) await expect(taking).rejects.toThrow(/u has a timestamp without a default/);
+      else await taking;
+      expect(await scene.leftBehind()).toEqual([]);
+      await scene.say(`set global ${variable} = on`);
+      expect(await byLike()).toBe(false);
     } finally {
       await scene.say(`set global ${variable} = ${global}`);
     }
@@ -300,6 +340,23 @@ describeOn(known, 'what a swap carries on $name', (server) => {
       expect(await scene.values('select id from t')).toEqual([String(most - 2n)]);
     });
   }
+
+  const GREATEST: [string, bigint][] = [
+    ['tinyint unsigned', 255n],
+    ['int', 2n ** 31n - 1n],
+    ['bigint', 2n ** 63n - 1n],
+    ['bigint unsigned', 2n ** 64n - 2n],
+  ];
+  if (server.flavour === 'MySQL')
+    test.each(GREATEST)('numbers that are used up: none is given again: %s', async (type, most) => {
+      await setUp([`create table t (id ${type} auto_increment primary key)`, `insert into t values (${most})`]);
+      for (let round = 1; round <= 2; round += 1) {
+        const batch = await scene.batch('t');
+        await scene.take(batch);
+        await expect(scene.say('insert into t values (null)')).rejects.toThrow(/auto-increment/);
+        await scene.finish(batch);
+      }
+    });
 
   turn('the snapshot holds the rows, refuses writes, and says where to write', async () => {
     await setUp(['create table t (a int primary key)', 'insert into t values (1), (2)']);

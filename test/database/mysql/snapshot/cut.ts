@@ -5,14 +5,23 @@ import type { MysqlSession } from '../../../../src/database/mysql/session.ts';
 /** What changes nothing: to be cut off before it is to be cut off before what comes next. */
 const LOOKS = /^\s*(select|show|set|use)\b/i;
 
+/** Before which statement: the n-th of those that change anything, or the first, the last of these, of which this holds. */
+export type CutPlace = number | ((sent: readonly string[]) => boolean | Promise<boolean>);
+
 /**
- * The same database, on which the connection of an activity is killed by the server just before its n-th statement that changes
- * anything; `sent` are those statements, so that a run without a cut tells how many there are.
+ * The same database, on which the connection of an activity is killed by the server just before this statement; `sent` are those
+ * that change anything, so that a run without a cut tells how many there are.
  */
-export function cutBefore(database: Database, url: string, n: number): { database: Database; sent: string[] } {
+export function cutBefore(database: Database, url: string, place: CutPlace): { database: Database; sent: string[] } {
   const sent: string[] = [];
+  const here = typeof place === 'number' ? () => sent.length === place : () => place(sent);
+  let done = false;
   const watch = async (text: string, connectionId: string): Promise<void> => {
-    if (!LOOKS.test(text) && sent.push(text) === n) await kill(url, connectionId);
+    if (LOOKS.test(text)) return;
+    sent.push(text);
+    if (done || !(await here())) return;
+    done = true;
+    await kill(url, connectionId);
   };
   return { database: watched(database, watch), sent };
 }

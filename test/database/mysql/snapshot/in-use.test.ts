@@ -1,5 +1,8 @@
 /** Tables that others write to, read and hold while they are swapped and dropped. */
 import { afterEach, beforeEach, expect, inject, test, vi } from 'vitest';
+import type { MysqlSession } from '../../../../src/database/mysql/session.ts';
+import { aloneWith } from '../../../../src/database/mysql/snapshot/alone-with.ts';
+import { startMysql } from '../../../../src/dev/mysql-server.ts';
 import { inTurns } from '../../../every-server.ts';
 import { describeOn, mysqlServers } from '../../../mysql-servers.ts';
 import { until } from '../../../engine/world.ts';
@@ -226,6 +229,35 @@ describeOn(known, 'landing tables in use on $name', (server) => {
     expect((await scene.records(second))[0]).toMatchObject({ dropped: false });
   });
 
+  turn(
+    'are waited for again where who swaps or drops one was ended, and the server goes on with its statement',
+    async () => {
+      const holder = (await scene.database.openSession('waybill 1 drop of the snapshot')) as MysqlSession;
+      const next = (await scene.database.openSession('waybill landing a')) as MysqlSession;
+      // A drop that takes longer than anybody waits: to KILL it changes nothing yet.
+      const killed: string[] = [];
+      next.say = (text) => Promise.resolve(void killed.push(text));
+      try {
+        const busy = await aloneWith(holder, ['a'], () =>
+          aloneWith(next, ['a'], () => Promise.resolve(), { seconds: 0, endsWithin: 1 }).catch(
+            (error: unknown) => error,
+          ),
+        );
+        expect(killed).toEqual([`kill connection ${holder.connectionId}`]);
+        expect(scene.database.dialect.classify(busy)).toMatchObject({ kind: 'transient' });
+        expect(busy).toMatchObject({
+          message: expect.stringMatching(
+            `^connection ${holder.connectionId} \\(root, .*\\) still has a to itself: it was told to end, and its statement goes on$`,
+          ) as string,
+        });
+        expect(await aloneWith(next, ['a'], () => Promise.resolve('in'))).toBe('in');
+      } finally {
+        await holder.close();
+        await next.close();
+      }
+    },
+  );
+
   /** The swap of a new batch that sleeps just before its rename, and never comes to it: the next start settles what it began. */
   async function sleepingSwap() {
     const batch = await scene.batch('a');
@@ -292,6 +324,35 @@ describeOn(known, 'landing tables in use on $name', (server) => {
   const inBoth = () => scene.values('select id from n join n_processing using (id)');
   const bulk = (rows: number) => scene.say(`insert into n values ${Array<string>(rows).fill('(null)').join(', ')}`);
 
+  // On a server of its own: a backup holds up all who alter tables there.
+  if (server.flavour === 'MySQL' && server.noOwn === undefined) {
+    test('are waited for while a backup that began beside the swap keeps tables from being altered', async () => {
+      const own = await startMysql({ flavour: 'MySQL' });
+      const here = await Scene.open({ ...server, url: own.url() });
+      try {
+        await here.say('create table a (id bigint auto_increment primary key)', 'insert into a () values ()');
+        const batch = await here.batch('a');
+        const swap = sleepsBefore('rename table', here.database);
+        const taking = here.take(batch, swap.database);
+        await swap.asleep();
+        const backup = await here.connect();
+        await backup.query('lock instance for backup');
+        swap.wake();
+        const writer = await here.connect();
+        await writer.query('insert into a () values ()'); // when the swap has let go of the table
+        const holders = await here.database.transaction((session) => here.database.dialect.tableHolders(session, 'a'));
+        expect(holders.map(({ connectionId }) => connectionId)).toContain(String(backup.threadId));
+        await backup.query('unlock instance');
+        expect(await taking).toMatchObject({ kind: 'taken' });
+        expect(await here.values('select id from a_processing')).toEqual(['1', '2']);
+        expect(await here.leftBehind()).toEqual([]);
+      } finally {
+        await here.close();
+        await own.stop();
+      }
+    });
+  }
+
   // MySQL hands numbers on under a lock.
   if (server.flavour === 'MariaDB') {
     test('cost nobody who has written to one and goes on to another his transaction, while the swap tries without waiting', async () => {
@@ -325,6 +386,24 @@ describeOn(known, 'landing tables in use on $name', (server) => {
       expect(await swap.done()).toEqual([]);
       expect(await added()).toBe('5000003');
       expect(await inBoth()).toEqual([]);
+    });
+
+    test.each(['', 'truncate n'])('go on behind what a table gave that had given none before: %j', async (emptied) => {
+      await scene.say('create table n (id bigint auto_increment primary key)');
+      if (emptied) await scene.say('insert into n values (null)', emptied);
+      const swap = await sleepingTwice(`alter table \`${scene.name}\`.\`n\` auto_increment`);
+      await bulk(2);
+      await swap.renamed();
+      expect(await added()).toBe('1000001');
+      expect(await swap.done()).toEqual([]);
+      expect(await inBoth()).toEqual([]);
+      expect(await scene.values('select id from n_processing')).toEqual(['1', '2']);
+    });
+
+    test('begin at 1 all the same where nobody has written to it yet', async () => {
+      await scene.say('create table n (id bigint auto_increment primary key)');
+      await scene.take(await scene.batch('n'));
+      expect(await added()).toBe('1');
     });
 
     test.each([

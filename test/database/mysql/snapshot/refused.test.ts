@@ -27,12 +27,16 @@ const REFUSED: { what: string; made: string[]; table?: string; reason: RegExp; o
     made: [`create table ${LONG} (a int)`],
     reason: /longer than 64/,
   },
-  ...['check (a > 0)', 'foreign key (a) references dim (id)'].map((rule) => ({
+  ...[
+    'check (a > 0)',
+    'foreign key (a) references dim (id)',
+    `constraint ${LONG.slice(0, 50)}_ibfk_x foreign key (a) references dim (id)`,
+  ].map((rule) => ({
     what: `a constraint whose generated name is too long with the ending: ${rule}`,
     only: 'MySQL' as const,
     table: LONG.slice(0, 50),
     made: ['create table dim (id int primary key)', `create table ${LONG.slice(0, 50)} (a int, ${rule})`],
-    reason: /would call constraint l{50}_(chk|ibfk)_1 of the snapshot l{50}_processing_\w+, longer than 64/,
+    reason: /would call constraint l{50}_(chk|ibfk)_[1x] of the snapshot l{50}_processing_\w+, longer than 64/,
   })),
   {
     what: 'a foreign key that refers to it',

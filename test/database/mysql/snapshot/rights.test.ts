@@ -91,6 +91,55 @@ describeOn(await mysqlServers(), 'an account with few rights on $name', (server)
     await again.close();
   });
 
+  test('that may not see triggers by the grant that fits the schema best is refused, whatever a wider one gives', async () => {
+    await scene.say('create trigger tr before insert on t for each row set new.id = new.id');
+    const escaped = scene.name.replaceAll('_', '\\_');
+    const [exact, longer, wide] = [escaped, `${escaped.slice(0, -3)}%`, `${escaped.slice(0, -5)}%`];
+    const refused = async (...grants: [string, string][]): Promise<boolean> => {
+      await scene.say(`revoke all, grant option from ${user}`);
+      await scene.say(`grant select, insert, update, delete on ${scene.name}_waybill.* to ${user}`);
+      for (const [pattern, rights] of grants) await scene.say(`grant ${rights} on \`${pattern}\`.* to ${user}`);
+      const database = asUser();
+      const found = await database.transaction((session) => database.dialect.snapshotRefusals(session, 't'));
+      await database.close();
+      return found.length > 0;
+    };
+    expect(await refused([exact, RIGHTS], [wide, 'all'])).toBe(true);
+    expect(await refused([wide, RIGHTS], [exact, 'all'])).toBe(false);
+    expect(await refused([longer, RIGHTS], [wide, 'all'])).toBe(true);
+    expect(await refused([longer, 'all'], [wide, RIGHTS])).toBe(false);
+    // Unescaped, `_` is a wildcard: of two that are equally good, either may be it.
+    expect(await refused([scene.name, RIGHTS], [`${scene.name.slice(0, 1)}%`, 'all'])).toBe(true);
+  });
+
+  if (server.flavour === 'MySQL')
+    test('sees triggers by a role that gives the right by a wider pattern, as the server adds them up', async () => {
+      const role = `'r_${scene.name.slice(-12)}'`;
+      const wide = `${scene.name.replaceAll('_', '\\_').slice(0, -5)}%`;
+      await scene.say(
+        'create trigger tr before insert on t for each row set new.id = new.id',
+        `revoke trigger on ${scene.name}.* from ${user}`,
+        `create role ${role}`,
+        `grant ${role} to ${user}`,
+        `set default role all to ${user}`,
+      );
+      const looks = async () => {
+        const database = asUser();
+        const found = await database.transaction((session) => database.dialect.snapshotRefusals(session, 't'));
+        const seen = await database.query<{ n: number }>(
+          sql`select count(*) as n from information_schema.triggers where trigger_schema = ${scene.name}`,
+        );
+        await database.close();
+        return { refused: found.length > 0, seen: Number(seen.rows[0]!.n) };
+      };
+      expect(await looks()).toEqual({ refused: true, seen: 0 });
+      await scene.say(`grant trigger on \`${wide}\`.* to ${role}`);
+      const { refused, seen } = await looks();
+      expect(seen).toBe(1);
+      if (server.name.startsWith('MySQL 9')) expect(refused).toBe(false);
+      await scene.say(`drop role ${role}`);
+    });
+
   // On a server of its own: there a name with wildcards, which accounts of other tests are granted, means something else.
   if (server.flavour === 'MySQL' && server.noOwn === undefined)
     test('that sees the triggers of all schemas but this one is refused', { timeout: 120_000 }, async () => {
@@ -110,6 +159,15 @@ describeOn(await mysqlServers(), 'an account with few rights on $name', (server)
         expect(await reasons()).toMatchObject([expect.stringMatching(/lacks the privilege TRIGGER/)]);
         await scene.say(`grant trigger on ${scene.name}.t to ${user}`);
         expect(await reasons()).toEqual([]);
+        await scene.say(`revoke trigger on ${scene.name}.t from ${user}`);
+        // A letter of its own on this server, and no wildcard: a right on another schema.
+        await scene.say(
+          `revoke all on ${scene.name}.* from ${user}`,
+          `revoke trigger on *.* from ${user}`,
+          `grant ${RIGHTS} on *.* to ${user}`,
+          `grant trigger on \`${scene.name.replace(/.$/, '_')}\`.* to ${user}`,
+        );
+        expect(await reasons()).toMatchObject([expect.stringMatching(/lacks the privilege TRIGGER/)]);
       } finally {
         await leave();
         await own.stop();

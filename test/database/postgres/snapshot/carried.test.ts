@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { dropSnapshot } from '../../../../src/database/postgres/snapshot/drop.ts';
+import { expressionRefusals } from '../../../../src/database/postgres/snapshot/refuse/expressions.ts';
 import { snapshotRefusals } from '../../../../src/database/postgres/snapshot/refusals.ts';
 import { inTurns } from '../../../every-server.ts';
 import { servers } from '../../../servers.ts';
@@ -34,6 +35,7 @@ describe.each(servers)('what the twin has on $name', (server) => {
 
     if (role) await client.query(`set session authorization ${role}`);
     expect(await snapshotRefusals(client, FLIGHT)).toEqual([]);
+    expect(await inTransaction(client, () => expressionRefusals(client, FLIGHT))).toEqual([]);
     const { oid } = await scene.swap();
     await client.query('reset session authorization');
     expect(await describeTable(client, 'acq.flight')).toEqual(before);

@@ -116,6 +116,16 @@ describe.each(servers)('a snapshot on $name', (server) => {
     await scene.client.query('commit');
   });
 
+  turn('a temporary view on it is waited for, until its session is gone', async () => {
+    const { oid } = await scene.swap();
+    const analyst = await scene.connect('an analyst');
+    await analyst.query('create temporary view peek as select id from acq.flight_processing');
+    const dropped = drop(oid);
+    await sleep(300);
+    await analyst.end();
+    expect(await dropped).toBe('dropped');
+  });
+
   turn('a writer of a table that it refers to is not killed by the drop', async () => {
     await scene.client.query(
       `create table acq.country (id int primary key); alter table acq.flight add c int references acq.country; insert into acq.country values (1), (2); insert into acq.flight (c) values (1)`,

@@ -3,9 +3,12 @@ import type { Client } from 'pg';
 import { afterEach, beforeEach, describe, expect, inject } from 'vitest';
 import {
   lockTables,
+  mayTryAgain,
   type LockOptions,
   type LockResult,
 } from '../../../../src/database/postgres/snapshot/lock-tables.ts';
+import { holdersOf } from '../../../../src/database/postgres/snapshot/lock-holders.ts';
+import { snapshotRefusals } from '../../../../src/database/postgres/snapshot/refusals.ts';
 import { swapTable } from '../../../../src/database/postgres/snapshot/swap.ts';
 import { LoadFailedError } from '../../../../src/errors.ts';
 import { inTurns } from '../../../every-server.ts';
@@ -91,6 +94,7 @@ describe.each(servers)('locking tables on $name', (server) => {
         user: 'postgres',
         application: 'a long report',
         queryAgeSeconds: expect.any(Number) as number,
+        waitsForUs: false,
       },
     ]);
     expect(result.holders[0]!.queryAgeSeconds).toBeGreaterThan(0.6);
@@ -195,6 +199,86 @@ describe.each(servers)('locking tables on $name', (server) => {
     await writer.query('commit');
     expect((await locked).attempts).toBeGreaterThan(1);
     await scene.client.query('rollback');
+  });
+
+  turn('the temporary view of a session is waited for, though it holds no lock, and its session is named', async () => {
+    const analyst = await scene.connect('an analyst');
+    await analyst.query('create temporary view peek as select id from acq.flight');
+    expect(await snapshotRefusals(scene.client, FLIGHT)).toEqual([]);
+    await scene.client.query('begin');
+    const result = busy(await lockTables(scene.client, BOTH, { lockTimeoutMs: 300 }));
+    expect(result.waitingFor).toMatchObject({ name: 'peek', schema: expect.stringMatching(/^pg_temp_\d+$/) as string });
+    // Before PostgreSQL 16 it may be any session of the view's owner.
+    const sure = server.name !== 'PostgreSQL 15';
+    const one = [(analyst as unknown as { processID: number }).processID, `${sure ? '' : 'perhaps; '}an analyst`];
+    for (const holders of [result.holders, await holdersOf(scene.client, FLIGHT)]) {
+      const named = holders.map(({ pid, application }) => [pid, application]);
+      expect(sure ? named : named.filter(([pid]) => pid === one[0])).toEqual([one]);
+    }
+    await writer.query('insert into acq.flight values (1)');
+
+    const locked = lockTables(scene.client, BOTH, { lockTimeoutMs: 5000 });
+    await sleep(300);
+    await writer.query('insert into acq.flight values (2)');
+    await analyst.query('drop view peek');
+    expect(await locked).toEqual({ locked: true });
+    await scene.client.query('rollback');
+  });
+
+  turn(
+    'a dump that holds the table is waited for without standing in line: its workers lock it with NOWAIT',
+    async () => {
+      const leader = await scene.connect('pg_dump');
+      await leader.query('begin; lock table acq.flight in access share mode');
+      await scene.client.query('begin');
+      const locked = lockTables(scene.client, BOTH, { lockTimeoutMs: 700 });
+      for (let look = 0; look < 10; look += 1) {
+        await writer.query('begin; lock table acq.flight in access share mode nowait; rollback');
+        await sleep(50);
+      }
+      const result = busy(await locked);
+      expect(result.waitingFor).toEqual(FLIGHT);
+      expect(result.holders).toMatchObject([{ application: 'pg_dump' }]);
+      const next = lockTables(scene.client, BOTH, { lockTimeoutMs: 5000 });
+      await sleep(200);
+      await leader.query('rollback');
+      expect(await next).toEqual({ locked: true });
+      await scene.client.query('rollback');
+    },
+  );
+
+  turn('an index that is rebuilt CONCURRENTLY is waited for, named, and not broken off by our wait', async () => {
+    await scene.client.query('create index i on acq.flight (id)');
+    const maintenance = await scene.connect('maintenance');
+    await writer.query('begin; insert into acq.flight values (1)');
+    const rebuilt = maintenance.query('reindex index concurrently acq.i');
+    rebuilt.catch(() => undefined);
+    const invalid = `select from pg_index where indrelid = 'acq.flight'::regclass and not indisvalid`;
+    while ((await scene.client.query(invalid)).rowCount === 0) await sleep(20);
+    expect(await snapshotRefusals(scene.client, FLIGHT)).toEqual([]);
+
+    // It waits for the writer, then for all that began before, and so for us: 500 ms later it would be ended for a deadlock.
+    await scene.client.query('begin');
+    const locked = lockTables(scene.client, [FLIGHT], { lockTimeoutMs: 3000 });
+    await sleep(600);
+    await writer.query('commit');
+    const result = busy(await locked);
+    expect(result.holders).toMatchObject([{ application: 'maintenance', waitsForUs: true }]);
+    expect(mayTryAgain(result)).toBe(false);
+    await scene.client.query('rollback');
+    await rebuilt;
+    await scene.swap();
+  });
+
+  turn('what a broken-off REINDEX CONCURRENTLY has left is refused, with advice to drop it', async () => {
+    await scene.client.query('create index i on acq.flight (id)');
+    await writer.query('begin; insert into acq.flight values (1)');
+    await scene.client.query(`set statement_timeout = '300ms'`);
+    await expect(scene.client.query('reindex index concurrently acq.i')).rejects.toThrow('statement timeout');
+    await scene.client.query('reset statement_timeout');
+    const next = 'A reindex concurrently that broke off has left it: drop index acq.i_ccnew';
+    expect(await snapshotRefusals(scene.client, FLIGHT)).toEqual([{ reason: 'index acq.i_ccnew is not valid', next }]);
+    await writer.query('rollback');
   });
 
   turn('a view that is made while we wait is locked too', async () => {

@@ -274,6 +274,45 @@ export const REFUSED_TABLES: RefusedTable[] = [
     reason: /may not execute acq\.t\(\)/,
   },
   {
+    title: 'types, collations, operator classes, operators, functions and tables of schemas that the role may not use',
+    role: 'snap_owner',
+    setUp: `create schema far; create domain far.code as int; create collation far.mine (provider = icu, locale = 'de');
+      create operator class far.by_hash for type int using btree as operator 1 <, operator 2 <=, operator 3 =, operator 4 >=, operator 5 >, function 1 btint4cmp(int, int);
+      create function far.t() returns trigger language plpgsql as 'begin return null; end'; create table far.o (n int primary key);
+      create function far.same(int, int) returns boolean immutable language sql as 'select $1 = $2';
+      create operator far.=== (procedure = far.same, leftarg = int, rightarg = int, commutator = operator(far.===));
+      create operator class far.mine for type int using btree as operator 3 far.===, function 1 btint4cmp(int, int);
+      alter table acq.flight add c far.code[], alter v type text collate far.mine, add foreign key (id) references far.o,
+        add constraint apart exclude using btree (id far.mine with operator(far.===));
+      create index by_hash on acq.flight (id far.by_hash, note collate far.mine);
+      create trigger g after insert on acq.flight execute function far.t();
+      create rule r as on update to acq.flight do also insert into far.o values (new.id);
+      ${OWNED} grant references, update on far.o to snap_owner`,
+    reason:
+      /role snap_owner may not use schema far, of a collation of index by_hash, a table of rule r, an operator class of index apart, an operator class of index by_hash, an operator of constraint apart, the collation of column v, the function of trigger g, the table of foreign key flight_id_fkey, the type of column c of acq\.flight/,
+  },
+  {
+    title: 'a type that the role may not use',
+    role: 'snap_owner',
+    setUp: `create type acq.mood as enum ('a'); revoke usage on type acq.mood from public; alter table acq.flight add m acq.mood[]; ${OWNED}`,
+    reason: /role snap_owner may not use type acq\.mood\[\], of column m of acq\.flight/,
+  },
+  {
+    title: 'a function of a CHECK that the role may not execute',
+    role: 'snap_owner',
+    setUp: `create function acq.f(int) returns boolean immutable language sql as 'select true'; alter table acq.flight add constraint c check (acq.f(id));
+      ${OWNED} revoke execute on function acq.f(int) from public`,
+    reason: /role snap_owner may not execute acq\.f\(integer\), which constraint c of acq\.flight calls/,
+  },
+  {
+    title: 'a grant of a role that may not use the schema any more',
+    role: 'snap_loader',
+    setUp: `${OWNED} grant create, usage on schema acq to snap_loader; grant usage on schema acq to snap_granter; grant select on acq.flight to snap_granter with grant option;
+      set role snap_granter; grant select on acq.flight to snap_reader; reset role; revoke usage on schema acq from snap_granter; grant snap_granter to snap_loader`,
+    reason: /a grant on acq\.flight was made by snap_granter, which may not use schema acq any more/,
+    tearDown: `revoke snap_granter from snap_loader`,
+  },
+  {
     title: 'a grant of a role that the role cannot become',
     role: 'snap_owner',
     setUp: `${OWNED} grant usage on schema acq to snap_granter; grant select on acq.flight to snap_granter with grant option; set role snap_granter; grant select on acq.flight to snap_reader; reset role`,

@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import { escapeIdentifier } from 'pg';
 import { afterEach, describe, expect } from 'vitest';
 import { LoadFailedError } from '../../../../src/errors.ts';
+import { expressionRefusals } from '../../../../src/database/postgres/snapshot/refuse/expressions.ts';
 import { snapshotRefusals } from '../../../../src/database/postgres/snapshot/refusals.ts';
 import { swapTable } from '../../../../src/database/postgres/snapshot/swap.ts';
 import { inTurns } from '../../../every-server.ts';
@@ -53,6 +54,91 @@ describe.each(servers)('what cannot be snapshotted on $name', (server) => {
     );
     expect(locks.rowCount).toBe(0);
     await scene.client.query('rollback');
+  });
+
+  turn(
+    'a function in SQL that needs a search_path, where an index, a CHECK or a generated column calls it',
+    async () => {
+      scene = await Scene.open(server);
+      const { client } = scene;
+      const make = (body: string) => `
+      create or replace function acq.f(int) returns int immutable language sql as 'select ${body}';
+      create or replace function acq.p(int) returns int immutable language plpgsql as 'begin return ${body}; end'`;
+      await client.query(`
+      create function acq.g(int) returns int immutable language sql as 'select $1 + 1';
+      ${make('acq.g($1)')};
+      create index by_f on acq.flight (acq.f(id), lower(v));
+      create index by_part on acq.flight (id) where v is not null and acq.f(id) > 0;
+      create index by_p on acq.flight (acq.p(id));
+      alter table acq.flight add constraint positive check (acq.f(id) > 0), add check (acq.p(id) > 0),
+        add twice int generated always as (acq.f(id)) stored, add once int generated always as (acq.p(1)) stored`);
+      const asked = () => inTransaction(client, () => expressionRefusals(client, FLIGHT));
+      expect(await asked()).toEqual([]);
+      await client.query(`set search_path = acq; ${make('g($1)')}; insert into flight values (1); reset search_path`);
+      const why = 'of acq.flight calls a function that needs a search_path: function g(integer) does not exist';
+      expect((await asked()).map(({ reason }) => reason).sort()).toEqual([
+        `constraint positive ${why}`,
+        `index acq.by_f ${why}`,
+        `index acq.by_part ${why}`,
+        `the expression of column once ${why}`,
+        `the expression of column twice ${why}`,
+      ]);
+      await expect(scene.swap()).rejects.toThrow('function g(integer) does not exist');
+      await client.query(
+        'drop index acq.by_f, acq.by_part; alter table acq.flight drop constraint positive, drop twice',
+      );
+      await expect(scene.swap()).rejects.toThrow('function g(integer) does not exist'); // of a generated column alone
+
+      const other = await scene.connect('other');
+      await other.query('begin; lock table acq.flight in access exclusive mode');
+      expect(await asked()).toEqual([]); // it must not wait for long
+      await other.query('rollback');
+      await client.query(
+        'alter function acq.f(int) set search_path = acq, pg_temp; alter function acq.p(int) set search_path = acq, pg_temp',
+      );
+      expect(await asked()).toEqual([]);
+      await scene.swap();
+    },
+  );
+
+  turn('what expressions name in a schema that the role may not use', async () => {
+    scene = await Scene.open(server);
+    const { client } = scene;
+    await client.query(`
+      create schema far; grant usage, create on schema acq to snap_owner;
+      create function far.f(int) returns int immutable language sql as 'select $1';
+      create sequence far.s; create table far.o (n int)`);
+    await client.query(`
+      alter table acq.flight add d int default far.f(1), add s bigint default nextval('far.s'), add g int generated always as (far.f(id)) stored,
+        add constraint c check (far.f(id) > 0);
+      create index i on acq.flight (far.f(id)); create statistics acq.st on far.f(id), v from acq.flight;
+      create view acq.v as select f.id from acq.flight f where f.id in (select n from far.o);
+      alter table acq.flight owner to snap_owner; alter view acq.v owner to snap_owner; alter statistics acq.st owner to snap_owner;
+      grant select on far.o to snap_owner; set session authorization snap_owner`);
+    const asked = () => inTransaction(client, () => expressionRefusals(client, FLIGHT));
+    try {
+      const why = 'names what role snap_owner may not use: permission denied for schema far';
+      const all = [
+        'constraint c',
+        'index acq.i',
+        'statistics st',
+        'the default of column d',
+        'the default of column s',
+        'the expression of column g',
+      ];
+      expect((await asked()).map(({ reason }) => reason).sort()).toEqual([
+        ...all.map((one) => `${one} of acq.flight ${why}`),
+        `view acq.v ${why}`,
+      ]);
+      await expect(scene.swap()).rejects.toThrow('permission denied for schema far');
+      await client.query(
+        'reset session authorization; grant usage on schema far to snap_owner; set session authorization snap_owner',
+      );
+      expect(await asked()).toEqual([]);
+      await scene.swap();
+    } finally {
+      await client.query('reset session authorization');
+    }
   });
 
   turn('names: 63 bytes with the suffix are the most', async () => {

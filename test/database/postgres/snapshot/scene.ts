@@ -38,6 +38,10 @@ export class Scene {
     return scene;
   }
 
+  get url(): string {
+    return this.database.url;
+  }
+
   /** The database's, which no other test has. */
   get name(): string {
     return this.database.name;

@@ -1,4 +1,5 @@
 import type { CarryQuestion } from './carried.ts';
+import { DRAWS_FROM_IDENTITY } from './sequences.ts';
 
 /** The table with its columns, access method, storage parameters (those of its TOAST table too) and tablespace. */
 const CREATE_TABLE: CarryQuestion = `
@@ -8,7 +9,7 @@ with columns as (
       case when a.attcollation <> y.typcollation
         then (select format(' collate %I.%I', n.nspname, c.collname) from pg_collation c
           join pg_namespace n on n.oid = c.collnamespace where c.oid = a.attcollation) else '' end,
-      case when d.adbin is null then ''
+      case when d.adbin is null or ${DRAWS_FROM_IDENTITY} then ''
         when a.attgenerated = 's' then format(' generated always as (%s) stored', pg_get_expr(d.adbin, d.adrelid))
         when a.attgenerated = 'v' then format(' generated always as (%s) virtual', pg_get_expr(d.adbin, d.adrelid))
         else format(' default %s', pg_get_expr(d.adbin, d.adrelid)) end
@@ -31,9 +32,10 @@ select format('create table %s (%s) using %I%s%s', target, columns.list,
   (select format(' tablespace %I', spcname) from pg_tablespace where pg_tablespace.oid = t.reltablespace)) as statement
 from t, columns, parameters`;
 
+/** Whoever makes it: an event trigger may have given it to another. */
 const OWNER: CarryQuestion = `
 select format('alter table %s owner to %I', target, pg_get_userbyid(relowner)) as statement
-from t where relowner <> quote_ident(current_user)::regrole`;
+from t`;
 
 /** PostgreSQL 18 keeps NOT NULL as constraints with names; those come with the other constraints. */
 const NOT_NULL: CarryQuestion = `
@@ -62,6 +64,16 @@ select format('alter table %s alter column %I set (%s)', target, a.attname,
   (select string_agg(format('%I=%L', option_name, option_value), ', ') from pg_options_to_table(a.attoptions))) as statement
 from t join pg_attribute a on a.attrelid = t.oid and a.attnum > 0 and not a.attisdropped and a.attoptions is not null
 order by a.attnum`;
+
+/**
+ * Changes nothing, but writes to the catalog's row of each column: a GRANT on one takes no lock on the table, and would otherwise be
+ * lost with the snapshot. A virtual column takes no target, and the snapshot needs no options.
+ */
+export const TOUCH_COLUMNS: CarryQuestion = `
+select format('alter table %s %s', target, string_agg(case when a.attgenerated = 'v' then format('alter column %I reset (n_distinct)', a.attname)
+    else format('alter column %I set statistics %s', a.attname, coalesce(a.attstattarget, -1)) end, ', ')) as statement
+from t join pg_attribute a on a.attrelid = t.oid and a.attnum > 0 and not a.attisdropped
+group by target`;
 
 export const COLUMNS = [CREATE_TABLE, OWNER, NOT_NULL];
 export const COLUMN_SETTINGS = [STORAGE, STATISTICS_TARGETS, OPTIONS];

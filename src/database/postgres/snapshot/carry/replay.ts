@@ -39,7 +39,9 @@ export async function replay(client: ClientBase, statements: readonly (Carried |
   try {
     await client.query(`do ${escapeLiteral(replayBlock(carried))}`);
   } catch (cause) {
-    if (!(cause instanceof DatabaseError) || mayPass(cause.code)) throw cause;
+    if (!(cause instanceof DatabaseError)) throw cause;
+    // RAISE is ours: by the server's own routine it would count as an exception of the user's SQL.
+    if (mayPass(cause)) throw Object.assign(cause, { routine: undefined });
     throw new LoadFailedError(`the snapshot could not be taken: ${cause.message}`, {
       where: cause.detail,
       next: 'Nothing was changed. Remove the obstacle that the server names, then start the load again.',
@@ -49,4 +51,12 @@ export async function replay(client: ClientBase, statements: readonly (Carried |
 }
 
 /** Connection, deadlock, resources, locks, intervention, system: the classes of SQLSTATE that may pass by themselves. */
-const mayPass = (code: string | undefined) => /^(08|40|53|55|57|58)/.test(code ?? '');
+const mayPass = (error: DatabaseError): boolean => /^(08|40|53|55|57|58)/.test(error.code ?? '') || isHindered(error);
+
+/** The server says it of a row of the catalog, always in English: a GRANT takes no lock on the table. */
+const CHANGED_MEANWHILE = /^tuple concurrently (?:updated|deleted)$/;
+
+/** By another session, which held what was needed, or has changed it meanwhile. */
+export const isHindered = (error: unknown): boolean =>
+  error instanceof DatabaseError &&
+  (['55P03', '40P01'].includes(error.code ?? '') || (error.code === 'XX000' && CHANGED_MEANWHILE.test(error.message)));

@@ -14,6 +14,21 @@ select format('alter table %s alter column %I add generated %s as identity (sequ
   target, a.attname, case a.attidentity when 'a' then 'always' else 'by default' end, t.nspname, s.relname) as statement
 ${IDENTITIES}`;
 
+/** Of `t` and a row `d` of pg_attrdef: it names a sequence that comes with an identity column, which is not there before that. */
+export const DRAWS_FROM_IDENTITY = `exists (
+          select from pg_depend n join pg_depend i
+            on i.classid = n.refclassid and i.objid = n.refobjid and i.deptype = 'i' and i.refclassid = 'pg_class'::regclass and i.refobjid = t.oid
+          where n.classid = 'pg_attrdef'::regclass and n.objid = d.oid and n.refclassid = 'pg_class'::regclass)`;
+
+/** Another column's, run once the sequences are there. */
+export const IDENTITY_DEFAULTS: CarryQuestion = `
+select format('alter table %s alter column %I set default %s', target, a.attname, pg_get_expr(d.adbin, d.adrelid)) as statement
+from t
+join pg_attrdef d on d.adrelid = t.oid
+join pg_attribute a on a.attrelid = t.oid and a.attnum = d.adnum
+where ${DRAWS_FROM_IDENTITY}
+order by a.attnum`;
+
 /** Its type is the column's unless somebody changed it, and an identity takes no bounds beyond that. */
 export const IDENTITY_SEQUENCES: CarryQuestion = `
 select format('alter sequence %I.%I as %s start with %s increment by %s minvalue %s maxvalue %s restart cache %s %s',
@@ -33,9 +48,6 @@ order by s.oid`;
 
 /** The next value of the new sequence is what the old one's would have been. Both names quoted and qualified. */
 export const continueSequence = (sequence: string, old: string) =>
-  `select pg_catalog.setval(pg_catalog.to_regclass($1), last_value, is_called) from ${old}`.replace(
-    '$1',
-    quoteLiteral(sequence),
-  );
+  `select pg_catalog.setval(${quoteLiteral(sequence)}::pg_catalog.regclass, last_value, is_called) from ${old}`;
 
 const quoteLiteral = (text: string) => `'${text.replaceAll("'", "''")}'`;

@@ -6,7 +6,7 @@ import { CHECKS_AND_KEYS, FOREIGN_KEYS, NOT_NULL_CONSTRAINTS } from './constrain
 import { COLUMN_GRANTS, grantsOn } from './grants.ts';
 import { INDEXES } from './indexes.ts';
 import { PUBLICATIONS } from './publications.ts';
-import { IDENTITY_COLUMNS, IDENTITY_SEQUENCES, SERIAL_OWNERSHIP } from './sequences.ts';
+import { IDENTITY_COLUMNS, IDENTITY_DEFAULTS, IDENTITY_SEQUENCES, SERIAL_OWNERSHIP } from './sequences.ts';
 import { EXTENDED_STATISTICS } from './statistics.ts';
 import { TRIGGERS_AND_RULES } from './triggers.ts';
 import { VIEWS } from './views.ts';
@@ -34,6 +34,7 @@ export async function whatTableHas(
       NOT_NULL_CONSTRAINTS,
       IDENTITY_COLUMNS,
       IDENTITY_SEQUENCES,
+      IDENTITY_DEFAULTS,
       SERIAL_OWNERSHIP,
       ...COLUMN_SETTINGS,
       CHECKS_AND_KEYS,

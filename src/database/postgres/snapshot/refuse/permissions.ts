@@ -13,8 +13,68 @@ select format('role %I is not the owner of %s, nor a member of its owner %I', cu
   format('Connect as %I, or: grant %I to %I.', pg_get_userbyid(relowner), pg_get_userbyid(relowner), current_user)
 from t where not pg_has_role(relowner, 'USAGE')`;
 
+/** A schema of what the twin's statements name, and whose name it is. What expressions name only the server can say: expressions.ts. */
+const NAMED_SCHEMAS = `
+select t.relnamespace as schema, 'the table' as what from t
+union all
+select y.typnamespace, format('the type of column %I', a.attname) from columns a join pg_type y on y.oid = a.atttypid
+union all
+select l.collnamespace, format('the collation of column %I', a.attname)
+from columns a join pg_type y on y.oid = a.atttypid join pg_collation l on l.oid = a.attcollation
+where a.attcollation <> y.typcollation
+union all
+select l.collnamespace, format('a collation of index %I', x.relname)
+from indexes x cross join unnest(x.indkey::int2[], x.indcollation::oid[]) k(attnum, collid)
+join columns a on a.attnum = k.attnum join pg_collation l on l.oid = k.collid
+where k.collid <> a.attcollation
+union all
+-- Others are not named.
+select o.opcnamespace, format('an operator class of index %I', x.relname)
+from indexes x cross join unnest(x.indclass::oid[]) k join pg_opclass o on o.oid = k and not o.opcdefault
+union all
+select o.oprnamespace, format('an operator of constraint %I', c.conname)
+from t join pg_constraint c on c.conrelid = t.oid cross join unnest(c.conexclop) k join pg_operator o on o.oid = k
+union all
+select r.relnamespace, format('the table of foreign key %I', c.conname)
+from t join pg_constraint c on c.conrelid = t.oid and c.contype = 'f' join pg_class r on r.oid = c.confrelid
+union all
+select p.pronamespace, format('the function of trigger %I', g.tgname)
+from t join pg_trigger g on g.tgrelid = t.oid and not g.tgisinternal join pg_proc p on p.oid = g.tgfoid
+union all
+select c.relnamespace, format('a table of rule %I', r.rulename)
+from t join pg_rewrite r on r.ev_class = t.oid
+join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid and d.refclassid = 'pg_class'::regclass
+join pg_class c on c.oid = d.refobjid
+union all
+select s.stxnamespace, format('statistics %I', s.stxname) from t join pg_statistic_ext s on s.stxrelid = t.oid`;
+
 export const PERMISSION_REFUSALS = [
   OWNER_REFUSAL,
+  `
+with columns as (
+  select a.* from t join pg_attribute a on a.attrelid = t.oid and a.attnum > 0 and not a.attisdropped
+), indexes as (
+  select c.relname, i.* from t join pg_index i on i.indrelid = t.oid join pg_class c on c.oid = i.indexrelid
+)
+select format('role %I may not use schema %s, of %s of %s', current_user, s.schema::regnamespace,
+    string_agg(distinct s.what, ', '), (select target from t)),
+  format('grant usage on schema %s to %I', s.schema::regnamespace, current_user)
+from (${NAMED_SCHEMAS}) s
+where not has_schema_privilege(s.schema, 'USAGE')
+group by s.schema`,
+  `
+select format('role %I may not use type %s, of column %I of %s', current_user, format_type(a.atttypid, null), a.attname, target),
+  format('grant usage on type %s to %I', format_type(coalesce(nullif(y.typelem, 0), y.oid), null), current_user)
+from t join pg_attribute a on a.attrelid = t.oid and a.attnum > 0 and not a.attisdropped join pg_type y on y.oid = a.atttypid
+where not has_type_privilege(a.atttypid, 'USAGE')`,
+  // The server makes ready to prove it, though the twin has no row.
+  `
+select distinct format('role %I may not execute %s, which constraint %I of %s calls', current_user, p.oid::regprocedure, c.conname, target),
+  format('grant execute on function %s to %I', p.oid::regprocedure, current_user)
+from t join pg_constraint c on c.conrelid = t.oid and c.contype = 'c' and c.convalidated
+join pg_depend d on d.classid = 'pg_constraint'::regclass and d.objid = c.oid and d.refclassid = 'pg_proc'::regclass
+join pg_proc p on p.oid = d.refobjid
+where not has_function_privilege(p.oid, 'EXECUTE')`,
   `
 select format('role %I cannot give a new table to %I, the owner of %s', current_user, pg_get_userbyid(relowner), target),
   format('Grant %I to %I (with set), and create on schema %I to %I.', pg_get_userbyid(relowner), current_user, nspname, pg_get_userbyid(relowner))
@@ -36,7 +96,8 @@ where not has_tablespace_privilege(s.oid, 'CREATE')`,
 select format('view %s reads %s and belongs to %I: role %I cannot re-point it', v.oid::regclass, target, pg_get_userbyid(v.relowner), current_user),
   format('grant %I to %I, and create on schema %s', pg_get_userbyid(v.relowner), current_user, v.relnamespace::regnamespace)
 from t
-join pg_class v on v.relkind = 'v' and v.oid in (
+-- That of a session (temporary) is waited for, until it is gone: lock-tables.ts.
+join pg_class v on v.relkind = 'v' and v.relpersistence <> 't' and v.oid in (
   select r.ev_class from pg_depend d join pg_rewrite r on d.classid = 'pg_rewrite'::regclass and r.oid = d.objid
   where d.refclassid = 'pg_class'::regclass and d.refobjid = t.oid)
 where not (pg_has_role(v.relowner, 'USAGE') and has_schema_privilege(v.relnamespace, 'CREATE'))`,
@@ -67,8 +128,12 @@ select format('role %I may not execute %s, which trigger %I of %s calls', curren
 from t join pg_trigger g on g.tgrelid = t.oid and not g.tgisinternal
 where not has_function_privilege(g.tgfoid, 'EXECUTE')`,
   `
-select distinct format('a grant on %s was made by %I, and role %I cannot make it again in that name', target, pg_get_userbyid(a.grantor), current_user),
-  format('Grant %I to %I (with set), or let the owner make that grant.', pg_get_userbyid(a.grantor), current_user)
+select distinct format(case when ${mayBecome('a.grantor')} then 'a grant on %s was made by %I, which may not use schema %4$I any more'
+    else 'a grant on %s was made by %I, and role %I cannot make it again in that name' end,
+    target, pg_get_userbyid(a.grantor), current_user, t.nspname),
+  case when ${mayBecome('a.grantor')}
+    then format('grant usage on schema %I to %I; or let the owner make that grant', t.nspname, pg_get_userbyid(a.grantor))
+    else format('Grant %I to %I (with set), or let the owner make that grant.', pg_get_userbyid(a.grantor), current_user) end
 from t
 cross join lateral (
   select grantor from aclexplode(t.relacl)
@@ -79,5 +144,5 @@ cross join lateral (
   from own o join pg_class s on o.classid = 'pg_class'::regclass and s.oid = o.objid and s.relkind = 'S'
   cross join aclexplode(s.relacl) x
 ) a
-where a.grantor <> t.relowner and not ${mayBecome('a.grantor')}`,
+where a.grantor <> t.relowner and not (${mayBecome('a.grantor')} and has_schema_privilege(a.grantor, t.relnamespace, 'USAGE'))`,
 ];

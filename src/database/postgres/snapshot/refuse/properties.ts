@@ -17,10 +17,18 @@ select format('the triggers of foreign key %I of %s are not in their normal stat
   'Enable them (alter table … enable trigger all).'
 from t join pg_constraint f on f.conrelid = t.oid and f.contype = 'f'
 where exists (select from pg_trigger g where g.tgconstraint = f.oid and g.tgisinternal and g.tgenabled <> 'O')`,
+  // Whoever builds, rebuilds or drops one CONCURRENTLY holds this lock until it is done: the swap waits for that session.
   `
-select format('index %s is not valid', i.indexrelid::regclass), 'Rebuild it (reindex index …) or drop it.'
-from t join pg_index i on i.indrelid = t.oid
-where not (i.indisvalid and i.indisready and i.indislive)`,
+select format('index %s is not valid', i.indexrelid::regclass),
+  case when x.relname ~ '_cc(new|old)[0-9]*$'
+    then format('A reindex concurrently that broke off has left it: drop index %s', i.indexrelid::regclass)
+    else 'Rebuild it (reindex index …) or drop it.' end
+from t join pg_index i on i.indrelid = t.oid join pg_class x on x.oid = i.indexrelid
+where not (i.indisvalid and i.indisready and i.indislive)
+  and not exists (
+    select from pg_locks l
+    where l.locktype = 'relation' and l.database = (select oid from pg_database where datname = current_database())
+      and l.relation = t.oid and l.mode = 'ShareUpdateExclusiveLock' and l.granted and l.pid is distinct from pg_backend_pid())`,
   `
 select format('identity sequence %s is not permanent', s.oid::regclass), 'Make it permanent (alter sequence … set logged).'
 from t join own o on o.classid = 'pg_class'::regclass

@@ -1,0 +1,6 @@
+-- An output that another table took the place of, or that was emptied, while a batch wrote to it, is noticed.
+
+alter table batch_output
+  add column relation_id bigint, -- which table it was when the batch was planned; null: not known
+  add column storage_id bigint,  -- its file: a rewrite gives it another, and so does TRUNCATE
+  add column unreached boolean not null default false; -- rolled back, though rows may stand in a table that was not found

@@ -1,0 +1,186 @@
+/** The table `batch_output`: where a batch writes, and which tables these were when it was planned. */
+import type { Database, Session, TableIdentity } from '../database/dialect.ts';
+import { composed, list, raw, sql, type SqlPart } from '../database/sql.ts';
+import { inTransaction } from '../database/transaction.ts';
+import { LoadFailedError } from '../errors.ts';
+import { rowsWritten } from './chunks.ts';
+
+type Reader = Pick<Session, 'query'>;
+
+export interface BatchOutput {
+  table: string;
+  /** Null: not planned yet, planned by an earlier version, or not there when it was planned. */
+  identity: TableIdentity | null;
+}
+
+type KnownOutput = BatchOutput & { identity: TableIdentity };
+
+export async function readOutputs(reader: Reader, database: Database, batchId: string): Promise<BatchOutput[]> {
+  const { rows } = await reader.query<{ table_name: string; relation_id: string | null; storage_id: string }>(sql`
+    select table_name, relation_id, storage_id from ${database.ledger('batch_output')}
+    where batch_id = ${batchId} order by table_name`);
+  return rows.map(({ table_name: table, relation_id: relationId, storage_id: storageId }) => ({
+    table,
+    identity: relationId === null ? null : { relationId, storageId },
+  }));
+}
+
+const isKnown = (output: BatchOutput): output is KnownOutput => output.identity !== null;
+
+export const isSame = (a: TableIdentity | null | undefined, b: TableIdentity | null | undefined): boolean =>
+  a?.relationId === b?.relationId && a?.storageId === b?.storageId;
+
+/**
+ * Keeps which tables the declared outputs are, once: before the first chunk, and after `before`, whose steps may put others in their
+ * places. Not of landing tables in which rows are kept: their acquisition may alter those meanwhile.
+ *
+ * @throws LoadFailedError where one has come back that a roll back could not find
+ */
+export async function recordOutputs(
+  session: Session,
+  database: Database,
+  batchId: string,
+  declared: readonly string[],
+): Promise<void> {
+  for (const { table, identity } of await readOutputs(session, database, batchId)) {
+    if (identity !== null || !declared.includes(table)) continue;
+    const found = await database.dialect.outputIdentity(session, table);
+    if (found === undefined) continue; // one that is missing is said when it is written
+    await keep(session, database, batchId, table, found);
+    await refuseReturned(session, database, batchId, table);
+  }
+}
+
+async function keep(
+  session: Session,
+  database: Database,
+  batchId: string,
+  table: string,
+  { relationId, storageId }: TableIdentity,
+): Promise<void> {
+  await session.query(sql`
+    update ${database.ledger('batch_output')} set relation_id = ${relationId}, storage_id = ${storageId}
+    where batch_id = ${batchId} and table_name = ${table}`);
+}
+
+async function refuseReturned(session: Session, database: Database, batchId: string, table: string): Promise<void> {
+  for (const { batchId: other } of await unreached(session, database, [table])) {
+    if (!(await holdsRows(session, database, table, other))) continue;
+    throw new LoadFailedError(
+      `${table} holds rows of batch ${other}, which was rolled back while another table had its name`,
+      { where: `batch ${batchId}`, next: `delete from ${table} where batch_id = ${other}, then start the load again` },
+    );
+  }
+}
+
+/** What must be true of the outputs when the ledger says that something was written to them. */
+export const areStill = ({ dialect }: Database, outputs: readonly BatchOutput[]): SqlPart[] =>
+  outputs.filter(isKnown).map(({ table, identity }) => dialect.isOutput(table, identity));
+
+/** The first output that is another table than the ledger has, or was rewritten. */
+export async function changedOutput(
+  reader: Database | Session,
+  database: Database,
+  batchId: string,
+): Promise<string | undefined> {
+  for (const { table, identity } of (await readOutputs(reader, database, batchId)).filter(isKnown)) {
+    if (!isSame(await database.dialect.outputIdentity(reader, table), identity)) return table;
+  }
+  return undefined;
+}
+
+/**
+ * Nobody has changed an output since `settleOutputs`.
+ *
+ * @throws LoadFailedError
+ */
+export async function proveOutputs(session: Session, database: Database, batchId: string): Promise<void> {
+  const table = await changedOutput(session, database, batchId);
+  if (table !== undefined) throw replaced(`${table} was altered or exchanged as batch ${batchId} ended`, batchId);
+}
+
+/**
+ * Looks at what has changed: a table that was rewritten by somebody and holds rows of the batch still is the same. What it is now is kept.
+ * No chunk is done between the change and this (`areStill`), so rows that another table holds were none of this batch.
+ *
+ * @throws LoadFailedError where one is another table, or has lost the rows
+ * @returns what the ledger has then
+ */
+export async function settleOutputs(session: Session, database: Database, batchId: string): Promise<BatchOutput[]> {
+  const { dialect } = database;
+  for (const { table, identity } of (await readOutputs(session, database, batchId)).filter(isKnown)) {
+    const found = await dialect.outputIdentity(session, table);
+    if (isSame(found, identity)) continue;
+    if (found === undefined) throw replaced(`${table} is gone, to which batch ${batchId} writes`, batchId);
+    if (found.relationId !== identity.relationId) {
+      throw replaced(`${table} is another table than batch ${batchId} began with`, batchId);
+    }
+    await inTransaction(session, async () => {
+      // In use from here on, it stays what it is until the end.
+      const holds = await holdsRows(session, database, table, batchId);
+      const now = await dialect.outputIdentity(session, table);
+      if (now?.relationId === identity.relationId && (holds || (await rowsWritten(database, batchId)) === 0)) {
+        return keep(session, database, batchId, table, now);
+      }
+      throw replaced(
+        `${table} holds no rows of batch ${batchId}: another table has its name since, or it was emptied, or altered before the first came`,
+        batchId,
+      );
+    });
+  }
+  return readOutputs(session, database, batchId);
+}
+
+const replaced = (message: string, batchId: string): LoadFailedError =>
+  new LoadFailedError(message, {
+    where: `batch ${batchId}`,
+    next:
+      'start the load again: it writes all rows into the table that has the name then; ' +
+      'exchange tables between loads, or in a step of before',
+  });
+
+export async function holdsRows(
+  session: Session,
+  { dialect }: Database,
+  table: string,
+  batchId: string,
+): Promise<boolean> {
+  const ofBatch = composed(dialect.sql, (bind) => dialect.inBatches('batch_id', [batchId], bind));
+  const { rows } = await session.query(
+    sql`select 1 as found from ${raw(dialect.quoteTable(table))} where ${ofBatch} limit 1`,
+  );
+  return rows.length > 0;
+}
+
+/** Rows of a batch that is rolled back may stand in a table that was not found: one that comes back is looked into. */
+export async function markUnreached(
+  session: Session,
+  database: Database,
+  batchId: string,
+  table: string,
+): Promise<void> {
+  await session.query(sql`
+    update ${database.ledger('batch_output')} set unreached = true
+    where batch_id = ${batchId} and table_name = ${table}`);
+}
+
+/** What is published has looked before: no rows of failed batches are in these tables. */
+export async function forgetUnreached(session: Session, database: Database, tables: string[]): Promise<void> {
+  for (const { batchId, table } of await unreached(session, database, tables)) {
+    await session.query(sql`
+      update ${database.ledger('batch_output')} set unreached = false
+      where batch_id = ${batchId} and table_name = ${table}`);
+  }
+}
+
+async function unreached(
+  session: Session,
+  database: Database,
+  tables: string[],
+): Promise<{ batchId: string; table: string }[]> {
+  if (tables.length === 0) return [];
+  const { rows } = await session.query<{ batch_id: string; table_name: string }>(sql`
+    select batch_id, table_name from ${database.ledger('batch_output')}
+    where unreached and table_name in ${list(tables)} order by batch_id`);
+  return rows.map(({ batch_id: batchId, table_name: table }) => ({ batchId, table }));
+}

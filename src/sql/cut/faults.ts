@@ -1,0 +1,40 @@
+import type { Position } from '../sql-error.ts';
+
+/** Why a statement does something else when it runs once per chunk than when it runs once. */
+export interface CutFault extends Position {
+  what:
+    /** On the side of an outer join that is filled with NULLs. */
+    | 'padded'
+    /** In a condition that holds where the cut has no row. */
+    | 'absent'
+    /** In a subquery that stands for a value. */
+    | 'value'
+    /** An insert reads the cut in its condition only. */
+    | 'repeated'
+    /** An insert is not reached by it. */
+    | 'unreached'
+    /** A branch of a union is not reached by it. */
+    | 'branch'
+    /** `when not matched by source`. */
+    | 'unmatched'
+    /** Joined with itself. */
+    | 'twice'
+    /** Groups that may lie in several chunks. */
+    | 'grouping'
+    /** Something that counts or limits all rows at once. */
+    | 'whole'
+    /** A value grows each time that its row is changed, and several chunks may change it. */
+    | 'again'
+    /** A table that the stage makes has rows that do not come from the cut alone. */
+    | 'filled'
+    /** A table that a chunk makes is there for the chunks behind it, too. */
+    | 'lasting';
+  /** The SQL that does it: `left join`, `not exists`. */
+  said: string;
+  /** It may be right all the same: nobody can tell by the text. */
+  doubtful: boolean;
+  /** `grouping`: columns of the key that are missing. */
+  missing?: string[];
+  /** `unreached`, `again`: what the statement writes to, as written. */
+  target?: Position;
+}

@@ -1,0 +1,73 @@
+import type { Code, Range } from './code.ts';
+import type { CutFault } from './faults.ts';
+import type { Flow, Names, Relation } from './relation.ts';
+import type { Scope } from './scope.ts';
+
+/** Where a query stands: whether its rows come twice, or how many, matters not to `exists`. */
+export type QueryPlace = 'rows' | 'lateral' | 'in' | 'exists';
+
+/** The name that `with recursive` defines, which its query may read. */
+export interface Self {
+  name: string;
+  columns: string[];
+}
+
+/** What is known while a statement is read, and what was found. */
+export interface Reading {
+  code: Code;
+  /** Columns of `chunk.key`, folded; empty: a chunk is any part of the rows. */
+  key: readonly string[];
+  /** Rows that are there already are left alone, or overwritten. */
+  insertsOnce: boolean;
+  /** The relation that a brace or a name stands for. */
+  relationAt(at: number, names: Names): Relation;
+  readQuery(range: Range, names: Names, place: QueryPlace): Relation;
+  /** A query, or a statement that gives back what it wrote, in a `with`. */
+  readStatement(range: Range, names: Names, self: Self | undefined): Relation;
+  fault: (at: number, fault: Omit<CutFault, 'line' | 'column'>) => void;
+  /** The query around, whose rows a subquery may name. */
+  outer?: Scope | undefined;
+  /** A number for a table, another one each time. */
+  nextTable: () => number;
+  /** Rows that inserts put somewhere. */
+  inserted: { name: string; rows: Relation; columns: string[] | undefined }[];
+  /** An insert changes rows that are there already, each time to something else. */
+  grows?: boolean;
+  /** What makes rows come in several chunks, the last that was met. */
+  repeats?: { at: number; what: 'repeated' | 'branch' | 'filled'; said: string };
+}
+
+/** What the rows of two relations come to that are joined. */
+export function together(one: Flow, other: Flow): Flow {
+  if (one === 'wrong' || other === 'wrong') return 'wrong';
+  if (one === 'none') return other;
+  if (other === 'none') return one;
+  return one === 'part' || other === 'part' ? 'part' : 'repeated';
+}
+
+/** Rows of one chunk meet those of no other. Only those of one key are sure to share a chunk. */
+export function meetsItself({ fault, code }: Reading, at: number): void {
+  fault(at, { what: 'twice', said: code.tokens[at]?.text ?? '', doubtful: true });
+}
+
+/** Reads what stands within a query, whose rows it may name. */
+export function within<Read>(reading: Reading, scope: Scope | undefined, read: () => Read): Read {
+  const { outer } = reading;
+  reading.outer = scope;
+  try {
+    return read();
+  } finally {
+    reading.outer = outer;
+  }
+}
+
+/** Reads something that is read once more. */
+export function quietly<Read>(reading: Reading, read: () => Read): Read {
+  const { fault } = reading;
+  reading.fault = () => undefined;
+  try {
+    return read();
+  } finally {
+    reading.fault = fault;
+  }
+}

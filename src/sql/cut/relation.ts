@@ -1,0 +1,96 @@
+import type { Links } from './scope.ts';
+
+/**
+ * What becomes of a relation when the stage runs once per chunk. `none`: the same rows in each; `part`: its rows are
+ * shared among the chunks; `repeated`: all of its rows come, some in several chunks; `wrong`: other rows come, and a fault says so.
+ */
+export type Flow = 'none' | 'part' | 'repeated' | 'wrong';
+
+/** Which column of the chunk's key a column is, by number. `unknown`: an expression, which may well be one. */
+export type KeyColumn = number | 'other' | 'unknown';
+
+/** Rows that a query reads: a table, a subquery, a `with` name. */
+export interface Relation {
+  flow: Flow;
+  /** Columns of queries around that equal its key: it has rows of one key for each of their rows. */
+  links?: Links;
+  column(name: string): KeyColumn;
+  /** Columns of the key that it has, and whether others of its columns may be some. */
+  keys: ReadonlySet<number>;
+  doubtful: boolean;
+  /** In order; undefined where a `*` hides it. */
+  columns?: { name: string | undefined; key: KeyColumn }[];
+}
+
+export const UNCUT: Relation = { flow: 'none', column: () => 'other', keys: new Set(), doubtful: false };
+
+/** A relation by the name that its query gives it. */
+export interface ScopedRelation {
+  /** Another one for each table of a statement. */
+  id: number;
+  alias: string | undefined;
+  relation: Relation;
+  /** An outer join fills it with NULLs. */
+  padded?: boolean;
+}
+
+/** `with` names. */
+export type Names = ReadonlyMap<string, Relation>;
+
+/** The cut itself, under a key of these columns. */
+export function cutRelation(key: readonly string[]): Relation {
+  const column = (name: string): KeyColumn => (key.includes(name) ? key.indexOf(name) : 'other');
+  return { flow: 'part', column, keys: new Set(key.keys()), doubtful: false };
+}
+
+export function ofColumns(flow: Flow, columns: NonNullable<Relation['columns']>, stars: Relation[] = []): Relation {
+  const [only] = stars;
+  if (stars.length === 1 && columns.length === 0) return { ...only!, flow };
+  const keys = new Set(columns.flatMap(({ key }) => (typeof key === 'number' ? [key] : [])));
+  for (const star of stars) star.keys.forEach((key) => keys.add(key));
+  return {
+    flow,
+    keys,
+    doubtful: columns.some(({ key }) => key === 'unknown') || stars.some(({ doubtful }) => doubtful),
+    column: (name) => {
+      const found = columns.find((column) => column.name === name)?.key;
+      return found ?? stars.map((star) => star.column(name)).find((key) => key !== 'other') ?? 'other';
+    },
+    ...(stars.length === 0 && { columns }),
+  };
+}
+
+/** The relation as `alias (a, b)` names its columns. */
+export function renamed(relation: Relation, names: string[]): Relation {
+  if (names.length === 0) return relation;
+  const columns = names.map((name, i) => ({ name, key: relation.columns?.[i]?.key ?? ('unknown' as const) }));
+  const { flow, links } = relation;
+  const known = ofColumns(flow, flow === 'none' ? columns.map((c) => ({ ...c, key: 'other' })) : columns);
+  return { ...known, ...(links && { links }) };
+}
+
+/** The relation where its columns are not those of the key: NULLs, or rows that others stand between. */
+export function withoutKey({ flow, columns }: Relation): Relation {
+  const names = columns?.map(({ name }) => ({ name, key: 'other' as const }));
+  return { ...UNCUT, flow, ...(names && { columns: names }) };
+}
+
+/** The columns of relations whose rows come beside each other: one of the key is one in all of them, at the same place. */
+export function inAll(flow: Flow, [first, ...more]: [Relation, ...Relation[]]): Relation {
+  const { columns } = first;
+  if (more.every((rows) => rows.column === first.column)) return { ...first, flow };
+  if (columns === undefined || more.some((rows) => rows.columns?.length !== columns.length)) return returned(flow);
+  const keyOf = (i: number): KeyColumn => {
+    const keys = new Set([first, ...more].map((rows) => rows.columns![i]!.key));
+    return keys.size === 1 ? columns[i]!.key : keys.has('other') ? 'other' : 'unknown';
+  };
+  return ofColumns(
+    flow,
+    columns.map(({ name }, i) => ({ name, key: keyOf(i) })),
+  );
+}
+
+/** What a statement that writes gives back (`returning`): which columns, only the server knows. */
+export function returned(flow: Flow): Relation {
+  return { flow, column: () => 'unknown', keys: new Set(), doubtful: true };
+}

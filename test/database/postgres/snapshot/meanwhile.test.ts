@@ -1,0 +1,164 @@
+/** What others do to the table, or to its twin, while it is swapped, and no lock of ours keeps them from. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Client } from 'pg';
+import { afterEach, describe, expect, test } from 'vitest';
+import { PostgresDatabase } from '../../../../src/database/postgres/database.ts';
+import { TableBusyError } from '../../../../src/database/postgres/snapshot/table-busy-error.ts';
+import { inTurns } from '../../../every-server.ts';
+import { servers } from '../../../servers.ts';
+import { Scene } from './scene.ts';
+
+describe.each(servers)('while a table is swapped on $name', (server) => {
+  const turn = inTurns(import.meta.url, server, servers);
+  let scene: Scene;
+  afterEach(() => scene.close());
+
+  const grantsOf = async (table: string) =>
+    (
+      await scene.client.query<{ what: string }>(
+        `select format('%s %s', grantee, privilege_type) as what from information_schema.role_table_grants
+         where table_schema = 'acq' and table_name = $1 and grantee like 'snap%'
+         union all select format('%s %s (%s)', grantee, privilege_type, column_name) from information_schema.column_privileges
+         where table_schema = 'acq' and table_name = $1 and grantee like 'snap%' and privilege_type = 'UPDATE'
+         order by 1`,
+        [table],
+      )
+    ).rows.map((row) => row.what);
+
+  /** Does this once, when all has been read and the table is about to get its other name. */
+  function beforeRename(work: () => Promise<unknown>): void {
+    const { client } = scene;
+    const query = client.query.bind(client) as (...all: unknown[]) => Promise<unknown>;
+    let done = false;
+    client.query = (async (...all: unknown[]) => {
+      if (!done && /rename to \\*"flight_processing/.test(String(all[0]))) {
+        done = true;
+        await work();
+      }
+      return query(...all);
+    }) as unknown as Client['query'];
+  }
+
+  // What names a schema takes no lock on its tables, on any version.
+  const CHANGES = {
+    'a grant on the table': 'grant select on all tables in schema acq to snap_reader',
+    'a comment on an index': `comment on index acq.flight_v is 'late'`,
+    'a storage parameter of an index': 'alter index acq.flight_v set (fillfactor = 60)',
+    'a target of statistics': 'alter statistics acq.flight_s set statistics 77',
+    ...(server.name === 'PostgreSQL 15' && { 'a grant on a column': 'grant update (v) on acq.flight to snap_reader' }),
+  };
+  for (const [title, statement] of Object.entries(CHANGES)) {
+    test(`${title} that commits between the look at it and the rename is not lost: the swap begins again`, async () => {
+      scene = await Scene.open(server);
+      await scene.client.query(
+        'create index flight_v on acq.flight (v); create statistics acq.flight_s on id, v from acq.flight',
+      );
+      const other = await scene.connect('migration');
+      beforeRename(() => other.query(statement));
+      await expect(scene.swap()).rejects.toThrow(TableBusyError);
+      await scene.swap();
+    });
+  }
+
+  turn('a grant that commits while the rename waits for it has the swap begin again, and nothing else', async () => {
+    scene = await Scene.open(server);
+    const other = await scene.connect('migration');
+    beforeRename(async () => {
+      await other.query('begin; grant select on all tables in schema acq to snap_reader');
+      void sleep(100).then(() => other.query('commit'));
+    });
+    await expect(scene.swap()).rejects.toThrow(TableBusyError);
+    await scene.swap();
+    expect(await grantsOf('flight')).toEqual(['snap_reader SELECT']);
+  });
+
+  if (server.name === 'PostgreSQL 15') {
+    test('a grant on a column, once the table is renamed, waits, and fails aloud', async () => {
+      scene = await Scene.open(server);
+      const other = await scene.connect('migration');
+      const { client } = scene;
+      let granted: Promise<unknown> | undefined;
+      const query = client.query.bind(client) as (...all: unknown[]) => Promise<unknown>;
+      client.query = (async (...all: unknown[]) => {
+        if (all[0] === 'commit') {
+          granted = other.query('grant update (v) on acq.flight to snap_reader').catch((error: unknown) => error);
+          await sleep(100);
+        }
+        return query(...all);
+      }) as unknown as Client['query'];
+      await scene.swap();
+      expect(await granted).toMatchObject({ message: 'tuple concurrently updated' });
+    });
+  }
+
+  turn('whoever holds what the swap needs besides is named, and asked for again', async () => {
+    scene = await Scene.open(server);
+    await scene.client.query(
+      'create table acq.other (id int); create view acq.v as select f.id from acq.flight f, acq.other',
+    );
+    const holder = await scene.connect('a long migration');
+    const database = new PostgresDatabase({
+      name: 'w',
+      url: scene.url,
+      scheme: 'postgres',
+      maxConnections: 4,
+      controlSchema: 'waybill',
+    });
+    const session = await database.openSession('snapshot');
+    const swap = () =>
+      database.dialect.swap(
+        session,
+        database,
+        { batchId: 'b', tables: ['acq.flight'], waitFirst: undefined, waitMs: 2000 },
+        { prove: () => Promise.resolve(undefined), record: () => Promise.resolve() },
+      );
+    const holders = [expect.objectContaining({ application: 'a long migration', user: 'postgres' })];
+    try {
+      await holder.query('begin; lock table acq.other in access exclusive mode');
+      expect(await swap()).toEqual({ kind: 'busy', waitingFor: 'acq.other', holders });
+      await holder.query('rollback; begin; grant select on all tables in schema acq to snap_reader');
+      expect(await swap()).toEqual({ kind: 'busy', waitingFor: 'acq.flight', holders });
+      await holder.query('commit');
+      expect(await swap()).toEqual({ kind: 'swapped' });
+    } finally {
+      await session.close();
+      await database.close();
+    }
+  });
+
+  turn('an event trigger that gives the twin another owner does not: it is that of the table', async () => {
+    scene = await Scene.open(server);
+    await onCreateTable('alter table acq.flight owner to snap_owner');
+    await scene.swap();
+    const { rows } = await scene.client.query(`select tableowner from pg_tables where tablename = 'flight'`);
+    expect(rows).toEqual([{ tableowner: 'postgres' }]);
+    expect(await grantsOf('flight')).toEqual([]);
+  });
+
+  const DONE_TO_TWINS = {
+    'row level security': ['alter table acq.flight enable row level security', 'it has row level security'],
+    'a trigger': [
+      'create trigger extra before insert on acq.flight for each row execute function suppress_redundant_updates_trigger()',
+      'it has trigger extra (O)',
+    ],
+    'an option': ['alter table acq.flight set (fillfactor = 55)', 'it has option fillfactor=55'],
+  };
+  for (const [title, [statement, differs]] of Object.entries(DONE_TO_TWINS)) {
+    turn(`an event trigger that gives the twin ${title} stops the swap, which says so`, async () => {
+      scene = await Scene.open(server);
+      await onCreateTable(statement!);
+      await expect(scene.swap()).rejects.toMatchObject({
+        message: `the new acq.flight would not be what the table is: ${differs}`,
+        next: expect.stringContaining('event trigger') as string,
+      });
+      expect((await scene.client.query(`select to_regclass('acq.flight_processing') as t`)).rows).toEqual([
+        { t: null },
+      ]);
+    });
+  }
+
+  async function onCreateTable(statement: string): Promise<void> {
+    await scene.client.query(`create function acq.house_rules() returns event_trigger language plpgsql as $$ begin
+      ${statement}; end $$; create event trigger house_rules on ddl_command_end when tag in ('CREATE TABLE') execute function acq.house_rules()`);
+  }
+});
