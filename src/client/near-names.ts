@@ -1,5 +1,6 @@
 /** Names in SQL that a server does not know: what was meant. */
-import type { Database, StatementComplaint } from '../database/dialect.ts';
+import type { StatementComplaint } from '../database/catalog-dialect.ts';
+import type { Database } from '../database/dialect.ts';
 import { namedTables, placeOfName } from '../sql/lint.ts';
 import { nearest } from '../sql/names.ts';
 import type { Statement } from '../sql/statement.ts';

@@ -4,9 +4,11 @@
  */
 import type { SqlDialect } from '../sql/dialect.ts';
 import type { Rendered } from '../sql/render.ts';
+import type { CatalogDialect } from './catalog-dialect.ts';
 import type { CopyDialect } from './copy-dialect.ts';
 import type { CursorDialect } from './cursor-dialect.ts';
 import type { LandingDialect } from './landing-dialect.ts';
+import type { OutputDialect } from './output-dialect.ts';
 import type { RowSource } from './row-source.ts';
 import type { SnapshotDialect } from './snapshot-dialect.ts';
 import type { RawSql, SqlPart, SqlStatement } from './sql.ts';
@@ -145,19 +147,6 @@ export interface ErrorFacts {
   next?: string | undefined;
 }
 
-/** What a server has against a statement. */
-export interface StatementComplaint {
-  message: string;
-  /** The character that it means, from 1. */
-  position?: number;
-  /** What it thinks was meant. */
-  hint?: string;
-  /** It names something that is not there (yet). */
-  missing: boolean;
-  /** What that is, where the server says so: its parts as it writes them, the last one the name itself. */
-  unknown?: { what: 'column' | 'table' | 'function'; parts: string[] };
-}
-
 export interface ColumnFacts {
   name: string;
   /** Full type with modifiers: `numeric(12,4)`. */
@@ -196,13 +185,6 @@ export interface TableFacts {
   indexes: IndexFacts[];
 }
 
-/** A table that keeps what is written to it whatever becomes of the transaction. */
-export interface UnsafeTable {
-  table: string;
-  /** By which its server calls what keeps its rows: `MyISAM`. */
-  engine: string;
-}
-
 /** Which table this is, whatever it is called now. */
 export interface TableIdentity {
   relationId: string;
@@ -224,19 +206,6 @@ export const NULL_KEYS = 'null';
  * cuts anything for either.
  */
 export type ChunkMethod = 'once' | 'pages' | 'key' | 'range' | 'file';
-
-/** A part of an output: a roll back deletes the batch's rows of it in one transaction. Made and read by one dialect. */
-export interface DeletionRange {
-  /** Quoted table: a partition where the output is partitioned. */
-  table: string;
-  range: ChunkRange;
-  /** What a range of keys is of; empty: a range of pages, or everything. */
-  key: ColumnFacts[];
-  /** No more rows than these at once: the next plan finds what is left. Undefined: all. */
-  most?: number;
-  /** The greatest key goes first: rows refer to others of the same table, and the server looks at each row by itself. */
-  backwards?: boolean;
-}
 
 /** Somebody who holds a lock or an old transaction that we wait for. */
 export interface Holder {
@@ -290,7 +259,8 @@ export interface Database {
   close(): Promise<void>;
 }
 
-export interface Dialect extends CopyDialect, CursorDialect, LandingDialect, SnapshotDialect {
+export interface Dialect
+  extends CatalogDialect, CopyDialect, CursorDialect, LandingDialect, OutputDialect, SnapshotDialect {
   readonly name: 'postgres' | 'mysql';
   /** The lexer's facts. */
   readonly sql: SqlDialect;
@@ -325,48 +295,6 @@ export interface Dialect extends CopyDialect, CursorDialect, LandingDialect, Sna
    * client has gone; MySQL and MariaDB go on with its statement to the end, and nobody else gets its chunk for so long.
    */
   endLeftLane(database: Database, at: { batchId: string; stage: number; lane: number }): Promise<void>;
-  /** Until the transaction ends, nobody else publishes or retracts rows of this output. */
-  lockOutput(session: Session, database: Database, table: string): Promise<void>;
-  /**
-   * Which table an output is, without its lock; undefined: none has the name. Where nothing tells one table from another, they differ in
-   * storage.
-   */
-  outputIdentity(reader: Database | Session, table: string): Promise<TableIdentity | undefined>;
-  /** A condition: the table of this name is that one, and nobody else has emptied, rewritten or altered it. */
-  isOutput(table: string, identity: TableIdentity): SqlPart;
-  /** What the table of this relation is called now; undefined from it: it was dropped. Undefined itself: the server cannot say. */
-  readonly outputOf: ((session: Session, relationId: string) => Promise<string | undefined>) | undefined;
-
-  /** May wait for whoever has the table to himself: on the session that it is given, or on a connection of its own. */
-  describeTable(reader: Database | Session, table: string): Promise<TableFacts | undefined>;
-  /**
-   * The columns of a table as they are now, and so as the session's transaction has read them: until it ends it holds off whoever would
-   * change them. Asks on a connection that neither waits behind such a one nor sees an older state of the catalog.
-   */
-  columnsRead(database: Database, session: Session, table: string): Promise<ColumnFacts[] | undefined>;
-  /** The columns that a SELECT gives, as types of this server; it is not run. What a column may not hold it does not know. */
-  describeQuery(session: Session, query: string): Promise<ColumnFacts[]>;
-  listTables(database: Database): Promise<string[]>;
-  /** Names of functions that a statement may call, people's own with their schema, for near-miss suggestions. */
-  listFunctions(database: Database): Promise<string[]>;
-  /**
-   * What a name without schema leads to in users' SQL, with the settings of this transaction: `etl.orders`. Undefined where it is always
-   * the table that it is in a load's file.
-   */
-  readonly leadsTo: ((session: Session, name: string) => Promise<string | undefined>) | undefined;
-  /**
-   * A table of which no roll back takes a write back: this one, or one below this view. `ifHas`: none, where it has no column of this
-   * name. Undefined where every table is rolled back.
-   */
-  readonly neverRolledBack:
-    ((database: Database, table: string, ifHas?: string) => Promise<UnsafeTable | undefined>) | undefined;
-  tableIdentity(session: Session, table: string): Promise<TableIdentity | undefined>;
-  /** A condition: the table of this name is still that one, and was not rewritten. */
-  isStill(table: string, identity: TableIdentity): SqlPart;
-  /** Waits for whoever has the table to himself, and may read millions of dead rows. */
-  hasRows(session: Session, table: string): Promise<boolean>;
-  /** Parses and plans a statement without running it; the server's complaint, or undefined. */
-  checkStatement(database: Database, text: string): Promise<StatementComplaint | undefined>;
 
   /** Ranges of about `rows` rows of a frozen table, without any key; undefined: the server has none, use keys. */
   readonly planPages: ((session: Session, table: string, rows: number) => Promise<ChunkRange[]>) | undefined;
@@ -394,27 +322,6 @@ export interface Dialect extends CopyDialect, CursorDialect, LandingDialect, Sna
     key: ColumnFacts[],
     bind: (value: unknown, cast?: string) => string,
   ): string;
-
-  /**
-   * What a roll back has to delete from this output, cut into transactions of about so many rows where something can cut it.
-   * Empty: no row of the batch is left.
-   */
-  planDeletion(session: Session, table: string, batchId: string, rowsPerTransaction: number): Promise<DeletionRange[]>;
-  /**
-   * The whole of this output, cut in the same way, where to delete without a look first is cheaper: the batch is a large part of
-   * it, or nothing leads to its rows. Empty: look first. `expected`: rows that the batch has, about. What somebody else's
-   * updates move meanwhile is passed over: look afterwards.
-   */
-  planSweep(session: Session, table: string, expected: number, rowsPerTransaction: number): Promise<DeletionRange[]>;
-  /** Deletes the batch's rows of one range, within the session's transaction; how many. */
-  deleteRange(session: Session, group: DeletionRange, batchId: string): Promise<number>;
-  /**
-   * What of this output may keep rows that are deleted, without an error: names as messages say them. `always`: it keeps every
-   * one, so that no batch could be taken back. `likely`: nothing shows that it does not.
-   */
-  deletesKeptBy(database: Database, table: string): Promise<{ name: string; always: boolean; likely: boolean }[]>;
-  /** Why the server refuses every delete from this output, whatever its rows. */
-  deleteRefusal(database: Database, table: string): Promise<{ reason: string; next: string } | undefined>;
 }
 
 /** A user's statement ended the transaction that it ran in (a procedure with COMMIT, for one). */

@@ -1,5 +1,6 @@
 import type { Connection } from 'mysql2/promise';
-import type { Database, StatementComplaint } from '../dialect.ts';
+import type { StatementComplaint } from '../catalog-dialect.ts';
+import type { Database } from '../dialect.ts';
 import { classify } from './errors.ts';
 import type { MysqlSession } from './session.ts';
 

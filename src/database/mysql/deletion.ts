@@ -1,6 +1,7 @@
 import { rowKey } from '../../sql/row-key.ts';
 import { mysqlSql } from '../../sql/mysql.ts';
-import type { DeletionRange, IndexFacts, Session } from '../dialect.ts';
+import type { IndexFacts, Session } from '../dialect.ts';
+import type { DeletionRange } from '../output-dialect.ts';
 import { composed, part, raw, sql } from '../sql.ts';
 import { rangeCondition, walkKeys } from './chunk-ranges.ts';
 import { quoteName, quoteTable } from './names.ts';

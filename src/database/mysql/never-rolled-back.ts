@@ -1,6 +1,7 @@
 import { splitTokens } from '../../sql/split.ts';
 import { tablesOfView } from '../../sql/written-tables.ts';
-import type { Database, UnsafeTable } from '../dialect.ts';
+import type { UnsafeTable } from '../catalog-dialect.ts';
+import type { Database } from '../dialect.ts';
 import { raw, sql } from '../sql.ts';
 import { rowsOf } from './tables.ts';
 

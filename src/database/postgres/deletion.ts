@@ -1,5 +1,6 @@
 import { postgresSql } from '../../sql/postgres.ts';
-import type { Database, DeletionRange, Session } from '../dialect.ts';
+import type { Database, Session } from '../dialect.ts';
+import type { DeletionRange } from '../output-dialect.ts';
 import { composed, part, raw, sql, type SqlPart } from '../sql.ts';
 import { rangeCondition } from './chunk-ranges.ts';
 import { quoteTable } from './names.ts';

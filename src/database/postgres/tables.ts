@@ -1,12 +1,5 @@
-import type {
-  ColumnFacts,
-  Database,
-  IndexFacts,
-  Session,
-  StatementComplaint,
-  TableFacts,
-  TableIdentity,
-} from '../dialect.ts';
+import type { StatementComplaint } from '../catalog-dialect.ts';
+import type { ColumnFacts, Database, IndexFacts, Session, TableFacts, TableIdentity } from '../dialect.ts';
 import { part, raw, sql, type RawSql, type SqlPart } from '../sql.ts';
 import { formatTableName } from '../../sql/names.ts';
 import { postgresSql } from '../../sql/postgres.ts';

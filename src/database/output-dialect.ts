@@ -1,0 +1,51 @@
+/** What a batch asks of the tables that it writes to: that they stay what they were, and to have its rows back. */
+import type { ChunkRange, ColumnFacts, Database, Session, TableIdentity } from './dialect.ts';
+import type { SqlPart } from './sql.ts';
+
+/** A part of an output: a roll back deletes the batch's rows of it in one transaction. Made and read by one dialect. */
+export interface DeletionRange {
+  /** Quoted table: a partition where the output is partitioned. */
+  table: string;
+  range: ChunkRange;
+  /** What a range of keys is of; empty: a range of pages, or everything. */
+  key: ColumnFacts[];
+  /** No more rows than these at once: the next plan finds what is left. Undefined: all. */
+  most?: number;
+  /** The greatest key goes first: rows refer to others of the same table, and the server looks at each row by itself. */
+  backwards?: boolean;
+}
+
+export interface OutputDialect {
+  /** Until the transaction ends, nobody else publishes or retracts rows of this output. */
+  lockOutput(session: Session, database: Database, table: string): Promise<void>;
+  /**
+   * Which table an output is, without its lock; undefined: none has the name. Where nothing tells one table from another, they differ in
+   * storage.
+   */
+  outputIdentity(reader: Database | Session, table: string): Promise<TableIdentity | undefined>;
+  /** A condition: the table of this name is that one, and nobody else has emptied, rewritten or altered it. */
+  isOutput(table: string, identity: TableIdentity): SqlPart;
+  /** What the table of this relation is called now; undefined from it: it was dropped. Undefined itself: the server cannot say. */
+  readonly outputOf: ((session: Session, relationId: string) => Promise<string | undefined>) | undefined;
+
+  /**
+   * What a roll back has to delete from this output, cut into transactions of about so many rows where something can cut it.
+   * Empty: no row of the batch is left.
+   */
+  planDeletion(session: Session, table: string, batchId: string, rowsPerTransaction: number): Promise<DeletionRange[]>;
+  /**
+   * The whole of this output, cut in the same way, where to delete without a look first is cheaper: the batch is a large part of
+   * it, or nothing leads to its rows. Empty: look first. `expected`: rows that the batch has, about. What somebody else's
+   * updates move meanwhile is passed over: look afterwards.
+   */
+  planSweep(session: Session, table: string, expected: number, rowsPerTransaction: number): Promise<DeletionRange[]>;
+  /** Deletes the batch's rows of one range, within the session's transaction; how many. */
+  deleteRange(session: Session, group: DeletionRange, batchId: string): Promise<number>;
+  /**
+   * What of this output may keep rows that are deleted, without an error: names as messages say them. `always`: it keeps every
+   * one, so that no batch could be taken back. `likely`: nothing shows that it does not.
+   */
+  deletesKeptBy(database: Database, table: string): Promise<{ name: string; always: boolean; likely: boolean }[]>;
+  /** Why the server refuses every delete from this output, whatever its rows. */
+  deleteRefusal(database: Database, table: string): Promise<{ reason: string; next: string } | undefined>;
+}
