@@ -1,3 +1,4 @@
+import { getBatch } from '../control/batch.ts';
 import { fence } from '../control/fence.ts';
 import { firstFailure } from '../control/chunks.ts';
 import type { Database } from '../database/dialect.ts';
@@ -7,6 +8,7 @@ import { activityWords, type BatchState, type OwnedBatch } from '../workflows/me
 import type { Engine } from './engine.ts';
 import { toUntoldFailure } from './failures.ts';
 import { report } from './heartbeat.ts';
+import { whyNeverResumed } from './resume-held.ts';
 import { lastErrorOf } from './tell-ledger.ts';
 
 export interface FenceRequest extends OwnedBatch {
@@ -19,10 +21,19 @@ export interface FenceRequest extends OwnedBatch {
   activity?: string | undefined;
 }
 
-/** Shuts the gate of a batch and ends its SQL. Answers with the state: `published` means that it came too late. */
+export interface Fenced {
+  /** `published` means that the fence came too late. */
+  state: BatchState;
+  /** What the workflow says of it. */
+  error: string;
+  /** Of a held batch that can never be resumed: what to do instead. */
+  next?: string;
+}
+
+/** Shuts the gate of a batch and ends its SQL. */
 export const fenceBatch =
   (engine: Engine) =>
-  async (request: FenceRequest): Promise<{ state: BatchState; error: string }> => {
+  async (request: FenceRequest): Promise<Fenced> => {
     const database = engine.databases.get(request.connection);
     try {
       const { error, told } = await wordsOf(engine, request);
@@ -34,7 +45,9 @@ export const fenceBatch =
         reason: request.errorClass,
       };
       const state = await fence(database, request.batchId, request.to, change, sayOnce(engine, database, request));
-      return { state, error: told };
+      const never =
+        state === 'held' ? await whyNeverResumed(database, await getBatch(database, request.batchId)) : undefined;
+      return { state, error: told, ...(never && { next: never.next }) };
     } catch (error) {
       throw toUntoldFailure(error, database, `batch ${request.batchId}, fence`);
     }

@@ -1,13 +1,10 @@
-import { getBatch, timeLeft, type Batch } from '../control/batch.ts';
-import { reopenFailed } from '../control/chunks.ts';
-import { changeStateIn } from '../control/gate.ts';
-import { releaseLanes } from '../control/lanes.ts';
+import { timeLeft, type Batch } from '../control/batch.ts';
 import type { Database } from '../database/dialect.ts';
-import { sql } from '../database/sql.ts';
 import { FAILURE, type OwnedBatch } from '../workflows/messages.ts';
 import type { Engine } from './engine.ts';
 import { permanent, refused } from './failures.ts';
 import type { OpenRequest } from './open-batch.ts';
+import { resumeHeld } from './resume-held.ts';
 import { workflowLiveness } from './workflow-liveness.ts';
 
 export type UnfinishedDecision =
@@ -32,7 +29,7 @@ export async function decideUnfinished(
     case 'rolling_back':
       return redo('a roll back that had begun', batch.errorClass ?? 'interrupted'); // finished first, always
     case 'held':
-      if (request.resume) return { kind: 'resumed', batch: await resume(database, batch, request) };
+      if (request.resume) return { kind: 'resumed', batch: await resumeHeld(database, batch, request) };
       return redo('started anew while it was held', 'superseded');
     case 'retracting':
       throw refused(`batch ${batch.batchId} is being retracted`, {
@@ -80,25 +77,4 @@ function stillRun(batch: Batch, where: string): Error {
     next: `wait for it, or cancel it: temporal workflow cancel --workflow-id ${workflowId}`,
     workflowId,
   });
-}
-
-/** `held → running`, under this workflow; failed chunks and steps get their attempts back, and the clock starts anew. */
-async function resume(database: Database, batch: Batch, request: OpenRequest): Promise<Batch> {
-  await database.transaction(async (session) => {
-    const state = await changeStateIn(session, database, batch.batchId, 'running', {
-      requestedBy: request.requestedBy,
-      reason: 'resumed',
-      firstRunId: batch.firstRunId,
-    });
-    if (state !== 'running') return;
-    const runtimeMs = batch.definition.maxRuntimeMs;
-    await session.query(sql`
-      update ${database.ledger('batch')}
-      set workflow_id = ${request.workflowId}, first_run_id = ${request.firstRunId}, attempt = ${request.attempt},
-          error = null, error_class = null, deadline_at = ${database.dialect.words.secondsFromNow(runtimeMs / 1000)}
-      where batch_id = ${batch.batchId}`);
-    await reopenFailed(session, database, batch.batchId);
-    await releaseLanes(session, database, batch.batchId);
-  });
-  return getBatch(database, batch.batchId);
 }

@@ -252,6 +252,20 @@ export async function lowestPending(
   return rows[0]?.n ?? undefined;
 }
 
+/** Stages cut by pages of which some chunks are done and some are not, by number. */
+export async function halfDoneByPages(
+  reader: Pick<Session, 'query'>,
+  database: Database,
+  batchId: string,
+): Promise<number[]> {
+  const { rows } = await reader.query<{ n: number }>(sql`
+    select s.n from ${database.ledger('stage')} s
+    join ${database.ledger('chunk')} c on c.batch_id = s.batch_id and c.stage = s.n
+    where s.batch_id = ${batchId} and s.method = 'pages' group by s.n
+    having sum(case when c.state = 'done' then 1 else 0 end) between 1 and count(*) - 1 order by s.n`);
+  return rows.map(({ n }) => n);
+}
+
 /** Rows that the statements of a batch's chunks wrote, into whichever table. */
 export async function rowsWritten(database: Database, batchId: string): Promise<number> {
   const { rows } = await database.query<{ n: string }>(sql`

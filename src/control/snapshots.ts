@@ -50,6 +50,17 @@ export async function recordSnapshot(
             ${snapshot.adopted})`);
 }
 
+/** The batch goes on with a snapshot that was rewritten. */
+export async function recordStorage(
+  session: Session,
+  database: Database,
+  { batchId, table, storageId }: SnapshotRecord,
+): Promise<void> {
+  await session.query(sql`
+    update ${database.ledger('snapshot')} set storage_id = ${storageId}
+    where batch_id = ${batchId} and table_name = ${table}`);
+}
+
 export async function markDropped(session: Session, database: Database, batchId: string, table: string): Promise<void> {
   await session.query(sql`
     update ${database.ledger('snapshot')} set dropped_at = ${database.dialect.words.now}

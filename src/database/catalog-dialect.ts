@@ -47,6 +47,8 @@ export interface CatalogDialect {
   readonly neverRolledBack:
     ((database: Database, table: string, ifHas?: string) => Promise<UnsafeTable | undefined>) | undefined;
   tableIdentity(session: Session, table: string): Promise<TableIdentity | undefined>;
+  /** The storage of a snapshot may change though its rows are the same: a rewrite gives it another file. False: rows have come or gone. */
+  readonly rewriteMovesRows: boolean;
   /** A condition: the table of this name is still that one, and was not rewritten. */
   isStill(table: string, identity: TableIdentity): SqlPart;
   /** Waits for whoever has the table to himself, and may read millions of dead rows. */

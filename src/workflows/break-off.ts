@@ -44,8 +44,13 @@ export async function breakOff(
   const hold = batch.onFailure === 'hold' && cause.errorClass !== 'cancelled' && !interruption && !lost;
   progress.phase(hold ? 'holding' : batch.keepsItsWork ? 'ending' : 'rolling back');
   let state: BatchState;
+  let neverResumed: string | undefined;
   try {
-    const { state: fenced, error: told } = await activities(cause.error.message).fenceBatch({
+    const {
+      state: fenced,
+      error: told,
+      next,
+    } = await activities(cause.error.message).fenceBatch({
       ...ours,
       to: hold ? 'held' : 'rolling_back',
       errorClass: cause.errorClass,
@@ -54,6 +59,7 @@ export async function breakOff(
       ...(error instanceof ActivityFailure && { activity: error.activityType }),
     });
     state = fenced;
+    neverResumed = next;
     cause.error.message = told;
     progress.failed(cause.error);
     progress.state(state);
@@ -86,7 +92,9 @@ export async function breakOff(
   await condition(allHandlersFinished);
   const held = hold
     ? {
-        next: `waybill run ${batch.load} --resume goes on in this batch once the cause is gone; without --resume it starts anew`,
+        next:
+          neverResumed ??
+          `waybill run ${batch.load} --resume goes on in this batch once the cause is gone; without --resume it starts anew`,
       }
     : {};
   if (cause.errorClass === 'cancelled' && !interruption) {

@@ -11,6 +11,7 @@ import { settleSwap, swap } from './snapshot/swap.ts';
 
 export const snapshotMethods = {
   tableIdentity,
+  rewriteMovesRows: false,
   isStill,
   snapshotRefusals: (session, table) => snapshotRefusals(session as MysqlSession, table),
   aloneWith: (session, tables, work) => aloneWith(session as MysqlSession, tables, work),

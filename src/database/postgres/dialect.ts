@@ -91,6 +91,7 @@ export const postgresDialect: Dialect = {
   leadsTo,
   neverRolledBack: undefined,
   tableIdentity,
+  rewriteMovesRows: true,
   isStill,
   hasRows,
   checkStatement,
