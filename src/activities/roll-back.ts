@@ -7,7 +7,7 @@ import { holdsRows, isSame, markUnreached, readOutputs, type BatchOutput } from 
 import type { Database, Session } from '../database/dialect.ts';
 import type { DeletionRange } from '../database/output-dialect.ts';
 import { composed, raw, sql } from '../database/sql.ts';
-import { inTransaction } from '../database/transaction.ts';
+import { inTransaction, withSession } from '../database/transaction.ts';
 import { LoadFailedError } from '../errors.ts';
 import { parseTableName } from '../sql/names.ts';
 import type { BatchReference, BatchState } from '../workflows/messages.ts';
@@ -56,26 +56,50 @@ export const rollBack =
     }
   };
 
-/** A table whose rows are still referred to comes again when the others are empty, until none gets any further. */
+/**
+ * A table whose rows are still referred to comes again when the others are empty, until none gets any further. What is left then may be
+ * rows that refer to each other: those go together.
+ */
 async function emptyOutputs(database: Database, tables: string[], batch: Batch, written: number): Promise<number> {
   let rows = 0;
   for (let left = tables; left.length > 0;) {
     const again: string[] = [];
     let failure: Error | undefined;
     for (const table of left) {
+      const deleted = (n: number): void => report({ table, rows: (rows += n) });
       try {
-        const before = rows;
-        rows += await emptyOutput(database, table, batch, written, (n) => report({ table, rows: before + n }));
+        await emptyOutput(database, table, batch, written, deleted);
       } catch (error) {
         if (!mayPassLater(error, database)) throw error;
         failure ??= error as Error;
         again.push(table);
       }
     }
-    if (failure !== undefined && again.length === left.length) throw failure;
+    if (failure !== undefined && again.length === left.length) {
+      const together = await emptyTogether(database, left, batch.batchId);
+      if (together === 0) throw failure;
+      rows += together;
+    }
     left = again;
   }
   return rows;
+}
+
+/** Rows that could go only together, in one transaction however many they are; how many went. */
+async function emptyTogether(database: Database, tables: string[], batchId: string): Promise<number> {
+  report({ tables, together: true });
+  try {
+    return await withSession(database, `waybill ${batchId} roll back`, (session) =>
+      inTransaction(session, () =>
+        passGate(session, database, batchId, ['rolling_back'], () =>
+          database.dialect.deleteTogether(session, tables, batchId),
+        ),
+      ),
+    );
+  } catch (error) {
+    if (mayPassLater(error, database)) return 0;
+    throw error;
+  }
 }
 
 /** What the database refuses for good may still be possible when rows that refer to these are gone. */
@@ -91,8 +115,8 @@ async function emptyOutput(
   table: string,
   batch: Batch,
   written: number,
-  progress: (rows: number) => void,
-): Promise<number> {
+  deleted: (rows: number) => void,
+): Promise<void> {
   const { dialect } = database;
   const purpose = `waybill ${batch.batchId} roll back`;
   const sessions = [await database.openSession(purpose)];
@@ -106,14 +130,16 @@ async function emptyOutput(
     for (let fruitless = 0; ranges.length > 0;) {
       await openSpares(database, purpose, sessions, Math.min(batch.definition.lanes, ranges.length));
       const before = rows;
-      const failure = await deleteRanges(database, sessions, batch.batchId, ranges, (n) => progress((rows += n)));
+      const failure = await deleteRanges(database, sessions, batch.batchId, ranges, (n) => {
+        rows += n;
+        deleted(n);
+      });
       if (failure !== undefined && rows === before) throw failure;
       ranges = await look();
       fruitless = rows === before && ranges.length > 0 ? fruitless + 1 : 0;
       if (fruitless === MOST_FRUITLESS) throw await rowsStay(session, database, table, batch.batchId);
       await Context.current().sleep(fruitless * PAUSE_MS);
     }
-    return rows;
   } finally {
     await Promise.all(sessions.map((session) => session.close()));
   }

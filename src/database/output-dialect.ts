@@ -42,6 +42,11 @@ export interface OutputDialect {
   /** Deletes the batch's rows of one range, within the session's transaction; how many. */
   deleteRange(session: Session, group: DeletionRange, batchId: string): Promise<number>;
   /**
+   * Deletes the batch's rows of all these tables, which refer to each other so that none can go before the others, within the session's
+   * transaction; how many. Rows of others that refer to them stop it as they stop any delete.
+   */
+  deleteTogether(session: Session, tables: readonly string[], batchId: string): Promise<number>;
+  /**
    * What of this output may keep rows that are deleted, without an error: names as messages say them. `always`: it keeps every
    * one, so that no batch could be taken back. `likely`: nothing shows that it does not.
    */

@@ -203,6 +203,72 @@ describe.each(someServers(import.meta.url))('a roll back on $name of an output',
   });
 });
 
+/** Rows that refer to others of their table, higher and lower ones, wide enough for several ranges of pages; and to those of a second one. */
+const REFERRING = {
+  files: {
+    'loads/core/node.yaml': `
+kind: core
+connection: warehouse
+inputs: [ { table: acq.node, external: true } ]
+stages: [ { name: nodes, sql: node.sql }, { name: leaves, sql: leaf.sql } ]
+outputs: [ core.node, core.leaf ]
+checks: [ { name: no, sql: "select 1", expect: 0 } ]
+`,
+    'loads/core/node.sql': `
+insert into core.node (id, pad, batch_id) select n.id, repeat('x', 1900), :batch_id from {{ acq.node }} n;
+update core.node set parent = mod(id * 7919, 8000) + 1 where batch_id = :batch_id`,
+    'loads/core/leaf.sql': `
+insert into core.leaf (id, node, batch_id) select n.id, n.id, :batch_id from {{ acq.node }} n where n.id <= 10;
+update core.node set leaf = 11 - id where batch_id = :batch_id and id <= 10`,
+  },
+  warehouse: `
+    create schema acq; create schema core;
+    create table acq.node (id bigint primary key);
+    create table core.node (id bigint primary key, parent bigint, leaf bigint, pad text, batch_id bigint not null);
+    create table core.leaf (id bigint primary key, node bigint not null, batch_id bigint not null);
+    create index node_by_parent on core.node (parent); create index node_by_leaf on core.node (leaf);
+    create index leaf_by_node on core.leaf (node);
+    alter table core.node add constraint node_parent foreign key (parent) references core.node (id);
+    alter table core.node add constraint node_leaf foreign key (leaf) references core.leaf (id);
+    alter table core.leaf add constraint leaf_node foreign key (node) references core.node (id);
+    insert into acq.node select g from generate_series(1, 8000) g;`,
+};
+
+describe.each(oneOfEachFamily(import.meta.url))('a roll back on $name of rows', { timeout: 120_000 }, (server) => {
+  let world: World;
+  afterEach(() => world.close());
+
+  test('that refer to each other takes them together; one that somebody else refers to stays, and is told', async () => {
+    world = await World.create(server, REFERRING);
+    await world.worker();
+    expect(await world.run('core.node')).toMatchObject({ ok: false, type: 'CheckFailed' });
+    expect(await world.states('core.node')).toEqual(['failed']);
+    const count = 'select count(*) from core.node';
+    expect([await world.value(count), await world.value('select count(*) from core.leaf')]).toEqual(['0', '0']);
+
+    await world.warehouse.query(`
+      create table core.elsewhere (node bigint); create index elsewhere_by_node on core.elsewhere (node);
+      alter table core.elsewhere add constraint elsewhere_node foreign key (node) references core.node (id)`);
+    await world.write(
+      'loads/core/elsewhere.sql',
+      `${REFERRING.files['loads/core/leaf.sql']}; insert into core.elsewhere values (4711)`,
+    );
+    await world.write(
+      'loads/core/node.yaml',
+      REFERRING.files['loads/core/node.yaml'].replace('leaf.sql', 'elsewhere.sql'),
+    );
+    const refused = await world.run('core.node');
+    expect(refused).toMatchObject({ ok: false, type: 'CheckFailed' });
+    expect(!refused.ok && refused.message).toMatch(/and the roll back is not finished: .*foreign key/i);
+    expect(await world.value(count)).not.toBe('0');
+    await world.warehouse.query('delete from core.elsewhere');
+    await world.write('loads/core/node.yaml', REFERRING.files['loads/core/node.yaml']);
+    expect(await world.run('core.node')).toMatchObject({ ok: false, type: 'CheckFailed' });
+    expect(await world.states('core.node')).toEqual(['failed', 'failed', 'failed']);
+    expect(await world.value(count)).toBe('0');
+  });
+});
+
 describe.each(oneOfEachFamily(import.meta.url))('an output on $name, in mid-load', { timeout: 120_000 }, (server) => {
   let world: World;
   afterEach(() => world.close());

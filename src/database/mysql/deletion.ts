@@ -68,4 +68,5 @@ export async function deleteRange(session: Session, group: DeletionRange, batchI
   return rowCount;
 }
 
-const ofBatch = (batchId: string) => part`batch_id = cast(${batchId} as signed)`;
+/** The rows of a batch, as a condition. */
+export const ofBatch = (batchId: string) => part`batch_id = cast(${batchId} as signed)`;

@@ -4,6 +4,7 @@ import { checkStatement } from './check-statement.ts';
 import { planKeys, rangeCondition } from './chunk-ranges.ts';
 import { insertRows, openCopyIn, openCopyOut } from './copy.ts';
 import { cursorKind, cursorValue, inCursorOrder, windowCondition, windowEnd } from './cursor.ts';
+import { deleteTogether } from './delete-together.ts';
 import { deleteRange, planDeletion } from './deletion.ts';
 import { classify } from './errors.ts';
 import { listFunctions } from './functions.ts';
@@ -98,6 +99,7 @@ export const mysqlDialect: Dialect = {
   // To look first costs little along an index, and without one there is nothing else that could cut the table.
   planSweep: () => Promise.resolve([]),
   deleteRange,
+  deleteTogether,
   deleteRefusal: () => Promise.resolve(undefined),
   deletesKeptBy: () => Promise.resolve([]), // there are no rules, and a trigger that will not have it raises an error
   landingType,

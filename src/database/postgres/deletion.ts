@@ -112,6 +112,19 @@ export async function deleteRange(session: Session, { table, range }: DeletionRa
   return rowCount;
 }
 
+/** See `Dialect.deleteTogether`. What refers to what is looked at when all of a statement is done, or at the commit. */
+export async function deleteTogether(session: Session, tables: readonly string[], batchId: string): Promise<number> {
+  await session.query(sql`set constraints all deferred`);
+  const deletes = tables.map(
+    (table, i) => part`${raw(`gone_${i}`)} as (
+      delete from ${raw(quoteTable(table))} where batch_id = ${batchId} returning 1)`,
+  );
+  const counts = tables.map((_, i) => `(select count(*) from gone_${i})`);
+  const { rows } = await session.query<{ n: string }>(sql`
+    with ${deletes.reduce((all, one) => part`${all}, ${one}`)} select ${raw(counts.join(' + '))} as n`);
+  return Number(rows[0]!.n);
+}
+
 /**
  * Rules that put something else in a delete's place, and triggers that are asked before it and may answer NULL; those of
  * partitions are asked, too. What a trigger answers only it knows; one in PL/pgSQL that nowhere returns NULL, or NEW, which is NULL in a

@@ -11,7 +11,7 @@ import {
   windowEnd,
 } from './cursor.ts';
 import { deleteRefusal } from './delete-refusal.ts';
-import { deleteRange, deletesKeptBy, planDeletion, planSweep } from './deletion.ts';
+import { deleteRange, deletesKeptBy, deleteTogether, planDeletion, planSweep } from './deletion.ts';
 import { classify } from './errors.ts';
 import { agreesInBinary, insertRows, openCopyIn, openCopyOut } from './copy.ts';
 import { endConnection, endGateHolders, gate } from './gate.ts';
@@ -142,6 +142,7 @@ export const postgresDialect: Dialect = {
   planDeletion,
   planSweep,
   deleteRange,
+  deleteTogether,
   deletesKeptBy,
   deleteRefusal,
 };
