@@ -9,7 +9,7 @@ export function explainCutFault(
   key: readonly string[],
 ): { message: string; next: string } {
   const cut = `\`{{ ${input} }}\``;
-  const { said, missing = [] } = fault;
+  const { said, missing = [], filled } = fault;
   switch (fault.what) {
     case 'padded':
       return {
@@ -83,6 +83,11 @@ export function explainCutFault(
             message: `this update of \`${said}\` does not use ${cut}: it would change the same rows once per chunk`,
             next: 'Move it to a stage of its own, without `chunk`.',
           };
+    case 'overwritten':
+      return {
+        message: `what this insert inserts does not come from ${cut} alone, or is found in several chunks: where one chunk has inserted a row, the next finds it there, and sets \`${said}\` to something else`,
+        next: `Set \`${said}\` to what is inserted (\`excluded\`, \`values()\`), leave alone what is there (\`on conflict do nothing\`, \`insert ignore\`), or ${ONCE}.`,
+      };
     case 'twice':
       return {
         message: `${cut} meets itself here through its \`with\` name, or a table that the stage makes of it: rows of each chunk would meet only rows of the same chunk`,
@@ -92,6 +97,12 @@ export function explainCutFault(
             : `Compare ${key.map((column) => `\`${column}\``).join(', ')} of both, by \`=\` and not within \`or\`, or ${ONCE}.`,
       };
     case 'grouping':
+      if (filled !== undefined) {
+        return {
+          message: `\`${said}\` over ${cut} lacks \`${missing[0]}\` of \`chunk.key\`: \`${filled.column}\` is that only where the \`${filled.join}\` finds a row, and NULL where it finds none, which may be in several chunks, and each would give its own`,
+          next: `Write there the \`${missing[0]}\` of ${cut}, \`join\` instead of \`${filled.join}\` where only rows with a match are wanted, or ${ONCE}.`,
+        };
+      }
       return {
         message: `\`${said}\` over ${cut} lacks ${missing.map((column) => `\`${column}\``).join(', ')} of \`chunk.key\`: rows that belong together may lie in several chunks, and each would give its own`,
         next: `Add ${missing.length === 1 ? 'it' : 'them'}, give as \`chunk.key\` columns that are all in it, or ${ONCE}.`,

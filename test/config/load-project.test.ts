@@ -416,12 +416,14 @@ outputs: [${table}]
       - insert into core.flight select id / 2, :batch_id from {{ acq.flight }} f group by id / 2
       - update core.flight set seen = seen + 1 where tail in (select tail from {{ acq.flight }} f)
       - create table core.mine as select id from {{ acq.flight }} f
+      - insert into core.flight (id, batch_id) select id, :batch_id from core.other where id in (select tail from {{ acq.flight }} f) on conflict (id) do update set seen = 1
     chunk: { input: acq.flight, key: id }`;
     expect((await load(core(stage))).warnings.map(formatProblem)).toEqual([
       'loads/core/flight.yaml:7:74: `{{ acq.flight }}` stands on the side of this `left join` that is filled with NULLs: each chunk would give the rows that match none of its own, so that they come once per chunk, unless a condition drops them again',
       'loads/core/flight.yaml:8:82: `group by` over `{{ acq.flight }}` lacks `id` of `chunk.key`: rows that belong together may lie in several chunks, and each would give its own',
       'loads/core/flight.yaml:9:9: this update makes something else of `seen` each time: a row that several chunks choose is changed by each of them',
       'loads/core/flight.yaml:10:22: each chunk would make `core.mine`: the second finds it there, and fails',
+      'loads/core/flight.yaml:11:9: what this insert inserts does not come from `{{ acq.flight }}` alone, or is found in several chunks: where one chunk has inserted a row, the next finds it there, and sets `seen` to something else',
     ]);
   });
 

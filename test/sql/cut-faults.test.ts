@@ -76,7 +76,16 @@ describe('does the same once per chunk', () => {
     ],
     ['insert ignore into t select c.id from c where c.id in (select c from {{ o }} o)', [], MY],
     ['replace into t select c.id from c where c.id in (select c from {{ o }} o)', [], MY],
-    ['insert into t select 1 from c where id in (select c from {{ o }} o) on duplicate key update n = 1', [], MY],
+    [
+      'insert into t (id, n) select c.id, 1 as one from c where id in (select c from {{ o }} o) on duplicate key update n = 1',
+      [],
+      MY,
+    ],
+    [
+      'insert into t (id, n) select c.id, c.n from c where c.id in (select c from {{ o }} o) on conflict (id) do update set n = coalesce(excluded.n, t.n)',
+      [],
+      PG,
+    ],
     ['insert into t select a from {{ o }} o union all select 0 on conflict do nothing', [], PG],
     ['update t set x = 1 where id in (select id from {{ o }} o)'],
     ['update t set x = 1 where not (id not in (select id from {{ o }} o))'],
@@ -340,10 +349,41 @@ describe('a value that grows each time', () => {
       MY,
     ],
     [
-      'insert into t select id from c where id in (select c from {{ o }} o) on duplicate key update n = values(n) + 1',
+      'insert into t select id from c where id in (select c from {{ o }} o) on duplicate key update n = if(values(at) > at, values(n), n)',
       [],
       MY,
     ],
+    [
+      'insert into t select id from c where id in (select c from {{ o }} o) on duplicate key update n = values(n) + 1',
+      ['overwritten n?'],
+      MY,
+    ],
+    [
+      'insert into t (id) select id from c where id in (select c from {{ o }} o) on conflict (id) do update set id = excluded.id, seen = true',
+      ['overwritten seen?'],
+      PG,
+    ],
+    [
+      'insert into t (id, n) select id, 1 from c where id in (select c from {{ o }} o) on duplicate key update n = 2',
+      ['overwritten n?'],
+      MY,
+    ],
+    [
+      'insert into t (id, n) select id, 1 from c where id in (select c from {{ o }} o) on duplicate key update n = ifnull(n, 0) + 1',
+      ['repeated in'],
+      MY,
+    ],
+    [
+      'with a as (insert into t select id from c on conflict do nothing) insert into u select 1 from c where id in (select c from {{ o }} o)',
+      ['repeated in'],
+      PG,
+    ],
+    ['update t set n = coalesce(t.n, 0) + coalesce(o.n, 0) from {{ o }} o where o.id = t.id', [], PG],
+    ['update t set n = n + t.m from {{ o }} o where o.id = t.id', ['again n?'], PG],
+    ['update t set n = coalesce(n, 0) + 1 where id in (select id from {{ o }} o)', ['again n?']],
+    ['update t join {{ o }} o on o.id = t.id set t.n = t.n + t.m', ['again n?'], MY],
+    ['update t set n = greatest(n + 1, 3)', ['again n']],
+    ['update t join {{ o }} o on o.id = t.id set t.at = date_add(t.at, interval 1 day)', ['again at?'], MY],
   ]);
   testAll(
     [

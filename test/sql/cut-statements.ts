@@ -16,20 +16,21 @@ export function randomOf(seed: number): Random {
 /** Every table has these; `o` is the one that is cut, `t` and `u` are written to. */
 export const COLUMNS = ['id', 'k', 'v'];
 
-interface Table {
+export interface Table {
   alias: string;
   columns: string[];
 }
 
-interface From {
+export interface From {
   text: string;
   tables: Table[];
 }
 
-type Place = 'rows' | 'scalar' | 'exists' | 'in';
+/** What stands in an exists, an `in` or beside a value is no table of the query. */
+export type Place = 'rows' | 'scalar' | 'exists' | 'in';
 
-/** One statement for PostgreSQL, in which `{{ o }}` stands once or not at all. */
-export class StatementMaker {
+/** One statement, in which `{{ o }}` stands once or not at all: what all servers take. What one has of its own, its maker adds. */
+export abstract class StatementMaker {
   private aliases = 0;
   private isCutLeft = true;
   private withs: Table[] = [];
@@ -44,28 +45,23 @@ export class StatementMaker {
   /** A write to `t`, or to `u`, whose rows are unique. */
   write(): string {
     this.begin();
-    const withs = this.with();
-    const t = [{ alias: 't', columns: COLUMNS }];
-    const joined = (word: string): string => {
-      const { text, tables } = this.from([], 1);
-      const condition = this.condition([...t, ...tables], [], 1);
-      return `${word} ${text} where ${this.column(t)} = ${this.column(tables)} and ${condition}`;
-    };
-    return `${withs}${this.oneOf([
-      () => `update t set x = 1 where ${this.condition(t, [], 2)}`,
-      () => `update t set x = 1 ${joined('from')}`,
-      () => `delete from t where ${this.condition(t, [], 2)}`,
-      () => `delete from t ${joined('using')}`,
-      () => `insert into u (id, k) ${this.rows(2, [], 1, 'rows')} on conflict do nothing`,
-      () => this.merge(),
-    ])()}`;
+    return this.oneOf(this.writes())();
   }
 
-  private merge(): string {
-    const source = `select distinct s.p from (${this.rows(1, [], 1, 'rows')}) s (p) where s.p is not null`;
-    const matched = `when matched ${this.oneOf(['and t.k > 1 ', ''])}then update set x = 1`;
-    const missed = this.chance(0.5) ? ' when not matched then insert (id, x) values (s.p, 2)' : '';
-    return `merge into t using (${source}) s on t.id = s.p ${matched}${missed}`;
+  protected abstract writes(): (() => string)[];
+  protected abstract readonly joins: readonly string[];
+  protected abstract readonly setOperators: readonly string[];
+  /** Whether `lateral` may stand before a subquery. */
+  protected abstract readonly hasLateral: boolean;
+  /** More forms of a condition that says that both are equal, or seems to. */
+  protected abstract equality(one: string, other: string): string;
+  /** More forms of a select, beside those of all servers. */
+  protected abstract select(items: Items, from: string, tables: Table[], condition: () => string): string;
+  /** Rows without tables. */
+  protected abstract values(width: number): string;
+  /** What stands around a table, `sampled`. */
+  protected table(text: string): string {
+    return text;
   }
 
   private begin(): void {
@@ -74,55 +70,79 @@ export class StatementMaker {
     this.withs = [];
   }
 
-  private with(): string {
+  protected with(): string {
     const texts: string[] = [];
+    let isRecursive = false;
     for (let left = this.oneOf([0, 0, 0, 1, 1, 2]); left > 0; left--) {
       const alias = `w${this.withs.length}`;
-      texts.push(`${alias} (p, q) as (${this.rows(2, [], 1, 'rows')})`);
+      let rows = this.rows(2, [], 1, 'rows');
+      if (this.chance(0.15)) {
+        isRecursive = true;
+        rows = `${this.plainSelect(2, [], 1)} ${this.recursion(alias)}`;
+      }
+      texts.push(`${alias} (p, q) as (${rows})`);
       this.withs.push({ alias, columns: ['p', 'q'] });
     }
-    return texts.length === 0 ? '' : `with ${texts.join(', ')} `;
+    return texts.length === 0 ? '' : `with ${isRecursive ? 'recursive ' : ''}${texts.join(', ')} `;
   }
 
-  private rows(width: number, outer: Table[], depth: number, place: Place): string {
-    let text = this.select(width, outer, depth);
+  /** It ends, for its first column grows. */
+  private recursion(self: string): string {
+    const { text, tables } = this.from([], 0);
+    const itself = [{ alias: self, columns: ['p', 'q'] }];
+    const next = this.column(tables);
+    const [one, other] = [this.column(this.chance(0.5) ? itself : tables), this.column(itself)];
+    const list = this.chance(0.2) ? `${next}, ${self}.p` : `${next}, ${one}`;
+    return `union all select ${list} from ${text}, ${self} where ${self}.p < ${next} and ${this.equality(other, this.column(tables))}`;
+  }
+
+  protected rows(width: number, outer: Table[], depth: number, place: Place): string {
+    let text = this.plainSelect(width, outer, depth);
     if (this.chance(0.13)) {
-      const operator = this.oneOf(['union', 'union all', 'union all', 'intersect', 'except', 'intersect all']);
-      text = `${text} ${operator} ${this.select(width, outer, depth)}`;
+      const arm = this.chance(0.1) ? this.values(width) : this.plainSelect(width, outer, depth);
+      text = `${text} ${this.oneOf(this.setOperators)} ${arm}`;
     }
-    return place === 'scalar' ? `select max(s.x) from (${text}) s (x)` : text;
+    return place === 'scalar' ? `select max(s.p) from (${text}) s` : text;
   }
 
-  private select(width: number, outer: Table[], depth: number): string {
+  private plainSelect(width: number, outer: Table[], depth: number): string {
     const { text: from, tables } = this.from(outer, depth);
     const where = this.chance(0.5) ? ` where ${this.condition(tables, outer, depth)}` : '';
-    const items = (item: (i: number) => string): string => Array.from({ length: width }, (_, i) => item(i)).join(', ');
+    const items: Items = (item) =>
+      Array.from({ length: width }, (_, i) => `${item(i)} as ${i === 0 ? 'p' : 'q'}`).join(', ');
     const column = (): string => this.column(tables);
     const of = this.random();
-    if (of < 0.6) {
+    if (of < 0.56) {
       const distinct = this.chance(0.12) ? 'distinct ' : '';
       return `select ${distinct}${items(() => this.expression(tables, outer, depth))} from ${from}${where}`;
     }
-    if (of < 0.84) {
+    if (of < 0.8) {
       const by = [...new Set(this.oneOf([[column()], [column()], [column(), column()]]))];
-      const counts = (): string => this.oneOf(['count(*)', `sum(${column()})`, `max(${column()})`]);
+      const counts = (): string => this.oneOf(['count(*)', `count(${column()})`, `max(${column()})`]);
       const having = this.chance(0.2) ? ' having count(*) > 1' : '';
       const list = items(() => (this.chance(0.6) ? this.oneOf(by) : counts()));
       return `select ${list} from ${from}${where} group by ${by.join(', ')}${having}`;
     }
-    if (of < 0.87) return `select ${items(() => `max(${column()})`)} from ${from}${where}`;
-    if (of < 0.94) {
-      const over = `count(*) over (partition by ${column()}${this.chance(0.3) ? `, ${column()}` : ''})`;
-      return `select ${items((i) => (i === 0 ? over : column()))} from ${from}${where}`;
+    if (of < 0.83) return `select ${items(() => `max(${column()})`)} from ${from}${where}`;
+    if (of < 0.9) {
+      const parts = `partition by ${column()}${this.chance(0.3) ? `, ${column()}` : ''}`;
+      const asked = this.oneOf(['count(*)', `max(${column()})`]);
+      const [over, window] = this.oneOf<[string, string]>([
+        [`${asked} over (${parts})`, ''],
+        [`rank() over (${parts} order by ${column()})`, ''],
+        [`${asked} over w`, ` window w as (${parts})`],
+      ]);
+      return `select ${items((i) => (i === 0 ? over : column()))} from ${from}${where}${window}`;
     }
-    if (of < 0.97) return `select distinct on (${column()}) ${items(() => '1')} from ${from}${where}`;
-    return `select ${items(column)} from ${from}${where} order by ${items((i) => String(i + 1))} limit ${width}`;
+    if (of < 0.92)
+      return `select ${items(column)} from ${from}${where} order by ${width === 1 ? '1' : '1, 2'} limit ${width}`;
+    return this.select(items, `${from}${where}`, tables, () => this.condition(tables, outer, depth - 1));
   }
 
-  private from(outer: Table[], depth: number): From {
-    let { text, tables } = this.table(outer, depth);
+  protected from(outer: Table[], depth: number): From {
+    let { text, tables } = this.item(outer, depth);
     for (let joins = this.oneOf([0, 0, 1, 1, 2]); joins > 0; joins--) {
-      const other = this.table([...tables, ...outer], depth);
+      const other = this.item([...tables, ...outer], depth);
       text = this.join({ text, tables }, other, outer, depth);
       tables = [...tables, ...other.tables];
     }
@@ -133,69 +153,71 @@ export class StatementMaker {
     const of = this.random();
     if (of < 0.15) return `${one.text}, ${other.text}`;
     if (of < 0.22) return `${one.text} cross join ${other.text}`;
-    const kind = this.oneOf(['join', 'join', 'join', 'left join', 'left join', 'right join', 'full join']);
+    const kind = this.oneOf(this.joins);
     const isShared = (column: string): boolean =>
       one.tables.filter(({ columns }) => columns.includes(column)).length === 1;
     const shared = other.tables.length === 1 ? other.tables[0]!.columns.filter(isShared) : [];
-    if (shared.length > 0 && this.chance(0.15))
+    if (kind.endsWith(' join') && shared.length > 0 && this.chance(0.15))
       return `${one.text} ${kind} ${other.text} using (${this.oneOf(shared)})`;
-    const equal = `${this.column(one.tables)} = ${this.column(other.tables)}`;
+    if (kind.endsWith(' join') && kind !== 'full join' && this.chance(0.04))
+      return `${one.text} natural ${kind} ${other.text}`;
+    const equal = this.equality(this.column(one.tables), this.column(other.tables));
     if (kind === 'full join') return `${one.text} ${kind} ${other.text} on ${equal}`;
     const both = [...one.tables, ...other.tables];
     const more = this.chance(0.25) ? ` and ${this.condition(both, outer, depth - 1)}` : '';
     return `${one.text} ${kind} ${other.text} on ${this.chance(0.75) ? `${equal}${more}` : this.condition(both, [], depth - 1)}`;
   }
 
-  private table(outer: Table[], depth: number): From {
+  private item(outer: Table[], depth: number): From {
     const alias = `a${this.aliases++}`;
     const of = this.random();
     if (this.withs.length > 0 && of < 0.3) {
       const known = this.oneOf(this.withs);
       return { text: `${known.alias} ${alias}`, tables: [{ alias, columns: known.columns }] };
     }
-    if (this.isCutLeft && of < 0.6) {
-      this.isCutLeft = false;
-      return { text: `{{ o }} ${alias}`, tables: [{ alias, columns: COLUMNS }] };
+    const own = [{ alias, columns: COLUMNS }];
+    const name = this.isCutLeft && of < 0.6 ? '{{ o }}' : this.oneOf(['{{ o | all }}', 'c', 'd']);
+    if (name === '{{ o }}') this.isCutLeft = false;
+    if (name === '{{ o }}' && this.chance(0.1)) {
+      const where = this.chance(0.5) ? '' : ` where ${this.equality('x.k', 'x.v')}`;
+      return { text: `(select ${this.oneOf(['*', 'x.*'])} from ${name} x${where}) ${alias}`, tables: own };
     }
-    if (of > 0.84 && depth > 0) {
-      const lateral = this.chance(0.3);
+    if (name !== '{{ o }}' && of > 0.84 && depth > 0) {
+      const lateral = this.hasLateral && this.chance(0.3);
       const rows = this.rows(2, lateral ? outer : [], depth - 1, 'rows');
-      return {
-        text: `${lateral ? 'lateral ' : ''}(${rows}) ${alias} (p, q)`,
-        tables: [{ alias, columns: ['p', 'q'] }],
-      };
+      return { text: `${lateral ? 'lateral ' : ''}(${rows}) ${alias}`, tables: [{ alias, columns: ['p', 'q'] }] };
     }
-    return { text: `${this.oneOf(['{{ o | all }}', 'c', 'd'])} ${alias}`, tables: [{ alias, columns: COLUMNS }] };
+    return { text: this.table(`${name} ${alias}`), tables: own };
   }
 
-  private condition(tables: Table[], outer: Table[], depth: number): string {
+  protected condition(tables: Table[], outer: Table[], depth: number): string {
     const all = [...tables, ...outer];
     const of = this.random();
-    const equal = (): string => `${this.column(tables)} = ${this.column(all)}`;
+    const equal = (): string => this.equality(this.column(tables), this.column(all));
     const deeper = (): string => this.condition(tables, outer, depth - 1);
     if (depth <= 0 || of < 0.4) {
       const one = this.column(all);
       return this.oneOf([
-        equal(),
-        equal(),
-        equal(),
-        `${one} > 1`,
-        `${one} is not null`,
-        `${one} is null`,
-        `${one} <> 2`,
-      ]);
+        equal,
+        equal,
+        equal,
+        equal,
+        () => this.oneOf([`${one} > 1`, `${one} is not null`, `${one} is null`, `${one} <> 2`, `${one} in (1, 2)`]),
+        () => `(${this.column(tables)}, ${this.column(tables)}) = (${this.column(all)}, ${this.column(all)})`,
+      ])();
     }
     if (of < 0.52) return `${deeper()} and ${deeper()}`;
     if (of < 0.57) return `(${deeper()} or ${deeper()})`;
     if (of < 0.6) return `not (${deeper()})`;
     const not = this.chance(0.25) ? 'not ' : '';
     if (of < 0.76) return `${not}exists (${this.rows(1, all, depth - 1, 'exists')})`;
+    if (of < 0.8) return `(${this.column(all)}, ${this.column(all)}) ${not}in (${this.rows(2, all, depth - 1, 'in')})`;
     const asked = this.rows(1, all, depth - 1, 'in');
     if (of < 0.9) return `${this.column(all)} ${not}in (${asked})`;
-    return `${this.column(all)} ${this.oneOf(['= any', '>= any', '>= all'])} (${asked})`;
+    return `${this.column(all)} ${this.oneOf(['= any', '>= any', '>= all', '= some', '<> all'])} (${asked})`;
   }
 
-  private expression(tables: Table[], outer: Table[], depth: number): string {
+  protected expression(tables: Table[], outer: Table[], depth: number): string {
     const all = this.chance(0.15) ? [...tables, ...outer] : tables;
     const of = this.random();
     if (of < 0.7 || depth <= 0) return this.column(all);
@@ -205,16 +227,22 @@ export class StatementMaker {
     return `(${this.rows(1, [...tables, ...outer], depth - 1, 'scalar')})`;
   }
 
-  private column(tables: Table[]): string {
+  protected column(tables: Table[]): string {
     const { alias, columns } = this.oneOf(tables);
     return `${alias}.${this.oneOf(columns)}`;
   }
 
-  private oneOf<Choice>(choices: readonly Choice[]): Choice {
+  protected oneOf<Choice>(choices: readonly Choice[]): Choice {
     return choices[Math.floor(this.random() * choices.length)]!;
   }
 
-  private chance(share: number): boolean {
+  protected chance(share: number): boolean {
     return this.random() < share;
   }
 }
+
+/** A select's list, of as many items as are wanted. */
+export type Items = (item: (i: number) => string) => string;
+
+/** The target of a write, as a table of its query. */
+export const TARGET: Table[] = [{ alias: 't', columns: COLUMNS }];

@@ -36,6 +36,14 @@ export class Code {
     return isMark(this.tokens[at], mark);
   }
 
+  /** What stands there, as it is written, but for white space. */
+  text({ from, to }: Range): string {
+    return this.tokens
+      .slice(from, to)
+      .map(({ text }) => text)
+      .join(' ');
+  }
+
   /** A name there, as the server compares it; undefined: none. */
   name(at: number): string | undefined {
     const token = this.tokens[at];

@@ -25,6 +25,8 @@ export interface CutFault extends Position {
     | 'whole'
     /** A value grows each time that its row is changed, and several chunks may change it. */
     | 'again'
+    /** An upsert sets a column of a row that another chunk has inserted to something else than that has inserted. */
+    | 'overwritten'
     /** A table that the stage makes has rows that do not come from the cut alone. */
     | 'filled'
     /** A table that a chunk makes is there for the chunks behind it, too. */
@@ -35,6 +37,8 @@ export interface CutFault extends Position {
   doubtful: boolean;
   /** `grouping`: columns of the key that are missing. */
   missing?: string[];
-  /** `unreached`, `again`: what the statement writes to, as written. */
+  /** `grouping`: a column that stands for a missing one, but where this outer join fills it with NULLs. */
+  filled?: { column: string; join: string };
+  /** `unreached`, `again`, `overwritten`: what the statement writes to, as written. */
   target?: Position;
 }

@@ -1,5 +1,7 @@
 import { aggregateAt } from '../grouping.ts';
 import type { Range } from './code.ts';
+import { wholeName } from './equalities.ts';
+import type { CutFault } from './faults.ts';
 import type { QueryPlace, Reading } from './reading.ts';
 import type { Flow, KeyColumn, Relation } from './relation.ts';
 import type { Scope } from './scope.ts';
@@ -23,8 +25,10 @@ export function checkGroups(reading: Reading, select: Select): Flow {
   const { clauses, list, scope, flow, place, reach } = select;
   if (key.length === 0 || flow === 'none' || flow === 'wrong' || reach === 'anchored') return flow;
   const checks: boolean[] = [];
-  const check = (at: number, said: string, columns: KeyColumn[]): void => {
-    if (reach === 'all') checks.push(holdsKey(reading, at, said, columns, flow));
+  const check = (at: number, said: string, columns: KeyColumn[], items: Range[]): void => {
+    if (reach !== 'all') return;
+    const filled = (key: number): CutFault['filled'] => filledAmong(reading, scope, items, key);
+    checks.push(holdsKey(reading, at, said, columns, flow, filled));
   };
   const all = (range: Range): KeyColumn[] => columnsOf(reading, select, range);
   const group = clauses.get('group');
@@ -40,7 +44,7 @@ export function checkGroups(reading: Reading, select: Select): Flow {
     const total = placesOf(reading, [by], (i) => code.is(i, 'rollup', 'cube', 'sets'))[0];
     if (total !== undefined) checks.push(whole(reading, total, code.tokens[total]!.keyword));
     else if (!(isOnlyAsked || flow === 'repeated') || having !== undefined || counted !== undefined)
-      check(group.from - 1, 'group by', all(by));
+      check(group.from - 1, 'group by', all(by), code.byComma(by));
   } else if (counted ?? having) {
     checks.push(whole(reading, counted ?? having!.from - 1, counted === undefined ? 'having' : 'aggregate'));
   }
@@ -48,12 +52,14 @@ export function checkGroups(reading: Reading, select: Select): Flow {
   const drops = distinct?.on === undefined ? !isOnlyAsked && flow === 'part' : place !== 'exists';
   if (distinct !== undefined && drops) {
     const columns = distinct.on === undefined ? givenColumns(list) : columnsOf(reading, select, distinct.on, true);
-    check(distinct.at, distinct.on === undefined ? 'distinct' : 'distinct on', columns);
+    const items = code.byComma(distinct.on ?? { from: distinct.at + 1, to: select.head.to });
+    check(distinct.at, distinct.on === undefined ? 'distinct' : 'distinct on', columns, items);
   }
   for (const over of placesOf(reading, [select.head, clauses.get('order')], (i) => isWindow(reading, i))) {
     const parts = partitionOf(reading, over + 1, clauses.get('window'));
-    const columns = parts === undefined ? [] : code.byComma(parts).map((item) => keyColumnOf(reading, scope, item));
-    check(over, 'partition by', columns);
+    const items = parts === undefined ? [] : code.byComma(parts);
+    const columns = items.map((item) => keyColumnOf(reading, scope, item));
+    check(over, 'partition by', columns, items);
   }
   const variable = placesOf(reading, [select.head, clauses.get('where')], (i) => code.mark(i, ':='))[0];
   if (variable !== undefined) reading.fault(variable, { what: 'whole', said: 'variable assignment', doubtful: true });
@@ -82,12 +88,31 @@ export function checkSetOperation(reading: Reading, at: number, rows: Relation):
   return holdsKey(reading, at, reading.code.tokens[at]!.keyword, columns, flow) ? flow : 'wrong';
 }
 
-function holdsKey({ key, fault }: Reading, at: number, said: string, columns: KeyColumn[], flow: Flow): boolean {
-  const missing = key.filter((_, i) => flow === 'repeated' || !columns.includes(i));
-  if (missing.length === 0) return true;
+function holdsKey(
+  { key, fault }: Reading,
+  at: number,
+  said: string,
+  columns: KeyColumn[],
+  flow: Flow,
+  filledOf: (key: number) => CutFault['filled'] = () => undefined,
+): boolean {
+  const places = key.flatMap((_, i) => (flow === 'repeated' || !columns.includes(i) ? [i] : []));
+  const [first] = places;
+  if (first === undefined) return true;
   const doubtful = flow === 'repeated' || columns.includes('unknown');
-  fault(at, { what: 'grouping', said, doubtful, missing });
+  const filled = filledOf(first);
+  fault(at, { what: 'grouping', said, doubtful, missing: places.map((i) => key[i]!), ...(filled && { filled }) });
   return doubtful;
+}
+
+/** Which of these would be that column of the key but for an outer join. */
+function filledAmong({ code }: Reading, scope: Scope, items: Range[], key: number): CutFault['filled'] {
+  for (const item of items) {
+    const name = wholeName(code, item);
+    const join = name.length === 0 ? undefined : scope.filling(name, key);
+    if (join !== undefined) return { column: name.join('.'), join };
+  }
+  return undefined;
 }
 
 function whole(reading: Reading, at: number, said: string): false {

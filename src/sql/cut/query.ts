@@ -104,7 +104,7 @@ export function settle(
     equals,
     reading.outer,
   );
-  for (const one of from.filled) if (isDoubtful(one)) scope.equateWeakly(one.equals);
+  for (const one of from.filled) scope.equateFilled(one.said, one.equals, isDoubtful(one));
   for (const [one, other] of where === undefined ? [] : scope.equalities(code, where)) scope.equate(one, other);
   let { flow } = from;
   for (const one of from.padded) {

@@ -17,8 +17,6 @@ export interface Reading {
   code: Code;
   /** Columns of `chunk.key`, folded; empty: a chunk is any part of the rows. */
   key: readonly string[];
-  /** Rows that are there already are left alone, or overwritten. */
-  insertsOnce: boolean;
   /** The relation that a brace or a name stands for. */
   relationAt(at: number, names: Names): Relation;
   readQuery(range: Range, names: Names, place: QueryPlace): Relation;

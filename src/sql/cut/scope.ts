@@ -14,6 +14,8 @@ export class Scope {
   /** Rows that a subquery over the cut has chosen are rows of the cut, too: by these numbers. */
   private readonly chosen: number[] = [];
   private readonly weak: Equal[] = [];
+  /** What is equal but where an outer join fills one side with NULLs. */
+  private readonly filled: { join: string; equals: Equal[] }[] = [];
 
   constructor(
     readonly tables: readonly ScopedRelation[],
@@ -56,9 +58,17 @@ export class Scope {
     return alias === undefined || more.length > 0 ? undefined : this.column([alias, `=${at.from}`]);
   }
 
-  /** As `equate`, of what may be: a condition seems to drop the rows in which they differ. */
-  equateWeakly(equals: Equal[]): void {
-    this.weak.push(...equals);
+  /** As `equate`, but where this outer join fills one side with NULLs. `dropped`: a condition seems to drop those rows again. */
+  equateFilled(join: string, equals: Equal[], dropped: boolean): void {
+    this.filled.push({ join, equals });
+    if (dropped) this.weak.push(...equals);
+  }
+
+  /** The outer join but for which a name would be that column of the chunk's key. */
+  filling(name: string[], key: number): string | undefined {
+    const column = this.column(name);
+    if (column === undefined) return undefined;
+    return this.filled.find(({ equals }) => this.with(equals).keysOf(column).has(key))?.join;
   }
 
   /** Whether a column is that one of the chunk's key, here or in a query around. */
@@ -119,9 +129,14 @@ export class Scope {
   }
 
   private mayBeKey(column: string): boolean {
-    const scope = new Scope(this.tables, this.weak, this.outer);
+    return this.with(this.weak).keysOf(column).size > 0;
+  }
+
+  /** It, were these equal, too. */
+  private with(equals: Equal[]): Scope {
+    const scope = new Scope(this.tables, equals, this.outer);
     for (const [one, other] of this.parents) scope.equate(one, other);
-    return scope.keysOf(column).size > 0;
+    return scope;
   }
 
   private isOwn(column: string): boolean {

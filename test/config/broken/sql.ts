@@ -291,6 +291,24 @@ select f.id, :batch_id from {{ acq.flight }} f limit 10
     ],
   },
   {
+    title: 'groups by the side of an outer join that is filled with NULLs, which is the key otherwise',
+    files: {
+      'loads/core/flight.yaml': `kind: core
+connection: warehouse
+inputs: [acq.flight]
+stages:
+  - { name: flights, sql: flights.sql, chunk: { input: acq.flight, key: [id] } }
+outputs: [core.flight]
+`,
+      'loads/core/flights.sql': `insert into core.flight (id, n, batch_id)
+select c.id, count(*), :batch_id from {{ acq.flight }} f left join core.other c on c.id = f.id group by c.id
+`,
+    },
+    expected: [
+      'loads/core/flights.sql:2:96: `group by` over `{{ acq.flight }}` lacks `id` of `chunk.key`: `c.id` is that only where the `left join` finds a row, and NULL where it finds none, which may be in several chunks, and each would give its own',
+    ],
+  },
+  {
     title: 'a chunk of a table that is no input',
     files: {
       'loads/core/flight.yaml': `kind: core

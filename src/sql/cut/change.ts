@@ -1,0 +1,90 @@
+import type { Range } from './code.ts';
+import { chosenBy, subqueries } from './conditions.ts';
+import { joined, readFrom, type From } from './from.ts';
+import { checkLimit } from './groups.ts';
+import { growing, guards } from './growing.ts';
+import { settle } from './query.ts';
+import type { Reading } from './reading.ts';
+import { returned, type Flow, type Names, type Relation } from './relation.ts';
+import type { Scope } from './scope.ts';
+import { targetOf } from './target.ts';
+
+/** Rows that an update or a delete changes, as its joins and its condition choose them. */
+interface Changed {
+  changed: From;
+  where: Range | undefined;
+  /** What the joins alone come to. */
+  joined: Flow;
+  flow: Flow;
+  scope: Scope;
+}
+
+export function readUpdate(reading: Reading, range: Range, names: Names): Relation {
+  const clauses = reading.code.clauses(range, ['update', 'set', 'from', 'where', 'order', 'limit', 'returning']);
+  const rows = readChanged(reading, range, clauses, ['update', 'from'], names);
+  const { flow, scope } = rows;
+  const set = clauses.get('set');
+  // Values that come from the cut are right where it chooses the rows, and, as far as anybody can tell, only there.
+  const isRead = set !== undefined && (flow === 'none' || reading.key.length > 0);
+  const valued = isRead ? chosenBy(reading, flow, subqueries(reading, set, names, 'value', scope), scope) : flow;
+  if (set !== undefined) checkGrowth(reading, range, set, { ...rows, flow: valued });
+  return returned(checkLimit(reading, clauses, valued, 'rows'));
+}
+
+export function readDelete(reading: Reading, range: Range, names: Names): Relation {
+  const clauses = reading.code.clauses(range, ['from', 'using', 'where', 'order', 'limit', 'returning']);
+  const { flow } = readChanged(reading, range, clauses, ['from', 'using'], names);
+  // What is deleted by one chunk is there for no other.
+  const limited = checkLimit(reading, clauses, flow, 'rows');
+  return returned(limited === 'repeated' ? 'part' : limited);
+}
+
+/** `tables`: the clauses that say what is changed, and what it is joined with. */
+function readChanged(
+  reading: Reading,
+  range: Range,
+  clauses: Map<string, Range>,
+  tables: [string, string],
+  names: Names,
+): Changed {
+  const [own, other] = tables.map((word) => clauses.get(word));
+  const where = clauses.get('where');
+  const changed = readFrom(reading, own, names);
+  const from = joined(changed, readFrom(reading, other, names, changed), range.from);
+  const settled = settle(reading, from, where, other?.to ?? own?.to ?? 0);
+  const { scope } = settled;
+  const conditions = where === undefined ? [] : subqueries(reading, where, names, 'condition', scope);
+  const flow = chosenBy(reading, settled.flow, [...from.uses, ...conditions], scope);
+  return { changed, where, joined: settled.flow, flow, scope };
+}
+
+/** A row that several chunks choose is changed by each, and `n = n + 1` counts that. */
+function checkGrowth(reading: Reading, range: Range, set: Range, rows: Changed): void {
+  const { code } = reading;
+  const { changed, where, joined, flow, scope } = rows;
+  const cutAliases = scope.tables.flatMap(({ alias, relation }) =>
+    alias !== undefined && relation.flow !== 'none' ? [alias] : [],
+  );
+  const isOwn = (alias: string | undefined): boolean => alias === undefined || !cutAliases.includes(alias);
+  const growth = growing(code, set, isOwn);
+  if (growth === undefined || flow === 'wrong' || !isOwn(growth.alias)) return;
+  if (changed.tables.length === 1 && changed.flow !== 'none') return; // it changes a table of its own
+  if (where !== undefined && guards(code, where, set)) return;
+  const [only, ...more] = changed.tables;
+  const own = growth.alias ?? (more.length === 0 ? only?.alias : undefined);
+  const hasOthers = growth.others.some((chain) => chain.length === 1 || chain.at(-2) !== own);
+  // Which of several rows a joined update takes, SQL does not say either, unless it is all one.
+  const isByKey = changed.tables.some(
+    ({ id, alias, relation }) =>
+      relation.flow === 'none' && (growth.alias ?? alias) === alias && scope.hasKey(id, reading.key.length),
+  );
+  if (joined !== 'none' && (hasOthers || isByKey)) return;
+  if (joined === 'none' && flow === 'part') return;
+  const target = code.tokens[targetOf(code, range.from)];
+  reading.fault(range.from, {
+    what: 'again',
+    said: growth.column,
+    doubtful: flow !== 'none',
+    ...(target && { target }),
+  });
+}

@@ -1,0 +1,90 @@
+import { codeText } from '../code-text.ts';
+import type { Code, Range } from './code.ts';
+import { growing, overwriting } from './growing.ts';
+import { nameAt } from './making.ts';
+import { readQuery, valuesOf } from './query.ts';
+import type { Reading } from './reading.ts';
+import { returned, UNCUT, type Names, type Relation } from './relation.ts';
+import { targetOf } from './target.ts';
+
+/** Where the parts of an insert stand. */
+interface Insert {
+  target: number;
+  /** What gives its rows. */
+  rows: Range;
+  columns: string[] | undefined;
+  /** `on conflict …`, `on duplicate key …`, and what follows. */
+  clause: Range;
+}
+
+export function readInsert(reading: Reading, { from, to }: Range, names: Names): Relation {
+  const { code } = reading;
+  const insert = partsOf(code, { from, to });
+  if (insert === undefined) return UNCUT;
+  const { target, rows, columns } = insert;
+  const relation = code.is(rows.from, 'set')
+    ? { ...UNCUT, flow: valuesOf(reading, rows, names) }
+    : readQuery(reading, rows, names, 'rows');
+  reading.inserted.push({ name: nameAt(code, target), rows: relation, columns });
+  const change = upsertChange(code, insert);
+  if (change?.what === 'grows') reading.grows = true;
+  const { flow } = relation;
+  if (flow === 'wrong' || flow === 'part') return returned(flow);
+  const insertsOnce = code.dialect.insertsOnce.test(codeText(code.tokens.slice(from, to)));
+  if (insertsOnce && change?.what !== 'grows') {
+    const { column: said } = change ?? {};
+    if (said !== undefined)
+      reading.fault(from, { what: 'overwritten', said, doubtful: true, target: code.tokens[target]! });
+    return returned(flow === 'repeated' ? 'part' : flow);
+  }
+  if (flow === 'none')
+    reading.fault(from, { what: 'unreached', said: 'insert', doubtful: false, target: code.tokens[target]! });
+  else {
+    const { at, ...why } = reading.repeats ?? { at: from, what: 'repeated', said: '' };
+    reading.fault(at, { ...why, doubtful: false });
+  }
+  return returned('wrong');
+}
+
+function partsOf(code: Code, { from, to }: Range): Insert | undefined {
+  const ends = (i: number): boolean =>
+    code.is(i, 'returning') || (code.is(i, 'on') && code.is(i + 1, 'conflict', 'duplicate'));
+  const end = code.find({ from, to }, ends) ?? to;
+  const begins = (i: number): boolean =>
+    code.is(i, 'select', 'with', 'values', 'value', 'table', 'set') || code.isQuery(i);
+  const begin = code.find({ from: from + 1, to: end }, begins);
+  if (begin === undefined) return undefined;
+  const target = targetOf(code, from, 'into');
+  const list = code.find({ from: target, to: begin }, (i) => code.mark(i, '('));
+  const columns = list === undefined ? undefined : code.namesIn(list);
+  return { target, rows: { from: begin, to: end }, columns, clause: { from: end, to } };
+}
+
+/**
+ * What `on conflict … do update set`, `on duplicate key update` makes of a row that another chunk has inserted: `n = t.n + 1` grows,
+ * `n = 2` overwrites, unless that is what is inserted; undefined: what was inserted. A condition may see to it that it holds once only.
+ */
+function upsertChange(
+  code: Code,
+  { target, rows, columns, clause }: Insert,
+): { what: 'grows' | 'overwrites'; column: string } | undefined {
+  const update = code.find(clause, (i) => code.is(i, 'update'));
+  if (update === undefined || code.find(clause, (i) => code.is(i, 'where') && i > update) !== undefined)
+    return undefined;
+  const as = code.find({ from: target, to: rows.from }, (i) => code.is(i, 'as'));
+  const row = as === undefined ? code.chain(target).at(-1) : code.name(as + 1);
+  const from = code.is(update + 1, 'set') ? update + 2 : update + 1;
+  const set = { from, to: code.find({ from, to: clause.to }, (i) => code.is(i, 'returning')) ?? clause.to };
+  const growth = growing(code, set, (alias) => alias === undefined || alias === row);
+  if (growth !== undefined) return { what: 'grows', column: growth.column };
+  const column = overwriting(code, set, (name) => insertedText(code, rows, columns?.indexOf(name) ?? -1));
+  return column === undefined ? undefined : { what: 'overwrites', column };
+}
+
+/** The value that a plain select puts into the n-th column, as it is written. */
+function insertedText(code: Code, rows: Range, n: number): string | undefined {
+  if (!code.is(rows.from, 'select') || n < 0) return undefined;
+  const to = code.find(rows, (i) => code.is(i, 'from')) ?? rows.to;
+  const item = code.byComma({ from: rows.from + 1, to })[n];
+  return item && code.text({ from: item.from, to: code.is(item.to - 2, 'as') ? item.to - 2 : item.to });
+}
