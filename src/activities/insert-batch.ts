@@ -1,6 +1,7 @@
 import type { LoadDefinition } from '../config/definition.ts';
 import { rereadWords } from '../config/reread.ts';
 import { batchColumns, batchOf, hashOf, type Batch } from '../control/batch.ts';
+import { recordConsumed } from '../control/consumed-tables.ts';
 import { newestPublished, recordInputs } from '../control/consumption.ts';
 import { keepsItsWork } from '../config/keeps-its-work.ts';
 import { takeStepsDone } from '../control/continued.ts';
@@ -14,7 +15,9 @@ import { insertFiles } from '../control/source-files.ts';
 import { STEP_PHASES, stepsOf } from '../control/steps.ts';
 import type { TakenSnapshot } from '../database/snapshot-dialect.ts';
 import type { Database, Session } from '../database/dialect.ts';
+import type { SqlDialect } from '../sql/dialect.ts';
 import { processingName } from '../sql/processing-name.ts';
+import { parseStatements } from '../sql/statement.ts';
 import { list, raw, sql } from '../database/sql.ts';
 import { inTransaction, looking, withSession } from '../database/transaction.ts';
 import type { BatchReference } from '../workflows/messages.ts';
@@ -62,6 +65,7 @@ export async function insertBatch(
     await insertRow(session, database, load, request, findings, batchId);
     await insertParts(session, database, load, batchId, findings.work.continues);
     await recordInputs(session, database, batchId, findings.work.consumes, 'consumes');
+    await recordConsumed(session, database, batchId, consumedTables(load, database.dialect.sql));
     const read = new Set(load.reads.map((table) => load.producers[table]).filter((name) => name !== undefined));
     await recordInputs(session, database, batchId, await newestPublished(session, database, [...read]), 'reads');
     await takeOver(session, database, batchId, request, findings, adopted);
@@ -92,6 +96,15 @@ export async function insertBatch(
   // Not on a control connection: a swap may have the landing locks, and waits itself for who uses the tables.
   const alone = (session: Session): Promise<Inserted> => inTransaction(session, () => insert(session, []));
   return withSession(database, `waybill open ${load.name}`, alone, { looking: true });
+}
+
+/** Where the consumed rows stand that its SQL reads. */
+function consumedTables({ consumes, producers, stages }: LoadDefinition, dialect: SqlDialect): string[] {
+  if (consumes.length === 0) return [];
+  const read = stages.flatMap(({ sql: texts }) =>
+    texts.flatMap((text) => parseStatements(text, dialect).flatMap(({ braces }) => braces.map(({ table }) => table))),
+  );
+  return [...new Set(read)].filter((table) => consumes.includes(producers[table] ?? '')).sort();
 }
 
 /** The batch whose snapshot, set or undone chunks this one takes over. */

@@ -182,7 +182,8 @@ async function placeBefore(
   }
   if (named !== undefined && isSame(await dialect.outputIdentity(session, named), identity)) return undefined;
   if (dialect.outputOf) return dialect.outputOf(session, identity.relationId); // none: its rows are gone with it
-  if (written === 0 || (named !== undefined && (await holdsRows(session, database, named, batchId)))) return undefined;
+  if (written === 0 || (named !== undefined && (await holdsRows(session, database, named, [batchId]))))
+    return undefined;
   const other = `${table} holds no rows of this batch, and may be another table than when it was planned; if one was renamed,`;
   await tellGone(database, batchId, table, named === undefined ? gone : other);
   return undefined;

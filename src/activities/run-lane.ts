@@ -12,7 +12,7 @@ import { fileWork } from './file-chunk.ts';
 import type { Engine } from './engine.ts';
 import { toFailure } from './failures.ts';
 import { report } from './heartbeat.ts';
-import { provingOutputs } from './proving-outputs.ts';
+import { provingTables } from './proving-tables.ts';
 import { sqlWork } from './sql-chunk.ts';
 
 export interface LaneRequest extends BatchReference {
@@ -133,7 +133,7 @@ class Lane {
   }
 
   private async prepare(): Promise<ChunkWork> {
-    return provingOutputs(this.context, await this.work());
+    return provingTables(this.context, await this.work());
   }
 
   private work(): Promise<ChunkWork> {

@@ -13,7 +13,10 @@ export interface BatchOutput {
   identity: TableIdentity | null;
 }
 
-type KnownOutput = BatchOutput & { identity: TableIdentity };
+export interface KnownTable {
+  table: string;
+  identity: TableIdentity;
+}
 
 export async function readOutputs(reader: Reader, database: Database, batchId: string): Promise<BatchOutput[]> {
   const { rows } = await reader.query<{ table_name: string; relation_id: string | null; storage_id: string }>(sql`
@@ -25,7 +28,7 @@ export async function readOutputs(reader: Reader, database: Database, batchId: s
   }));
 }
 
-const isKnown = (output: BatchOutput): output is KnownOutput => output.identity !== null;
+const isKnown = (output: BatchOutput): output is KnownTable => output.identity !== null;
 
 export const isSame = (a: TableIdentity | null | undefined, b: TableIdentity | null | undefined): boolean =>
   a?.relationId === b?.relationId && a?.storageId === b?.storageId;
@@ -65,7 +68,7 @@ async function keep(
 
 async function refuseReturned(session: Session, database: Database, batchId: string, table: string): Promise<void> {
   for (const { batchId: other } of await unreached(session, database, [table])) {
-    if (!(await holdsRows(session, database, table, other))) continue;
+    if (!(await holdsRows(session, database, table, [other]))) continue;
     throw new LoadFailedError(
       `${table} holds rows of batch ${other}, which was rolled back while another table had its name`,
       { where: `batch ${batchId}`, next: `delete from ${table} where batch_id = ${other}, then start the load again` },
@@ -73,9 +76,9 @@ async function refuseReturned(session: Session, database: Database, batchId: str
   }
 }
 
-/** What must be true of the outputs when the ledger says that something was written to them. */
-export const areStill = ({ dialect }: Database, outputs: readonly BatchOutput[]): SqlPart[] =>
-  outputs.filter(isKnown).map(({ table, identity }) => dialect.isOutput(table, identity));
+/** What must be true of these tables when the ledger says that something was written to them, or read of them. */
+export const areStill = ({ dialect }: Database, tables: readonly BatchOutput[]): SqlPart[] =>
+  tables.filter(isKnown).map(({ table, identity }) => dialect.isOutput(table, identity));
 
 /** The first output that is another table than the ledger has, or was rewritten. */
 export async function changedOutput(
@@ -117,7 +120,7 @@ export async function settleOutputs(session: Session, database: Database, batchI
     }
     await inTransaction(session, async () => {
       // In use from here on, it stays what it is until the end.
-      const holds = await holdsRows(session, database, table, batchId);
+      const holds = await holdsRows(session, database, table, [batchId]);
       const now = await dialect.outputIdentity(session, table);
       if (now?.relationId === identity.relationId && (holds || (await rowsWritten(database, batchId)) === 0)) {
         return keep(session, database, batchId, table, now);
@@ -143,11 +146,11 @@ export async function holdsRows(
   session: Session,
   { dialect }: Database,
   table: string,
-  batchId: string,
+  batchIds: readonly string[],
 ): Promise<boolean> {
-  const ofBatch = composed(dialect.sql, (bind) => dialect.inBatches('batch_id', [batchId], bind));
+  const ofBatches = composed(dialect.sql, (bind) => dialect.inBatches('batch_id', batchIds, bind));
   const { rows } = await session.query(
-    sql`select 1 as found from ${raw(dialect.quoteTable(table))} where ${ofBatch} limit 1`,
+    sql`select 1 as found from ${raw(dialect.quoteTable(table))} where ${ofBatches} limit 1`,
   );
   return rows.length > 0;
 }

@@ -35,7 +35,7 @@ describe.each(someServers(import.meta.url))('Waybill as a library on $name', (se
         '002.session-parameters.sql',
         '003.file-state.sql',
         '004.planned-with.sql',
-        '005.output-identity.sql',
+        '005.table-identity.sql',
       ],
     });
     expect(await waybill.plan('core.order')).toMatchObject({ does: 'new batch' });

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { someServers } from '../every-server.ts';
+import { pauseUpdate, resumeUpdate } from '../../src/workflows/message-definitions.ts';
+import { oneOfEachFamily, someServers } from '../every-server.ts';
 import { holdLatch, LATCHES, WAIT, waitsAtLatch } from './latch.ts';
 import { expectSame } from './orders.ts';
 import type { ServerWords } from './server-words.ts';
@@ -314,3 +315,58 @@ to: { table: acq.thing }
     await expectConsumed(world);
   });
 });
+
+describe.each(oneOfEachFamily(import.meta.url))(
+  'a consumed table on $name, in mid-load',
+  { timeout: 120_000 },
+  (server) => {
+    let world: World;
+    afterEach(() => world.close());
+
+    const ANEW = 'create table core.items (id bigint, kind int, amount numeric(20, 4), batch_id bigint not null);';
+
+    /** `change` while the lane waits between two chunks. */
+    async function changed(change: string): Promise<Awaited<ReturnType<typeof ended>>> {
+      const slow = consumer({ chunk: '{ input: core.items, rows: 50, key: id }' }).replace(
+        WAIT(LATCH.consumer),
+        'select pg_sleep(0.3)',
+      );
+      world = await World.create(server, PROJECT({ 'loads/services/item.yaml': `${slow}lanes: 1\n` }));
+      await world.worker();
+      await world.warehouse.query('insert into acq.item select g, g * 1.5 from generate_series(1, 300) g');
+      expect(await world.run('core.item')).toMatchObject({ ok: true });
+      const handle = await world.start('services.item');
+      const done = 'select count(*) as n from waybill.chunk where batch_id = 2 and state = $1';
+      await until(async () => Number(await world.value(done, ['done'])) > 1);
+      await handle.executeUpdate(pauseUpdate);
+      await until(async () => (await world.count(world.words.lanesAtWork)) === 0);
+      await world.warehouse.query(change);
+      await handle.executeUpdate(resumeUpdate);
+      return ended(handle);
+    }
+
+    test('exchanged for another, which is filled later: the batch fails, and the next start has all', async () => {
+      const end = await changed(`alter table core.items rename to was_items; ${ANEW}`);
+      expect(end).toMatchObject({
+        ok: false,
+        message: expect.stringMatching(
+          /core\.items (is another table than when batch 2 began to consume its rows|holds no rows of the batches that batch 2 consumes)/,
+        ) as string,
+        next: expect.stringMatching(/^start the load again: it consumes the same batches/) as string,
+      });
+      expect(await world.states('services.item')).toEqual(['failed']);
+      await world.warehouse.query('insert into core.items select * from core.was_items');
+      expect(await world.run('services.item')).toMatchObject({ ok: true, result: { rowsWritten: 300 } });
+      await expectConsumed(world);
+    });
+
+    test('rewritten, with all its rows: the batch goes on', async () => {
+      const onPostgres = server.url.startsWith('postgres');
+      expect(await changed(onPostgres ? 'vacuum full core.items' : 'optimize table core.items')).toMatchObject({
+        ok: true,
+        result: { rowsWritten: 300 },
+      });
+      await expectConsumed(world);
+    });
+  },
+);

@@ -13,7 +13,7 @@ const FILES = [
   '002.session-parameters.sql',
   '003.file-state.sql',
   '004.planned-with.sql',
-  '005.output-identity.sql',
+  '005.table-identity.sql',
 ];
 
 async function columnsOf(database: Database): Promise<string[]> {

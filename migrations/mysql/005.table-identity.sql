@@ -11,3 +11,13 @@ prepare waybill_change from @change;
 execute waybill_change;
 
 deallocate prepare waybill_change;
+
+-- The same of a table whose batches a load consumes.
+create table if not exists batch_consumed (
+  batch_id     bigint not null,
+  table_name   varchar(300) not null,
+  relation_id  bigint not null,
+  storage_id   bigint not null,
+  primary key (batch_id, table_name),
+  constraint batch_consumed_of foreign key (batch_id) references batch (batch_id)
+) engine = InnoDB, character set utf8mb4, collate utf8mb4_bin;
