@@ -41,7 +41,7 @@ export async function findFileWork(
   if (changed.length > 0) throw changedSince(changed, load);
   if (unread.length === 0) return { nothing: `every file of ${meant} has been read`, settled };
   const left = unread.filter((name) => !files.includes(name));
-  const young = `${left.join(', ')}: somebody wrote to it too short a while ago (from.lag)`;
+  const young = `${few(left)}: somebody wrote to it too short a while ago (from.lag)`;
   if (files.length === 0) return { nothing: young, settled };
 
   const headers = await headersOf(directory, files, load);
@@ -49,6 +49,14 @@ export async function findFileWork(
   const { statements, notes } = planLanding(originOf(headers, meant), database.dialect, landing, load);
   if (statements.length === 0) refuseHeaders(headers, landing, database, load);
   return { files, notes: left.length > 0 ? [...notes, { what: 'files_left', reason: young }] : notes, settled };
+}
+
+/** Of so many files the names are said: all of thousands are more than an event holds, or a person reads. */
+const NAMED = 20;
+
+function few(names: readonly string[]): string {
+  const more = names.length > NAMED ? `, and ${names.length - NAMED} more` : '';
+  return `${names.slice(0, NAMED).join(', ')}${more}`;
 }
 
 interface FilesFound {
@@ -94,7 +102,7 @@ async function isStill(directory: string, name: string, { size }: FileState, kno
 function changedSince(changed: string[], load: LoadDefinition): Error {
   return refused(
     `${changed.length === 1 ? 'a file has' : `${changed.length} files have`} changed since a published batch read ` +
-      `${changed.length === 1 ? 'it' : 'them'}: ${changed.join(', ')}`,
+      `${changed.length === 1 ? 'it' : 'them'}: ${few(changed)}`,
     {
       where: load.file,
       next:

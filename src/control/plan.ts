@@ -1,6 +1,7 @@
 /** How a stage's chunks come into the ledger: all in one transaction, once. */
 import type { ChunkMethod, ChunkRange, Database, Session } from '../database/dialect.ts';
 import { sql } from '../database/sql.ts';
+import { insertMany } from './insert-many.ts';
 import { noted, type PlannedWith } from './planned-with.ts';
 
 export interface StageKey {
@@ -10,9 +11,6 @@ export interface StageKey {
 
 /** They may be made as they are asked for, so that millions take no memory. */
 export type PlannedRanges = Iterable<ChunkRange> & { readonly length: number };
-
-/** Chunks a statement: 5 values each, far under the protocol's 65,535. */
-const CHUNKS_A_STATEMENT = 2_000;
 
 /** Writes a stage's chunks, once: false if they have been written already. Within the caller's transaction. */
 export async function writePlan(
@@ -25,32 +23,15 @@ export async function writePlan(
 ): Promise<boolean> {
   const noting = plannedWith && noted(plannedWith);
   if (!(await markPlanned(session, database, at, method, ranges.length, noting))) return false;
-  let some: ChunkRange[] = [];
-  let n = 0;
-  for (const range of ranges) {
-    some.push(range);
-    n += 1;
-    if (some.length < CHUNKS_A_STATEMENT && n < ranges.length) continue;
-    await insertChunks(session, database, at, n - some.length + 1, some);
-    some = [];
-  }
+  await insertMany(session, database.ledger('chunk'), CHUNK, rowsOf(at, ranges));
   return true;
 }
 
-async function insertChunks(
-  session: Session,
-  database: Database,
-  { batchId, stage }: StageKey,
-  first: number,
-  ranges: ChunkRange[],
-): Promise<void> {
-  const strings = [`insert into ${database.ledger('chunk').text} (batch_id, stage, n, range_from, range_to) values (`];
-  const values: unknown[] = [];
-  ranges.forEach((range, i) => {
-    values.push(batchId, stage, first + i, range.from, range.to);
-    strings.push(', ', ', ', ', ', ', ', i === ranges.length - 1 ? ')' : '), (');
-  });
-  await session.query({ strings, values });
+const CHUNK = ['batch_id', 'stage', 'n', 'range_from', 'range_to'];
+
+function* rowsOf({ batchId, stage }: StageKey, ranges: PlannedRanges): Generator<unknown[]> {
+  let n = 0;
+  for (const { from, to } of ranges) yield [batchId, stage, ++n, from, to];
 }
 
 /** From now on the stage has so many chunks; false: it had been planned. `plannedWith`: as `noted`. */

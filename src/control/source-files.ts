@@ -1,6 +1,7 @@
 /** The table `source_file`: which files an acquisition reads, and as what it found them. */
 import type { Database, Session } from '../database/dialect.ts';
-import { sql } from '../database/sql.ts';
+import { list, sql, SqlPart } from '../database/sql.ts';
+import { insertMany } from './insert-many.ts';
 
 /** A file that a published batch has read, as it was then. */
 export interface PublishedFile {
@@ -43,21 +44,39 @@ interface PublishedRow {
   n: string;
 }
 
+/** How many files one statement says that of. */
+const SETTLED_AT_ONCE = 1_000;
+
 /** So that the next start need not read them. */
 export async function settleFiles(database: Database, files: readonly SettledFile[]): Promise<void> {
-  for (const { batchId, n, state } of files) {
-    await database.query(sql`
-      update ${database.ledger('source_file')} set file_state = ${state} where batch_id = ${batchId} and n = ${n}`);
+  const batches = new Map<string, SettledFile[]>();
+  for (const file of files) {
+    const known = batches.get(file.batchId);
+    if (known) known.push(file);
+    else batches.set(file.batchId, [file]);
   }
+  for (const [batchId, all] of batches) {
+    for (let i = 0; i < all.length; i += SETTLED_AT_ONCE) {
+      await settleSome(database, batchId, all.slice(i, i + SETTLED_AT_ONCE));
+    }
+  }
+}
+
+async function settleSome(database: Database, batchId: string, files: readonly SettledFile[]): Promise<void> {
+  const whens = files.flatMap(() => [' when ', ' then ']);
+  const states = new SqlPart(
+    [...whens, ' end'],
+    files.flatMap(({ n, state }) => [n, state]),
+  );
+  await database.query(sql`
+    update ${database.ledger('source_file')} set file_state = case n ${states}
+    where batch_id = ${batchId} and n in ${list(files.map(({ n }) => n))}`);
 }
 
 /** The files that a batch is to read, in order of their chunks. */
 export async function insertFiles(session: Session, database: Database, batchId: string, names: readonly string[]) {
-  for (const [i, name] of names.entries()) {
-    await session.query(
-      sql`insert into ${database.ledger('source_file')} (batch_id, n, name) values (${batchId}, ${i + 1}, ${name})`,
-    );
-  }
+  const rows = names.map((name, i) => [batchId, i + 1, name]);
+  await insertMany(session, database.ledger('source_file'), ['batch_id', 'n', 'name'], rows);
 }
 
 export async function filesOf(database: Database, batchId: string): Promise<string[]> {

@@ -18,6 +18,7 @@ import { recordLane, steerLanes } from '../../src/control/lanes.ts';
 import { readParts } from '../../src/control/output.ts';
 import { writePlan } from '../../src/control/plan.ts';
 import { migrate } from '../../src/control/migrate.ts';
+import { filesOf, insertFiles, publishedFiles, settleFiles } from '../../src/control/source-files.ts';
 import { nextBatchId, requireProject } from '../../src/control/project.ts';
 import { markStepAttempt, markStepDone, openSteps, skipSteps } from '../../src/control/steps.ts';
 import type { Database, Session } from '../../src/database/dialect.ts';
@@ -53,6 +54,36 @@ describe.each(everyServer)('the ledger on $name', (server) => {
     opened.push(session);
     return session;
   }
+  test('takes thousands of files by a few statements, none of which has more text than a server takes', async () => {
+    const batchId = await batch(0, 'acquisition.files');
+    const names = Array.from({ length: 5_000 }, (_, i) => `${i} ${'é'.repeat(i % 50 === 0 ? 2_000 : 10)}.csv`);
+    const sent: { values: readonly unknown[] }[] = [];
+    await database.transaction((session) => {
+      const query: Session['query'] = (statement) => {
+        sent.push(statement);
+        return session.query(statement);
+      };
+      return insertFiles(Object.assign(Object.create(session) as Session, { query }), database, batchId, names);
+    });
+    expect(await filesOf(database, batchId)).toEqual(names);
+    expect(sent.length).toBeLessThan(10);
+    for (const { values } of sent) {
+      expect(values.length).toBeLessThan(65_535);
+      expect(values.join('').length).toBeLessThan(210_000);
+    }
+    await database.query(sql`update ${database.ledger('batch')} set state = 'published' where batch_id = ${batchId}`);
+    await settleFiles(
+      database,
+      names.slice(1).map((_, i) => ({ batchId, n: i + 2, state: `state ${i + 2}` })),
+    );
+    await database.query(sql`update ${database.ledger('source_file')} set size = 1, sha256 = 'x'`);
+    const known = await publishedFiles(database, 'acquisition.files');
+    expect(names.map((name) => known.get(name)?.state)).toEqual([
+      null,
+      ...names.slice(1).map((_, i) => `state ${i + 2}`),
+    ]);
+  });
+
   /** A transaction of a lane, with its claim. */
   async function begin(batchId: string, lane = 1): Promise<Claim & { session: Session }> {
     const session = await open();

@@ -146,6 +146,19 @@ describe.each(someServers(import.meta.url))(
       expect(await whileRead(() => Promise.resolve())).toMatchObject(brought(2, 1));
     });
 
+    test('from.lag: of thousands that are left to a later start some are named', async () => {
+      world = await fileWorld(server, { 'data/a.csv': 'id\n1\n' }, item('files: data/*.csv, lag: 1h'));
+      await touch('data/a.csv', 3700);
+      const young = Array.from({ length: 2_500 }, (_, i) => `data/young-${String(i).padStart(20, '0')}.csv`);
+      await put(world, Object.fromEntries(young.map((name) => [name, 'id\n2\n'])));
+      expect(await world.run(LOAD)).toMatchObject(brought(1, 1));
+      expect(await world.rows(`select reason from waybill.event where what = 'files_left'`)).toEqual([
+        {
+          reason: `${young.slice(0, 20).join(', ')}, and 2480 more: somebody wrote to it too short a while ago (from.lag)`,
+        },
+      ]);
+    });
+
     test('from.lag: a file that was written to a moment ago is left to a later start, which is said', async () => {
       world = await fileWorld(
         server,
