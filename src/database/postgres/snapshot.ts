@@ -1,4 +1,6 @@
 /** The dialect's snapshot methods, over the steps in snapshot/. */
+import { DatabaseError } from 'pg';
+import { LoadFailedError } from '../../errors.ts';
 import { formatTableName } from '../../sql/names.ts';
 import { postgresSql } from '../../sql/postgres.ts';
 import type { DropResult, SwapLedger, SwapResult, TakenSnapshot } from '../snapshot-dialect.ts';
@@ -6,6 +8,7 @@ import type { Database, Dialect, Holder, Session, TableIdentity } from '../diale
 import { part } from '../sql.ts';
 import { inTransaction, withSession } from '../transaction.ts';
 import { processingName } from '../../sql/processing-name.ts';
+import { classify } from './errors.ts';
 import { withSchema } from './names.ts';
 import { OTHERS_WAIT } from './others-wait.ts';
 import type { PostgresSession } from './session.ts';
@@ -31,11 +34,44 @@ export async function snapshotRefusals(session: Session, table: string): Promise
 export const aloneWith = <T>(_session: Session, _tables: readonly string[], work: () => Promise<T>): Promise<T> =>
   work();
 
-/** Locks, swap and ledger in one transaction: DDL can be rolled back here. */
+type SwapRequest = { tables: string[]; waitFirst: string | undefined; waitMs: number };
+
+/** Others that change one thing after another while we swap are done by then. */
+const MOST_FAILURES = 5;
+
+/**
+ * Locks, swap and ledger in one transaction: DDL can be rolled back here.
+ *
+ * What fails is begun again at once, and is so only when it comes again: somebody whom no lock of ours keeps off (who drops a
+ * publication, renames an index, a type or a schema) may have changed what had been read a moment before.
+ */
 export async function swap<Kept>(
   session: Session,
   database: Database,
-  request: { tables: string[]; waitFirst: string | undefined; waitMs: number },
+  request: SwapRequest,
+  ledger: SwapLedger<Kept>,
+): Promise<SwapResult<Kept>> {
+  let before: string | undefined;
+  for (let failures = 1; ; failures += 1) {
+    try {
+      return await swapOnce(session, database, request, ledger);
+    } catch (error) {
+      if (!(error instanceof LoadFailedError || isOfStatement(error))) throw error;
+      if (error.message === before || failures === MOST_FAILURES) throw error;
+      before = error.message;
+      await session.rollback();
+    }
+  }
+}
+
+/** The server refused a statement for what it says, not for what there is at the moment. */
+const isOfStatement = (error: unknown): error is DatabaseError =>
+  error instanceof DatabaseError && classify(error).kind === 'permanent';
+
+async function swapOnce<Kept>(
+  session: Session,
+  database: Database,
+  request: SwapRequest,
   ledger: SwapLedger<Kept>,
 ): Promise<SwapResult<Kept>> {
   await session.begin(OTHERS_WAIT);
@@ -56,7 +92,7 @@ export async function swap<Kept>(
   const taken: TakenSnapshot[] = [];
   const blockers = watchBlockers(database, session.connectionId);
   try {
-    for (const table of request.tables) taken.push({ table, ...(await swapOne(session, database, table)) });
+    for (const table of request.tables) taken.push({ table, ...(await swapTableOf(session, database, table)) });
   } catch (error) {
     if (!(error instanceof TableBusyError)) throw error;
     await session.rollback();
@@ -73,10 +109,7 @@ export async function swap<Kept>(
  * Tries again at once for as long as one wait may last. Writers that insert into several inputs without pause are out of the
  * way of all of them for moments only: with a pause after each try they kept a snapshot of two tables off for minutes.
  */
-async function lockAll(
-  session: Session,
-  { tables, waitFirst, waitMs }: { tables: string[]; waitFirst: string | undefined; waitMs: number },
-): Promise<LockResult> {
+async function lockAll(session: Session, { tables, waitFirst, waitMs }: SwapRequest): Promise<LockResult> {
   const until = Date.now() + waitMs;
   const tryOnce = (first: TableName | undefined) =>
     lockTables(clientOf(session), tables.map(withSchema), {
@@ -88,7 +121,7 @@ async function lockAll(
   return locks;
 }
 
-async function swapOne(session: Session, database: Database, table: string): Promise<TableIdentity> {
+async function swapTableOf(session: Session, database: Database, table: string): Promise<TableIdentity> {
   const processing = withSchema(processingName(table));
   const { oid, filenode } = await swapTable(clientOf(session), withSchema(table), {
     processingName: processing.name,

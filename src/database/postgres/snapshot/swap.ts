@@ -3,6 +3,7 @@ import { LoadFailedError } from '../../../errors.ts';
 import { linesOf, mustBeAlike } from './carry/alike.ts';
 import { askAll, type Carried } from './carry/carried.ts';
 import { TOUCH_COLUMNS } from './carry/columns.ts';
+import { TOUCH_ROW_TYPE } from './carry/comments.ts';
 import { revokeCreated } from './carry/grants.ts';
 import { LEAVE_PUBLICATIONS } from './carry/publications.ts';
 import { isHindered, replay } from './carry/replay.ts';
@@ -65,7 +66,7 @@ async function swapLocked(client: ClientBase, table: TableName, options: SwapOpt
   const aside = await whatStepsAside(client, oid);
   const identitySequences = aside.filter((one) => one.kind === 'sequence');
   const before = await linesOf(client, oid, []);
-  const touch = await askAll(client, [TOUCH_COLUMNS], oid);
+  const touch = await askAll(client, [TOUCH_COLUMNS, TOUCH_ROW_TYPE], oid);
   const twin = await whatTableHas(
     client,
     oid,

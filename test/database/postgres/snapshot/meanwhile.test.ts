@@ -1,11 +1,13 @@
 /** What others do to the table, or to its twin, while it is swapped, and no lock of ours keeps them from. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Client } from 'pg';
+import type { Client, ClientBase } from 'pg';
 import { afterEach, describe, expect, test } from 'vitest';
 import { PostgresDatabase } from '../../../../src/database/postgres/database.ts';
+import type { PostgresSession } from '../../../../src/database/postgres/session.ts';
 import { TableBusyError } from '../../../../src/database/postgres/snapshot/table-busy-error.ts';
 import { inTurns } from '../../../every-server.ts';
 import { servers } from '../../../servers.ts';
+import { describeTable } from './describe-table.ts';
 import { Scene } from './scene.ts';
 
 describe.each(servers)('while a table is swapped on $name', (server) => {
@@ -26,12 +28,13 @@ describe.each(servers)('while a table is swapped on $name', (server) => {
     ).rows.map((row) => row.what);
 
   /** Does this once, when all has been read and the table is about to get its other name. */
-  function beforeRename(work: () => Promise<unknown>): void {
-    const { client } = scene;
+  const beforeRename = (work: () => Promise<unknown>) => before(scene.client, /rename to \\*"flight_processing/, work);
+
+  function before(client: ClientBase, statement: RegExp, work: () => Promise<unknown>): void {
     const query = client.query.bind(client) as (...all: unknown[]) => Promise<unknown>;
     let done = false;
     client.query = (async (...all: unknown[]) => {
-      if (!done && /rename to \\*"flight_processing/.test(String(all[0]))) {
+      if (!done && statement.test(String(all[0]))) {
         done = true;
         await work();
       }
@@ -39,26 +42,65 @@ describe.each(servers)('while a table is swapped on $name', (server) => {
     }) as unknown as Client['query'];
   }
 
+  /** The swap as the engine has it, with a connection of its own. */
+  async function withEngine(work: (swap: () => Promise<unknown>, client: ClientBase) => Promise<void>): Promise<void> {
+    const database = new PostgresDatabase({
+      name: 'w',
+      url: scene.url,
+      scheme: 'postgres',
+      maxConnections: 4,
+      controlSchema: 'waybill',
+    });
+    const session = await database.openSession('snapshot');
+    const request = { batchId: 'b', tables: ['acq.flight'], waitFirst: undefined, waitMs: 2000 };
+    const ledger = { prove: () => Promise.resolve(undefined), record: () => Promise.resolve() };
+    try {
+      await work(() => database.dialect.swap(session, database, request, ledger), (session as PostgresSession).client);
+    } finally {
+      await session.rollback();
+      await session.close();
+      await database.close();
+    }
+  }
+
   // What names a schema takes no lock on its tables, on any version.
   const CHANGES = {
     'a grant on the table': 'grant select on all tables in schema acq to snap_reader',
     'a comment on an index': `comment on index acq.flight_v is 'late'`,
+    'a comment on the row type': `comment on type acq.flight is 'late'`,
     'a storage parameter of an index': 'alter index acq.flight_v set (fillfactor = 60)',
+    'a statistics target of an index': 'alter index acq.flight_low alter column 1 set statistics 99',
     'a target of statistics': 'alter statistics acq.flight_s set statistics 77',
+    'an owner of statistics': 'alter statistics acq.flight_s owner to snap_owner',
     ...(server.name === 'PostgreSQL 15' && { 'a grant on a column': 'grant update (v) on acq.flight to snap_reader' }),
   };
   for (const [title, statement] of Object.entries(CHANGES)) {
     test(`${title} that commits between the look at it and the rename is not lost: the swap begins again`, async () => {
       scene = await Scene.open(server);
-      await scene.client.query(
-        'create index flight_v on acq.flight (v); create statistics acq.flight_s on id, v from acq.flight',
-      );
+      await scene.client.query(`grant create on schema acq to snap_owner; create index flight_v on acq.flight (v);
+        create index flight_low on acq.flight (lower(note)); create statistics acq.flight_s on id, v from acq.flight`);
       const other = await scene.connect('migration');
       beforeRename(() => other.query(statement));
       await expect(scene.swap()).rejects.toThrow(TableBusyError);
+      const is = await describeTable(scene.client, 'acq.flight');
       await scene.swap();
+      expect(await describeTable(scene.client, 'acq.flight')).toEqual(is);
     });
   }
+
+  turn('a comment on the row type that comes once it is kept waits, and is on the new table', async () => {
+    scene = await Scene.open(server);
+    const other = await scene.connect('migration');
+    let said: Promise<unknown> | undefined;
+    before(scene.client, /refuse_snapshot_write/, async () => {
+      said = other.query(`comment on type acq.flight is 'late'`);
+      await Promise.race([said, sleep(100)]);
+    });
+    await scene.swap();
+    await said;
+    const { rows } = await scene.client.query(`select obj_description('acq.flight'::regtype, 'pg_type') as says`);
+    expect(rows).toEqual([{ says: 'late' }]);
+  });
 
   turn('a grant that commits while the rename waits for it has the swap begin again, and nothing else', async () => {
     scene = await Scene.open(server);
@@ -97,33 +139,57 @@ describe.each(servers)('while a table is swapped on $name', (server) => {
       'create table acq.other (id int); create view acq.v as select f.id from acq.flight f, acq.other',
     );
     const holder = await scene.connect('a long migration');
-    const database = new PostgresDatabase({
-      name: 'w',
-      url: scene.url,
-      scheme: 'postgres',
-      maxConnections: 4,
-      controlSchema: 'waybill',
-    });
-    const session = await database.openSession('snapshot');
-    const swap = () =>
-      database.dialect.swap(
-        session,
-        database,
-        { batchId: 'b', tables: ['acq.flight'], waitFirst: undefined, waitMs: 2000 },
-        { prove: () => Promise.resolve(undefined), record: () => Promise.resolve() },
-      );
     const holders = [expect.objectContaining({ application: 'a long migration', user: 'postgres' })];
-    try {
+    await withEngine(async (swap) => {
       await holder.query('begin; lock table acq.other in access exclusive mode');
       expect(await swap()).toEqual({ kind: 'busy', waitingFor: 'acq.other', holders });
       await holder.query('rollback; begin; grant select on all tables in schema acq to snap_reader');
       expect(await swap()).toEqual({ kind: 'busy', waitingFor: 'acq.flight', holders });
       await holder.query('commit');
       expect(await swap()).toEqual({ kind: 'swapped' });
-    } finally {
-      await session.close();
-      await database.close();
-    }
+    });
+  });
+
+  // None of these takes a lock on the table, and each makes a statement that was read from the catalog before a wrong one.
+  const TAKEN_AWAY = {
+    'a publication that is dropped': ['drop publication p', /refuse_snapshot_write/],
+    'a publication that is renamed': ['alter publication p rename to q', /refuse_snapshot_write/],
+    'an index that is renamed': ['alter index acq.flight_v rename to other_name', /rename to/],
+    'a type that is renamed': ['alter type acq.mood rename to temper', /rename to/],
+    'a trigger function that is renamed': ['alter function acq.noticed rename to seen', /rename to/],
+  } as const;
+  for (const [title, [statement, moment]] of Object.entries(TAKEN_AWAY)) {
+    turn(`${title} between the look at it and its turn has the swap begin again, and fails no load`, async () => {
+      scene = await Scene.open(server);
+      await scene.client.query(`create type acq.mood as enum ('a'); alter table acq.flight add m acq.mood;
+        create function acq.noticed() returns trigger language plpgsql as $$ begin return new; end $$;
+        create trigger t before insert on acq.flight for each row execute function acq.noticed();
+        create index flight_v on acq.flight (v); create publication p for table acq.flight`);
+      const other = await scene.connect('migration');
+      await withEngine(async (swap, client) => {
+        before(client, moment, () => other.query(statement));
+        expect(await swap()).toEqual({ kind: 'swapped' });
+      });
+      const { rows } = await scene.client.query(
+        `select (select count(*) from pg_publication_rel where prrelid = 'acq.flight'::regclass)::int as published,
+           (select string_agg(indexrelid::regclass::text, ' ') from pg_index where indrelid = 'acq.flight'::regclass) as indexes`,
+      );
+      expect(rows).toEqual([
+        {
+          published: statement.startsWith('drop') ? 0 : 1,
+          indexes: statement.includes('other_name') ? 'acq.other_name' : 'acq.flight_v',
+        },
+      ]);
+    });
+  }
+
+  turn('what the server refuses again is refused', async () => {
+    scene = await Scene.open(server);
+    await scene.client.query('create index flight_v on acq.flight (v)');
+    await onDdl('CREATE INDEX', `raise 'no index is made here'`);
+    await withEngine(async (swap) => {
+      await expect(swap()).rejects.toThrow('the snapshot could not be taken: no index is made here');
+    });
   });
 
   turn('an event trigger that gives the twin another owner does not: it is that of the table', async () => {
@@ -157,8 +223,10 @@ describe.each(servers)('while a table is swapped on $name', (server) => {
     });
   }
 
-  async function onCreateTable(statement: string): Promise<void> {
+  const onCreateTable = (statement: string) => onDdl('CREATE TABLE', statement);
+
+  async function onDdl(tag: string, statement: string): Promise<void> {
     await scene.client.query(`create function acq.house_rules() returns event_trigger language plpgsql as $$ begin
-      ${statement}; end $$; create event trigger house_rules on ddl_command_end when tag in ('CREATE TABLE') execute function acq.house_rules()`);
+      ${statement}; end $$; create event trigger house_rules on ddl_command_end when tag in ('${tag}') execute function acq.house_rules()`);
   }
 });

@@ -43,10 +43,13 @@ with t as (
       else quote_ident(c.conname) end, case when c.condeferrable then ' deferrable' end, case when not c.convalidated then ' not valid' end),
       obj_description(c.oid, 'pg_constraint')
     from t join pg_constraint c on c.conrelid = t.oid and c.conparentid = 0
-  union all select format('index %s %s%s', name, reloptions, case when indisclustered then ' clustered' end),
+  union all select format('index %s %s%s%s', name, reloptions, case when indisclustered then ' clustered' end,
+      (select format(' statistics %s', string_agg(coalesce(a.attstattarget, -1)::text, ' ' order by a.attnum)) from pg_attribute a
+        where a.attrelid = indexes.oid and coalesce(a.attstattarget, -1) <> -1)),
       obj_description(oid, 'pg_class') from indexes
   union all select format('identity sequence %s', name), obj_description(oid, 'pg_class') from sequences
-  union all select format('statistics %s %s', coalesce(aside.name, format('%I.%I', n.nspname, s.stxname)), coalesce(s.stxstattarget, -1)),
+  union all select format('statistics %s of %I %s', coalesce(aside.name, format('%I.%I', n.nspname, s.stxname)), pg_get_userbyid(s.stxowner),
+      coalesce(s.stxstattarget, -1)),
       obj_description(s.oid, 'pg_statistic_ext')
     from t join pg_statistic_ext s on s.stxrelid = t.oid join pg_namespace n on n.oid = s.stxnamespace left join aside on aside.oid = s.oid
   union all select format('trigger %I (%s)', g.tgname, g.tgenabled), obj_description(g.oid, 'pg_trigger')

@@ -44,6 +44,15 @@ join pg_depend p on p.refclassid = 'pg_class'::regclass and p.refobjid = t.oid a
 join pg_class s on s.oid = p.objid and s.relkind = 'S'
 join pg_description d on d.classoid = 'pg_class'::regclass and d.objoid = s.oid and d.objsubid = 0`;
 
+/**
+ * Changes nothing, but keeps the row type for this transaction, as no lock on the table does: a comment that came later would go with the
+ * snapshot. What it says is read when it is run.
+ */
+export const TOUCH_ROW_TYPE: CarryQuestion = `
+select format('do %L', format('begin execute %L || quote_nullable(obj_description(%s, ''pg_type'')); end',
+  'comment on type ' || target || ' is ', reltype)) as statement
+from t`;
+
 /** All comments, on whatever has been made again. */
 export const COMMENTS = [
   TABLE_AND_COLUMNS,
