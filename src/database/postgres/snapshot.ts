@@ -15,6 +15,7 @@ import type { PostgresSession } from './session.ts';
 import { watchBlockers } from './snapshot/watch-blockers.ts';
 import { adoptionRefusals as adoptionRefusalsOf, adoptSnapshot as adoptTable } from './snapshot/adopt.ts';
 import { dropSnapshot as dropTable } from './snapshot/drop.ts';
+import { dumpsThatBegin } from './snapshot/dumps.ts';
 import { holdersOf } from './snapshot/lock-holders.ts';
 import { lockTables, mayTryAgain, type LockResult } from './snapshot/lock-tables.ts';
 import { snapshotRefusals as refusalsOf } from './snapshot/refusals.ts';
@@ -101,6 +102,12 @@ async function swapOnce<Kept>(
     blockers.stop();
   }
   await ledger.record(session, taken, part`clock_timestamp()`);
+  // Its rows would be in no dump that has seen the table and comes to it after the swap: that is looked for last of all.
+  const dumps = await dumpsThatBegin(clientOf(session));
+  if (dumps.length > 0) {
+    await session.rollback();
+    return { kind: 'busy', waitingFor: request.tables[0]!, holders: dumps.map(holderOf) };
+  }
   await session.commit();
   return { kind: 'swapped' };
 }

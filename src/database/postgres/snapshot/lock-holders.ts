@@ -1,5 +1,6 @@
 import type { ClientBase } from 'pg';
 import { tableIdentity } from './identity.ts';
+import { lookAnew } from './look-anew.ts';
 import type { PlannedLock } from './lock-plan.ts';
 import type { TableName } from './table-name.ts';
 import { sessionsWithTemporary, temporaryViews } from './temporary-views.ts';
@@ -43,6 +44,7 @@ export async function lockHolders(
   client: ClientBase,
   lock: Pick<PlannedLock, 'oid' | 'conflicts'>,
 ): Promise<LockHolder[]> {
+  await lookAnew(client);
   const { rows } = await client.query<LockHolder>(HOLDERS, [lock.oid, lock.conflicts]);
   return rows;
 }

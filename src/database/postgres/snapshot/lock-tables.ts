@@ -1,6 +1,6 @@
 import type { ClientBase } from 'pg';
 import { LoadFailedError } from '../../../errors.ts';
-import { dumped, dumpEndsWithin } from './dumps.ts';
+import { dumped, dumpedFor } from './dumps.ts';
 import { lockHolders, type LockHolder } from './lock-holders.ts';
 import { planLocks, type PlannedLock, type ReferencedMode } from './lock-plan.ts';
 import { PINNED, withSettings } from './settings.ts';
@@ -41,7 +41,7 @@ export async function lockTables(
 ): Promise<LockResult> {
   return withSettings(client, { ...PINNED, lock_timeout: '0' }, async () => {
     await client.query('savepoint waybill_lock_tables');
-    let busy: PlannedLock | undefined;
+    let busy: Busy | undefined;
     try {
       busy = await tryAll(client, tables, options);
     } catch (error) {
@@ -55,11 +55,20 @@ export async function lockTables(
     await letGo(client);
     return {
       locked: false,
-      waitingFor: { schema: busy.schema, name: busy.name },
-      holders: busy.temporary ? await sessionsWithTemporary(client, [busy.oid]) : await lockHolders(client, busy),
+      waitingFor: { schema: busy.lock.schema, name: busy.lock.name },
+      holders: busy.dumps ?? (await holdersOfBusy(client, busy.lock)),
     };
   });
 }
+
+/** What was not to be had. `dumps`: who has it, where it was not even tried. */
+interface Busy {
+  lock: PlannedLock;
+  dumps?: LockHolder[];
+}
+
+const holdersOfBusy = (client: ClientBase, lock: PlannedLock): Promise<LockHolder[]> =>
+  lock.temporary ? sessionsWithTemporary(client, [lock.oid]) : lockHolders(client, lock);
 
 /**
  * Whether trying again within this transaction may help. An index that is built or rebuilt CONCURRENTLY waits at times for every
@@ -80,7 +89,7 @@ async function tryAll(
   client: ClientBase,
   tables: readonly TableName[],
   options: LockOptions,
-): Promise<PlannedLock | undefined> {
+): Promise<Busy | undefined> {
   const held = new Set<string>();
   const until = Date.now() + options.lockTimeoutMs;
   for (;;) {
@@ -89,20 +98,16 @@ async function tryAll(
     const temporary = plan.find((lock) => lock.temporary);
     if (temporary !== undefined) {
       const waited = held.size === 0 && (await goneWithin(client, temporary.oid, until - Date.now()));
-      if (!waited) return temporary;
+      if (!waited) return { lock: temporary };
       continue;
     }
     const missing = waitedForFirst(plan, options.waitFirst).filter((lock) => !held.has(lock.oid));
-    // A view or foreign key that was made before we held the table is in the second plan only.
-    if (missing.length === 0) return undefined;
-    const dump = await dumped(client, missing);
-    if (dump !== undefined) {
-      const waited = held.size === 0 && (await dumpEndsWithin(client, dump, until - Date.now()));
-      if (!waited) return dump;
-      continue;
-    }
+    // A view or foreign key that was made before we held the table is in the second plan only, as is a dump that came while we waited.
+    if (missing.length === 0) return dumped(client, plan);
+    const dump = await dumpedFor(client, missing, held.size === 0 ? until - Date.now() : 0);
+    if (dump !== undefined) return dump;
     const busy = await takeLocks(client, missing, held.size === 0 ? options.lockTimeoutMs : 'holding others');
-    if (busy !== undefined) return busy;
+    if (busy !== undefined) return { lock: busy };
     for (const lock of missing) held.add(lock.oid);
   }
 }

@@ -1,5 +1,6 @@
 import { DatabaseError, escapeLiteral, type ClientBase } from 'pg';
 import { LoadFailedError } from '../../../errors.ts';
+import { LOOK_ANEW } from './look-anew.ts';
 import type { PlannedLock } from './lock-plan.ts';
 
 const LOCK_NOT_AVAILABLE = '55P03';
@@ -26,6 +27,9 @@ const PATIENCE_MS = 150;
 const MOST_YIELD_MS = 10_000;
 const YIELD_MS = `least(${MOST_YIELD_MS}, (extract(epoch from current_setting('deadlock_timeout')::interval) * 1500)::int)`;
 
+/** A dump that has come meanwhile: nobody stands in line before its workers (dumps.ts). */
+const DUMPS_IT = `l.pid in (select a.pid from pg_stat_activity a where a.application_name = 'pg_dump')`;
+
 /*
  * In the server and in one statement: every round trip between two locks is time in which somebody takes the second and
  * stands in line for the first. What is not to be had is named by its OID in the error's detail.
@@ -41,10 +45,12 @@ begin
       jsonb_to_recordset(${escapeLiteral(JSON.stringify(locks))}) as (oid oid, statement text, conflicts text[])
     ) with ordinality as l(oid, statement, conflicts, position) order by position
   loop
+    perform ${LOOK_ANEW};
     if deadline is not null then
       -- Does a session that is in our way wait for another (for us, perhaps)? Then waiting for it could be a deadlock.
       if clock_timestamp() > deadline
         or exists (${inTheWay("exists (select from pg_locks w where w.pid = l.pid and not w.granted and w.locktype <> 'extend')")})
+        or exists (${inTheWay(DUMPS_IT)})
       then
         raise exception using errcode = 'lock_not_available', message = 'busy', detail = wanted.oid;
       end if;
@@ -58,7 +64,9 @@ begin
     end if;
     wait_ms := greatest(${firstWaitMs ?? 0}, ${YIELD_MS});
     loop
-      if wait_ms <= 0 or exists (${inTheWay('pg_backend_pid() = any(pg_blocking_pids(l.pid))')}) then
+      if wait_ms <= 0 or exists (${inTheWay('pg_backend_pid() = any(pg_blocking_pids(l.pid))')})
+        or exists (${inTheWay(DUMPS_IT)})
+      then
         raise exception using errcode = 'lock_not_available', message = 'busy', detail = wanted.oid;
       end if;
       perform set_config('lock_timeout', least(wait_ms, ${YIELD_MS}) || 'ms', true);
@@ -67,6 +75,7 @@ begin
         exit;
       exception when lock_not_available then
         wait_ms := wait_ms - ${YIELD_MS};
+        perform ${LOOK_ANEW};
       end;
     end loop;
     deadline := clock_timestamp() + interval '${PATIENCE_MS} ms';

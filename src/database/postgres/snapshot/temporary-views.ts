@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClientBase } from 'pg';
 import type { LockHolder } from './lock-holders.ts';
+import { lookAnew } from './look-anew.ts';
 
 /*
  * A temporary view reads its table by OID, so it would go on to read the snapshot and keep it from being dropped; and the
@@ -67,6 +68,7 @@ order by 4 desc nulls last, 1`;
 /** Whose these temporary views are. */
 export async function sessionsWithTemporary(client: ClientBase, views: readonly string[]): Promise<LockHolder[]> {
   if (views.length === 0) return [];
+  await lookAnew(client);
   const { rows } = await client.query<LockHolder>(SESSIONS, [views]);
   return rows;
 }

@@ -225,28 +225,6 @@ describe.each(servers)('locking tables on $name', (server) => {
     await scene.client.query('rollback');
   });
 
-  turn(
-    'a dump that holds the table is waited for without standing in line: its workers lock it with NOWAIT',
-    async () => {
-      const leader = await scene.connect('pg_dump');
-      await leader.query('begin; lock table acq.flight in access share mode');
-      await scene.client.query('begin');
-      const locked = lockTables(scene.client, BOTH, { lockTimeoutMs: 700 });
-      for (let look = 0; look < 10; look += 1) {
-        await writer.query('begin; lock table acq.flight in access share mode nowait; rollback');
-        await sleep(50);
-      }
-      const result = busy(await locked);
-      expect(result.waitingFor).toEqual(FLIGHT);
-      expect(result.holders).toMatchObject([{ application: 'pg_dump' }]);
-      const next = lockTables(scene.client, BOTH, { lockTimeoutMs: 5000 });
-      await sleep(200);
-      await leader.query('rollback');
-      expect(await next).toEqual({ locked: true });
-      await scene.client.query('rollback');
-    },
-  );
-
   turn('an index that is rebuilt CONCURRENTLY is waited for, named, and not broken off by our wait', async () => {
     await scene.client.query('create index i on acq.flight (id)');
     const maintenance = await scene.connect('maintenance');

@@ -1,14 +1,12 @@
 /** What others do to the table, or to its twin, while it is swapped, and no lock of ours keeps them from. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Client, ClientBase } from 'pg';
+import type { Client } from 'pg';
 import { afterEach, describe, expect, test } from 'vitest';
-import { PostgresDatabase } from '../../../../src/database/postgres/database.ts';
-import type { PostgresSession } from '../../../../src/database/postgres/session.ts';
 import { TableBusyError } from '../../../../src/database/postgres/snapshot/table-busy-error.ts';
 import { inTurns } from '../../../every-server.ts';
 import { servers } from '../../../servers.ts';
 import { describeTable } from './describe-table.ts';
-import { Scene } from './scene.ts';
+import { before, Scene } from './scene.ts';
 
 describe.each(servers)('while a table is swapped on $name', (server) => {
   const turn = inTurns(import.meta.url, server, servers);
@@ -29,39 +27,6 @@ describe.each(servers)('while a table is swapped on $name', (server) => {
 
   /** Does this once, when all has been read and the table is about to get its other name. */
   const beforeRename = (work: () => Promise<unknown>) => before(scene.client, /rename to \\*"flight_processing/, work);
-
-  function before(client: ClientBase, statement: RegExp, work: () => Promise<unknown>): void {
-    const query = client.query.bind(client) as (...all: unknown[]) => Promise<unknown>;
-    let done = false;
-    client.query = (async (...all: unknown[]) => {
-      if (!done && statement.test(String(all[0]))) {
-        done = true;
-        await work();
-      }
-      return query(...all);
-    }) as unknown as Client['query'];
-  }
-
-  /** The swap as the engine has it, with a connection of its own. */
-  async function withEngine(work: (swap: () => Promise<unknown>, client: ClientBase) => Promise<void>): Promise<void> {
-    const database = new PostgresDatabase({
-      name: 'w',
-      url: scene.url,
-      scheme: 'postgres',
-      maxConnections: 4,
-      controlSchema: 'waybill',
-    });
-    const session = await database.openSession('snapshot');
-    const request = { batchId: 'b', tables: ['acq.flight'], waitFirst: undefined, waitMs: 2000 };
-    const ledger = { prove: () => Promise.resolve(undefined), record: () => Promise.resolve() };
-    try {
-      await work(() => database.dialect.swap(session, database, request, ledger), (session as PostgresSession).client);
-    } finally {
-      await session.rollback();
-      await session.close();
-      await database.close();
-    }
-  }
 
   // What names a schema takes no lock on its tables, on any version.
   const CHANGES = {
@@ -140,7 +105,7 @@ describe.each(servers)('while a table is swapped on $name', (server) => {
     );
     const holder = await scene.connect('a long migration');
     const holders = [expect.objectContaining({ application: 'a long migration', user: 'postgres' })];
-    await withEngine(async (swap) => {
+    await scene.withEngine(async (swap) => {
       await holder.query('begin; lock table acq.other in access exclusive mode');
       expect(await swap()).toEqual({ kind: 'busy', waitingFor: 'acq.other', holders });
       await holder.query('rollback; begin; grant select on all tables in schema acq to snap_reader');
@@ -166,7 +131,7 @@ describe.each(servers)('while a table is swapped on $name', (server) => {
         create trigger t before insert on acq.flight for each row execute function acq.noticed();
         create index flight_v on acq.flight (v); create publication p for table acq.flight`);
       const other = await scene.connect('migration');
-      await withEngine(async (swap, client) => {
+      await scene.withEngine(async (swap, client) => {
         before(client, moment, () => other.query(statement));
         expect(await swap()).toEqual({ kind: 'swapped' });
       });
@@ -187,7 +152,7 @@ describe.each(servers)('while a table is swapped on $name', (server) => {
     scene = await Scene.open(server);
     await scene.client.query('create index flight_v on acq.flight (v)');
     await onDdl('CREATE INDEX', `raise 'no index is made here'`);
-    await withEngine(async (swap) => {
+    await scene.withEngine(async (swap) => {
       await expect(swap()).rejects.toThrow('the snapshot could not be taken: no index is made here');
     });
   });

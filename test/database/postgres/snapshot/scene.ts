@@ -1,4 +1,6 @@
 import { Client, type ClientBase } from 'pg';
+import { PostgresDatabase } from '../../../../src/database/postgres/database.ts';
+import type { PostgresSession } from '../../../../src/database/postgres/session.ts';
 import { lockTables } from '../../../../src/database/postgres/snapshot/lock-tables.ts';
 import { snapshotGuardFunctionSql } from '../../../../src/database/postgres/snapshot/guard.ts';
 import type { TableIdentity } from '../../../../src/database/postgres/snapshot/identity.ts';
@@ -65,6 +67,27 @@ export class Scene {
     await this.database.drop();
   }
 
+  /** The swap as the engine has it, on a connection of its own, `client`. */
+  async withEngine(work: (swap: () => Promise<unknown>, client: ClientBase) => Promise<void>): Promise<void> {
+    const database = new PostgresDatabase({
+      name: 'w',
+      url: this.url,
+      scheme: 'postgres',
+      maxConnections: 4,
+      controlSchema: 'waybill',
+    });
+    const session = await database.openSession('snapshot');
+    const request = { batchId: 'b', tables: ['acq.flight'], waitFirst: undefined, waitMs: 2000 };
+    const ledger = { prove: () => Promise.resolve(undefined), record: () => Promise.resolve() };
+    try {
+      await work(() => database.dialect.swap(session, database, request, ledger), (session as PostgresSession).client);
+    } finally {
+      await session.rollback();
+      await session.close();
+      await database.close();
+    }
+  }
+
   /** Lock and swap in a transaction of its own. */
   async swap(client: ClientBase = this.client): Promise<TableIdentity> {
     return inTransaction(client, async () => {
@@ -85,4 +108,17 @@ export async function inTransaction<T>(client: ClientBase, work: () => Promise<T
     await client.query('rollback');
     throw error;
   }
+}
+
+/** Does this once, before the first of the client's statements that is like that one. */
+export function before(client: ClientBase, statement: RegExp, work: () => Promise<unknown>): void {
+  const query = client.query.bind(client) as (...all: unknown[]) => Promise<unknown>;
+  let done = false;
+  client.query = (async (...all: unknown[]) => {
+    if (!done && statement.test(String(all[0]))) {
+      done = true;
+      await work();
+    }
+    return query(...all);
+  }) as unknown as Client['query'];
 }
