@@ -161,7 +161,7 @@ export interface ColumnFacts {
   locale?: string;
   /** An index of it has other rows between two values than the server finds without: what is compared must lead to none. */
   misindexed?: true;
-  /** Of a character set in which there are bytes that no character stands for: each would come as `?`. */
+  /** Of a character set in which there are bytes that no character stands for: each would come as `?` or U+FFFD. */
   unmapped?: true;
   /** What orders its texts; of a column of a table alone. */
   collation?: string;

@@ -253,14 +253,18 @@ describe.each(fromMysql)('bytes of $source for which there is no character, into
     const ends = await Ends.create(from, into);
     await ends.sql(
       'source',
-      `create table t (id int, g varchar(9) character set greek, s varchar(9) character set sjis, u varchar(9) character set latin1)`,
+      `create table t (id int, g varchar(9) character set greek, s varchar(9) character set sjis, h varchar(9) character set tis620,
+         e enum('a', '?', x'a4') character set greek, f set('a', x'a4') character set greek, u varchar(9) character set latin1)`,
     );
     await ends.sql(
       'source',
-      `insert into t values (1, 'α?', 'ア?', x'819d'), (2, _greek x'41a4', 'b', 'c'), (3, 'd', _sjis x'81ad', 'e')`,
+      `insert into t values (1, 'α?', 'ア?', _tis620 x'a1', '?', 'a', x'819d'), (2, _greek x'41a4', 'b', 'c', 'a', 'a', 'e'),
+         (3, 'd', _sjis x'81ad', 'e', 'a', 'a', 'e'), (4, 'd', 'e', _tis620 x'a0', 'a', 'a', 'e'), (5, 'd', 'e', 'f', 3, 'a', 'e'),
+         (6, 'd', 'e', 'f', 'a', 3, 'e')`,
     );
     const text = isMysql(into) ? 'varchar(9) character set utf8mb4' : 'text';
-    await ends.sql('target', `create table landing (id int, g ${text}, s ${text}, u ${text}, batch_id int)`);
+    const columns = ['g', 's', 'h', 'e', 'f', 'u'].map((name) => `${name} ${text}`).join(', ');
+    await ends.sql('target', `create table landing (id int, ${columns}, batch_id int)`);
     const table = (await ends.source.dialect.describeTable(ends.source, 't'))!;
     const session = await ends.source.openSession('test look');
     const query = { ...table, columns: await ends.source.dialect.describeQuery(session, 'select * from t') };
@@ -275,7 +279,7 @@ describe.each(fromMysql)('bytes of $source for which there is no character, into
         const select = `select ${columns.map(({ select }) => select).join(', ')}, 7 from t where ${where}`;
         const names = [...columns.map((column) => column.into), { name: 'batch_id' }];
         await ends.copy(out, back, { table: 'landing', format, select, columns: names });
-        return (await back.query({ strings: ['select g, s from landing order by id'], values: [] })).rows;
+        return (await back.query({ strings: ['select g, s, h, e, f from landing order by id'], values: [] })).rows;
       } finally {
         await back.rollback();
         await back.close();
@@ -284,10 +288,13 @@ describe.each(fromMysql)('bytes of $source for which there is no character, into
       }
     };
     for (const facts of [table, query]) {
-      expect(await copied(facts, 'fail', 'id = 1')).toEqual([{ g: 'α?', s: 'ア?' }]);
+      expect(await copied(facts, 'fail', 'id = 1')).toEqual([{ g: 'α?', s: 'ア?', h: 'ก', e: '?', f: 'a' }]);
       for (const [id, column] of [
         [2, 'g'],
         [3, 's'],
+        [4, 'h'],
+        [5, 'e'],
+        [6, 'f'],
       ] as const) {
         const error: unknown = await copied(facts, 'fail', `id = ${id}`).catch((thrown: unknown) => thrown);
         expect(error).toBeInstanceOf(SourceError);
@@ -297,8 +304,11 @@ describe.each(fromMysql)('bytes of $source for which there is no character, into
         );
       }
       expect(await copied(facts, 'null', 'id > 1')).toEqual([
-        { g: null, s: 'b' },
-        { g: 'd', s: null },
+        { g: null, s: 'b', h: 'c', e: 'a', f: 'a' },
+        { g: 'd', s: null, h: 'e', e: 'a', f: 'a' },
+        { g: 'd', s: 'e', h: null, e: 'a', f: 'a' },
+        { g: 'd', s: 'e', h: 'f', e: null, f: 'a' },
+        { g: 'd', s: 'e', h: 'f', e: 'a', f: null },
       ]);
     }
     await ends.close();

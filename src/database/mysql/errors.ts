@@ -85,7 +85,10 @@ const ABOUT_DATA = new Set([
     1048, 1062, 1169, 1172, 1216, 1217, 1242, 1263, 1264, 1265, 1292, 1365, 1366, 1367, 1369, 1406, 1411, 1416, 1425,
     1441,
   ],
-  ...[1451, 1452, 1525, 1526, 1557, 1586, 1644, 1690, 1748, 3140, 3141, 3156, 3819, 3903, 4025, 4038, 4095, 4096],
+  ...[
+    1451, 1452, 1525, 1526, 1557, 1586, 1644, 1690, 1748, 1977, 3140, 3141, 3156, 3819, 3854, 3903, 4025, 4038, 4095,
+    4096,
+  ],
 ]);
 const NO_SPACE = new Set([20, 135, 1021, 1030, 1114, 3675]);
 const NO_SPACE_WAIT_SECONDS = 30;
@@ -191,7 +194,9 @@ const CALLED = new Map([
   [1586, 'duplicate key'],
   [1644, `the SQL raised an exception of its own; its ${TEXT_IN_LEDGER}`],
   [1690, 'number out of range'],
+  [1977, 'invalid value'],
   [3140, 'invalid JSON'],
+  [3854, 'invalid value'],
 ]);
 
 /** The message for Temporal's history and logs: names of objects are no secret, values of rows are. */

@@ -9,6 +9,7 @@ import { hasLongNumbers, shapeOf } from './values.ts';
 export function keepable(column: ColumnFacts, into: ValueShape): string | undefined {
   const name = quoteName(column.name);
   const shape = shapeOf(column);
+  if (shape.kind === 'one of a list' || shape.kind === 'some of a list') return hasCharacters(column, name)[0];
   if (into.kind === 'text' || into.kind === 'own')
     return shape.kind === 'text' ? wholeText(column, name, into) : undefined;
   switch (shape.kind) {
@@ -30,10 +31,13 @@ export function keepable(column: ColumnFacts, into: ValueShape): string | undefi
 }
 
 /** No text of PostgreSQL has a character 0; those of this family do. */
-function wholeText({ unmapped }: ColumnFacts, name: string, { ordinary }: ValueShape): string | undefined {
+function wholeText(column: ColumnFacts, name: string, { ordinary }: ValueShape): string | undefined {
   const conditions = [
     ...(ordinary ? [] : [`instr(cast(${name} as binary), 0x00) = 0`]),
-    ...(unmapped ? [`not (${losesBytes(name)})`] : []),
+    ...hasCharacters(column, name),
   ];
   return conditions.length > 0 ? conditions.join(' and ') : undefined;
 }
+
+const hasCharacters = ({ unmapped }: ColumnFacts, name: string): string[] =>
+  unmapped ? [`not (${losesBytes(name)})`] : [];

@@ -1,6 +1,7 @@
 import { ConfigurationError } from '../../errors.ts';
 import type { ColumnFacts } from '../dialect.ts';
 import { quoteName } from './names.ts';
+import { characterSetOf } from './unmapped.ts';
 
 /** How the values of a key column are ordered, written down and compared again, exactly. */
 export interface KeyForm {
@@ -40,8 +41,31 @@ export function keyForm(column: ColumnFacts): KeyForm {
   if (column.castType === 'double') {
     return { value: name, text: `cast(cast(${name} as double) as char(32))`, bound: cast };
   }
+  if (column.castType === '' && column.collation !== undefined) return textForm(name, column.collation);
   const form = { value: name, text: column.castType === '' ? name : `cast(${name} as char)`, bound: cast };
   return /^date/.test(column.castType) ? { ...form, asText: (written) => !isOnCalendar(written) } : form;
+}
+
+/** Begins what is written of a text by its bytes; no other text that is written begins so. */
+const BY_BYTES = '\0';
+
+/**
+ * A text is written as it is where its characters say which bytes it has: else bounds would be read as other values, in another order, and
+ * ranges overlap. cp932 has two forms of some characters, many sets have bytes without one, and MariaDB keeps halves of a surrogate pair,
+ * of which we would read a replacement; on their way through utf16, which has none of these, they are no longer what they were.
+ */
+function textForm(name: string, collation: string): KeyForm {
+  const set = characterSetOf(collation);
+  const same = `cast(convert(convert(${name} using utf16) using ${set}) as binary) = cast(${name} as binary)`;
+  const plain = `${same} and ascii(convert(${name} using utf8mb4)) > 0`;
+  return {
+    value: name,
+    text: `case when ${plain} then convert(${name} using utf8mb4) else concat('\\0', hex(${name})) end`,
+    bound: (written, bind) =>
+      written.startsWith(BY_BYTES)
+        ? `(convert(unhex(${bind(written.slice(BY_BYTES.length))}) using ${set}) collate ${collation})`
+        : bind(written),
+  };
 }
 
 /** `key < bound`, `key >= bound` … with all columns of the key: the first that differs decides. */

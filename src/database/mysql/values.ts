@@ -2,7 +2,7 @@ import type { CopyInColumn } from '../copy-stream.ts';
 import type { ColumnFacts } from '../dialect.ts';
 import type { ValueKind, ValueShape } from '../value-shape.ts';
 import { quoteName, quoteText } from './names.ts';
-import { orUnmapped } from './unmapped.ts';
+import { characterSetOf, orUnmapped } from './unmapped.ts';
 
 /** Bits without the sign. */
 const WHOLE: Record<string, number> = { tinyint: 7, smallint: 15, mediumint: 23, int: 31, bigint: 63 };
@@ -88,8 +88,7 @@ export function copyOutValue(column: ColumnFacts, into: ValueShape): string {
   if (shape.kind === 'bytes' && into.kind === 'uuid') return `hex(${name})`;
   if (shape.kind === 'uuid' && into.kind === 'bytes') return `cast(${name} as binary(16))`;
   if (shape.kind === 'json' && into.floats) return orFailure(column.name, name);
-  if (shape.kind === 'text') return orUnmapped(column, name);
-  return name;
+  return orUnmapped(column, name);
 }
 
 /** A document in which a float would change a number is an error: a call that fails, and says why. */
@@ -148,8 +147,12 @@ export function ownValue(column: ColumnFacts, into: ColumnFacts): string {
   return column.nullable && fillsNull(into) ? orRefused(value) : value;
 }
 
+/** The server itself makes `?` of a label's bytes, and U+FFFD of a text's, as it goes to a column of another character set. */
+const changesSet = ({ unmapped, collation = '' }: ColumnFacts, into: ColumnFacts): boolean =>
+  unmapped === true && characterSetOf(collation) !== characterSetOf(into.collation ?? '');
+
 function valueWithin(column: ColumnFacts, into: ColumnFacts): string {
-  if (column.type === into.type) return quoteName(column.name);
+  if (column.type === into.type && !changesSet(column, into)) return quoteName(column.name);
   const [{ kind: from }, target] = [shapeOf(column), shapeOf(into)];
   const value = copyOutValue(column, target);
   const text = `convert(${value} using utf8mb4)`;
