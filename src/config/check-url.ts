@@ -5,8 +5,11 @@ import type { ValuePath, YamlFile } from './yaml-file.ts';
 /** Where a URL has its port. */
 const PORT = /^\w+:\/\/(?:[^/?#]*@)?(?:\[[^\]]*\]|[^/?#:@]*):(\d+)(?=[/?#]|$)/;
 
-/** Checks a connection's URL. What it says never shows any part of the URL but a well-known scheme. */
-export function checkUrl(url: string, yaml: YamlFile, at: ValuePath): Problem[] {
+/** What PostgreSQL's clients read about TLS from a URL. */
+const ABOUT_TLS = /^(?:ssl|uselibpqcompat)/;
+
+/** Checks a connection's URL; `hasTls`: `tls` stands beside it. What it says never shows any part of the URL but a well-known scheme. */
+export function checkUrl(url: string, yaml: YamlFile, at: ValuePath, hasTls: boolean): Problem[] {
   const problem = (message: string, next: string): Problem[] => [
     { ...yaml.place(at), message, next, severity: 'error' },
   ];
@@ -39,6 +42,14 @@ export function checkUrl(url: string, yaml: YamlFile, at: ValuePath): Problem[] 
       return problem(
         `\`url\` has a parameter, \`${parameter}\`: none is known there`,
         'Take it out; certificates stand under `tls`, server settings under `session_params` of a load.',
+      );
+    }
+    // The driver takes what the URL says: `sslmode=disable` would be no encryption, whatever stands under `tls`.
+    const both = [...searchParams.keys()].find((name) => ABOUT_TLS.test(name));
+    if (hasTls && both !== undefined) {
+      return problem(
+        `\`url\` says \`${both}\`, and \`tls\` stands beside it: only one of them can hold`,
+        'Take it out of the URL, or leave `tls` out.',
       );
     }
   } catch {

@@ -62,7 +62,7 @@ export function defineProject(
     const tls =
       typeof given.tls === 'object' ? pemFiles(yaml, directory, [...at, 'tls'], given.tls, problems) : given.tls;
     const isUnset = substitution.unset.has(JSON.stringify([...at, 'url']));
-    if (!isUnset) problems.push(...checkUrl(given.url, yaml, [...at, 'url']));
+    if (!isUnset) problems.push(...checkUrl(given.url, yaml, [...at, 'url'], given.tls !== undefined));
     if (given.control_schema !== undefined) {
       problems.push(...checkControlSchema(given.control_schema, yaml, [...at, 'control_schema']));
     }

@@ -201,6 +201,9 @@ export interface ChunkRange {
 /** A range of keys: JSON arrays of the key columns' values as text; `from` null: open; special value `NULL_KEYS`. */
 export const NULL_KEYS = 'null';
 
+/** Bytes of a bound at the most: what a `text` holds in the ledger of MySQL and MariaDB, in which any source's chunks may stand. */
+export const LONGEST_BOUND = 65_535;
+
 /**
  * `range`: by the `:from` and `:to` of its SQL, which say what of which table. `file`: each range begins with a file's name. No database
  * cuts anything for either.

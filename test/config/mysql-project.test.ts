@@ -161,6 +161,16 @@ outputs: [warehouse.copy]
     expect(await at('postgres://u@h/w')).toContain('cannot set `TIME_ZONE`: times travel in UTC');
   });
 
+  it('says in one place alone whether a connection is encrypted', async () => {
+    const yaml = (query: string): Record<string, string> => ({
+      'waybill.yaml': `name: x\nconnections:\n  warehouse: { url: "postgres://u@h/w${query}", tls: true }\n`,
+    });
+    expect((await problems(yaml('?application_name=a&sslmode=disable'))).join('\n')).toContain(
+      '`url` says `sslmode`, and `tls` stands beside it: only one of them can hold',
+    );
+    expect((await problems(yaml('?application_name=a'))).join('\n')).not.toContain('only one of them');
+  });
+
   it('has no parameters in its URL', async () => {
     expect(await problems({}, `${url}?multipleStatements=true`)).toEqual([
       'waybill.yaml:6:10: `url` has a parameter, `multipleStatements`: none is known there',

@@ -1,4 +1,4 @@
-import { NULL_KEYS, type ChunkMethod, type ChunkRange, type ColumnFacts, type Session } from '../dialect.ts';
+import { LONGEST_BOUND, NULL_KEYS, type ChunkMethod, type ChunkRange, type ColumnFacts, type Session } from '../dialect.ts';
 import { mysqlSql } from '../../sql/mysql.ts';
 import { compareKey, keyForm, type Bind, type KeyForm } from './key-form.ts';
 import { fromItem, nameOfRows, type RowSource } from '../row-source.ts';
@@ -60,9 +60,6 @@ const hasKey = (key: ColumnFacts[]): string => key.map(({ name }) => `${quoteNam
 /** To both servers `day is null`, and with it `not (day is not null)`, is true of 0000-00-00 too, where the column is NOT NULL. */
 const hasNoKey = (key: ColumnFacts[]): string =>
   `(${key.map(({ name }) => `${quoteName(name)} <=> null`).join(' or ')})`;
-
-/** Bytes that a `text` of the ledger holds. */
-const LONGEST_BOUND = 65_535;
 
 /** From each bound to the next one that the ledger can hold; and NULL keys, where there are any. */
 async function rangesOf(session: Session, cut: Keyed, found: string[]): Promise<ChunkRange[]> {

@@ -169,7 +169,7 @@ export class MysqlDatabase implements Database {
           next: error.next,
         });
       }
-      throw connectionError(this.connection, error);
+      throw connectionError(this.connection, error, this.options.ssl !== undefined);
     }
   }
 }

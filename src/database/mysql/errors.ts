@@ -216,8 +216,13 @@ function safeMessage(failure: ServerError, number: number | undefined): string {
   return `${called}${about ? ` (${about})` : ''}${suffix}`;
 }
 
+/** An account with REQUIRE SSL, and a MariaDB that insists on it, deny access and say no more. */
+const IF_ENCRYPTED_ONLY = '; if it takes encrypted connections only, write tls: true there';
+/** MariaDB's ed25519 and parsec, LDAP, Kerberos. */
+const UNKNOWN_PLUGIN = /authentication using unknown plugin/;
+
 /** A connection that could not be opened: which, why, and what to look at. Never holds the URL's password. */
-export function connectionError(connection: string, error: unknown): UnreachableError {
+export function connectionError(connection: string, error: unknown, encrypted = false): UnreachableError {
   if (error instanceof UnreachableError) return error;
   const failure = error as ServerError & { errors?: ServerError[] };
   const first = failure.errors?.[0] ?? failure; // an AggregateError of all addresses of a host
@@ -225,15 +230,17 @@ export function connectionError(connection: string, error: unknown): Unreachable
   const why = first.message || first.code || 'no reason given';
   const next =
     number === 1045 || number === 1698
-      ? `check user and password in the URL of connection ${connection}`
+      ? `check user and password in the URL of connection ${connection}${encrypted ? '' : IF_ENCRYPTED_ONLY}`
       : number === 1049 || number === 1044
         ? `create the database and grant the user its rights, or correct its name in the URL of connection ${connection}`
         : number === 1820 || number === 1862
           ? `the password of its account has expired: give it a new one (alter user …), and the URL of connection ${connection}, too`
           : number === 1040 || number === 1203
             ? `raise max_connections on the server, or lower max_connections of connection ${connection}`
-            : (tlsAdvice(connection, why) ??
-              `check that the server runs and that the URL of connection ${connection} names its host and port`);
+            : UNKNOWN_PLUGIN.test(why)
+              ? `give its account a password of another kind (caching_sha2_password; MariaDB: mysql_native_password), which the driver knows`
+              : (tlsAdvice(connection, why) ??
+                `check that the server runs and that the URL of connection ${connection} names its host and port`);
   return new UnreachableError(`cannot connect to ${connection}: ${why}`, {
     where: `connection ${connection}`,
     next,

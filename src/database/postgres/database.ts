@@ -103,21 +103,23 @@ export class PostgresDatabase implements Database {
 
   /** `ended`: called once, when the connection is gone, or could not be had. */
   private async open(purpose: string, settings: Record<string, string>, ended: () => void): Promise<Session> {
-    const client = new pg.Client({ ...this.config, application_name: purpose.slice(0, 63) });
-    client.on('error', () => undefined); // the statement in flight rejects; idle ones fail at their next use
+    let client: pg.Client | undefined;
     let connectionId: string;
     try {
+      client = new pg.Client({ ...this.config, application_name: purpose.slice(0, 63) }); // reads the files that its URL names
+      client.on('error', () => undefined); // the statement in flight rejects; idle ones fail at their next use
       await client.connect();
       connectionId = await this.settings.pin(client, settings);
     } catch (error) {
       ended();
-      cut(client);
+      if (client) cut(client);
       throw connectionError(this.connection, error);
     }
-    return new PostgresSession(client, connectionId, async (broken) => {
+    const opened = client;
+    return new PostgresSession(opened, connectionId, async (broken) => {
       ended();
-      if (broken) cut(client);
-      else await client.end().catch(() => undefined);
+      if (broken) cut(opened);
+      else await opened.end().catch(() => undefined);
     });
   }
 

@@ -194,7 +194,7 @@ export function connectionError(connection: string, error: unknown): Unreachable
   const noPassword = /client password must be a string/.test(first.message);
   const why = noPassword ? 'the server wants a password, and there is none' : explain(first, code);
   const next =
-    noPassword || code === '28P01' || code === '28000'
+    noPassword || code === '28P01' || (code === '28000' && tlsAdvice(connection, why) === undefined)
       ? `check user and password in the URL of connection ${connection}`
       : code === '3D000'
         ? `create the database, or correct its name in the URL of connection ${connection}`

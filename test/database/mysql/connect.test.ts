@@ -118,7 +118,7 @@ describeOn(await ownServers(), 'a connection to a $name of its own', ({ flavour 
           next:
             flavour === 'MySQL'
               ? 'the server takes encrypted connections only: write tls: true under connection warehouse'
-              : 'check user and password in the URL of connection warehouse',
+              : 'check user and password in the URL of connection warehouse; if it takes encrypted connections only, write tls: true there',
         });
         expect(await ask(at('localhost'), { ca: file('ca.pem') })).toMatch(/^TLS/);
       } finally {

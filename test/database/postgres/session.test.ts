@@ -195,4 +195,17 @@ describe.each(servers)('a session on $name', (server) => {
     });
     await encrypted.close();
   });
+
+  test('over TLS names the file that is not there, and gives its place back', async () => {
+    const url = `${fresh.url}?sslmode=verify-full&sslrootcert=/nowhere/ca.pem`;
+    const at = { name: 'warehouse', url, scheme: 'postgres', maxConnections: 3, controlSchema: 'waybill' };
+    const broken = new PostgresDatabase(at as ConstructorParameters<typeof PostgresDatabase>[0]);
+    for (let attempt = 0; attempt < 3; attempt++) {
+      await expect(broken.openSession('test')).rejects.toMatchObject({
+        name: 'UnreachableError',
+        next: 'see to it that the worker can read /nowhere/ca.pem, or correct the URL of connection warehouse',
+      });
+    }
+    await broken.close();
+  });
 });
