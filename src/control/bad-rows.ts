@@ -1,5 +1,5 @@
 /** Chunks that hold bad rows: their ranges in `chunk`, and the rows themselves in `rejected_row`. */
-import type { ChunkRange, Database, Session } from '../database/dialect.ts';
+import { LONGEST_KEY, type ChunkRange, type Database, type Session } from '../database/dialect.ts';
 import { part, sql, type SqlPart } from '../database/sql.ts';
 
 interface ChunkKey {
@@ -8,8 +8,9 @@ interface ChunkKey {
   n: number;
 }
 
-/** Rows that are written down together: they may be long. */
+/** Rows that are written down together, and bytes of them, about. */
 const ROWS_A_STATEMENT = 100;
+const BYTES_A_STATEMENT = 1 << 20;
 
 /** A row that could not be processed. */
 export interface BadRow {
@@ -61,17 +62,46 @@ export async function recordRejected(
   await session.query(
     sql`delete from ${table} where batch_id = ${at.batchId} and stage = ${at.stage} and chunk = ${at.n}`,
   );
-  for (let first = 0; first < rows.length; first += ROWS_A_STATEMENT) {
-    const values = rows
-      .slice(first, first + ROWS_A_STATEMENT)
-      .map(
-        (row, i) =>
-          part`(${at.batchId}, ${at.stage}, ${at.n}, ${first + i + 1}, ${row.key}, ${row.data}, ${row.error})`,
-      )
+  const most = (await database.dialect.longestStatement?.(session)) ?? Infinity;
+  let n = 0;
+  for (const together of statementsOf(rows.map((row) => fitting(row, most)))) {
+    const values = together
+      .map((row) => part`(${at.batchId}, ${at.stage}, ${at.n}, ${(n += 1)}, ${row.key}, ${row.data}, ${row.error})`)
       .reduce((all, one) => part`${all}, ${one}`);
     await session.query(sql`
       insert into ${table} (batch_id, stage, chunk, n, row_key, row_data, error) values ${values}`);
   }
+}
+
+const bytesOf = ({ key, data, error }: RejectedRow): number =>
+  Buffer.byteLength(key ?? '') + Buffer.byteLength(data ?? '') + Buffer.byteLength(error);
+
+/** What the ledger's server takes of a row: one that is longer than a statement may be is known by its key alone. */
+function fitting(row: RejectedRow, most: number): RejectedRow {
+  const key = Buffer.byteLength(row.key ?? '') > LONGEST_KEY ? null : row.key;
+  const long = bytesOf(row);
+  if (long <= most - STATEMENT_ITSELF) return { ...row, key };
+  const error = `${row.error.slice(0, ERROR_OF_LONG)} (the row has ${long} bytes, more than a statement on the ledger's server)`;
+  return { key, data: null, error };
+}
+
+/** Bytes of a statement without the texts of its rows: one stands alone where it is long. */
+const STATEMENT_ITSELF = 1024;
+const ERROR_OF_LONG = 10_000;
+
+function statementsOf(rows: readonly RejectedRow[]): RejectedRow[][] {
+  const statements: RejectedRow[][] = [];
+  let bytes = 0;
+  for (const row of rows) {
+    bytes += bytesOf(row);
+    const last = statements.at(-1);
+    if (last && last.length < ROWS_A_STATEMENT && bytes <= BYTES_A_STATEMENT) last.push(row);
+    else {
+      statements.push([row]);
+      bytes = bytesOf(row);
+    }
+  }
+  return statements;
 }
 
 /** Rows of a batch that were rejected, as a value in a statement. */

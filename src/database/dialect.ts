@@ -201,8 +201,8 @@ export interface ChunkRange {
 /** A range of keys: JSON arrays of the key columns' values as text; `from` null: open; special value `NULL_KEYS`. */
 export const NULL_KEYS = 'null';
 
-/** Bytes of a bound at the most: what a `text` holds in the ledger of MySQL and MariaDB, in which any source's chunks may stand. */
-export const LONGEST_BOUND = 65_535;
+/** Bytes of a bound, or of a row's key, at the most: what a `text` holds in the ledger of MySQL and MariaDB, in which any source's may stand. */
+export const LONGEST_KEY = 65_535;
 
 /**
  * `range`: by the `:from` and `:to` of its SQL, which say what of which table. `file`: each range begins with a file's name. No database
@@ -306,6 +306,8 @@ export interface Dialect
     ((session: Session, table: string, range: ChunkRange, rows: number) => Promise<ChunkRange[]>) | undefined;
   /** An expression: these columns of a row as one JSON object, bytes in hexadecimal. */
   rowAsJson(columns: ColumnFacts[]): string;
+  /** Bytes of a statement and its values that the server takes at the most: of a longer one it cuts the connection. Undefined: more than we have. */
+  readonly longestStatement: ((session: Session) => Promise<number>) | undefined;
   /**
    * Ranges of about `rows` rows by key; all rows of one key share a range; NULL keys get one of their own. `where` says which
    * rows; `window`: it is about the key alone, so that an index on the key leads straight to them. Rows of a query are sorted

@@ -165,10 +165,10 @@ outputs: [warehouse.copy]
     const yaml = (query: string): Record<string, string> => ({
       'waybill.yaml': `name: x\nconnections:\n  warehouse: { url: "postgres://u@h/w${query}", tls: true }\n`,
     });
-    expect((await problems(yaml('?application_name=a&sslmode=disable'))).join('\n')).toContain(
+    expect((await problems(yaml('?application_name=a&sslmode=disable'), url)).join('\n')).toContain(
       '`url` says `sslmode`, and `tls` stands beside it: only one of them can hold',
     );
-    expect((await problems(yaml('?application_name=a'))).join('\n')).not.toContain('only one of them');
+    expect((await problems(yaml('?application_name=a'), url)).join('\n')).not.toContain('only one of them');
   });
 
   it('has no parameters in its URL', async () => {

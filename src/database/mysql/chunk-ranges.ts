@@ -1,4 +1,11 @@
-import { LONGEST_BOUND, NULL_KEYS, type ChunkMethod, type ChunkRange, type ColumnFacts, type Session } from '../dialect.ts';
+import {
+  LONGEST_KEY,
+  NULL_KEYS,
+  type ChunkMethod,
+  type ChunkRange,
+  type ColumnFacts,
+  type Session,
+} from '../dialect.ts';
 import { mysqlSql } from '../../sql/mysql.ts';
 import { compareKey, keyForm, type Bind, type KeyForm } from './key-form.ts';
 import { fromItem, nameOfRows, type RowSource } from '../row-source.ts';
@@ -63,7 +70,7 @@ const hasNoKey = (key: ColumnFacts[]): string =>
 
 /** From each bound to the next one that the ledger can hold; and NULL keys, where there are any. */
 async function rangesOf(session: Session, cut: Keyed, found: string[]): Promise<ChunkRange[]> {
-  const bounds = found.filter((bound, i) => i === 0 || Buffer.byteLength(bound) <= LONGEST_BOUND);
+  const bounds = found.filter((bound, i) => i === 0 || Buffer.byteLength(bound) <= LONGEST_KEY);
   const ranges = bounds.map((bound, i) => ({ from: i === 0 ? null : bound, to: bounds[i + 1] ?? null }));
   const { rows: nulls } = await session.query(sql`
     select 1 from ${rowsIn(cut)} where ${cut.rowsOf}${raw(hasNoKey(cut.key))} limit 1`);

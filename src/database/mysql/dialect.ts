@@ -17,6 +17,7 @@ import { keepable } from './keepable.ts';
 import { addColumns, changeTable, createLanding, landingType } from './landing.ts';
 import { quoteName, quoteTable, quoteText } from './names.ts';
 import { isOutput, outputIdentity } from './outputs.ts';
+import { longestStatement } from './longest-statement.ts';
 import { rowAsJson } from './row-json.ts';
 import { snapshotMethods } from './snapshot.ts';
 import { describeQuery } from './query-columns.ts';
@@ -83,6 +84,7 @@ export const mysqlDialect: Dialect = {
   planPages: undefined,
   cutPages: undefined,
   rowAsJson,
+  longestStatement,
   planKeys,
   rangeCondition,
   cursorKind,

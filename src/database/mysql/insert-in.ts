@@ -1,13 +1,12 @@
 import type { CopyInColumn, CopyInListener, CopyInStream } from '../copy-stream.ts';
 import { sql } from '../sql.ts';
 import { InsertText } from './insert-text.ts';
+import { MARGIN } from './longest-statement.ts';
 import { proveRows } from './prove-rows.ts';
 import type { MysqlSession } from './session.ts';
 
 /** Longer statements are not faster. */
 const STATEMENT = 1 << 20;
-/** What a packet has besides the statement. */
-const MARGIN = 1024;
 /** Between two signs of life, at most; else a quarter of the time after which the server ends a connection that lies idle. */
 const AWAKE_MS = 15_000;
 

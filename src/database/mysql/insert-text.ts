@@ -10,6 +10,9 @@ const BETWEEN_ROWS = Buffer.from('),(');
 /** What stands for the value in a template; no SQL of ours holds it. */
 const VALUE = '\0';
 
+/** ER_DATA_TOO_LONG: an error of the row, which a quarantine sets aside. */
+const TOO_LONG = 1406;
+
 /** Longest texts of statements, in bytes. */
 export interface Limits {
   /** From here on a row begins another one. */
@@ -115,7 +118,8 @@ export class InsertText {
       this.append(row);
     }
     if (this.length >= this.limits.most) {
-      throw new Error(`a row is longer than the server's max_allowed_packet, ${this.limits.most} bytes`);
+      const message = `a row is longer than the server's max_allowed_packet, ${this.limits.most} bytes`;
+      throw Object.assign(new Error(message), { errno: TOO_LONG });
     }
     if (this.length >= this.limits.usual) statements.push(this.take(this.length));
   }

@@ -1,5 +1,5 @@
 import type { ChunkMethod, ChunkRange, ColumnFacts, Session } from '../dialect.ts';
-import { LONGEST_BOUND, NULL_KEYS } from '../dialect.ts';
+import { LONGEST_KEY, NULL_KEYS } from '../dialect.ts';
 import { postgresSql } from '../../sql/postgres.ts';
 import { fromItem, type RowSource } from '../row-source.ts';
 import { composed, part, raw, sql, type RawSql, type SqlPart, type SqlStatement } from '../sql.ts';
@@ -81,7 +81,7 @@ export async function planKeys(
   const { rows: found } = await session.query<{ bound: string }>(
     (walks ? keysetWalk : everyNth)(from, columns, part`${condition}${raw(notNull)}`, step),
   );
-  const bounds = found.filter(({ bound }, i) => i === 0 || Buffer.byteLength(bound) <= LONGEST_BOUND);
+  const bounds = found.filter(({ bound }, i) => i === 0 || Buffer.byteLength(bound) <= LONGEST_KEY);
   const ranges: ChunkRange[] = bounds.map(({ bound }, i) => ({
     from: i === 0 ? null : bound,
     to: bounds[i + 1]?.bound ?? null,

@@ -99,6 +99,7 @@ export const postgresDialect: Dialect = {
   cutPages,
   rowAsJson: (columns) =>
     `(select row_to_json(r)::text from (select ${columns.map(({ name }) => quoteName(name)).join(', ')}) r)`,
+  longestStatement: undefined,
   planKeys,
   rangeCondition,
   cursorKind,
