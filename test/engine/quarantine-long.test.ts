@@ -49,6 +49,31 @@ describeOn(targets, 'long bad rows on $name', (known) => {
     );
   });
 
+  test('a value that its source cannot send is an error, and no NULL', { timeout: 120_000 }, async () => {
+    const world = await World.create(
+      servers[0]!,
+      ITEMS({
+        source: {
+          postgres: '',
+          mysql: `create table item (id bigint primary key, name longtext, amount numeric(12,2));
+                  insert into item select g, repeat('x', case when g = 3 then 1500000 else 5 end), g from generate_series(1, 9) g`,
+        },
+        columns: 'id bigint, name text, amount numeric(12,2)',
+        from: 'sql: "select id, concat(name, name) as name, amount from item"',
+      }),
+      server,
+    );
+    onTestFinished(() => world.close());
+    await world.worker();
+    expect(await world.run(ITEM)).toMatchObject({
+      ok: false,
+      message: expect.stringMatching(/Result of concat\(\) was larger than max_allowed_packet/) as string,
+      next: expect.stringContaining('raise max_allowed_packet on that server') as string,
+    });
+    await world.source.query('update item set name = 5 where id = 3');
+    expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 9 } });
+  });
+
   test('one that no INSERT can bring is set aside, and all others arrive', { timeout: 120_000 }, async () => {
     const world = await World.create(
       server,
@@ -59,7 +84,7 @@ describeOn(targets, 'long bad rows on $name', (known) => {
         from: 'table: public.item',
         yaml: 'on_bad_row: quarantine',
       }),
-      servers[0]!,
+      servers[0],
     );
     onTestFinished(() => world.close());
     await world.worker();

@@ -1,7 +1,7 @@
 /** How a connection to MySQL or MariaDB is opened, and what holds on it from its first statement on. */
 import { readFileSync } from 'node:fs';
 import { isIP, type Socket } from 'node:net';
-import { createConnection, type Connection, type ConnectionOptions } from 'mysql2/promise';
+import { createConnection, type Connection, type ConnectionOptions, type ResultSetHeader } from 'mysql2/promise';
 import type { ConnectionDefinition } from '../../config/definition.ts';
 import { ConfigurationError } from '../../errors.ts';
 import { quoteName } from './names.ts';
@@ -122,7 +122,7 @@ const valueText = (connection: Connection, value: string | number | bigint): str
 /** What the driver keeps behind its promises. */
 export interface DriverConnection {
   stream: Socket;
-  query(options: { sql: string }, done: (error: Error | null) => void): void;
+  query(options: { sql: string }, done: (error: Error | null, header?: ResultSetHeader) => void): void;
 }
 
 export const driverConnection = (connection: Connection): DriverConnection =>

@@ -1,6 +1,8 @@
 import type { Socket } from 'node:net';
+import type { ResultSetHeader } from 'mysql2/promise';
 import type { CopyOutListener, CopyOutStream } from '../copy-stream.ts';
 import { driverConnection, type DriverConnection } from './connect.ts';
+import { proveSent } from './prove-rows.ts';
 import type { MysqlSession } from './session.ts';
 import { ResultRows } from './result-rows.ts';
 
@@ -27,10 +29,14 @@ export class CopyOut implements CopyOutStream {
     this.parse = parse;
     stream.removeListener('data', parse);
     stream.on('data', this.take);
-    connection.query({ sql: text }, (error: unknown) => {
+    connection.query({ sql: text }, (error: unknown, header?: ResultSetHeader) => {
       this.detach(); // where it was the connection that broke
       if (error) listener.failed(error);
-      else listener.done(this.result.rows);
+      else
+        proveSent(session, header!).then(
+          () => listener.done(this.result.rows),
+          (cause: unknown) => listener.failed(cause),
+        );
     });
   }
 

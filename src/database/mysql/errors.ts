@@ -3,6 +3,7 @@ import { TransactionLostError, type ErrorFacts } from '../dialect.ts';
 import { TEXT_IN_LEDGER } from '../hidden-text.ts';
 import { NETWORK_ERRORS } from '../network-errors.ts';
 import { tlsAdvice } from '../tls-advice.ts';
+import { OVERFLOWED } from './prove-rows.ts';
 
 /** ER_LOCK_WAIT_TIMEOUT: also of locks on the metadata of a table. */
 export const LOCK_WAIT_TIMEOUT = 1205;
@@ -81,6 +82,7 @@ const BECAUSE = new Map<number, ErrorFacts['because']>([
 ]);
 /** Values that do not fit, constraints, a query that had one row too many, what a trigger signals: of rows, not of the statement. */
 const ABOUT_DATA = new Set([
+  OVERFLOWED,
   ...[
     1048, 1062, 1169, 1172, 1216, 1217, 1242, 1263, 1264, 1265, 1292, 1365, 1366, 1367, 1369, 1406, 1411, 1416, 1425,
     1441,
@@ -133,6 +135,7 @@ export function classify(error: unknown): ErrorFacts {
     retryAfterSeconds: number !== undefined && isFull(number, failure.message) ? NO_SPACE_WAIT_SECONDS : 0,
     ...(number !== undefined && isReadOnly(number, failure.message) && { next: PRIMARY }),
     ...(number === STATEMENT_LOG && { next: LOG_BY_ROWS }),
+    ...(number === OVERFLOWED && { next: 'raise max_allowed_packet on that server' }),
     ...(isUnknownType(number, failure.message) && { next: CAST_IT }),
   };
 }
@@ -177,6 +180,7 @@ const CAST_IT = 'read a view or a query (from.sql) that casts the column, or mak
 
 /** Permanent errors whose message names objects of the schema, and never a value of a row. */
 const WITHOUT_VALUES = new Set([
+  OVERFLOWED,
   ...[
     1044, 1045, 1046, 1048, 1049, 1050, 1051, 1052, 1054, 1055, 1058, 1059, 1060, 1064, 1066, 1091, 1109, 1136, 1142,
     1143,

@@ -17,11 +17,23 @@ export async function proveRows(session: MysqlSession, { warningStatus }: Result
 
 /** WARN_DATA_TRUNCATED: blanks that were cut off, and digits. */
 const CUT = 1265;
+/**
+ * ER_WARN_ALLOWED_PACKET_OVERFLOWED: of what is longer than max_allowed_packet a SELECT gives NULL, and of a JSON, whose text MySQL makes as
+ * it sends it, an empty text.
+ */
+export const OVERFLOWED = 1301;
 
 /** The same of an INSERT … SELECT, which is strict: only of what was cut of a value. Other warnings are about the SELECT, and its author's. */
-export async function proveWhole(session: MysqlSession, { warningStatus }: ResultSetHeader): Promise<void> {
-  if (warningStatus === 0) return;
+export const proveWhole = (session: MysqlSession, { warningStatus }: ResultSetHeader): Promise<void> =>
+  refuse(session, warningStatus, [CUT, OVERFLOWED]);
+
+/** And of the rows of a SELECT: that each value is what was sent of it. */
+export const proveSent = (session: MysqlSession, { warningStatus }: ResultSetHeader): Promise<void> =>
+  refuse(session, warningStatus, [OVERFLOWED]);
+
+async function refuse(session: MysqlSession, warnings: number, codes: readonly number[]): Promise<void> {
+  if (warnings === 0) return;
   const { rows } = await session.query<{ Code: number; Message: string }>(sql`show warnings`);
-  const cut = rows.find(({ Code }) => Number(Code) === CUT);
-  if (cut) throw Object.assign(new Error(cut.Message), { errno: CUT });
+  const found = rows.find(({ Code }) => codes.includes(Number(Code)));
+  if (found) throw Object.assign(new Error(found.Message), { errno: Number(found.Code) });
 }
