@@ -1,9 +1,12 @@
+import { groupingConstructs } from '../sql/lint.ts';
+import type { Statement } from '../sql/statement.ts';
+import { isCode, isMark, isWord } from '../sql/token.ts';
 import { problemAt, QUERY_VERBS } from './parsed-load.ts';
 import type { ParsedLoad } from './parsed-load.ts';
 import type { Problem } from './problem.ts';
 
 /** `from.sql` is one query that stands for itself: it is read as a derived table, and nothing binds values in a COPY. */
-export function checkSourceQuery({ source }: ParsedLoad): Problem[] {
+export function checkSourceQuery({ source, definition }: ParsedLoad): Problem[] {
   const [query, second] = source;
   if (query === undefined) return [];
   if (second !== undefined) return [problemAt(second, '`from.sql` is exactly one query, and this is a second')];
@@ -11,7 +14,9 @@ export function checkSourceQuery({ source }: ParsedLoad): Problem[] {
     return [problemAt(query, `\`from.sql\` is a query, and this is \`${query.verb}\``, 'Begin with `select`.')];
   }
   const { file } = query;
+  const cut = (['cursor', 'range'] as const).find((key) => definition.from?.[key] !== undefined);
   return [
+    ...(cut === undefined ? [] : runsOtherwise(query, cut)),
     ...query.parameters.map(({ name, line, column }) =>
       problemAt(
         { file, line, column },
@@ -27,4 +32,76 @@ export function checkSourceQuery({ source }: ParsedLoad): Problem[] {
       ),
     ),
   ];
+}
+
+/** Functions that number rows, or look at those beside them. */
+const BY_ORDER = ['row_number', 'ntile', 'lag', 'lead', 'first_value', 'last_value', 'nth_value'];
+
+/** What gives other rows, or other values of them, each time that the query runs: it runs once a chunk. */
+function runsOtherwise(query: Statement, cut: 'cursor' | 'range'): Problem[] {
+  const code = query.tokens.filter(isCode);
+  const isOrdered = code.some((token, i) => isWord(token, 'order') && isWord(code[i + 1], 'by'));
+  const begun = begunVariables(code);
+  const next = `leave \`${cut}\` out: the query then runs once, as one chunk`;
+  const problems = groupingConstructs(query).flatMap(({ what, line, column }): Problem[] => {
+    const at = { file: query.file, line, column };
+    if (what === 'variable assignment') {
+      const { text } = code.find((token) => token.line === line && token.column === column)!;
+      if (begun.has(text.toLowerCase())) return [];
+      const message = `\`${text}\` is set in \`from.sql\` with \`${cut}\`: the query runs once a chunk, on several connections, and finds another value there each time`;
+      const begin = `Begin it within the query (\`from …, (select ${text} := 0) begin\`), or number rows with \`row_number() over (order by …)\`. Or: ${next}.`;
+      return [problemAt(at, message, begin)];
+    }
+    if (what !== 'limit' || isOrdered) return [];
+    const message = `a limit without \`order by\` in \`from.sql\` with \`${cut}\`: the query runs once a chunk, and the server may take other rows each time`;
+    return [problemAt(at, message, `Add an \`order by\` that tells all rows apart. Or: ${next}.`, 'warn')];
+  });
+  for (const [i, token] of code.entries()) {
+    if (!isWord(token, ...BY_ORDER) || !isMark(code[i + 1], '(')) continue;
+    const window = windowAfter(code, i + 1);
+    if (window === undefined || window.some((one) => isWord(one, 'order'))) continue;
+    const message = `\`${token.text} (…) over (…)\` without \`order by\` in \`from.sql\` with \`${cut}\`: the query runs once a chunk, and the server may take the rows in another order each time`;
+    const { line, column } = token;
+    problems.push(
+      problemAt(
+        { file: query.file, line, column },
+        message,
+        `Add an \`order by\` that tells all rows apart. Or: ${next}.`,
+        'warn',
+      ),
+    );
+  }
+  return problems;
+}
+
+/** Variables that the query begins with a value of its own: `(select @n := 0)`. */
+function begunVariables(code: Statement['tokens']): Set<string> {
+  const begun = code.flatMap((token, i) => {
+    const open =
+      token.kind === 'variable'
+        ? code.findLastIndex((one, at) => at < i && isMark(one, '(') && closeOf(code, at) > i)
+        : -1;
+    if (open < 0 || !isWord(code[open + 1], 'select') || !isMark(code[i + 1], ':=')) return [];
+    return code.slice(open, closeOf(code, open)).some((one) => isWord(one, 'from')) ? [] : [token.text.toLowerCase()];
+  });
+  return new Set(begun);
+}
+
+/** What stands in `over (…)` behind the arguments that open at `open`; undefined: no such. */
+function windowAfter(code: Statement['tokens'], open: number): Statement['tokens'] | undefined {
+  const over = closeOf(code, open) + 1;
+  if (!isWord(code[over], 'over') || !isMark(code[over + 1], '(')) return undefined;
+  const inside = code.slice(over + 2, closeOf(code, over + 1));
+  // It may be a window that `window` names, and orders.
+  const isNamed = inside[0]?.kind === 'word' && !isWord(inside[0], 'partition', 'order', 'rows', 'range', 'groups');
+  return isNamed ? undefined : inside;
+}
+
+function closeOf(code: Statement['tokens'], open: number): number {
+  let depth = 0;
+  for (let i = open; i < code.length; i++) {
+    if (isMark(code[i], '(')) depth++;
+    if (isMark(code[i], ')') && --depth === 0) return i;
+  }
+  return code.length;
 }

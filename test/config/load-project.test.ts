@@ -427,6 +427,27 @@ outputs: [${table}]
     ]);
   });
 
+  it('a query that may give other rows to each chunk of an acquisition is a warning', async () => {
+    const acquisition = (sql: string): ProjectFiles => ({
+      ...BASE_PROJECT,
+      'loads/acquisition/flight.yaml': `kind: acquisition
+connection: warehouse
+from: { connection: source, sql: ${JSON.stringify(sql)}, cursor: id }
+to: { table: acq.flight }
+`,
+    });
+    const some =
+      'select id, row_number() over (partition by day) as n, lag(x) over w as x from flight window w as (order by id)';
+    expect((await load(acquisition(`${some} limit 10`))).warnings.map(formatProblem)).toEqual([
+      'loads/acquisition/flight.yaml:3:46: `row_number (…) over (…)` without `order by` in `from.sql` with `cursor`: the query runs once a chunk, and the server may take the rows in another order each time',
+    ]);
+    expect((await load(acquisition('select id from flight limit 10'))).warnings.map(formatProblem)).toEqual([
+      'loads/acquisition/flight.yaml:3:57: a limit without `order by` in `from.sql` with `cursor`: the query runs once a chunk, and the server may take other rows each time',
+    ]);
+    const ordered = 'select id, row_number() over (order by id) as n from flight order by id limit 10';
+    expect((await load(acquisition(ordered))).warnings).toEqual([]);
+  });
+
   it('a consumed table without braces is a warning', async () => {
     const { warnings } = await load({
       ...BASE_PROJECT,

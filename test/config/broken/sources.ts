@@ -51,6 +51,25 @@ export const sources: BrokenProject[] = [
     ],
   },
   {
+    title: 'a variable that a query counts with, and finds as another chunk has left it',
+    files: {
+      'waybill.yaml': `name: flights
+connections:
+  source: { url: mysql://host/db }
+  warehouse: { url: "\${WAREHOUSE_URL}" }
+sessions:
+  nightly: { loads: [acquisition.*, core.*] }
+`,
+      ...from(
+        'sql: flights.sql, cursor: id',
+        'select id, @n := @n + 1 as n, @m := @m + 1 as m\nfrom flight, (select @m := 0) x',
+      ),
+    },
+    expected: [
+      'loads/acquisition/flights.sql:1:12: `@n` is set in `from.sql` with `cursor`: the query runs once a chunk, on several connections, and finds another value there each time',
+    ],
+  },
+  {
     title: 'braces in a query',
     files: from('sql: "select * from {{ acq.flight }} f"'),
     expected: [
