@@ -404,6 +404,18 @@ describe('under a key does the same once per chunk', () => {
       ],
       ['insert into t select a.k x, count(*) from {{ o }} a join c on c.id = a.c group by c.name, x'],
       ['insert into t select o.k, max(v) from {{ o }} o group by 1'],
+      ['insert into t select c.id, count(*) from {{ o }} o join c on c.id <=> o.k group by c.id', [], MY],
+      [
+        'insert into t select c.id, count(*) from {{ o }} o join c on c.id is not distinct from o.k group by c.id',
+        [],
+        PG,
+      ],
+      [
+        'insert into t select o.k, o.v, count(*) from {{ o }} o group by grouping sets ((o.k), (o.v, o.k), o.k)',
+        [],
+        PG,
+      ],
+      ['insert into t select o.k, o.v, count(*) from {{ o }} o group by o.k, rollup (o.v)', [], PG],
       ['insert into t select c.id, count(*) from {{ o }} o join c on c.id = o.k group by c.id'],
       ['insert into t select c.k, count(*) from {{ o }} o join c using (k) group by c.k'],
       ['insert into t select d.x, count(*) from (select o.k as x, o.v from {{ o }} o) d group by d.x'],
@@ -525,6 +537,13 @@ describe('under a key does something else once per chunk', () => {
         'insert into t select c.id, count(*) from {{ o }} o left join c on c.id = o.k group by c.id',
         ['grouping group by'],
       ],
+      [
+        'insert into t select c.id, count(*) from {{ o }} o join c on o.v = c.v is not distinct from o.k group by c.id',
+        ['grouping group by'],
+        PG,
+      ],
+      ['insert into t select o.k, count(*) from {{ o }} o group by grouping sets ((o.k), ())', ['whole sets'], PG],
+      ['insert into t select o.k, count(*) from {{ o }} o group by o.v, rollup (o.k)', ['whole rollup'], PG],
       [
         'insert into t select c.id, count(*) from {{ o }} o left join c on c.id = o.k where c.v > 1 group by c.id',
         ['grouping group by?'],

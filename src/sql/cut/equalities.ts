@@ -20,14 +20,23 @@ export function joinsByAnd(code: Code, { from, to }: Range): boolean {
   return false;
 }
 
-/** What is equal in each row for which a condition holds: both sides of its `=`, one by one where lists are compared. */
+/** What is equal in each row for which a condition holds: both sides of its `=`, one by one where lists are compared; NULLs may be, too. */
 export function equalSides(code: Code, condition: Range): [Range, Range][] {
   return requiredTerms(code, condition).flatMap((term) => {
-    const [one, other, ...more] = code.split(term, (i) => code.mark(i, '='));
+    const [one, other, ...more] = sides(code, term);
     if (one === undefined || other === undefined || more.length > 0) return [];
     const [left, right] = [operands(code, one), operands(code, other)];
     return left.length === right.length ? left.map((side, i): [Range, Range] => [side, right[i]!]) : [];
   });
+}
+
+/** Of `=`, `<=>` and `is not distinct from`. */
+function sides(code: Code, { from, to }: Range): Range[] {
+  const same = code.find({ from, to }, (i) => code.is(i, 'is') && code.is(i + 1, 'not') && code.is(i + 2, 'distinct'));
+  const isEquals = (i: number): boolean => code.mark(i, '=') || code.mark(i, '<=>');
+  if (same === undefined) return code.split({ from, to }, isEquals);
+  // What stands beside it binds closer: `a = b is not distinct from c` compares a condition.
+  return [...code.split({ from, to: same }, isEquals), ...code.split({ from: same + 4, to }, isEquals)];
 }
 
 /** An expression, or each of `(a.b, c)`. */

@@ -42,7 +42,9 @@ export function checkGroups(reading: Reading, select: Select): Flow {
   if (group !== undefined) {
     const by = { from: group.from + 1, to: group.to };
     const total = placesOf(reading, [by], (i) => code.is(i, 'rollup', 'cube', 'sets'))[0];
-    if (total !== undefined) checks.push(whole(reading, total, code.tokens[total]!.keyword));
+    const isTotal = total !== undefined && !alwaysOf(reading, select, by);
+    if (isTotal) checks.push(whole(reading, total, code.tokens[total]!.keyword));
+    else if (total !== undefined) checks.push(true);
     else if (!(isOnlyAsked || flow === 'repeated') || having !== undefined || counted !== undefined)
       check(group.from - 1, 'group by', all(by), code.byComma(by));
   } else if (counted ?? having) {
@@ -146,6 +148,22 @@ function columnsOf(reading: Reading, select: Select, range: Range, labels = fals
       return [list.stars.length > 0 ? 'unknown' : (list.columns[Number(token.text) - 1]?.key ?? 'other')];
     return [label ?? 'other'];
   });
+}
+
+/** Whether each of several groupings (`rollup`, `cube`, `grouping sets`) holds the whole key: what stands beside them is in all. */
+function alwaysOf(reading: Reading, select: Select, by: Range): boolean {
+  const { code, key } = reading;
+  const isTotal = (item: Range): boolean =>
+    code.is(item.from, 'rollup', 'cube', 'grouping') || code.is(item.to - 1, 'rollup');
+  const columns = code.byComma(by).flatMap((item): KeyColumn[] => {
+    if (!isTotal(item)) return columnsOf(reading, select, item);
+    if (!code.is(item.from, 'grouping')) return [];
+    const [first = [], ...more] = code
+      .byComma(code.inside(item.from + 2))
+      .map((set) => (isTotal(set) ? [] : columnsOf(reading, select, set)));
+    return first.filter((column) => more.every((others) => others.includes(column)));
+  });
+  return select.flow === 'part' && !code.is(by.to - 1, 'rollup') && key.every((_, i) => columns.includes(i));
 }
 
 /** Places in these parts, but for those in subqueries. */
