@@ -44,8 +44,10 @@ export interface OpenRequest {
   window?: SharedWindow | undefined;
 }
 
-/** What a start finds, and so what the workflow does next. */
-export type OpenOutcome =
+/** What a start finds, and so what the workflow does next. `project`: of which project (workflows/project-interceptor.ts). */
+export type OpenOutcome = OpenStep & { project?: string };
+
+type OpenStep =
   | { kind: 'opened'; batch: OpenedBatch }
   | { kind: 'nothing'; reason: string }
   /** An acquisition whose landing table a core load wants first. `historyLimit`: as in `OpenedBatch`. */
@@ -83,7 +85,8 @@ export const openBatch =
       if (!load.enabled) throw refused(`${load.name} is disabled`, { where: load.file, next: 'set enabled: true' });
       database = engine.databases.get(load.connection);
       await requireProject(database, project.name);
-      return await open(engine, database, project, load, { ...request, params: declaredOf(load, request.params) });
+      const asked = { ...request, params: declaredOf(load, request.params) };
+      return { ...(await open(engine, database, project, load, asked)), project: project.name };
     } catch (error) {
       throw toUntoldFailure(error, database, `load ${request.load}`);
     }
@@ -99,7 +102,7 @@ async function open(
   project: Project,
   load: LoadDefinition,
   asked: OpenRequest,
-): Promise<OpenOutcome> {
+): Promise<OpenStep> {
   const mine = await findOpenedBy(database, asked.firstRunId, asked.attempt);
   if (mine && isUnderWay(mine.state)) return opened(engine, database, mine);
   // Cron and retried workflows keep the id of their first run: what an earlier run of the chain has ended, or held, is not ours.
@@ -179,7 +182,7 @@ async function doneInWindow(
   return load.kind === 'task' && window ? findPublishedIn(database, load.name, window) : undefined;
 }
 
-async function opened(engine: Engine, database: Database, batch: Batch): Promise<OpenOutcome> {
+async function opened(engine: Engine, database: Database, batch: Batch): Promise<OpenStep> {
   return { kind: 'opened', batch: await describeOpened(engine, database, batch) };
 }
 

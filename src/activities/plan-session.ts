@@ -10,6 +10,8 @@ export interface SessionPlan {
   dependencies: Record<string, string[]>;
   /** The connection whose ledger keeps the session's shared window; undefined: each load has its own. */
   windowOn: string | undefined;
+  /** Whose session it is: workflows/project-interceptor.ts. */
+  project?: string;
 }
 
 /** The loads of a session and their order, from the project's files. */
@@ -32,7 +34,7 @@ export const planSession =
                 .map((on) => engine.databases.get(on)),
             })
           : undefined;
-        return { loads, dependencies, windowOn };
+        return { loads, dependencies, windowOn, project: project.name };
       }
       const near = nearest(name, Object.keys(project.sessions));
       throw permanent(FAILURE.configuration, `there is no session ${name}`, {

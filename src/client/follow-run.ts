@@ -108,10 +108,10 @@ export class RunFollower {
 
   /** Why nothing may be moving, in words; undefined: a worker polls, Temporal answers, and no workflow is stuck. */
   async trouble(): Promise<string | undefined> {
-    const { taskQueue } = this.context.project;
+    const { project } = this.context;
     try {
-      if ((await pollingWorkers(this.client, taskQueue)).length > 0) return await this.stuck();
-      return `No worker polls task queue ${taskQueue}: it waits for one. Start one: waybill worker`;
+      if ((await pollingWorkers(this.client, project)).length > 0) return await this.stuck();
+      return `No worker of project ${project.name} polls task queue ${project.taskQueue}: it waits for one. Start one: waybill worker`;
     } catch {
       return `The Temporal server at ${this.context.target.address} does not answer; the load waits for it`;
     }

@@ -11,6 +11,7 @@ import type { Named } from './names.ts';
 import { waitingOf } from './read-waiting.ts';
 import type { Waiting } from './waiting.ts';
 import { stuckOf, type Stuck } from './stuck.ts';
+import { othersRun } from './others-run.ts';
 import { requireWorker } from './workers.ts';
 
 export interface RunOptions extends Reread {
@@ -50,11 +51,11 @@ export async function startRun(context: ClientContext, named: Named, options: Ru
   const client = await context.temporal();
   const { taskQueue } = context.project;
   try {
-    await requireWorker(client, taskQueue);
+    await requireWorker(client, context.project);
     const handle = await client.workflow.start(named.kind, {
       workflowId: named.workflowId,
       taskQueue,
-      args: [inputOf(named, options)],
+      args: [inputOf(context.project.name, named, options)],
       workflowIdReusePolicy: 'ALLOW_DUPLICATE',
       workflowIdConflictPolicy: 'FAIL',
       staticSummary: `${named.kind} ${named.name}, for ${options.requestedBy ?? requester()}`,
@@ -88,11 +89,12 @@ function refuseWindow(load: LoadDefinition, options: RunOptions): void {
   });
 }
 
-function inputOf(named: Named, options: RunOptions): LoadInput | SessionInput {
+function inputOf(project: string, named: Named, options: RunOptions): LoadInput | SessionInput {
   const params = options.params ?? {};
   const rest = {
     ...(Object.keys(params).length > 0 && { params }),
     requestedBy: options.requestedBy ?? requester(),
+    project,
   };
   if (named.kind === 'session') return { session: named.name, ...rest };
   return {
@@ -117,6 +119,8 @@ function askedAnew(options: RunOptions): string {
 async function join(context: ClientContext, client: Client, named: Named, options: RunOptions): Promise<StartedRun> {
   const running = await describeRun(context, client, named.workflowId);
   if (running?.status !== 'RUNNING') return startRun(context, named, options); // it ended in this moment
+  const other = await othersRun(context, client, { workflowId: named.workflowId, runId: running.runId });
+  if (other !== undefined) throw runsForAnother(context, named, running, other);
   const joined = { workflowId: named.workflowId, firstRunId: running.firstRunId };
   const asked = askedAnew(options);
   if (options.force === true && running.stuck) {
@@ -148,9 +152,7 @@ async function join(context: ClientContext, client: Client, named: Named, option
     });
   }
   if (options.attach === true && asked === '') return { ...joined, how: 'attached' };
-  const since = running.startedAt.toISOString().replace(/\.\d+Z$/, 'Z');
-  const where = `workflow ${named.workflowId}, run ${running.runId}`;
-  const message = `${named.name} is running already, since ${since}`;
+  const { where, message } = isRunning(named, running);
   if (running.stuck) {
     throw new AlreadyRunningError(`${message}; ${running.stuck.message}`, { where, next: running.stuck.next });
   }
@@ -160,6 +162,28 @@ async function join(context: ClientContext, client: Client, named: Named, option
       (asked === '' ? '' : `${asked} cannot be given to a run that is there: start it when this one is over; `) +
       `follow it: waybill run ${named.name} --attach; end it: waybill cancel ${named.name}` +
       (named.kind === 'load' && asked === '' ? `; begin anew: waybill run ${named.name} --force` : ''),
+  });
+}
+
+function isRunning(named: Named, { startedAt, runId }: DescribedRun): { message: string; where: string } {
+  const since = startedAt.toISOString().replace(/\.\d+Z$/, 'Z');
+  return {
+    message: `${named.name} is running already, since ${since}`,
+    where: `workflow ${named.workflowId}, run ${runId}`,
+  };
+}
+
+/** Nothing of it is ours: not to be followed, and least of all to be forced. */
+function runsForAnother(
+  { target }: ClientContext,
+  named: Named,
+  run: DescribedRun,
+  other: string,
+): AlreadyRunningError {
+  const { message, where } = isRunning(named, run);
+  return new AlreadyRunningError(`${message}, for project ${other}`, {
+    where: `${where}, Temporal namespace ${target.namespace}`,
+    next: `wait until it is over; a namespace runs one load of a name, so give one of the two projects a namespace of its own: see docs/cli.md`,
   });
 }
 

@@ -20,6 +20,7 @@ import { RunFollower } from './follow-run.ts';
 import { ifReachable } from './ledger.ts';
 import { findLoad, findName, type Named } from './names.ts';
 import { describeRun, isChildOf, requester, type DescribedRun } from './start-run.ts';
+import { othersRun } from './others-run.ts';
 import { requireWorker } from './workers.ts';
 
 /** How long a worker may take to answer: it is busy, or it has just died. */
@@ -37,7 +38,8 @@ export async function steer(context: ClientContext, name: string, steering: Stee
   const workflowId = loadWorkflowId(name);
   const run = await describeRun(context, client, workflowId);
   if (run?.status !== 'RUNNING') throw await notRunning(context, findName(context.project, name));
-  await requireWorker(client, context.project.taskQueue).catch((error: unknown) => {
+  await refuseOthersRun(context, client, findName(context.project, name), run);
+  await requireWorker(client, context.project).catch((error: unknown) => {
     throw temporalFailure(context.target, error);
   });
   const handle = client.workflow.getHandle(workflowId);
@@ -76,6 +78,7 @@ export async function cancelRun(
   const client = await context.temporal();
   const run = await describeRun(context, client, named.workflowId);
   if (run?.status !== 'RUNNING') throw await notRunning(context, named);
+  await refuseOthersRun(context, client, named, run);
   const asked = { requestedBy: by.requestedBy ?? requester(), reason: by.reason };
   if (named.kind === 'load') await recordCancel(context, named.load, run.firstRunId, asked);
   else {
@@ -131,6 +134,24 @@ async function recordCancelOfChild(
   if (run?.status !== 'RUNNING') return;
   if (!(await isChildOf(context, client, run, { workflowId, firstRunId: newest.firstRunId }, newest))) return;
   await recordCancel(context, load!, run.firstRunId, asked);
+}
+
+/** What runs under the name may be another project's. */
+async function refuseOthersRun(
+  context: ClientContext,
+  client: Client,
+  { name, workflowId }: Named,
+  { runId }: DescribedRun,
+): Promise<void> {
+  const other = await othersRun(context, client, { workflowId, runId });
+  if (other === undefined) return;
+  throw new LoadFailedError(
+    `${name} is not running; what runs under its name is project ${other}'s, and was left alone`,
+    {
+      where: `workflow ${workflowId}, Temporal namespace ${context.target.namespace}`,
+      next: 'give one of the two projects a namespace of its own: see docs/cli.md',
+    },
+  );
 }
 
 /** Says what there is instead. */

@@ -13,10 +13,11 @@ import type { Logger } from 'pino';
 import { createActivities } from '../activities/activities.ts';
 import type { Engine } from '../activities/engine.ts';
 import { HeartbeatInterceptor } from '../activities/heartbeat.ts';
-import { temporalUnreachable } from '../client/connect.ts';
+import { ProjectInterceptor } from '../activities/project-interceptor.ts';
+import { temporalFailure, temporalUnreachable } from '../client/connect.ts';
 import { databaseFailure } from '../client/ledger.ts';
 import { temporalTarget, type TemporalTarget } from '../client/temporal-target.ts';
-import { workerIdentity } from '../client/workers.ts';
+import { refuseOthersQueue, workerIdentity } from '../client/workers.ts';
 import { loadProject } from '../config/load-project.ts';
 import { writtenConnections } from '../config/written-connections.ts';
 import { migrate } from '../control/migrate.ts';
@@ -63,11 +64,14 @@ const GRACE_MS = 20_000;
 
 let runtimeInstalled = false;
 
-/** Starts a worker for the project's task queue and returns once it polls. */
+/**
+ * Starts a worker for the project's task queue and returns once it polls. Throws `ConfigurationError` where another project's workers poll
+ * that queue.
+ */
 export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
   const { log } = options;
   const project = await loadProject(options.project, { env: options.env ?? process.env });
-  const target = options.temporal ?? temporalTarget();
+  const target = options.temporal ?? temporalTarget(options.env);
   if (!runtimeInstalled) {
     runtimeInstalled = true;
     Runtime.install({
@@ -92,6 +96,17 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     await databases.close();
     throw temporalUnreachable(target.address, error);
   }
+  const close = async (): Promise<void> => {
+    await databases.close();
+    await client.connection.close();
+    await connection.close();
+  };
+  try {
+    await refuseOthersQueue(client, project, (text) => log.warn(text));
+  } catch (error) {
+    await close();
+    throw temporalFailure(target, error);
+  }
   if (options.migrate ?? true) await migrateAll(databases, writtenConnections(project), project.name, log);
 
   let stopping = false;
@@ -114,10 +129,15 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     connection,
     namespace: target.namespace,
     taskQueue: project.taskQueue,
-    identity: workerIdentity(),
+    identity: workerIdentity(project.name),
     workflowBundle: options.bundle ?? (await workflowBundle()),
     activities: createActivities(engine),
-    interceptors: { activity: [(context) => ({ inbound: new HeartbeatInterceptor(context) })] },
+    interceptors: {
+      activity: [
+        (context) => ({ inbound: new ProjectInterceptor(project.name, context.info.activityType) }),
+        (context) => ({ inbound: new HeartbeatInterceptor(context) }),
+      ],
+    },
     // A task that fails for ever looks as if the load hung. What ends instead is healed by the next start: an error of the
     // workflow's code, and that of a version whose steps are not those of the version that began it.
     workflowFailureErrorTypes: { '*': ['Error'] },
@@ -126,11 +146,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     defaultHeartbeatThrottleInterval: '3 seconds',
     shutdownGraceTime: options.graceMs ?? GRACE_MS,
   });
-  const done = worker.run().finally(async () => {
-    await databases.close();
-    await client.connection.close();
-    await connection.close();
-  });
+  const done = worker.run().finally(close);
   done.catch(() => undefined); // whoever wants to know awaits it
   return {
     done,

@@ -17,8 +17,10 @@ export function workflowBundle(): Promise<WorkflowBundleOption> {
 /** Bundles src/workflows (or its compiled form). */
 export async function bundle(): Promise<{ code: string }> {
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+  const at = (file: string): string => fileURLToPath(new URL(`../workflows/${file}.${extension}`, import.meta.url));
   return bundleWorkflowCode({
-    workflowsPath: fileURLToPath(new URL(`../workflows/workflows.${extension}`, import.meta.url)),
+    workflowsPath: at('workflows'),
+    workflowInterceptorModules: [at('project-interceptor')],
     logger: new DefaultLogger('WARN'),
   });
 }

@@ -24,6 +24,11 @@ export interface LoadInput {
   full?: boolean;
   params?: Record<string, ParameterValue>;
   requestedBy?: string;
+  /**
+   * The project whose load it is: a worker of another one, which polls the same task queue by mistake, leaves it alone. Without it, that of
+   * the worker that opens the batch.
+   */
+  project?: string;
   /** Set by a session whose loads share one. */
   window?: SharedWindow;
   /** Set by the workflow itself when it continues as new. */
@@ -146,6 +151,8 @@ export interface SessionInput {
   session: string;
   requestedBy?: string;
   params?: Record<string, ParameterValue>;
+  /** As in `LoadInput`. */
+  project?: string;
 }
 
 export interface SessionLoadResult {
@@ -185,6 +192,18 @@ export const loadWorkflowId = (load: string): string => `load/${load}`;
 export const sessionWorkflowId = (session: string): string => `session/${session}`;
 /** The task queue unless the project says otherwise. */
 export const TASK_QUEUE = 'waybill';
+
+/** Header of activities: the project that they are for. */
+export const PROJECT_HEADER = 'waybill-project';
+
+/** The project that an input names, or the answer of an activity; undefined: none. */
+export function projectIn(value: unknown): string | undefined {
+  const { project } = (value ?? {}) as { project?: unknown };
+  return typeof project === 'string' ? project : undefined;
+}
+
+/** What to do where two projects share a task queue. */
+export const OWN_QUEUE = 'give one of the two projects a task_queue or a namespace of its own: see docs/cli.md';
 
 /** Types of the `ApplicationFailure` that a failed load ends with. People and scripts search for these names. */
 export const FAILURE = {

@@ -32,11 +32,17 @@ const OF_LOAD: Record<keyof LoadInput, Form> = {
   full: FLAG,
   params: PARAMS,
   requestedBy: TEXT,
+  project: TEXT,
   window: OWN,
   continued: OWN,
 };
 
-const OF_SESSION: Record<keyof SessionInput, Form> = { session: TEXT, requestedBy: TEXT, params: PARAMS };
+const OF_SESSION: Record<keyof SessionInput, Form> = {
+  session: TEXT,
+  requestedBy: TEXT,
+  params: PARAMS,
+  project: TEXT,
+};
 
 /** Anybody can start a workflow by hand; an error in the input must fail it, not its task for ever, and not mean something else. */
 export function refuseBadLoadInput(input: unknown): void {

@@ -8,6 +8,8 @@ import { pollingWorkers, requireWorker, workerIdentity } from '../../src/client/
 import { until } from '../engine/world.ts';
 import { bundledWorkflows, freshNamespace, temporalAddress } from '../servers.ts';
 
+const QUEUE = { name: 'test', taskQueue: 'q' };
+
 /** The number of a process that has ended. */
 async function endedProcess(): Promise<number> {
   const child = spawn(process.execPath, ['--version'], { stdio: 'ignore' });
@@ -18,7 +20,7 @@ async function endedProcess(): Promise<number> {
 test('a worker is taken for gone where its process is known to be, not where another container has its numbers', async () => {
   const [address, namespace, gone] = [temporalAddress(), await freshNamespace(), await endedProcess()];
   const client = new Client({ connection: await Connection.connect({ address }), namespace });
-  const [, here] = /\((\w+)\)$/.exec(workerIdentity())!;
+  const [, here] = /\((\w+)\)$/.exec(workerIdentity('test'))!;
   const identities = [`${gone}@${hostname()} (${here})`, `${gone}@${hostname()} (0badcafe)`, `${gone}@${hostname()}`];
   // A connection serves one worker of a task queue.
   const connections = await Promise.all(identities.map(() => NativeConnection.connect({ address })));
@@ -30,8 +32,8 @@ test('a worker is taken for gone where its process is known to be, not where ano
   );
   const running = workers.map((worker) => worker.run());
   try {
-    await until(async () => (await pollingWorkers(client, 'q')).length > 1, 20);
-    expect((await pollingWorkers(client, 'q')).sort()).toEqual(identities.slice(1).sort());
+    await until(async () => (await pollingWorkers(client, QUEUE)).length > 1, 20);
+    expect((await pollingWorkers(client, QUEUE)).sort()).toEqual(identities.slice(1).sort());
   } finally {
     for (const worker of workers) worker.shutdown();
     await Promise.all(running);
@@ -48,14 +50,14 @@ test('a worker that begins to poll is heard of by a client whose clock is ahead,
   const now = Date.now.bind(Date);
   const clock = vi.spyOn(Date, 'now').mockImplementation(() => now() + 300_000);
   try {
-    const heard = requireWorker(client, 'q');
+    const heard = requireWorker(client, QUEUE);
     const worker = await Worker.create({ connection, namespace, identity: 'somebody', taskQueue: 'q', workflowBundle });
     const running = worker.run();
     await heard;
-    expect(await pollingWorkers(client, 'q')).toEqual([]);
+    expect(await pollingWorkers(client, QUEUE)).toEqual([]);
     worker.shutdown();
     await running;
-    await expect(requireWorker(client, 'q')).rejects.toMatchObject({
+    await expect(requireWorker(client, QUEUE)).rejects.toMatchObject({
       message: 'no worker polls task queue q',
       next: expect.stringMatching(
         /^start one: .*\. The last poll was that of somebody, 3\d\d s ago by this machine's clock: if it runs, set the clock right$/,

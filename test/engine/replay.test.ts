@@ -93,7 +93,7 @@ describe.each(recording)('records on $name', { timeout: 120_000 }, (server) => {
     const events = (history as { events: unknown[] }).events.map((event) => JSON.stringify(event));
     const text = `{"workflowId":${JSON.stringify(workflowId)},"history":{"events":[\n${events.join(',\n')}\n]}}\n`;
     // Sticky task queues are called after their worker.
-    await writeFile(`${FOLDER}${name}.json`, text.replaceAll(workerIdentity(), 'somebody'));
+    await writeFile(`${FOLDER}${name}.json`, text.replaceAll(workerIdentity('test'), 'somebody'));
   }
 
   const load = 'load/core.order';

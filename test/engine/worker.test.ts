@@ -174,7 +174,7 @@ checks: [ { name: never, sql: "select 1", expect: 0 } ]`,
       await refused(
         { toString: 1 },
         'the input of load core.order has a key that means nothing: toString, 1',
-        'leave it out; there are load, force, resume, adopt, since, until, full, params, requestedBy',
+        'leave it out; there are load, force, resume, adopt, since, until, full, params, requestedBy, project',
       );
       expect(await world.value('select count(*) from waybill.batch')).toBe('0');
       const session = await world.client.workflow.start('session', {
