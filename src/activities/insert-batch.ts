@@ -192,7 +192,7 @@ async function insertParts(
   }
 }
 
-/** A failed batch's snapshot, with its lineage, or adopted tables. */
+/** A failed batch's snapshot, as it stood or was restored, with its lineage; or adopted tables of another tool. */
 async function takeOver(
   session: Session,
   database: Database,
@@ -204,7 +204,8 @@ async function takeOver(
   for (const record of snapshot.inherited) {
     await recordSnapshot(session, database, batchId, { ...record, adopted: false });
   }
-  if (latest && snapshot.inherited.length > 0) await inheritLineage(session, database, batchId, latest.batchId);
+  const holdsItsRows = snapshot.inherited.length > 0 || snapshot.restored;
+  if (latest && holdsItsRows) await inheritLineage(session, database, batchId, latest.batchId);
   for (const snapshot of adopted) {
     const processing = processingName(snapshot.table);
     await recordSnapshot(session, database, batchId, { ...snapshot, processing, adopted: true });

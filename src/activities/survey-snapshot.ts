@@ -12,6 +12,8 @@ export interface SnapshotSurvey {
   inherited: SnapshotRecord[];
   /** `_processing` tables that are not what a batch knows, accepted with `--adopt`: landing table names. */
   adopted: string[];
+  /** Some of those stand for the failed batch's own, out of a restored dump. */
+  restored: boolean;
 }
 
 /** Compares the ledger with the catalog before a batch opens; refuses what only a person can judge. */
@@ -28,7 +30,7 @@ export async function surveySnapshot(
       : [];
   if (latest && records.length > 0) refuseEditedInputs(load, latest);
   const tables = new Set([...load.inputs.map((input) => input.table), ...records.map((record) => record.table)]);
-  if (tables.size === 0) return { inherited: [], adopted: [] };
+  if (tables.size === 0) return { inherited: [], adopted: [], restored: false };
   return looking(database, `waybill read ${load.name}`, (session) =>
     compare(session, database, load, latest, request, [...tables], records),
   );
@@ -73,7 +75,8 @@ async function compare(
     database,
     load.inputs.map((input) => input.table).filter((table) => !known.has(table)),
   );
-  return { inherited, adopted };
+  const restored = records.some(({ table }) => adopted.includes(table));
+  return { inherited, adopted, restored };
 }
 
 /** A swap that broke off, of a batch that has ended since: where DDL commits by itself, it may be half done. */

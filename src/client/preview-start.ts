@@ -120,7 +120,7 @@ async function workOf(
   load: LoadDefinition,
   latest: Batch | undefined,
   inherited: string[],
-  snapshot: Parameters<typeof ruleForWork>[4] = { inherited: [], adopted: [] },
+  snapshot: Parameters<typeof ruleForWork>[4] = { inherited: [], adopted: [], restored: false },
 ): Promise<Pick<StartPreview, 'does' | 'because' | 'work' | 'inherited'>> {
   const work = await ruleForWork(context, database, load, latest, snapshot);
   if (work.kind === 'work') return { does: 'new batch', because: [], work, inherited };

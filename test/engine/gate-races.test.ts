@@ -8,6 +8,7 @@ import { inTurns, oneOfEachFamily, someServers } from '../every-server.ts';
 import { activitiesOf, asActivity, OPEN_ORDER } from './activities.ts';
 import { batches } from './breakable-orders.ts';
 import { CommitProxy, event } from './commit-proxy.ts';
+import { historyOf } from './history.ts';
 import { asleep, asleepAt, endSleepers, HELD_ORDERS, holdAt, installMoments } from './moments.ts';
 import { expectWhole, ORDERS, SLOW_SQL, World } from './orders.ts';
 import { ended, until } from './world.ts';
@@ -182,6 +183,39 @@ describe.each(oneOfEachFamily(import.meta.url))('a cancel that races with publis
       await expectWhole(world);
       expect(await world.value('select count(*) from core.steps')).toBe('2');
       expect(await world.exists('acq.orders_processing')).toBe(false);
+    } finally {
+      await world.close();
+      await proxy.close();
+    }
+  });
+
+  it('the same, and the ledger cannot be read: the load says that it is published, and the next start finishes it', async () => {
+    world = await World.create(server, HELD_ORDERS(300));
+    const proxy = await CommitProxy.create(world.env['WAREHOUSE_URL']!);
+    try {
+      await world.worker({ env: { ...world.env, WAREHOUSE_URL: proxy.url } });
+      const cut = proxy.cutAtCommit('unanswered', (said) => event('published').test(said));
+      const handle = await world.start('core.order');
+      await cut;
+      await handle.cancel();
+      // The cancel is heard once its fence is asked for.
+      await until(async () =>
+        (await historyOf(world, 'core.order')).some(
+          ({ activityTaskScheduledEventAttributes: at }) => at?.activityType?.name === 'fenceBatch',
+        ),
+      );
+      await world.warehouse.query('alter table waybill.chunk rename to chunk_put_away');
+      proxy.resume();
+      const end = await ended(handle);
+      expect(end).toMatchObject({ ok: false, type: 'AfterFailed' });
+      expect(!end.ok && end.message).toMatch(/^batch 1 is published, but the ledger cannot be read: .*chunk/);
+      await world.warehouse.query('alter table waybill.chunk_put_away rename to chunk');
+      expect(await world.states('core.order')).toEqual(['published']);
+      expect(await world.exists('acq.orders_processing')).toBe(true);
+      expect(await world.run('core.order')).toMatchObject({ ok: true, result: { status: 'nothing' } });
+      expect(await world.exists('acq.orders_processing')).toBe(false);
+      expect(await world.value('select count(*) from core.steps')).toBe('2');
+      await expectWhole(world);
     } finally {
       await world.close();
       await proxy.close();

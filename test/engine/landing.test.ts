@@ -118,6 +118,37 @@ describe.each(someServers(import.meta.url))(
       ]);
     });
 
+    test('the batch that adopts a snapshot which was restored from a dump was made from what the failed one was', async () => {
+      world = await World.create(server, PROJECT());
+      await world.worker();
+      expect(await world.run('acquisition.item')).toMatchObject({ ok: true, result: { rowsWritten: 600 } });
+      await world.warehouse.query('alter table core.all_items add constraint small check (id < 500)');
+      expect(await world.run('core.all')).toMatchObject({ ok: false });
+      await world.warehouse.query('alter table core.all_items drop constraint small');
+      for (const table of ['acq.item', 'acq.other']) {
+        await world.warehouse
+          .query(`create table core.dump as table ${table}_processing; drop table ${table}_processing;
+          create table ${table}_processing (like ${table} including all);
+          insert into ${table}_processing select * from core.dump; drop table core.dump`);
+      }
+      // What came since is none of it.
+      await world.source.query(`insert into item_stock values (601, 'late')`);
+      expect(await world.run('acquisition.item')).toMatchObject({ ok: true, result: { rowsWritten: 1 } });
+      expect(await world.run({ load: 'core.all', adopt: true })).toMatchObject({
+        ok: true,
+        result: { rowsWritten: 600 },
+      });
+      expect(await world.run('core.all')).toMatchObject({ ok: true, result: { rowsWritten: 1 } });
+      await expectAll(['item']);
+      expect(
+        await world.rows('select batch_id, producer_batch_id, via from waybill.batch_input order by 1, 2'),
+      ).toEqual([
+        { batch_id: '2', producer_batch_id: '1', via: 'snapshot' },
+        { batch_id: '4', producer_batch_id: '1', via: 'snapshot' },
+        { batch_id: '5', producer_batch_id: '3', via: 'snapshot' },
+      ]);
+    });
+
     test('an acquisition that starts while a snapshot is wanted waits until it is taken, and lands in the new table', async () => {
       world = await World.create(server, PROJECT({ seconds: 0.5 }));
       await world.worker({ historyLimit: 1 });

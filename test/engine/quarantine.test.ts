@@ -1,9 +1,10 @@
 import { afterEach, describe, expect, test } from 'vitest';
+import { pauseUpdate, resumeUpdate } from '../../src/workflows/message-definitions.ts';
 import { waybill } from '../cli/command-line.ts';
 import { inTurns, oneOfEachFamily } from '../every-server.ts';
 import { servers } from '../servers.ts';
 import { expectSame } from './orders.ts';
-import { World, type WorldOptions } from './world.ts';
+import { ended, until, World, type WorldOptions } from './world.ts';
 
 interface Options {
   rows: number;
@@ -58,6 +59,30 @@ describe.each(oneOfEachFamily(import.meta.url))('bad rows on $name', { timeout: 
       'select id, amount from core.orders',
       ['id', 'amount'],
     );
+
+  const REWRITE = {
+    postgres: 'vacuum full core.orders',
+    mysql: 'alter table core.orders add note varchar(9)',
+  };
+
+  it('are searched again where somebody has rewritten the output since; each stands in the ledger once', async () => {
+    const slow = `${SQL}, (select pg_sleep(0.1)) pause`;
+    const chunk = '{ input: acq.orders, rows: 100, key: id }';
+    world = await World.create(server, PROJECT({ rows: 600, chunk, sql: slow, yaml: 'lanes: 1' }));
+    await break_('mod(id, 100) = 50'); // in each chunk, so that the next one has one whichever it is
+    await world.worker();
+    const handle = await world.start('core.order');
+    const done = () => world.count(`select n from waybill.chunk where state = 'done'`);
+    await until(async () => (await done()) > 0);
+    await handle.executeUpdate(pauseUpdate);
+    await until(async () => (await world.count(world.words.lanesAtWork)) === 0);
+    expect(await done()).toBeLessThan(6);
+    await world.warehouse.query(REWRITE[world.words.family]);
+    await handle.executeUpdate(resumeUpdate);
+    expect(await ended(handle)).toMatchObject({ ok: true, result: { rowsWritten: 594 } });
+    expect(idsOf(await rejected())).toEqual([50, 150, 250, 350, 450, 550]);
+    await expectAllBut('mod(id, 100) = 50');
+  });
 
   it('stand alone in the ledger, with key, columns and error; every other row is there', async () => {
     world = await World.create(server, PROJECT({ rows: 1000 }));
