@@ -5,6 +5,7 @@ import { markDropped, readSnapshots, type SnapshotRecord } from '../control/snap
 import { describeHolder } from '../database/describe-holder.ts';
 import type { DropResult } from '../database/snapshot-dialect.ts';
 import type { Database, Session } from '../database/dialect.ts';
+import { inTransaction, withSession } from '../database/transaction.ts';
 import type { BatchReference } from '../workflows/messages.ts';
 import type { Engine } from './engine.ts';
 import { toFailure } from './failures.ts';
@@ -37,42 +38,41 @@ export const dropSnapshot =
     const database = engine.databases.get(at.connection);
     const until = Date.now() + (engine.dropLimitMs ?? MOST_WAIT_MS);
     try {
-      const session = await database.openSession(`waybill ${at.batchId} drop of the snapshot`);
-      try {
-        await session.begin();
-        const records = await passGate(session, database, at.batchId, ['published'], () =>
-          readSnapshots(session, database, at.batchId),
-        );
-        await session.commit();
-        const dropped: string[] = [];
-        const left: UndroppedSnapshot[] = [];
-        const others: string[] = [];
-        for (const record of records.filter((one) => !one.dropped)) {
-          const result = await dropWhenFree(session, database, record, until);
-          if (result.kind === 'busy') left.push({ processing: record.processing, heldBy: heldBy(result) });
-          else if (result.kind === 'dropped') dropped.push(record.processing);
-          else if (result.kind === 'other') others.push(otherTable(record));
-        }
-        return { dropped, left, ...(others.length > 0 && { others }) };
-      } finally {
-        await session.rollback();
-        await session.close();
+      const records = await onItsOwn(database, at.batchId, (session) =>
+        inTransaction(session, () =>
+          passGate(session, database, at.batchId, ['published'], () => readSnapshots(session, database, at.batchId)),
+        ),
+      );
+      const dropped: string[] = [];
+      const left: UndroppedSnapshot[] = [];
+      const others: string[] = [];
+      for (const record of records.filter((one) => !one.dropped)) {
+        const result = await dropWhenFree(database, record, until);
+        if (result.kind === 'busy') left.push({ processing: record.processing, heldBy: heldBy(result) });
+        else if (result.kind === 'dropped') dropped.push(record.processing);
+        else if (result.kind === 'other') others.push(otherTable(record));
       }
+      return { dropped, left, ...(others.length > 0 && { others }) };
     } catch (error) {
       throw toFailure(error, database, `batch ${at.batchId}, drop of the snapshot`);
     }
   };
 
-/** Again and again, at least once, and holding nothing in between. */
-async function dropWhenFree(
-  session: Session,
-  database: Database,
-  record: SnapshotRecord,
-  until: number,
-): Promise<DropResult> {
+/** A connection for one try: while somebody reads the snapshot, lanes of other loads are to have its place. */
+const onItsOwn = <T>(database: Database, batchId: string, work: (session: Session) => Promise<T>): Promise<T> =>
+  withSession(database, `waybill ${batchId} drop of the snapshot`, async (session) => {
+    try {
+      return await work(session);
+    } finally {
+      await session.rollback();
+    }
+  });
+
+/** Again and again, at least once, and holding nothing in between, no place either. */
+async function dropWhenFree(database: Database, record: SnapshotRecord, until: number): Promise<DropResult> {
   for (;;) {
     const began = Date.now();
-    const result = await dropOnce(session, database, record);
+    const result = await onItsOwn(database, record.batchId, (session) => dropOnce(session, database, record));
     if (result.kind !== 'busy' || Date.now() >= until) return result;
     report({ waitingFor: record.processing, heldBy: heldBy(result) });
     const pause = Math.min(MOST_PAUSE_MS, Math.max(LEAST_PAUSE_MS, Date.now() - began));

@@ -240,6 +240,26 @@ describe.each(someServers(import.meta.url))(
       for (const load of ['a', 'b']) expect(await ids(load)).toMatchObject(ALL);
     });
 
+    test('are not kept by a drop that waits for whoever reads the snapshot', async () => {
+      world = await World.create(server, THREE_LOADS());
+      await world.worker();
+      const reader = await world.another('warehouse');
+      await world.warehouse.query('update core.pause set pause = 1');
+      const dropping = await world.start('core.a');
+      await until(async () =>
+        (await world.value('select count(*) from waybill.snapshot')) === '1' ? true : undefined,
+      );
+      await reader.query('begin');
+      await reader.query('select count(*) from acq.a_processing');
+      await world.warehouse.query('update core.pause set pause = 0');
+      await until(async () => ((await world.states('core.a'))[0] === 'published' ? true : undefined), 90);
+      await pause(1_000);
+      expect(await world.run('core.b')).toMatchObject({ ok: true, result: { chunks: 10 } });
+      await reader.query('commit');
+      expect(await ended(dropping)).toMatchObject({ ok: true, result: { chunks: 10 } });
+      for (const load of ['a', 'b']) expect(await ids(load)).toMatchObject(ALL);
+    });
+
     test('do not keep a fence out: one that has the connection and one that waits for it are cancelled at once', async () => {
       world = await World.create(server, THREE_LOADS());
       await world.worker();
