@@ -1,8 +1,17 @@
 import { readConsumed, settleConsumed } from '../control/consumed-tables.ts';
-import { areStill, isSame, readOutputs, settleOutputs, type BatchOutput } from '../control/outputs.ts';
+import { adoptOwnChanges, areStill, isSame, readOutputs, settleOutputs, type BatchOutput } from '../control/outputs.ts';
 import type { Session } from '../database/dialect.ts';
 import type { BatchContext } from './batch-context.ts';
 import type { ChunkWork } from './chunk-transaction.ts';
+
+/** How tables are proven to be what they were. */
+interface Proven {
+  known: BatchOutput[];
+  /** Throws what is wrong with one that has changed, and has them as they are now, where nothing is. */
+  settle: (session: Session) => Promise<BatchOutput[]>;
+  /** Has them as the chunk's own transaction has left them. */
+  adopt?: (session: Session) => Promise<BatchOutput[]>;
+}
 
 /**
  * The same work, of which the ledger says that it is done only while the batch's outputs, and the tables whose batches it consumes, are
@@ -12,32 +21,36 @@ export async function provingTables(context: BatchContext, work: ChunkWork): Pro
   const { database, batch, values } = context;
   const { batchId } = batch;
   const { producers, consumes } = values.definition;
-  const toOutputs = proving(context, work, await readOutputs(database, database, batchId), (session) =>
-    settleOutputs(session, database, batchId),
-  );
-  if (consumes.length === 0) return toOutputs;
-  return proving(context, toOutputs, await readConsumed(database, database, batchId), (session) =>
-    settleConsumed(session, database, batchId, (table) => values.consumed[producers[table]!] ?? []),
-  );
+  const outputs = proving(context, work, {
+    known: await readOutputs(database, database, batchId),
+    settle: (session) => settleOutputs(session, database, batchId),
+    adopt: (session) => adoptOwnChanges(session, database, batchId),
+  });
+  if (consumes.length === 0) return outputs;
+  return proving(context, outputs, {
+    known: await readConsumed(database, database, batchId),
+    settle: (session) =>
+      settleConsumed(session, database, batchId, (table) => values.consumed[producers[table]!] ?? []),
+  });
 }
 
-/** @param settle throws what is wrong with one that has changed, and has them as they are now, where nothing is */
-function proving<Table extends BatchOutput>(
-  { database }: BatchContext,
-  work: ChunkWork,
-  known: Table[],
-  settle: (session: Session) => Promise<Table[]>,
-): ChunkWork {
+function proving({ database }: BatchContext, work: ChunkWork, { known, settle, adopt }: Proven): ChunkWork {
   let tables = known;
+  // Nobody else has changed them, and yet they were not what they were: each chunk is looked at behind its SQL from then on.
+  let changesThem = false;
   const settled = async (session: Session): Promise<'again' | undefined> => {
     const before = tables;
     tables = await settle(session);
-    return tables.every(({ identity }, i) => isSame(identity, before[i]?.identity)) ? undefined : 'again';
+    if (!tables.every(({ identity }, i) => isSame(identity, before[i]?.identity))) return 'again';
+    if (adopt === undefined || changesThem) return undefined;
+    changesThem = true;
+    return 'again';
   };
   return {
     ...work,
     run: async (session, chunk) => {
       const { proof, ...outcome } = await work.run(session, chunk);
+      if (changesThem && adopt) tables = await adopt(session);
       const holds = [...(proof?.holds ?? []), ...areStill(database, tables)];
       const explain = async (session: Session): Promise<'again' | undefined> => {
         const again = await proof?.explain(session);

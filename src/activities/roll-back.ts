@@ -1,6 +1,6 @@
 import { Context } from '@temporalio/activity';
 import { getBatch, type Batch } from '../control/batch.ts';
-import { rowsWritten } from '../control/chunks.ts';
+import { hasDone, rowsWritten } from '../control/chunks.ts';
 import { recordEvent } from '../control/events.ts';
 import { changeState, FencedError, inGate, passGate } from '../control/gate.ts';
 import { holdsRows, isSame, markUnreached, readOutputs, type BatchOutput } from '../control/outputs.ts';
@@ -42,7 +42,7 @@ export const rollBack =
         (a, b) => declared.indexOf(b.table) - declared.indexOf(a.table),
       );
       const written = await rowsWritten(database, at.batchId);
-      const tables = await placesOf(database, at.batchId, outputs, written);
+      const tables = await placesOf(database, at.batchId, outputs);
       const rows = await emptyOutputs(database, tables, batch, written);
       const final = batch.errorClass === 'cancelled' ? 'cancelled' : 'failed';
       const state = await changeState(database, at.batchId, final, { reason: batch.reason ?? undefined });
@@ -146,18 +146,13 @@ async function emptyOutput(
 }
 
 /** Where the batch's rows stand: in the tables that have its outputs' names, and in those that had them when it was planned. */
-async function placesOf(
-  database: Database,
-  batchId: string,
-  outputs: BatchOutput[],
-  written: number,
-): Promise<string[]> {
+async function placesOf(database: Database, batchId: string, outputs: BatchOutput[]): Promise<string[]> {
   const session = await database.openSession(`waybill ${batchId} roll back`);
   try {
     const places = new Set<string>();
     for (const output of outputs) {
       const named = await placeOf(session, database, output.table);
-      const before = await placeBefore(session, database, batchId, { ...output, named }, written);
+      const before = await placeBefore(session, database, batchId, { ...output, named });
       for (const place of [named, before]) if (place !== undefined) places.add(place);
     }
     return [...places];
@@ -172,7 +167,6 @@ async function placeBefore(
   database: Database,
   batchId: string,
   { table, identity, named }: BatchOutput & { named: string | undefined },
-  written: number,
 ): Promise<string | undefined> {
   const { dialect } = database;
   const gone = `there is no ${table} to take rows out of; if it was renamed,`;
@@ -182,8 +176,8 @@ async function placeBefore(
   }
   if (named !== undefined && isSame(await dialect.outputIdentity(session, named), identity)) return undefined;
   if (dialect.outputOf) return dialect.outputOf(session, identity.relationId); // none: its rows are gone with it
-  if (written === 0 || (named !== undefined && (await holdsRows(session, database, named, [batchId]))))
-    return undefined;
+  if (!(await hasDone(database, batchId))) return undefined;
+  if (named !== undefined && (await holdsRows(session, database, named, [batchId]))) return undefined;
   const other = `${table} holds no rows of this batch, and may be another table than when it was planned; if one was renamed,`;
   await tellGone(database, batchId, table, named === undefined ? gone : other);
   return undefined;

@@ -266,7 +266,14 @@ export async function halfDoneByPages(
   return rows.map(({ n }) => n);
 }
 
-/** Rows that the statements of a batch's chunks wrote, into whichever table. */
+/** Whether any chunk of a batch is done: then rows may have been written, whatever its statements counted (`call`). */
+export async function hasDone(database: Database, batchId: string): Promise<boolean> {
+  const { rows } = await database.query(sql`
+    select 1 as found from ${database.ledger('chunk')} where batch_id = ${batchId} and state = 'done' limit 1`);
+  return rows.length > 0;
+}
+
+/** Rows that the statements of a batch's chunks wrote, into whichever table, as far as they counted them. */
 export async function rowsWritten(database: Database, batchId: string): Promise<number> {
   const { rows } = await database.query<{ n: string }>(sql`
     select coalesce(sum(row_count), 0) as n from ${database.ledger('chunk')} where batch_id = ${batchId}`);

@@ -3,7 +3,7 @@ import type { Database, Session, TableIdentity } from '../database/dialect.ts';
 import { composed, list, raw, sql, type SqlPart } from '../database/sql.ts';
 import { inTransaction } from '../database/transaction.ts';
 import { LoadFailedError } from '../errors.ts';
-import { rowsWritten } from './chunks.ts';
+import { hasDone } from './chunks.ts';
 
 type Reader = Pick<Session, 'query'>;
 
@@ -93,6 +93,25 @@ export async function changedOutput(
 }
 
 /**
+ * Keeps what the session's transaction has made of the outputs itself (CLUSTER, ALTER TABLE): nobody else sees that before it ends, and
+ * it has such a table to itself until then. What somebody else has changed before it stays as the ledger has it.
+ *
+ * @returns what the ledger has then
+ */
+export async function adoptOwnChanges(session: Session, database: Database, batchId: string): Promise<BatchOutput[]> {
+  const { dialect } = database;
+  for (const { table, identity } of (await readOutputs(session, database, batchId)).filter(isKnown)) {
+    const mine = await dialect.outputIdentity(session, table);
+    if (mine === undefined || isSame(mine, identity)) continue;
+    const seen = await dialect.outputIdentity(database, table);
+    if (mine.relationId === identity.relationId && isSame(seen, identity)) {
+      await keep(session, database, batchId, table, mine);
+    }
+  }
+  return readOutputs(session, database, batchId);
+}
+
+/**
  * Nobody has changed an output since `settleOutputs`.
  *
  * @throws LoadFailedError
@@ -122,7 +141,7 @@ export async function settleOutputs(session: Session, database: Database, batchI
       // In use from here on, it stays what it is until the end.
       const holds = await holdsRows(session, database, table, [batchId]);
       const now = await dialect.outputIdentity(session, table);
-      if (now?.relationId === identity.relationId && (holds || (await rowsWritten(database, batchId)) === 0)) {
+      if (now?.relationId === identity.relationId && (holds || !(await hasDone(database, batchId)))) {
         return keep(session, database, batchId, table, now);
       }
       throw replaced(

@@ -23,7 +23,7 @@ export interface OutputDialect {
    * storage.
    */
   outputIdentity(reader: Database | Session, table: string): Promise<TableIdentity | undefined>;
-  /** A condition: the table of this name is that one, and nobody else has emptied, rewritten or altered it. */
+  /** A condition: the table of this name is that one, and was not emptied, rewritten or altered. */
   isOutput(table: string, identity: TableIdentity): SqlPart;
   /** What the table of this relation is called now; undefined from it: it was dropped. Undefined itself: the server cannot say. */
   readonly outputOf: ((session: Session, relationId: string) => Promise<string | undefined>) | undefined;

@@ -89,7 +89,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   try {
     connection = await NativeConnection.connect(target.connection as NativeConnectionOptions);
     client = new Client({
-      connection: await Connection.connect({ ...target.connection, connectTimeout: '5 seconds' }),
+      connection: await Connection.connect({ ...target.connection, connectTimeout: '20 seconds' }),
       namespace: target.namespace,
     });
   } catch (error) {

@@ -5,9 +5,8 @@
 import { join } from 'node:path';
 import { describe, expect, inject, test } from 'vitest';
 import { someServers } from '../every-server.ts';
-import { World } from '../engine/world.ts';
 import type { TestServer } from '../servers.ts';
-import { hashOf, pick, pointsIn, shuffled, TIMEOUT_MS, type Case } from './crash-tests.ts';
+import { hashOf, inWorld, pick, pointsIn, shuffled, TIMEOUT_MS, unlessTooSlow, type Case } from './crash-tests.ts';
 import { statementName, pointName, type Point } from './points.ts';
 import { comesPerhaps, momentsOf, readRecording, type Recorded } from './recording.ts';
 import { killAndHeal, runUnkilled, type Healer, type Kill } from './run-scenario.ts';
@@ -47,9 +46,13 @@ async function testsOf(scenario: Scenario): Promise<void> {
       '%s',
       { timeout },
       async ([, kill]) => {
-        for (const second of take(await pointsAfter(server, scenario, kill, names), had, seconds)) {
+        for (const second of take(
+          await unlessTooSlow(() => pointsAfter(server, scenario, kill, names)),
+          had,
+          seconds,
+        )) {
           try {
-            await killTwice(server, scenario, kill, second);
+            await unlessTooSlow(() => killTwice(server, scenario, kill, second));
           } catch (error) {
             throw new Error(`killed again, ${pointName(second)}: ${(error as Error).message}`, { cause: error });
           }
@@ -82,31 +85,28 @@ function take(points: readonly Point[], had: Set<string>, n: number): Point[] {
 }
 
 /** Names of all that is sent without a kill, until nothing is left to do. */
-async function record(
+const record = (
   server: TestServer,
   scenario: Scenario,
-): Promise<{ points: ReturnType<typeof pointsIn>; names: Set<string> }> {
-  const world = await World.create(server, scenario.world);
-  try {
-    const file = join(world.directory, 'statements');
-    const starts = await runUnkilled(world, scenario, { WAYBILL_RECORD_TO: file });
-    const points = pointsIn(scenario, await readRecording(file));
-    await starts.untilDone();
-    return { points, names: new Set((await readRecording(file)).map(statementName)) };
-  } finally {
-    await world.close();
-  }
-}
+): Promise<{ points: ReturnType<typeof pointsIn>; names: Set<string> }> =>
+  unlessTooSlow(() =>
+    inWorld(server, scenario, async (world) => {
+      const file = join(world.directory, 'statements');
+      const starts = await runUnkilled(world, scenario, { WAYBILL_RECORD_TO: file });
+      const points = pointsIn(scenario, await readRecording(file));
+      await starts.untilDone();
+      return { points, names: new Set((await readRecording(file)).map(statementName)) };
+    }),
+  );
 
 /** What is written after this kill only; then what the activity that was killed writes in its next attempt, or another run of it. */
-async function pointsAfter(
+const pointsAfter = (
   server: TestServer,
   scenario: Scenario,
   kill: Kill,
   names: ReadonlySet<string>,
-): Promise<Point[]> {
-  const world = await World.create(server, scenario.world);
-  try {
+): Promise<Point[]> =>
+  inWorld(server, scenario, async (world) => {
     const file = join(world.directory, 'statements');
     await killAndHeal(world, scenario, kill, { env: { WAYBILL_RECORD_TO: file }, healer: 'the retry' });
     const writing = (await readRecording(file)).filter(({ writes }) => writes);
@@ -114,21 +114,14 @@ async function pointsAfter(
     const again = writing.filter((one) => !isNew(one) && one.activity === kill.point.activity);
     const nameHere = (point: Point): string => `${scenario.title} ${pointName(point)}`;
     return [writing.filter(isNew), again].flatMap((some) => shuffled(some.flatMap(pointsAt), nameHere));
-  } finally {
-    await world.close();
-  }
-}
+  });
 
 const pointsAt = (statement: Recorded): Point[] => momentsOf(statement).map((moment) => ({ ...statement, moment }));
 
-async function killTwice(server: TestServer, scenario: Scenario, kill: Kill, second: Point): Promise<void> {
-  const world = await World.create(server, scenario.world);
-  try {
+const killTwice = (server: TestServer, scenario: Scenario, kill: Kill, second: Point): Promise<void> =>
+  inWorld(server, scenario, async (world) => {
     const healer: Healer = hashOf(`second healer ${pointName(second)}`) < '8' ? 'the retry' : 'the next start';
     const killed = await killAndHeal(world, scenario, kill, { env: { WAYBILL_CRASH_AT: pointName(second) }, healer });
     // What it finds hangs on how soon the server has noticed the death of the first: a run of a few pairs does not fail for that.
     if (all) expect(killed || comesPerhaps(second), 'the second worker never came to its point').toBe(true);
-  } finally {
-    await world.close();
-  }
-}
+  });

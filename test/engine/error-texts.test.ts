@@ -85,7 +85,7 @@ sql: [ "select 1 from core.orders where id >= :from and id < :to" ]`;
   });
 
   test('that may pass is told while a check is tried again, and when its time is over', async () => {
-    const orders = ORDERS(50, { yaml: `${CHECK}\nmax_runtime: 10s` });
+    const orders = ORDERS(50, { yaml: `${CHECK}\nmax_runtime: 20s` });
     world = await World.create(server, { ...orders, own: RAISING(true) });
     await world.worker();
     const handle = await world.start('core.order');

@@ -366,19 +366,50 @@ describe.each(servers)('an output on $name, in mid-load', { timeout: 120_000 }, 
   let world: World;
   afterEach(() => world.close());
 
-  it('truncated by somebody: the batch fails, and the next start has all', async () => {
-    world = await World.create(server, ORDERS(600, { rows: 100, byKey: true, sql: SLOW_SQL(0.3), lanes: 2 }));
+  async function truncatedMidway(): Promise<void> {
     await world.worker();
     const handle = await world.start('core.order');
     await until(async () => (await world.count(`select n from waybill.chunk where state = 'done'`)) > 1);
     await world.warehouse.query('truncate core.orders');
-    const end = await ended(handle);
-    expect(end).toMatchObject({
+    expect(await ended(handle)).toMatchObject({
       ok: false,
       message: expect.stringMatching(/core\.orders holds no rows of batch 1/) as string,
     });
     expect(await world.run('core.order')).toMatchObject({ ok: true });
     await expectWhole(world);
+  }
+
+  it('truncated by somebody: the batch fails, and the next start has all', async () => {
+    world = await World.create(server, ORDERS(600, { rows: 100, byKey: true, sql: SLOW_SQL(0.3), lanes: 2 }));
+    await truncatedMidway();
+  });
+
+  it('that its own SQL locks for itself, truncated by somebody: the batch fails, and the next start has all', async () => {
+    world = await World.create(
+      server,
+      ORDERS(600, { rows: 100, byKey: true, sql: `lock table core.orders; ${SLOW_SQL(0.3)}` }),
+    );
+    await truncatedMidway();
+  });
+
+  it('partitioned, the same', async () => {
+    world = await World.create(server, ORDERS(600, { rows: 100, byKey: true, sql: SLOW_SQL(0.3) }));
+    await world.warehouse.query(`
+      drop table core.orders;
+      create table core.orders (id bigint, customer text, amount numeric(12,2), batch_id bigint not null) partition by range (id);
+      create table core.few partition of core.orders for values from (1) to (9);
+      create table core.many partition of core.orders default`);
+    await truncatedMidway();
+  });
+
+  it('whose rows a trigger puts elsewhere, so that none is counted, the same', async () => {
+    world = await World.create(server, ORDERS(600, { rows: 100, byKey: true, sql: SLOW_SQL(0.3) }));
+    await world.warehouse.query(`
+      create table core.orders_child () inherits (core.orders);
+      create function core.redirect() returns trigger language plpgsql as
+        'begin insert into core.orders_child select new.*; return null; end';
+      create trigger redirect before insert on core.orders for each row execute function core.redirect()`);
+    await truncatedMidway();
   });
 
   it('rewritten by the load itself: it is published', async () => {

@@ -31,7 +31,7 @@ import {
   swap,
   tableHolders,
 } from './snapshot.ts';
-import { isOutput, outputOf } from './outputs.ts';
+import { outputOf } from './outputs.ts';
 import { copyInColumn, copyOutValue, ownValue, shapeOf, textOf } from './values.ts';
 import { writtenForm } from './written-form.ts';
 import {
@@ -81,7 +81,7 @@ export const postgresDialect: Dialect = {
   endLeftLane: () => Promise.resolve(),
   lockOutput,
   outputIdentity: tableIdentity,
-  isOutput,
+  isOutput: isStill,
   outputOf,
   describeTable,
   columnsRead,

@@ -1,20 +1,7 @@
-/** Which table an output is: its OID stays through a new name and every ALTER, its file changes with TRUNCATE and rewrites. */
 import { formatTableName } from '../../sql/names.ts';
 import { postgresSql } from '../../sql/postgres.ts';
-import type { Session, TableIdentity } from '../dialect.ts';
-import { part, sql, type SqlPart } from '../sql.ts';
-import { quoteTable } from './names.ts';
-import { isStill } from './tables.ts';
-
-/**
- * See `Dialect.isOutput`. What a chunk's own SQL rewrites (CLUSTER, ALTER TABLE) is looked at behind it: this transaction has the table
- * to itself then.
- */
-export const isOutput = (table: string, identity: TableIdentity): SqlPart => part`
-  case when ${isStill(table, identity)} then true else exists (
-    select from pg_locks where locktype = 'relation' and mode = 'AccessExclusiveLock' and granted and pid = pg_backend_pid()
-      and database = (select oid from pg_database where datname = current_database())
-      and relation = ${identity.relationId}::oid and relation = to_regclass(${quoteTable(table)})) end`;
+import type { Session } from '../dialect.ts';
+import { sql } from '../sql.ts';
 
 /** See `Dialect.outputOf`. An OID comes again one day: a table without `batch_id` is another one. */
 export async function outputOf(session: Session, relationId: string): Promise<string | undefined> {

@@ -142,21 +142,28 @@ export async function listFunctions(database: Database): Promise<string[]> {
   return rows.map((row) => row.name);
 }
 
+/**
+ * The file of a table `c`: TRUNCATE and rewrites give it another. A partitioned table has none of its own; of its partitions' the oldest
+ * stays when one is added, and goes with TRUNCATE of them all.
+ */
+const FILE = part`coalesce(case when c.relkind = 'p'
+  then (select min(pg_relation_filenode(relid)) from pg_partition_tree(c.oid) where isleaf) else pg_relation_filenode(c.oid) end, 0)`;
+
 /** OID and file of a table, as this transaction sees them; undefined if the name is free. */
 export async function tableIdentity(
   session: Pick<Session, 'query'>,
   table: string,
 ): Promise<TableIdentity | undefined> {
-  const { rows } = await session.query<{ oid: number; filenode: number | null }>(sql`
-    select c.oid, pg_relation_filenode(c.oid) as filenode from pg_class c where c.oid = to_regclass(${quoteTable(table)})`);
+  const { rows } = await session.query<{ oid: number; file: number }>(sql`
+    select c.oid, ${FILE} as file from pg_class c where c.oid = to_regclass(${quoteTable(table)})`);
   const row = rows[0];
-  return row && { relationId: String(row.oid), storageId: String(row.filenode ?? 0) };
+  return row && { relationId: String(row.oid), storageId: String(row.file) };
 }
 
 /** Its OID and its file are what they were, and the name leads to it. */
 export const isStill = (table: string, identity: TableIdentity): SqlPart => part`
   exists (select 1 from pg_class c where c.oid = to_regclass(${quoteTable(table)})
-          and c.oid = ${identity.relationId}::oid and coalesce(pg_relation_filenode(c.oid), 0) = ${identity.storageId}::oid)`;
+          and c.oid = ${identity.relationId}::oid and ${FILE} = ${identity.storageId}::oid)`;
 
 /** See `Dialect.leadsTo`. */
 export async function leadsTo(session: Session, name: string): Promise<string | undefined> {
