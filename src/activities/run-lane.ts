@@ -222,6 +222,9 @@ class Lane {
       case 'lost':
         this.session?.destroy();
         this.session = undefined;
+        // A crash of the server may have taken what was done: chunks below what was the lowest pending one are pending again.
+        this.lowWater = 1;
+        this.untilLook = 0;
         // Perhaps a chunk is what ends connections.
         if (turn.running) {
           this.wary = MOST_SHARED;

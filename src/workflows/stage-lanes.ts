@@ -138,7 +138,7 @@ export class StageLanes {
         where,
         next: `waybill show ${this.batch.batchId} has the whole message`,
       });
-    } else if (result.end === 'drained') this.drained = true;
+    } else if (result.end === 'drained' && stage.pending === 0) this.drained = true;
     // Told to stop by an attempt of ours that woke up late: say anew who may go on.
     else if (result.end === 'stopped' && lane <= this.want) this.kept = Number.NaN;
   }

@@ -6,7 +6,7 @@ import { activitiesOf, asActivity, OPEN_ORDER } from './activities.ts';
 import { asleepAt, HELD_ORDERS, holdAt, installMoments } from './moments.ts';
 import { expectWhole, ORDERS, World } from './orders.ts';
 import { startOwnServer, type OwnServer } from './own-server.ts';
-import { ended } from './world.ts';
+import { ended, until } from './world.ts';
 
 /** Nothing but a commit that waits brings the log out of memory, for as long as these tests take. */
 const NOTHING_FLUSHES = { wal_writer_delay: '10s', wal_writer_flush_after: '100MB' };
@@ -41,6 +41,25 @@ describe.each(servers)('a crash of $name', { timeout: 120_000 }, (server) => {
     expect(lane).toMatchObject({ end: 'drained', chunks: 5, rows: 500 });
     await crash();
     expect(await world.value(`select count(*) from waybill.chunk where state = 'done'`)).toBe('5');
+    await expectWhole(world);
+  });
+
+  it('takes chunks below the only one that a lane has found pending, and all of them are done again', async () => {
+    world = await World.create(own, ORDERS(600, { byKey: true }));
+    const activities = await activitiesOf(world);
+    await activities.openBatch(OPEN_ORDER);
+    await asActivity(activities.takeSnapshot, BATCH);
+    await activities.planStage({ ...BATCH, stage: 1 });
+    const holder = await world.another('warehouse');
+    await holder.query('begin; select n from waybill.chunk where n = 6 for update');
+    const lane = asActivity(activities.runLane, { ...BATCH, stage: 1, lane: 1, sliceMs: 60_000 });
+    const lookedForMore = `select pid from pg_stat_activity where query ~ 'min\\(n\\)' and pid <> pg_backend_pid()`;
+    await until(async () => (await world.count(`select n from waybill.chunk where state = 'done'`)) === 5);
+    await until(async () => (await world.count(lookedForMore)) === 1);
+    await crash();
+    const end = await lane;
+    expect(end).toMatchObject({ end: 'drained', stage: { planned: 6, pending: 0, done: 6 } });
+    expect(end.chunks, 'chunks that were done, some twice').toBeGreaterThan(6);
     await expectWhole(world);
   });
 
