@@ -46,7 +46,7 @@ export async function fileWork(engine: Engine, context: BatchContext, { stage }:
       const { read, written, mark } = await bring(session, n, name, file);
       const after = await stateOf(file);
       if (after.version !== before.version) throw new FileTrouble(WRITTEN_TO, { next: RENAME_WHOLE });
-      const state = after.lasting === before.lasting ? before.lasting : undefined;
+      const state = (after.lasting === before.lasting ? before.lasting : undefined) ?? before.version;
       await markFile(session, database, { batchId, n }, { ...mark, state });
       return { rows: written, rowsRead: read };
     } catch (error) {

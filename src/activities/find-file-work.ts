@@ -2,7 +2,7 @@ import path from 'node:path';
 import type { FileSource, LoadDefinition } from '../config/definition.ts';
 import type { Reread } from '../config/reread.ts';
 import { publishedFiles, type PublishedFile, type SettledFile } from '../control/source-files.ts';
-import { lookAt, markOf, readHeader, type FileState } from '../copy/files/csv-file.ts';
+import { isOfSameWriting, lookAt, markOf, readHeader, type FileState } from '../copy/files/csv-file.ts';
 import { CsvError } from '../copy/files/csv-format.ts';
 import { absent, findFiles } from '../copy/files/find-files.ts';
 import { fileColumns } from '../copy/file-columns.ts';
@@ -26,17 +26,19 @@ export async function findFileWork(
   reread: Reread,
 ): Promise<FileWork> {
   const { directory } = await engine.loadProject();
-  const { found, read, unread, files } = await lookForFiles(directory, database, load, source, reread);
+  const { found, read, unread, files, moved } = await lookForFiles(directory, database, load, source, reread);
   const meant = source.patterns.join(', ');
   if (found.size === 0) return { nothing: `no file is ${meant}, on worker ${engine.worker}`, settled: [] };
-  const settled: SettledFile[] = [];
+  const settled = [...moved];
   const changed: string[] = [];
   for (const [name, state] of found) {
     const known = read.get(name);
     if (!known || (state.lasting !== undefined && state.lasting === known.state)) continue;
     const still = await isStill(directory, name, state, known);
     if (!still) changed.push(`${name} (batch ${known.batchId})`);
-    else if (state.lasting !== undefined) settled.push({ batchId: known.batchId, n: known.n, state: state.lasting });
+    else if (state.lasting !== undefined) {
+      settled.push({ batchId: known.batchId, n: known.n, name, state: state.lasting });
+    }
   }
   if (changed.length > 0) throw changedSince(changed, load);
   if (unread.length === 0) return { nothing: `every file of ${meant} has been read`, settled };
@@ -66,6 +68,8 @@ interface FilesFound {
   unread: string[];
   /** Those of them that are old enough. */
   files: string[];
+  /** Read, under names that are gone. */
+  moved: SettledFile[];
 }
 
 async function lookForFiles(
@@ -79,11 +83,35 @@ async function lookForFiles(
   const names = await findFiles(directory, patterns, (name) => published.has(name));
   const found = await statesOf(directory, names);
   const read = full ? new Map<string, PublishedFile>() : published;
-  const unread = [...found.keys()].filter((name) => !read.has(name));
+  const moved = await movedFiles(directory, found, read);
+  const known = new Set([...read.keys(), ...moved.map(({ name }) => name)]);
+  const unread = [...found.keys()].filter((name) => !known.has(name));
   // Who still writes a file does so every now and then.
   const latest = Date.now() - lagMs;
   const files = lagMs === 0 ? unread : unread.filter((name) => found.get(name)!.writtenAt <= latest);
-  return { found, read, unread, files };
+  return { found, read, unread, files, moved };
+}
+
+/** Files whose names nobody has read, each of which is one that was read, and is gone from where it was. */
+async function movedFiles(
+  directory: string,
+  found: Map<string, FileState>,
+  read: Map<string, PublishedFile>,
+): Promise<SettledFile[]> {
+  const gone = [...read].filter(([name]) => !found.has(name)).map(([, file]) => file);
+  const moved: SettledFile[] = [];
+  if (gone.length === 0) return moved;
+  for (const [name, state] of found) {
+    if (read.has(name)) continue;
+    // One of the same content, too, that was written at another time is another one.
+    const alike = gone.filter((one) => one.state !== null && isOfSameWriting(one.state, state.version));
+    const mark = alike.length > 0 ? await markOf(path.join(directory, name)).catch(absent(name)) : undefined;
+    const same = alike.find(({ sha256 }) => sha256 === mark?.sha256);
+    if (!same) continue;
+    gone.splice(gone.indexOf(same), 1);
+    moved.push({ batchId: same.batchId, n: same.n, name, state: state.lasting ?? state.version });
+  }
+  return moved;
 }
 
 /** Of those that are still there. */

@@ -7,17 +7,18 @@ import { insertMany } from './insert-many.ts';
 export interface PublishedFile {
   size: number;
   sha256: string;
-  /** What the file system said of it (`FileState.lasting`); null: not to be relied on. */
+  /** What the file system said of it: `FileState.lasting`; or `version`, which is not to be relied on. Null: not kept yet. */
   state: string | null;
   batchId: string;
   /** Its chunk. */
   n: number;
 }
 
-/** A file that was found to be what was read, and what the file system says of it now. */
+/** A file that was found to be what was read, and what it is called now, and the file system says of it. */
 export interface SettledFile {
   batchId: string;
   n: number;
+  name: string;
   state: string;
 }
 
@@ -63,13 +64,14 @@ export async function settleFiles(database: Database, files: readonly SettledFil
 }
 
 async function settleSome(database: Database, batchId: string, files: readonly SettledFile[]): Promise<void> {
-  const whens = files.flatMap(() => [' when ', ' then ']);
-  const states = new SqlPart(
-    [...whens, ' end'],
-    files.flatMap(({ n, state }) => [n, state]),
-  );
+  const byChunk = (of: (file: SettledFile) => string): SqlPart =>
+    new SqlPart(
+      [...files.flatMap(() => [' when ', ' then ']), ' end'],
+      files.flatMap((file) => [file.n, of(file)]),
+    );
   await database.query(sql`
-    update ${database.ledger('source_file')} set file_state = case n ${states}
+    update ${database.ledger('source_file')}
+    set file_state = case n ${byChunk(({ state }) => state)}, name = case n ${byChunk(({ name }) => name)}
     where batch_id = ${batchId} and n in ${list(files.map(({ n }) => n))}`);
 }
 
@@ -90,7 +92,7 @@ export async function markFile(
   session: Session,
   database: Database,
   at: { batchId: string; n: number },
-  { size, sha256, state = null }: { size: number; sha256: string; state?: string | null | undefined },
+  { size, sha256, state }: { size: number; sha256: string; state: string },
 ): Promise<void> {
   await session.query(sql`
     update ${database.ledger('source_file')} set size = ${size}, sha256 = ${sha256}, file_state = ${state}

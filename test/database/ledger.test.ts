@@ -74,7 +74,7 @@ describe.each(everyServer)('the ledger on $name', (server) => {
     await database.query(sql`update ${database.ledger('batch')} set state = 'published' where batch_id = ${batchId}`);
     await settleFiles(
       database,
-      names.slice(1).map((_, i) => ({ batchId, n: i + 2, state: `state ${i + 2}` })),
+      names.slice(1).map((name, i) => ({ batchId, n: i + 2, name, state: `state ${i + 2}` })),
     );
     await database.query(sql`update ${database.ledger('source_file')} set size = 1, sha256 = 'x'`);
     const known = await publishedFiles(database, 'acquisition.files');

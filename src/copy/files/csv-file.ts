@@ -62,7 +62,7 @@ export interface FileState {
   size: number;
   /** When somebody wrote to it last, in milliseconds. */
   writtenAt: number;
-  /** Another as soon as somebody has written to the file, or put another one in its place. */
+  /** Another as soon as somebody has written to the file, or put another one in its place: inode, size, time of writing. */
   version: string;
   /**
    * Another, too, where somebody has set the time of writing back (`cp -p`, `rsync -t`): the time of the last change of whatever kind is
@@ -85,6 +85,13 @@ export async function lookAt(path: string): Promise<FileState> {
     version,
     ...(settled && { lasting: `${version} ${ctimeNs}` }),
   };
+}
+
+/** Whether these two, `lasting` or `version`, are of files of one size that were written to at the same time, to the nanosecond. */
+export function isOfSameWriting(a: string, b: string): boolean {
+  const [, ...ofA] = a.split(' ');
+  const [, ...ofB] = b.split(' ');
+  return ofA[0] === ofB[0] && ofA[1] === ofB[1];
 }
 
 /** `lookAt`, which throws `FileTrouble`. */
