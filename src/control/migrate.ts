@@ -3,15 +3,17 @@ import { sql } from '../database/sql.ts';
 import { ConfigurationError } from '../errors.ts';
 import { readMigrations, type Migration } from './migrations.ts';
 import { claimProject, refuseNewer, requireProject } from './project.ts';
+import { refuseTaken } from './refuse-taken.ts';
 
 /**
  * Brings the control tables of a connection up to this version, whoever else does the same; see `MigrationWords.run`.
  * Returns the names of the files that were applied. Throws `ConfigurationError` where the role may not create tables, where
- * another project owns them, or where they are newer than this Waybill, or of another edition of it.
+ * another project owns them, where they are newer than this Waybill, or of another edition of it, or where their names are taken.
  */
 export async function migrate(database: Database, project: string): Promise<string[]> {
   const migrations = await readMigrations(database);
   try {
+    await refuseTaken(database, migrations);
     const applied = await database.dialect.migration.run(database, (session) =>
       applyMissing(session, database, migrations, project),
     );

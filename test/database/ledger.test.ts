@@ -26,7 +26,7 @@ import { keepAwake } from '../../src/database/keep-awake.ts';
 import { raw, sql } from '../../src/database/sql.ts';
 import { everyServer } from '../every-server.ts';
 import { describeOn, mysqlServers } from '../mysql-servers.ts';
-import { insertBatch, ledgerOn, openLedger } from './ledger-on.ts';
+import { emptyLedgerOn, insertBatch, ledgerOn, openLedger } from './ledger-on.ts';
 
 describe.each(everyServer)('the ledger on $name', (server) => {
   const sleep = server.url.startsWith('postgres') ? 'pg_sleep' : 'sleep';
@@ -197,6 +197,29 @@ describe.each(everyServer)('the ledger on $name', (server) => {
         message:
           'the control tables on w were made by another edition of Waybill: its 001.control-tables.sql is not that of this one',
       });
+    } finally {
+      await other.close();
+    }
+  });
+
+  test('is not made where somebody else has its names', async () => {
+    const other = await emptyLedgerOn(server);
+    const schema = raw(other.dialect.quoteName(other.controlSchema));
+    try {
+      await other.query(sql`create schema ${schema}`);
+      await other.query(sql`create table ${schema}.event (id int, what varchar(10))`);
+      await other.query(sql`create view ${schema}.job_control as select id from ${schema}.event`);
+      await expect(migrate(other, 'tests')).rejects.toMatchObject({
+        name: 'ConfigurationError',
+        message: expect.stringMatching(
+          /has event, job_control of somebody else's, where the control tables would stand$/,
+        ) as string,
+        next: 'give the connection a control_schema of its own in waybill.yaml',
+      });
+      await other.query(sql`drop view ${schema}.job_control`);
+      await other.query(sql`drop table ${schema}.event`);
+      expect((await migrate(other, 'tests')).length).toBeGreaterThan(0);
+      expect(await migrate(other, 'tests')).toEqual([]);
     } finally {
       await other.close();
     }
