@@ -2,11 +2,12 @@ import { createHash, type Hash } from 'node:crypto';
 import { createReadStream, type ReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
-import { createGunzip } from 'node:zlib';
+import { createGunzip, type Gunzip } from 'node:zlib';
 import type { CopyOutListener, CopyOutStream } from '../../database/copy-stream.ts';
 import { WaybillError } from '../../errors.ts';
 import { CsvError, valuesIn, type BadCsvRow, type CsvFormat, type CsvShape } from './csv-format.ts';
 import { CsvRows } from './csv-rows.ts';
+import { PackedEnd } from './packed-end.ts';
 
 /** What a file is known by: how long it is as it lies there, and the SHA-256 of that. */
 export interface FileMark {
@@ -18,7 +19,7 @@ export interface FileMark {
 export class FileTrouble extends WaybillError {}
 
 function sayable(error: unknown): Error {
-  if (error instanceof CsvError) return error;
+  if (error instanceof CsvError || error instanceof FileTrouble) return error;
   const { code = '', syscall, message } = error as NodeJS.ErrnoException;
   const packed = code.startsWith('Z_') ? `it cannot be unpacked: ${message}` : message;
   const words = syscall === undefined ? packed : `it cannot be read (${code})`;
@@ -117,6 +118,7 @@ export class CsvOut implements CopyOutStream {
   private readonly hash: Hash = createHash('sha256');
   private readonly file: ReadStream;
   private readonly text: Readable;
+  private readonly end?: PackedEnd;
   private readonly rows: CsvRows;
   private size = 0;
   private over = false;
@@ -131,9 +133,12 @@ export class CsvOut implements CopyOutStream {
     const { file, text } = open(path);
     this.file = file;
     this.text = text;
+    if (text !== file) this.end = new PackedEnd(text as Gunzip);
     file.on('data', (piece) => {
       this.hash.update(piece);
       this.size += piece.length;
+      this.end?.take(piece as Buffer);
+      if (text.readableEnded) this.lookBehind();
     });
     text.on('data', this.take);
     text.on('end', this.readToEnd);
@@ -176,11 +181,20 @@ export class CsvOut implements CopyOutStream {
 
   /** Zeros may fill up a packed file: its text has ended there, and what is left belongs to its mark all the same. */
   private readonly readToEnd = (): void => {
+    this.lookBehind();
     if (this.over || this.file.readableEnded) return this.finish();
     this.file.once('end', this.finish);
     this.file.unpipe();
     this.file.resume();
   };
+
+  /** More rows may stand there, which nobody would ever read. */
+  private lookBehind(): void {
+    const at = this.end?.notZero();
+    if (at === undefined) return;
+    const message = `its packed text ends in zeros, and something stands behind them (byte ${at}): rows there would be lost`;
+    this.fail(new FileTrouble(message, { next: 'pack it anew, without the zeros, then start the load again' }));
+  }
 
   private readonly finish = (): void => {
     if (this.over) return;
