@@ -4,6 +4,12 @@ import type { RowSource } from './row-source.ts';
 
 export type CursorKind = 'time' | 'number';
 
+/**
+ * Days from today on which a zone's offset from UTC is looked at: the least of a whole year is its standard time. No later clock may go
+ * back over times that a window has already covered, as at the end of summer, for a few weeks (Morocco's Ramadan) or for good.
+ */
+export const COMING_DAYS = Array.from({ length: 38 }, (_, n) => n * 10);
+
 /** What gives a column its numbers. */
 export interface Numbering {
   /** As messages say it: `sequence public.item_id_seq`. */

@@ -1,5 +1,5 @@
 import { mysqlSql } from '../../sql/mysql.ts';
-import type { CursorKind } from '../cursor-dialect.ts';
+import { COMING_DAYS, type CursorKind } from '../cursor-dialect.ts';
 import type { ColumnFacts, Dialect, Session } from '../dialect.ts';
 import { fromItem, type RowSource } from '../row-source.ts';
 import { conditionOfWindow } from '../window-condition.ts';
@@ -71,16 +71,15 @@ const lengthOf = ({ type }: ColumnFacts): number => {
 
 /**
  * The clock less the lag, as the column's writers would write it. A `timestamp` is an instant. A `datetime` is taken for one of
- * the server's own time zone, in which sessions write unless they say another, but always of its standard time: at the end of
- * summer the clock goes back over times that a window has already covered.
+ * the server's own time zone, in which sessions write unless they say another, but always of its standard time (`COMING_DAYS`).
  */
 function clock({ type }: ColumnFacts, lagMs: number): SqlPart {
   const now = `utc_timestamp(6) - interval ${Math.round(lagMs * 1000)} microsecond`;
   if (type.startsWith('timestamp')) return part`${raw(now)}`;
+  // Needs no tables of zones where the server's zone is the system's. What a server's time cannot be any more is not converted: 0 ahead.
   const ahead = (of: string): string => `timestampdiff(second, ${of}, convert_tz(${of}, '+00:00', @@global.time_zone))`;
-  const solstice = (month: number): string => `makedate(year(utc_date()), 1) + interval ${month - 1} month`;
-  const least = [now, solstice(1), solstice(7)].map(ahead).join(', ');
-  return part`${raw(now)} + interval least(${raw(least)}) second`;
+  const coming = COMING_DAYS.map((days) => ahead(`(utc_date() + interval ${days} day)`));
+  return part`${raw(now)} + interval least(${raw([ahead(now), ...coming].join(', '))}) second`;
 }
 
 /** See `Dialect.inCursorOrder`. */

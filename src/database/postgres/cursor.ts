@@ -1,4 +1,4 @@
-import type { CursorKind, OpenTransaction } from '../cursor-dialect.ts';
+import { COMING_DAYS, type CursorKind, type OpenTransaction } from '../cursor-dialect.ts';
 import type { ColumnFacts, Dialect, Session } from '../dialect.ts';
 import { fromItem, type RowSource } from '../row-source.ts';
 import { conditionOfWindow } from '../window-condition.ts';
@@ -44,7 +44,7 @@ export async function cursorValue(session: Session, column: ColumnFacts, written
 
 /**
  * See `Dialect.windowEnd`. A `timestamp` without zone is taken in the source role's own time zone, as its writers do, but
- * always in its standard time: at the end of summer the clock goes back over times that a window has already covered.
+ * always in its standard time (`COMING_DAYS`).
  */
 export async function windowEnd(
   session: Session,
@@ -95,9 +95,9 @@ async function timeEnd(
 function zoned(column: ColumnFacts, lagMs: number): string {
   const clock = `(clock_timestamp() - ${Number(lagMs)} * interval '1 millisecond')`;
   if (column.type.endsWith('with time zone')) return clock;
-  const ahead = (of: string): string => `(${of})::timestamp - (${of}) at time zone 'UTC'`;
-  const solstice = (month: number): string => `make_timestamptz(extract(year from now())::int, ${month}, 1, 0, 0, 0)`;
-  return `${clock} at time zone 'UTC' + least(${[clock, solstice(1), solstice(7)].map(ahead).join(', ')})`;
+  const ahead = `(select min(of::timestamp - of at time zone 'UTC')
+    from (select ${clock} union all select now() + days * interval '1 day' from unnest('{${COMING_DAYS.join()}}'::int[]) days) zone(of))`;
+  return `${clock} at time zone 'UTC' + ${ahead}`;
 }
 
 interface Entry extends OpenTransaction {

@@ -1,4 +1,4 @@
-import { createConnection } from 'mysql2/promise';
+import { createConnection, type RowDataPacket } from 'mysql2/promise';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { MysqlDatabase } from '../../../src/database/mysql/database.ts';
 import { startMysql, type MysqlServer } from '../../../src/dev/mysql-server.ts';
@@ -36,6 +36,33 @@ describeOn(await ownServers(), 'the clock of a server with a time zone of its ow
       expect(rows[0]!.at > before!).toBe(true);
       if (type !== 'date') expect(Date.parse(`${rows[0]!.at}Z`) - Date.parse(`${now!}Z`)).toBeLessThan(60_000);
     } finally {
+      await session.close();
+      await writer.end();
+    }
+  });
+
+  test('ends a window of a zone whose clock will go back for some weeks where it will be then', async () => {
+    const writer = await createConnection(own.url('mysql').replace('mariadb:', 'mysql:'));
+    // An hour ahead of UTC, but for five weeks from two months on: as in Morocco at the end of November.
+    await writer.query("insert into mysql.time_zone (time_zone_id, use_leap_seconds) values (9999, 'N')");
+    await writer.query("insert into mysql.time_zone_name (name, time_zone_id) values ('Test/Weeks', 9999)");
+    await writer.query(
+      `insert into mysql.time_zone_transition_type values (9999, 0, 3600, 0, 'A'), (9999, 1, 0, 1, 'B')`,
+    );
+    await writer.query(`insert into mysql.time_zone_transition values (9999, 0, 0),
+      (9999, unix_timestamp() + 60 * 86400, 1), (9999, unix_timestamp() + 95 * 86400, 0)`);
+    await writer.query("set global time_zone = 'Test/Weeks'");
+    const session = await database.openSession('waybill read item');
+    try {
+      await writer.query('create table weeks (at datetime(6) null)');
+      const [column] = (await database.dialect.describeTable(database, 'weeks'))!.columns;
+      const end = await database.dialect.windowEnd(session, 'weeks', column!, 'time', { lagMs: 0, until: null });
+      const [rows] = await writer.query<RowDataPacket[]>('select cast(utc_timestamp(6) as char) as utc');
+      const ahead = Date.parse(`${end}Z`) - Date.parse(`${(rows[0] as { utc: string }).utc}Z`);
+      expect(ahead).toBeLessThanOrEqual(0);
+      expect(ahead).toBeGreaterThan(-1_800_000);
+    } finally {
+      await writer.query("set global time_zone = '-05:00'");
       await session.close();
       await writer.end();
     }
