@@ -46,7 +46,9 @@ function refuseBatchId(load: LoadDefinition, facts: TableFacts): void {
   if (why !== undefined) {
     throw refused(why.replaceAll('`', ''), {
       where: load.file,
-      next: `make batch_id of ${facts.table} a plain bigint`,
+      next: facts.columns.some(({ name }) => name === 'batch_id')
+        ? `make batch_id of ${facts.table} a plain bigint`
+        : `alter table ${facts.table} add column batch_id bigint`,
     });
   }
 }

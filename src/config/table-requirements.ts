@@ -131,10 +131,10 @@ export function requireColumn(
 /** Types for whole numbers that grow, as servers write them: `bigint`, `int(11) unsigned`, `decimal(20,0)`. */
 const WHOLE_NUMBER = /^(?:(?:big)?int(?:eger)?(?:\(\d+\))?(?: unsigned)?|numeric|(?:numeric|decimal)\(\d+(?:,0)?\))$/;
 
-/** Why the numbers of batches cannot stand in this column; undefined: they can, or it is not there. */
+/** Why the numbers of batches cannot stand in a table's `batch_id`; undefined: they can. */
 export function whyNoBatchId({ columns }: Pick<TableDescription, 'columns'>, table: string): string | undefined {
   const column = columns.find(({ name }) => name === 'batch_id');
-  if (column === undefined) return undefined;
+  if (column === undefined) return `\`${table}\` has no column \`batch_id\`: no roll back could find its rows`;
   if (!WHOLE_NUMBER.test(column.type)) return `\`batch_id\` of \`${table}\` must be bigint, and is ${column.type}`;
   return column.generated ? `\`batch_id\` of \`${table}\` is generated: nothing can be written into it` : undefined;
 }
@@ -147,10 +147,8 @@ export function requireBatchId(
   report: TableCheck['report'],
 ): boolean {
   const why = whyNoBatchId(found, table);
-  if (why !== undefined) report(at, why);
-  else if (!found.columns.some(({ name }) => name === 'batch_id')) {
-    const next = `alter table ${table} add column batch_id bigint;`;
-    report(at, `\`${table}\` has no column \`batch_id\`: no roll back could find its rows`, next);
-  } else return true;
+  if (why === undefined) return true;
+  const isThere = found.columns.some(({ name }) => name === 'batch_id');
+  report(at, why, isThere ? undefined : `alter table ${table} add column batch_id bigint;`);
   return false;
 }

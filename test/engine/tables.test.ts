@@ -347,7 +347,14 @@ checks: [ { name: allowed, sql: select ok from core.switch, expect: 1 } ]`,
         next: 'make batch_id of core.orders a plain bigint',
       });
     }
-    await world.warehouse.query(`${alter} bigint`);
+    await world.warehouse.query('alter table core.orders drop column batch_id');
+    expect(await world.run('core.order')).toMatchObject({
+      ok: false,
+      type: 'Refused',
+      message: 'core.orders has no column batch_id: no roll back could find its rows',
+      next: 'alter table core.orders add column batch_id bigint',
+    });
+    await world.warehouse.query('alter table core.orders add column batch_id bigint');
     await world.warehouse.query(
       isMysql ? 'alter table core.orders engine = MyISAM' : 'drop table core.orders; create sequence core.orders',
     );
