@@ -38,7 +38,7 @@ export const dropSnapshot =
     const database = engine.databases.get(at.connection);
     const until = Date.now() + (engine.dropLimitMs ?? MOST_WAIT_MS);
     try {
-      const records = await onItsOwn(database, at.batchId, (session) =>
+      const records = await withSession(database, nameOf(at.batchId), (session) =>
         inTransaction(session, () =>
           passGate(session, database, at.batchId, ['published'], () => readSnapshots(session, database, at.batchId)),
         ),
@@ -58,11 +58,13 @@ export const dropSnapshot =
     }
   };
 
-/** A connection for one try: while somebody reads the snapshot, lanes of other loads are to have its place. */
-const onItsOwn = <T>(database: Database, batchId: string, work: (session: Session) => Promise<T>): Promise<T> =>
-  withSession(database, `waybill ${batchId} drop of the snapshot`, async (session) => {
+const nameOf = (batchId: string): string => `waybill ${batchId} drop of the snapshot`;
+
+/** On a connection of its own: while somebody reads the snapshot, lanes of other loads are to have its place. */
+const dropOnItsOwn = (database: Database, record: SnapshotRecord): Promise<DropResult> =>
+  withSession(database, nameOf(record.batchId), async (session) => {
     try {
-      return await work(session);
+      return await dropOnce(session, database, record);
     } finally {
       await session.rollback();
     }
@@ -72,7 +74,7 @@ const onItsOwn = <T>(database: Database, batchId: string, work: (session: Sessio
 async function dropWhenFree(database: Database, record: SnapshotRecord, until: number): Promise<DropResult> {
   for (;;) {
     const began = Date.now();
-    const result = await onItsOwn(database, record.batchId, (session) => dropOnce(session, database, record));
+    const result = await dropOnItsOwn(database, record);
     if (result.kind !== 'busy' || Date.now() >= until) return result;
     report({ waitingFor: record.processing, heldBy: heldBy(result) });
     const pause = Math.min(MOST_PAUSE_MS, Math.max(LEAST_PAUSE_MS, Date.now() - began));

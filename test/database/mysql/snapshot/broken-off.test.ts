@@ -211,8 +211,8 @@ describeOn(known, 'a swap of two inputs that breaks off on $name', (server) => {
     const { database, sent } = cutBefore(scene.database, server.url, 0);
     await scene.drop(batch, database);
     expect(sent.filter((text) => text.startsWith('drop table')).length).toBe(2);
-    expect(sent.pop()).toBe('rollback'); // of nothing: whether it comes through is all the same
-    for (const n of places(sent.length)) {
+    // Of nothing: whether it comes through is all the same.
+    for (const n of places(sent.length).filter((place) => sent[place - 1] !== 'rollback')) {
       await write();
       const next = await scene.batch('a', 'b');
       await scene.take(next);
