@@ -4,11 +4,10 @@ import { basename } from 'node:path';
 import { inject } from 'vitest';
 
 /** Bytes that are other ones for another file (`import.meta.url`) and with another seed. */
-export function hashOf(file: string): Buffer {
-  return createHash('sha256')
-    .update(`${inject('seed').value} ${basename(file)}`)
-    .digest();
-}
+export const hashOf = (file: string): Buffer => bytesOf(`${inject('seed').value} ${basename(file)}`);
+
+/** Bytes that are other ones for another text, whatever the seed. */
+export const bytesOf = (text: string): Buffer => createHash('sha256').update(text).digest();
 
 /** Every n-th of these cases, from the one on that the seed says; at least one. */
 export function everyNth<Case>(n: number, cases: readonly Case[], file: string): Case[] {
