@@ -1,6 +1,7 @@
 import { notNumbered } from '../config/check-numbering.ts';
 import { whyNoBatchId } from '../config/table-requirements.ts';
 import type { LoadDefinition } from '../config/definition.ts';
+import { looseKeys } from '../control/loose-keys.ts';
 import { otherWriter } from '../control/rename.ts';
 import { whyNeverTakenBack } from '../control/take-back.ts';
 import { unsafeWrites } from '../control/unsafe-writes.ts';
@@ -37,6 +38,7 @@ export async function refuseOutputs(
     );
   }
   await refuseUnsafeWrites(database, load);
+  await refuseLooseKeys(database, load);
   if (!takesOver) await refuseForeignOutput(database, load, loads);
 }
 
@@ -67,6 +69,17 @@ async function refuseUnsafeWrites(database: Database, load: LoadDefinition): Pro
   throw refused(message.replaceAll('`', ''), {
     where: `${file}:${line}:${column}`,
     next: next.replaceAll('`', ''),
+  });
+}
+
+/** Rows that belong together would be written once for each chunk that has some of them. */
+async function refuseLooseKeys(database: Database, load: LoadDefinition): Promise<void> {
+  const first = (await looseKeys(database, load)).find(({ severity }) => severity === 'error');
+  if (!first) return;
+  const { message, next, file, line, column } = first;
+  throw refused(message.replaceAll('`', ''), {
+    where: `${file}:${line}:${column}`,
+    ...(next !== undefined && { next: next.replaceAll('`', '') }),
   });
 }
 

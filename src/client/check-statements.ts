@@ -5,6 +5,7 @@ import { didYouMean } from '../config/parsed-load.ts';
 import type { TableDescription } from '../config/table-requirements.ts';
 import { misleadingInserts } from '../control/bare-names.ts';
 import { describeSource } from '../control/source.ts';
+import { looseKeys } from '../control/loose-keys.ts';
 import { unsafeWrites } from '../control/unsafe-writes.ts';
 import type { Databases } from '../database/databases.ts';
 import type { StatementComplaint } from '../database/catalog-dialect.ts';
@@ -66,6 +67,7 @@ async function checkLoad(
   for (const { inStep, ...write } of await asking(load.connection, () => unsafeWrites(database, load, 'all'))) {
     result.problems.push({ ...write, severity: inStep ? 'warn' : 'error' });
   }
+  result.problems.push(...(await asking(load.connection, () => looseKeys(database, load))));
   const values = dummyValues(load);
   let made = looksElsewhere(load) || (await readsWhatIsNotThere(load, database, loads));
   for (const { source, stage, place } of sourcesOf(load)) {

@@ -1,3 +1,4 @@
+import type { Comparison } from '../sql/cut/comparison.ts';
 import { readStage, type StageStatement } from '../sql/cut/stage.ts';
 import type { CutFault } from '../sql/cut/faults.ts';
 import { groupingConstructs, insertsOnce, mentionsTable } from '../sql/lint.ts';
@@ -35,17 +36,27 @@ export function checkChunks(load: ParsedLoad, project: ProjectLoads): Problem[] 
         ),
       ];
     }
-    const read = readStage(stage.statements, input, stage.chunk.key);
-    // What functions do with the rows, nobody sees.
-    const isHidden = stage.statements.some(makesFunctions);
-    return read.flatMap((one) => [
-      ...cutTwice(one, input),
-      ...(stage.chunk?.key === undefined ? groupsParts(load, one, input) : []),
-      ...worksOtherwise(load, one, stage.chunk!, isHidden),
-      ...(isHidden ? [] : insertsPerChunk(load, one, input)),
-    ]);
+    return cutProblems(load.definition, stage.statements, stage.chunk);
   });
   return [...parts, ...nothingToHalve(load)];
+}
+
+/** What the statements of a stage do otherwise once per chunk. `counts`: as `readStage` has it. */
+export function cutProblems(
+  load: LoadDefinition,
+  statements: Statement[],
+  chunk: ChunkDefinition,
+  counts?: (comparison: Comparison) => boolean,
+): Problem[] {
+  const { input, key } = chunk;
+  // What functions do with the rows, nobody sees.
+  const isHidden = statements.some(makesFunctions);
+  return readStage(statements, input, key, counts).flatMap((one) => [
+    ...cutTwice(one, input),
+    ...(key === undefined ? groupsParts(load, one, input) : []),
+    ...worksOtherwise(load, one, chunk, isHidden),
+    ...(isHidden ? [] : insertsPerChunk(load, one, input)),
+  ]);
 }
 
 /** A bad row is found by halving chunks. */
@@ -101,7 +112,7 @@ const CONSTRUCT_NAMES: Record<string, string> = {
   'variable assignment': 'an assignment to a variable',
 };
 
-function groupsParts(load: ParsedLoad, { statement, cuts, reads }: StageStatement, input: string): Problem[] {
+function groupsParts(load: LoadDefinition, { statement, cuts, reads }: StageStatement, input: string): Problem[] {
   const own = reads.filter(({ start }) => cuts.every((cut) => cut.start !== start));
   // Of a table that the stage made, what counts is what comes to an output.
   const places = [...cuts, ...(own.length > 0 && mentionsOutput(load, statement) ? own : [])];
@@ -116,8 +127,8 @@ function groupsParts(load: ParsedLoad, { statement, cuts, reads }: StageStatemen
   );
 }
 
-const mentionsOutput = ({ definition }: ParsedLoad, statement: Statement): boolean =>
-  definition.outputs.some(({ table }) => mentionsTable(statement, table).length > 0);
+const mentionsOutput = ({ outputs }: LoadDefinition, statement: Statement): boolean =>
+  outputs.some(({ table }) => mentionsTable(statement, table).length > 0);
 
 /** Something whose rows are nobody's to follow. */
 const makesFunctions = ({ verb, tokens }: Statement): boolean =>
@@ -126,14 +137,14 @@ const makesFunctions = ({ verb, tokens }: Statement): boolean =>
 
 /** What comes once per chunk, or is cut in two, although the statement uses the cut once. */
 function worksOtherwise(
-  load: ParsedLoad,
+  load: LoadDefinition,
   { statement, cuts, faults }: StageStatement,
   { input, key = [] }: ChunkDefinition,
   isHidden: boolean,
 ): Problem[] {
   if (cuts.length > 1) return [];
   const intoOutput = ({ target }: CutFault): boolean =>
-    load.definition.outputs.some(({ table }) =>
+    load.outputs.some(({ table }) =>
       mentionsTable(statement, table).some(({ line, column }) => line === target?.line && column === target.column),
     );
   const changesOutput = (fault: CutFault): boolean =>
@@ -159,10 +170,10 @@ const onlyReads = ({ verb, tokens }: Statement): boolean =>
   verb === 'select' && !tokens.some(({ keyword }) => keyword === 'into');
 
 /** An insert that the cut does not reach inserts the same rows for each chunk. `on conflict` and its like may be meant to stop that. */
-function insertsPerChunk({ definition }: ParsedLoad, read: StageStatement, input: string): Problem[] {
+function insertsPerChunk({ outputs }: LoadDefinition, read: StageStatement, input: string): Problem[] {
   const { statement, cuts, readsOwn, grows } = read;
   if (cuts.length > 0 || readsOwn || (insertsOnce(statement) && !grows)) return [];
-  const inserts = definition.outputs.some(({ table }) => mentionsTable(statement, table).some((m) => m.asInsertTarget));
+  const inserts = outputs.some(({ table }) => mentionsTable(statement, table).some((m) => m.asInsertTarget));
   if (!inserts) return [];
   const message = `this insert does not use \`{{ ${input} }}\`: it would insert the same rows once per chunk`;
   return [problemAt(statement, message, 'Move it to a stage of its own, without `chunk`.')];

@@ -46,6 +46,11 @@ export interface CatalogDialect {
    */
   readonly neverRolledBack:
     ((database: Database, table: string, ifHas?: string) => Promise<UnsafeTable | undefined>) | undefined;
+  /**
+   * How values of a column are compared: what is of one kind is equal to one of the other where it is equal to itself, and to nothing
+   * else. A text that a collation may take for another is of kind `text COLLATION`, a number that is rounded `double`.
+   */
+  comparedAs(column: ColumnFacts): string;
   tableIdentity(session: Session, table: string): Promise<TableIdentity | undefined>;
   /** The storage of a snapshot may change though its rows are the same: a rewrite gives it another file. False: rows have come or gone. */
   readonly rewriteMovesRows: boolean;

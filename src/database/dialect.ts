@@ -165,6 +165,8 @@ export interface ColumnFacts {
   unmapped?: true;
   /** What orders its texts; of a column of a table alone. */
   collation?: string;
+  /** By it, texts are equal that are not the same ones: of PostgreSQL alone, where few are. */
+  nondeterministic?: true;
   nullable: boolean;
   hasDefault: boolean;
   generated: boolean;

@@ -575,6 +575,12 @@ describe('under a key does something else once per chunk', () => {
         ['repeated exists'],
       ],
       ['insert into t select c.id from c where c.id in (select k from {{ o }} o) or c.v = 1', ['repeated in']],
+      // How it is compared is said, and so not as the key is.
+      [
+        'insert into t select c.id from c where exists (select 1 from {{ o }} o where o.k = c.x collate b)',
+        ['repeated exists'],
+      ],
+      ['insert into t select c.id from c where c.x collate b in (select k from {{ o }} o)', ['repeated in']],
       [
         'insert into t select c.id from c where exists (select 1 from {{ o }} o where o.k = o.v + c.id)',
         ['repeated exists'],

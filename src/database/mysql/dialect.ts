@@ -2,6 +2,7 @@ import { mariadbSql, mysqlSql } from '../../sql/mysql.ts';
 import type { Dialect } from '../dialect.ts';
 import { checkStatement } from './check-statement.ts';
 import { planKeys, rangeCondition } from './chunk-ranges.ts';
+import { comparedAs } from './compared-as.ts';
 import { insertRows, openCopyIn, openCopyOut } from './copy.ts';
 import { cursorKind, cursorValue, inCursorOrder, windowCondition, windowEnd } from './cursor.ts';
 import { deleteTogether } from './delete-together.ts';
@@ -76,6 +77,7 @@ export const mysqlDialect: Dialect = {
   columnsRead,
   describeQuery,
   listTables,
+  comparedAs,
   listFunctions,
   leadsTo: undefined,
   neverRolledBack,

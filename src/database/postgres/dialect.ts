@@ -10,6 +10,7 @@ import {
   windowCondition,
   windowEnd,
 } from './cursor.ts';
+import { comparedAs } from './compared-as.ts';
 import { deleteRefusal } from './delete-refusal.ts';
 import { deleteRange, deletesKeptBy, deleteTogether, planDeletion, planSweep } from './deletion.ts';
 import { classify } from './errors.ts';
@@ -87,6 +88,7 @@ export const postgresDialect: Dialect = {
   columnsRead,
   describeQuery,
   listTables,
+  comparedAs,
   listFunctions,
   leadsTo,
   neverRolledBack: undefined,

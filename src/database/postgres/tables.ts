@@ -75,6 +75,7 @@ export async function describeTable(reader: Pick<Session, 'query'>, table: strin
       (select coalesce(json_agg(json_strip_nulls(json_build_object(
           'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'castType', ${CAST_TYPE},
           ${TRAITS}, 'collation', (select collname from pg_collation where oid = a.attcollation),
+          'nondeterministic', (select true from pg_collation where oid = a.attcollation and not collisdeterministic),
           'base', ${BASE}, 'nullable', not a.attnotnull, 'hasDefault', a.atthasdef or a.attidentity <> '',
           'generated', a.attgenerated <> '')) order by a.attnum), '[]')
        from pg_attribute a join pg_type y on y.oid = a.atttypid

@@ -1,6 +1,7 @@
 import { isMark } from '../token.ts';
 import type { Code, Range } from './code.ts';
-import { joinsByAnd, operands, requiredTerms } from './equalities.ts';
+import { counts } from './comparison.ts';
+import { hasCollation, joinsByAnd, operands, requiredTerms } from './equalities.ts';
 import { meetsItself, within, type QueryPlace, type Reading } from './reading.ts';
 import type { Flow, Names, Relation } from './relation.ts';
 import { isLinked, type Links, type Scope } from './scope.ts';
@@ -63,11 +64,16 @@ export function subqueries(
 }
 
 /** What stands before `in` and equals a column of the key, per column. */
-function comparedKeys({ code, key }: Reading, scope: Scope, operand: Range, { flow, columns }: Relation): string[][] {
+function comparedKeys(reading: Reading, scope: Scope, operand: Range, { flow, columns }: Relation): string[][] {
+  const { code, key } = reading;
   const compared = operands(code, operand);
   if (flow !== 'part' || columns?.length !== compared.length) return [];
   return key.map((_, i) =>
-    compared.flatMap((one, n) => (columns[n]!.key === i ? (scope.columnAt(code, one) ?? `?${one.from}.`) : [])),
+    compared.flatMap((one, n) => {
+      if (columns[n]!.key !== i || hasCollation(code, one)) return [];
+      const column = scope.columnAt(code, one) ?? `?${one.from}.`;
+      return counts(reading, [column, `?#${i}`], [one]) ? column : [];
+    }),
   );
 }
 

@@ -69,6 +69,12 @@ export function wholeName(code: Code, { from, to }: Range): string[] {
   return chain.length > 0 && chain.length * 2 - 1 === to - from ? chain : [];
 }
 
+/** It says how it is compared. */
+export function hasCollation(code: Code, { from, to }: Range): boolean {
+  for (let i = from; i < to; i++) if (code.is(i, 'collate')) return true;
+  return false;
+}
+
 const isOr = (code: Code, at: number): boolean =>
   code.is(at, 'or', 'xor') || (code.dialect.logicalSigns && code.mark(at, '||'));
 const isAnd = (code: Code, at: number): boolean =>

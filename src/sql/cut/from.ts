@@ -1,4 +1,5 @@
 import type { Code, Range } from './code.ts';
+import { counts, equalities, tableAt } from './comparison.ts';
 import { subqueries, type SubqueryUse } from './conditions.ts';
 import { meetsItself, together, within, type Reading } from './reading.ts';
 import { renamed, UNCUT, withoutKey, type Flow, type Names, type Relation, type ScopedRelation } from './relation.ts';
@@ -94,7 +95,7 @@ class FromReader {
     this.before = before;
     const scope = this.scopeOf(left, right);
     const { equals, uses } = join.unconditional
-      ? { equals: join.natural ? naturalEquals(this.reading, left, right) : [], uses: [] }
+      ? { equals: join.natural ? naturalEquals(this.reading, left, right, join.at) : [], uses: [] }
       : this.condition(left, right, scope);
     const both = this.combine(left, right, join, equals);
     return { ...both, uses: [...both.uses, ...(join.keeps === 'none' ? uses : uses.map(asValue))] };
@@ -168,9 +169,13 @@ class FromReader {
     const from = this.at + 1;
     const isList = code.is(this.at, 'using');
     this.at = this.boundary(from);
-    if (isList) return { equals: equalsOf(left, right, () => code.namesIn(from)), uses: [] };
+    if (isList) {
+      const same = equalsOf(left, right, () => code.namesIn(from));
+      const list = code.inside(from);
+      return { equals: same.filter((equal) => counts(reading, equal, [list, list])), uses: [] };
+    }
     const range = { from, to: this.at };
-    const equals = scope.equalities(code, range);
+    const equals = equalities(reading, scope, range);
     for (const [one, other] of equals) scope.equate(one, other);
     return { equals, uses: subqueries(reading, range, this.names, 'condition', scope) };
   }
@@ -210,7 +215,8 @@ class FromReader {
     const chain = code.chain(from, to);
     const after = chain.length === 0 ? from + 1 : from + chain.length * 2 - 1;
     if (chain.length > 0 && code.mark(after, '(')) return this.fromFunction(after, to);
-    return this.named(reading.relationAt(from, names), { from: after, to }, chain.at(-1));
+    const own = tableAt(code, from, names);
+    return this.named(reading.relationAt(from, names), { from: after, to }, chain.at(-1), own);
   }
 
   /** `unnest(array(select …))`. */
@@ -220,7 +226,7 @@ class FromReader {
     return { ...this.named(UNCUT, { from: (this.code.close(open) ?? open) + 1, to }, undefined), uses };
   }
 
-  private named(relation: Relation, { from, to }: Range, ownName: string | undefined): From {
+  private named(relation: Relation, { from, to }: Range, ownName: string | undefined, own?: string): From {
     const { code, reading } = this;
     const at = code.is(from, 'as') ? from + 1 : from;
     const isAlias = at < to && !code.is(at, ...NO_ALIAS);
@@ -231,7 +237,10 @@ class FromReader {
     const equals = (known.links ?? []).flatMap((columns, key) =>
       columns.map((column): Equal => [column, `${id}#${key}`]),
     );
-    return { ...NOTHING, flow: relation.flow, tables: [{ id, alias, relation: known }], equals };
+    // Other names for its columns, and nobody knows which those are.
+    const table = { id, alias, relation: known, ...(own !== undefined && columns.length === 0 && { table: own }) };
+    reading.tables.set(id, table);
+    return { ...NOTHING, flow: relation.flow, tables: [table], equals };
   }
 }
 
@@ -261,8 +270,10 @@ function equalsOf(left: From, right: From, columns: (one: ScopedRelation, other:
 }
 
 /** Which columns both sides have, only the server knows; but what SQL names is there. */
-function naturalEquals(reading: Reading, left: From, right: From): Equal[] {
-  return equalsOf(left, right, (one, other) => [...keyColumns(reading, one), ...keyColumns(reading, other)]);
+function naturalEquals(reading: Reading, left: From, right: From, at: number): Equal[] {
+  const same = equalsOf(left, right, (one, other) => [...keyColumns(reading, one), ...keyColumns(reading, other)]);
+  const natural = { from: at, to: at + 1 };
+  return same.filter((equal) => counts(reading, equal, [natural, natural]));
 }
 
 /** Names under which a table has columns of the key. */

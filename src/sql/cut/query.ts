@@ -1,4 +1,5 @@
 import type { Range } from './code.ts';
+import { equalities } from './comparison.ts';
 import { chosenBy, subqueries, type SubqueryUse } from './conditions.ts';
 import { readFrom, type From } from './from.ts';
 import { checkGroups, checkLimit, checkSetOperation } from './groups.ts';
@@ -93,7 +94,7 @@ export function settle(
   where: Range | undefined,
   fromEnd: number,
 ): { flow: Flow; scope: Scope } {
-  const { code, key } = reading;
+  const { key } = reading;
   const isDoubtful = ({ end, aliases }: From['padded'][number]): boolean =>
     mayDropNulls(reading, [{ from: end, to: fromEnd }, ...(where === undefined ? [] : [where])], aliases);
   const doubtful = from.padded.filter(isDoubtful);
@@ -105,7 +106,7 @@ export function settle(
     reading.outer,
   );
   for (const one of from.filled) scope.equateFilled(one.said, one.equals, isDoubtful(one));
-  for (const [one, other] of where === undefined ? [] : scope.equalities(code, where)) scope.equate(one, other);
+  for (const [one, other] of where === undefined ? [] : equalities(reading, scope, where)) scope.equate(one, other);
   let { flow } = from;
   for (const one of from.padded) {
     // They are right where a condition drops those rows again.

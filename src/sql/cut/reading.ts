@@ -1,6 +1,7 @@
 import type { Code, Range } from './code.ts';
+import type { ComparedSide } from './comparison.ts';
 import type { CutFault } from './faults.ts';
-import type { Flow, Names, Relation } from './relation.ts';
+import type { Flow, Names, Relation, ScopedRelation } from './relation.ts';
 import type { Scope } from './scope.ts';
 
 /** Where a query stands: whether its rows come twice, or how many, matters not to `exists`. */
@@ -27,6 +28,10 @@ export interface Reading {
   outer?: Scope | undefined;
   /** A number for a table, another one each time. */
   nextTable: () => number;
+  /** All that were met, by their numbers. */
+  tables: Map<number, ScopedRelation>;
+  /** Whether what is compared there may be taken for one. */
+  counts: (at: number, sides: [ComparedSide, ComparedSide]) => boolean;
   /** Rows that inserts put somewhere. */
   inserted: { name: string; rows: Relation; columns: string[] | undefined }[];
   /** An insert changes rows that are there already, each time to something else. */

@@ -30,6 +30,8 @@ export interface ScopedRelation {
   id: number;
   alias: string | undefined;
   relation: Relation;
+  /** The table that it is, as a load's file would call it; without: a subquery, a `with` name, what the stage makes. */
+  table?: string;
   /** An outer join fills it with NULLs. */
   padded?: boolean;
 }

@@ -1,5 +1,5 @@
 import type { Code, Range } from './code.ts';
-import { equalSides, namedTables, wholeName } from './equalities.ts';
+import { hasCollation, namedTables, wholeName } from './equalities.ts';
 import type { KeyColumn, ScopedRelation } from './relation.ts';
 
 /** Two columns that are equal in each row, as `Scope.column` names them. */
@@ -42,18 +42,14 @@ export class Scope {
     if (one !== undefined && other !== undefined) this.parents.set(this.root(one), this.root(other));
   }
 
-  /** What a condition says of columns that are equal. */
-  equalities(code: Code, condition: Range): Equal[] {
-    return equalSides(code, condition).flatMap(([left, right]): Equal[] => {
-      const [one, other] = [this.columnAt(code, left), this.columnAt(code, right)];
-      return one === undefined || other === undefined ? [] : [[one, other]];
-    });
-  }
-
-  /** The column that an expression is. What is made of one table's columns counts as another one of that table. */
+  /**
+   * The column that an expression is. What is made of one table's columns counts as another one of that table, unless it says how it is
+   * compared: that is seldom how the key is.
+   */
   columnAt(code: Code, at: Range): string | undefined {
     const name = wholeName(code, at);
     if (name.length > 0) return this.column(name);
+    if (hasCollation(code, at)) return undefined;
     const [alias, ...more] = new Set(namedTables(code, at));
     return alias === undefined || more.length > 0 ? undefined : this.column([alias, `=${at.from}`]);
   }

@@ -1,6 +1,7 @@
 import type { BraceUse, Statement } from '../statement.ts';
 import { isCode } from '../token.ts';
 import { Code } from './code.ts';
+import type { Comparison } from './comparison.ts';
 import { droppedBy, makingOf, type Making } from './making.ts';
 import { inAll, renamed, returned, UNCUT, type Relation } from './relation.ts';
 import { readCut, type CutReading } from './statement.ts';
@@ -21,15 +22,23 @@ interface Own {
   columns: string[] | undefined;
 }
 
-/** Reads the statements of a stage in their order: what one makes, the next may read. */
-export function readStage(statements: Statement[], input: string, key: readonly string[] = []): StageStatement[] {
+/**
+ * Reads the statements of a stage in their order: what one makes, the next may read. `counts`: whether columns that are compared may be
+ * taken for one; else all are.
+ */
+export function readStage(
+  statements: Statement[],
+  input: string,
+  key: readonly string[] = [],
+  counts?: (comparison: Comparison) => boolean,
+): StageStatement[] {
   const codes = statements.map(({ tokens, dialect }) => new Code(tokens.filter(isCode), dialect));
   const dropped = new Set(codes.flatMap(droppedBy));
   const own = new Map<string, Own>();
   return statements.map((statement, i) => {
     const cuts = statement.braces.filter(({ table, all }) => table === input && !all);
     const known = new Map([...own].map(([name, table]) => [name, rowsOf(table)]));
-    const read = readCut(statement, cuts[0], key, known);
+    const read = readCut(statement, cuts[0], key, known, counts);
     const making = makingOf(codes[i]!);
     for (const { name, rows, columns } of read.inserted) {
       const table = own.get(name);

@@ -7,6 +7,7 @@ import { readInsert } from './insert.ts';
 import { nameAt } from './making.ts';
 import { readMerge } from './merge.ts';
 import { readQuery, readWith } from './query.ts';
+import type { Comparison } from './comparison.ts';
 import type { Reading, Self } from './reading.ts';
 import { cutRelation, UNCUT, type Names, type Relation } from './relation.ts';
 
@@ -25,6 +26,7 @@ export interface CutReading {
 /**
  * Finds what a statement does otherwise when it runs once for each chunk of `cut` than when it runs once: rows that come once per
  * chunk, and, under a key, groups and limits that reach over several chunks. (Without a key, `groupingConstructs` has those.)
+ * `counts`: whether columns that are compared may be taken for one.
  * It follows the rows through `with` names, subqueries, joins, and `own`: tables that the stage made. What functions, views and triggers do, it does not see.
  */
 export function readCut(
@@ -32,6 +34,7 @@ export function readCut(
   cut: BraceUse | undefined,
   key: readonly string[] = [],
   own: Names = new Map(),
+  counts: (comparison: Comparison) => boolean = () => true,
 ): CutReading {
   const tokens = statement.tokens.filter(isCode);
   const code = new Code(tokens, statement.dialect);
@@ -43,6 +46,11 @@ export function readCut(
     code,
     key: folded,
     nextTable: () => tables++,
+    tables: new Map(),
+    counts: (at, sides) => {
+      const { line, column } = tokens[at] ?? statement;
+      return counts({ file: statement.file, line, column, sides });
+    },
     inserted: [],
     relationAt: (at, names) => {
       if (cut !== undefined && tokens[at]?.start === cut.start) {
