@@ -1,16 +1,17 @@
 import { readConsumed, settleConsumed } from '../control/consumed-tables.ts';
-import { adoptOwnChanges, areStill, isSame, readOutputs, settleOutputs, type BatchOutput } from '../control/outputs.ts';
+import { areStill, isSame, type KnownTable } from '../control/known-tables.ts';
+import { adoptOwnChanges, knownOf, readOutputs, settleOutputs } from '../control/outputs.ts';
 import type { Session } from '../database/dialect.ts';
 import type { BatchContext } from './batch-context.ts';
 import type { ChunkWork } from './chunk-transaction.ts';
 
 /** How tables are proven to be what they were. */
 interface Proven {
-  known: BatchOutput[];
+  known: KnownTable[];
   /** Throws what is wrong with one that has changed, and has them as they are now, where nothing is. */
-  settle: (session: Session) => Promise<BatchOutput[]>;
+  settle: (session: Session) => Promise<KnownTable[]>;
   /** Has them as the chunk's own transaction has left them. */
-  adopt?: (session: Session) => Promise<BatchOutput[]>;
+  adopt?: (session: Session) => Promise<KnownTable[]>;
 }
 
 /**
@@ -22,9 +23,9 @@ export async function provingTables(context: BatchContext, work: ChunkWork): Pro
   const { batchId } = batch;
   const { producers, consumes } = values.definition;
   const outputs = proving(context, work, {
-    known: await readOutputs(database, database, batchId),
-    settle: (session) => settleOutputs(session, database, batchId),
-    adopt: (session) => adoptOwnChanges(session, database, batchId),
+    known: knownOf(await readOutputs(database, database, batchId)),
+    settle: async (session) => knownOf(await settleOutputs(session, database, batchId)),
+    adopt: async (session) => knownOf(await adoptOwnChanges(session, database, batchId)),
   });
   if (consumes.length === 0) return outputs;
   return proving(context, outputs, {

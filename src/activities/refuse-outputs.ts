@@ -46,11 +46,9 @@ export async function refuseOutputs(
 function refuseBatchId(load: LoadDefinition, facts: TableFacts): void {
   const why = whyNoBatchId(facts, facts.table);
   if (why !== undefined) {
-    throw refused(why.replaceAll('`', ''), {
+    throw refused(why.message.replaceAll('`', ''), {
       where: load.file,
-      next: facts.columns.some(({ name }) => name === 'batch_id')
-        ? `make batch_id of ${facts.table} a plain bigint`
-        : `alter table ${facts.table} add column batch_id bigint`,
+      next: why.make ?? `make batch_id of ${facts.table} a plain bigint`,
     });
   }
 }

@@ -48,7 +48,8 @@ async function provenSnapshots(session: Session, database: Database, batch: Batc
     if (!filled || !database.dialect.rewriteMovesRows) throw otherRows(batch, record, filled);
     moved.push({ ...record, storageId: found.storageId });
   }
-  const lost = await halfReadStage(database, batch, moved);
+  const lost =
+    moved.length > 0 && halfReadStage(batch, moved, await halfDoneByPages(database, database, batch.batchId));
   if (lost)
     throw refused(`batch ${batch.batchId} cannot be resumed: ${lost.message}`, { ...at(batch), next: lost.next });
   return moved;
@@ -71,17 +72,16 @@ export async function whyNeverResumed(
     }
     return found;
   });
-  return halfReadStage(database, batch, moved);
+  return halfReadStage(batch, moved, halfDone);
 }
 
 /** Pages that none of its chunks has read may lie anywhere: all of them together are the whole table as it is. */
-async function halfReadStage(
-  database: Database,
+function halfReadStage(
   batch: Batch,
   moved: readonly SnapshotRecord[],
-): Promise<{ message: string; next: string } | undefined> {
-  if (moved.length === 0) return undefined;
-  for (const n of await halfDoneByPages(database, database, batch.batchId)) {
+  halfDone: readonly number[],
+): { message: string; next: string } | undefined {
+  for (const n of halfDone) {
     const { name, chunk } = batch.definition.stages[n - 1]!;
     const record = moved.find(({ table }) => table === chunk?.input);
     if (!record) continue;

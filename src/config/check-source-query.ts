@@ -1,6 +1,7 @@
+import { Code } from '../sql/cut/code.ts';
 import { groupingConstructs } from '../sql/lint.ts';
 import type { Statement } from '../sql/statement.ts';
-import { isCode, isMark, isWord } from '../sql/token.ts';
+import { isCode, isWord, type Token } from '../sql/token.ts';
 import { problemAt, QUERY_VERBS } from './parsed-load.ts';
 import type { ParsedLoad } from './parsed-load.ts';
 import type { Problem } from './problem.ts';
@@ -39,14 +40,14 @@ const BY_ORDER = ['row_number', 'ntile', 'lag', 'lead', 'first_value', 'last_val
 
 /** What gives other rows, or other values of them, each time that the query runs: it runs once a chunk. */
 function runsOtherwise(query: Statement, cut: 'cursor' | 'range'): Problem[] {
-  const code = query.tokens.filter(isCode);
-  const isOrdered = code.some((token, i) => isWord(token, 'order') && isWord(code[i + 1], 'by'));
+  const code = new Code(query.tokens.filter(isCode), query.dialect);
+  const isOrdered = code.tokens.some((_, i) => code.is(i, 'order') && code.is(i + 1, 'by'));
   const begun = begunVariables(code);
   const next = `leave \`${cut}\` out: the query then runs once, as one chunk`;
   const problems = groupingConstructs(query).flatMap(({ what, line, column }): Problem[] => {
     const at = { file: query.file, line, column };
     if (what === 'variable assignment') {
-      const { text } = code.find((token) => token.line === line && token.column === column)!;
+      const { text } = code.tokens.find((token) => token.line === line && token.column === column)!;
       if (begun.has(text.toLowerCase())) return [];
       const message = `\`${text}\` is set in \`from.sql\` with \`${cut}\`: the query runs once a chunk, on several connections, and finds another value there each time`;
       const begin = `Begin it within the query (\`from …, (select ${text} := 0) begin\`), or number rows with \`row_number() over (order by …)\`. Or: ${next}.`;
@@ -56,8 +57,8 @@ function runsOtherwise(query: Statement, cut: 'cursor' | 'range'): Problem[] {
     const message = `a limit without \`order by\` in \`from.sql\` with \`${cut}\`: the query runs once a chunk, and the server may take other rows each time`;
     return [problemAt(at, message, `Add an \`order by\` that tells all rows apart. Or: ${next}.`, 'warn')];
   });
-  for (const [i, token] of code.entries()) {
-    if (!isWord(token, ...BY_ORDER) || !isMark(code[i + 1], '(')) continue;
+  for (const [i, token] of code.tokens.entries()) {
+    if (!isWord(token, ...BY_ORDER) || !code.mark(i + 1, '(')) continue;
     const window = windowAfter(code, i + 1);
     if (window === undefined || window.some((one) => isWord(one, 'order'))) continue;
     const message = `\`${token.text} (…) over (…)\` without \`order by\` in \`from.sql\` with \`${cut}\`: the query runs once a chunk, and the server may take the rows in another order each time`;
@@ -75,33 +76,28 @@ function runsOtherwise(query: Statement, cut: 'cursor' | 'range'): Problem[] {
 }
 
 /** Variables that the query begins with a value of its own: `(select @n := 0)`. */
-function begunVariables(code: Statement['tokens']): Set<string> {
-  const begun = code.flatMap((token, i) => {
+function begunVariables(code: Code): Set<string> {
+  const begun = code.tokens.flatMap((token, i) => {
     const open =
       token.kind === 'variable'
-        ? code.findLastIndex((one, at) => at < i && isMark(one, '(') && closeOf(code, at) > i)
+        ? code.tokens.findLastIndex((_, at) => at < i && code.mark(at, '(') && endOf(code, at) > i)
         : -1;
-    if (open < 0 || !isWord(code[open + 1], 'select') || !isMark(code[i + 1], ':=')) return [];
-    return code.slice(open, closeOf(code, open)).some((one) => isWord(one, 'from')) ? [] : [token.text.toLowerCase()];
+    if (open < 0 || !code.is(open + 1, 'select') || !code.mark(i + 1, ':=')) return [];
+    const inside = code.tokens.slice(open, endOf(code, open));
+    return inside.some((one) => isWord(one, 'from')) ? [] : [token.text.toLowerCase()];
   });
   return new Set(begun);
 }
 
 /** What stands in `over (…)` behind the arguments that open at `open`; undefined: no such. */
-function windowAfter(code: Statement['tokens'], open: number): Statement['tokens'] | undefined {
-  const over = closeOf(code, open) + 1;
-  if (!isWord(code[over], 'over') || !isMark(code[over + 1], '(')) return undefined;
-  const inside = code.slice(over + 2, closeOf(code, over + 1));
+function windowAfter(code: Code, open: number): Token[] | undefined {
+  const over = endOf(code, open) + 1;
+  if (!code.is(over, 'over') || !code.mark(over + 1, '(')) return undefined;
+  const inside = code.tokens.slice(over + 2, endOf(code, over + 1));
   // It may be a window that `window` names, and orders.
   const isNamed = inside[0]?.kind === 'word' && !isWord(inside[0], 'partition', 'order', 'rows', 'range', 'groups');
   return isNamed ? undefined : inside;
 }
 
-function closeOf(code: Statement['tokens'], open: number): number {
-  let depth = 0;
-  for (let i = open; i < code.length; i++) {
-    if (isMark(code[i], '(')) depth++;
-    if (isMark(code[i], ')') && --depth === 0) return i;
-  }
-  return code.length;
-}
+/** Of a parenthesis; one that nobody closes reaches to the end. */
+const endOf = (code: Code, open: number): number => code.close(open) ?? code.tokens.length;

@@ -131,12 +131,24 @@ export function requireColumn(
 /** Types for whole numbers that grow, as servers write them: `bigint`, `int(11) unsigned`, `decimal(20,0)`. */
 const WHOLE_NUMBER = /^(?:(?:big)?int(?:eger)?(?:\(\d+\))?(?: unsigned)?|numeric|(?:numeric|decimal)\(\d+(?:,0)?\))$/;
 
-/** Why the numbers of batches cannot stand in a table's `batch_id`; undefined: they can. */
-export function whyNoBatchId({ columns }: Pick<TableDescription, 'columns'>, table: string): string | undefined {
+/** Why the numbers of batches cannot stand in a table's `batch_id`, and what makes one where there is none; undefined: they can. */
+export function whyNoBatchId(
+  { columns }: Pick<TableDescription, 'columns'>,
+  table: string,
+): { message: string; make?: string } | undefined {
   const column = columns.find(({ name }) => name === 'batch_id');
-  if (column === undefined) return `\`${table}\` has no column \`batch_id\`: no roll back could find its rows`;
-  if (!WHOLE_NUMBER.test(column.type)) return `\`batch_id\` of \`${table}\` must be bigint, and is ${column.type}`;
-  return column.generated ? `\`batch_id\` of \`${table}\` is generated: nothing can be written into it` : undefined;
+  if (column === undefined) {
+    return {
+      message: `\`${table}\` has no column \`batch_id\`: no roll back could find its rows`,
+      make: `alter table ${table} add column batch_id bigint`,
+    };
+  }
+  if (!WHOLE_NUMBER.test(column.type)) {
+    return { message: `\`batch_id\` of \`${table}\` must be bigint, and is ${column.type}` };
+  }
+  return column.generated
+    ? { message: `\`batch_id\` of \`${table}\` is generated: nothing can be written into it` }
+    : undefined;
 }
 
 /** The column that every row's batch stands in. Answers whether it is there and right. */
@@ -148,7 +160,6 @@ export function requireBatchId(
 ): boolean {
   const why = whyNoBatchId(found, table);
   if (why === undefined) return true;
-  const isThere = found.columns.some(({ name }) => name === 'batch_id');
-  report(at, why, isThere ? undefined : `alter table ${table} add column batch_id bigint;`);
+  report(at, why.message, why.make === undefined ? undefined : `${why.make};`);
   return false;
 }

@@ -1,9 +1,8 @@
 /** The table `batch_consumed`: where the rows of consumed batches stand, and which tables these were when the load began. */
-import type { Database, Session, TableIdentity } from '../database/dialect.ts';
+import type { Database, Session } from '../database/dialect.ts';
 import { sql } from '../database/sql.ts';
-import { inTransaction } from '../database/transaction.ts';
 import { LoadFailedError } from '../errors.ts';
-import { holdsRows, isSame, type KnownTable } from './outputs.ts';
+import { holdsRows, keepIdentity, settleTables, type KnownTable, type TableChange } from './known-tables.ts';
 
 /** Before anything is planned: whoever plans an empty table has nothing left to notice. */
 export async function recordConsumed(
@@ -36,7 +35,7 @@ export async function readConsumed(
 }
 
 /**
- * Looks at what has changed: a table that was rewritten and holds rows of the consumed batches still is the same. What it is now is kept.
+ * `settleTables`: a table holds rows of the consumed batches.
  *
  * @param batchesOf the consumed batches whose rows stand in this table
  * @throws LoadFailedError where one is another table, or has lost the rows
@@ -48,38 +47,20 @@ export async function settleConsumed(
   batchId: string,
   batchesOf: (table: string) => readonly string[],
 ): Promise<KnownTable[]> {
-  const { dialect } = database;
-  for (const { table, identity } of await readConsumed(session, database, batchId)) {
-    const found = await dialect.outputIdentity(session, table);
-    if (isSame(found, identity)) continue;
-    if (found === undefined) throw changed(`${table} is gone, of which batch ${batchId} consumes rows`, batchId);
-    if (found.relationId !== identity.relationId) {
-      throw changed(`${table} is another table than when batch ${batchId} began to consume its rows`, batchId);
-    }
-    await inTransaction(session, async () => {
-      // In use from here on, it stays what it is until the end.
-      const holds = await holdsRows(session, database, table, batchesOf(table));
-      const now = await dialect.outputIdentity(session, table);
-      if (now?.relationId === identity.relationId && holds) return keep(session, database, batchId, table, now);
-      throw changed(
-        `${table} holds no rows of the batches that batch ${batchId} consumes: another table has its name since, or it was emptied`,
-        batchId,
-      );
-    });
-  }
+  await settleTables(session, database, await readConsumed(session, database, batchId), {
+    holds: (table) => holdsRows(session, database, table, batchesOf(table)),
+    keep: (now) => keepIdentity(session, database.ledger('batch_consumed'), batchId, now),
+    failure: (table, change) => changed(CHANGED[change](table, batchId), batchId),
+  });
   return readConsumed(session, database, batchId);
 }
 
-const keep = (
-  session: Session,
-  database: Database,
-  batchId: string,
-  table: string,
-  { relationId, storageId }: TableIdentity,
-): Promise<unknown> =>
-  session.query(sql`
-    update ${database.ledger('batch_consumed')} set relation_id = ${relationId}, storage_id = ${storageId}
-    where batch_id = ${batchId} and table_name = ${table}`);
+const CHANGED: Record<TableChange, (table: string, batchId: string) => string> = {
+  gone: (table, batchId) => `${table} is gone, of which batch ${batchId} consumes rows`,
+  another: (table, batchId) => `${table} is another table than when batch ${batchId} began to consume its rows`,
+  emptied: (table, batchId) =>
+    `${table} holds no rows of the batches that batch ${batchId} consumes: another table has its name since, or it was emptied`,
+};
 
 const changed = (message: string, batchId: string): LoadFailedError =>
   new LoadFailedError(message, {

@@ -1,9 +1,9 @@
 /** The table `batch_output`: where a batch writes, and which tables these were when it was planned. */
 import type { Database, Session, TableIdentity } from '../database/dialect.ts';
-import { composed, list, raw, sql, type SqlPart } from '../database/sql.ts';
-import { inTransaction } from '../database/transaction.ts';
+import { list, sql } from '../database/sql.ts';
 import { LoadFailedError } from '../errors.ts';
 import { hasDone } from './chunks.ts';
+import { holdsRows, isSame, keepIdentity, settleTables, type KnownTable, type TableChange } from './known-tables.ts';
 
 type Reader = Pick<Session, 'query'>;
 
@@ -11,11 +11,6 @@ export interface BatchOutput {
   table: string;
   /** Null: not planned yet, planned by an earlier version, or not there when it was planned. */
   identity: TableIdentity | null;
-}
-
-export interface KnownTable {
-  table: string;
-  identity: TableIdentity;
 }
 
 export async function readOutputs(reader: Reader, database: Database, batchId: string): Promise<BatchOutput[]> {
@@ -29,9 +24,6 @@ export async function readOutputs(reader: Reader, database: Database, batchId: s
 }
 
 const isKnown = (output: BatchOutput): output is KnownTable => output.identity !== null;
-
-export const isSame = (a: TableIdentity | null | undefined, b: TableIdentity | null | undefined): boolean =>
-  a?.relationId === b?.relationId && a?.storageId === b?.storageId;
 
 /**
  * Keeps which tables the declared outputs are, once: before the first chunk, and after `before`, whose steps may put others in their
@@ -49,22 +41,13 @@ export async function recordOutputs(
     if (identity !== null || !declared.includes(table)) continue;
     const found = await database.dialect.outputIdentity(session, table);
     if (found === undefined) continue; // one that is missing is said when it is written
-    await keep(session, database, batchId, table, found);
+    await keep(session, database, batchId, { table, identity: found });
     await refuseReturned(session, database, batchId, table);
   }
 }
 
-async function keep(
-  session: Session,
-  database: Database,
-  batchId: string,
-  table: string,
-  { relationId, storageId }: TableIdentity,
-): Promise<void> {
-  await session.query(sql`
-    update ${database.ledger('batch_output')} set relation_id = ${relationId}, storage_id = ${storageId}
-    where batch_id = ${batchId} and table_name = ${table}`);
-}
+const keep = (session: Session, database: Database, batchId: string, output: KnownTable): Promise<void> =>
+  keepIdentity(session, database.ledger('batch_output'), batchId, output);
 
 async function refuseReturned(session: Session, database: Database, batchId: string, table: string): Promise<void> {
   for (const { batchId: other } of await unreached(session, database, [table])) {
@@ -76,9 +59,8 @@ async function refuseReturned(session: Session, database: Database, batchId: str
   }
 }
 
-/** What must be true of these tables when the ledger says that something was written to them, or read of them. */
-export const areStill = ({ dialect }: Database, tables: readonly BatchOutput[]): SqlPart[] =>
-  tables.filter(isKnown).map(({ table, identity }) => dialect.isOutput(table, identity));
+/** Those of which it is known which tables they are. */
+export const knownOf = (outputs: readonly BatchOutput[]): KnownTable[] => outputs.filter(isKnown);
 
 /** The first output that is another table than the ledger has, or was rewritten. */
 export async function changedOutput(
@@ -105,7 +87,7 @@ export async function adoptOwnChanges(session: Session, database: Database, batc
     if (mine === undefined || isSame(mine, identity)) continue;
     const seen = await dialect.outputIdentity(database, table);
     if (mine.relationId === identity.relationId && isSame(seen, identity)) {
-      await keep(session, database, batchId, table, mine);
+      await keep(session, database, batchId, { table, identity: mine });
     }
   }
   return readOutputs(session, database, batchId);
@@ -122,36 +104,28 @@ export async function proveOutputs(session: Session, database: Database, batchId
 }
 
 /**
- * Looks at what has changed: a table that was rewritten by somebody and holds rows of the batch still is the same. What it is now is kept.
- * No chunk is done between the change and this (`areStill`), so rows that another table holds were none of this batch.
+ * `settleTables`: an output holds rows of the batch, or nothing was done yet. No chunk is done between the change and this (`areStill`), so
+ * rows that another table holds were none of this batch.
  *
  * @throws LoadFailedError where one is another table, or has lost the rows
  * @returns what the ledger has then
  */
 export async function settleOutputs(session: Session, database: Database, batchId: string): Promise<BatchOutput[]> {
-  const { dialect } = database;
-  for (const { table, identity } of (await readOutputs(session, database, batchId)).filter(isKnown)) {
-    const found = await dialect.outputIdentity(session, table);
-    if (isSame(found, identity)) continue;
-    if (found === undefined) throw replaced(`${table} is gone, to which batch ${batchId} writes`, batchId);
-    if (found.relationId !== identity.relationId) {
-      throw replaced(`${table} is another table than batch ${batchId} began with`, batchId);
-    }
-    await inTransaction(session, async () => {
-      // In use from here on, it stays what it is until the end.
-      const holds = await holdsRows(session, database, table, [batchId]);
-      const now = await dialect.outputIdentity(session, table);
-      if (now?.relationId === identity.relationId && (holds || !(await hasDone(database, batchId)))) {
-        return keep(session, database, batchId, table, now);
-      }
-      throw replaced(
-        `${table} holds no rows of batch ${batchId}: another table has its name since, or it was emptied, or altered before the first came`,
-        batchId,
-      );
-    });
-  }
+  await settleTables(session, database, knownOf(await readOutputs(session, database, batchId)), {
+    holds: async (table) =>
+      (await holdsRows(session, database, table, [batchId])) || !(await hasDone(database, batchId)),
+    keep: (now) => keep(session, database, batchId, now),
+    failure: (table, change) => replaced(CHANGED[change](table, batchId), batchId),
+  });
   return readOutputs(session, database, batchId);
 }
+
+const CHANGED: Record<TableChange, (table: string, batchId: string) => string> = {
+  gone: (table, batchId) => `${table} is gone, to which batch ${batchId} writes`,
+  another: (table, batchId) => `${table} is another table than batch ${batchId} began with`,
+  emptied: (table, batchId) =>
+    `${table} holds no rows of batch ${batchId}: another table has its name since, or it was emptied, or altered before the first came`,
+};
 
 const replaced = (message: string, batchId: string): LoadFailedError =>
   new LoadFailedError(message, {
@@ -160,19 +134,6 @@ const replaced = (message: string, batchId: string): LoadFailedError =>
       'start the load again: it writes all rows into the table that has the name then; ' +
       'exchange tables between loads, or in a step of before',
   });
-
-export async function holdsRows(
-  session: Session,
-  { dialect }: Database,
-  table: string,
-  batchIds: readonly string[],
-): Promise<boolean> {
-  const ofBatches = composed(dialect.sql, (bind) => dialect.inBatches('batch_id', batchIds, bind));
-  const { rows } = await session.query(
-    sql`select 1 as found from ${raw(dialect.quoteTable(table))} where ${ofBatches} limit 1`,
-  );
-  return rows.length > 0;
-}
 
 /** Rows of a batch that is rolled back may stand in a table that was not found: one that comes back is looked into. */
 export async function markUnreached(

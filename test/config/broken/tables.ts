@@ -1,5 +1,20 @@
 import type { BrokenProject } from '../project-folder.ts';
 
+/** A core load whose input is named without a schema. */
+const CORE_OF_FLIGHT = {
+  'loads/core/flight.yaml': `kind: core
+connection: warehouse
+inputs: [flight]
+stages:
+  - { name: flights, sql: flights.sql, chunk: { input: flight } }
+outputs: [core.flight]
+`,
+  'loads/core/flights.sql': `insert into core.flight (id, batch_id)
+select f.id, :batch_id
+from {{ flight }} f
+`,
+};
+
 /** Tables between loads: who fills, empties, writes and waits. */
 export const tables: BrokenProject[] = [
   {
@@ -121,17 +136,7 @@ connection: warehouse
 from: { connection: source, table: public.flight, cursor: id }
 to: { table: public.flight }
 `,
-      'loads/core/flight.yaml': `kind: core
-connection: warehouse
-inputs: [flight]
-stages:
-  - { name: flights, sql: flights.sql, chunk: { input: flight } }
-outputs: [core.flight]
-`,
-      'loads/core/flights.sql': `insert into core.flight (id, batch_id)
-select f.id, :batch_id
-from {{ flight }} f
-`,
+      ...CORE_OF_FLIGHT,
     },
     expected: [
       'loads/acquisition/flight.yaml:4:14: `flight` is written by `acquisition.again` too: one table belongs to one load',
@@ -145,17 +150,7 @@ connection: warehouse
 from: { connection: source, table: public.flight, cursor: id }
 to: { table: public.flight }
 `,
-      'loads/core/flight.yaml': `kind: core
-connection: warehouse
-inputs: [flight]
-stages:
-  - { name: flights, sql: flights.sql, chunk: { input: flight } }
-outputs: [core.flight]
-`,
-      'loads/core/flights.sql': `insert into core.flight (id, batch_id)
-select f.id, :batch_id
-from {{ flight }} f
-`,
+      ...CORE_OF_FLIGHT,
     },
     expected: ['loads/core/flight.yaml:3:10: `flight` is `public.flight` in `acquisition.flight`, which fills it'],
   },
