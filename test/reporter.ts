@@ -43,11 +43,12 @@ export default class ServerReporter implements Reporter {
     // A second try saves a run on a busy machine, but never in silence: what the first one failed with is told.
     for (const test of tests.filter((one) => one.diagnostic()?.flaky)) {
       lines.push(`!!! PASSED ONLY AT ITS SECOND TRY: ${test.module.relativeModuleId} > ${test.fullName}`);
-      for (const { message, stacks } of test.result().errors ?? []) {
-        const at = stacks?.[0];
-        const where = at ? ` (${relative(process.cwd(), at.file)}:${at.line})` : '';
-        lines.push(`    ${stripVTControlCharacters(message).replaceAll('\n', '\n    ')}${where}`);
-      }
+      lines.push(...errorsOf(test));
+    }
+    // Last, for of a long run's output often only the end is kept; by file, for the first of a file may be why the others failed.
+    for (const test of tests.filter((one) => stateOf(one) === 'failed')) {
+      lines.push(`!!! FAILED: ${test.module.relativeModuleId} > ${test.fullName}`);
+      lines.push(...errorsOf(test));
     }
     for (const { name, reason } of missing) lines.push(`!!! SKIPPED: every test on ${name}: ${reason}`);
     if (inCi() && (skipped.length > 0 || missing.length > 0)) {
@@ -55,10 +56,25 @@ export default class ServerReporter implements Reporter {
       process.exitCode = 1;
     }
     const total = count(tests);
+    lines.push(`The same choices again: WAYBILL_TEST_SEED=${context?.seed.value ?? ''}`);
     lines.push(`Tests: ${inWords({ ...total, failed: total.failed + broken })}`);
     console.log(lines.join('\n'));
   }
 }
+
+/** Of each try, in a line or few, with the place. */
+function errorsOf(test: TestCase): string[] {
+  return (test.result().errors ?? []).map(({ message, stacks }) => {
+    const at = stacks?.[0];
+    const where = at ? ` (${relative(process.cwd(), at.file)}:${at.line})` : '';
+    return `    ${shortened(stripVTControlCharacters(message)).replaceAll('\n', '\n    ')}${where}`;
+  });
+}
+
+const MESSAGE_CHARACTERS = 1_000;
+
+const shortened = (text: string): string =>
+  text.length <= MESSAGE_CHARACTERS ? text : `${text.slice(0, MESSAGE_CHARACTERS)} …`;
 
 /** Of all processors together, since the machine started. */
 function processorTime(): { busy: number; all: number } {

@@ -52,14 +52,18 @@ describe.each(servers)('a crash of $name', { timeout: 120_000 }, (server) => {
     await activities.planStage({ ...BATCH, stage: 1 });
     const holder = await world.another('warehouse');
     await holder.query('begin; select n from waybill.chunk where n = 6 for update');
-    const lane = asActivity(activities.runLane, { ...BATCH, stage: 1, lane: 1, sliceMs: 60_000 });
+    // As Temporal tries it again, should it meet the crash in one of the worker's own connections.
+    const runLane = () => asActivity(activities.runLane, { ...BATCH, stage: 1, lane: 1, sliceMs: 60_000 });
+    const lane = runLane().catch(runLane);
+    lane.catch(() => undefined); // it is awaited below
     const lookedForMore = `select pid from pg_stat_activity where query ~ 'min\\(n\\)' and pid <> pg_backend_pid()`;
-    await until(async () => (await world.count(`select n from waybill.chunk where state = 'done'`)) === 5);
+    const chunks = () => world.rows(`select n, finished_at from waybill.chunk where state = 'done' order by n`);
+    await until(async () => (await chunks()).length === 5);
     await until(async () => (await world.count(lookedForMore)) === 1);
+    const before = await chunks();
     await crash();
-    const end = await lane;
-    expect(end).toMatchObject({ end: 'drained', stage: { planned: 6, pending: 0, done: 6 } });
-    expect(end.chunks, 'chunks that were done, some twice').toBeGreaterThan(6);
+    expect(await lane).toMatchObject({ end: 'drained', stage: { planned: 6, pending: 0, done: 6 } });
+    expect((await chunks()).slice(0, 5), 'chunks, of which the crash took some').not.toEqual(before);
     await expectWhole(world);
   });
 

@@ -1,6 +1,8 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { startMysql, type MysqlServer } from '../../../../src/dev/mysql-server.ts';
 import { inTurns } from '../../../every-server.ts';
-import { describeOn, mysqlServers } from '../../../mysql-servers.ts';
+import type { MysqlTestServer } from '../../../mysql-on-demand.ts';
+import { describeOn, mysqlServers, ownServers } from '../../../mysql-servers.ts';
 import { cutBefore } from './cut.ts';
 import { Scene } from './scene.ts';
 
@@ -135,6 +137,12 @@ const PROPERTIES: { what: string; made: string[]; only?: 'MySQL' | 'MariaDB' }[]
   },
 ];
 
+/** What people see of a table. */
+const looksOf = async (scene: Scene) => ({
+  definition: await scene.definition('t'),
+  triggers: await scene.triggers('t'),
+});
+
 const known = await mysqlServers();
 
 describeOn(known, 'what a swap carries on $name', (server) => {
@@ -148,7 +156,7 @@ describeOn(known, 'what a swap carries on $name', (server) => {
   const setUp = async (statements: string[]) => {
     for (const statement of statements) await scene.client.query(statement.replaceAll(':db', scene.name));
   };
-  const looks = async () => ({ definition: await scene.definition('t'), triggers: await scene.triggers('t') });
+  const looks = () => looksOf(scene);
 
   for (const { what, made, only } of PROPERTIES) {
     const body = () => carriesThrice(made);
@@ -214,42 +222,6 @@ describeOn(known, 'what a swap carries on $name', (server) => {
         await expect(scene.say("insert into t (id, d) values (1, '😁')")).rejects.toThrow(/CONSTRAINT/);
       }
       await scene.finish(batch);
-    }
-  });
-
-  test('what a server takes that gives timestamps defaults of its own, or is not strict', async () => {
-    const isMysql = server.flavour === 'MySQL';
-    // One without a default MySQL would give one as its next number is set.
-    const [none, lax] = isMysql ? ["default '2020-01-01'", ''] : ['', 'row_format = dynamic key_block_size = 8'];
-    await setUp([
-      'set innodb_strict_mode = off',
-      `create table t (id int auto_increment primary key, at timestamp not null ${none}, then_at timestamp null) ${lax}`,
-      'set innodb_strict_mode = on',
-      'insert into t (at) values (now())',
-      'create table u (id int auto_increment primary key, at timestamp not null)',
-    ]);
-    const variable = 'explicit_defaults_for_timestamp';
-    const [global] = await scene.values(`select @@global.${variable}`);
-    const byLike = async (): Promise<boolean> => {
-      const { database, sent } = cutBefore(scene.again(), server.url, 0);
-      const batch = await scene.batch('t');
-      const before = await looks();
-      await scene.take(batch, database);
-      expect(await looks()).toEqual(before);
-      await scene.finish(batch);
-      return sent.some((text) => /^create table \S+ like /.test(text));
-    };
-    try {
-      await scene.say(`set global ${variable} = off`);
-      expect(await byLike()).toBe(isMysql); // MariaDB lets us say how it is to be read
-      const taking = scene.batch('u').then((batch) => scene.take(batch, scene.again()));
-      if (isMysql) await expect(taking).rejects.toThrow(/u has a timestamp without a default/);
-      else await taking;
-      expect(await scene.leftBehind()).toEqual([]);
-      await scene.say(`set global ${variable} = on`);
-      expect(await byLike()).toBe(false);
-    } finally {
-      await scene.say(`set global ${variable} = ${global}`);
     }
   });
 
@@ -430,5 +402,57 @@ describeOn(known, 'what a swap carries on $name', (server) => {
     await scene.finish(batch);
     expect(await scene.values("show tables like '%processing'")).toEqual([]);
     await scene.say(`drop database ${other}`);
+  });
+});
+
+/** On servers of their own: what a server sets for all its sessions would be set for those of other tests, too. */
+describeOn(await ownServers(), 'what a swap carries on a $name of its own', (like) => {
+  let own: MysqlServer;
+  let server: MysqlTestServer;
+  let scene: Scene;
+  beforeAll(async () => {
+    own = await startMysql({ flavour: like.flavour });
+    server = { ...like, url: own.url() };
+  }, 120_000);
+  afterAll(() => own.stop());
+  beforeEach(async () => {
+    scene = await Scene.open(server);
+  });
+  afterEach(() => scene.close());
+
+  test('what a server takes that gives timestamps defaults of its own, or is not strict', async () => {
+    const isMysql = server.flavour === 'MySQL';
+    // One without a default MySQL would give one as its next number is set.
+    const [none, lax] = isMysql ? ["default '2020-01-01'", ''] : ['', 'row_format = dynamic key_block_size = 8'];
+    await scene.say(
+      'set innodb_strict_mode = off',
+      `create table t (id int auto_increment primary key, at timestamp not null ${none}, then_at timestamp null) ${lax}`,
+      'set innodb_strict_mode = on',
+      'insert into t (at) values (now())',
+      'create table u (id int auto_increment primary key, at timestamp not null)',
+    );
+    const variable = 'explicit_defaults_for_timestamp';
+    const [global] = await scene.values(`select @@global.${variable}`);
+    const byLike = async (): Promise<boolean> => {
+      const { database, sent } = cutBefore(scene.again(), server.url, 0);
+      const batch = await scene.batch('t');
+      const before = await looksOf(scene);
+      await scene.take(batch, database);
+      expect(await looksOf(scene)).toEqual(before);
+      await scene.finish(batch);
+      return sent.some((text) => /^create table \S+ like /.test(text));
+    };
+    try {
+      await scene.say(`set global ${variable} = off`);
+      expect(await byLike()).toBe(isMysql); // MariaDB lets us say how it is to be read
+      const taking = scene.batch('u').then((batch) => scene.take(batch, scene.again()));
+      if (isMysql) await expect(taking).rejects.toThrow(/u has a timestamp without a default/);
+      else await taking;
+      expect(await scene.leftBehind()).toEqual([]);
+      await scene.say(`set global ${variable} = on`);
+      expect(await byLike()).toBe(false);
+    } finally {
+      await scene.say(`set global ${variable} = ${global}`);
+    }
   });
 });
