@@ -47,7 +47,11 @@ export async function findFileWork(
   if (files.length === 0) return { nothing: young, settled };
 
   const headers = await headersOf(directory, files, load);
-  const landing = await database.dialect.describeTable(database, load.outputs[0]!.table);
+  const { table } = load.outputs[0]!;
+  const landing = await database.dialect.describeTable(database, table);
+  if (!landing && load.landing!.create && [...headers.values()].every((names) => names.length === 0)) {
+    return { nothing: `no file of ${meant} has a header yet, of which ${table} could be made`, settled };
+  }
   const { statements, notes } = planLanding(originOf(headers, meant), database.dialect, landing, load);
   if (statements.length === 0) refuseHeaders(headers, landing, database, load);
   return { files, notes: left.length > 0 ? [...notes, { what: 'files_left', reason: young }] : notes, settled };

@@ -26,6 +26,7 @@ import { refuseOutputs } from './refuse-outputs.ts';
 import { refuseSource } from './refuse-source.ts';
 import { decideUnfinished } from './restart-rules.ts';
 import { surveySnapshot } from './survey-snapshot.ts';
+import { unmadeInput } from './unmade-input.ts';
 
 export interface OpenRequest {
   load: string;
@@ -146,6 +147,8 @@ async function open(
     takesOver: latest !== undefined || request.force,
     loads: Object.values(project.loads),
   });
+  const unmade = latest ? undefined : await unmadeInput(database, load, Object.values(project.loads));
+  if (unmade !== undefined) return { kind: 'nothing', reason: unmade };
   const snapshot = await surveySnapshot(database, load, latest, request);
   const wait = await prepareLanding(engine, database, load, request);
   const { historyLimit = null } = engine;

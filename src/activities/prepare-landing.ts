@@ -33,6 +33,8 @@ export async function prepareLanding(
   const { landing } = load;
   if (!landing || (!landing.create && landing.onNewColumns !== 'add')) return undefined;
   const origin = await originOf(engine, database, load, reread);
+  // No new file, or none with a header: there is nothing to make a table of, and findFileWork says why there is nothing to do.
+  if (load.files && origin.facts.columns.length === 0) return undefined;
   const { dialect } = database;
   const table = load.outputs[0]!.table;
   const look = async (reader: Database | Session): Promise<LandingPlan> => {

@@ -16,6 +16,7 @@ import { refuseOutputs } from '../activities/refuse-outputs.ts';
 import { refuseSource } from '../activities/refuse-source.ts';
 import { decideUnfinished } from '../activities/restart-rules.ts';
 import { surveySnapshot, type SnapshotSurvey } from '../activities/survey-snapshot.ts';
+import { unmadeInput } from '../activities/unmade-input.ts';
 import type { LoadDefinition, Project } from '../config/definition.ts';
 import type { Batch } from '../control/batch.ts';
 import type { ChunkRange, Database } from '../database/dialect.ts';
@@ -77,6 +78,9 @@ export const ruleForSource = refuseSource;
 
 /** Whether a batch may write its outputs. Throws `ApplicationFailure` of type `Refused`. */
 export const ruleForOutputs = refuseOutputs;
+
+/** Why a load that has never run has nothing to do: an input is yet to be made. */
+export const ruleForInputs = unmadeInput;
 
 /** Which snapshots a new batch takes over. Throws `ApplicationFailure` of type `Refused`. */
 export function ruleForSnapshots(

@@ -6,6 +6,7 @@ import type { Database } from '../database/dialect.ts';
 import { temporalFailure } from './connect.ts';
 import type { ClientContext } from './context.ts';
 import {
+  ruleForInputs,
   ruleForNames,
   ruleForOutputs,
   ruleForLeftovers,
@@ -99,6 +100,8 @@ async function decide(
     takesOver: latest !== undefined,
     loads: Object.values(context.project.loads),
   });
+  const unmade = latest ? undefined : await ruleForInputs(database, load, Object.values(context.project.loads));
+  if (unmade !== undefined) return { ...start, does: 'nothing', because: [...start.because, unmade] };
   const snapshot = await ruleForSnapshots(database, load, latest);
   const inherited = snapshot.inherited.map(({ table }) => table);
   const found = await workOf(context, database, load, latest, inherited, snapshot);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { createHash } from 'node:crypto';
 import { afterEach, describe, expect, test } from 'vitest';
+import { document, waybill } from '../cli/command-line.ts';
 import type { LoadInput } from '../../src/workflows/messages.ts';
 import { someServers } from '../every-server.ts';
 import { retract } from './items.ts';
@@ -219,6 +220,43 @@ describe.each(someServers(import.meta.url))('an acquisition of files, on $name',
     await world.write(FILE, made('add'));
     expect(await run({ full: true })).toMatchObject(brought(6, 3));
     expect(await notes('id, note, size')).toContainEqual({ id: '6', note: null, size: 'big' });
+  });
+
+  test('no file yet, and no table that it would make: there is nothing to do; the first one with a header makes it', async () => {
+    await files({}, item('files: data/*.csv*, lag: 5m', 'table: acq.note, create: true'));
+    world.names.into('create table acq.note (id bigint)');
+    await world.warehouse.query(
+      `create schema core; create table core.note (id varchar(20), batch_id bigint not null); create index note_by_batch on core.note (batch_id)`,
+    );
+    await world.write(
+      'loads/core/note.yaml',
+      `kind: core
+connection: warehouse
+inputs: [acq.note]
+stages: [{ name: notes, sql: "insert into core.note (id, batch_id) select n.id, :batch_id from {{ acq.note }} n" }]
+outputs: [core.note]
+`,
+    );
+    const nothing = async (why: RegExp): Promise<void> => {
+      expect(await waybill(world, 'validate')).toMatchObject({ exitCode: 0 });
+      const because = [expect.stringMatching(why) as string];
+      expect(document(await waybill(world, 'plan', LOAD, '--json'))).toMatchObject({ does: 'nothing', because });
+      expect(await run()).toMatchObject({ ok: true, result: { status: 'nothing', reason: because[0]! } });
+      const unmade = 'acq.note is not there yet: acquisition.item makes it';
+      expect(await world.run('core.note')).toMatchObject({ ok: true, result: { status: 'nothing', reason: unmade } });
+      expect(document(await waybill(world, 'plan', 'core.note', '--json'))).toMatchObject({ because: [unmade] });
+      expect(await world.exists('acq.note')).toBe(false);
+    };
+    await nothing(/^no file is data\/\*\.csv\*, on /);
+    await put(world, { 'data/a.csv': 'id\n1\n' });
+    await nothing(/^data\/a\.csv: somebody wrote to it too short a while ago \(from\.lag\)$/);
+    await world.write(FILE, item('files: data/*.csv*', 'table: acq.note, create: true'));
+    await put(world, { 'data/a.csv': '', 'data/b.csv': '' });
+    await nothing(/^no file of data\/\*\.csv\* has a header yet, of which acq\.note could be made$/);
+    await put(world, { 'data/b.csv': 'id,name\n1,one\n' });
+    expect(await run()).toMatchObject(brought(1, 2));
+    expect(await world.run('core.note')).toMatchObject({ ok: true, result: { rowsWritten: 1 } });
+    expect(await world.states(LOAD)).toEqual(['published']);
   });
 
   test('a large file streams through: 100,000 rows', async () => {
