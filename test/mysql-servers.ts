@@ -18,6 +18,15 @@ export async function mysqlServers(): Promise<MysqlTestServer[]> {
 export const ownServers = async (): Promise<MysqlTestServer[]> =>
   (await mysqlServers()).filter(({ noOwn }) => noOwn === undefined);
 
+/**
+ * Its list of connections. MySQL has an older one too, which cannot be read out while anybody, another test for one, runs a statement
+ * with an emoji.
+ *
+ * @param url of the server
+ */
+export const processListAt = (url: string): string =>
+  url.startsWith('mariadb') ? 'information_schema.processlist' : 'performance_schema.processlist';
+
 /** `describe.each` that takes no servers, too: a skipped test then says what did not run. */
 export function describeOn<T extends { name: string }>(servers: T[], title: string, suite: (server: T) => void): void {
   if (servers.length === 0) test.skip(title.replace('$name', 'MySQL and MariaDB'));

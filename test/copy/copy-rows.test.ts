@@ -4,6 +4,7 @@ import type { CopyFormat } from '../../src/database/copy-stream.ts';
 import type { Session } from '../../src/database/dialect.ts';
 import { SAVEPOINT } from '../../src/database/sql.ts';
 import { inTurns } from '../every-server.ts';
+import { processListAt } from '../mysql-servers.ts';
 import { oneOf } from '../seed.ts';
 import { servers } from '../servers.ts';
 import { Ends, isMysql, numbers, somePairs, type AnyServer } from './ends.ts';
@@ -258,7 +259,7 @@ describe.each(ways)('copying rows from $source to $target in $format', { timeout
     expect(failure).not.toBeInstanceOf(SourceError);
     expect(ends.target.dialect.classify(failure).kind).toBe('connection');
     const still = isMysql(from)
-      ? `select count(*) as n from information_schema.processlist where id = ${source.connectionId}`
+      ? `select count(*) as n from ${processListAt(from.url)} where id = ${source.connectionId}`
       : `select count(*) as n from pg_stat_activity where pid = ${source.connectionId}`;
     await expect.poll(async () => (await ends.sql('source', still))[0]!['n'], { timeout: 10_000 }).toBe('0');
     expect(await ends.sql('target', 'select count(*) as n from t')).toEqual([{ n: '0' }]);

@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { environment, spawnWaybill } from '../cli/command-line.ts';
 import { inTurns, someServers, someWays, type Way } from '../every-server.ts';
+import { meanwhile } from '../meanwhile.ts';
 import { servers } from '../servers.ts';
 import { fileWorld, item, LOAD } from './csv-files.ts';
 import { expectAcquired, expectSameRows, ITEM, itemFile, ITEMS, retract, windows } from './items.ts';
@@ -159,24 +160,18 @@ describe.each(someWays(import.meta.url))(
         way.from,
       );
       await world.worker();
-      let writing = true;
-      const writer = (async () => {
-        while (writing) {
-          await world.source.query(TYPES.map((_, n) => `insert into ${nameOf(n)} default values`).join(';'));
-          await pause(2);
-        }
-      })();
+      const write = async (): Promise<void> => {
+        await world.source.query(TYPES.map((_, n) => `insert into ${nameOf(n)} default values`).join(';'));
+        await pause(2);
+      };
       const load = async (n: number): Promise<void> => {
         const end = await world.run(`acquisition.${nameOf(n)}`);
         expect(end, TYPES[n]!.postgres).toMatchObject({ ok: true });
       };
-      try {
+      await meanwhile([write], async () => {
         await pause(300);
         for (let round = 0; round < 3; round += 1) await Promise.all(TYPES.map((_, n) => load(n)));
-      } finally {
-        writing = false;
-        await writer; // before its connection is closed, whatever a load ended with
-      }
+      });
       await pause(1_100); // a time without digits may have been rounded up to the next second
       for (const [n] of TYPES.entries()) {
         await load(n);

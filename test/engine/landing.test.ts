@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { forceReloadUpdate, progressQuery } from '../../src/workflows/message-definitions.ts';
 import type { LoadProgress } from '../../src/workflows/messages.ts';
 import { someServers } from '../every-server.ts';
+import { meanwhile } from '../meanwhile.ts';
 import { attemptsAt, historyOf } from './history.ts';
 import { chunks, expectSameRows, itemFile } from './items.ts';
 import { ended, until, World, type WorldOptions } from './world.ts';
@@ -273,21 +274,16 @@ describe.each(someServers(import.meta.url))(
     test('writers of the landing table and acquisitions go on through many snapshots, and every row arrives once', async () => {
       world = await World.create(server, PROJECT({ rows: 0, seconds: 0.001 }));
       await world.worker();
-      let going = true;
-      const grow = (async () => {
-        for (let n = 1; going; n += 25) {
-          await world.source.query(
-            `insert into item_stock select g, concat('item ', g) from generate_series(${n}, ${n + 24}) g`,
-          );
-          await new Promise((resolve) => setTimeout(resolve, 15));
-        }
-      })();
-      const acquire = (async () => {
-        while (going) expect(await world.run('acquisition.item')).toMatchObject({ ok: true });
-      })();
-      for (let round = 0; round < 4; round += 1) expect(await world.run('core.all')).toMatchObject({ ok: true });
-      going = false;
-      await Promise.all([grow, acquire]);
+      const grow = async (n: number): Promise<void> => {
+        const numbers = `generate_series(${25 * n + 1}, ${25 * n + 25})`;
+        await world.source.query(`insert into item_stock select g, concat('item ', g) from ${numbers} g`);
+        await new Promise((resolve) => setTimeout(resolve, 15));
+      };
+      const acquire = async (): Promise<void> =>
+        expect(await world.run('acquisition.item')).toMatchObject({ ok: true });
+      await meanwhile([grow, acquire], async () => {
+        for (let round = 0; round < 4; round += 1) expect(await world.run('core.all')).toMatchObject({ ok: true });
+      });
       expect(await world.run('acquisition.item')).toMatchObject({ ok: true });
       expect(await world.run('core.all')).toMatchObject({ ok: true });
       await expectAll(['item']);

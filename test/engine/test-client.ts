@@ -7,6 +7,7 @@ import mysql, {
 } from 'mysql2/promise';
 import pg from 'pg';
 import { asMysql, withPlaceholders } from './as-mysql.ts';
+import { processListAt } from '../mysql-servers.ts';
 import type { TableNames } from './table-names.ts';
 
 export interface Answer<Row> {
@@ -61,9 +62,10 @@ async function openMysql(url: string, names: TableNames, name: string): Promise<
   connection.on('error', () => undefined);
   await connection.query(`set session time_zone = '+00:00', group_concat_max_len = 1000000`);
   await letSeriesBeLong(connection);
+  const listed = (text: string): string => text.replaceAll('information_schema.processlist', processListAt(url));
   return {
     query: async <Row>(text: string, values: readonly unknown[] = []) => {
-      const sent = withPlaceholders(asMysql(names.into(text)), values);
+      const sent = withPlaceholders(asMysql(names.into(listed(text))), values);
       const [result] = (await connection.query(sent.text, sent.values)) as [MysqlResult | MysqlResult[], FieldPacket[]];
       const results = isSeveral(result) ? result : [result];
       const last = results.at(-1)!;

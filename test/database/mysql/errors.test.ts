@@ -2,9 +2,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { TransactionLostError } from '../../../src/database/dialect.ts';
 import { MysqlDatabase } from '../../../src/database/mysql/database.ts';
 import { classify, connectionError } from '../../../src/database/mysql/errors.ts';
-import { sql } from '../../../src/database/sql.ts';
+import { raw, sql } from '../../../src/database/sql.ts';
 import { UnreachableError } from '../../../src/errors.ts';
-import { describeOn, freshMysqlDatabase, mysqlServers } from '../../mysql-servers.ts';
+import { describeOn, freshMysqlDatabase, mysqlServers, processListAt } from '../../mysql-servers.ts';
 
 /** Stands in rows only: no message for Temporal's history may hold it. */
 const SECRET = 'mary@example.org';
@@ -277,7 +277,7 @@ describeOn(await mysqlServers(), 'errors of $name', (server) => {
 
   const asleep = async (connectionId: string): Promise<boolean> =>
     (
-      await database.query(sql`select 1 from information_schema.processlist
+      await database.query(sql`select 1 from ${raw(processListAt(server.url))}
       where id = ${connectionId} and state = 'User sleep'`)
     ).rows.length > 0;
 

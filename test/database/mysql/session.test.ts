@@ -5,7 +5,7 @@ import { classify } from '../../../src/database/mysql/errors.ts';
 import type { MysqlSession } from '../../../src/database/mysql/session.ts';
 import { TransactionLostError, type Session } from '../../../src/database/dialect.ts';
 import { part, raw, SAVEPOINT, sql } from '../../../src/database/sql.ts';
-import { describeOn, freshMysqlDatabase, mysqlServers } from '../../mysql-servers.ts';
+import { describeOn, freshMysqlDatabase, mysqlServers, processListAt } from '../../mysql-servers.ts';
 
 describeOn(await mysqlServers(), 'a session on $name', (server) => {
   let database: MysqlDatabase;
@@ -199,7 +199,7 @@ describeOn(await mysqlServers(), 'a session on $name', (server) => {
 
   async function states(connectionId: string): Promise<(string | null)[]> {
     const { rows } = await database.query<{ state: string | null }>(
-      sql`select state from information_schema.processlist where id = ${connectionId}`,
+      sql`select state from ${raw(processListAt(server.url))} where id = ${connectionId}`,
     );
     return rows.map(({ state }) => state);
   }

@@ -9,6 +9,7 @@ import type { OpenTransaction } from '../../../src/database/cursor-dialect.ts';
 import type { Database } from '../../../src/database/dialect.ts';
 import { raw, sql } from '../../../src/database/sql.ts';
 import { inTurns } from '../../every-server.ts';
+import { meanwhile } from '../../meanwhile.ts';
 import { describeOn, mysqlServers } from '../../mysql-servers.ts';
 import { ledgerOn } from '../ledger-on.ts';
 
@@ -109,27 +110,24 @@ describeOn(known, 'windows on $name', (server) => {
     turn(`lose no row of ${what} and take none twice, while writers write`, async () => {
       const first = await create(columns);
       const writers = [first, await client(), await client(), await client()];
-      let writing = true;
-      const work = writers.map(async (writer, i) => {
-        for (let n = 0; writing; n += 1) {
-          if (n % 3 !== 0) await writer.query('begin');
-          // Many rows take a range of numbers ahead, and leave a part of it unused.
-          if (n % 4 === 0)
-            await writer.query(`insert into ${table} (id) select null from information_schema.collations limit 50`);
-          await writer.query(`insert into ${table} () values ()`);
-          if (n % 3 !== 0) {
-            await new Promise((resolve) => setTimeout(resolve, (i + 1) * 60 * Math.random()));
-            await writer.query(n % 5 === 1 ? 'rollback' : 'commit');
-          }
+      const write = (writer: Connection, i: number) => async (n: number) => {
+        if (n % 3 !== 0) await writer.query('begin');
+        // Many rows take a range of numbers ahead, and leave a part of it unused.
+        if (n % 4 === 0)
+          await writer.query(`insert into ${table} (id) select null from information_schema.collations limit 50`);
+        await writer.query(`insert into ${table} () values ()`);
+        if (n % 3 !== 0) {
+          await new Promise((resolve) => setTimeout(resolve, (i + 1) * 60 * Math.random()));
+          await writer.query(n % 5 === 1 ? 'rollback' : 'commit');
         }
-      });
-      // For a while, and until there were some windows, however slow the machine is.
-      const started = Date.now();
-      const long = (): number => Date.now() - started;
+      };
       let windows = 0;
-      while (long() < WHILE_MS || (windows <= 3 && long() < 40_000)) if (await acquire(source(cursor))) windows += 1;
-      writing = false;
-      await Promise.all(work);
+      await meanwhile(writers.map(write), async () => {
+        // For a while, and until there were some windows, however slow the machine is.
+        const started = Date.now();
+        const long = (): number => Date.now() - started;
+        while (long() < WHILE_MS || (windows <= 3 && long() < 40_000)) if (await acquire(source(cursor))) windows += 1;
+      });
       await new Promise((resolve) => setTimeout(resolve, 1_100)); // the last second is over
       await acquire(source(cursor));
       expect(windows).toBeGreaterThan(3);

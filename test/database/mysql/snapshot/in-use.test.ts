@@ -4,7 +4,9 @@ import type { MysqlSession } from '../../../../src/database/mysql/session.ts';
 import { aloneWith } from '../../../../src/database/mysql/snapshot/alone-with.ts';
 import { startMysql } from '../../../../src/dev/mysql-server.ts';
 import { inTurns } from '../../../every-server.ts';
-import { describeOn, mysqlServers } from '../../../mysql-servers.ts';
+import { meanwhile } from '../../../meanwhile.ts';
+import type { MysqlTestServer } from '../../../mysql-on-demand.ts';
+import { describeOn, mysqlServers, processListAt } from '../../../mysql-servers.ts';
 import { until } from '../../../engine/world.ts';
 import { watched } from './cut.ts';
 import { Scene } from './scene.ts';
@@ -13,8 +15,8 @@ vi.setConfig({ testTimeout: 120_000 });
 
 const SWAPS = inject('seed').all ? 10 : 4;
 
-const WAITING =
-  "select 1 from information_schema.processlist where state like '%metadata lock%' and info like 'rename%'";
+const waiting = ({ url }: MysqlTestServer): string =>
+  `select 1 from ${processListAt(url)} where state like '%metadata lock%' and info like 'rename%' and db = database()`;
 
 const known = await mysqlServers();
 
@@ -48,25 +50,23 @@ describeOn(known, 'landing tables in use on $name', (server) => {
   turn(
     `lose no row of those who write without pause, and none of them fails, through ${SWAPS} swaps of two inputs`,
     async () => {
-      let writing = true;
-      const write = async (table: 'a' | 'b'): Promise<number> => {
+      const write = async (table: 'a' | 'b') => {
         const writer = await scene.connect();
-        let written = 0;
-        for (; writing; written += 1) await writer.query(`insert into ${table} () values ()`);
-        return written;
+        return () => writer.query(`insert into ${table} () values ()`);
       };
-      const writers = [write('a'), write('a'), write('b')];
-      for (let round = 1; round <= SWAPS; round += 1) {
-        const batch = await scene.batch('a', 'b');
-        await scene.take(batch);
-        await scene.say(
-          "insert into kept select 'a', id, seen from a_processing",
-          "insert into kept select 'b', id, seen from b_processing",
-        );
-        await scene.finish(batch);
-      }
-      writing = false;
-      const [first, second, third] = (await Promise.all(writers)) as [number, number, number];
+      const writers = [await write('a'), await write('a'), await write('b')];
+      const written = await meanwhile(writers, async () => {
+        for (let round = 1; round <= SWAPS; round += 1) {
+          const batch = await scene.batch('a', 'b');
+          await scene.take(batch);
+          await scene.say(
+            "insert into kept select 'a', id, seen from a_processing",
+            "insert into kept select 'b', id, seen from b_processing",
+          );
+          await scene.finish(batch);
+        }
+      });
+      const [first, second, third] = written as [number, number, number];
       await scene.say("insert into kept select 'a', id, seen from a", "insert into kept select 'b', id, seen from b");
       expect(first).toBeGreaterThan(10);
       expect(third).toBeGreaterThan(10);
@@ -162,7 +162,7 @@ describeOn(known, 'landing tables in use on $name', (server) => {
       const renaming = renamer
         .query('rename table b to b2, parent to parent2, a_processing to a2, kept to kept2')
         .catch((error: unknown) => error);
-      await until(async () => (await scene.values(WAITING)).length > 0);
+      await until(async () => (await scene.values(waiting(server))).length > 0);
       const looking = look();
       await new Promise((done) => setTimeout(done, 300));
       await scene.say(`kill query ${renamer.threadId}`);
