@@ -5,6 +5,7 @@ export class MysqlStatements extends StatementMaker {
   protected readonly joins = ['join', 'join', 'join', 'left join', 'left join', 'right join', 'straight_join'];
   protected readonly setOperators = ['union', 'union all', 'union all', 'intersect', 'except'];
   protected readonly hasLateral: boolean;
+  protected override readonly asksForWindows: boolean;
 
   constructor(
     random: Random,
@@ -12,6 +13,9 @@ export class MysqlStatements extends StatementMaker {
   ) {
     super(random);
     this.hasLateral = flavour === 'MySQL';
+    // MariaDB 10.11 makes `0 not in (select count(*) over () from …)` an `exists` of that subquery, without the comparison, where it names a
+    // row of the query around: what it gives goes by the row that was asked before. An `exists` of a window over no rows may be true.
+    this.asksForWindows = flavour === 'MySQL';
   }
 
   protected writes(): (() => string)[] {
@@ -76,7 +80,13 @@ export class MysqlStatements extends StatementMaker {
     ]);
   }
 
-  protected override select(items: Items, from: string, tables: Table[], condition: () => string): string {
+  protected override select(
+    items: Items,
+    from: string,
+    tables: Table[],
+    condition: () => string,
+    isReadOnce: boolean,
+  ): string {
     const [one, other] = [this.column(tables), this.column(tables)];
     const by = (list: string): string =>
       `select ${items((i) => (i === 0 ? one : 'count(*)'))} from ${from} group by ${list}`;
@@ -89,7 +99,8 @@ export class MysqlStatements extends StatementMaker {
       () => `select distinctrow ${items(() => one)} from ${from}`,
       () => `select straight_join ${items(() => one)} from ${from}`,
       () => `select sql_big_result distinct ${items(() => one)} from ${from}`,
-      () => `select ${items((i) => (i === 0 ? one : `@n := coalesce(@n, 0) + 1`))} from ${from}`,
+      // Else how far it counts goes by how often it is read.
+      () => `select ${items((i) => (i === 0 || !isReadOnce ? one : `@n := coalesce(@n, 0) + 1`))} from ${from}`,
       () => `select ${items(() => one)} from ${from} for update`,
       () => `select ${items(() => one)} from ${from} order by 1 limit 1, 2`,
       () => `select ${items((i) => (i === 0 ? one : `if(${condition()}, ${other}, 0)`))} from ${from}`,

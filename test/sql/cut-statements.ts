@@ -53,10 +53,18 @@ export abstract class StatementMaker {
   protected abstract readonly setOperators: readonly string[];
   /** Whether `lateral` may stand before a subquery. */
   protected abstract readonly hasLateral: boolean;
+  /** Whether a window function may be what `exists`, `in`, `any` and `all` ask for: whether the server then answers as it should. */
+  protected readonly asksForWindows: boolean = true;
   /** More forms of a condition that says that both are equal, or seems to. */
   protected abstract equality(one: string, other: string): string;
-  /** More forms of a select, beside those of all servers. */
-  protected abstract select(items: Items, from: string, tables: Table[], condition: () => string): string;
+  /** More forms of a select, beside those of all servers. `isReadOnce`: not anew for each row of a query around. */
+  protected abstract select(
+    items: Items,
+    from: string,
+    tables: Table[],
+    condition: () => string,
+    isReadOnce: boolean,
+  ): string;
   /** Rows without tables. */
   protected abstract values(width: number): string;
   /** What stands around a table, `sampled`. */
@@ -97,15 +105,15 @@ export abstract class StatementMaker {
   }
 
   protected rows(width: number, outer: Table[], depth: number, place: Place): string {
-    let text = this.plainSelect(width, outer, depth);
+    let text = this.plainSelect(width, outer, depth, place);
     if (this.chance(0.13)) {
-      const arm = this.chance(0.1) ? this.values(width) : this.plainSelect(width, outer, depth);
+      const arm = this.chance(0.1) ? this.values(width) : this.plainSelect(width, outer, depth, place);
       text = `${text} ${this.oneOf(this.setOperators)} ${arm}`;
     }
     return place === 'scalar' ? `select max(s.p) from (${text}) s` : text;
   }
 
-  private plainSelect(width: number, outer: Table[], depth: number): string {
+  private plainSelect(width: number, outer: Table[], depth: number, place: Place = 'rows'): string {
     const { text: from, tables } = this.from(outer, depth);
     const where = this.chance(0.5) ? ` where ${this.condition(tables, outer, depth)}` : '';
     const items: Items = (item) =>
@@ -124,7 +132,7 @@ export abstract class StatementMaker {
       return `select ${list} from ${from}${where} group by ${by.join(', ')}${having}`;
     }
     if (of < 0.83) return `select ${items(() => `max(${column()})`)} from ${from}${where}`;
-    if (of < 0.9) {
+    if (of < 0.9 && (place === 'rows' || place === 'scalar' || this.asksForWindows)) {
       const parts = `partition by ${column()}${this.chance(0.3) ? `, ${column()}` : ''}`;
       const asked = this.oneOf(['count(*)', `max(${column()})`]);
       const [over, window] = this.oneOf<[string, string]>([
@@ -134,9 +142,10 @@ export abstract class StatementMaker {
       ]);
       return `select ${items((i) => (i === 0 ? over : column()))} from ${from}${where}${window}`;
     }
-    if (of < 0.92)
+    if (of >= 0.9 && of < 0.92)
       return `select ${items(column)} from ${from}${where} order by ${width === 1 ? '1' : '1, 2'} limit ${width}`;
-    return this.select(items, `${from}${where}`, tables, () => this.condition(tables, outer, depth - 1));
+    const deeper = (): string => this.condition(tables, outer, depth - 1);
+    return this.select(items, `${from}${where}`, tables, deeper, place === 'rows' && outer.length === 0);
   }
 
   protected from(outer: Table[], depth: number): From {

@@ -27,7 +27,7 @@ interface Asking {
   /** The column that tells rows of `o` apart, and no `*` gives. */
   row: string;
   setUp: string[];
-  /** What a connection is like when a statement begins. */
+  /** What a connection is like when a statement begins, once per chunk, too. */
   before: string;
   ask(text: string): Promise<unknown[][]>;
   /** Whether it is an error of the server's. */
@@ -75,9 +75,9 @@ export async function openCutTables(server: TestServer, random: Random): Promise
     async rowsOf(statements, isWrite) {
       const rows: unknown[][] = [];
       try {
-        await ask(before);
         if (isWrite) await ask('begin');
         for (const text of statements) {
+          if (before !== '') await ask(before);
           const given = await ask(text);
           if (!isWrite) rows.push(...given);
         }
@@ -122,6 +122,15 @@ async function onPostgres(url: string, random: Random): Promise<Asking> {
   };
 }
 
+/**
+ * What makes a statement as a whole give other rows than without it, about once in a thousand of these statements (seen on MySQL 9.7 and
+ * MariaDB 10.11): rows that a semi-join finds twice or not at all, and a subquery's answer that is kept for another row.
+ */
+const PLAIN = {
+  MySQL: 'semijoin=off,materialization=off',
+  MariaDB: 'semijoin=off,materialization=off,subquery_cache=off,exists_to_in=off',
+};
+
 async function onMysql({ name }: TestServer, url: string, random: Random): Promise<Asking> {
   const connection = await createConnection({ uri: url.replace(/^mariadb:/, 'mysql:'), rowsAsArray: true });
   const flavour = name.startsWith('MariaDB') ? 'MariaDB' : 'MySQL';
@@ -131,6 +140,7 @@ async function onMysql({ name }: TestServer, url: string, random: Random): Promi
     row: 'n',
     setUp: [
       `set sql_mode = 'STRICT_TRANS_TABLES,ONLY_FULL_GROUP_BY'`,
+      `set optimizer_switch = '${PLAIN[flavour]}'`,
       ...['o', 'c', 'd'].map(
         (table) => `create table ${table} (${int(COLUMNS)}, n int auto_increment invisible primary key)`,
       ),

@@ -24,6 +24,8 @@ export interface SubqueryUse {
 /** Words after which a parenthesis holds a condition, and no argument of a function. */
 const LOGICAL = ['and', 'or', 'not', 'xor', 'where', 'on', 'having', 'when', 'then', 'else', 'case'];
 
+const COMPARING = ['=', '<>', '!=', '<=>', '<', '>', '<=', '>='];
+
 /** The subqueries of an expression, outermost ones; `place`: whether rows are chosen by it, or it is a value. */
 export function subqueries(
   reading: Reading,
@@ -152,13 +154,15 @@ function operandOf(code: Code, word: number, from: number): number {
   return i + 1;
 }
 
-/** What stands around it may turn it round (`not (…)`), or make a value of it (`case`, a function, `… is null`). */
+/** What stands around it may turn it round (`not (…)`), or make a value of it (`case`, a function, `… is null`, `… <> true`, `xor`). */
 function throughAll(code: Code, opens: number[], range: Range, how: SubqueryUse['how']): SubqueryUse['how'] {
   if (isInCase(code, range.from, opens.at(-1)!)) return 'value';
+  const around = [range, ...opens.slice(0, -1).map((open) => code.inside(open))];
+  if (around.some((one) => code.find(one, (i) => code.is(i, 'xor')) !== undefined)) return 'value';
   let now = how;
   for (const [i, open] of opens.entries()) {
     const after = code.close(open)! + 1;
-    if (after < range.to && (code.is(after, 'is') || code.mark(after, '='))) return 'value';
+    if (after < range.to && (code.is(after, 'is') || COMPARING.some((mark) => code.mark(after, mark)))) return 'value';
     const before = open - 1;
     if (i === opens.length - 1 || before < range.from) continue;
     if (isNot(code, before)) {
