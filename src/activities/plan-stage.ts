@@ -1,6 +1,7 @@
 import { chunkKey } from '../control/chunk-key.ts';
 import { sourceWhere } from '../control/conditions.ts';
 import { Ranges } from '../config/ranges.ts';
+import { changedConsumed, settleConsumed } from '../control/consumed-tables.ts';
 import { countChunks, type StageCounts } from '../control/chunks.ts';
 import { keepsItsWork } from '../config/keeps-its-work.ts';
 import { leftUndone, takeUndone } from '../control/continued.ts';
@@ -9,7 +10,7 @@ import { recordOutputs } from '../control/outputs.ts';
 import { writePlan, type PlannedRanges } from '../control/plan.ts';
 import type { PlannedWith } from '../control/planned-with.ts';
 import type { ChunkMethod, Session } from '../database/dialect.ts';
-import { inTransaction } from '../database/transaction.ts';
+import { inTransaction, looking, reading } from '../database/transaction.ts';
 import { sourceTable } from '../sql/batch-sql.ts';
 import { isRanged } from '../sql/ranged.ts';
 import type { BatchReference } from '../workflows/messages.ts';
@@ -69,10 +70,13 @@ async function planOf(
   return (session) => writePlan(session, database, at, method, ranges, plannedWith);
 }
 
-async function planRanges(
-  context: BatchContext,
-  n: number,
-): Promise<{ method: ChunkMethod; ranges: PlannedRanges; plannedWith?: PlannedWith }> {
+interface Plan {
+  method: ChunkMethod;
+  ranges: PlannedRanges;
+  plannedWith?: PlannedWith;
+}
+
+async function planRanges(context: BatchContext, n: number): Promise<Plan> {
   const { database, batch, values } = context;
   const stage = batch.definition.stages[n - 1]!;
   const { range } = batch.definition;
@@ -80,18 +84,23 @@ async function planRanges(
     return { method: 'range', ranges: new Ranges({ from: batch.windowFrom!, to: batch.windowTo! }, range.step) };
   }
   if (!stage.chunk) return { method: 'once', ranges: [{ from: null, to: null }] };
-  const table = sourceTable(stage.chunk.input, batch.definition);
+  const { input, rows } = stage.chunk;
+  const table = sourceTable(input, batch.definition);
   const key = await chunkKey(database, batch.definition, stage, table);
-  const { rows } = stage.chunk;
   const { dialect } = database;
-  const session = await database.openSession(`waybill ${batch.batchId} plan ${stage.name}`);
-  try {
-    await session.begin({ readOnly: true });
-    if (key.length === 0) return { method: 'pages', ranges: await dialect.planPages!(session, table, rows) };
-    const where = sourceWhere(dialect, stage.chunk.input, values);
-    return { method: 'key', ranges: await dialect.planKeys(session, table, key, rows, where), plannedWith: { key } };
-  } finally {
-    await session.rollback();
-    await session.close();
+  const where = sourceWhere(dialect, input, values);
+  for (;;) {
+    const plan = await reading(database, `waybill ${batch.batchId} plan ${stage.name}`, async (session) => {
+      const made: Plan =
+        key.length === 0
+          ? { method: 'pages', ranges: await dialect.planPages!(session, table, rows) }
+          : { method: 'key', ranges: await dialect.planKeys(session, table, key, rows, where), plannedWith: { key } };
+      // Chunks prove what they read, but a plan of nothing has none. Until this transaction ends, the table is the one that it has read.
+      return (await changedConsumed(session, database, batch.batchId)) === undefined ? made : undefined;
+    });
+    if (plan) return plan;
+    await looking(database, `waybill ${batch.batchId} look`, (session) =>
+      settleConsumed(session, database, batch.batchId, values),
+    );
   }
 }

@@ -21,17 +21,15 @@ interface Proven {
 export async function provingTables(context: BatchContext, work: ChunkWork): Promise<ChunkWork> {
   const { database, batch, values } = context;
   const { batchId } = batch;
-  const { producers, consumes } = values.definition;
   const outputs = proving(context, work, {
     known: knownOf(await readOutputs(database, database, batchId)),
     settle: async (session) => knownOf(await settleOutputs(session, database, batchId)),
     adopt: async (session) => knownOf(await adoptOwnChanges(session, database, batchId)),
   });
-  if (consumes.length === 0) return outputs;
+  if (values.definition.consumes.length === 0) return outputs;
   return proving(context, outputs, {
     known: await readConsumed(database, database, batchId),
-    settle: (session) =>
-      settleConsumed(session, database, batchId, (table) => values.consumed[producers[table]!] ?? []),
+    settle: (session) => settleConsumed(session, database, batchId, values),
   });
 }
 

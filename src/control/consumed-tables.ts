@@ -2,7 +2,15 @@
 import type { Database, Session } from '../database/dialect.ts';
 import { sql } from '../database/sql.ts';
 import { LoadFailedError } from '../errors.ts';
-import { holdsRows, keepIdentity, settleTables, type KnownTable, type TableChange } from './known-tables.ts';
+import type { BatchValues } from '../sql/batch-sql.ts';
+import {
+  changedTable,
+  holdsRows,
+  keepIdentity,
+  settleTables,
+  type KnownTable,
+  type TableChange,
+} from './known-tables.ts';
 
 /** Before anything is planned: whoever plans an empty table has nothing left to notice. */
 export async function recordConsumed(
@@ -34,10 +42,16 @@ export async function readConsumed(
   }));
 }
 
+/** The first consumed table that is another one than the ledger has, or was rewritten. */
+export const changedConsumed = async (
+  reader: Session,
+  database: Database,
+  batchId: string,
+): Promise<string | undefined> => changedTable(reader, database, await readConsumed(database, database, batchId));
+
 /**
  * `settleTables`: a table holds rows of the consumed batches.
  *
- * @param batchesOf the consumed batches whose rows stand in this table
  * @throws LoadFailedError where one is another table, or has lost the rows
  * @returns what the ledger has then
  */
@@ -45,8 +59,9 @@ export async function settleConsumed(
   session: Session,
   database: Database,
   batchId: string,
-  batchesOf: (table: string) => readonly string[],
+  { consumed, definition }: Pick<BatchValues, 'consumed' | 'definition'>,
 ): Promise<KnownTable[]> {
+  const batchesOf = (table: string): string[] => consumed[definition.producers[table]!] ?? [];
   await settleTables(session, database, await readConsumed(session, database, batchId), {
     holds: (table) => holdsRows(session, database, table, batchesOf(table)),
     keep: (now) => keepIdentity(session, database.ledger('batch_consumed'), batchId, now),

@@ -15,6 +15,18 @@ export const isSame = (a: TableIdentity | null | undefined, b: TableIdentity | n
 export const areStill = ({ dialect }: Database, tables: readonly KnownTable[]): SqlPart[] =>
   tables.map(({ table, identity }) => dialect.isOutput(table, identity));
 
+/** The first of them that is another table by now, or was rewritten. */
+export async function changedTable(
+  reader: Database | Session,
+  { dialect }: Database,
+  tables: readonly KnownTable[],
+): Promise<string | undefined> {
+  for (const { table, identity } of tables) {
+    if (!isSame(await dialect.outputIdentity(reader, table), identity)) return table;
+  }
+  return undefined;
+}
+
 export async function holdsRows(
   session: Session,
   { dialect }: Database,

@@ -3,7 +3,15 @@ import type { Database, Session, TableIdentity } from '../database/dialect.ts';
 import { list, sql } from '../database/sql.ts';
 import { LoadFailedError } from '../errors.ts';
 import { hasDone } from './chunks.ts';
-import { holdsRows, isSame, keepIdentity, settleTables, type KnownTable, type TableChange } from './known-tables.ts';
+import {
+  changedTable,
+  holdsRows,
+  isSame,
+  keepIdentity,
+  settleTables,
+  type KnownTable,
+  type TableChange,
+} from './known-tables.ts';
 
 type Reader = Pick<Session, 'query'>;
 
@@ -68,10 +76,7 @@ export async function changedOutput(
   database: Database,
   batchId: string,
 ): Promise<string | undefined> {
-  for (const { table, identity } of (await readOutputs(reader, database, batchId)).filter(isKnown)) {
-    if (!isSame(await database.dialect.outputIdentity(reader, table), identity)) return table;
-  }
-  return undefined;
+  return changedTable(reader, database, knownOf(await readOutputs(reader, database, batchId)));
 }
 
 /**

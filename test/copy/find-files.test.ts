@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, link, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
@@ -63,6 +63,14 @@ test('of the names of one file that lies elsewhere, the one that is known is tak
   await symlink(join(elsewhere, 'feed'), join(place, 'alpha'));
   expect(await findFiles(place, pattern, (name) => name === 'beta/a.csv')).toEqual(['beta/a.csv']);
   expect(await findFiles(place, pattern, (name) => name === 'gamma/a.csv')).toEqual(['gamma/a.csv']);
+});
+
+test('of hard links of one file the one that is known is taken, else the first', async () => {
+  const place = await folder(['data/b.csv', 'data/d.csv'], { 'data/a.csv': 'd.csv' });
+  for (const name of ['c', 'e']) await link(join(place, 'data/b.csv'), join(place, `data/${name}.csv`));
+  const pattern = ['data/*.csv'];
+  expect(await findFiles(place, pattern)).toEqual(['data/b.csv', 'data/d.csv']);
+  expect(await findFiles(place, pattern, (name) => name === 'data/c.csv')).toEqual(['data/c.csv', 'data/d.csv']);
 });
 
 const latin1 = (place: string, name: string): Buffer =>

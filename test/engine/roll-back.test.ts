@@ -4,7 +4,7 @@ import { pauseUpdate, progressQuery, resumeUpdate } from '../../src/workflows/me
 import { inTurns, oneOfEachFamily, someServers } from '../every-server.ts';
 import { servers } from '../servers.ts';
 import { expectWhole, ORDERS, SLOW_SQL, World } from './orders.ts';
-import { ended, until } from './world.ts';
+import { ended, until, type WorldOptions } from './world.ts';
 
 /** Rows that fill a page by four, so that a few thousand are several transactions of a roll back; the batch fails its check. */
 const WIDE_ORDERS = ORDERS(6_000, {
@@ -413,19 +413,27 @@ describe.each(servers)('an output on $name, in mid-load', { timeout: 120_000 }, 
     await truncatedMidway();
   });
 
-  it('rewritten by the load itself: it is published', async () => {
+  const andThen = (sql: string): WorldOptions => {
     const options = ORDERS(300);
-    const yaml = options.files['loads/core/order.yaml']!;
-    world = await World.create(server, {
-      ...options,
-      files: {
-        ...options.files,
-        'loads/core/order.yaml': yaml.replace(
-          /\noutputs/,
-          '\n  - { name: sorted, sql: cluster core.orders using orders_by_batch }\noutputs',
-        ),
-      },
-    });
+    const file = 'loads/core/order.yaml';
+    const yaml = options.files[file]!.replace(/\noutputs/, `\n  - { name: then, sql: ${sql} }\noutputs`);
+    return { ...options, files: { ...options.files, [file]: yaml } };
+  };
+
+  it('rewritten by the load itself: it is published', async () => {
+    world = await World.create(server, andThen('cluster core.orders using orders_by_batch'));
+    await world.worker();
+    expect(await world.run('core.order')).toMatchObject({ ok: true });
+    await expectWhole(world);
+  });
+
+  it('of which the load itself rewrites a partition: it is published', async () => {
+    world = await World.create(server, andThen('truncate core.none'));
+    await world.warehouse.query(`
+      drop table core.orders;
+      create table core.orders (id bigint, customer text, amount numeric(12,2), batch_id bigint not null) partition by range (id);
+      create table core.none partition of core.orders for values from (-9) to (0);
+      create table core.many partition of core.orders default`);
     await world.worker();
     expect(await world.run('core.order')).toMatchObject({ ok: true });
     await expectWhole(world);

@@ -360,6 +360,28 @@ describe.each(oneOfEachFamily(import.meta.url))(
       await expectConsumed(world);
     });
 
+    test('exchanged before its chunks are planned: the batch fails, though it has nothing to do, and the next start has all', async () => {
+      const cut = consumer({ chunk: '{ input: core.items, rows: 50, key: id }' });
+      const before = `before: [ "select * from (${WAIT(LATCH.other)}) held" ]\n`;
+      world = await World.create(server, PROJECT({ 'loads/services/item.yaml': `${cut}${before}` }));
+      await world.worker();
+      await world.warehouse.query('insert into acq.item select g, g * 1.5 from generate_series(1, 300) g');
+      expect(await world.run('core.item')).toMatchObject({ ok: true });
+      const letGo = await holdLatch(world, LATCH.other);
+      const handle = await world.start('services.item');
+      await waitsAtLatch(world);
+      await world.warehouse.query(`alter table core.items rename to was_items; ${ANEW}`);
+      await letGo();
+      expect(await ended(handle)).toMatchObject({
+        ok: false,
+        message: expect.stringMatching(/core\.items (is another table|holds no rows)/) as string,
+      });
+      expect(await world.states('services.item')).toEqual(['failed']);
+      await world.warehouse.query('insert into core.items select * from core.was_items');
+      expect(await world.run('services.item')).toMatchObject({ ok: true, result: { rowsWritten: 300 } });
+      await expectConsumed(world);
+    });
+
     test('rewritten, with all its rows: the batch goes on', async () => {
       const onPostgres = server.url.startsWith('postgres');
       expect(await changed(onPostgres ? 'vacuum full core.items' : 'optimize table core.items')).toMatchObject({

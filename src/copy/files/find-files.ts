@@ -7,7 +7,7 @@ import { WaybillError } from '../../errors.ts';
 /**
  * The files that one of these patterns means, by their names relative to the folder, in order. `*` is any characters of one
  * name, `**` any folders, `?` one character. Hidden files are passed over unless a pattern names them. Links are followed, and each
- * file comes once: of several names by one that is `known`, or by its own, or by the first. Throws `WaybillError` where it cannot
+ * file comes once, hard links of it, too: of several names by one that is `known`, or by its own, or by the first. Throws `WaybillError` where it cannot
  * be seen what is there: a file that is not found is one whose rows nobody misses.
  */
 export async function findFiles(
@@ -17,15 +17,24 @@ export async function findFiles(
 ): Promise<string[]> {
   const root = await realpath(folder);
   const found = await Promise.all(patterns.map((pattern) => matching(root, pattern.split('/'), '', [root])));
-  const names = new Map<string, string>();
-  for (const name of [...new Set(found.flat())].sort()) {
-    const file = await realpath(path.join(root, name)).catch(absent(name));
+  const all = [...new Set(found.flat())].sort();
+  const files = await Promise.all(all.map((name) => fileOf(path.join(root, name)).catch(absent(name))));
+  const names = new Map<string, { name: string; isItsOwn: boolean }>();
+  for (const [i, name] of all.entries()) {
+    const file = files[i];
     if (file === undefined) continue; // gone meanwhile
-    const other = names.get(file);
-    const better = other === undefined || (!known(other) && (known(name) || file === path.join(root, name)));
-    if (better) names.set(file, name);
+    const other = names.get(file.id);
+    const isBetter = other === undefined || (!known(other.name) && (known(name) || (file.isItsOwn && !other.isItsOwn)));
+    if (isBetter) names.set(file.id, { name, isItsOwn: file.isItsOwn });
   }
-  return [...names.values()].sort();
+  return [...names.values()].map(({ name }) => name).sort();
+}
+
+/** `id`: the same for all names of the file. */
+async function fileOf(full: string): Promise<{ id: string; isItsOwn: boolean }> {
+  const real = await realpath(full);
+  const { dev, ino, nlink } = await stat(real, { bigint: true });
+  return { id: nlink > 1n ? `${dev} ${ino}` : real, isItsOwn: real === full };
 }
 
 /** `above`: the folders that lead here, as they are: a link to one of them leads around in a circle. */

@@ -145,10 +145,15 @@ export async function listFunctions(database: Database): Promise<string[]> {
 
 /**
  * The file of a table `c`: TRUNCATE and rewrites give it another. A partitioned table has none of its own; of its partitions' the oldest
- * stays when one is added, and goes with TRUNCATE of them all.
+ * stays when one is added, and goes with TRUNCATE of them all. Of the catalog alone: pg_partition_tree would wait for whoever has a
+ * partition to himself, and that may be the chunk for which we ask.
  */
-const FILE = part`coalesce(case when c.relkind = 'p'
-  then (select min(pg_relation_filenode(relid)) from pg_partition_tree(c.oid) where isleaf) else pg_relation_filenode(c.oid) end, 0)`;
+const FILE = part`coalesce(case when c.relkind = 'p' then (
+  with recursive parts as (
+    select inhrelid as id from pg_inherits where inhparent = c.oid
+    union all select inhrelid from pg_inherits join parts on inhparent = id)
+  select min(pg_relation_filenode(x.oid)) from parts join pg_class x on x.oid = id where x.relkind <> 'p')
+  else pg_relation_filenode(c.oid) end, 0)`;
 
 /** OID and file of a table, as this transaction sees them; undefined if the name is free. */
 export async function tableIdentity(
