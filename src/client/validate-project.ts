@@ -2,8 +2,10 @@ import { checkAgainstDatabase } from '../config/check-database.ts';
 import { ProjectError, sortProblems, type Problem } from '../config/problem.ts';
 import type { TableDescription } from '../config/table-requirements.ts';
 import { misleadingName } from '../control/bare-names.ts';
+import { whyNoKey } from '../control/chunk-key.ts';
+import { rangeOfRefusal } from '../control/range-bounds.ts';
 import { whyNoSnapshot } from '../control/snapshot-refusals.ts';
-import { whyNotOfOneMoment } from '../control/source.ts';
+import { fromRangeRefusal, whyNotOfOneMoment } from '../control/source.ts';
 import { settingsRefusal } from '../control/settings-refusal.ts';
 import { whatMayKeepRows, whyNeverTakenBack } from '../control/take-back.ts';
 import { cursorRefusal } from '../control/windows.ts';
@@ -82,6 +84,17 @@ export async function validateProject(context: ClientContext): Promise<Validatio
     asking(load.connection, () => settingsRefusal(databases.get(load.connection), load.name, settings));
   const cursorRefused = async (load: LoadDefinition) =>
     load.from && asking(load.from.connection, () => cursorRefusal(databases.get(load.from!.connection), load));
+  const rangeRefused = async (load: LoadDefinition) =>
+    load.from
+      ? asking(load.from.connection, () => fromRangeRefusal(databases.get(load.from!.connection), load))
+      : asking(load.connection, () => rangeOfRefusal(databases.get(load.connection), load));
+  const keyRefused = (connection: string, table: string, names: string[]) =>
+    asking(connection, async () => {
+      const database = databases.get(connection);
+      const facts = await database.dialect.describeTable(database, table);
+      const columns = facts?.columns.filter(({ name }) => names.includes(name)) ?? [];
+      return whyNoKey(database, table, columns);
+    });
   const listTables = (connection: string): Promise<string[]> => {
     const database = databases.get(connection);
     return asking(connection, () => database.dialect.listTables(database));
@@ -89,7 +102,8 @@ export async function validateProject(context: ClientContext): Promise<Validatio
 
   const cutsByPages = (connection: string): boolean => databases.get(connection).dialect.planPages !== undefined;
   const ofLoads = { misleading, describeQuery, notOfOneMoment, planLanding, neverTakenBack, mayKeepRows, noSnapshot };
-  const ofServers = { settingsRefusal: settingsRefused, cursorRefusal: cursorRefused };
+  const ofCuts = { cursorRefusal: cursorRefused, rangeRefusal: rangeRefused, keyRefusal: keyRefused };
+  const ofServers = { settingsRefusal: settingsRefused, ...ofCuts };
   const tables = await checkAgainstDatabase(project, { describe, listTables, cutsByPages, ...ofLoads, ...ofServers });
   const wrong = new Set(tables.filter(({ severity }) => severity === 'error').map(({ file }) => file));
   // Where a table is missing, every statement that names it is wrong too: one complaint is enough.

@@ -6,7 +6,7 @@ import type { AcquisitionSource } from './definition.ts';
 
 /** An acquisition's source has its cursor; its landing table has its own two columns, and takes those of the source. */
 export async function checkAcquisitionTables(from: AcquisitionSource | undefined, check: TableCheck): Promise<void> {
-  const { load, find, findQuery, notOfOneMoment, planLanding, cursorRefusal, report, says } = check;
+  const { load, find, findQuery, notOfOneMoment, planLanding, cursorRefusal, rangeRefusal, report, says } = check;
   // Which columns files have is seen where they are.
   const source = from === undefined ? undefined : await findSource(from, find, findQuery);
   const name = from?.table ?? 'from.sql';
@@ -21,7 +21,9 @@ export async function checkAcquisitionTables(from: AcquisitionSource | undefined
     }
   }
   if (source !== undefined && from?.range !== undefined) {
-    requireColumn(source, name, from.range.column, ['from', 'range', 'column'], report);
+    const at = ['from', 'range', 'column'];
+    const unfit = requireColumn(source, name, from.range.column, at, report) && (await rangeRefusal(load));
+    if (unfit) report(at, unfit.message, unfit.next);
   }
   const unsteady = source && (await notOfOneMoment(load));
   if (unsteady) report(['from', 'consistent'], unsteady.message, unsteady.next);

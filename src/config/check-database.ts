@@ -107,7 +107,10 @@ async function checkTransformTables(check: TableCheck): Promise<void> {
   if (load.range !== undefined && 'table' in load.range.over) {
     const { table, column } = load.range.over;
     const found = await find(load.connection, table, ['range', 'of']);
-    if (found !== undefined) requireColumn(found, table, column, ['range', 'of'], report);
+    if (found !== undefined && requireColumn(found, table, column, ['range', 'of'], report)) {
+      const unfit = await check.rangeRefusal(load);
+      if (unfit) report(['range', 'of'], unfit.message, unfit.next);
+    }
   }
   for (const [index, { chunk }] of load.stages.entries()) {
     if (chunk === undefined) continue;
@@ -117,7 +120,9 @@ async function checkTransformTables(check: TableCheck): Promise<void> {
     const found = await find(load.connection, chunk.input, ['stages', index, 'chunk', 'input']);
     if (found === undefined) continue;
     const at = ['stages', index, 'chunk', 'key'];
-    chunk.key?.forEach((column) => requireColumn(found, chunk.input, column, at, report));
+    const key = chunk.key?.filter((column) => requireColumn(found, chunk.input, column, at, report));
+    const unfit = key && (await check.keyRefusal(load.connection, chunk.input, key));
+    if (unfit) report(at, unfit.message, unfit.next);
     if (chunk.key !== undefined || rowKey(found) !== undefined) continue;
     const { message, next } = noRowKey(chunk.input);
     report(['stages', index, 'chunk'], message, next);

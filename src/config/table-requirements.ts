@@ -48,6 +48,14 @@ export interface TableLookup {
   cursorRefusal: (
     load: LoadDefinition,
   ) => Promise<{ key: 'cursor' | 'start'; message: string; next: string } | undefined>;
+  /** Why a task's `range.of`, or an acquisition's `from.range`, cannot name its column, which is there. */
+  rangeRefusal: (load: LoadDefinition) => Promise<{ message: string; next: string } | undefined>;
+  /** Why a table cannot be cut by these columns, which it has. */
+  keyRefusal: (
+    connection: string,
+    table: string,
+    columns: string[],
+  ) => Promise<{ message: string; next: string } | undefined>;
   /** A setting of `session_params` that the server will not have. */
   settingsRefusal: (
     load: LoadDefinition,
@@ -68,6 +76,8 @@ export interface TableCheck extends Pick<
   | 'mayKeepRows'
   | 'noSnapshot'
   | 'cursorRefusal'
+  | 'rangeRefusal'
+  | 'keyRefusal'
   | 'settingsRefusal'
 > {
   load: LoadDefinition;

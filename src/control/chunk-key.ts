@@ -25,7 +25,7 @@ export async function chunkKey(
     const { message, next } = noRowKey(chunk.input);
     throw new ConfigurationError(message, { where, next });
   }
-  return key.map((name) => {
+  const columns = key.map((name) => {
     const column = facts?.columns.find((candidate) => candidate.name === name);
     if (column) return column;
     throw new ConfigurationError(`${table} has no column ${name}, by which stage ${stage.name} is cut`, {
@@ -33,4 +33,23 @@ export async function chunkKey(
       next: 'correct chunk.key',
     });
   });
+  const unfit = await whyNoKey(database, chunk.input, columns);
+  if (unfit) throw new ConfigurationError(unfit.message, { where, next: unfit.next });
+  return columns;
+}
+
+/** Why a table cannot be cut by these columns of it: the values of one have no order. */
+export async function whyNoKey(
+  database: Database,
+  table: string,
+  columns: readonly ColumnFacts[],
+): Promise<{ message: string; next: string } | undefined> {
+  for (const column of columns) {
+    if (await database.dialect.hasOrder(database, column)) continue;
+    return {
+      message: `${table}.${column.name} is ${column.type}: its values have no order, so no chunks can be cut by it`,
+      next: 'name columns of numbers, dates or texts in chunk.key',
+    };
+  }
+  return undefined;
 }

@@ -1,7 +1,7 @@
 /** What a task's range goes over: asked once, before its batch opens. */
 import type { LoadDefinition, RangeBound, RangeDefinition } from '../config/definition.ts';
 import { misfit, mixed, type Misfit } from '../config/ranges.ts';
-import type { Database, Session } from '../database/dialect.ts';
+import type { ColumnFacts, Database, Session } from '../database/dialect.ts';
 import { ConfigurationError } from '../errors.ts';
 import type { BatchValues } from '../sql/batch-sql.ts';
 import { nearest } from '../sql/names.ts';
@@ -86,6 +86,31 @@ async function askBound(
   return textOf(row[0]);
 }
 
+/** Why `range.of` cannot name this column. */
+export const whyNoRanges = (
+  { dialect }: Database,
+  table: string,
+  column: ColumnFacts,
+): { message: string; next: string } | undefined =>
+  dialect.cursorKind(column) === undefined
+    ? {
+        message: `${table}.${column.name} is ${column.type}: no ranges can be made of it`,
+        next: 'use a column of whole numbers, dates or times',
+      }
+    : undefined;
+
+/** The same of the column that a task's file names, and that is there. */
+export async function rangeOfRefusal(
+  database: Database,
+  { range }: LoadDefinition,
+): Promise<{ message: string; next: string } | undefined> {
+  if (!range || !('table' in range.over)) return undefined;
+  const { table, column: name } = range.over;
+  const facts = await database.dialect.describeTable(database, table);
+  const column = facts?.columns.find((candidate) => candidate.name === name);
+  return column && whyNoRanges(database, table, column);
+}
+
 /** First and last value of a column; rows without one would be in no range. */
 async function askColumn(
   session: Session,
@@ -107,12 +132,8 @@ async function askColumn(
     const next = near ? `did you mean ${near}?` : 'correct range.of';
     throw new ConfigurationError(`${table} has no column ${name}`, { where, next });
   }
-  if (dialect.cursorKind(column) === undefined) {
-    throw new ConfigurationError(`${table}.${name} is ${column.type}: no ranges can be made of it`, {
-      where,
-      next: 'use a column of whole numbers, dates or times',
-    });
-  }
+  const unfit = whyNoRanges(database, table, column);
+  if (unfit) throw new ConfigurationError(unfit.message, { where, next: unfit.next });
   await refuseUnreached(
     session,
     dialect,

@@ -118,6 +118,22 @@ export async function rangeColumn(
   });
 }
 
+/** Why `from.range` cannot name its column, which is there. */
+export async function fromRangeRefusal(
+  database: Database,
+  load: LoadDefinition,
+): Promise<{ message: string; next: string } | undefined> {
+  const { from } = load;
+  if (!from?.range) return undefined;
+  try {
+    await rangeColumn(database, load, from);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error;
+    return { message: error.message, next: error.next ?? 'correct it' };
+  }
+}
+
 function columnOf(facts: TableFacts, name: string, file: string, key: string): ColumnFacts {
   const column = facts.columns.find((candidate) => candidate.name === name);
   if (column) return column;

@@ -51,6 +51,8 @@ export interface CatalogDialect {
    * else. A text that a collation may take for another is of kind `text COLLATION`, a number that is rounded `double`.
    */
   comparedAs(column: ColumnFacts): string;
+  /** Whether the values of a column have an order that the server can tell: without one they bound no ranges. */
+  hasOrder(database: Database, column: ColumnFacts): Promise<boolean>;
   tableIdentity(session: Session, table: string): Promise<TableIdentity | undefined>;
   /** The storage of a snapshot may change though its rows are the same: a rewrite gives it another file. False: rows have come or gone. */
   readonly rewriteMovesRows: boolean;

@@ -26,6 +26,13 @@ const WAREHOUSE = `create schema acq; create schema core;
   insert into acq.flight (id, origin, batch_id) values (1, 'LAS', 1), (2, 'LAS', 1);`;
 const core = (sql: string): ProjectFiles => ({ 'loads/core/flights.sql': sql });
 
+const keyed = (key: string): ProjectFiles => ({
+  'loads/core/flight.yaml': BASE_PROJECT['loads/core/flight.yaml']!.replace(
+    'input: acq.flight }',
+    `input: acq.flight, key: ${key} }`,
+  ),
+});
+
 const BROKEN: Broken[] = [
   {
     title: 'a column that a statement names wrongly',
@@ -74,6 +81,25 @@ const BROKEN: Broken[] = [
     warehouse: 'alter table acq.flight modify ngdw_id bigint default 1, drop primary key',
     message: /^`acq\.flight` has no primary key and no unique index by which it could be cut into chunks$/,
     where: 'loads/core/flight.yaml:5:47',
+  },
+  {
+    title: 'a chunk key whose values have no order',
+    warehouse: 'alter table acq.flight add spots geometrycollection',
+    files: keyed('[id, spots]'),
+    message: /^acq\.flight\.spots is geom(?:etry)?collection: its values have no order, so no chunks can be cut by it$/,
+    where: 'loads/core/flight.yaml:5:83', // behind a table's name, which a test's prefix makes longer
+  },
+  {
+    title: 'a range over texts',
+    files: {
+      'loads/task/flight.yaml': `kind: task
+connection: warehouse
+range: { of: acq.flight.origin, step: 10 }
+sql: update core.flight set id = id + 1 where id >= :from and id < :to
+`,
+    },
+    message: /^acq\.flight\.origin is varchar\(20\): no ranges can be made of it$/,
+    where: 'loads/task/flight.yaml:3:14',
   },
 ];
 

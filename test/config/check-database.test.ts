@@ -49,6 +49,8 @@ async function problemsOf(
         return Promise.resolve(kind === 'table' ? [] : [{ reason: `it is a ${kind}`, next: 'Name another.' }]);
       },
       cursorRefusal: () => Promise.resolve(undefined),
+      rangeRefusal: () => Promise.resolve(undefined),
+      keyRefusal: () => Promise.resolve(undefined),
       settingsRefusal: () => Promise.resolve(undefined),
       listTables: (connection) =>
         Promise.resolve(

@@ -3,6 +3,7 @@ import type { Dialect } from '../dialect.ts';
 import { checkStatement } from './check-statement.ts';
 import { planKeys, rangeCondition } from './chunk-ranges.ts';
 import { comparedAs } from './compared-as.ts';
+import { hasOrder } from './key-form.ts';
 import { insertRows, openCopyIn, openCopyOut } from './copy.ts';
 import { cursorKind, cursorValue, inCursorOrder, windowCondition, windowEnd } from './cursor.ts';
 import { deleteTogether } from './delete-together.ts';
@@ -78,6 +79,7 @@ export const mysqlDialect: Dialect = {
   describeQuery,
   listTables,
   comparedAs,
+  hasOrder,
   listFunctions,
   leadsTo: undefined,
   neverRolledBack,

@@ -1,5 +1,5 @@
 import { ConfigurationError } from '../../errors.ts';
-import type { ColumnFacts } from '../dialect.ts';
+import type { ColumnFacts, Database } from '../dialect.ts';
 import { quoteName } from './names.ts';
 import { characterSetOf } from './unmapped.ts';
 
@@ -17,11 +17,18 @@ export interface KeyForm {
 
 export type Bind = (value: unknown, cast?: string) => string;
 
-/** Throws `ConfigurationError` for a type whose values have no order that can be relied on. */
+/** Types whose values have no order that can be relied on; MySQL calls a collection of geometries by the shorter name. */
+const UNORDERED = /^(json|geometry|point|linestring|polygon|multi\w+|geom(etry)?collection|vector)\b/;
+
+/** See `Dialect.hasOrder`. */
+export const hasOrder = (_database: Database, { type }: ColumnFacts): Promise<boolean> =>
+  Promise.resolve(!UNORDERED.test(type));
+
+/** Throws `ConfigurationError` for a column that has no order. */
 export function keyForm(column: ColumnFacts): KeyForm {
   const name = column.misindexed ? `concat(${quoteName(column.name)}, '')` : quoteName(column.name);
   const cast = (written: string, bind: Bind): string => bind(written, column.castType || undefined);
-  if (/^(json|geometry|point|linestring|polygon|multi\w+|geometrycollection|vector)\b/.test(column.type)) {
+  if (UNORDERED.test(column.type)) {
     throw new ConfigurationError(`column ${column.name} is ${column.type}: no key can be made of it`, {
       next: 'name columns of numbers, dates or texts as the key',
     });

@@ -213,6 +213,11 @@ export async function checkStatement(database: Database, text: string): Promise<
   }
 }
 
+/** See `Dialect.hasOrder`: of arrays and rows the server looks at what they are of. */
+export async function hasOrder(database: Database, { castType }: ColumnFacts): Promise<boolean> {
+  return (await checkStatement(database, `select order by null::${castType}`)) === undefined;
+}
+
 /** Names are in quotes but for those of columns with their table, and of functions. */
 const UNKNOWN = [
   ['column', /^column "?(.+?)"?(?: of relation ".*")? does not exist$/],

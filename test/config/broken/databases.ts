@@ -242,6 +242,26 @@ to: { table: acq.flight }
     expected: ['loads/core/flight.yaml:5:73: `acq.flight` has no column `orgin`: did you mean `origin`?'],
   },
   {
+    title: 'a chunk key, a range and a column to cut by whose values have no order',
+    source: 'alter table flight add spot point',
+    warehouse: `create type core.note as (id int, words json); alter table acq.flight add spot point, add notes core.note[];
+      create table mart.flight (id bigint, seen json)`,
+    files: {
+      'loads/acquisition/flight.yaml': ACQUISITION.replace('cursor: id', 'range: { column: spot, step: 9 }'),
+      'loads/core/flight.yaml': CORE.replace('input: acq.flight }', 'input: acq.flight, key: [id, notes] }'),
+      'loads/task/flight.yaml': `kind: task
+connection: warehouse
+range: { of: mart.flight.seen, step: 10 }
+sql: update mart.flight set id = id + 1 where id >= :from and id < :to
+`,
+    },
+    expected: [
+      'loads/acquisition/flight.yaml:3:68: public.flight.spot is point: from.range cuts numbers',
+      'loads/core/flight.yaml:5:73: acq.flight.notes is core.note[]: its values have no order, so no chunks can be cut by it',
+      'loads/task/flight.yaml:3:14: mart.flight.seen is json: no ranges can be made of it',
+    ],
+  },
+  {
     title: 'a table to read that is not there',
     files: { 'loads/core/flight.yaml': `${CORE}reads: [core.customer]\n` },
     expected: ['loads/core/flight.yaml:7:9: there is no table `core.customer` in `warehouse`'],
