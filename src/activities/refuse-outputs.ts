@@ -1,6 +1,7 @@
 import { notNumbered } from '../config/check-numbering.ts';
 import { whyNoBatchId } from '../config/table-requirements.ts';
 import type { LoadDefinition } from '../config/definition.ts';
+import { whyNoPlace } from '../control/landing-place.ts';
 import { looseKeys } from '../control/loose-keys.ts';
 import { otherWriter } from '../control/rename.ts';
 import { whyNeverTakenBack } from '../control/take-back.ts';
@@ -22,7 +23,11 @@ export async function refuseOutputs(
 ): Promise<void> {
   for (const { table } of load.outputs) {
     const facts = await database.dialect.describeTable(database, table);
-    if (!facts) continue; // one that is missing is said when it is written
+    if (!facts) {
+      const why = await whyNoPlace(database, load, table);
+      if (why) throw refused(why.message, { where: load.file, next: why.next });
+      continue; // that it is missing is said when it is written
+    }
     if (LASTING.includes(facts.kind)) {
       refuseBatchId(load, facts);
       await refuseKeptRows(database, load, table);

@@ -1,4 +1,5 @@
 import type { LoadDefinition } from '../config/definition.ts';
+import { whyNoPlace } from '../control/landing-place.ts';
 import { describeSource } from '../control/source.ts';
 import type { Database } from '../database/dialect.ts';
 import type { Databases } from '../database/databases.ts';
@@ -25,11 +26,14 @@ export async function previewLanding(
   databases: Databases,
 ): Promise<{ notes: string[] } | { refused: string; next?: string }> {
   const { from } = load;
-  if (!from) return { notes: [] };
+  const { table } = load.outputs[0]!;
+  const landing = await target.dialect.describeTable(target, table);
+  const nowhere = landing ? undefined : await whyNoPlace(target, load, table);
+  if (nowhere) return { refused: nowhere.message, next: nowhere.next };
+  if (!from) return { notes: [] }; // which columns files have is seen where they are
   const source = databases.get(from.connection);
   try {
     const facts = await describeSource(source, load, from);
-    const landing = await target.dialect.describeTable(target, load.outputs[0]!.table);
     if (!landing && !load.landing!.create) return { notes: [] }; // that it is missing, whoever looks for it says
     const origin = { dialect: source.dialect, facts };
     const { statements, notes } = planLanding(origin, target.dialect, landing, load);

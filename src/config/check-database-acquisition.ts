@@ -49,7 +49,7 @@ export async function checkAcquisitionTables(from: AcquisitionSource | undefined
     ];
     if (sound.includes(false)) return;
   }
-  if (source === undefined) return;
+  if (from !== undefined && source === undefined) return;
   const plan = await planLanding(load);
   if ('refused' in plan) report(['to'], plan.refused, plan.next);
   else plan.notes.forEach((note) => report(['to'], note, undefined, 'warn'));

@@ -1,5 +1,5 @@
 /** How landing tables are made, and given columns that their source has got since. */
-import type { ColumnFacts, Session } from './dialect.ts';
+import type { ColumnFacts, Database, Session } from './dialect.ts';
 import type { ValueShape } from './value-shape.ts';
 
 /** A column to make. */
@@ -14,6 +14,13 @@ export interface LandingDialect {
    * `native`: the column is one of this family of servers.
    */
   landingType(column: Pick<ColumnFacts, 'type' | 'castType'>, shape: ValueShape, native: boolean): string | undefined;
+  /**
+   * What a table that is to be made lacks to stand in, by the word of its server, its name, and what makes it; undefined: it is there.
+   */
+  missingPlace(
+    database: Database,
+    table: string,
+  ): Promise<{ what: 'schema' | 'database'; name: string; make: string } | undefined>;
   /** Makes a table of these columns, which may be null, and its own two: `batch_id`, and `ngdw_id`, which numbers the rows. */
   createLanding(table: string, columns: readonly NewColumn[]): string[];
   addColumns(table: string, columns: readonly NewColumn[]): string[];

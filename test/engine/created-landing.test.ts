@@ -107,12 +107,24 @@ outputs: [core.item]
       expect(await world.exists('acq.item_processing')).toBe(false);
     });
 
-    test('without its schema it says what is missing', async () => {
-      world = await World.create(into, { files: { [FILE]: file('create: true') }, source: PLAIN_SOURCE(1) }, from);
+    test.each([
+      ['a table', file('create: true')],
+      [
+        'files',
+        file('create: true')
+          .replace(/from: .*/, 'from: { files: data/*.csv }')
+          .replace(/chunk_rows.*/, ''),
+      ],
+    ])('without its schema it says what is missing, and so do validate and plan: from %s', async (_, yaml) => {
+      world = await World.create(into, { files: { [FILE]: yaml }, source: PLAIN_SOURCE(1) }, from);
       await world.worker();
-      const end = await world.run(ITEM);
-      expect(end).toMatchObject({ ok: false, type: 'Database' });
-      expect(!end.ok && end.message).toMatch(/acq/);
+      const what = world.words.family === 'mysql' ? 'database' : 'schema';
+      const message = `warehouse has no ${what} acq, in which acq.item would be made (to.create)`;
+      const next = expect.stringMatching(`^create ${what} acq(, and let .*)?; or correct to\\.table$`) as string;
+      const where = `${FILE}:5:5`;
+      expect(document(await waybill(world, 'validate', '--json'))).toMatchObject({ error: { message, next, where } });
+      expect(await world.run(ITEM)).toMatchObject({ ok: false, type: 'Refused', message, next });
+      expect(document(await waybill(world, 'plan', ITEM, '--json'))).toMatchObject({ does: 'refused', because: [message, next] });
       expect(await world.states(ITEM)).toEqual([]);
     });
   },

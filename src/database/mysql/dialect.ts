@@ -16,7 +16,7 @@ import { neverRolledBack } from './never-rolled-back.ts';
 import { isStandby, numberingsOf } from './numbering.ts';
 import { openTransactions } from './open-transactions.ts';
 import { keepable } from './keepable.ts';
-import { addColumns, changeTable, createLanding, landingType } from './landing.ts';
+import { addColumns, changeTable, createLanding, landingType, missingPlace } from './landing.ts';
 import { quoteName, quoteTable, quoteText } from './names.ts';
 import { isOutput, outputIdentity } from './outputs.ts';
 import { longestStatement } from './longest-statement.ts';
@@ -110,6 +110,7 @@ export const mysqlDialect: Dialect = {
   deletesKeptBy: () => Promise.resolve([]), // there are no rules, and a trigger that will not have it raises an error
   landingType,
   createLanding,
+  missingPlace,
   addColumns,
   changeTable,
   shapeOf,

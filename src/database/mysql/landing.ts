@@ -1,4 +1,7 @@
 import type { LandingDialect, NewColumn } from '../landing-dialect.ts';
+import { parseTableName } from '../../sql/names.ts';
+import { mysqlSql } from '../../sql/mysql.ts';
+import { sql } from '../sql.ts';
 import type { ValueShape } from '../value-shape.ts';
 import { quoteName, quoteTable } from './names.ts';
 import type { MysqlSession } from './session.ts';
@@ -84,6 +87,16 @@ function textOf(type: string, padded: boolean): string {
 
 /** `null`, said: a MariaDB may give the first `timestamp` of a table a default otherwise. */
 const declared = ({ name, type }: NewColumn): string => `${quoteName(name)} ${type} null`;
+
+/** See `LandingDialect.missingPlace`. An account is shown the databases in which it may do something. */
+export const missingPlace: LandingDialect['missingPlace'] = async (database, table) => {
+  const { schema } = parseTableName(table, mysqlSql);
+  if (schema === undefined) return undefined; // that of the connection
+  const { rows } = await database.query(sql`select 1 from information_schema.schemata where schema_name = ${schema}`);
+  if (rows.length > 0) return undefined;
+  const make = `create database ${quoteName(schema)}, and let the user of this connection create tables in it`;
+  return { what: 'database', name: schema, make };
+};
 
 export const createLanding: LandingDialect['createLanding'] = (table, columns) => [
   `create table if not exists ${quoteTable(table)} (\n  ${[

@@ -19,7 +19,7 @@ import { endConnection, endGateHolders, gate } from './gate.ts';
 import { begin, lockOutput, migration, settings, words } from './ledger.ts';
 import { narrowing } from './narrowing.ts';
 import { keepable } from './keepable.ts';
-import { addColumns, changeTable, createLanding, landingType } from './landing.ts';
+import { addColumns, changeTable, createLanding, landingType, missingPlace } from './landing.ts';
 import { quoteName, quoteTable, quoteText } from './names.ts';
 import { isStandby, numberingsOf } from './numbering.ts';
 import {
@@ -126,6 +126,7 @@ export const postgresDialect: Dialect = {
   insertRows,
   landingType,
   createLanding,
+  missingPlace,
   addColumns,
   changeTable,
   shapeOf,

@@ -1,6 +1,8 @@
 import type { LandingDialect, NewColumn } from '../landing-dialect.ts';
 import { raw, sql } from '../sql.ts';
 import type { ValueShape } from '../value-shape.ts';
+import { parseTableName } from '../../sql/names.ts';
+import { postgresSql } from '../../sql/postgres.ts';
 import { quoteName, quoteTable } from './names.ts';
 import { OTHERS_WAIT } from './others-wait.ts';
 
@@ -53,6 +55,14 @@ function typeOf({ kind, precision = 0, scale, length }: ValueShape, type: string
 }
 
 const declared = ({ name, type }: NewColumn): string => `${quoteName(name)} ${type}`;
+
+/** See `LandingDialect.missingPlace`. Of a name without schema the server says it, by its search path. */
+export const missingPlace: LandingDialect['missingPlace'] = async (database, table) => {
+  const { schema } = parseTableName(table, postgresSql);
+  if (schema === undefined) return undefined;
+  const { rows } = await database.query(sql`select from pg_namespace where nspname = ${schema}`);
+  return rows.length > 0 ? undefined : { what: 'schema', name: schema, make: `create schema ${quoteName(schema)}` };
+};
 
 export const createLanding: LandingDialect['createLanding'] = (table, columns) => [
   `create table ${quoteTable(table)} (\n  ${[
