@@ -23,6 +23,7 @@ import { describeOpened, type OpenedBatch } from './opened-batch.ts';
 import { prepareLanding } from './prepare-landing.ts';
 import { refuseNames } from './refuse-names.ts';
 import { refuseOutputs } from './refuse-outputs.ts';
+import { refuseSettings } from './refuse-settings.ts';
 import { refuseSource } from './refuse-source.ts';
 import { decideUnfinished } from './restart-rules.ts';
 import { surveySnapshot } from './survey-snapshot.ts';
@@ -141,6 +142,7 @@ async function open(
   if (latest && (await unrecovered(database, latest, request))) {
     return { kind: 'recover', batch: referenceOf(database, latest) };
   }
+  await refuseSettings(database, load);
   await refuseNames(engine.databases, load);
   await refuseSource(engine.databases, load);
   await refuseOutputs(database, load, {

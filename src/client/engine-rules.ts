@@ -13,6 +13,7 @@ import { leftovers, unrecovered } from '../activities/leftovers.ts';
 import { cutAcquisition } from '../activities/plan-acquisition.ts';
 import { refuseNames } from '../activities/refuse-names.ts';
 import { refuseOutputs } from '../activities/refuse-outputs.ts';
+import { refuseSettings } from '../activities/refuse-settings.ts';
 import { refuseSource } from '../activities/refuse-source.ts';
 import { decideUnfinished } from '../activities/restart-rules.ts';
 import { surveySnapshot, type SnapshotSurvey } from '../activities/survey-snapshot.ts';
@@ -69,6 +70,9 @@ export function ruleForLeftovers(database: Database, published: Batch): Promise<
 export function ruleForRecovery(database: Database, failed: Batch): Promise<boolean> {
   return unrecovered(database, failed, PLAIN_START);
 }
+
+/** Whether its server takes its settings. Throws `ApplicationFailure` of type `Refused`. */
+export const ruleForSettings = refuseSettings;
 
 /** Whether its tables are those of its SQL. Throws `ApplicationFailure` of type `Refused`. */
 export const ruleForNames = refuseNames;

@@ -12,6 +12,7 @@ import {
   ruleForLeftovers,
   ruleForRecovery,
   ruleForSnapshots,
+  ruleForSettings,
   ruleForSource,
   ruleForUnfinished,
   ruleForWork,
@@ -94,6 +95,7 @@ async function decide(
   if (latest && (await ruleForRecovery(database, latest))) {
     start.because.push(`\`on_error\` of batch ${latest.batchId} runs`);
   }
+  await ruleForSettings(database, load);
   await ruleForNames(context.databases, load);
   await ruleForSource(context.databases, load);
   await ruleForOutputs(database, load, {

@@ -6,7 +6,7 @@ import { whyNoKey } from '../control/chunk-key.ts';
 import { rangeOfRefusal } from '../control/range-bounds.ts';
 import { whyNoSnapshot } from '../control/snapshot-refusals.ts';
 import { fromRangeRefusal, whyNotOfOneMoment } from '../control/source.ts';
-import { settingsRefusal } from '../control/settings-refusal.ts';
+import { settingsRefusals } from '../control/settings-refusal.ts';
 import { whatMayKeepRows, whyNeverTakenBack } from '../control/take-back.ts';
 import { cursorRefusal } from '../control/windows.ts';
 import type { LoadDefinition } from '../config/definition.ts';
@@ -80,8 +80,8 @@ export async function validateProject(context: ClientContext): Promise<Validatio
     asking(connection, () => whatMayKeepRows(databases.get(connection), table));
   const noSnapshot = (load: LoadDefinition, table: string) =>
     asking(load.connection, () => whyNoSnapshot(databases.get(load.connection), load, table));
-  const settingsRefused = (load: LoadDefinition, settings: Record<string, string>) =>
-    asking(load.connection, () => settingsRefusal(databases.get(load.connection), load.name, settings));
+  const settingsRefused = (load: LoadDefinition) =>
+    asking(load.connection, () => settingsRefusals(databases.get(load.connection), load));
   const cursorRefused = async (load: LoadDefinition) =>
     load.from && asking(load.from.connection, () => cursorRefusal(databases.get(load.from!.connection), load));
   const rangeRefused = async (load: LoadDefinition) =>
@@ -103,7 +103,7 @@ export async function validateProject(context: ClientContext): Promise<Validatio
   const cutsByPages = (connection: string): boolean => databases.get(connection).dialect.planPages !== undefined;
   const ofLoads = { misleading, describeQuery, notOfOneMoment, planLanding, neverTakenBack, mayKeepRows, noSnapshot };
   const ofCuts = { cursorRefusal: cursorRefused, rangeRefusal: rangeRefused, keyRefusal: keyRefused };
-  const ofServers = { settingsRefusal: settingsRefused, ...ofCuts };
+  const ofServers = { settingsRefusals: settingsRefused, ...ofCuts };
   const tables = await checkAgainstDatabase(project, { describe, listTables, cutsByPages, ...ofLoads, ...ofServers });
   const wrong = new Set(tables.filter(({ severity }) => severity === 'error').map(({ file }) => file));
   // Where a table is missing, every statement that names it is wrong too: one complaint is enough.

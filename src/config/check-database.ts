@@ -5,7 +5,6 @@ import { didYouMean, problemAt } from './parsed-load.ts';
 import { noRowKey, rowKey } from '../sql/row-key.ts';
 import { sortProblems } from './problem.ts';
 import type { Problem } from './problem.ts';
-import type { ValuePath } from './yaml-file.ts';
 import { sqlDialectOf } from './sql-dialect.ts';
 import { requireBatchId, requireColumn, requireTable, requireTakeBack } from './table-requirements.ts';
 import type { TableCheck, TableLookup } from './table-requirements.ts';
@@ -51,7 +50,7 @@ export async function checkAgainstDatabase(
     };
     const says = (key: string): boolean => project.saysInLoad(load.name, key);
     const check = { ...lookup, load, dialect, find, findQuery, report, says };
-    await checkSettings(check);
+    for (const { at, message, next } of await check.settingsRefusals(load)) report(at, message, next);
     if (load.kind === 'acquisition') await checkAcquisitionTables(load.from, check);
     else await checkTransformTables(check);
   }
@@ -64,23 +63,6 @@ function madeByStart({ loads }: LoadedProject, connection: string, table: string
     (load) =>
       load.landing?.create === true && load.connection === connection && load.outputs.some((o) => o.table === table),
   );
-}
-
-/** Those of the load, and of steps that have their own. */
-async function checkSettings({ load, settingsRefusal, report }: TableCheck): Promise<void> {
-  const steps = { before: load.before, after: load.after, on_error: load.onError };
-  const given: [ValuePath, Record<string, string> | undefined][] = [
-    [['session_params'], load.sessionParams],
-    ...Object.entries(steps).flatMap(([key, list]) =>
-      list.map(({ sessionParams }): [ValuePath, typeof sessionParams] => [[key], sessionParams]),
-    ),
-  ];
-  for (const [at, settings] of given) {
-    const refusal = settings && (await settingsRefusal(load, settings));
-    if (refusal === undefined) continue;
-    const message = `the server will not have \`${refusal.name}\` of \`session_params\`: ${refusal.reason}`;
-    report(at, message, 'Correct it, or leave it out.');
-  }
 }
 
 async function checkTransformTables(check: TableCheck): Promise<void> {

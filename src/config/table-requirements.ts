@@ -56,11 +56,8 @@ export interface TableLookup {
     table: string,
     columns: string[],
   ) => Promise<{ message: string; next: string } | undefined>;
-  /** A setting of `session_params` that the server will not have. */
-  settingsRefusal: (
-    load: LoadDefinition,
-    settings: Record<string, string>,
-  ) => Promise<{ name: string; reason: string } | undefined>;
+  /** Settings of `session_params` that the server will not have. */
+  settingsRefusals: (load: LoadDefinition) => Promise<{ at: ValuePath; message: string; next: string }[]>;
   /** Names to suggest from. */
   listTables: (connection: string) => Promise<string[]>;
   /** Whether its server can cut a snapshot that has no key. */
@@ -78,7 +75,7 @@ export interface TableCheck extends Pick<
   | 'cursorRefusal'
   | 'rangeRefusal'
   | 'keyRefusal'
-  | 'settingsRefusal'
+  | 'settingsRefusals'
 > {
   load: LoadDefinition;
   /** Of the connection that the load writes to. */

@@ -45,7 +45,7 @@ describe.each(someServers(import.meta.url))('waybill validate on $name', (server
     const unfit = await waybill(world, 'validate');
     expect(unfit.exitCode).toBe(2);
     expect(unfit.stderr).toMatch(/item\.name is (?:character varying|varchar)\(20\): no cursor can be kept on it/);
-    expect(unfit.stderr).toContain(`the server will not have \`${setting}\` of \`session_params\`: `);
+    expect(unfit.stderr).toContain(`warehouse will not have ${setting}: 9 apples of session_params: `);
     await world.write(
       'loads/acquisition/item.yaml',
       itemFile({ from: 'table: public.item, cursor: at, start: 2024-02-31' }),

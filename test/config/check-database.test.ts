@@ -51,7 +51,7 @@ async function problemsOf(
       cursorRefusal: () => Promise.resolve(undefined),
       rangeRefusal: () => Promise.resolve(undefined),
       keyRefusal: () => Promise.resolve(undefined),
-      settingsRefusal: () => Promise.resolve(undefined),
+      settingsRefusals: () => Promise.resolve([]),
       listTables: (connection) =>
         Promise.resolve(
           Object.entries(all).flatMap(([key, found]) =>

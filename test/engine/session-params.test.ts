@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect } from 'vitest';
-import { waybill } from '../cli/command-line.ts';
+import { document, waybill } from '../cli/command-line.ts';
 import { inTurns, oneOfEachFamily } from '../every-server.ts';
 import { servers } from '../servers.ts';
 import { ITEM, itemFile, ITEMS, PLAIN_SOURCE } from './items.ts';
@@ -81,6 +81,28 @@ describe.each(oneOfEachFamily(import.meta.url))(
       await writeFile(join(world.directory, 'data/b.csv'), 'id\n3\n');
       expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 3, chunks: 2 } });
       expect(await said()).toEqual([{ n: '3', batch: '1', seen: null, written: set }]);
+    });
+
+    it('that the server will not have: a start names them with their value, as validate does; those of a step, too', async () => {
+      const name = wordsAt(server.url).family === 'mysql' ? 'sort_buffer_size' : 'work_mem';
+      const wrong = `session_params: { ${settings.slice(2, -2)}, ${name}: 9 apples }`;
+      const expectRefused = async (key: string): Promise<void> => {
+        const message = expect.stringMatching(
+          `^warehouse will not have ${name}: 9 apples of session_params: .*${name}`,
+        ) as string;
+        const next = `Correct ${name}, or leave it out.`;
+        const where = `loads/acquisition/item.yaml, ${key}`;
+        expect(await world.run(ITEM)).toMatchObject({ ok: false, type: 'Refused', message, where, next });
+        expect(document(await waybill(world, 'validate', '--json'))).toMatchObject({ error: { message, next } });
+        expect(await world.states(ITEM)).toEqual([]);
+      };
+      await items((file) => file.replace(/session_params: .*/, wrong));
+      await expectRefused('session_params');
+      await world.write(
+        'loads/acquisition/item.yaml',
+        itemFile({ from: 'sql: item.sql, cursor: id', yaml: `before: [ { sql: select 1, ${wrong} } ]` }),
+      );
+      await expectRefused('before');
     });
   },
 );
