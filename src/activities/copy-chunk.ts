@@ -51,7 +51,7 @@ export async function copyWork(engine: Engine, context: BatchContext, at: LaneKe
           bad: bad && { ...bad, close },
         }
       : { ready: () => reader.ready(), run: copyChunk, close, bad };
-  return provingTarget(context, filled, work);
+  return provingTarget(context, planned.target ?? filled, work);
 
   async function copyChunk(session: Session, chunk: Chunk): Promise<ChunkOutcome> {
     const select = selectOf(chunk, ({ select }) => select);

@@ -1,13 +1,14 @@
 import path from 'node:path';
 import type { Chunk } from '../control/chunks.ts';
 import type { LaneKey } from '../control/lanes.ts';
+import { plannedStage } from '../control/planned-with.ts';
 import { markFile } from '../control/source-files.ts';
 import { pourRows, SourceError, type RowsIn, type RowsOut } from '../copy/copy-rows.ts';
 import { CsvOut, FileTrouble, readHeader, readPieces, stateOf, type FileMark } from '../copy/files/csv-file.ts';
 import { CsvError } from '../copy/files/csv-format.ts';
 import { fileColumns, type FileColumns } from '../copy/file-columns.ts';
 import { OWN } from '../copy/landing-columns.ts';
-import type { Session } from '../database/dialect.ts';
+import type { ColumnFacts, Session, TableFacts } from '../database/dialect.ts';
 import { WaybillError } from '../errors.ts';
 import type { BatchContext } from './batch-context.ts';
 import { FileError } from './chunk-errors.ts';
@@ -23,20 +24,31 @@ interface Brought {
   mark: FileMark;
 }
 
+/** The table that files go into, as it is now. */
+export async function landingOfFiles({ database, batch }: BatchContext): Promise<TableFacts> {
+  const target = batch.definition.outputs[0]!.table;
+  const landing = await database.dialect.describeTable(database, target);
+  if (!landing) throw new WaybillError(`${database.connection} has no table ${target}`);
+  return landing;
+}
+
+/** Its columns that a file may fill. */
+export const filledByFiles = ({ columns }: TableFacts): ColumnFacts[] => columns.filter(({ name }) => !OWN.has(name));
+
 /** Brings one file into the landing table; what was read of it is marked in the transaction of its rows. */
-export async function fileWork(engine: Engine, context: BatchContext, { stage }: LaneKey): Promise<ChunkWork> {
+export async function fileWork(engine: Engine, context: BatchContext, at: LaneKey): Promise<ChunkWork> {
+  const { stage } = at;
   const { database, batch } = context;
   const { batchId, definition } = batch;
   const { format } = definition.files!;
   const { directory } = await engine.loadProject();
   const { dialect } = database;
   const target = definition.outputs[0]!.table;
-  const landing = await dialect.describeTable(database, target);
-  if (!landing) throw new WaybillError(`${database.connection} has no table ${target}`);
+  const landing = await landingOfFiles(context);
+  const { target: planned = filledByFiles(landing) } = await plannedStage(database, at);
   const end = `\t${BigInt(batchId)}\n`;
 
-  const filled = landing.columns.filter(({ name }) => !OWN.has(name));
-  return provingTarget(context, filled, { run, close: () => Promise.resolve() });
+  return provingTarget(context, planned, { run, close: () => Promise.resolve() });
 
   async function run(session: Session, { n, range }: Chunk): Promise<ChunkOutcome> {
     const name = range.from!;
@@ -56,7 +68,7 @@ export async function fileWork(engine: Engine, context: BatchContext, { stage }:
 
   async function bring(session: Session, n: number, name: string, file: string): Promise<Brought> {
     const header = await readHeader(file, format);
-    const fit = header.length === 0 ? NO_COLUMNS : fileColumns(header, landing!, dialect, definition);
+    const fit = header.length === 0 ? NO_COLUMNS : fileColumns(header, landing, dialect, definition);
     if ('problems' in fit) throw new CsvError(1, fit.problems.join('; '));
     const { columns, keep, checks } = fit;
     const shape = { header, keep, checks, end };

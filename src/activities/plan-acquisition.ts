@@ -7,6 +7,7 @@ import { arithmeticRanges } from '../control/arithmetic-ranges.ts';
 import { filesOf } from '../control/source-files.ts';
 import { lastingKey } from '../sql/row-key.ts';
 import type { BatchContext } from './batch-context.ts';
+import { filledByFiles, landingOfFiles } from './file-chunk.ts';
 import type { Engine } from './engine.ts';
 
 interface Cut {
@@ -22,12 +23,14 @@ export async function planAcquisition(
   context: BatchContext,
 ): Promise<Pick<Cut, 'method' | 'ranges'> & { plannedWith?: PlannedWith }> {
   const { read, ...cut } = await cutAcquisition(engine, context);
-  if (!read) return cut;
   const { definition } = context.batch;
+  if (!read) return { ...cut, plannedWith: { key: [], target: filledByFiles(await landingOfFiles(context)) } };
   const database = engine.databases.get(definition.from!.connection);
-  const { columns } = await landingColumns(database, read.facts, context.database, definition);
+  const { columns, target } = await landingColumns(database, read.facts, context.database, definition);
   const copied = columns.map(({ name }) => name);
-  return { ...cut, plannedWith: { key: read.key, source: { columns: read.facts.columns, copied } } };
+  const source = { columns: read.facts.columns, copied };
+  const filled = target.columns.filter(({ name }) => copied.includes(name));
+  return { ...cut, plannedWith: { key: read.key, source, target: filled } };
 }
 
 /**

@@ -6,8 +6,8 @@ import { factsOf } from './chunk-errors.ts';
 import type { ChunkWork } from './chunk-transaction.ts';
 
 /**
- * The same work of a copy, whose statements were made for these columns of the landing table: what they write is right only while it has
- * those. They are looked at once the rows are in, which keeps everybody from altering the table until the transaction ends.
+ * The same work of a copy, whose batch was planned for these columns of the landing table: what it writes is right, and goes with what
+ * earlier lanes have written, only while the table has those. They are looked at once the rows are in, which keeps everybody from altering the table until the transaction ends.
  */
 export function provingTarget(context: BatchContext, columns: readonly ColumnFacts[], work: ChunkWork): ChunkWork {
   const { database, batch } = context;

@@ -9,6 +9,8 @@ export interface PlannedWith {
   key: ColumnFacts[];
   /** What an acquisition reads. */
   source?: PlannedSource;
+  /** The columns of its landing table that it fills. Batches that an earlier version has planned lack them. */
+  target?: ColumnFacts[];
 }
 
 interface PlannedSource {

@@ -239,6 +239,35 @@ describe.each(families)('between two chunks on $name, the landing table', { time
     expect(await world.count('select n from waybill.rejected_row')).toBe(0);
   });
 
+  describe.each(['a table', 'files'])(
+    'has columns whose names change places while no lane is at work, from %s',
+    (what) => {
+      test('it fails, and the next start has each value under its own', async () => {
+        const source = `
+        create table item (id int primary key, name varchar(20), words varchar(20));
+        insert into item select g, concat('name ', g), concat('words ', g) from generate_series(1, 40) g;`;
+        const columns = 'id int, name varchar(20), words varchar(20)';
+        const made = ITEMS({ ...TABLE, source, columns });
+        const rows = (f: number): string =>
+          Array.from({ length: 10 }, (_, i) => f * 10 + i + 1)
+            .map((id) => `${id},name ${id},words ${id}\n`)
+            .join('');
+        const files = Object.fromEntries([0, 1, 2, 3].map((f) => [`data/${f}.csv`, `id,name,words\n${rows(f)}`]));
+        if (what === 'files')
+          made.files = { ...files, 'loads/acquisition/item.yaml': item().replace('lanes: 3', 'lanes: 1') };
+        world = await World.create(server, { ...made, own: SLOWLY('acq.item', 'id') }, server);
+        await world.worker();
+        const change = ['name to x', 'words to name', 'x to words'].map(
+          (names) => `alter table acq.item rename column ${names}`,
+        );
+        const end = await changedMidway(world, ITEM, change, { on: world.warehouse, restart: true });
+        expect(end).toMatchObject(failure(/^.*acq\.item has changed since this batch began to fill it: /));
+        expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 40 } });
+        await expectSameRows(world, 'select id, name, words from item', 'select id, name, words from acq.item');
+      });
+    },
+  );
+
   test('becomes stricter than a file is: the next start goes by its type', async () => {
     const rows = (f: number): string => `id,name\n${f}1,10-11-12\n${f}2,10-11-12\n`;
     const texts = Object.fromEntries([1, 2, 3, 4].map((f) => [`data/${f}.csv`, rows(f)]));
