@@ -173,6 +173,10 @@ describe.each(someServers(import.meta.url))('an acquisition of files, on $name',
     expect(await refused(Buffer.from('\ufeffid,name\n', 'utf16le'))).toBe(
       'data/a.csv:1: it begins as a text in UTF-16 does, and only UTF-8 is read',
     );
+    // Of two that are read at once the first is named, though it takes longer.
+    await put(world, { 'data/0.csv': `id,"${'x'.repeat(8_000_000)}` });
+    expect(await refused('id,,name\n')).toMatch(/^data\/0\.csv:1: /);
+    await rm(join(world.directory, 'data/0.csv'));
     await world.warehouse.query('alter table acq.item add column needed bigint not null');
     expect(await refused('id,name\n1,one\n')).toBe(
       'data/a.csv:1: acq.item.needed is NOT NULL without a default, and the header has no such column',
