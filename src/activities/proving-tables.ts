@@ -1,6 +1,6 @@
-import { readConsumed, settleConsumed } from '../control/consumed-tables.ts';
+import { adoptConsumed, readConsumed, settleConsumed } from '../control/consumed-tables.ts';
 import { areStill, isSame, type KnownTable } from '../control/known-tables.ts';
-import { adoptOwnChanges, knownOf, readOutputs, settleOutputs } from '../control/outputs.ts';
+import { adoptOutputs, knownOf, readOutputs, settleOutputs } from '../control/outputs.ts';
 import type { Session } from '../database/dialect.ts';
 import type { BatchContext } from './batch-context.ts';
 import type { ChunkWork } from './chunk-transaction.ts';
@@ -11,7 +11,7 @@ interface Proven {
   /** Throws what is wrong with one that has changed, and has them as they are now, where nothing is. */
   settle: (session: Session) => Promise<KnownTable[]>;
   /** Has them as the chunk's own transaction has left them. */
-  adopt?: (session: Session) => Promise<KnownTable[]>;
+  adopt: (session: Session) => Promise<KnownTable[]>;
 }
 
 /**
@@ -24,12 +24,13 @@ export async function provingTables(context: BatchContext, work: ChunkWork): Pro
   const outputs = proving(context, work, {
     known: knownOf(await readOutputs(database, database, batchId)),
     settle: async (session) => knownOf(await settleOutputs(session, database, batchId)),
-    adopt: async (session) => knownOf(await adoptOwnChanges(session, database, batchId)),
+    adopt: async (session) => knownOf(await adoptOutputs(session, database, batchId)),
   });
   if (values.definition.consumes.length === 0) return outputs;
   return proving(context, outputs, {
     known: await readConsumed(database, database, batchId),
     settle: (session) => settleConsumed(session, database, batchId, values),
+    adopt: (session) => adoptConsumed(session, database, batchId),
   });
 }
 
@@ -41,7 +42,7 @@ function proving({ database }: BatchContext, work: ChunkWork, { known, settle, a
     const before = tables;
     tables = await settle(session);
     if (!tables.every(({ identity }, i) => isSame(identity, before[i]?.identity))) return 'again';
-    if (adopt === undefined || changesThem) return undefined;
+    if (changesThem) return undefined;
     changesThem = true;
     return 'again';
   };
@@ -49,7 +50,7 @@ function proving({ database }: BatchContext, work: ChunkWork, { known, settle, a
     ...work,
     run: async (session, chunk) => {
       const { proof, ...outcome } = await work.run(session, chunk);
-      if (changesThem && adopt) tables = await adopt(session);
+      if (changesThem) tables = await adopt(session);
       const holds = [...(proof?.holds ?? []), ...areStill(database, tables)];
       const explain = async (session: Session): Promise<'again' | undefined> => {
         const again = await proof?.explain(session);

@@ -1,11 +1,15 @@
 import { getBatch, type Batch } from '../control/batch.ts';
 import { halfDoneByPages, reopenFailed } from '../control/chunks.ts';
+import { settleConsumed } from '../control/consumed-tables.ts';
+import { consumedBatches } from '../control/consumption.ts';
 import { changeStateIn } from '../control/gate.ts';
 import { releaseLanes } from '../control/lanes.ts';
+import { settleOutputs } from '../control/outputs.ts';
 import { readSnapshots, recordStorage, type SnapshotRecord } from '../control/snapshots.ts';
 import type { Database, Session } from '../database/dialect.ts';
 import { sql } from '../database/sql.ts';
 import { looking } from '../database/transaction.ts';
+import { LoadFailedError } from '../errors.ts';
 import { refused } from './failures.ts';
 import type { OpenRequest } from './open-batch.ts';
 
@@ -14,6 +18,7 @@ export async function resumeHeld(database: Database, batch: Batch, request: Open
   const moved = await looking(database, `waybill read ${batch.loadName}`, (session) =>
     provenSnapshots(session, database, batch),
   );
+  await looking(database, `waybill read ${batch.loadName}`, (session) => proveTables(session, database, batch));
   await database.transaction(async (session) => {
     const state = await changeStateIn(session, database, batch.batchId, 'running', {
       requestedBy: request.requestedBy,
@@ -53,6 +58,24 @@ async function provenSnapshots(session: Session, database: Database, batch: Batc
   if (lost)
     throw refused(`batch ${batch.batchId} cannot be resumed: ${lost.message}`, { ...at(batch), next: lost.next });
   return moved;
+}
+
+/** The tables that it wrote to, and those that it consumes, have their rows: else each chunk, or its publish, would fail. */
+async function proveTables(session: Session, database: Database, batch: Batch): Promise<void> {
+  const { batchId, definition } = batch;
+  try {
+    await settleOutputs(session, database, batchId);
+    await settleConsumed(session, database, batchId, {
+      definition,
+      consumed: await consumedBatches(database, batchId),
+    });
+  } catch (error) {
+    if (!(error instanceof LoadFailedError)) throw error;
+    throw refused(`batch ${batchId} cannot be resumed: ${error.message}`, {
+      ...at(batch),
+      next: `start it without --resume: what it did is rolled back, and done anew. ${anew(batch)}`,
+    });
+  }
 }
 
 /** Why a held batch can never be resumed, whatever people do: what it has read by pages was rewritten. Takes no lock. */

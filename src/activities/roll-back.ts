@@ -42,7 +42,7 @@ export const rollBack =
       const outputs = (await readOutputs(database, database, at.batchId)).sort(
         (a, b) => declared.indexOf(b.table) - declared.indexOf(a.table),
       );
-      const written = await rowsWritten(database, at.batchId);
+      const written = await rowsWritten(database, [at.batchId]);
       const tables = await placesOf(database, at.batchId, outputs);
       const rows = await emptyOutputs(database, tables, batch, written);
       const final = batch.errorClass === 'cancelled' ? 'cancelled' : 'failed';

@@ -7,6 +7,8 @@ const PORT = /^\w+:\/\/(?:[^/?#]*@)?(?:\[[^\]]*\]|[^/?#:@]*):(\d+)(?=[/?#]|$)/;
 
 /** What PostgreSQL's clients read about TLS from a URL. */
 const ABOUT_TLS = /^(?:ssl|uselibpqcompat)/;
+/** Those that the driver knows; any other word it takes for `verify-full`. */
+const SSL_MODES = ['disable', 'prefer', 'require', 'verify-ca', 'verify-full', 'no-verify'];
 
 /** Checks a connection's URL; `hasTls`: `tls` stands beside it. What it says never shows any part of the URL but a well-known scheme. */
 export function checkUrl(url: string, yaml: YamlFile, at: ValuePath, hasTls: boolean): Problem[] {
@@ -42,6 +44,13 @@ export function checkUrl(url: string, yaml: YamlFile, at: ValuePath, hasTls: boo
       return problem(
         `\`url\` has a parameter, \`${parameter}\`: none is known there`,
         'Take it out; certificates stand under `tls`, server settings under `session_params` of a load.',
+      );
+    }
+    const mode = searchParams.get('sslmode');
+    if (mode !== null && !SSL_MODES.includes(mode)) {
+      return problem(
+        '`url` has an `sslmode` that is none',
+        `Write one of ${SSL_MODES.join(', ')}; or take it out, and say \`tls\` beside the URL.`,
       );
     }
     // The driver takes what the URL says: `sslmode=disable` would be no encryption, whatever stands under `tls`.

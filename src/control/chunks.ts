@@ -273,10 +273,10 @@ export async function hasDone(database: Database, batchId: string): Promise<bool
   return rows.length > 0;
 }
 
-/** Rows that the statements of a batch's chunks wrote, into whichever table, as far as they counted them. */
-export async function rowsWritten(database: Database, batchId: string): Promise<number> {
+/** Rows that the statements of these batches' chunks wrote, into whichever table, as far as they counted them. */
+export async function rowsWritten(database: Database, batchIds: readonly string[]): Promise<number> {
   const { rows } = await database.query<{ n: string }>(sql`
-    select coalesce(sum(row_count), 0) as n from ${database.ledger('chunk')} where batch_id = ${batchId}`);
+    select coalesce(sum(row_count), 0) as n from ${database.ledger('chunk')} where batch_id in ${list(batchIds)}`);
   return Number(rows[0]!.n);
 }
 

@@ -40,6 +40,25 @@ export async function holdsRows(
   return rows.length > 0;
 }
 
+/** Rows of these batches in all the tables that are there. */
+export async function countRows(
+  session: Session,
+  { dialect }: Database,
+  tables: readonly string[],
+  batchIds: readonly string[],
+): Promise<number> {
+  const ofBatches = composed(dialect.sql, (bind) => dialect.inBatches('batch_id', batchIds, bind));
+  let all = 0;
+  for (const table of tables) {
+    if ((await dialect.outputIdentity(session, table)) === undefined) continue;
+    const { rows } = await session.query<{ n: string }>(
+      sql`select count(*) as n from ${raw(dialect.quoteTable(table))} where ${ofBatches}`,
+    );
+    all += Number(rows[0]!.n);
+  }
+  return all;
+}
+
 /** Which table it is, in the ledger's `journal` of them. */
 export async function keepIdentity(
   session: Session,
@@ -50,6 +69,25 @@ export async function keepIdentity(
   await session.query(sql`
     update ${journal} set relation_id = ${relationId}, storage_id = ${storageId}
     where batch_id = ${batchId} and table_name = ${table}`);
+}
+
+/**
+ * Keeps what the session's transaction has made of these tables itself (CLUSTER, ALTER TABLE): nobody else sees that before it ends, and
+ * it has such a table to itself until then. What somebody else has changed before it stays as the ledger has it.
+ */
+export async function adoptOwnChanges(
+  session: Session,
+  database: Database,
+  known: readonly KnownTable[],
+  keep: (now: KnownTable) => Promise<void>,
+): Promise<void> {
+  const { dialect } = database;
+  for (const { table, identity } of known) {
+    const mine = await dialect.outputIdentity(session, table);
+    if (mine === undefined || isSame(mine, identity)) continue;
+    const seen = await dialect.outputIdentity(database, table);
+    if (mine.relationId === identity.relationId && isSame(seen, identity)) await keep({ table, identity: mine });
+  }
 }
 
 /** `gone`: no table has the name; `another`: one of another relation has it; `emptied`: it has changed, and what it must hold is not there. */

@@ -2,11 +2,12 @@
 import type { Database, Session, TableIdentity } from '../database/dialect.ts';
 import { list, sql } from '../database/sql.ts';
 import { LoadFailedError } from '../errors.ts';
-import { hasDone } from './chunks.ts';
+import { hasDone, rowsWritten } from './chunks.ts';
 import {
+  adoptOwnChanges,
   changedTable,
+  countRows,
   holdsRows,
-  isSame,
   keepIdentity,
   settleTables,
   type KnownTable,
@@ -79,22 +80,10 @@ export async function changedOutput(
   return changedTable(reader, database, knownOf(await readOutputs(reader, database, batchId)));
 }
 
-/**
- * Keeps what the session's transaction has made of the outputs itself (CLUSTER, ALTER TABLE): nobody else sees that before it ends, and
- * it has such a table to itself until then. What somebody else has changed before it stays as the ledger has it.
- *
- * @returns what the ledger has then
- */
-export async function adoptOwnChanges(session: Session, database: Database, batchId: string): Promise<BatchOutput[]> {
-  const { dialect } = database;
-  for (const { table, identity } of (await readOutputs(session, database, batchId)).filter(isKnown)) {
-    const mine = await dialect.outputIdentity(session, table);
-    if (mine === undefined || isSame(mine, identity)) continue;
-    const seen = await dialect.outputIdentity(database, table);
-    if (mine.relationId === identity.relationId && isSame(seen, identity)) {
-      await keep(session, database, batchId, { table, identity: mine });
-    }
-  }
+/** See `adoptOwnChanges`. Has what the ledger has then. */
+export async function adoptOutputs(session: Session, database: Database, batchId: string): Promise<BatchOutput[]> {
+  const known = knownOf(await readOutputs(session, database, batchId));
+  await adoptOwnChanges(session, database, known, (now) => keep(session, database, batchId, now));
   return readOutputs(session, database, batchId);
 }
 
@@ -109,16 +98,21 @@ export async function proveOutputs(session: Session, database: Database, batchId
 }
 
 /**
- * `settleTables`: an output holds rows of the batch, or nothing was done yet. No chunk is done between the change and this (`areStill`), so
- * rows that another table holds were none of this batch.
+ * `settleTables`: an output holds rows of the batch, and with the other outputs all that were counted, or nothing was done yet. No chunk is
+ * done between the change and this (`areStill`), so rows that another table holds were none of this batch.
  *
  * @throws LoadFailedError where one is another table, or has lost the rows
  * @returns what the ledger has then
  */
 export async function settleOutputs(session: Session, database: Database, batchId: string): Promise<BatchOutput[]> {
   await settleTables(session, database, knownOf(await readOutputs(session, database, batchId)), {
-    holds: async (table) =>
-      (await holdsRows(session, database, table, [batchId])) || !(await hasDone(database, batchId)),
+    holds: async (table) => {
+      if (!(await hasDone(database, batchId))) return true;
+      const written = await rowsWritten(database, [batchId]); // before they are counted: meanwhile none goes, and more may come
+      if (!(await holdsRows(session, database, table, [batchId]))) return false;
+      const tables = (await readOutputs(session, database, batchId)).map((output) => output.table);
+      return (await countRows(session, database, tables, [batchId])) >= written;
+    },
     keep: (now) => keep(session, database, batchId, now),
     failure: (table, change) => replaced(CHANGED[change](table, batchId), batchId),
   });
@@ -129,7 +123,7 @@ const CHANGED: Record<TableChange, (table: string, batchId: string) => string> =
   gone: (table, batchId) => `${table} is gone, to which batch ${batchId} writes`,
   another: (table, batchId) => `${table} is another table than batch ${batchId} began with`,
   emptied: (table, batchId) =>
-    `${table} holds no rows of batch ${batchId}: another table has its name since, or it was emptied, or altered before the first came`,
+    `${table} holds no rows of batch ${batchId}, or not all: another table has its name since, or it was emptied, or altered before the first came`,
 };
 
 const replaced = (message: string, batchId: string): LoadFailedError =>

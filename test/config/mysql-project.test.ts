@@ -169,6 +169,7 @@ outputs: [warehouse.copy]
       '`url` says `sslmode`, and `tls` stands beside it: only one of them can hold',
     );
     expect((await problems(yaml('?application_name=a'), url)).join('\n')).not.toContain('only one of them');
+    expect((await problems(yaml('?sslmode=verify'), url)).join('\n')).toContain('`url` has an `sslmode` that is none');
   });
 
   it('has no parameters in its URL', async () => {

@@ -94,6 +94,27 @@ describe.each(someServers(import.meta.url))('a held batch on $name', (server) =>
     await expectWhole(world);
   });
 
+  test('whose output was emptied meanwhile is not resumed, and says how to go on; a plain start has all', async () => {
+    world = await World.create(server, BREAKABLE(500, { broken: 450, lanes: 1, yaml: HOLD }));
+    await world.worker();
+    expect(await world.run('core.order')).toMatchObject({ ok: false, type: 'Database' });
+    const anew = 'create table core.other as select * from core.orders limit 0; drop table core.orders;';
+    await world.warehouse.query(`${anew} alter table core.other rename to orders`);
+    await mend(world);
+    for (let n = 0; n < 2; n += 1) {
+      expect(await world.run({ load: 'core.order', resume: true })).toMatchObject({
+        ok: false,
+        type: 'Refused',
+        message: expect.stringMatching(
+          /^batch 1 cannot be resumed: \w+\.orders (is another table than|holds no rows of batch 1)/,
+        ) as string,
+        next: 'start it without --resume: what it did is rolled back, and done anew. waybill run core.order',
+      });
+    }
+    expect(await world.states('core.order')).toEqual(['held']);
+    expect(await world.run('core.order')).toMatchObject({ ok: true, result: { rowsWritten: 505 } });
+  });
+
   test('is rolled back by a plain start, which begins anew over the same snapshot', async () => {
     world = await World.create(server, BREAKABLE(1000, { broken: 850, yaml: HOLD }));
     await world.worker();
