@@ -4,7 +4,11 @@ import { findLatest, findOpenedBy, findPublishedIn, findUnfinished, type Batch }
 import { requireProject } from '../control/project.ts';
 import { renameHistory } from '../control/rename.ts';
 import { settleFiles } from '../control/source-files.ts';
-import type { Database } from '../database/dialect.ts';
+import { describeHolder } from '../database/describe-holder.ts';
+import type { Database, LockWait } from '../database/dialect.ts';
+import { errorFacts } from '../database/error-facts.ts';
+import { LockWatch } from '../database/lock-watch.ts';
+import { WaybillError } from '../errors.ts';
 import { isUnderWay } from '../control/states.ts';
 import { nearest } from '../sql/names.ts';
 import {
@@ -54,6 +58,8 @@ type OpenStep =
   | { kind: 'nothing'; reason: string }
   /** An acquisition whose landing table a core load wants first. `historyLimit`: as in `OpenedBatch`. */
   | { kind: 'wait'; batch: BatchReference; load: string; historyLimit: number | null }
+  /** Somebody has a table locked that a start looks at, of the source or of the warehouse. Nothing is held meanwhile. */
+  | { kind: 'busy'; waitingFor: string; heldBy: string[]; historyLimit: number | null }
   /** An unfinished batch whose workflow is gone: fence it, roll it back, ask again. */
   | { kind: 'redo'; batch: OwnedBatch; why: string; errorClass: string }
   /** A published batch with its snapshot or `after` steps left: finish it, ask again. */
@@ -69,6 +75,7 @@ export const openBatch =
   (engine: Engine) =>
   async (request: OpenRequest): Promise<OpenOutcome> => {
     let database: Database | undefined;
+    const watch = new LockWatch();
     try {
       const project = await engine.loadProject();
       const load = project.loads[request.load];
@@ -85,14 +92,28 @@ export const openBatch =
       }
       if (request.resume) refuseWindow(load, request.reread ?? {});
       if (!load.enabled) throw refused(`${load.name} is disabled`, { where: load.file, next: 'set enabled: true' });
-      database = engine.databases.get(load.connection);
+      const databases = watch.over(engine.databases);
+      database = databases.get(load.connection);
       await requireProject(database, project.name);
       const asked = { ...request, params: declaredOf(load, request.params) };
-      return { ...(await open(engine, database, project, load, asked)), project: project.name };
+      return { ...(await open({ ...engine, databases }, database, project, load, asked)), project: project.name };
     } catch (error) {
+      if (isLocked(error, database))
+        return { ...heldUp(await watch.seen()), historyLimit: engine.historyLimit ?? null };
       throw toUntoldFailure(error, database, `load ${request.load}`);
+    } finally {
+      watch.stop();
     }
   };
+
+/** What names its holders itself (adoption, which a person asks for) fails after a few attempts. */
+const isLocked = (error: unknown, database: Database | undefined): boolean =>
+  !(error instanceof WaybillError) && errorFacts(error, database)?.locked === true;
+
+function heldUp(wait: LockWait | undefined): Omit<Extract<OpenStep, { kind: 'busy' }>, 'historyLimit'> {
+  const heldBy = (wait?.holders ?? []).map((holder) => describeHolder(holder));
+  return { kind: 'busy', waitingFor: wait?.waitingFor ?? 'what somebody has locked', heldBy };
+}
 
 /** A session gives its parameters to all its loads: one that does not declare a parameter does not differ by it from a run before. */
 const declaredOf = (load: LoadDefinition, given: Record<string, ParameterValue>): Record<string, ParameterValue> =>

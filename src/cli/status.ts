@@ -33,7 +33,7 @@ function statusTable(rows: LoadStatusRow[], project: Project, name: string | und
   const lines = [
     ...rows.map(({ view, connection }) => [
       view.load,
-      several ? `${connection}/${view.batch_id}` : view.batch_id!,
+      view.batch_id === null ? '–' : several ? `${connection}/${view.batch_id}` : view.batch_id,
       statusWords(view),
       `${formatCount(view.chunks.done)}/${formatCount(view.chunks.total)}`,
       formatCount(view.rows_written),
@@ -58,8 +58,8 @@ function statusTable(rows: LoadStatusRow[], project: Project, name: string | und
   return [table, ...(remarks.length > 0 ? ['', ...remarks] : [])].join('\n');
 }
 
-function remarksOf({ view, workflow }: LoadStatusRow): string[] {
-  const at = `${view.load}, batch ${view.batch_id}`;
+function remarksOf({ view, workflow, starting = false }: LoadStatusRow): string[] {
+  const at = view.batch_id === null ? view.load : `${view.load}, batch ${view.batch_id}`;
   if (workflow === 'ended') {
     return [`${at}: its workflow has ended without finishing it\n  next: waybill run ${view.load} does it again`];
   }
@@ -68,7 +68,10 @@ function remarksOf({ view, workflow }: LoadStatusRow): string[] {
   }
   if (view.stuck !== undefined) return [`${at}: ${view.stuck.message}\n  next: ${view.stuck.next}`];
   if (view.waiting !== undefined) {
-    const next = view.state === 'published' ? `\n  next: the next start drops it first; nothing is lost meanwhile` : '';
+    const next =
+      view.state === 'published' && !starting
+        ? `\n  next: the next start drops it first; nothing is lost meanwhile`
+        : '';
     return [`${at}: ${view.waiting}${next}`];
   }
   if (view.error === null) return [];

@@ -86,7 +86,7 @@ export class RunFollower {
       const progress = this.ask<LoadProgress>(this.named.workflowId, this.run.firstRunId, progressQuery.name);
       const look = await this.lookAtLoad(this.named.name, 'running', this.run.firstRunId, progress);
       const { firstRunId, waiting } = await this.newestRun(this.named.name, true);
-      return [{ ...look, waiting: firstRunId === this.run.firstRunId ? waiting : undefined }];
+      return [{ ...look, waiting: (firstRunId === this.run.firstRunId ? waiting : undefined) ?? look.waiting }];
     }
     const session = this.ask<SessionProgress>(this.named.workflowId, this.run.firstRunId, sessionProgressQuery.name);
     // Before it has read its plan, a session answers with no loads at all.
@@ -139,7 +139,7 @@ export class RunFollower {
         ? this.ask<LoadProgress>(id, firstRunId, progressQuery.name)
         : undefined;
     const look = await this.lookAtLoad(load, status, firstRunId, progress, batch);
-    return { ...look, waiting, error: result.error?.message ?? look.error };
+    return { ...look, waiting: waiting ?? look.waiting, error: result.error?.message ?? look.error };
   }
 
   private async lookAtLoad(
@@ -153,6 +153,7 @@ export class RunFollower {
     const told = {
       ...nothingYet(load, status),
       phase: progress?.phase,
+      waiting: progress?.waiting,
       paused: progress?.paused ?? false,
       error: progress?.error?.message,
     };

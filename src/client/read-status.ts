@@ -4,7 +4,7 @@ import { isUnfinished } from '../control/states.ts';
 import { describeHolder } from '../database/describe-holder.ts';
 import type { Database } from '../database/dialect.ts';
 import { loadWorkflowId } from '../workflows/messages.ts';
-import { readBatchView } from './batch-view.ts';
+import { readBatchView, viewWithoutBatch } from './batch-view.ts';
 import { writtenConnections } from '../config/written-connections.ts';
 import type { ClientContext } from './context.ts';
 import { databaseFailure, ifReachable, ledgerOf } from './ledger.ts';
@@ -12,17 +12,20 @@ import { findName } from './names.ts';
 import { describeRun } from './start-run.ts';
 import type { Stuck } from './stuck.ts';
 import type { BatchView } from './views.ts';
+import { waitingStarts } from './waiting-starts.ts';
 import { waitingWords } from './waiting.ts';
 
-/** The newest batch of a load, and what Temporal says of a batch that is not over. */
+/** The newest batch of a load, and what Temporal says of a batch that is not over. Without one: its first start waits for somebody. */
 export interface LoadStatusRow {
   view: BatchView;
   connection: string;
   /** Of a batch that is not over: what Temporal says of the load's workflow; undefined: not asked, or no answer. */
   workflow: 'runs' | 'ended' | 'unknown' | undefined;
+  /** `waiting` is of a start that has no batch yet. */
+  starting?: boolean;
 }
 
-/** The newest batch of each load, of one load, or of a session's loads, by load name. Loads that never ran are left out. */
+/** The newest batch of each load, of one load, or of a session's loads, by load name. Loads that never ran are left out, unless they begin to. */
 export async function readStatus(context: ClientContext, name?: string): Promise<LoadStatusRow[]> {
   const named = name === undefined ? undefined : findName(context.project, name);
   const wanted = named && new Set(named.kind === 'load' ? [named.name] : named.session.loads);
@@ -41,6 +44,7 @@ export async function readStatus(context: ClientContext, name?: string): Promise
     }
   }
   await askTemporal(context, rows);
+  await noteWaitingStarts(context, rows, wanted);
   return rows.sort((a, b) => (a.view.load < b.view.load ? -1 : 1));
 }
 
@@ -74,6 +78,32 @@ async function askTemporal(context: ClientContext, rows: LoadStatusRow[]): Promi
       if (run.stuck) row.view.stuck = run.stuck;
     }
   });
+}
+
+/** Of those that have no batch under way: the newest batch is one that is over, or there is none. */
+async function noteWaitingStarts(
+  context: ClientContext,
+  rows: LoadStatusRow[],
+  wanted: Set<string> | undefined,
+): Promise<void> {
+  const { loads } = context.project;
+  const busy = new Set(rows.filter(({ workflow }) => workflow === 'runs').map(({ view }) => view.load));
+  const others = new Set([...(wanted ?? Object.keys(loads))].filter((load) => !busy.has(load)));
+  const starts = await ifReachable(async () => waitingStarts(context, await context.temporal(), others));
+  for (const [load, waiting] of starts ?? []) {
+    const row = rows.find(({ view }) => view.load === load);
+    if (row) {
+      row.view.waiting = `its next start ${waitingWords(waiting)}`;
+      row.starting = true;
+    } else {
+      const { kind, connection } = loads[load]!;
+      const view = {
+        ...viewWithoutBatch({ name: load, kind }, 'running'),
+        waiting: `its start ${waitingWords(waiting)}`,
+      };
+      rows.push({ view, connection, workflow: 'runs', starting: true });
+    }
+  }
 }
 
 /** Why the workflow of a batch under way cannot go on; undefined: it can, it is another's by now, or Temporal does not answer. */

@@ -87,6 +87,8 @@ export type UserStatement = Pick<Rendered, 'text' | 'values' | 'timeZone'>;
 export interface Session {
   /** The server's number for this connection, by which it can be ended from another one. */
   readonly connectionId: string;
+  /** It was given back, or cut: it waits for nobody any more. */
+  readonly closed: boolean;
   /** One of our own statements. */
   query<Row = Record<string, unknown>>(statement: SqlStatement): Promise<QueryResult<Row>>;
   /** Several of our own statements, one after another, in one round trip where the server can. The first error ends them. */
@@ -139,6 +141,8 @@ export interface ErrorFacts {
   message: string;
   /** The message without values of rows, for Temporal's history and logs. */
   safeMessage: string;
+  /** Somebody has a lock that it wanted, and it was not to be had in time. */
+  locked?: true;
   /** A lock was waited for as long as these settings of the server let: no fault of the statement's. */
   waited?: readonly string[];
   /** Least seconds before another attempt: long for a full disk. */
@@ -220,6 +224,14 @@ export interface Holder {
   ageSeconds: number | null;
 }
 
+/** For what a connection waits that others hold. */
+export interface LockWait {
+  /** A table as far as the server tells, or what else it is; undefined: it does not say. */
+  waitingFor?: string;
+  /** The oldest first, as far as the server tells. */
+  holders: Holder[];
+}
+
 /** How a connection of its own is had. */
 export interface SessionOptions {
   /** How long a statement may take; undefined: as long as it needs. Whatever the role's limit is. */
@@ -295,6 +307,8 @@ export interface Dialect
   /** Ends the connections that stand in the gate of this batch, but for this session and one more; how many. */
   endGateHolders(session: Session, database: Database, batchId: string, exceptConnection: string): Promise<number>;
   endConnection(database: Database, connectionId: string): Promise<void>;
+  /** What a connection of ours waits for at this moment, asked on another one; undefined: for no lock. */
+  lockWait(database: Database, connectionId: string): Promise<LockWait | undefined>;
   /**
    * Ends what a lane of this number has left behind on the server, by its connection in the ledger. PostgreSQL notices by itself that a
    * client has gone; MySQL and MariaDB go on with its statement to the end, and nobody else gets its chunk for so long.

@@ -119,11 +119,23 @@ export interface StageProgress {
   lanes: number;
 }
 
+/** What others hold that a load waits for, and who they are: in words, the oldest first, as far as the server tells. */
+export interface HeldUp {
+  what: string;
+  heldBy: string[];
+}
+
+/** `waits for acq.flight, in use by connection 4711 (mary, psql, query 340 s)`. */
+export const heldUpWords = ({ what, heldBy }: HeldUp): string =>
+  `waits for ${what}${heldBy.length === 0 ? '' : `, in use by ${heldBy.join(', ')}`}`;
+
 /** Answer of the query `progress`. */
 export interface LoadProgress {
   load: string;
   /** What the workflow does now: opening, before, snapshot, stage name, checking, publishing, rolling back, … */
   phase: string;
+  /** While it opens. What a batch waits for stands in the heartbeats of its activities. */
+  waiting?: HeldUp;
   batch?: BatchReference;
   state?: BatchState;
   paused: boolean;

@@ -10,7 +10,7 @@ import { recoverBefore } from './recover.ts';
 import { historyIsFull } from './stage-lanes.ts';
 import type { Steering } from './steering.ts';
 import { takeDown } from './take-down.ts';
-import { waitBeforeLook } from './wait.ts';
+import { waitBeforeLook, waitForLock } from './wait.ts';
 
 /**
  * Asks what there is to do, and does first what has to be done first, until a batch is open. `continue`: nothing is under way, and the
@@ -49,6 +49,7 @@ export async function open(
         throw failureOf(summarize(error));
       }
     });
+    progress.waits(outcome.kind === 'busy' ? { what: outcome.waitingFor, heldBy: outcome.heldBy } : undefined);
     switch (outcome.kind) {
       case 'opened':
         return outcome.batch;
@@ -65,8 +66,14 @@ export async function open(
         await CancellationScope.nonCancellable(() => recoverBefore(outcome.batch, input.load, progress));
         break;
       case 'wait':
-        progress.phase(`waiting for ${outcome.load} to take its snapshot`);
-        await waitBeforeLook(waits);
+      case 'busy':
+        if (outcome.kind === 'wait') {
+          progress.phase(`waiting for ${outcome.load} to take its snapshot`);
+          await waitBeforeLook(waits);
+        } else {
+          progress.phase('opening');
+          await waitForLock(waits, () => steering.interruption !== undefined);
+        }
         waits += 1;
         if (steering.interruption?.kind === 'force') {
           // There is no batch yet that it could break off.

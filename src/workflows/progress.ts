@@ -1,7 +1,14 @@
 import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
 import { defineSearchAttributeKey, SearchAttributeType, type SearchAttributePair } from '@temporalio/common';
 import type { OpenedBatch } from '../activities/opened-batch.ts';
-import type { BatchState, ErrorSummary, LoadProgress, StageProgress } from './messages.ts';
+import {
+  heldUpWords,
+  type BatchState,
+  type ErrorSummary,
+  type HeldUp,
+  type LoadProgress,
+  type StageProgress,
+} from './messages.ts';
 
 const ATTRIBUTES = {
   load: defineSearchAttributeKey('WaybillLoad', SearchAttributeType.KEYWORD),
@@ -44,6 +51,13 @@ export class Progress {
 
   phase(phase: string): void {
     this.view.phase = phase;
+    this.show();
+  }
+
+  /** For whom it waits; undefined: for nobody any more. */
+  waits(waiting: HeldUp | undefined): void {
+    if (waiting) this.view.waiting = waiting;
+    else delete this.view.waiting;
     this.show();
   }
 
@@ -90,6 +104,7 @@ function progressPage(view: LoadProgress): string {
     `**${view.load}**${view.batch ? ` · batch ${view.batch.batchId}` : ''} · ${view.paused ? 'paused' : view.phase}` +
       (view.state ? ` (${view.state})` : ''),
   ];
+  if (view.waiting) lines.push('', `It ${heldUpWords(view.waiting)}`);
   if (view.error) {
     lines.push('', `**${view.error.type}**: ${view.error.message}`);
     if (view.error.where) lines.push('', `Where: ${view.error.where}`);

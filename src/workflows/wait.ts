@@ -1,7 +1,14 @@
-import { sleep } from '@temporalio/workflow';
+import { condition, sleep } from '@temporalio/workflow';
 
 const SHORTEST_MS = 500;
 const LONGEST_MS = 15_000;
 
 /** Waits before the n-th (0-based) look at something that somebody else has to end: seldom enough to keep the history short. */
 export const waitBeforeLook = (n: number): Promise<void> => sleep(Math.min(LONGEST_MS, SHORTEST_MS * 2 ** n));
+
+/** As long as a swap leaves between two tries: whoever has waited for hours should not have to wait on. */
+const LONGEST_FOR_LOCK_MS = 4_000;
+
+/** The same of what others hold locked, unless something is `asked` before. */
+export const waitForLock = async (n: number, asked: () => boolean): Promise<void> =>
+  void (await condition(asked, Math.min(LONGEST_FOR_LOCK_MS, SHORTEST_MS * 2 ** n)));

@@ -11,6 +11,7 @@ import { deleteRange, planDeletion } from './deletion.ts';
 import { classify } from './errors.ts';
 import { listFunctions } from './functions.ts';
 import { endConnection, endGateHolders, endLeftLane, gate } from './gate.ts';
+import { lockWait } from './lock-wait.ts';
 import { begin, lockOutput, migration, settings, words } from './ledger.ts';
 import { neverRolledBack } from './never-rolled-back.ts';
 import { isStandby, numberingsOf } from './numbering.ts';
@@ -69,6 +70,7 @@ export const mysqlDialect: Dialect = {
   gate,
   endGateHolders,
   endConnection,
+  lockWait,
   endLeftLane,
   lockOutput,
   outputIdentity,

@@ -7,6 +7,8 @@ import { OVERFLOWED } from './prove-rows.ts';
 
 /** ER_LOCK_WAIT_TIMEOUT: also of locks on the metadata of a table. */
 export const LOCK_WAIT_TIMEOUT = 1205;
+/** ER_LOCK_NOWAIT */
+const NO_WAIT = 3572;
 const WAIT_LIMITS = ['innodb_lock_wait_timeout', 'lock_wait_timeout'];
 
 interface ServerError extends Error {
@@ -42,7 +44,7 @@ const TRANSIENT = new Set([
   3024, // MySQL's max_execution_time
   3058, // deadlock of GET_LOCK
   3101, // a group, or a failing over to another primary, had the transaction rolled back at its COMMIT
-  3572, // NOWAIT
+  NO_WAIT,
   3675, // disk full, for a new table
 ]);
 /** Numbers, and codes of driver and network, after which the connection is gone. */
@@ -129,6 +131,7 @@ export function classify(error: unknown): ErrorFacts {
     kind: kindOf(failure, number),
     code: number === undefined ? failure.code : String(number),
     ...(because && { because }),
+    ...((number === LOCK_WAIT_TIMEOUT || number === NO_WAIT) && { locked: true }),
     ...(number === LOCK_WAIT_TIMEOUT && { waited: WAIT_LIMITS }),
     message: number === undefined ? failure.message : `${failure.message} (error ${number})`,
     safeMessage: safeMessage(failure, number),

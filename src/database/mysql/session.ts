@@ -28,7 +28,7 @@ const WHOLE = new Set<number | undefined>([1, 2, 3, 8, 9]);
  * anything is committed.
  */
 export class MysqlSession implements Session {
-  private closed = false;
+  closed = false;
   private open = false;
 
   constructor(

@@ -89,12 +89,12 @@ export class PostgresDatabase implements Database {
 
   private async openInPlace(purpose: string, places: Places, options: SessionOptions = {}): Promise<Session> {
     const { statementTimeoutMs = 0, reading = false, looking = false, lockTimeoutMs } = options;
+    const ours = { ...(looking ? OURS : WRITING), statement_timeout: String(Math.floor(statementTimeoutMs)) };
     const limits = {
-      ...(looking ? OURS : WRITING),
-      statement_timeout: String(Math.floor(statementTimeoutMs)),
+      ...(!reading && ours),
       ...(lockTimeoutMs !== undefined && { lock_timeout: String(Math.ceil(lockTimeoutMs)) }),
     };
-    return this.open(purpose, reading ? {} : limits, () => places.give());
+    return this.open(purpose, limits, () => places.give());
   }
 
   openAside(purpose: string): Promise<Session> {

@@ -16,6 +16,7 @@ import { deleteRange, deletesKeptBy, deleteTogether, planDeletion, planSweep } f
 import { classify } from './errors.ts';
 import { agreesInBinary, insertRows, openCopyIn, openCopyOut } from './copy.ts';
 import { endConnection, endGateHolders, gate } from './gate.ts';
+import { lockWait } from './lock-wait.ts';
 import { begin, lockOutput, migration, settings, words } from './ledger.ts';
 import { narrowing } from './narrowing.ts';
 import { keepable } from './keepable.ts';
@@ -80,6 +81,7 @@ export const postgresDialect: Dialect = {
   gate,
   endGateHolders,
   endConnection,
+  lockWait,
   endLeftLane: () => Promise.resolve(),
   lockOutput,
   outputIdentity: tableIdentity,

@@ -20,11 +20,13 @@ interface ServerError extends Error {
   onlyReading?: boolean;
 }
 
+/** After `lock_timeout`, and at once with NOWAIT. */
+const LOCK_NOT_AVAILABLE = '55P03';
 /** SQLSTATEs after which the same statement may work (PostgreSQL manual, appendix A). */
 const TRANSIENT = new Set([
   '40001', // serialization_failure
   '40P01', // deadlock_detected
-  '55P03', // lock_not_available
+  LOCK_NOT_AVAILABLE,
   '55006', // object_in_use
   '57014', // query_canceled: a time limit or a DBA; the deadline of the batch ends it in the end
   '53000',
@@ -92,6 +94,7 @@ export function classify(error: unknown): ErrorFacts {
     kind: kindOf(failure),
     code,
     ...(because && { because }),
+    ...(code === LOCK_NOT_AVAILABLE && { locked: true }),
     message: code && SQLSTATE.test(code) ? `${message} (SQLSTATE ${code})` : message,
     safeMessage: safeMessage(failure),
     retryAfterSeconds: code === '53100' || isOutOfNumbers(failure) ? LONG_WAIT_SECONDS : 0,

@@ -34,7 +34,7 @@ const exactTypes = parsing(new Set([BOOL, INT2, INT4, OID]), (text) => new JsonT
 
 /** A `Session` over one `pg` client. */
 export class PostgresSession implements Session {
-  private closed = false;
+  closed = false;
   /** The transaction that was begun last may only read. */
   private readOnly = false;
   private readonly prepared = new PreparedStatements((text) => this.client.query(text));

@@ -12,8 +12,13 @@ interface HolderRow {
   seconds: string | number | null;
 }
 
-/** Who holds the table, as far as this account may know; never an error for that. The oldest first. */
-export async function holdersOf(session: MysqlSession, place: Place, table: string): Promise<Holder[]> {
+/** Who holds the table, as far as this account may know; never an error for that. The oldest first. `waiter`: who waits for them. */
+export async function holdersOf(
+  session: MysqlSession,
+  place: Pick<Place, 'schema'>,
+  table: string,
+  waiter = session.connectionId,
+): Promise<Holder[]> {
   const questions =
     session.server.flavour === 'MySQL' ? [metadataLocks(place, table)] : [lockPlugin(place, table), suspects(table)];
   for (const question of questions) {
@@ -21,7 +26,8 @@ export async function holdersOf(session: MysqlSession, place: Place, table: stri
     const isNotThere = (error: unknown): boolean => classify(error).kind === 'permanent';
     const answer = await unlessFails(session, isNotThere, () => session.query<HolderRow>(question));
     if (!answer) continue;
-    return answer.rows.map(({ id, user, application, seconds }) => ({
+    const others = answer.rows.filter(({ id }) => String(id) !== waiter);
+    return others.map(({ id, user, application, seconds }) => ({
       connectionId: String(id),
       user,
       application,
@@ -37,7 +43,7 @@ export async function tableHolders(session: MysqlSession, table: string): Promis
 }
 
 /** A backup (LOCK INSTANCE FOR BACKUP) holds all tables against those who alter them. */
-const metadataLocks = ({ schema }: Place, table: string): SqlStatement => sql`
+const metadataLocks = ({ schema }: Pick<Place, 'schema'>, table: string): SqlStatement => sql`
   select t.processlist_id as id, max(t.processlist_user) as user, max(a.attr_value) as application,
     max(t.processlist_time) as seconds
   from performance_schema.metadata_locks l
@@ -50,7 +56,7 @@ const metadataLocks = ({ schema }: Place, table: string): SqlStatement => sql`
   group by t.processlist_id order by 4 desc, 1`;
 
 /** Where the plugin metadata_lock_info is installed. */
-const lockPlugin = ({ schema }: Place, table: string): SqlStatement => sql`
+const lockPlugin = ({ schema }: Pick<Place, 'schema'>, table: string): SqlStatement => sql`
   select l.thread_id as id, max(p.user) as user, max(p.command) as application, max(p.time) as seconds
   from information_schema.metadata_lock_info l join information_schema.processlist p on p.id = l.thread_id
   where l.table_schema = ${schema} and l.table_name = ${table} and l.thread_id <> connection_id()
