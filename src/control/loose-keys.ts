@@ -2,8 +2,9 @@
 import { cutProblems } from '../config/check-chunks.ts';
 import type { ChunkDefinition, LoadDefinition, StageDefinition } from '../config/definition.ts';
 import type { Problem } from '../config/problem.ts';
-import type { ColumnFacts, Database, TableFacts } from '../database/dialect.ts';
+import type { ColumnFacts, Database, Dialect, TableFacts } from '../database/dialect.ts';
 import type { ComparedSide, Comparison } from '../sql/cut/comparison.ts';
+import type { Source } from '../sql/cut/relation.ts';
 import { parseTableName } from '../sql/names.ts';
 import { parseStatements } from '../sql/statement.ts';
 
@@ -37,8 +38,9 @@ async function looseIn(
   for (const [id, one] of compared) {
     sides.set(id, [await catalog.side(one.sides[0]), await catalog.side(one.sides[1])]);
   }
+  const keys = await catalog.keys();
   const withVerdict = (verdict: Verdict): string[] =>
-    [...sides].filter(([, both]) => verdictOf(both) === verdict).map(([id]) => id);
+    [...sides].filter(([, both]) => verdictOf(database.dialect, both, keys) === verdict).map(([id]) => id);
   for (const verdict of ['loose', 'doubtful'] as const) {
     const all = withVerdict(verdict);
     const wrong = without((id) => all.includes(id));
@@ -57,25 +59,36 @@ const idOf = (comparison: Comparison): string => JSON.stringify(comparison);
 
 const placeOf = ({ file, line, column, message }: Problem): string => JSON.stringify([file, line, column, message]);
 
-/** Texts that are equal by a collation, and numbers that are rounded. */
+/** Texts that are equal by a collation, and numbers that are rounded. (What a double rounds, is one too, where something may be a double.) */
 const OFTEN_LOOSE = /^(text .|double)/;
 
 type Verdict = 'exact' | 'loose' | 'doubtful';
 
 interface Side {
   said: string;
+  /** Which column of the key it is by itself. */
+  key: number | undefined;
   facts: ColumnFacts | undefined;
   kind: string | undefined;
   /** The table that it would be of has no such column: nothing is compared. */
   isNone: boolean;
 }
 
-function verdictOf(sides: Side[]): Verdict {
+/** Both may tell apart more than the key: groups by one lie in one chunk all the same. */
+function verdictOf(dialect: Dialect, sides: Side[], keys: ColumnFacts[]): Verdict {
   const kinds = sides.map(({ kind }) => kind);
   if (kinds[0] === kinds[1] && kinds[0] !== undefined) return 'exact';
   if (sides.some(({ isNone }) => isNone)) return 'exact';
-  if (!kinds.includes(undefined)) return 'loose';
-  return kinds.some((kind) => kind !== undefined && OFTEN_LOOSE.test(kind)) ? 'doubtful' : 'exact';
+  const known = kinds.filter((kind) => kind !== undefined);
+  const own = sides.flatMap(({ key, facts }) => (key !== undefined && facts ? facts : []));
+  // Where neither is the key, they may be compared with any column of it that one of them tells apart.
+  const asked = own.length > 0 ? own : keys.filter((key) => known.some((kind) => dialect.tellsApart(kind, key)));
+  if (known.length === kinds.length) {
+    const tell = (key: ColumnFacts): boolean => known.every((kind) => dialect.tellsApart(kind, key));
+    return asked.length > 0 && asked.every(tell) ? 'exact' : 'loose';
+  }
+  const isRounded = known.includes('number') && asked.some((key) => !dialect.tellsApart('double', key));
+  return isRounded || known.some((kind) => OFTEN_LOOSE.test(kind)) ? 'doubtful' : 'exact';
 }
 
 function explained(
@@ -95,7 +108,7 @@ function explained(
       : 'and nobody can tell by the text whether they are compared as the key is: what is one to them may be several keys, in several chunks';
   return {
     message: `stage \`${stage}\` is cut by ${by}, for which ${one} and ${other} stand here, ${how}`,
-    next: 'Group by the key itself, cut by a column that has one type and one collation in both tables, or leave `chunk` out: the stage then runs once, over all rows.',
+    next: 'Group by the key itself (or by both), cut by a column that has one type and one collation in both tables, or leave `chunk` out: the stage then runs once, over all rows.',
   };
 }
 
@@ -109,23 +122,32 @@ class Catalog {
     private readonly chunk: ChunkDefinition,
   ) {}
 
-  async side({ said, key, column, tables }: ComparedSide): Promise<Side> {
-    const name = key === undefined ? column : this.chunk.key![key];
-    const among = key === undefined ? tables : [this.chunk.input];
-    const described = await Promise.all(among.map((table) => this.describe(table)));
-    const found = described.flatMap((table) => table?.columns.filter((one) => this.isCalled(one, name)) ?? []);
-    const facts = found.length === 1 ? found[0] : undefined;
+  async side({ said, key, among, isOpen }: ComparedSide): Promise<Side> {
+    const own = key === undefined ? undefined : { table: this.chunk.input, column: this.chunk.key![key]! };
+    const found = await Promise.all((own ? [own] : among).map((one) => this.columns(one)));
+    const columns = found.flatMap((one) => one ?? []);
+    const facts = columns.length === 1 && !isOpen ? columns[0] : undefined;
     return {
-      said: said ?? name ?? '',
+      said: said ?? own?.column ?? '',
+      key,
       facts,
       kind: facts && this.database.dialect.comparedAs(facts),
-      isNone: found.length === 0 && described.length > 0 && !described.includes(undefined),
+      isNone: columns.length === 0 && found.length > 0 && !found.includes(undefined) && !isOpen,
     };
   }
 
-  private isCalled({ name }: ColumnFacts, wanted: string | undefined): boolean {
+  /** Those of the chunk's key that there are. */
+  async keys(): Promise<ColumnFacts[]> {
+    const { input, key } = this.chunk;
+    const found = await Promise.all(key!.map((column) => this.columns({ table: input, column })));
+    return found.flatMap((columns) => columns ?? []);
+  }
+
+  /** The column of that name, or none; undefined: nobody can describe the table. */
+  private async columns({ table, column }: Source): Promise<ColumnFacts[] | undefined> {
     const { sql } = this.database.dialect;
-    return wanted !== undefined && sql.foldName(name) === sql.foldName(wanted);
+    const described = await this.describe(table);
+    return described?.columns.filter(({ name }) => sql.foldName(name) === sql.foldName(column));
   }
 
   private describe(table: string): Promise<TableFacts | undefined> {

@@ -53,6 +53,11 @@ export interface CatalogDialect {
   comparedAs(column: ColumnFacts): string;
   /** Whether the values of a column have an order that the server can tell: without one they bound no ranges. */
   hasOrder(database: Database, column: ColumnFacts): Promise<boolean>;
+  /**
+   * Whether what is told apart by `key` is told apart by a column of this kind, too: by itself, and where it is compared with the key or
+   * with another column of which this is so. True for `comparedAs(key)`.
+   */
+  tellsApart(kind: string, key: ColumnFacts): boolean;
   tableIdentity(session: Session, table: string): Promise<TableIdentity | undefined>;
   /** The storage of a snapshot may change though its rows are the same: a rewrite gives it another file. False: rows have come or gone. */
   readonly rewriteMovesRows: boolean;

@@ -2,7 +2,7 @@ import { mariadbSql, mysqlSql } from '../../sql/mysql.ts';
 import type { Dialect } from '../dialect.ts';
 import { checkStatement } from './check-statement.ts';
 import { planKeys, rangeCondition } from './chunk-ranges.ts';
-import { comparedAs } from './compared-as.ts';
+import { comparedAs, tellsApart } from './compared-as.ts';
 import { hasOrder } from './key-form.ts';
 import { insertRows, openCopyIn, openCopyOut } from './copy.ts';
 import { cursorKind, cursorValue, inCursorOrder, windowCondition, windowEnd } from './cursor.ts';
@@ -82,6 +82,7 @@ export const mysqlDialect: Dialect = {
   listTables,
   comparedAs,
   hasOrder,
+  tellsApart,
   listFunctions,
   leadsTo: undefined,
   neverRolledBack,

@@ -10,7 +10,7 @@ import {
   windowCondition,
   windowEnd,
 } from './cursor.ts';
-import { comparedAs } from './compared-as.ts';
+import { comparedAs, tellsApart } from './compared-as.ts';
 import { deleteRefusal } from './delete-refusal.ts';
 import { deleteRange, deletesKeptBy, deleteTogether, planDeletion, planSweep } from './deletion.ts';
 import { classify } from './errors.ts';
@@ -93,6 +93,7 @@ export const postgresDialect: Dialect = {
   listTables,
   comparedAs,
   hasOrder,
+  tellsApart,
   listFunctions,
   leadsTo,
   neverRolledBack: undefined,

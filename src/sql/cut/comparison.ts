@@ -4,7 +4,7 @@ import type { Code, Range } from './code.ts';
 import { equalSides } from './equalities.ts';
 import { nameAt } from './making.ts';
 import type { Reading } from './reading.ts';
-import type { Names } from './relation.ts';
+import { sourcesOf, type Names, type ScopedRelation, type Source } from './relation.ts';
 import type { Equal, Scope } from './scope.ts';
 
 /** A comparison by which a column may count as one of the chunk's key. Whether it compares as the key does, only the server knows. */
@@ -18,9 +18,10 @@ export interface ComparedSide {
   said: string | undefined;
   /** Which column of the chunk's key it is by itself. */
   key?: number;
-  /** A column of one of `tables`, which SQL calls so. Without: an expression, or a column of what is no table. */
-  column?: string;
-  tables: string[];
+  /** Which column it is, one of these for a name without its table. None: an expression. */
+  among: Source[];
+  /** It may be a column of something else, too: of what is no table. */
+  isOpen?: true;
 }
 
 /** What a condition says of columns that are equal, but for comparisons that do not count. */
@@ -41,15 +42,19 @@ export function counts(reading: Reading, [one, other]: Equal, [left, right]: [Ra
 function sideOf({ code, tables }: Reading, column: string, at: Range | undefined): ComparedSide {
   const said = at === undefined ? undefined : asWritten(code, at);
   const [, id, mark, name] = /^(\d+|\?[^.]*)([.#])(.*)$/s.exec(column)!;
-  if (mark === '#') return { said, key: Number(name), tables: [] };
-  if (name!.startsWith('=') || name === '') return { said, tables: [] };
+  if (mark === '#') return { said, key: Number(name), among: [] };
+  if (name!.startsWith('=') || name === '') return { said, among: [] };
   const table = tables.get(Number(id));
   const key = table?.relation.column(name!);
-  if (typeof key === 'number') return { said, key, tables: [] };
+  if (typeof key === 'number') return { said, key, among: [] };
   // A name without its table is of one of those that there are.
   const own = id === '?' ? [...tables.values()] : table === undefined ? [] : [table];
-  return { said, column: name!, tables: own.flatMap((one) => one.table ?? []) };
+  const isOpen = own.some((one) => sourcesOf(one, name!).length === 0 && mayHave(one, name!));
+  return { said, among: own.flatMap((one) => sourcesOf(one, name!)), ...(isOpen && { isOpen }) };
 }
+
+const mayHave = ({ relation }: ScopedRelation, column: string): boolean =>
+  relation.columns?.some(({ name }) => name === undefined || name === column) ?? true;
 
 const asWritten = ({ tokens }: Code, { from, to }: Range): string =>
   tokens

@@ -4,7 +4,8 @@ import { chosenBy, subqueries, type SubqueryUse } from './conditions.ts';
 import { readFrom, type From } from './from.ts';
 import { checkGroups, checkLimit, checkSetOperation } from './groups.ts';
 import { meetsItself, quietly, together, type QueryPlace, type Reading, type Self } from './reading.ts';
-import { inAll, ofColumns, renamed, UNCUT, withoutKey, type Flow, type Names, type Relation } from './relation.ts';
+import { besides, inAll, ofColumns, renamed, UNCUT, withoutKey } from './relation.ts';
+import type { Flow, Names, Relation } from './relation.ts';
 import { isLinked, Scope } from './scope.ts';
 import { readSelectList } from './select-list.ts';
 
@@ -184,7 +185,7 @@ function combined(reading: Reading, operator: number, arm: Range, one: Relation,
   const isAll = code.is(operator + 1, 'all');
   const [a, b] = [one.flow, other.flow];
   if (a === 'wrong' || b === 'wrong') return { ...one, flow: 'wrong' };
-  if (a === 'none' && b === 'none') return withoutKey(one);
+  if (a === 'none' && b === 'none') return besides(withoutKey(one), [one, other]);
   let flow: Flow = a === 'none' ? b : a;
   // Without a key, operators that compare rows are known to be wrong by their word.
   const isTold = !isAll && key.length === 0;
@@ -206,7 +207,8 @@ function combined(reading: Reading, operator: number, arm: Range, one: Relation,
   const links = key.map((_, i) =>
     (first.links?.[i] ?? []).filter((column) => more.every((m) => m.links?.[i]?.includes(column))),
   );
-  const named = { ...(flow === 'part' ? rows : withoutKey(rows)), links: flow === 'part' ? links : [] };
+  const compared = besides(flow === 'part' ? rows : withoutKey(rows), [one, other]);
+  const named = { ...compared, links: flow === 'part' ? links : [] };
   const isCompared = said !== 'union' || (!isAll && flow === 'part');
   return { ...named, flow: isCompared ? checkSetOperation(reading, operator, named) : flow };
 }

@@ -9,17 +9,32 @@ export type Flow = 'none' | 'part' | 'repeated' | 'wrong';
 /** Which column of the chunk's key a column is, by number. `unknown`: an expression, which may well be one. */
 export type KeyColumn = number | 'other' | 'unknown';
 
+/** A table's column, as a load's file would call the table. */
+export interface Source {
+  table: string;
+  column: string;
+}
+
+/** What a query gives, at its place. */
+export interface GivenColumn {
+  name: string | undefined;
+  key: KeyColumn;
+  sources?: Source[];
+}
+
 /** Rows that a query reads: a table, a subquery, a `with` name. */
 export interface Relation {
   flow: Flow;
   /** Columns of queries around that equal its key: it has rows of one key for each of their rows. */
   links?: Links;
   column(name: string): KeyColumn;
+  /** Of subqueries and `with` names: the table's column that a column is, one of these for a bare name; none: an expression. */
+  sources?: ((name: string) => Source[]) | undefined;
   /** Columns of the key that it has, and whether others of its columns may be some. */
   keys: ReadonlySet<number>;
   doubtful: boolean;
   /** In order; undefined where a `*` hides it. */
-  columns?: { name: string | undefined; key: KeyColumn }[];
+  columns?: GivenColumn[];
 }
 
 export const UNCUT: Relation = { flow: 'none', column: () => 'other', keys: new Set(), doubtful: false };
@@ -45,6 +60,26 @@ export function cutRelation(key: readonly string[]): Relation {
   return { flow: 'part', column, keys: new Set(key.keys()), doubtful: false };
 }
 
+/** Where a column of one of the tables of a query comes from. */
+export function sourcesOf({ table, relation }: ScopedRelation, column: string): Source[] {
+  return table === undefined ? (relation.sources?.(column) ?? []) : [{ table, column }];
+}
+
+/** What all relations say of it, whose rows come beside each other; none, where they differ. */
+function agreed([first, ...more]: Source[][]): Source[] {
+  return first !== undefined && more.every((one) => JSON.stringify(one) === JSON.stringify(first)) ? first : [];
+}
+
+/** The same rows, where some come from each of these. */
+export function besides(rows: Relation, arms: Relation[]): Relation {
+  const columns = rows.columns?.map((column, i) => ({
+    ...column,
+    sources: agreed(arms.map((arm) => arm.columns?.[i]?.sources ?? [])),
+  }));
+  const named = (name: string): Source[] => columns?.find((column) => column.name === name)?.sources ?? [];
+  return { ...rows, ...(columns && { columns }), sources: named };
+}
+
 export function ofColumns(flow: Flow, columns: NonNullable<Relation['columns']>, stars: Relation[] = []): Relation {
   const [only] = stars;
   if (stars.length === 1 && columns.length === 0) return { ...only!, flow };
@@ -58,6 +93,12 @@ export function ofColumns(flow: Flow, columns: NonNullable<Relation['columns']>,
       const found = columns.find((column) => column.name === name)?.key;
       return found ?? stars.map((star) => star.column(name)).find((key) => key !== 'other') ?? 'other';
     },
+    sources: (name) =>
+      (
+        columns.find((column) => column.name === name) ?? {
+          sources: stars.flatMap((star) => star.sources?.(name) ?? []),
+        }
+      ).sources ?? [],
     ...(stars.length === 0 && { columns }),
   };
 }
@@ -65,31 +106,34 @@ export function ofColumns(flow: Flow, columns: NonNullable<Relation['columns']>,
 /** The relation as `alias (a, b)` names its columns. */
 export function renamed(relation: Relation, names: string[]): Relation {
   if (names.length === 0) return relation;
-  const columns = names.map((name, i) => ({ name, key: relation.columns?.[i]?.key ?? ('unknown' as const) }));
+  const columns = names.map((name, i) => ({ key: 'unknown' as const, ...relation.columns?.[i], name }));
   const { flow, links } = relation;
   const known = ofColumns(flow, flow === 'none' ? columns.map((c) => ({ ...c, key: 'other' })) : columns);
   return { ...known, ...(links && { links }) };
 }
 
 /** The relation where its columns are not those of the key: NULLs, or rows that others stand between. */
-export function withoutKey({ flow, columns }: Relation): Relation {
-  const names = columns?.map(({ name }) => ({ name, key: 'other' as const }));
-  return { ...UNCUT, flow, ...(names && { columns: names }) };
+export function withoutKey({ flow, columns, sources }: Relation): Relation {
+  const names = columns?.map((column) => ({ ...column, key: 'other' as const }));
+  return { ...UNCUT, flow, sources, ...(names && { columns: names }) };
 }
 
 /** The columns of relations whose rows come beside each other: one of the key is one in all of them, at the same place. */
 export function inAll(flow: Flow, [first, ...more]: [Relation, ...Relation[]]): Relation {
   const { columns } = first;
-  if (more.every((rows) => rows.column === first.column)) return { ...first, flow };
+  if (more.every((rows) => rows.column === first.column)) {
+    return more.length === 0 ? { ...first, flow } : { ...besides(first, [first, ...more]), flow };
+  }
   if (columns === undefined || more.some((rows) => rows.columns?.length !== columns.length)) return returned(flow);
   const keyOf = (i: number): KeyColumn => {
     const keys = new Set([first, ...more].map((rows) => rows.columns![i]!.key));
     return keys.size === 1 ? columns[i]!.key : keys.has('other') ? 'other' : 'unknown';
   };
-  return ofColumns(
+  const rows = ofColumns(
     flow,
     columns.map(({ name }, i) => ({ name, key: keyOf(i) })),
   );
+  return besides(rows, [first, ...more]);
 }
 
 /** What a statement that writes gives back (`returning`): which columns, only the server knows. */

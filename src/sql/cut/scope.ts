@@ -154,6 +154,13 @@ export class Scope {
   }
 }
 
+/** The tables that may have a column, as `Scope.column` names it: a name without its table is of one of those of the query. */
+export function tablesOf(column: string, known: ReadonlyMap<number, ScopedRelation>, scope: Scope): ScopedRelation[] {
+  if (column.startsWith('?.')) return [...scope.tables];
+  const table = known.get(idOf(column));
+  return table === undefined ? [] : [table];
+}
+
 /** Per column of the chunk's key: columns that equal it. */
 export type Links = readonly (readonly string[])[];
 

@@ -1,12 +1,12 @@
 import type { Range } from './code.ts';
 import { wholeName } from './equalities.ts';
 import type { Reading } from './reading.ts';
-import type { KeyColumn, Relation } from './relation.ts';
-import type { Scope } from './scope.ts';
+import { sourcesOf, type GivenColumn, type KeyColumn, type Relation, type Source } from './relation.ts';
+import { tablesOf, type Scope } from './scope.ts';
 
 /** What a select gives, and `distinct`. */
 export interface SelectList {
-  columns: { name: string | undefined; key: KeyColumn }[];
+  columns: GivenColumn[];
   /** The relations of which it gives all columns. */
   stars: Relation[];
   /** `distinct`, or what stands in `distinct on (…)`. */
@@ -36,14 +36,23 @@ export function readSelectList(reading: Reading, head: Range, scope: Scope): Sel
     if (code.mark(last, '*') && (last === item.from || code.mark(last - 1, '.'))) {
       const alias = code.chain(item.from).at(-1);
       for (const table of scope.tables)
-        if (alias === undefined || table.alias === alias) list.stars.push(table.relation);
-    } else
-      list.columns.push({
-        name: labelOf(reading, item),
-        key: keyColumnOf(reading, scope, withoutLabel(reading, item)),
-      });
+        if (alias === undefined || table.alias === alias)
+          list.stars.push({ ...table.relation, sources: (name) => sourcesOf(table, name) });
+    } else {
+      const given = withoutLabel(reading, item);
+      const key = keyColumnOf(reading, scope, given);
+      list.columns.push({ name: labelOf(reading, item), key, sources: sourcesAt(reading, scope, given) });
+    }
   }
   return list;
+}
+
+/** The table's column that an item is, one of these for a bare name. */
+function sourcesAt({ code, tables }: Reading, scope: Scope, item: Range): Source[] {
+  const name = wholeName(code, item);
+  const column = name.length === 0 ? undefined : scope.column(name);
+  const own = column === undefined ? [] : tablesOf(column, tables, scope);
+  return own.flatMap((table) => sourcesOf(table, name.at(-1)!));
 }
 
 /** Which column of the key an expression is. */
