@@ -222,6 +222,8 @@ export interface Holder {
   user: string | null;
   application: string | null;
   ageSeconds: number | null;
+  /** In words, where it is no matter of ending a connection. */
+  toEnd?: string;
 }
 
 /** For what a connection waits that others hold. */

@@ -1,9 +1,10 @@
 /** A transaction that was prepared for two-phase commit has no connection any more, and may commit at any time. */
 import { setTimeout as pause } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { BatchView } from '../../src/client/views.ts';
 import { document, waybill } from '../cli/command-line.ts';
 import { inTurns } from '../every-server.ts';
+import { describeOn, ownServers } from '../mysql-servers.ts';
 import { servers } from '../servers.ts';
 import { chunks, COLUMNS, expectAcquired, ITEM, ITEMS, PLAIN_SOURCE, settling } from './items.ts';
 import { expectWhole, ORDERS } from './orders.ts';
@@ -98,4 +99,46 @@ describe.each(servers)('a prepared transaction on $name', { timeout: 120_000 }, 
     expect(await ended(handle)).toMatchObject({ ok: true, result: { rowsWritten: 51 } });
     await expectWhole(world);
   });
+});
+
+// On a server of its own: what is prepared there may be the one that any other test waits for.
+describeOn(await ownServers(), 'an XA transaction on $name', (server) => {
+  let own: OwnServer;
+  let world: World;
+  beforeEach(async () => {
+    own = await startOwnServer(server);
+  }, 120_000);
+  afterEach(async () => {
+    await world.close();
+    await own.remove();
+  });
+
+  test(
+    'that is prepared, and has written to an input, is named with what ends it; its rows are in the snapshot',
+    { timeout: 120_000 },
+    async () => {
+      world = await World.create(own, ORDERS(50));
+      await world.worker();
+      const month = await world.another('warehouse');
+      await month.query(
+        `xa start 'month'; insert into acq.orders values (51, 'late', 1); xa end 'month'; xa prepare 'month'`,
+      );
+      const handle = await world.start('core.order');
+      const waits = async (prepared: RegExp) =>
+        until(async () => {
+          const [view] = document(await waybill(world, 'status', '--json')) as BatchView[];
+          return prepared.exec(view?.waiting ?? '')?.[0];
+        });
+      const named =
+        /^waits for acq.orders, in use by .*prepared transaction 'month' \((perhaps; )?XA COMMIT or XA ROLLBACK 'month' ends it\)$/;
+      await waits(named);
+      await month.end(); // with the connection goes nothing of it
+      await waits(named);
+      expect(await world.exists('acq.orders_processing')).toBe(false);
+      await world.warehouse.query(`insert into kept.orders values (51, 'late', 1)`);
+      await world.warehouse.query(`xa commit 'month'`);
+      expect(await ended(handle)).toMatchObject({ ok: true, result: { rowsWritten: 51 } });
+      await expectWhole(world);
+    },
+  );
 });

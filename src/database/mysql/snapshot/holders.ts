@@ -1,7 +1,9 @@
-import type { Holder } from '../../dialect.ts';
+import type { Holder, QueryResult } from '../../dialect.ts';
 import { sql, type SqlStatement } from '../../sql.ts';
 import { classify } from '../errors.ts';
 import { unlessFails } from '../expected-error.ts';
+import { preparedTransactions, somePrepared } from '../prepared-transactions.ts';
+import { unlessUnlistable } from '../running-statements.ts';
 import type { MysqlSession } from '../session.ts';
 import { findPlace, type Place } from './place.ts';
 
@@ -19,11 +21,22 @@ export async function holdersOf(
   table: string,
   waiter = session.connectionId,
 ): Promise<Holder[]> {
+  const connections = await connectionsWith(session, place, table, waiter);
+  return [...connections, ...(await preparedWith(session, place, table))];
+}
+
+/** A right or a plugin that is not there; what we are about to say is worth more than why we cannot say more. */
+const isNotThere = (error: unknown): boolean => classify(error).kind === 'permanent';
+
+async function connectionsWith(
+  session: MysqlSession,
+  place: Pick<Place, 'schema'>,
+  table: string,
+  waiter: string,
+): Promise<Holder[]> {
   const questions =
     session.server.flavour === 'MySQL' ? [metadataLocks(place, table)] : [lockPlugin(place, table), suspects(table)];
   for (const question of questions) {
-    // A right or a plugin that is not there; what we are about to say is worth more than why we cannot say more.
-    const isNotThere = (error: unknown): boolean => classify(error).kind === 'permanent';
     const answer = await unlessFails(session, isNotThere, () => session.query<HolderRow>(question));
     if (!answer) continue;
     const others = answer.rows.filter(({ id }) => String(id) !== waiter);
@@ -35,6 +48,47 @@ export async function holdersOf(
     }));
   }
   return [];
+}
+
+/** Prepared transactions that a message names. */
+const NAMED = 3;
+
+/** On MySQL those that hold the table, on MariaDB all that may be the one. */
+async function preparedWith(session: MysqlSession, place: Pick<Place, 'schema'>, table: string): Promise<Holder[]> {
+  const onMysql = session.server.flavour === 'MySQL';
+  if (onMysql && !(await isHeldByPrepared(session, place, table))) return [];
+  const known = await preparedTransactions(session);
+  if (!known) return onMysql ? [somePrepared()] : [];
+  return onMysql && known.length === 1 ? known : known.slice(0, NAMED).map(perhaps);
+}
+
+const perhaps = ({ toEnd, ...holder }: Holder): Holder => ({ ...holder, toEnd: `perhaps; ${toEnd}` });
+
+/**
+ * A lock on the table of a thread that is gone, or one on its rows of a transaction that is in no thread: that of the preparing
+ * connection, which may live on, is no longer in it.
+ */
+async function isHeldByPrepared(
+  session: MysqlSession,
+  { schema }: Pick<Place, 'schema'>,
+  table: string,
+): Promise<boolean> {
+  for (const holding of [
+    sql`
+    select exists (select 1 from performance_schema.metadata_locks l
+      left join performance_schema.threads t on t.thread_id = l.owner_thread_id
+      where l.object_type = 'TABLE' and l.object_schema = ${schema} and l.object_name = ${table}
+        and l.lock_status = 'GRANTED' and t.thread_id is null) as held`,
+    sql`
+    select exists (select 1 from performance_schema.data_locks l
+      join information_schema.innodb_trx t on t.trx_id = l.engine_transaction_id and t.trx_mysql_thread_id = 0
+      where l.object_schema = ${schema} and l.object_name = ${table}) as held`,
+  ]) {
+    const ask = (): Promise<QueryResult<{ held: boolean }>> => session.query(holding);
+    const answer = await unlessUnlistable(session, () => unlessFails(session, isNotThere, ask));
+    if (answer?.rows[0]?.held) return true;
+  }
+  return false;
 }
 
 export async function tableHolders(session: MysqlSession, table: string): Promise<Holder[]> {
