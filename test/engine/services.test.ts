@@ -329,7 +329,10 @@ describe.each(oneOfEachFamily(import.meta.url))(
     async function changed(change: string): Promise<Awaited<ReturnType<typeof ended>>> {
       const slow = consumer({ chunk: '{ input: core.items, rows: 50, key: id }' }).replace(
         WAIT(LATCH.consumer),
-        'select pg_sleep(0.3)',
+        // PostgreSQL would look into a plain subquery once for each row.
+        server.url.startsWith('postgres')
+          ? 'with once as materialized (select pg_sleep(0.3)) select from once'
+          : 'select pg_sleep(0.3)',
       );
       world = await World.create(server, PROJECT({ 'loads/services/item.yaml': `${slow}lanes: 1\n` }));
       await world.worker();
@@ -405,6 +408,8 @@ describe.each(oneOfEachFamily(import.meta.url))(
       const letGo = await holdLatch(world, LATCH.other);
       const handle = await world.start('services.item');
       await waitsAtLatch(world);
+      // An ordinary account of MySQL or MariaDB tells tables apart by the second in which they were made.
+      await new Promise((resolve) => setTimeout(resolve, 1_100));
       await world.warehouse.query(`alter table core.items rename to was_items; ${ANEW}`);
       await letGo();
       expect(await ended(handle)).toMatchObject({
