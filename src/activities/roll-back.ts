@@ -153,13 +153,34 @@ async function placesOf(database: Database, batchId: string, outputs: BatchOutpu
     const places = new Set<string>();
     for (const output of outputs) {
       const named = await placeOf(session, database, output.table);
+      await refuseUnstamped(session, database, named, batchId);
       const before = await placeBefore(session, database, batchId, { ...output, named });
+      await refuseUnstamped(session, database, before, batchId);
       for (const place of [named, before]) if (place !== undefined) places.add(place);
     }
     return [...places];
   } finally {
     await session.close();
   }
+}
+
+/** Without the column nothing tells which rows are the batch's, and given back empty, the rows would stay and come a second time. */
+async function refuseUnstamped(
+  session: Session,
+  { dialect }: Database,
+  table: string | undefined,
+  batchId: string,
+): Promise<void> {
+  const facts = table === undefined ? undefined : await dialect.describeTable(session, table);
+  if (!facts || facts.columns.some(({ name }) => name === 'batch_id')) return;
+  throw new LoadFailedError(
+    `${table} has no column batch_id any more: nothing tells which of its rows are those of batch ${batchId}`,
+    {
+      next:
+        `give it back (alter table ${table} add column batch_id bigint), with the number ${batchId} in this batch's rows or without ` +
+        `those rows; or drop the table. Then start the load again: it finishes the roll back first`,
+    },
+  );
 }
 
 /** Of the table that had the output's name, where it may be another than the one that has it now (`named`); what is not found is told. */

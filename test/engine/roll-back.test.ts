@@ -342,6 +342,19 @@ describe.each(oneOfEachFamily(import.meta.url))('an output on $name, in mid-load
     await redo();
   });
 
+  test('without its column batch_id: the roll back says what to do, and the start after that ends it', async () => {
+    const lost = /core\.orders has no column batch_id any more: nothing tells which of its rows are those of batch 1/;
+    const end = await changed('alter table core.orders drop column batch_id');
+    expect(end).toMatchObject({ ok: false, message: expect.stringMatching(lost) as string });
+    expect(await world.run('core.order')).toMatchObject({
+      ...{ ok: false, message: expect.stringMatching(lost) as string },
+      next: expect.stringMatching(/^give it back \(alter table core.orders add column batch_id bigint\)/) as string,
+    });
+    expect(await world.states('core.order')).toEqual(['rolling_back']);
+    await world.warehouse.query('delete from core.orders; alter table core.orders add column batch_id bigint');
+    await redo();
+  });
+
   test('altered, indexed and rewritten: the batch goes on, and is published', async () => {
     const end = await changed(`
       alter table core.orders add more int default 7; create index orders_by_customer on core.orders (id, amount);
