@@ -144,6 +144,7 @@ describeOn(await mysqlServers(), 'errors of $name', (server) => {
       expect(facts).toEqual({
         kind: kind === 'full' ? 'transient' : kind,
         code: String(errno),
+        ...([1205, 3572].includes(errno) && { locked: true }),
         ...(errno === 1205 && { waited: ['innodb_lock_wait_timeout', 'lock_wait_timeout'] }),
         message: `why (error ${errno})`,
         safeMessage: `why (error ${errno})`,
