@@ -1,6 +1,7 @@
 import { cpus } from 'node:os';
 import { relative } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
+import type { ProvidedContext } from 'vitest';
 import type { Reporter, TestCase, TestModule, Vitest } from 'vitest/node';
 
 interface Count {
@@ -56,7 +57,9 @@ export default class ServerReporter implements Reporter {
       process.exitCode = 1;
     }
     const total = count(tests);
-    lines.push(`The same choices again: WAYBILL_TEST_SEED=${context?.seed.value ?? ''}`);
+    // A set-up that failed has given none.
+    const { seed }: Partial<ProvidedContext> = context ?? {};
+    if (seed) lines.push(`The same choices again: WAYBILL_TEST_SEED=${seed.value}`);
     lines.push(`Tests: ${inWords({ ...total, failed: total.failed + broken })}`);
     console.log(lines.join('\n'));
   }

@@ -23,6 +23,7 @@ async function run(
     join(folder, 'setup.js'),
     `export default (project) => {
       project.provide('postgresServers', [{ name: 'PostgreSQL 18', url: '' }]);
+      project.provide('seed', { value: 'cafe', all: false });
       project.provide('missingServers', ${missing ? "[{ name: 'PostgreSQL 15', reason: 'not installed' }]" : '[]'});
       // As where a test has asked for them.
       project.provide('mysqlServers', ${onDemand ? "[{ name: 'MariaDB 10.11', url: '' }]" : '[]'});
@@ -56,9 +57,10 @@ const GOOD = `describe('claiming on PostgreSQL 18', () => { it('works', () => {}
 describe('the last lines of a test run', () => {
   it('count the tests of each server, and all of them', async () => {
     const { status, lines } = await run(GOOD);
-    expect(lines.slice(-3)).toEqual([
+    expect(lines.slice(-4)).toEqual([
       'On PostgreSQL 18: 1 passed, 0 failed, 0 skipped',
       'On no database: 1 passed, 0 failed, 0 skipped',
+      'The same choices again: WAYBILL_TEST_SEED=cafe',
       'Tests: 2 passed, 0 failed, 0 skipped',
     ]);
     expect(status).toBe(0);
@@ -91,11 +93,12 @@ describe('the last lines of a test run', () => {
     expect((await run(tests, { ci: true, onDemand: true })).status).toBe(1);
   });
 
-  it('count a failure, and a file that does not load', async () => {
-    expect(await run(`it('fails', () => { throw new Error('no'); });`)).toMatchObject({
-      status: 1,
-      lines: expect.arrayContaining(['Tests: 0 passed, 1 failed, 0 skipped']) as string[],
-    });
+  it('name what failed, with why and where, and count a file that does not load', async () => {
+    const { status, lines } = await run(`it('fails', () => { throw new Error('no'); });`);
+    expect(status).toBe(1);
+    expect(lines.at(-4)).toBe('!!! FAILED: some.test.js > fails');
+    expect(lines.at(-3)).toMatch(/^ {4}no \(.*some\.test\.js:1\)$/);
+    expect(lines.at(-1)).toBe('Tests: 0 passed, 1 failed, 0 skipped');
     expect((await run(`import './nothing.js';`)).lines.at(-1)).toBe('Tests: 0 passed, 1 failed, 0 skipped');
   });
 });
