@@ -91,9 +91,10 @@ describeOn(targets, 'long bad rows on $name', (known) => {
     expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 148 } });
     await expectSameRows(world, 'select id, name from item where id not in (7, 130)', 'select id, name from acq.item');
     const rejected = await world.rows<{ row_key: string; row_data: string | null; error: string }>(
-      'select row_key, row_data, error from waybill.rejected_row order by chunk',
+      'select row_key, row_data, error from waybill.rejected_row',
     );
-    expect(rejected.map(({ row_key: key }) => (JSON.parse(key) as { id: number }).id)).toEqual([7, 130]);
+    const ids = rejected.map(({ row_key: key }) => (JSON.parse(key) as { id: number }).id);
+    expect(ids.sort((a, b) => a - b)).toEqual([7, 130]);
     expect(rejected.every(({ row_data: data }) => data === null)).toBe(true);
     expect(rejected[0]!.error).toContain("a row is longer than the server's max_allowed_packet");
   });

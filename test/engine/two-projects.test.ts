@@ -94,6 +94,7 @@ sessions: { nightly: { loads: [ core.* ] } }
     test('a worker does not begin to poll the task queue of another project, until that one’s workers are gone', async () => {
       const [aa, bb] = [await project('aa', 10), await project('bb (of us)', 20)];
       const theirs = await bb.workerProcess();
+      await until(async () => (await pollers(bb)).length > 0); // it says that it polls, and then does
       await expect(aa.worker()).rejects.toMatchObject({
         name: 'ConfigurationError',
         exitCode: 2,
