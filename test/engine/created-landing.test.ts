@@ -124,7 +124,10 @@ outputs: [core.item]
       const where = `${FILE}:5:5`;
       expect(document(await waybill(world, 'validate', '--json'))).toMatchObject({ error: { message, next, where } });
       expect(await world.run(ITEM)).toMatchObject({ ok: false, type: 'Refused', message, next });
-      expect(document(await waybill(world, 'plan', ITEM, '--json'))).toMatchObject({ does: 'refused', because: [message, next] });
+      expect(document(await waybill(world, 'plan', ITEM, '--json'))).toMatchObject({
+        does: 'refused',
+        because: [message, next],
+      });
       expect(await world.states(ITEM)).toEqual([]);
     });
   },
