@@ -1,11 +1,12 @@
 import { chunkKey } from '../control/chunk-key.ts';
 import { sourceWhere } from '../control/conditions.ts';
 import { Ranges } from '../config/ranges.ts';
-import { changedConsumed, settleConsumed } from '../control/consumed-tables.ts';
+import { settleConsumed } from '../control/consumed-tables.ts';
 import { countChunks, type StageCounts } from '../control/chunks.ts';
 import { keepsItsWork } from '../config/keeps-its-work.ts';
 import { leftUndone, takeUndone } from '../control/continued.ts';
 import { passGate } from '../control/gate.ts';
+import { changedTable } from '../control/known-tables.ts';
 import { recordOutputs } from '../control/outputs.ts';
 import { writePlan, type PlannedRanges } from '../control/plan.ts';
 import type { PlannedWith } from '../control/planned-with.ts';
@@ -96,7 +97,7 @@ async function planRanges(context: BatchContext, n: number): Promise<Plan> {
           ? { method: 'pages', ranges: await dialect.planPages!(session, table, rows) }
           : { method: 'key', ranges: await dialect.planKeys(session, table, key, rows, where), plannedWith: { key } };
       // Chunks prove what they read, but a plan of nothing has none. Until this transaction ends, the table is the one that it has read.
-      return (await changedConsumed(session, database, batch.batchId)) === undefined ? made : undefined;
+      return (await changedTable(session, database, 'batch_consumed', batch.batchId)) === undefined ? made : undefined;
     });
     if (plan) return plan;
     await looking(database, `waybill ${batch.batchId} look`, (session) =>

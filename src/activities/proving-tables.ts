@@ -1,17 +1,22 @@
-import { adoptConsumed, readConsumed, settleConsumed } from '../control/consumed-tables.ts';
-import { areStill, isSame, type KnownTable } from '../control/known-tables.ts';
-import { adoptOutputs, knownOf, readOutputs, settleOutputs } from '../control/outputs.ts';
+import { settleConsumed } from '../control/consumed-tables.ts';
+import {
+  adoptOwnChanges,
+  areStill,
+  isSame,
+  readKnown,
+  type Journal,
+  type KnownTable,
+} from '../control/known-tables.ts';
+import { settleOutputs } from '../control/outputs.ts';
 import type { Session } from '../database/dialect.ts';
 import type { BatchContext } from './batch-context.ts';
 import type { ChunkWork } from './chunk-transaction.ts';
 
 /** How tables are proven to be what they were. */
 interface Proven {
-  known: KnownTable[];
+  journal: Journal;
   /** Throws what is wrong with one that has changed, and has them as they are now, where nothing is. */
   settle: (session: Session) => Promise<KnownTable[]>;
-  /** Has them as the chunk's own transaction has left them. */
-  adopt: (session: Session) => Promise<KnownTable[]>;
 }
 
 /**
@@ -21,21 +26,20 @@ interface Proven {
 export async function provingTables(context: BatchContext, work: ChunkWork): Promise<ChunkWork> {
   const { database, batch, values } = context;
   const { batchId } = batch;
-  const outputs = proving(context, work, {
-    known: knownOf(await readOutputs(database, database, batchId)),
-    settle: async (session) => knownOf(await settleOutputs(session, database, batchId)),
-    adopt: async (session) => knownOf(await adoptOutputs(session, database, batchId)),
+  const outputs = await proving(context, work, {
+    journal: 'batch_output',
+    settle: (session) => settleOutputs(session, database, batchId),
   });
   if (values.definition.consumes.length === 0) return outputs;
   return proving(context, outputs, {
-    known: await readConsumed(database, database, batchId),
+    journal: 'batch_consumed',
     settle: (session) => settleConsumed(session, database, batchId, values),
-    adopt: (session) => adoptConsumed(session, database, batchId),
   });
 }
 
-function proving({ database }: BatchContext, work: ChunkWork, { known, settle, adopt }: Proven): ChunkWork {
-  let tables = known;
+async function proving(context: BatchContext, work: ChunkWork, { journal, settle }: Proven): Promise<ChunkWork> {
+  const { database, batch } = context;
+  let tables = await readKnown(database, database, journal, batch.batchId);
   // Nobody else has changed them, and yet they were not what they were: each chunk is looked at behind its SQL from then on.
   let changesThem = false;
   const settled = async (session: Session): Promise<'again' | undefined> => {
@@ -50,7 +54,7 @@ function proving({ database }: BatchContext, work: ChunkWork, { known, settle, a
     ...work,
     run: async (session, chunk) => {
       const { proof, ...outcome } = await work.run(session, chunk);
-      if (changesThem) tables = await adopt(session);
+      if (changesThem) tables = await adoptOwnChanges(session, database, journal, batch.batchId);
       const holds = [...(proof?.holds ?? []), ...areStill(database, tables)];
       const explain = async (session: Session): Promise<'again' | undefined> => {
         const again = await proof?.explain(session);

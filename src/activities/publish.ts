@@ -1,6 +1,7 @@
 import { getBatch, type Batch } from '../control/batch.ts';
 import { changeStateIn, FencedError } from '../control/gate.ts';
-import { changedOutput, forgetUnreached, proveOutputs, settleOutputs } from '../control/outputs.ts';
+import { changedTable } from '../control/known-tables.ts';
+import { forgetUnreached, proveOutputs, settleOutputs } from '../control/outputs.ts';
 import { rejectedRows } from '../control/bad-rows.ts';
 import { raw, sql } from '../database/sql.ts';
 import type { Database, Session } from '../database/dialect.ts';
@@ -88,7 +89,7 @@ const tablesOf = ({ definition }: Batch): string[] => definition.outputs.map(({ 
 
 /** Somebody may have altered an output since the last chunk: to look for rows in it takes long, perhaps, and is done outside the gate. */
 async function settle(database: Database, { batchId, state }: Batch): Promise<void> {
-  if (state !== 'checking' || (await changedOutput(database, database, batchId)) === undefined) return;
+  if (state !== 'checking' || (await changedTable(database, database, 'batch_output', batchId)) === undefined) return;
   await looking(database, `waybill ${batchId} publish`, (session) => settleOutputs(session, database, batchId));
 }
 

@@ -15,10 +15,11 @@ import type { OpenRequest } from './open-batch.ts';
 
 /** `held → running`, under this workflow; failed chunks and steps get their attempts back, and the clock starts anew. */
 export async function resumeHeld(database: Database, batch: Batch, request: OpenRequest): Promise<Batch> {
-  const moved = await looking(database, `waybill read ${batch.loadName}`, (session) =>
-    provenSnapshots(session, database, batch),
-  );
-  await looking(database, `waybill read ${batch.loadName}`, (session) => proveTables(session, database, batch));
+  const moved = await looking(database, `waybill read ${batch.loadName}`, async (session) => {
+    const records = await provenSnapshots(session, database, batch);
+    await proveTables(session, database, batch);
+    return records;
+  });
   await database.transaction(async (session) => {
     const state = await changeStateIn(session, database, batch.batchId, 'running', {
       requestedBy: request.requestedBy,

@@ -155,7 +155,7 @@ async function placesOf(database: Database, batchId: string, outputs: BatchOutpu
       const named = await placeOf(session, database, output.table);
       await refuseUnstamped(session, database, named, batchId);
       const before = await placeBefore(session, database, batchId, { ...output, named });
-      await refuseUnstamped(session, database, before, batchId);
+      if (before !== named) await refuseUnstamped(session, database, before, batchId);
       for (const place of [named, before]) if (place !== undefined) places.add(place);
     }
     return [...places];

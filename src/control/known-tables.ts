@@ -1,11 +1,31 @@
 /** Tables that a batch knows again: which they were when it began, and what has become of them. */
 import type { Database, Session, TableIdentity } from '../database/dialect.ts';
-import { composed, raw, sql, type RawSql, type SqlPart } from '../database/sql.ts';
+import { composed, list, raw, sql, type SqlPart } from '../database/sql.ts';
 import { inTransaction } from '../database/transaction.ts';
+import { rowsWritten } from './chunks.ts';
 
 export interface KnownTable {
   table: string;
   identity: TableIdentity;
+}
+
+/** Where the ledger keeps them: those that a batch writes to, and those whose batches it consumes. */
+export type Journal = 'batch_output' | 'batch_consumed';
+
+/** Those of which it is known which tables they are. */
+export async function readKnown(
+  reader: Pick<Session, 'query'>,
+  database: Database,
+  journal: Journal,
+  batchId: string,
+): Promise<KnownTable[]> {
+  const { rows } = await reader.query<{ table_name: string; relation_id: string; storage_id: string }>(sql`
+    select table_name, relation_id, storage_id from ${database.ledger(journal)}
+    where batch_id = ${batchId} and relation_id is not null order by table_name`);
+  return rows.map(({ table_name: table, relation_id: relationId, storage_id: storageId }) => ({
+    table,
+    identity: { relationId, storageId },
+  }));
 }
 
 export const isSame = (a: TableIdentity | null | undefined, b: TableIdentity | null | undefined): boolean =>
@@ -15,14 +35,15 @@ export const isSame = (a: TableIdentity | null | undefined, b: TableIdentity | n
 export const areStill = ({ dialect }: Database, tables: readonly KnownTable[]): SqlPart[] =>
   tables.map(({ table, identity }) => dialect.isOutput(table, identity));
 
-/** The first of them that is another table by now, or was rewritten. */
+/** The first of them that is another table than the ledger has, or was rewritten. */
 export async function changedTable(
   reader: Database | Session,
-  { dialect }: Database,
-  tables: readonly KnownTable[],
+  database: Database,
+  journal: Journal,
+  batchId: string,
 ): Promise<string | undefined> {
-  for (const { table, identity } of tables) {
-    if (!isSame(await dialect.outputIdentity(reader, table), identity)) return table;
+  for (const { table, identity } of await readKnown(reader, database, journal, batchId)) {
+    if (!isSame(await database.dialect.outputIdentity(reader, table), identity)) return table;
   }
   return undefined;
 }
@@ -40,8 +61,23 @@ export async function holdsRows(
   return rows.length > 0;
 }
 
+/** It holds rows of these batches, and with their other outputs all that were counted as they were written. */
+export async function holdsAll(
+  session: Session,
+  database: Database,
+  table: string,
+  batchIds: readonly string[],
+): Promise<boolean> {
+  const written = await rowsWritten(database, batchIds); // before they are counted: meanwhile none goes, and more may come
+  if (!(await holdsRows(session, database, table, batchIds))) return false;
+  const { rows } = await session.query<{ table_name: string }>(sql`
+    select distinct table_name from ${database.ledger('batch_output')} where batch_id in ${list(batchIds)}`);
+  const outputs = rows.map(({ table_name: name }) => name);
+  return (await countRows(session, database, outputs, batchIds)) >= written;
+}
+
 /** Rows of these batches in all the tables that are there. */
-export async function countRows(
+async function countRows(
   session: Session,
   { dialect }: Database,
   tables: readonly string[],
@@ -62,32 +98,38 @@ export async function countRows(
 /** Which table it is, in the ledger's `journal` of them. */
 export async function keepIdentity(
   session: Session,
-  journal: RawSql,
+  database: Database,
+  journal: Journal,
   batchId: string,
   { table, identity: { relationId, storageId } }: KnownTable,
 ): Promise<void> {
   await session.query(sql`
-    update ${journal} set relation_id = ${relationId}, storage_id = ${storageId}
+    update ${database.ledger(journal)} set relation_id = ${relationId}, storage_id = ${storageId}
     where batch_id = ${batchId} and table_name = ${table}`);
 }
 
 /**
  * Keeps what the session's transaction has made of these tables itself (CLUSTER, ALTER TABLE): nobody else sees that before it ends, and
  * it has such a table to itself until then. What somebody else has changed before it stays as the ledger has it.
+ *
+ * @returns what the ledger has then
  */
 export async function adoptOwnChanges(
   session: Session,
   database: Database,
-  known: readonly KnownTable[],
-  keep: (now: KnownTable) => Promise<void>,
-): Promise<void> {
+  journal: Journal,
+  batchId: string,
+): Promise<KnownTable[]> {
   const { dialect } = database;
-  for (const { table, identity } of known) {
+  for (const { table, identity } of await readKnown(session, database, journal, batchId)) {
     const mine = await dialect.outputIdentity(session, table);
     if (mine === undefined || isSame(mine, identity)) continue;
     const seen = await dialect.outputIdentity(database, table);
-    if (mine.relationId === identity.relationId && isSame(seen, identity)) await keep({ table, identity: mine });
+    if (mine.relationId === identity.relationId && isSame(seen, identity)) {
+      await keepIdentity(session, database, journal, batchId, { table, identity: mine });
+    }
   }
+  return readKnown(session, database, journal, batchId);
 }
 
 /** `gone`: no table has the name; `another`: one of another relation has it; `emptied`: it has changed, and what it must hold is not there. */
@@ -99,22 +141,20 @@ export type TableChange = 'gone' | 'another' | 'emptied';
  *
  * @param holds whether it has what it must have
  * @param failure what is thrown of one that is not the same
+ * @returns what the ledger has then
  */
 export async function settleTables(
   session: Session,
-  { dialect }: Database,
-  known: readonly KnownTable[],
+  database: Database,
+  journal: Journal,
+  batchId: string,
   {
     holds,
-    keep,
     failure,
-  }: {
-    holds: (table: string) => Promise<boolean>;
-    keep: (now: KnownTable) => Promise<void>;
-    failure: (table: string, change: TableChange) => Error;
-  },
-): Promise<void> {
-  for (const { table, identity } of known) {
+  }: { holds: (table: string) => Promise<boolean>; failure: (table: string, change: TableChange) => Error },
+): Promise<KnownTable[]> {
+  const { dialect } = database;
+  for (const { table, identity } of await readKnown(session, database, journal, batchId)) {
     const found = await dialect.outputIdentity(session, table);
     if (isSame(found, identity)) continue;
     if (found === undefined) throw failure(table, 'gone');
@@ -123,7 +163,8 @@ export async function settleTables(
       const isWhole = await holds(table);
       const now = await dialect.outputIdentity(session, table);
       if (now?.relationId !== identity.relationId || !isWhole) throw failure(table, 'emptied');
-      await keep({ table, identity: now });
+      await keepIdentity(session, database, journal, batchId, { table, identity: now });
     });
   }
+  return readKnown(session, database, journal, batchId);
 }

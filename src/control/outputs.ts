@@ -2,11 +2,10 @@
 import type { Database, Session, TableIdentity } from '../database/dialect.ts';
 import { list, sql } from '../database/sql.ts';
 import { LoadFailedError } from '../errors.ts';
-import { hasDone, rowsWritten } from './chunks.ts';
+import { hasDone } from './chunks.ts';
 import {
-  adoptOwnChanges,
   changedTable,
-  countRows,
+  holdsAll,
   holdsRows,
   keepIdentity,
   settleTables,
@@ -32,8 +31,6 @@ export async function readOutputs(reader: Reader, database: Database, batchId: s
   }));
 }
 
-const isKnown = (output: BatchOutput): output is KnownTable => output.identity !== null;
-
 /**
  * Keeps which tables the declared outputs are, once: before the first chunk, and after `before`, whose steps may put others in their
  * places. Not of landing tables in which rows are kept: their acquisition may alter those meanwhile.
@@ -50,13 +47,10 @@ export async function recordOutputs(
     if (identity !== null || !declared.includes(table)) continue;
     const found = await database.dialect.outputIdentity(session, table);
     if (found === undefined) continue; // one that is missing is said when it is written
-    await keep(session, database, batchId, { table, identity: found });
+    await keepIdentity(session, database, 'batch_output', batchId, { table, identity: found });
     await refuseReturned(session, database, batchId, table);
   }
 }
-
-const keep = (session: Session, database: Database, batchId: string, output: KnownTable): Promise<void> =>
-  keepIdentity(session, database.ledger('batch_output'), batchId, output);
 
 async function refuseReturned(session: Session, database: Database, batchId: string, table: string): Promise<void> {
   for (const { batchId: other } of await unreached(session, database, [table])) {
@@ -68,55 +62,29 @@ async function refuseReturned(session: Session, database: Database, batchId: str
   }
 }
 
-/** Those of which it is known which tables they are. */
-export const knownOf = (outputs: readonly BatchOutput[]): KnownTable[] => outputs.filter(isKnown);
-
-/** The first output that is another table than the ledger has, or was rewritten. */
-export async function changedOutput(
-  reader: Database | Session,
-  database: Database,
-  batchId: string,
-): Promise<string | undefined> {
-  return changedTable(reader, database, knownOf(await readOutputs(reader, database, batchId)));
-}
-
-/** See `adoptOwnChanges`. Has what the ledger has then. */
-export async function adoptOutputs(session: Session, database: Database, batchId: string): Promise<BatchOutput[]> {
-  const known = knownOf(await readOutputs(session, database, batchId));
-  await adoptOwnChanges(session, database, known, (now) => keep(session, database, batchId, now));
-  return readOutputs(session, database, batchId);
-}
-
 /**
  * Nobody has changed an output since `settleOutputs`.
  *
  * @throws LoadFailedError
  */
 export async function proveOutputs(session: Session, database: Database, batchId: string): Promise<void> {
-  const table = await changedOutput(session, database, batchId);
+  const table = await changedTable(session, database, 'batch_output', batchId);
   if (table !== undefined) throw replaced(`${table} was altered or exchanged as batch ${batchId} ended`, batchId);
 }
 
 /**
- * `settleTables`: an output holds rows of the batch, and with the other outputs all that were counted, or nothing was done yet. No chunk is
- * done between the change and this (`areStill`), so rows that another table holds were none of this batch.
+ * `settleTables`: an output holds what the batch wrote, or nothing was done yet. No chunk is done
+ * between the change and this (`areStill`), so rows that another table holds were none of this batch.
  *
  * @throws LoadFailedError where one is another table, or has lost the rows
  * @returns what the ledger has then
  */
-export async function settleOutputs(session: Session, database: Database, batchId: string): Promise<BatchOutput[]> {
-  await settleTables(session, database, knownOf(await readOutputs(session, database, batchId)), {
-    holds: async (table) => {
-      if (!(await hasDone(database, batchId))) return true;
-      const written = await rowsWritten(database, [batchId]); // before they are counted: meanwhile none goes, and more may come
-      if (!(await holdsRows(session, database, table, [batchId]))) return false;
-      const tables = (await readOutputs(session, database, batchId)).map((output) => output.table);
-      return (await countRows(session, database, tables, [batchId])) >= written;
-    },
-    keep: (now) => keep(session, database, batchId, now),
+export async function settleOutputs(session: Session, database: Database, batchId: string): Promise<KnownTable[]> {
+  return settleTables(session, database, 'batch_output', batchId, {
+    holds: async (table) =>
+      !(await hasDone(database, batchId)) || (await holdsAll(session, database, table, [batchId])),
     failure: (table, change) => replaced(CHANGED[change](table, batchId), batchId),
   });
-  return readOutputs(session, database, batchId);
 }
 
 const CHANGED: Record<TableChange, (table: string, batchId: string) => string> = {

@@ -1,5 +1,6 @@
 import type { Session } from '../dialect.ts';
 import { sql } from '../sql.ts';
+import { classify } from './errors.ts';
 
 /**
  * What `ask` gives; undefined where it fails with an error that `expected` takes. Such an error ends no transaction that the session may
@@ -18,3 +19,7 @@ export async function unlessFails<T>(
     return undefined;
   }
 }
+
+/** The same of what one server has and another has not, or not for this account: a table of its own, a statement, a right. */
+export const unlessNotThere = <T>(session: Pick<Session, 'query'>, ask: () => Promise<T>): Promise<T | undefined> =>
+  unlessFails(session, (error) => classify(error).kind === 'permanent', ask);

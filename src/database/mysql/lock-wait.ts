@@ -4,8 +4,7 @@ import { formatTableName, parseTableName } from '../../sql/names.ts';
 import { splitTokens } from '../../sql/split.ts';
 import type { Database, Holder, LockWait } from '../dialect.ts';
 import { raw, sql } from '../sql.ts';
-import { classify } from './errors.ts';
-import { unlessFails } from './expected-error.ts';
+import { unlessNotThere } from './expected-error.ts';
 import { processListOf, unlessUnlistable } from './running-statements.ts';
 import type { MysqlSession } from './session.ts';
 import { holdersOf } from './snapshot/holders.ts';
@@ -49,8 +48,7 @@ interface Table {
 /** MySQL says which one, to whom may read performance_schema. */
 async function lockedTable(session: MysqlSession, connectionId: string): Promise<Table[] | undefined> {
   if (session.server.flavour !== 'MySQL') return undefined;
-  const isNotThere = (error: unknown): boolean => classify(error).kind === 'permanent';
-  const answer = await unlessFails(session, isNotThere, () =>
+  const answer = await unlessNotThere(session, () =>
     session.query<Table>(sql`
       select l.object_schema as ${raw('`schema`')}, l.object_name as name
       from performance_schema.metadata_locks l join performance_schema.threads t on t.thread_id = l.owner_thread_id

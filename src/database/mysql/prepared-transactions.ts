@@ -1,7 +1,6 @@
 import type { Holder } from '../dialect.ts';
 import { raw, sql } from '../sql.ts';
-import { classify } from './errors.ts';
-import { unlessFails } from './expected-error.ts';
+import { unlessNotThere } from './expected-error.ts';
 import type { MysqlSession } from './session.ts';
 
 interface Row {
@@ -21,8 +20,7 @@ const RECOVER = { MySQL: 'xa recover convert xid', MariaDB: `xa recover format =
  */
 export async function preparedTransactions(session: MysqlSession): Promise<Holder[] | undefined> {
   const { flavour } = session.server;
-  const isNotToBeHad = (error: unknown): boolean => classify(error).kind === 'permanent';
-  const answer = await unlessFails(session, isNotToBeHad, () => session.query<Row>(sql`${raw(RECOVER[flavour])}`));
+  const answer = await unlessNotThere(session, () => session.query<Row>(sql`${raw(RECOVER[flavour])}`));
   return answer?.rows.map((row) => {
     const xid = flavour === 'MySQL' ? xidOf(row) : inWords(String(row.data));
     return preparedAs(`prepared transaction ${xid}`, `XA COMMIT or XA ROLLBACK ${xid} ends it`);

@@ -4,7 +4,7 @@ import { classify } from './errors.ts';
 import { sql } from '../sql.ts';
 import { looking } from '../transaction.ts';
 import { quoteTable } from './names.ts';
-import { PARTS } from './deletion.ts';
+import { partsOfTable } from './parts.ts';
 
 /**
  * Has the server itself say it of the table, or of each of its partitions: an EXPLAIN of a DELETE is refused as the DELETE would be, and
@@ -46,7 +46,7 @@ export async function deleteRefusal(
 /** A table is asked by its policies, and each partition by its own where rows are deleted from it. */
 async function hiddenRows(database: Database, table: string): Promise<{ reason: string; next: string } | undefined> {
   const { rows } = await database.query<{ part: string; role: string }>(sql`
-    ${PARTS(quoteTable(table))}
+    ${partsOfTable(quoteTable(table))}
     select id::regclass::text as part, current_user::text as role from parts join pg_class on oid = id
     where relrowsecurity and row_security_active(id) order by id limit 1`);
   const [hidden] = rows;

@@ -1,9 +1,10 @@
 import { postgresSql } from '../../sql/postgres.ts';
 import type { Database, Session } from '../dialect.ts';
 import type { DeletionRange } from '../output-dialect.ts';
-import { composed, part, raw, sql, type SqlPart } from '../sql.ts';
+import { composed, part, raw, sql } from '../sql.ts';
 import { rangeCondition } from './chunk-ranges.ts';
 import { quoteTable } from './names.ts';
+import { partsOfTable } from './parts.ts';
 
 /** One in so many rows of a table: from here on, reading all of it once is cheaper than reading the batch's rows twice. */
 const LARGE_PART = 4;
@@ -14,10 +15,7 @@ const ROWS_A_PAGE = 100;
 const PAGES_A_STRETCH = 128;
 const MOST_STRETCHES = 32_768;
 
-/** A table, or each partition of it, with what `parts` says of them. */
-export const PARTS = (name: string): SqlPart => part`with recursive parts as (
-      select to_regclass(${name})::oid as id union all select inhrelid from pg_inherits join parts on inhparent = id)`;
-
+/** A table, or a partition of one. */
 interface PartRow {
   part: string;
   pages: string;
@@ -36,7 +34,7 @@ export async function planSweep(
   rowsPerTransaction: number,
 ): Promise<DeletionRange[]> {
   const { rows: parts } = await session.query<PartRow>(sql`
-    ${PARTS(quoteTable(table))}
+    ${partsOfTable(quoteTable(table))}
     select id::regclass::text as part, pg_relation_size(id) / current_setting('block_size')::bigint as pages,
       case when relpages > 0 and reltuples > 0 then (reltuples / relpages)::int end as rows_a_page,
       exists (select from pg_index join pg_attribute on attrelid = indrelid and attnum = indkey[0]
@@ -74,7 +72,7 @@ export async function planDeletion(
 ): Promise<DeletionRange[]> {
   const name = quoteTable(table);
   const { rows: size } = await session.query<{ pages: string }>(sql`
-    ${PARTS(name)}
+    ${partsOfTable(name)}
     select max(pg_relation_size(id)) / current_setting('block_size')::bigint as pages from parts`);
   const pages = Number(size[0]?.pages ?? 0);
   const step = Math.max(PAGES_A_STRETCH, Math.ceil(pages / MOST_STRETCHES));
@@ -135,7 +133,7 @@ export async function deletesKeptBy(
   table: string,
 ): Promise<{ name: string; always: boolean; likely: boolean }[]> {
   const { rows } = await database.query<{ name: string; always: boolean; likely: boolean }>(sql`
-    ${PARTS(quoteTable(table))}
+    ${partsOfTable(quoteTable(table))}
     select 'rule ' || quote_ident(rulename) || ' on ' || id::regclass as name, ev_qual::text = '<>' as always, true as likely
     from parts join pg_class c on c.oid = id and c.relkind <> 'p' join pg_rewrite on ev_class = id
     where ev_type = '4' and is_instead and ev_enabled in ('O', 'A')

@@ -6,6 +6,7 @@ import { postgresSql } from '../../sql/postgres.ts';
 import { fromItem } from '../row-source.ts';
 import { quoteName, quoteTable } from './names.ts';
 import type { Typed } from './narrowing.ts';
+import { partsOf } from './parts.ts';
 import type { PostgresSession } from './session.ts';
 
 const KINDS: Record<string, string> = {
@@ -24,6 +25,9 @@ const KINDS: Record<string, string> = {
 const NOT_HEAP = (relation: string): RawSql =>
   raw(`exists (select from pg_am where pg_am.oid = ${relation}.relam and ${relation}.relkind = 'r'
           and amhandler <> 'heap_tableam_handler'::regproc)`);
+
+/** Those of a table `c`. */
+const PARTS = partsOf(raw('c.oid'));
 
 /** How `pg_type y` is named in a cast. */
 const CAST_TYPE = raw(`case when y.typnamespace = 'pg_catalog'::regnamespace then format_type(y.oid, -1)
@@ -52,7 +56,7 @@ function kindOf(facts: { kind: string; persistence: string; mixed: boolean; meth
 
 /**
  * Columns and indexes of a table, undefined if there is none of that name. Of the catalog alone, which waits for nobody's lock on the
- * table; pg_partition_tree would.
+ * table.
  */
 export async function describeTable(reader: Pick<Session, 'query'>, table: string): Promise<TableFacts | undefined> {
   const relation = quoteTable(table);
@@ -67,8 +71,7 @@ export async function describeTable(reader: Pick<Session, 'query'>, table: strin
   }>(sql`
     select c.oid, c.relkind as kind, c.relpersistence as persistence,
       c.relkind = 'p' and exists (
-        with recursive parts as (
-          select c.oid as id union all select inhrelid from pg_inherits join parts on inhparent = id)
+        ${PARTS}
         select from parts join pg_class x on x.oid = id
         where x.relkind = 'f' or x.relpersistence <> 'p' or ${NOT_HEAP('x')}) as mixed,
       (select amname from pg_am where oid = c.relam and ${NOT_HEAP('c')}) as method,
@@ -145,13 +148,11 @@ export async function listFunctions(database: Database): Promise<string[]> {
 
 /**
  * The file of a table `c`: TRUNCATE and rewrites give it another. A partitioned table has none of its own; of its partitions' the oldest
- * stays when one is added, and goes with TRUNCATE of them all. Of the catalog alone: pg_partition_tree would wait for whoever has a
- * partition to himself, and that may be the chunk for which we ask.
+ * stays when one is added, and goes with TRUNCATE of them all. (`partsOf`: the chunk for which we ask may
+ * have a partition to itself.)
  */
 const FILE = part`coalesce(case when c.relkind = 'p' then (
-  with recursive parts as (
-    select inhrelid as id from pg_inherits where inhparent = c.oid
-    union all select inhrelid from pg_inherits join parts on inhparent = id)
+  ${PARTS}
   select min(pg_relation_filenode(x.oid)) from parts join pg_class x on x.oid = id where x.relkind <> 'p')
   else pg_relation_filenode(c.oid) end, 0)`;
 

@@ -1,7 +1,6 @@
 import type { Holder, QueryResult } from '../../dialect.ts';
 import { sql, type SqlStatement } from '../../sql.ts';
-import { classify } from '../errors.ts';
-import { unlessFails } from '../expected-error.ts';
+import { unlessNotThere } from '../expected-error.ts';
 import { preparedTransactions, somePrepared } from '../prepared-transactions.ts';
 import { unlessUnlistable } from '../running-statements.ts';
 import type { MysqlSession } from '../session.ts';
@@ -25,9 +24,6 @@ export async function holdersOf(
   return [...connections, ...(await preparedWith(session, place, table))];
 }
 
-/** A right or a plugin that is not there; what we are about to say is worth more than why we cannot say more. */
-const isNotThere = (error: unknown): boolean => classify(error).kind === 'permanent';
-
 async function connectionsWith(
   session: MysqlSession,
   place: Pick<Place, 'schema'>,
@@ -37,7 +33,8 @@ async function connectionsWith(
   const questions =
     session.server.flavour === 'MySQL' ? [metadataLocks(place, table)] : [lockPlugin(place, table), suspects(table)];
   for (const question of questions) {
-    const answer = await unlessFails(session, isNotThere, () => session.query<HolderRow>(question));
+    // A right, or a plugin; what we are about to say is worth more than why we cannot say more.
+    const answer = await unlessNotThere(session, () => session.query<HolderRow>(question));
     if (!answer) continue;
     const others = answer.rows.filter(({ id }) => String(id) !== waiter);
     return others.map(({ id, user, application, seconds }) => ({
@@ -85,7 +82,7 @@ async function isHeldByPrepared(
       where l.object_schema = ${schema} and l.object_name = ${table}) as held`,
   ]) {
     const ask = (): Promise<QueryResult<{ held: boolean }>> => session.query(holding);
-    const answer = await unlessUnlistable(session, () => unlessFails(session, isNotThere, ask));
+    const answer = await unlessUnlistable(session, () => unlessNotThere(session, ask));
     if (answer?.rows[0]?.held) return true;
   }
   return false;

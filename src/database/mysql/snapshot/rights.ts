@@ -1,6 +1,5 @@
 import { raw, sql } from '../../sql.ts';
-import { classify } from '../errors.ts';
-import { unlessFails } from '../expected-error.ts';
+import { unlessNotThere } from '../expected-error.ts';
 import type { MysqlSession } from '../session.ts';
 import type { Place } from './place.ts';
 
@@ -80,9 +79,8 @@ async function mayBeRevoked(session: MysqlSession): Promise<boolean> {
 /** MariaDB since 10.11 grants to everybody (PUBLIC), too; a server before that knows no such role, and says so. */
 async function grantsOfAll(session: MysqlSession): Promise<Record<string, string>[]> {
   if (session.server.flavour === 'MySQL') return [];
-  const isUnknown = (error: unknown): boolean => classify(error).kind === 'permanent';
   const ask = () => session.query<Record<string, string>>(sql`show grants for public`);
-  return (await unlessFails(session, isUnknown, ask))?.rows ?? [];
+  return (await unlessNotThere(session, ask))?.rows ?? [];
 }
 
 /** MySQL's active roles: `` `a`@`%`,`b`@`%` ``. */
