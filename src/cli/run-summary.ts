@@ -1,6 +1,7 @@
 import type { RunEnd } from '../client/run-end.ts';
 import type { BatchView, SessionView } from '../client/views.ts';
 import { errorView } from '../client/error-view.ts';
+import { FAILURE } from '../workflows/messages.ts';
 import { formatBetween, formatCount, formatTable } from './format.ts';
 
 /** The table that a run ends with, and what is worth knowing besides. */
@@ -29,9 +30,9 @@ export function runSummary({ loads, kind }: RunEnd): string {
 }
 
 /** A word a person would use: `job_control` calls everything that did not end well an error. */
-export function statusWords({ status, state }: BatchView): string {
+export function statusWords({ status, state, error }: BatchView): string {
   if (status === 'nothing') return 'nothing to do';
-  if (status === 'error') return state ?? 'failed';
+  if (status === 'error') return state ?? (error?.type === FAILURE.cancelled ? 'cancelled' : 'failed'); // before it had a batch
   if (status === 'finished') return 'published';
   return status === 'running' ? (state ?? status) : status;
 }

@@ -1,3 +1,4 @@
+import { errorView } from '../client/error-view.ts';
 import type { LoadStatusRow } from '../client/read-status.ts';
 import { findName } from '../client/names.ts';
 import type { Project } from '../config/definition.ts';
@@ -14,15 +15,23 @@ export const addStatus: AddCommand = (program, cli, done) => {
     .action(async (name?: string) => {
       await cli.withWaybill(
         async (waybill) => {
-          const rows = await waybill.status(name);
-          cli.document(rows.map(({ view }) => view));
-          cli.say(statusTable(rows, waybill.project, name));
+          const { loads, unanswered } = await waybill.status(name);
+          cli.document(loads.map(({ view }) => view));
+          cli.say(statusTable(loads, waybill.project, name));
+          if (unanswered !== undefined) cli.note(unansweredWords(unanswered));
         },
         { check: (project) => name !== undefined && findName(project, name) },
       );
       done(EXIT.done);
     });
 };
+
+/** No failure: the ledger has said what it knows. */
+function unansweredWords(error: unknown): string {
+  const { message, next } = errorView(error);
+  const words = `this is what the ledger says; which loads run, and for whom a start waits, is not known: ${message}`;
+  return next === null ? words : `${words}\n  next: ${next}`;
+}
 
 function statusTable(rows: LoadStatusRow[], project: Project, name: string | undefined): string {
   const named = name === undefined ? undefined : findName(project, name);

@@ -11,10 +11,10 @@ export function temporalUnreachable(address: string, cause: unknown): Unreachabl
   });
 }
 
-/** A client; throws `UnreachableError` within seconds. Close its connection. */
-export async function connectTemporal(target: TemporalTarget = temporalTarget()): Promise<Client> {
+/** A client; throws `UnreachableError` after `patienceMs` milliseconds without an answer. Close its connection. */
+export async function connectTemporal(target: TemporalTarget = temporalTarget(), patienceMs = 5_000): Promise<Client> {
   try {
-    const connection = await Connection.connect({ ...target.connection, connectTimeout: '5 seconds' });
+    const connection = await Connection.connect({ ...target.connection, connectTimeout: patienceMs });
     return new Client({ connection, namespace: target.namespace });
   } catch (error) {
     throw temporalUnreachable(target.address, error);

@@ -8,8 +8,8 @@ export interface ClientContext {
   project: LoadedProject;
   databases: Databases;
   target: TemporalTarget;
-  /** Connects at first use; throws `UnreachableError` within seconds. */
-  temporal(): Promise<Client>;
+  /** Connects at first use; throws `UnreachableError` after `patienceMs` milliseconds without an answer, by default 5,000. */
+  temporal(patienceMs?: number): Promise<Client>;
   /**
    * Questions to Temporal that nobody waits for. They must be answered before the connection is closed: a call that is tried
    * again on a closed one throws where nothing can catch it, and ends the process.

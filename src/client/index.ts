@@ -3,7 +3,7 @@ export { Waybill, type OpenOptions } from './waybill.ts';
 export type { RunOptions, StartedRun } from './start-run.ts';
 export { RunFollower, type LoadLook } from './follow-run.ts';
 export type { RunEnd } from './run-end.ts';
-export type { LoadStatusRow } from './read-status.ts';
+export type { LoadStatusRow, Status } from './read-status.ts';
 export { chunkDocument, detailsDocument, type BatchDetails } from './show-batch.ts';
 export type { LoadPreview } from './preview-load.ts';
 export type { Validation } from './validate-project.ts';

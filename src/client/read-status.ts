@@ -1,3 +1,4 @@
+import type { Client } from '@temporalio/client';
 import { readLatest, readUndropped } from '../control/reading.ts';
 import type { Batch } from '../control/batch.ts';
 import { isUnfinished } from '../control/states.ts';
@@ -6,6 +7,7 @@ import type { Database } from '../database/dialect.ts';
 import { loadWorkflowId } from '../workflows/messages.ts';
 import { readBatchView, viewWithoutBatch } from './batch-view.ts';
 import { writtenConnections } from '../config/written-connections.ts';
+import { temporalFailure } from './connect.ts';
 import type { ClientContext } from './context.ts';
 import { databaseFailure, ifReachable, ledgerOf } from './ledger.ts';
 import { findName } from './names.ts';
@@ -25,8 +27,18 @@ export interface LoadStatusRow {
   starting?: boolean;
 }
 
-/** The newest batch of each load, of one load, or of a session's loads, by load name. Loads that never ran are left out, unless they begin to. */
-export async function readStatus(context: ClientContext, name?: string): Promise<LoadStatusRow[]> {
+export interface Status {
+  /** By load name. Loads that never ran are left out, unless they begin to. */
+  loads: LoadStatusRow[];
+  /** Why Temporal did not say which of them run, and whose starts wait; undefined: it did. */
+  unanswered: unknown;
+}
+
+/** Milliseconds: the ledger alone says what most people ask for. */
+const TEMPORAL_MS = 2_000;
+
+/** The newest batch of each load, of one load, or of a session's loads. */
+export async function readStatus(context: ClientContext, name?: string): Promise<Status> {
   const named = name === undefined ? undefined : findName(context.project, name);
   const wanted = named && new Set(named.kind === 'load' ? [named.name] : named.session.loads);
   const rows: LoadStatusRow[] = [];
@@ -43,9 +55,8 @@ export async function readStatus(context: ClientContext, name?: string): Promise
       throw databaseFailure(database, error);
     }
   }
-  await askTemporal(context, rows);
-  await noteWaitingStarts(context, rows, wanted);
-  return rows.sort((a, b) => (a.view.load < b.view.load ? -1 : 1));
+  const unanswered = await askTemporal(context, rows, wanted);
+  return { loads: rows.sort((a, b) => (a.view.load < b.view.load ? -1 : 1)), unanswered };
 }
 
 /** Published batches whose snapshot still stands, and whoever uses it at this moment. */
@@ -64,33 +75,46 @@ function connectionsOf(context: ClientContext, wanted: Set<string> | undefined):
   return writtenConnections({ loads: Object.fromEntries(loads.map((load) => [load.name, load])) });
 }
 
-/** Only for batches that are not over, and only if Temporal answers: `status` is about the ledger. */
-async function askTemporal(context: ClientContext, rows: LoadStatusRow[]): Promise<void> {
-  const open = rows.filter(({ view }) => view.state !== null && view.state !== 'held' && isUnfinished(view.state));
-  if (open.length === 0) return;
-  await ifReachable(async () => {
-    const client = await context.temporal();
-    for (const row of open) {
-      const run = await describeRun(context, client, loadWorkflowId(row.view.load));
-      row.workflow = run === undefined ? 'unknown' : run.status === 'RUNNING' ? 'runs' : 'ended';
-      if (run?.status !== 'RUNNING') continue;
-      if (run.waiting) row.view.waiting = waitingWords(run.waiting);
-      if (run.stuck) row.view.stuck = run.stuck;
-    }
-  });
+/** What Temporal adds to the ledger, if it answers; why it did not. */
+async function askTemporal(
+  context: ClientContext,
+  rows: LoadStatusRow[],
+  wanted: Set<string> | undefined,
+): Promise<unknown> {
+  try {
+    const client = await context.temporal(TEMPORAL_MS);
+    await noteRuns(context, client, rows);
+    await noteWaitingStarts(context, client, rows, wanted);
+    return undefined;
+  } catch (error) {
+    return temporalFailure(context.target, error);
+  }
+}
+
+/** Of batches that are not over. */
+async function noteRuns(context: ClientContext, client: Client, rows: LoadStatusRow[]): Promise<void> {
+  for (const row of rows) {
+    const { state, load } = row.view;
+    if (state === null || state === 'held' || !isUnfinished(state)) continue;
+    const run = await describeRun(context, client, loadWorkflowId(load));
+    row.workflow = run === undefined ? 'unknown' : run.status === 'RUNNING' ? 'runs' : 'ended';
+    if (run?.status !== 'RUNNING') continue;
+    if (run.waiting) row.view.waiting = waitingWords(run.waiting);
+    if (run.stuck) row.view.stuck = run.stuck;
+  }
 }
 
 /** Of those that have no batch under way: the newest batch is one that is over, or there is none. */
 async function noteWaitingStarts(
   context: ClientContext,
+  client: Client,
   rows: LoadStatusRow[],
   wanted: Set<string> | undefined,
 ): Promise<void> {
   const { loads } = context.project;
   const busy = new Set(rows.filter(({ workflow }) => workflow === 'runs').map(({ view }) => view.load));
   const others = new Set([...(wanted ?? Object.keys(loads))].filter((load) => !busy.has(load)));
-  const starts = await ifReachable(async () => waitingStarts(context, await context.temporal(), others));
-  for (const [load, waiting] of starts ?? []) {
+  for (const [load, waiting] of await waitingStarts(context, client, others)) {
     const row = rows.find(({ view }) => view.load === load);
     if (row) {
       row.view.waiting = `its next start ${waitingWords(waiting)}`;

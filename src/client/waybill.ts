@@ -12,7 +12,7 @@ import { databaseFailure, findWrittenBatch } from './ledger.ts';
 import { findLoad, findName } from './names.ts';
 import type { LoadPreview } from './preview-load.ts';
 import { readOutput, shownLoads } from './read-output.ts';
-import type { LoadStatusRow } from './read-status.ts';
+import type { Status } from './read-status.ts';
 import type { RunEnd } from './run-end.ts';
 import { readBatchDetails, readRanges, type BatchDetails } from './show-batch.ts';
 import type { RunOptions } from './start-run.ts';
@@ -53,7 +53,7 @@ export class Waybill {
       databases: new Databases(project.connections),
       target,
       env,
-      temporal: () => (this.client ??= this.connect()),
+      temporal: (patienceMs) => (this.client ??= this.connect(patienceMs)),
       background: new Set(),
     };
   }
@@ -93,8 +93,8 @@ export class Waybill {
     return new RunFollower(this.context, client, named, { workflowId, firstRunId: run.firstRunId, how: 'attached' });
   }
 
-  /** The newest batch of every load, of one load, or of a session's loads. */
-  async status(name?: string): Promise<LoadStatusRow[]> {
+  /** The newest batch of every load, of one load, or of a session's loads, and what Temporal says of them, if it answers. */
+  async status(name?: string): Promise<Status> {
     const { readStatus } = await import('./read-status.ts');
     return readStatus(this.context, name);
   }
@@ -201,8 +201,10 @@ export class Waybill {
     return steer(this.context, name, steering);
   }
 
-  private connect(): Promise<Client> {
-    const connecting = import('./connect.ts').then(({ connectTemporal }) => connectTemporal(this.context.target));
+  private connect(patienceMs?: number): Promise<Client> {
+    const connecting = import('./connect.ts').then(({ connectTemporal }) =>
+      connectTemporal(this.context.target, patienceMs),
+    );
     connecting.catch(() => (this.client = undefined)); // asked again next time
     return connecting;
   }

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { afterEach, describe, expect, test } from 'vitest';
+import { freePort } from '../../src/dev/free-port.ts';
 import { findTemporal } from '../../src/dev/temporal-binary.ts';
 import { batches, BREAKABLE, done, land, mend } from '../engine/breakable-orders.ts';
 import { CUT_OVER } from '../engine/cut-over.ts';
@@ -8,7 +9,7 @@ import { COLUMNS, ITEM, ITEMS, PLAIN_SOURCE, windows } from '../engine/items.ts'
 import { expectWhole, ORDERS, SLOW_SQL, World } from '../engine/orders.ts';
 import { until } from '../engine/world.ts';
 import { someServers } from '../every-server.ts';
-import { document, waybill } from './command-line.ts';
+import { document, environment, run, waybill } from './command-line.ts';
 
 const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 const text = (pattern: RegExp): string => expect.stringMatching(pattern) as string;
@@ -71,6 +72,23 @@ describe.each(someServers(import.meta.url))('waybill run on $name', (server) => 
     expect(await waybill(world, 'migrate')).toMatchObject({ exitCode: 0, stdout: 'warehouse: up to date\n' });
     expect(await waybill(world, 'status')).toMatchObject({ exitCode: 0, stdout: text(/core\.order +– +never ran/) });
     expect(document(await waybill(world, 'status', '--json'))).toEqual([]);
+  });
+
+  test('is asked for while Temporal does not answer: the ledger says what it knows, and it is said once what it does not', async () => {
+    world = await World.create(server, ORDERS(500));
+    await world.worker();
+    expect(await waybill(world, 'run', 'core.order')).toMatchObject({ exitCode: 0 });
+    const address = `127.0.0.1:${await freePort()}`;
+    const at = { env: { ...environment(world), TEMPORAL_ADDRESS: address }, cwd: world.directory };
+    const words = `which loads run, and for whom a start waits, is not known: the Temporal server at ${address} does not answer`;
+
+    const answer = await run(['status'], at);
+    expect(answer).toMatchObject({ exitCode: 0, stdout: text(/core\.order +1 +published/) });
+    expect(answer.stderr.split(words)).toHaveLength(2);
+    const json = await run(['status', '--json'], at);
+    expect(document(json)).toEqual([published(500, 5)]);
+    expect(json.stderr).toContain(words);
+    expect((await waybill(world, 'status')).stderr).toBe('');
   });
 
   test('that no worker would hear ends with 5, and starts nothing', async () => {

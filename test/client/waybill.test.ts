@@ -46,7 +46,7 @@ describe.each(someServers(import.meta.url))('Waybill as a library on $name', (se
       status: 'finished',
       loads: [{ load: 'core.order', batch_id: '1', rows_written: 300 }],
     });
-    expect(await waybill.status()).toMatchObject([
+    expect((await waybill.status()).loads).toMatchObject([
       { view: { load: 'core.order', state: 'published' }, connection: 'warehouse' },
     ]);
     const { batch, events } = await waybill.show('1');
@@ -100,7 +100,7 @@ describe.each(someServers(import.meta.url))('Waybill as a library on $name', (se
     expect(status).toBe('failed');
     expect(error).toMatchObject({ type: 'Terminated' });
     expect(error?.next).toContain('waybill run core.order');
-    expect(await waybill.status()).toMatchObject([{ view: { status: 'running' }, workflow: 'ended' }]);
+    expect((await waybill.status()).loads).toMatchObject([{ view: { status: 'running' }, workflow: 'ended' }]);
     expect(world.names.outOf(await waybill.plan('core.order'))).toMatchObject({
       does: 'redo',
       redoes: '1',

@@ -84,7 +84,10 @@ describe.each(everyServer)('a start on $name that meets', { timeout: 120_000 }, 
     expect(await ended(signalled)).toMatchObject({ ok: false, type: 'Cancelled' });
     const cancelled = await world.start(ITEM);
     await until(waitingOf(world, cancelled));
-    expect(await waybill(world, 'cancel', ITEM)).toMatchObject({ exitCode: 0 });
+    expect(await waybill(world, 'cancel', ITEM)).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringMatching(/item +– +cancelled/) as unknown,
+    });
     expect(await ended(cancelled)).toMatchObject({ ok: false, type: 'Canceled' });
     expect(await world.states(ITEM)).toEqual([]);
     const handle = await world.start(ITEM);
