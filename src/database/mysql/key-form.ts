@@ -44,13 +44,21 @@ export function keyForm(column: ColumnFacts): KeyForm {
   if (/^(var)?binary|blob/.test(column.type)) {
     return { value: name, text: `hex(${name})`, bound: (written, bind) => `unhex(${bind(written)})` };
   }
-  // To the servers the text of one has 22 characters: kept in a table of theirs for a while, the 24 of -1.1941889077411803e-152 would be cut.
-  if (column.castType === 'double') {
-    return { value: name, text: `cast(cast(${name} as double) as char(32))`, bound: cast };
-  }
+  if (column.castType === 'double') return { value: name, text: doubleText(name, column.type), bound: cast };
   if (column.castType === '' && column.collation !== undefined) return textForm(name, column.collation);
   const form = { value: name, text: column.castType === '' ? name : `cast(${name} as char)`, bound: cast };
   return /^date/.test(column.castType) ? { ...form, asText: (written) => !isOnCalendar(written) } : form;
+}
+
+/**
+ * All 24 characters of -1.1941889077411803e-152. To the servers the text of a double has 22: MySQL writes an expression with fewer digits, so
+ * that it fits, and a column's whole; what either keeps in a table of its own for a while it cuts, unless it is said to be longer. A float
+ * is written with six digits unless it is cast to a double, which is an expression; in a document MySQL writes that one whole, too.
+ */
+function doubleText(name: string, type: string): string {
+  if (!type.startsWith('float')) return `cast(concat('', ${name}) as char(32))`;
+  const whole = `json_extract(json_array(cast(${name} as double)), '$[0]')`;
+  return `case when ${name} is not null then cast(${whole} as char(32)) end`;
 }
 
 /** Begins what is written of a text by its bytes; no other text that is written begins so. */

@@ -140,6 +140,20 @@ describeOn(await mysqlServers(), 'ranges by key on $name', (server) => {
     expect(all(await cut('k double', numbers(50, 'i * -1.1941889077411803e-152'), ['k'], 7))).toEqual(upTo(50));
   });
 
+  test.each([
+    [
+      'k double, d int, key (k, d)',
+      "elt(1 + i % 3, '2.2250738585072014e-308', '-1.1941889077411803e-152', '-1.7976931348623157e308')",
+    ],
+    ['k float, d int, key (k, d)', "elt(1 + i % 2, '-1.1754943508222875e-38', '-3.4028234663852886e38')"],
+    ['k float, d int', "elt(1 + i % 3, '-1.1754943508222875e-38', '0.1', null)"],
+  ])('keep every digit of a number that others of its key stand beside: %s', async (definition, expression) => {
+    const read = await cut(definition, numbers(60, `${expression}, i`), ['k', 'd'], 4);
+    expect(all(read)).toEqual(upTo(60));
+    expect(Math.max(...read.map(({ rows }) => rows.length))).toBeLessThanOrEqual(20); // those without a number
+    expect(read.length).toBeGreaterThan(10);
+  });
+
   test('leave out a bound that the ledger does not hold', async () => {
     const expression = "concat(lpad(i, 3, '0'), repeat('x', if(i % 5 = 0, 70000, 1)))";
     const read = await cut('k longtext collate utf8mb4_general_ci', numbers(20, expression), ['k'], 4);
