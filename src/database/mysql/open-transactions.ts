@@ -15,7 +15,7 @@ import {
   type Entry,
   type ProcessList,
 } from './running-statements.ts';
-import type { MysqlSession } from './session.ts';
+import { killConnection, NOT_OURS, type MysqlSession } from './session.ts';
 
 /** What an account needs to see whether rows could still come: for `isStandby`, and for the transactions themselves. */
 export function blind({ server }: MysqlSession, cause: unknown): ConfigurationError {
@@ -83,6 +83,8 @@ const MOST_UNLISTABLE = 10;
 /** Loads that look at the same server take turns: each look would keep the list of all others from being filled. */
 const TURN = 'waybill innodb_trx';
 const TURN_SECONDS = 60;
+/** Nobody pauses between two questions for so long whose turn it is: that one is dead, and the server has not noticed (its machine lost its power). */
+const DEAD_AFTER_SECONDS = 10;
 
 interface Found {
   connectionId: string;
@@ -95,13 +97,37 @@ async function transactionsNow(session: MysqlSession, list: ProcessList): Promis
   await session.rollback();
   await session.say('set transaction isolation level repeatable read');
   await session.say('start transaction with consistent snapshot, read only');
-  if (!(await takeNamedLock(session, TURN, TURN_SECONDS))) {
-    throw new InTheWayError(`other loads look at the transactions of this server for longer than ${TURN_SECONDS} s`);
-  }
+  await takeTurn(session, list);
   try {
     return await lookUntilFresh(session, list);
   } finally {
     await giveNamedLock(session, TURN);
+  }
+}
+
+async function takeTurn(session: MysqlSession, list: ProcessList): Promise<void> {
+  for (let waited = 0; waited < TURN_SECONDS; waited += DEAD_AFTER_SECONDS) {
+    if (await takeNamedLock(session, TURN, DEAD_AFTER_SECONDS)) return;
+    const { rows } = await session.query<{ id: string }>(sql`
+      select id from ${raw(list)}
+      where id = is_used_lock(${TURN}) and command = 'Sleep' and time >= ${raw(String(DEAD_AFTER_SECONDS))}`);
+    for (const { id } of rows) await endDead(session, String(id));
+  }
+  throw new InTheWayError(`other loads look at the transactions of this server for longer than ${TURN_SECONDS} s`);
+}
+
+async function endDead(session: MysqlSession, id: string): Promise<void> {
+  try {
+    await killConnection(session, id);
+  } catch (cause) {
+    if ((cause as { errno?: number }).errno !== NOT_OURS) throw cause;
+    throw new InTheWayError(
+      `connection ${id} has a look at the transactions of this server, asleep, and cannot be ended`,
+      {
+        next: `end it: kill connection ${id}; its worker is dead, it seems`,
+        cause,
+      },
+    );
   }
 }
 

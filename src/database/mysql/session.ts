@@ -232,6 +232,8 @@ function truthsOf(fields: FieldPacket[]): string[] {
     .map(({ name }) => name);
 }
 
+/** ER_KILL_DENIED_ERROR, of `killConnection`: it belongs to another account. */
+export const NOT_OURS = 1095;
 /** ER_NO_SUCH_THREAD. */
 const NO_SUCH_CONNECTION = 1094;
 

@@ -273,6 +273,7 @@ describeOn(await mysqlServers(), 'transactions that are open on $name', (server)
   test('are looked for again where others have looked for too long', async () => {
     const holder = await client();
     await holder.query("select get_lock('waybill innodb_trx', 30)");
+    const busy = holder.query('select sleep(300)').catch(() => undefined); // at work, as far as the server knows
     const own = await database.openSession('waybill read item');
     // Waits no minute for its turn.
     const impatient = new Proxy(own, {
@@ -280,16 +281,28 @@ describeOn(await mysqlServers(), 'transactions that are open on $name', (server)
         name === 'query'
           ? (statement: SqlStatement) => {
               const { text, values } = renderSql(statement, () => '?');
-              return target.query({ strings: text.replace(', 60)', ', 0)').split('?'), values });
+              return target.query({ strings: text.replace(', 10)', ', 0)').split('?'), values });
             }
           : (Reflect.get(target, name) as unknown),
     });
     const error = await database.dialect.openTransactions(impatient).catch((thrown: unknown) => thrown);
     await own.close();
-    await holder.query("select release_lock('waybill innodb_trx')");
+    await session.query({ strings: [`kill connection ${holder.threadId}`], values: [] });
+    await busy;
     const failure = toFailure(error, database, 'source s');
     expect(failure.message).toBe('other loads look at the transactions of this server for longer than 60 s');
     expect(failure.nonRetryable).toBeFalsy();
+  });
+
+  test('are found past one who died when it was its turn, and whom the server takes for alive', async () => {
+    const dead = await client();
+    await dead.query("select get_lock('waybill innodb_trx', 0)");
+    const writer = await client();
+    await writer.query('begin');
+    await writer.query('insert into item (x) values (8)');
+    expect(names(await look())).toEqual([writer.threadId]);
+    await expect(dead.query('select 1')).rejects.toThrow();
+    await writer.query('rollback');
   });
 
   test('are found by a role that may see them; another is told what to grant', async () => {

@@ -5,7 +5,7 @@ import { describeHolder } from '../../describe-holder.ts';
 import { raw, sql } from '../../sql.ts';
 import { InTheWayError } from '../errors.ts';
 import { giveNamedLock, takeNamedLock } from '../named-locks.ts';
-import { killConnection, type MysqlSession } from '../session.ts';
+import { killConnection, NOT_OURS, type MysqlSession } from '../session.ts';
 
 /**
  * How long those who open acquisitions wait for a swap: longer than one attempt of it takes. Whoever swaps, adopts or drops
@@ -79,9 +79,6 @@ async function holderOf(session: MysqlSession, name: string): Promise<string | n
   const { holder } = rows[0]!;
   return holder === null ? null : String(holder);
 }
-
-/** ER_KILL_DENIED_ERROR. */
-const NOT_OURS = 1095;
 
 async function endHolder(session: MysqlSession, holder: string, table: string): Promise<void> {
   try {
