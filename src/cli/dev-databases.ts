@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { decodeText, textOf } from '../config/decode-text.ts';
+import { readProjectFile } from '../config/load-project.ts';
 import type { Place } from '../config/problem.ts';
 import { parseYamlFile } from '../config/yaml-file.ts';
 import { ConfigurationError } from '../errors.ts';
@@ -47,10 +48,13 @@ export interface DevDatabaseOptions {
   onProgress?: (text: string) => void;
 }
 
-/** In the order of waybill.yaml. Of a file that may be wrong: what is wrong in it is said when the project is loaded. */
+/**
+ * In the order of waybill.yaml. Of a file that may be wrong: what is wrong in it is said when the project is loaded. Throws `ProjectError`
+ * where it cannot be read.
+ */
 export async function unsetUrls(folder: string, env: NodeJS.ProcessEnv): Promise<UnsetUrl[]> {
   const file = 'waybill.yaml';
-  const decoded = decodeText(await readFile(path.join(folder, file)));
+  const decoded = decodeText(await readProjectFile(folder));
   if ('wrong' in decoded) return [];
   const yaml = parseYamlFile(file, decoded.text, []);
   const { connections } = (yaml.value ?? {}) as { connections?: Record<string, { url?: unknown } | null> };

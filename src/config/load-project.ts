@@ -92,18 +92,28 @@ export async function loadProject(directory: string, options: LoadProjectOptions
 
 const PROJECT_FILE = 'waybill.yaml';
 
+/** The bytes of a project's `waybill.yaml`. Throws `ProjectError` where it is not there, or cannot be read. */
+export const readProjectFile = (root: string): Promise<Buffer> =>
+  readFile(path.join(root, PROJECT_FILE)).catch(({ code = '' }: NodeJS.ErrnoException) => {
+    const message =
+      code === 'ENOENT' ? `there is no ${PROJECT_FILE} in ${root}` : `${PROJECT_FILE} cannot be read (${code})`;
+    const next = UNREADABLE[code] ?? 'Name the project folder with --project DIR, or make one with `waybill init`.';
+    throw new ProjectError([{ file: PROJECT_FILE, line: 1, column: 1, message, next, severity: 'error' }]);
+  });
+
+/** What to do about a file that is there. */
+const UNREADABLE: Record<string, string> = {
+  EACCES: 'Check its permissions.',
+  EPERM: 'Check its permissions.',
+  EISDIR: 'It is a folder: put the file in its place, or name the project folder with --project DIR.',
+};
+
 async function readSettings(
   root: string,
   environment: SubstitutionOptions,
   problems: Problem[],
 ): Promise<ProjectSettings> {
-  const bytes = await readFile(path.join(root, PROJECT_FILE)).catch((error: NodeJS.ErrnoException) => {
-    const message =
-      error.code === 'ENOENT' ? `there is no waybill.yaml in ${root}` : `waybill.yaml cannot be read (${error.code})`;
-    const next = 'Name the project folder with --project DIR, or make one with `waybill init`.';
-    throw new ProjectError([{ file: PROJECT_FILE, line: 1, column: 1, message, next, severity: 'error' }]);
-  });
-  const decoded = decodeText(bytes);
+  const decoded = decodeText(await readProjectFile(root));
   if ('wrong' in decoded) throw new ProjectError([{ file: PROJECT_FILE, ...decoded.wrong, severity: 'error' }]);
   const yaml = parseYamlFile(PROJECT_FILE, decoded.text, problems);
   return (

@@ -1,3 +1,4 @@
+import { chmod } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { BASE_PROJECT, ENVIRONMENT, withProject, type WrittenFiles } from '../config/project-folder.ts';
 import { document, run, type Answer } from './command-line.ts';
@@ -129,6 +130,38 @@ describe('the project folder', () => {
       stderr: expect.stringContaining('there is no waybill.yaml in /nowhere') as string,
     });
   });
+
+  // A folder of the name is what root, too, cannot read.
+  test.each([[['validate']], [['validate', '--files-only']], [['validate', '--scratch']], [['migrate', '--print']]])(
+    'whose waybill.yaml cannot be read ends %j with 2, naming it and what to do',
+    async (argv) => {
+      await withProject({ 'waybill.yaml/some': '' }, async (cwd) => {
+        const answer = await run([...argv, '--json'], { cwd, env: ENVIRONMENT });
+        expect(answer.exitCode).toBe(2);
+        expect(document(answer)).toMatchObject({
+          error: {
+            type: 'Configuration',
+            message: 'waybill.yaml cannot be read (EISDIR)',
+            where: 'waybill.yaml:1:1',
+            next: expect.stringMatching(/^It is a folder: /) as string,
+          },
+        });
+      });
+      await withProject(BASE_PROJECT, async (cwd) => {
+        await chmod(cwd, 0o755);
+        await chmod(`${cwd}/waybill.yaml`, 0);
+        const isRoot = process.getuid?.() === 0;
+        if (isRoot) process.seteuid!(65534);
+        const answer = await run([...argv, '--json'], { cwd, env: ENVIRONMENT }).finally(() => {
+          if (isRoot) process.seteuid!(0);
+        });
+        expect(answer.exitCode).toBe(2);
+        expect(document(answer)).toMatchObject({
+          error: { message: 'waybill.yaml cannot be read (EACCES)', next: 'Check its permissions.' },
+        });
+      });
+    },
+  );
 
   test('with mistakes ends with 2, with every place, and asks no database', async () => {
     const files = {
