@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { readdir, stat } from 'node:fs/promises';
+import { lstat, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 
 import type { Problem } from './problem.ts';
@@ -59,8 +59,9 @@ type TakeUnreadable = (file: string, message: string, next: string) => void;
 /** What cannot be looked at is named: it may be a load, which others wait for. */
 async function filesUnder(directory: string, folder: string, unreadable: TakeUnreadable): Promise<string[]> {
   const attempt = <T>(name: string, looking: Promise<T>): Promise<T | undefined> =>
-    looking.catch(({ code = '' }: NodeJS.ErrnoException) => {
+    looking.catch(async ({ code = '' }: NodeJS.ErrnoException) => {
       if (!ABSENT.has(code)) unreadable(name, `this cannot be read (${code})`, 'Check its permissions.');
+      else await nameWhatIsThere(directory, name, unreadable);
       return undefined;
     });
   const entries = (await attempt(folder, readdir(path.join(directory, folder), { encoding: 'buffer' }))) ?? [];
@@ -79,4 +80,17 @@ async function filesUnder(directory: string, folder: string, unreadable: TakeUnr
     }),
   );
   return found.flat();
+}
+
+/** A name behind which nothing was found, or no folder. One that is gone by now is no mistake: an editor puts files aside while it saves. */
+async function nameWhatIsThere(directory: string, name: string, unreadable: TakeUnreadable): Promise<void> {
+  const full = path.join(directory, name);
+  const itself = await lstat(full).catch(({ code }: NodeJS.ErrnoException) => code);
+  if (itself === 'ENOENT') return;
+  const isThere = await stat(full).then(
+    () => true,
+    () => false,
+  );
+  if (isThere) unreadable(name, 'this is no folder', 'Loads are files in a folder of this name.');
+  else unreadable(name, 'this is a link that leads nowhere', 'Mend it, or remove it.');
 }

@@ -1,11 +1,11 @@
-import { chmod, symlink, writeFile } from 'node:fs/promises';
+import { chmod, rm, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { describe, expect, it } from 'vitest';
 
 import { loadProject } from '../../src/config/load-project.ts';
 import type { LoadProjectOptions } from '../../src/config/load-project.ts';
-import { formatProblem } from '../../src/config/problem.ts';
+import { formatProblem, ProjectError } from '../../src/config/problem.ts';
 import { FLIGHTS } from './flights-project.ts';
 import { BASE_PROJECT, ENVIRONMENT, withProject } from './project-folder.ts';
 import type { ProjectFiles } from './project-folder.ts';
@@ -150,7 +150,6 @@ describe('the flights project of the design', () => {
         Buffer.concat([Buffer.from(`${directory}/loads/core/f`), Buffer.from([0xfc]), Buffer.from('r.yaml')]),
         '',
       );
-      await symlink('nowhere', path.join(directory, 'loads/gone.yaml'));
       await expect(loadProject(directory, { env: ENVIRONMENT })).rejects.toMatchObject({
         message: 'the name of this file is not UTF-8',
         where: 'loads/core/f\ufffdr.yaml:1:1',
@@ -171,6 +170,39 @@ describe('the flights project of the design', () => {
       });
       await chmod(path.join(directory, 'loads/core'), 0o700);
     });
+  });
+
+  const LEADS_NOWHERE = 'this is a link that leads nowhere';
+
+  it.each([
+    ['a load that is a link to nothing', 'loads/core/b.yaml', 'nowhere', LEADS_NOWHERE],
+    ['a folder of loads that is one', 'loads/services', '../nowhere', LEADS_NOWHERE],
+    ['a link to itself', 'loads/core/b.yaml', 'b.yaml', LEADS_NOWHERE],
+    ['SQL that is a link to nothing', 'loads/core/b.sql', 'nowhere.sql', LEADS_NOWHERE],
+    ['all loads a link to nothing', 'loads', 'nowhere', LEADS_NOWHERE],
+    ['all loads a link to a file', 'loads', 'waybill.yaml', 'this is no folder'],
+  ])('lose no load without a word: %s', async (_title, file, target, message) => {
+    await withProject(BASE_PROJECT, async (directory) => {
+      if (file === 'loads') await rm(path.join(directory, file), { recursive: true });
+      await symlink(target, path.join(directory, file));
+      const error: unknown = await loadProject(directory, { env: ENVIRONMENT }).catch((thrown: unknown) => thrown);
+      expect(error).toBeInstanceOf(ProjectError);
+      const errors = (error as ProjectError).problems.filter(({ severity }) => severity === 'error');
+      expect(errors.map(formatProblem)).toContain(`${file}:1:1: ${message}`);
+    });
+  });
+
+  it('are found through links, and a hidden one is passed over', async () => {
+    await withProject(
+      { ...BASE_PROJECT, 'shared/load.yaml': BASE_PROJECT['loads/core/flight.yaml']! },
+      async (directory) => {
+        await rm(path.join(directory, 'loads/core/flight.yaml'));
+        await symlink('../../shared/load.yaml', path.join(directory, 'loads/core/flight.yaml'));
+        await symlink('somebody@somewhere.4711', path.join(directory, 'loads/core/.#flight.yaml')); // as Emacs locks a file
+        const { loads } = await loadProject(directory, { env: ENVIRONMENT });
+        expect(Object.keys(loads)).toEqual(['acquisition.flight', 'core.flight']);
+      },
+    );
   });
 
   it('orders its session by tables and needs', async () => {
