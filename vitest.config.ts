@@ -24,9 +24,11 @@ export default defineConfig({
     testTimeout: 120_000,
     hookTimeout: 60_000,
     teardownTimeout: 30_000,
-    // In CI a test that failed is tried once more; the last lines of the run name it. Not where a failure means that rows were lost or
-    // came twice: those tests have `retry: 0`.
+    // In CI a test to which something came too late is tried once more, and the last lines of the run name it; one that found something
+    // wrong is not: second-try.ts decides. `retry: 0` of a test means not even that, since it tries again what is slow in it by itself, or
+    // since what does not come there may be a lock that never goes away.
     retry: process.env['CI'] ? 1 : 0,
+    setupFiles: ['./test/second-try.ts'],
     // A call that the Temporal client tries again, though its connection was closed since: no caller hears of it.
     onUnhandledError: ({ message }) => (message === 'Channel has been shut down' ? false : undefined),
     // What a load ended with, whole, in the message of a test that expected another end: the message is all that remains of a first try.

@@ -16,7 +16,7 @@ afterEach(() => rm(folder, { recursive: true }));
 /** Runs vitest itself, with our reporter, over one file of tests. */
 async function run(
   tests: string,
-  { ci = false, missing = false, onDemand = false } = {},
+  { ci = false, missing = false, onDemand = false, all = false } = {},
 ): Promise<{ status: number | null; lines: string[] }> {
   await writeFile(join(folder, 'some.test.js'), tests);
   await writeFile(
@@ -34,6 +34,7 @@ async function run(
     join(folder, 'vitest.config.mjs'),
     `export default { test: {
       globals: true, pool: 'forks', globalSetup: ['./setup.js'],
+      retry: process.env.CI ? 1 : 0, setupFiles: [${JSON.stringify(join(ROOT, 'test/second-try.ts'))}],
       reporters: ['default', ${JSON.stringify(join(ROOT, 'test/reporter.ts'))}],
     } };`,
   );
@@ -49,7 +50,13 @@ async function run(
     ],
     { encoding: 'utf8', env: { ...process.env, CI: ci ? 'true' : '', NO_COLOR: '1' } },
   );
-  return { status, lines: stdout.trim().split('\n').slice(-6) };
+  return {
+    status,
+    lines: stdout
+      .trim()
+      .split('\n')
+      .slice(all ? 0 : -6),
+  };
 }
 
 const GOOD = `describe('claiming on PostgreSQL 18', () => { it('works', () => {}); }); it('adds', () => {});`;
@@ -91,6 +98,40 @@ describe('the last lines of a test run', () => {
     expect(local.lines).toContain('On MariaDB 10.11: 1 passed, 0 failed, 0 skipped');
     expect(local.lines).toContain('!!! SKIPPED: every test on MySQL: nor to be had');
     expect((await run(tests, { ci: true, onDemand: true })).status).toBe(1);
+  });
+
+  const LATE_AND_WRONG = `
+    let tries = 0;
+    beforeEach(() => { tries += 1; });
+    afterEach(({ task }) => (task.name.endsWith('late') && tries < 2 ? new Promise(() => {}) : undefined), 200);
+    describe.each([
+      ['waits', () => { if (tries < 2) throw new Error('nothing came of it within 60 s: probe'); }],
+      ['polls', () => expect.poll(() => tries, { timeout: 50 }).toBe(2)],
+      ['sleeps', () => (tries < 2 ? new Promise(() => {}) : undefined)],
+      ['looks', () => expect(tries).toBe(2)],
+      ['reads', () => { if (tries < 2) throw new Error('row 2 timed out in the table'); }],
+    ])('%s', (_, body) => {
+      beforeAll(() => { tries = 0; });
+      it('first', body, 200);
+    });
+    describe('looks, and ends', () => {
+      beforeAll(() => { tries = 0; });
+      it('late', () => expect(tries).toBe(2));
+    });`;
+
+  it('tell what passed only at its second try, which in CI is for what came too late, never for what was wrong', async () => {
+    const ci = await run(LATE_AND_WRONG, { ci: true, all: true });
+    const told = ci.lines.filter((line) => line.startsWith('!!! ')).map((line) => line.replace('some.test.js > ', ''));
+    expect(told).toEqual([
+      '!!! PASSED ONLY AT ITS SECOND TRY: waits > first',
+      '!!! PASSED ONLY AT ITS SECOND TRY: polls > first',
+      '!!! PASSED ONLY AT ITS SECOND TRY: sleeps > first',
+      '!!! FAILED: looks > first',
+      '!!! FAILED: reads > first',
+      '!!! FAILED: looks, and ends > late',
+    ]);
+    expect(ci.status).toBe(1);
+    expect((await run(LATE_AND_WRONG)).lines.at(-1)).toBe('Tests: 0 passed, 6 failed, 0 skipped');
   });
 
   it('name what failed, with why and where, and count a file that does not load', async () => {
