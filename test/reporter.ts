@@ -4,6 +4,13 @@ import { stripVTControlCharacters } from 'node:util';
 import type { ProvidedContext } from 'vitest';
 import type { Reporter, TestCase, TestModule, Vitest } from 'vitest/node';
 
+declare module 'vitest' {
+  interface TaskMeta {
+    /** Why a test did a part of its work once more: each time, what was late. */
+    triedAgain?: string[];
+  }
+}
+
 interface Count {
   passed: number;
   failed: number;
@@ -46,6 +53,10 @@ export default class ServerReporter implements Reporter {
       lines.push(`!!! PASSED ONLY AT ITS SECOND TRY: ${test.module.relativeModuleId} > ${test.fullName}`);
       lines.push(...errorsOf(test));
     }
+    for (const test of tests) {
+      for (const late of test.meta().triedAgain ?? [])
+        lines.push(`!!! TRIED ONCE MORE WITHIN: ${test.module.relativeModuleId} > ${test.fullName}`, indented(late));
+    }
     // Last, for of a long run's output often only the end is kept; by file, for the first of a file may be why the others failed.
     for (const test of tests.filter((one) => stateOf(one) === 'failed')) {
       lines.push(`!!! FAILED: ${test.module.relativeModuleId} > ${test.fullName}`);
@@ -70,9 +81,12 @@ function errorsOf(test: TestCase): string[] {
   return (test.result().errors ?? []).map(({ message, stacks }) => {
     const at = stacks?.[0];
     const where = at ? ` (${relative(process.cwd(), at.file)}:${at.line})` : '';
-    return `    ${shortened(stripVTControlCharacters(message)).replaceAll('\n', '\n    ')}${where}`;
+    return `${indented(message)}${where}`;
   });
 }
+
+const indented = (message: string): string =>
+  `    ${shortened(stripVTControlCharacters(message)).replaceAll('\n', '\n    ')}`;
 
 const MESSAGE_CHARACTERS = 1_000;
 

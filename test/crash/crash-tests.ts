@@ -1,7 +1,7 @@
 /** "A worker is killed at this point, and nothing is lost": one test a point, for a sample of them or for all. */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { describe, inject, test } from 'vitest';
+import { describe, inject, test, type TestContext } from 'vitest';
 import { cameTooLate } from '../came-too-late.ts';
 import { someServers } from '../every-server.ts';
 import { World } from '../engine/world.ts';
@@ -28,8 +28,8 @@ export async function crashTests(scenario: Scenario, sample = SAMPLE): Promise<v
     const points = pick(recorded[i]!, scenario, server, sample);
     // Side by side: half of the time a test waits for the dead worker's heartbeat to be missed.
     describe.concurrent(`a worker is killed in ${scenario.title} on ${server.name}`, { retry: 0 }, () => {
-      test.for(points)('%s', { timeout: TIMEOUT_MS }, async ([, kill]) => {
-        await unlessTooSlow(() => inWorld(server, scenario, (world) => killAndHeal(world, scenario, kill)));
+      test.for(points)('%s', { timeout: TIMEOUT_MS }, async ([, kill], { task }) => {
+        await unlessTooSlow(() => inWorld(server, scenario, (world) => killAndHeal(world, scenario, kill)), task);
       });
     });
   }
@@ -94,8 +94,11 @@ export async function inWorld<T>(
   }
 }
 
-/** Once more where something did not come in time: the machine may be very busy. What was found wrong is wrong, once is enough. */
-export async function unlessTooSlow<T>(work: () => Promise<T>): Promise<T> {
+/**
+ * Once more where something did not come in time: the machine may be very busy. What was found wrong is wrong, once is enough. The last
+ * lines of the run say so of `task`, where a test does the work.
+ */
+export async function unlessTooSlow<T>(work: () => Promise<T>, task?: TestContext['task']): Promise<T> {
   const inTime = async (): Promise<T> => {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
@@ -113,7 +116,9 @@ export async function unlessTooSlow<T>(work: () => Promise<T>): Promise<T> {
     return await inTime();
   } catch (error) {
     if (!cameTooLate(error as Error)) throw error;
-    console.warn(`Tried once more: ${(error as Error).message}`);
+    const { message } = error as Error;
+    console.warn(`Tried once more: ${message}`);
+    if (task) task.meta.triedAgain = [...(task.meta.triedAgain ?? []), message];
     return inTime();
   }
 }

@@ -45,14 +45,14 @@ async function testsOf(scenario: Scenario): Promise<void> {
     test.for(inTurns(pick(writing, scenario, server, writing.length)).slice(0, all ? FIRST : 1))(
       '%s',
       { timeout },
-      async ([, kill]) => {
+      async ([, kill], { task }) => {
         for (const second of take(
-          await unlessTooSlow(() => pointsAfter(server, scenario, kill, names)),
+          await unlessTooSlow(() => pointsAfter(server, scenario, kill, names), task),
           had,
           seconds,
         )) {
           try {
-            await unlessTooSlow(() => killTwice(server, scenario, kill, second));
+            await unlessTooSlow(() => killTwice(server, scenario, kill, second), task);
           } catch (error) {
             throw new Error(`killed again, ${pointName(second)}: ${(error as Error).message}`, { cause: error });
           }

@@ -134,6 +134,17 @@ describe('the last lines of a test run', () => {
     expect((await run(LATE_AND_WRONG)).lines.at(-1)).toBe('Tests: 0 passed, 6 failed, 0 skipped');
   });
 
+  it('tell what a test that passed did once more by itself', async () => {
+    const { status, lines } = await run(
+      `it('is slow', ({ task }) => { task.meta.triedAgain = ['not done within 180 s']; });`,
+    );
+    expect(status).toBe(0);
+    expect(lines.slice(-4, -2)).toEqual([
+      '!!! TRIED ONCE MORE WITHIN: some.test.js > is slow',
+      '    not done within 180 s',
+    ]);
+  });
+
   it('name what failed, with why and where, and count a file that does not load', async () => {
     const { status, lines } = await run(`it('fails', () => { throw new Error('no'); });`);
     expect(status).toBe(1);
