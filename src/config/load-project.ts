@@ -116,9 +116,8 @@ async function readSettings(
   const decoded = decodeText(await readProjectFile(root));
   if ('wrong' in decoded) throw new ProjectError([{ file: PROJECT_FILE, ...decoded.wrong, severity: 'error' }]);
   const yaml = parseYamlFile(PROJECT_FILE, decoded.text, problems);
-  return (
-    (yaml.value === undefined ? undefined : defineProject(yaml, root, environment, problems)) ?? unknownSettings(yaml)
-  );
+  const settings = yaml.value === undefined ? undefined : defineProject(yaml, root, environment, problems);
+  return settings ?? unknownSettings(yaml, environment);
 }
 
 async function readLoads(

@@ -6,13 +6,14 @@ import { checkAgainstSchema } from './check-schema.ts';
 import { checkControlSchema } from './check-control-schema.ts';
 import { checkUrl } from './check-url.ts';
 import type { ConnectionDefinition, SessionDefinition } from './definition.ts';
+import { valueAt } from './describe-issue.ts';
 import { parseDuration } from './duration.ts';
 import { substituteEnvironment } from './environment.ts';
 import type { SubstitutionOptions } from './environment.ts';
 import { NOT_YET_IN_PROJECT } from './not-yet.ts';
 import type { Problem } from './problem.ts';
 import { projectSchema } from './project-schema.ts';
-import { schemeOf } from './sql-dialect.ts';
+import { schemeOf, writtenScheme } from './sql-dialect.ts';
 import type { YamlFile } from './yaml-file.ts';
 
 /** What loads take where they do not say otherwise. */
@@ -35,7 +36,7 @@ export interface ProjectSettings {
   defaults: Defaults;
   /** As written: load names and patterns. */
   sessions: Record<string, SessionSettings>;
-  /** The file is wrong: connections and sessions are not known. */
+  /** The file is wrong: of connections the servers are known at most, where their URLs say them, and sessions are not. */
   unknown: boolean;
 }
 
@@ -108,9 +109,21 @@ export function defineProject(
   };
 }
 
-/** What loads are checked against when `waybill.yaml` itself is wrong, so that their own problems come to light too. */
-export function unknownSettings(yaml: YamlFile): ProjectSettings {
-  return { yaml, name: '', taskQueue: 'waybill', connections: {}, defaults: DEFAULTS, sessions: {}, unknown: true };
+/**
+ * What loads are checked against when `waybill.yaml` itself is wrong, so that their own problems come to light too. Which server a
+ * connection is of stands in its URL also where a password in it is not set.
+ */
+export function unknownSettings(yaml: YamlFile, environment: SubstitutionOptions): ProjectSettings {
+  const value: unknown = yaml.value === undefined ? undefined : substituteEnvironment(yaml, environment, []).value;
+  const given: unknown = valueAt(value, ['connections']);
+  const connections: Record<string, ConnectionDefinition> = {};
+  for (const name of typeof given === 'object' && given !== null ? Object.keys(given) : []) {
+    const url = valueAt(given, [name, 'url']);
+    const scheme = typeof url === 'string' ? writtenScheme(url) : undefined;
+    if (scheme === undefined) continue;
+    connections[name] = { name, url: '', scheme, maxConnections: Infinity, controlSchema: 'waybill' };
+  }
+  return { yaml, name: '', taskQueue: 'waybill', connections, defaults: DEFAULTS, sessions: {}, unknown: true };
 }
 
 /** Refuses a `max_runtime` of nothing, and one that no timer can keep. */

@@ -10,7 +10,7 @@ import type { Substitution, SubstitutionOptions } from './environment.ts';
 import type { FoundFiles, FoundLoad } from './find-files.ts';
 import { defineLoad } from './load-definition.ts';
 import { acquisitionSchema, SCHEMA_OF_KIND } from './load-schema.ts';
-import type { AcquisitionFile } from './load-schema.ts';
+import type { AcquisitionFile, LoadFile } from './load-schema.ts';
 import { isQuery } from './range-definition.ts';
 import { NOT_YET_IN_LOADS } from './not-yet.ts';
 import { didYouMean, parseLoad, problemIn } from './parsed-load.ts';
@@ -34,7 +34,10 @@ export interface ReadContext {
   problems: Problem[];
 }
 
-/** Reads one load's file and its SQL. `undefined` when the file does not fit its schema; `problems` says why. */
+/**
+ * Reads one load's file and its SQL. `undefined` when the file does not fit its schema, or nobody can say which server's SQL it is;
+ * `problems` says why.
+ */
 export async function readLoad({ name, file }: FoundLoad, context: ReadContext): Promise<ParsedLoad | undefined> {
   const { directory, found, settings, environment, problems } = context;
   const bytes = await readFile(path.join(directory, file)).catch((error: NodeJS.ErrnoException) => {
@@ -69,6 +72,7 @@ export async function readLoad({ name, file }: FoundLoad, context: ReadContext):
 
   if (content.kind === 'acquisition' && !hasOneSource(content, yaml, problems)) return undefined;
 
+  if (isOfUnknownServer(content, settings)) return undefined;
   const dialect = sqlDialectOf(settings.connections, content.connection);
   const folder = { directory, files: found.sql, dialect };
   const before = problems.length;
@@ -76,6 +80,12 @@ export async function readLoad({ name, file }: FoundLoad, context: ReadContext):
   const sourceDialect = sqlDialectOf(settings.connections, definition.from?.connection ?? definition.connection);
   const load = parseLoad(definition, yaml, dialect, sourceDialect, problems);
   return { ...load, incomplete: problems.length > before };
+}
+
+/** `waybill.yaml` is wrong, and does not say it: names, settings and SQL would be taken for another server's. */
+function isOfUnknownServer(file: LoadFile, { unknown, connections }: ProjectSettings): boolean {
+  const source = file.kind === 'acquisition' ? file.from.connection : undefined;
+  return unknown && [file.connection, source].some((name) => name !== undefined && connections[name] === undefined);
 }
 
 /** SQL is never filled from the environment: `sql:`, steps of `before:`, `after:` and `on_error:`, queries of a range. */

@@ -15,6 +15,10 @@ export function sqlDialectOf(connections: Record<string, ConnectionDefinition>, 
 }
 
 /** A URL that is empty, because its variable is not set, or wrong, is taken for PostgreSQL's. */
-export function schemeOf(url: string): ConnectionDefinition['scheme'] {
-  return (/^(mysql|mariadb):/.exec(url)?.[1] as 'mysql' | 'mariadb' | undefined) ?? 'postgres';
+export const schemeOf = (url: string): ConnectionDefinition['scheme'] => writtenScheme(url) ?? 'postgres';
+
+/** Undefined: this text does not say which server it is of, as `${WAREHOUSE_URL}` does not. */
+export function writtenScheme(url: string): ConnectionDefinition['scheme'] | undefined {
+  const scheme = /^(?:(postgres)(?:ql)?|(mysql|mariadb)):/.exec(url);
+  return (scheme?.[1] ?? scheme?.[2]) as ConnectionDefinition['scheme'] | undefined;
 }

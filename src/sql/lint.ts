@@ -1,3 +1,4 @@
+import { ConfigurationError } from '../errors.ts';
 import { codeText } from './code-text.ts';
 import type { SqlDialect } from './dialect.ts';
 import { formatTableName, parseTableName, type TableName } from './names.ts';
@@ -27,7 +28,8 @@ export interface TableMention extends Position {
 export function mentionsTable(statement: Statement, table: string): TableMention[] {
   const { dialect } = statement;
   const code = statement.tokens.filter(isCode);
-  const wanted = parseTableName(table, dialect);
+  const wanted = tableNamed(table, dialect);
+  if (wanted === undefined) return [];
   const positions = tablePositions(code, dialect);
   const defined = withNames(code);
   const mentions: TableMention[] = [];
@@ -46,6 +48,16 @@ export function mentionsTable(statement: Statement, table: string): TableMention
     i += chain.length * 2 - 2;
   }
   return mentions;
+}
+
+/** What is no table's name is reported where it is declared, and mentioned nowhere. */
+function tableNamed(text: string, dialect: SqlDialect): TableName | undefined {
+  try {
+    return parseTableName(text, dialect);
+  } catch (error) {
+    if (error instanceof ConfigurationError) return undefined;
+    throw error;
+  }
 }
 
 /** Where rows are inserted into what has a name without schema: which table that is, the server knows. */

@@ -62,6 +62,18 @@ where m.last_updated_on>coalesce(cast(left(:last_load_at, 19) as datetime), time
     expect(answer.stdout).not.toContain('s3cr3t');
   });
 
+  test('names the variable of a password that is not set, and nothing else', async () => {
+    await importing({ 'nightly.json': { Tasks: [task({}), task({ Name: 'two', Exec: 'update `a b` set c=1' })] } });
+    const answer = await run(['validate', '--project', 'made', '--json'], { cwd: cwd(), env: {} });
+    expect(answer.exitCode).toBe(2);
+    expect(document(answer)).toMatchObject({
+      error: {
+        where: expect.stringMatching(/^waybill\.yaml:\d+:\d+$/) as string,
+        message: 'the environment variable `MOT_PASSWORD` is not set',
+      },
+    });
+  });
+
   test('makes a ranged load of a single task, switched-off and repeated keys and all', async () => {
     const answer = await importing(
       {

@@ -1,5 +1,15 @@
 import type { BrokenProject } from '../project-folder.ts';
 
+/** Loads that only a server of MySQL or MariaDB takes. */
+const MYSQL_TASKS = {
+  'loads/acquisition/flight.yaml': null,
+  'loads/core/flight.yaml': null,
+  'loads/task/zoned.yaml':
+    'kind: task\nconnection: mot\nsession_params: { time_zone: default }\nsql: update `a b` set c = 1\n',
+  'loads/task/quoted.yaml':
+    'kind: task\nconnection: mot\noutputs: ["`core`.`x y`"]\nsql: insert into `core`.`x y` (batch_id) values (:batch_id)\n',
+};
+
 /** Variables of the environment, and URLs. */
 export const environment: BrokenProject[] = [
   {
@@ -232,5 +242,29 @@ sessions:
 `,
     },
     expected: ['waybill.yaml:6:10: `$WAREHOUSE_URL` is not filled in: a variable stands in braces'],
+  },
+  ...[
+    { variable: 'in its password', url: 'mysql://etl:${MOT_PASSWORD}@localhost/mot', column: 22 },
+    { variable: 'for all of it', url: '${MOT_PASSWORD}', column: 10 },
+  ].map(({ variable, url, column }) => ({
+    title: `a variable that is not set in a URL of MySQL, ${variable}, beside loads that are right there`,
+    files: {
+      ...MYSQL_TASKS,
+      'waybill.yaml': `name: mot\nconnections:\n  mot:\n    url: ${url}\n`,
+    },
+    expected: [`waybill.yaml:4:${column}: the environment variable \`MOT_PASSWORD\` is not set`],
+  })),
+  {
+    title: 'an unknown key beside loads of MySQL, of which one is wrong, too',
+    files: {
+      ...MYSQL_TASKS,
+      'waybill.yaml': 'name: mot\nconnections:\n  mot: { url: mysql://etl@localhost/mot }\nbanana: 1\n',
+      'loads/task/wrong.yaml':
+        "kind: task\nconnection: mot\nsession_params: { sql_mode: '' }\nsql: update `a b` set c = 1\n",
+    },
+    expected: [
+      'loads/task/wrong.yaml:3:19: `session_params` cannot set `sql_mode`: it changes how SQL is read, and whether values that do not fit are refused',
+      'waybill.yaml:4:1: unknown key `banana`',
+    ],
   },
 ];

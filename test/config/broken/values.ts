@@ -321,6 +321,22 @@ outputs: ["core flight"]
     expected: ['loads/core/flight.yaml:6:11: "core flight" is not the name of a table'],
   },
   {
+    title: 'an output that is no name of a table, beside an insert without :batch_id',
+    files: {
+      'loads/core/flight.yaml': `kind: core
+connection: warehouse
+inputs: [acq.flight]
+stages:
+  - { name: flights, sql: "insert into core.flight (id) select f.id from {{ acq.flight }} f" }
+outputs: [core flight, core.flight]
+`,
+    },
+    expected: [
+      'loads/core/flight.yaml:5:40: nothing stamps `batch_id`: this insert into `core.flight` does not use `:batch_id`',
+      'loads/core/flight.yaml:6:11: "core flight" is not the name of a table',
+    ],
+  },
+  {
     title: 'a refused server setting',
     files: {
       'loads/core/flight.yaml': `kind: core
