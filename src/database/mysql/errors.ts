@@ -3,6 +3,7 @@ import { TransactionLostError, type ErrorFacts } from '../dialect.ts';
 import { TEXT_IN_LEDGER } from '../hidden-text.ts';
 import { NETWORK_ERRORS } from '../network-errors.ts';
 import { tlsAdvice } from '../tls-advice.ts';
+import { WRITES_NOTHING } from '../writes-nothing.ts';
 import { OVERFLOWED } from './prove-rows.ts';
 
 /** ER_LOCK_WAIT_TIMEOUT: also of locks on the metadata of a table. */
@@ -115,6 +116,8 @@ const isReadOnly = (number: number, message: string): boolean =>
 const PRIMARY = 'give the URL of the server that takes writes; a replica may be a source';
 /** What READ COMMITTED writes cannot be logged by statements: ER_BINLOG_STMT_MODE_AND_ROW_ENGINE. */
 const STATEMENT_LOG = 1665;
+/** Sessions write unless we began the transaction read only (connect.ts), so nothing else is told this: ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION. */
+const ONLY_READS = 1792;
 export const LOG_BY_ROWS = 'set binlog_format = ROW (or MIXED) on the server';
 
 /** Somebody was in the way for longer than he was waited for. `errno` is the server's, so whoever sorts errors sees: try again. */
@@ -138,6 +141,7 @@ export function classify(error: unknown): ErrorFacts {
     retryAfterSeconds: number !== undefined && isFull(number, failure.message) ? NO_SPACE_WAIT_SECONDS : 0,
     ...(number !== undefined && isReadOnly(number, failure.message) && { next: PRIMARY }),
     ...(number === STATEMENT_LOG && { next: LOG_BY_ROWS }),
+    ...(number === ONLY_READS && { next: WRITES_NOTHING }),
     ...(number === OVERFLOWED && { next: 'raise max_allowed_packet on that server' }),
     ...(isUnknownType(number, failure.message) && { next: CAST_IT }),
   };
@@ -190,6 +194,7 @@ const WITHOUT_VALUES = new Set([
   ],
   ...[1146, 1149, 1222, 1227, 1235, 1241, 1263, 1264, 1265, 1295, 1305, 1364, 1365, 1370, 1406, 1451, 1452, 3819, 4025],
   STATEMENT_LOG,
+  ONLY_READS,
 ]);
 /** What the commonest of the others are called; the rest go by their number. */
 const CALLED = new Map([

@@ -3,6 +3,7 @@ import { TransactionLostError, type ErrorFacts } from '../dialect.ts';
 import { TEXT_IN_LEDGER } from '../hidden-text.ts';
 import { NETWORK_ERRORS } from '../network-errors.ts';
 import { tlsAdvice } from '../tls-advice.ts';
+import { WRITES_NOTHING } from '../writes-nothing.ts';
 
 interface ServerError extends Error {
   code?: string;
@@ -79,8 +80,6 @@ const READ_ONLY = '25006';
 const isReadOnly = ({ code, routine, onlyReading }: ServerError): boolean =>
   (code === READ_ONLY && !onlyReading) || (code === '0A000' && routine === 'call_bool_check_hook');
 const PRIMARY = 'give the URL of the server that takes writes; a standby may be a source, from which SQL only reads';
-const WRITES_NOTHING =
-  'only reading is allowed here: what writes (also nextval, for update, a function that logs) belongs into a stage or a step';
 /** Each has a digit; the network's EPIPE has none. */
 const SQLSTATE = /^(?=.*\d)[0-9A-Z]{5}$/;
 
