@@ -181,21 +181,33 @@ function kindOf(failure: ServerError, number: number | undefined): ErrorFacts['k
 }
 
 /** MariaDB's, of a type that MySQL alone has, or a later MariaDB. */
+const UNKNOWN_TYPE = 4161;
+const TYPE_IS_UNKNOWN = /^Unknown data type: '\w+'$/;
 const isUnknownType = (number: number | undefined, message: string): boolean =>
-  number === 4161 && /^Unknown data type: '\w+'$/.test(message);
+  number === UNKNOWN_TYPE && TYPE_IS_UNKNOWN.test(message);
 const CAST_IT = 'read a view or a query (from.sql) that casts the column, or make the table';
 
 /** Permanent errors whose message names objects of the schema, and never a value of a row. */
 const WITHOUT_VALUES = new Set([
   OVERFLOWED,
   ...[
-    1044, 1045, 1046, 1048, 1049, 1050, 1051, 1052, 1054, 1055, 1058, 1059, 1060, 1064, 1066, 1091, 1109, 1136, 1142,
-    1143,
+    1044, 1045, 1046, 1048, 1049, 1050, 1051, 1052, 1054, 1055, 1056, 1058, 1059, 1060, 1064, 1066, 1091, 1093, 1109,
+    1110, 1111, 1115, 1136, 1137, 1140, 1142, 1143,
   ],
-  ...[1146, 1149, 1222, 1227, 1235, 1241, 1263, 1264, 1265, 1295, 1305, 1364, 1365, 1370, 1406, 1451, 1452, 3819, 4025],
+  ...[
+    1146, 1149, 1176, 1191, 1193, 1221, 1222, 1227, 1235, 1241, 1248, 1253, 1263, 1264, 1265, 1267, 1271, 1273, 1288,
+    1295, 1305, 1318, 1353, 1364, 1365, 1370, 1406, 1442, 1451, 1452, 1582, 1747,
+  ],
+  ...[3065, 3573, 3579, 3586, 3593, 3636, 3667, 3819], // MySQL alone
+  ...[4002, 4004, 4005, 4009, 4014, 4015, 4025, 4078, 4091, 4177], // MariaDB alone
   STATEMENT_LOG,
   ONLY_READS,
 ]);
+/** Others whose message has no value where it is this one: a later version of the server may say more. */
+const NO_VALUE_IN: Partial<Record<number, RegExp>> = {
+  3143: /^Invalid JSON path expression\. The error is around character position \d+\.$/,
+  [UNKNOWN_TYPE]: TYPE_IS_UNKNOWN,
+};
 /** What the commonest of the others are called; the rest go by their number. */
 const CALLED = new Map([
   [1062, 'duplicate key'],
@@ -216,8 +228,11 @@ function safeMessage(failure: ServerError, number: number | undefined): string {
   if (number === undefined) return failure.message;
   const suffix = ` (error ${number})`;
   // A SIGNAL may come under any number, with any text; its own SQLSTATE is 45000 unless it takes another's name.
-  const open = isTransient(number, failure.message) || CONNECTION.has(number) || WITHOUT_VALUES.has(number);
-  if (isUnknownType(number, failure.message)) return `${failure.message}${suffix}`;
+  const open =
+    isTransient(number, failure.message) ||
+    CONNECTION.has(number) ||
+    WITHOUT_VALUES.has(number) ||
+    NO_VALUE_IN[number]?.test(failure.message) === true;
   if (open && failure.sqlState !== '45000') return `${failure.message}${suffix}`;
   const called = CALLED.get(number) ?? `an error whose ${TEXT_IN_LEDGER}`;
   // Only what the server itself put at the end: a value before it may look the same.
