@@ -1,12 +1,6 @@
+import { isDeepStrictEqual } from 'node:util';
 import { settleConsumed } from '../control/consumed-tables.ts';
-import {
-  adoptOwnChanges,
-  areStill,
-  isSame,
-  readKnown,
-  type Journal,
-  type KnownTable,
-} from '../control/known-tables.ts';
+import { adoptOwnChanges, areStill, readKnown, type Journal, type KnownTable } from '../control/known-tables.ts';
 import { settleOutputs } from '../control/outputs.ts';
 import type { Session } from '../database/dialect.ts';
 import type { BatchContext } from './batch-context.ts';
@@ -45,7 +39,7 @@ async function proving(context: BatchContext, work: ChunkWork, { journal, settle
   const settled = async (session: Session): Promise<'again' | undefined> => {
     const before = tables;
     tables = await settle(session);
-    if (!tables.every(({ identity }, i) => isSame(identity, before[i]?.identity))) return 'again';
+    if (!isDeepStrictEqual(tables, before)) return 'again';
     if (changesThem) return undefined;
     changesThem = true;
     return 'again';

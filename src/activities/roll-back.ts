@@ -196,7 +196,7 @@ async function placeBefore(
     if (named === undefined) await tellGone(database, batchId, table, gone);
     return undefined;
   }
-  if (named !== undefined && isSame(await dialect.outputIdentity(session, named), identity)) return undefined;
+  if (named !== undefined && isSame(database, await dialect.outputIdentity(session, named), identity)) return undefined;
   if (dialect.outputOf) return dialect.outputOf(session, identity.relationId); // none: its rows are gone with it
   if (!(await hasDone(database, batchId))) return undefined;
   if (named !== undefined && (await holdsRows(session, database, named, [batchId]))) return undefined;

@@ -28,8 +28,9 @@ export async function readKnown(
   }));
 }
 
-export const isSame = (a: TableIdentity | null | undefined, b: TableIdentity | null | undefined): boolean =>
-  a?.relationId === b?.relationId && a?.storageId === b?.storageId;
+/** Whether the table that was found is the one that the ledger has. */
+export const isSame = ({ dialect }: Database, found: TableIdentity | undefined, known: TableIdentity): boolean =>
+  found !== undefined && dialect.isSameOutput(found, known);
 
 /** What must be true of these tables when the ledger says that something was written to them, or read of them. */
 export const areStill = ({ dialect }: Database, tables: readonly KnownTable[]): SqlPart[] =>
@@ -43,7 +44,7 @@ export async function changedTable(
   batchId: string,
 ): Promise<string | undefined> {
   for (const { table, identity } of await readKnown(reader, database, journal, batchId)) {
-    if (!isSame(await database.dialect.outputIdentity(reader, table), identity)) return table;
+    if (!isSame(database, await database.dialect.outputIdentity(reader, table), identity)) return table;
   }
   return undefined;
 }
@@ -123,9 +124,9 @@ export async function adoptOwnChanges(
   const { dialect } = database;
   for (const { table, identity } of await readKnown(session, database, journal, batchId)) {
     const mine = await dialect.outputIdentity(session, table);
-    if (mine === undefined || isSame(mine, identity)) continue;
+    if (mine === undefined || isSame(database, mine, identity)) continue;
     const seen = await dialect.outputIdentity(database, table);
-    if (mine.relationId === identity.relationId && isSame(seen, identity)) {
+    if (mine.relationId === identity.relationId && isSame(database, seen, identity)) {
       await keepIdentity(session, database, journal, batchId, { table, identity: mine });
     }
   }
@@ -156,7 +157,7 @@ export async function settleTables(
   const { dialect } = database;
   for (const { table, identity } of await readKnown(session, database, journal, batchId)) {
     const found = await dialect.outputIdentity(session, table);
-    if (isSame(found, identity)) continue;
+    if (isSame(database, found, identity)) continue;
     if (found === undefined) throw failure(table, 'gone');
     if (found.relationId !== identity.relationId) throw failure(table, 'another');
     await inTransaction(session, async () => {

@@ -23,6 +23,8 @@ export interface OutputDialect {
    * storage.
    */
   outputIdentity(reader: Database | Session, table: string): Promise<TableIdentity | undefined>;
+  /** Whether these are one table that was not emptied, rewritten or altered between, as far as both were learnt. */
+  isSameOutput(one: TableIdentity, other: TableIdentity): boolean;
   /** A condition: the table of this name is that one, and was not emptied, rewritten or altered. */
   isOutput(table: string, identity: TableIdentity): SqlPart;
   /** What the table of this relation is called now; undefined from it: it was dropped. Undefined itself: the server cannot say. */

@@ -5,6 +5,8 @@
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { waybill } from '../cli/command-line.ts';
 import { oneOfEachFamily } from '../every-server.ts';
+import { sql } from '../../src/database/sql.ts';
+import { openLedger } from '../database/ledger-on.ts';
 import { describeOn, ownServers } from '../mysql-servers.ts';
 import { expectSameRows } from './items.ts';
 import { startOwnServer, type OwnServer } from './own-server.ts';
@@ -115,6 +117,24 @@ describeOn(canFold, 'capitals in names on a $name that folds them', (like) => {
     });
     await expectSameRows(world, 'select id, name from item', 'select id, name from Core.Items');
     expect((await stored()).filter((name) => name.includes('processing'))).toEqual([]);
+  });
+
+  test('hide no TRUNCATE', async () => {
+    world = await capitals(server, TABLES);
+    const database = openLedger(world.env['WAREHOUSE_URL']!, 'waybill');
+    try {
+      const { dialect } = database;
+      const table = world.names.into('Core.Items');
+      const known = (await dialect.outputIdentity(database, table))!;
+      const isStill = async (): Promise<unknown> =>
+        (await database.query<{ yes: boolean }>(sql`select ${dialect.isOutput(table, known)} as yes`)).rows[0]!.yes;
+      expect(await isStill()).toBe(true);
+      await world.warehouse.query('truncate Core.Items');
+      expect(await isStill()).toBe(false);
+      expect(dialect.isSameOutput((await dialect.outputIdentity(database, table))!, known)).toBe(false);
+    } finally {
+      await database.close();
+    }
   });
 
   test('validate finds every table, and the nearest name of one that is not there', async () => {

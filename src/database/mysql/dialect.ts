@@ -19,7 +19,7 @@ import { openTransactions } from './open-transactions.ts';
 import { keepable } from './keepable.ts';
 import { addColumns, changeTable, createLanding, landingType, missingPlace } from './landing.ts';
 import { quoteName, quoteTable, quoteText } from './names.ts';
-import { isOutput, outputIdentity } from './outputs.ts';
+import { isOutput, isSameOutput, outputIdentity } from './outputs.ts';
 import { longestStatement } from './longest-statement.ts';
 import { rowAsJson } from './row-json.ts';
 import { snapshotMethods } from './snapshot.ts';
@@ -74,6 +74,7 @@ export const mysqlDialect: Dialect = {
   endLeftLane,
   lockOutput,
   outputIdentity,
+  isSameOutput,
   isOutput,
   outputOf: undefined,
   describeTable,

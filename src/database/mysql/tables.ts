@@ -69,10 +69,12 @@ export async function columnsRead(
 /** The rows of information_schema that are about this table, whichever case the server stores names in. */
 export function isTable(table: string): SqlPart {
   const { schema, name } = parseTableName(table, mysqlSql);
-  const stored = (text: string) => part`if(@@lower_case_table_names = 0, ${text}, lower(${text}))`;
-  return part`table_schema = ${schema === undefined ? raw('database()') : stored(schema)}
-    and table_name = ${stored(name)}`;
+  return part`table_schema = ${schema === undefined ? raw('database()') : storedName(schema)}
+    and table_name = ${storedName(name)}`;
 }
+
+/** The name of a table or database in the case in which the server stores it. */
+export const storedName = (text: string): SqlPart => part`if(@@lower_case_table_names = 0, ${text}, lower(${text}))`;
 
 /** `rowsAbout` a table as a load calls it. */
 export const rowsOf = <Row>(

@@ -85,6 +85,7 @@ export const postgresDialect: Dialect = {
   endLeftLane: () => Promise.resolve(),
   lockOutput,
   outputIdentity: tableIdentity,
+  isSameOutput: (one, other) => one.relationId === other.relationId && one.storageId === other.storageId,
   isOutput: isStill,
   outputOf,
   describeTable,
