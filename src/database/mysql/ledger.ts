@@ -24,8 +24,10 @@ export const words: LedgerWords = {
   secondsBetween: (from, to) => raw(`timestampdiff(microsecond, ${from}, ${to}) / 1000000`),
 };
 
-/** For the ledger's times, which the server writes as it reads its clock. */
-export const IN_UTC = `set session time_zone = '+00:00'`;
+/** Of the ledger's times, which the server writes as it reads its clock. Each connection begins in it. */
+export const UTC = '+00:00';
+/** A name that servers know only once their tables of zones are filled is one of them. */
+export const isUtc = (zone: string): boolean => /^(?:utc|[+-]00?:00)$/i.test(zone);
 
 /** `default`: what the server gives to those who ask for none. */
 export const inZone = (zone: string): string =>

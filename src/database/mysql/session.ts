@@ -13,7 +13,7 @@ import {
   type UserStatement,
 } from '../dialect.ts';
 import { eachRow, passRows } from './each-row.ts';
-import { begin, IN_UTC, inZone } from './ledger.ts';
+import { begin, inZone, isUtc, UTC } from './ledger.ts';
 import type { ServerFacts } from './server-facts.ts';
 
 /** SERVER_STATUS_IN_TRANS of the protocol's OK packet. */
@@ -30,6 +30,8 @@ const WHOLE = new Set<number | undefined>([1, 2, 3, 8, 9]);
 export class MysqlSession implements Session {
   closed = false;
   private open = false;
+  /** The time zone that it is in, as a load says it. */
+  private zone = UTC;
 
   constructor(
     readonly connection: Connection,
@@ -44,6 +46,7 @@ export class MysqlSession implements Session {
   }
 
   async query<Row>(statement: SqlStatement): Promise<QueryResult<Row>> {
+    await this.enterZone(UTC);
     const { text, values } = renderSql(statement, () => '?');
     const [result, fields] = await this.send({ sql: text, values, dateStrings: false, rowsAsArray: false });
     if (!Array.isArray(result)) return { rows: [], rowCount: result.affectedRows };
@@ -74,18 +77,18 @@ export class MysqlSession implements Session {
     return this.pipeline<Row>(next);
   }
 
+  /** The zone stays for the next of the user's statements: ranges that share a transaction would set it and take it back for each. */
   async run(statement: UserStatement, options: RunOptions = {}): Promise<RunResult> {
-    if (statement.timeZone === undefined) return this.runHere(statement, options);
-    await this.say(inZone(statement.timeZone));
-    let result: RunResult;
-    try {
-      result = await this.runHere(statement, options);
-    } catch (error) {
-      await this.say(IN_UTC).catch(() => undefined); // fails where the connection is gone alone
-      throw error;
-    }
-    await this.say(IN_UTC);
-    return result;
+    await this.enterZone(statement.timeZone ?? UTC);
+    return this.runHere(statement, options);
+  }
+
+  /** Before each statement: what is ours reads and writes its times in UTC, whatever ran before it. */
+  private async enterZone(zone: string): Promise<void> {
+    const wanted = isUtc(zone) ? UTC : zone;
+    if (wanted === this.zone) return;
+    await this.send(ours(inZone(wanted)));
+    this.zone = wanted;
   }
 
   private async runHere(
@@ -134,7 +137,13 @@ export class MysqlSession implements Session {
   async close(): Promise<void> {
     if (this.closed) return;
     this.closed = true;
-    await this.release(false);
+    const broken =
+      this.zone !== UTC &&
+      !(await this.enterZone(UTC).then(
+        () => true,
+        () => false,
+      ));
+    await this.release(broken);
   }
 
   destroy(): void {
@@ -145,7 +154,8 @@ export class MysqlSession implements Session {
 
   /** A statement of ours without values: no round trip to prepare it. */
   async say(text: string): Promise<void> {
-    await this.send({ sql: text, values: [], dateStrings: false, rowsAsArray: false });
+    await this.enterZone(UTC);
+    await this.send(ours(text));
   }
 
   /**
@@ -154,11 +164,9 @@ export class MysqlSession implements Session {
    */
   async change(text: string, infile?: (name: string) => EventEmitter): Promise<ResultSetHeader> {
     if (!this.open) throw new TransactionLostError('rows are written in a transaction only');
+    await this.enterZone(UTC);
     const [result] = await this.limited({
-      sql: text,
-      values: [],
-      dateStrings: false,
-      rowsAsArray: false,
+      ...ours(text),
       ...(infile && { infileStreamFactory: infile as never }),
     });
     return result as ResultSetHeader;
@@ -205,6 +213,8 @@ interface Sent<Value = unknown> {
   /** Takes its rows as they come, as the driver makes them. */
   take?: TakeRow;
 }
+
+const ours = (sql: string): Sent => ({ sql, values: [], dateStrings: false, rowsAsArray: false });
 
 export type Answer = [ResultSetHeader | RowDataPacket[], FieldPacket[]];
 

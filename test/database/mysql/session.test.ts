@@ -64,6 +64,24 @@ describeOn(await mysqlServers(), 'a session on $name', (server) => {
     expect(await ids()).toEqual([]);
   });
 
+  test('a time zone is set once for statements that follow one another, and not at all where it is UTC', async () => {
+    const session = await open('waybill 1 flights lane 1');
+    const sets = async () =>
+      Number((await session.query<{ Value: string }>(sql`show session status like 'Com_set_option'`)).rows[0]!.Value);
+    const runIn = async (timeZone: string) => {
+      for (const id of [1, 2, 3])
+        await session.run({ text: `replace into t values (${id}, 'x')`, values: [], timeZone });
+    };
+    await session.begin();
+    const before = await sets();
+    for (const zone of ['+00:00', '-00:00', 'UTC', 'utc']) await runIn(zone);
+    expect(await sets()).toBe(before);
+    await runIn('+09:00');
+    expect(await sets()).toBe(before + 2);
+    await session.commit();
+    expect(await ids()).toEqual(['1', '2', '3']);
+  });
+
   test('reads only, where it is told so, and takes settings for the load', async () => {
     const session = await open('waybill 1 flights lane 1');
     await session.begin({ readOnly: true, settings: { sort_buffer_size: '1048576', lc_time_names: 'de_DE' } });
