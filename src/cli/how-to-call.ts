@@ -22,6 +22,12 @@ export function howToCall(folder: string, { env, cwd }: Pick<Io, 'env' | 'cwd'>)
 export const shellWord = (text: string): string =>
   /^[\w./@+-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 
+/** The line that goes there, in words that can be copied; none, where that is here. */
+export function howToGo(folder: string, cwd: string): string[] {
+  const from = path.relative(cwd, folder);
+  return from === '' ? [] : [`  cd ${shellWord(from.startsWith('..') ? folder : from)}`];
+}
+
 /** What npx and npm put there for one command does not count. */
 function isOnPath(searched: string): boolean {
   return searched

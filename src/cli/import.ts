@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -10,8 +11,8 @@ import type { Note, TakeNote } from '../import/pupdate/note.ts';
 import { noteLeftOut, readPupdateFile, type PupdateFile, type PupdateTask } from '../import/pupdate/pupdate-file.ts';
 import type { AddCommand } from './cli.ts';
 import { plural } from './format.ts';
-import { howToCall } from './how-to-call.ts';
-import { projectName, schemaFiles } from './scaffold.ts';
+import { howToCall, howToGo } from './how-to-call.ts';
+import { gitignore, projectName, schemaFiles } from './scaffold.ts';
 import { UsageError } from './usage-error.ts';
 import { writeProject } from './write-project.ts';
 
@@ -37,7 +38,7 @@ export const addImport: AddCommand = (program, cli, done) => {
       const written = await writeProject(folder, project.files, AGAIN);
       const { loads, sessions, variables } = project;
       cli.document({ directory: folder, files: written, loads, sessions, variables, notes });
-      cli.say(summary(folder, project, notes, howToCall(folder, cli.io)));
+      cli.say(summary(folder, project, notes, howToGo(folder, cli.io.cwd), howToCall(folder, cli.io)));
       done(EXIT.done);
     });
 };
@@ -54,6 +55,8 @@ async function importFiles(folder: string, cwd: string, files: string[], notes: 
     const said: Note[] = [];
     const project = buildProject(projectName(folder), sources, noteInto(said));
     for (const [name, text] of await schemaFiles()) project.files.set(name, text);
+    // Passwords go into .env. A folder that is there may be a repository with one of its own.
+    if (!existsSync(path.join(folder, '.gitignore'))) project.files.set('.gitignore', await gitignore());
     if (project.loads.length === 0) {
       throw new ConfigurationError('every task is disabled, and none of them can be a load', {
         next: `mend one of them: ${notes.map(({ message }) => message).join('; ')}`,
@@ -140,6 +143,7 @@ function summary(
   folder: string,
   { loads, sessions, variables, files }: ImportedProject,
   notes: Note[],
+  go: string[],
   waybill: string,
 ): string {
   const made = [
@@ -152,7 +156,7 @@ function summary(
     if (some.length === 0) continue;
     lines.push(`${TITLES[kind]}:`, ...some.map((note) => `  ${formatPlace(note)}: ${note.message}`));
   }
-  lines.push('Next:');
+  lines.push('Next:', ...go);
   if (variables.length > 0) lines.push(`  set ${variables.join(', ')} (.env.example says how)`);
   const first = sessions[0] ?? loads[0];
   lines.push(`  ${waybill} validate`, `  ${waybill} dev --run ${first}`);

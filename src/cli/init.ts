@@ -3,7 +3,7 @@ import { Option } from 'commander';
 import { EXIT } from '../errors.ts';
 import type { AddCommand } from './cli.ts';
 import { DEV_SERVER_KINDS, type DevServerKind } from './dev-server-kind.ts';
-import { howToCall, shellWord } from './how-to-call.ts';
+import { howToCall, howToGo } from './how-to-call.ts';
 import { newProject } from './scaffold.ts';
 import { UsageError } from './usage-error.ts';
 import { writeProject } from './write-project.ts';
@@ -27,13 +27,12 @@ export const addInit: AddCommand = (program, cli, done) => {
       const folder = path.resolve(cwd, dir ?? project ?? '.');
       const files = await writeProject(folder, await newProject(folder, on), 'waybill init DIR');
       cli.document({ directory: folder, files });
-      cli.say(madeProject(folder, path.relative(cwd, folder), files, howToCall(folder, cli.io)));
+      cli.say(madeProject(folder, howToGo(folder, cwd), files, howToCall(folder, cli.io)));
       done(EXIT.done);
     });
 };
 
-function madeProject(folder: string, from: string, files: string[], waybill: string): string {
-  const go = from === '' ? [] : [`  cd ${shellWord(from.startsWith('..') ? folder : from)}`];
+function madeProject(folder: string, go: string[], files: string[], waybill: string): string {
   return [
     `A new project is in ${folder}:`,
     ...files.map((file) => `  ${file}`),

@@ -51,6 +51,9 @@ export async function newProject(folder: string, on: DevServerKind): Promise<Map
   return new Map([...files, ...(await schemaFiles())]);
 }
 
+/** What a project keeps out of git: its passwords above all. */
+export const gitignore = (): Promise<string> => readFile(path.join(TEMPLATE, 'gitignore'), 'utf8');
+
 /** The JSON Schemas that an editor checks a project's files against. */
 export async function schemaFiles(): Promise<Map<string, string>> {
   const files = new Map<string, string>();

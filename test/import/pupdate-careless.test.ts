@@ -1,7 +1,9 @@
 /** What people's files have besides what they mean: tasks that are switched off, keys that say the same twice, odd statements. */
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { document } from '../cli/command-line.ts';
-import { DSN, importing, importInFoldersOfTheirOwn, made, one, read, refused, task, yaml } from './importing.ts';
+import { cwd, DSN, importing, importInFoldersOfTheirOwn, made, one, read, refused, task, yaml } from './importing.ts';
 
 const off = (keys: Record<string, unknown>) => task({ Name: 'odd', Disabled: true, ...keys });
 const RANGED = 'update t set a=1 where id>=%d and id<%d';
@@ -127,12 +129,20 @@ describe('a statement of pupdate', () => {
   });
 
   test.each([
-    ['no Step', { Max: 100, Concurrency: 2 }],
-    ['Step 0', { Max: 100, Step: 0, Concurrency: 2 }],
-    ['Max that is Min', { Min: 5, Max: 5, Step: 1, Concurrency: 2 }],
-    ['no Max', { Step: 1, Concurrency: 2 }],
-  ])('with %s runs once, whole', async (_, keys) => {
-    expect((await one(keys)).load).not.toHaveProperty('range');
+    ['no Step', { max: 100, Concurrency: 2 }, 'max, Concurrency have'],
+    ['no Step', { Concurrency: 2 }, 'Concurrency has'],
+    ['Step 0', { Max: 100, Step: 0, Concurrency: 2 }, 'Max, Step, Concurrency have'],
+    ['Step -5', { Max: 100, Step: -5 }, 'Max, Step have'],
+    ['a Max that is not above Min', { Min: 5, Max: 5, Step: 1 }, 'Min, Max, Step have'],
+    ['no Max', { MinQuery: 'select 1', Step: 1, Concurrency: 2 }, 'MinQuery, Step, Concurrency have'],
+  ])('with %s runs once, whole, and what has no effect is named: %j', async (why, keys, what) => {
+    const { load, said } = await one(keys);
+    expect(load).not.toHaveProperty('range');
+    expect(said).toContain(`ignored: ${what} no effect with ${why}: one runs once, whole, as it did`);
+  });
+
+  test('without a range has no note about one', async () => {
+    expect((await one({ Min: '', Max: null })).said.filter((line) => line.includes('no effect'))).toEqual([]);
   });
 });
 
@@ -217,6 +227,9 @@ describe('keys of pupdate', () => {
   test('Description and Debug', async () => {
     const { load, said } = await one({ Description: 'all of ${HOME} and ${}', Debug: true });
     expect(load).toMatchObject({ description: 'all of $ {HOME} and $ {}' });
+    expect(said).toContain(
+      'changed: `${` in the description of one: becomes `$ {`, for it names a variable of the environment',
+    );
     expect(said).toContain('ignored: `Debug`: loads have no log level of their own yet');
     expect(
       (await importing({ 'two.json': task({ Debug: false }) }, '--json', '--project', 'other')).stdout,
@@ -259,6 +272,46 @@ describe('keys of pupdate', () => {
     expect(said.filter((line) => line.startsWith('ignored'))).toEqual([
       'ignored: `parseTime` of `Dsn`: times are times',
     ]);
+  });
+
+  test.each([
+    ['../../x', 'x'],
+    ['工', 'task'],
+    ['Crème', 'cre_me'],
+    ['#1 (old)', 'task_1_old'],
+  ])('the name %s, of which little is left, is named with what it becomes', async (Name, becomes) => {
+    const answer = await importing({ 'one.json': task({ Name }) });
+    expect(answer, answer.stderr).toMatchObject({ exitCode: 0 });
+    expect(answer.stdout).toContain(`one.json:1:1: ${Name}: becomes ${becomes}\n`);
+    expect(await made()).toContain(`loads/task/${becomes}.yaml`);
+  });
+
+  test('a name with blanks and large letters is not', async () => {
+    expect((await importing({ 'one.json': task({ Name: 'Update makes-2' }) })).stdout).not.toContain('becomes');
+  });
+
+  test('sessions whose names meet are named with what they become', async () => {
+    for (const folder of ['a', 'b']) await mkdir(path.join(cwd(), folder));
+    const Tasks = [task({})];
+    const files = {
+      'a/nightly.json': { Tasks },
+      'b/nightly.json': { Tasks },
+      'task.json': { Tasks },
+      '工.json': { Tasks },
+    };
+    const answer = await importing(files);
+    expect(answer, answer.stderr).toMatchObject({ exitCode: 0 });
+    expect(Object.keys((await yaml('waybill.yaml'))['sessions'] as object)).toEqual([
+      ...['nightly', 'nightly_2', 'task_2', 'session'],
+    ]);
+    expect(answer.stdout).toContain(
+      'b/nightly.json:1:1: another folder has the name nightly, too: this session becomes nightly_2',
+    );
+    expect(answer.stdout).toContain(
+      'task.json:1:1: another folder has the name task, too: this session becomes task_2',
+    );
+    expect(answer.stdout).toContain('工.json:1:1: the name 工 is none of a folder: this session becomes session');
+    expect(answer.stdout).not.toContain('a/nightly.json:1:1');
   });
 
   test('what is said stands at the place of the key, in the document too', async () => {

@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { loadProject } from '../../src/config/load-project.ts';
@@ -106,6 +106,7 @@ where m.last_updated_on>coalesce(cast(left(:last_load_at, 19) as datetime), time
       '1:1 pupdate left out what lies above the last whole step: Max (97958093) is reached now',
       '1:1 Concurrency 100: becomes 16 lanes (raise lanes and max_connections if the server has room)',
       '1:10 statements run in the time zone of the server, as they did, and the times of the window are written in it: session_params, time_zone',
+      '1:10 statements run in strict mode, whatever the sql_mode of the server is: a value that does not fit is an error, where a server without it cut it with a warning',
       '1:10 the password of etl is not written anywhere: put it into MOT_PASSWORD',
     ]);
   });
@@ -207,6 +208,21 @@ where m.last_updated_on>coalesce(cast(left(:last_load_at, 19) as datetime), time
     });
     expect(load).not.toHaveProperty('method');
     expect(said).toContain('changed: MaxAttempts 1000: becomes 100, with a growing pause between two');
+  });
+
+  test.each(['18446744073709551615', '"18446744073709551615"'])('a bound keeps all its digits: %s', async (max) => {
+    const text = `{ "Dsn": "${DSN}", "Exec": "do %d + %d", "Min": 9007199254740993, "Max": ${max}, "Step": 9000000000000000, "Concurrency": 1 }`;
+    const answer = await importing({
+      'one.json': text.replace('do %d + %d', 'update t set a=1 where id>=%d and id<%d'),
+    });
+    expect(answer, answer.stderr).toMatchObject({ exitCode: 0 });
+    expect((await yaml('loads/task/one.yaml'))['range']).toEqual({
+      min: '9007199254740993',
+      max: '18446744073709551615',
+      step: 9000000000000000,
+    });
+    const project = await loadProject(path.join(cwd(), 'made'), { env: { MOT_PASSWORD: 'x' } });
+    expect(project.loads['task.one']!.range).toMatchObject({ over: { max: { value: '18446744073709551615' } } });
   });
 
   test("no attempts at all are the project's number of them, and that is said", async () => {
@@ -455,6 +471,7 @@ where m.last_updated_on>coalesce(cast(left(:last_load_at, 19) as datetime), time
     [{ Dsn: 'nonsense s3cr3t' }, /one\.json:3:10: `Dsn` is not in the form of the Go driver/],
     [{ Dsn: '' }, /one has no `Dsn`/],
     [{ Step: 'ten' }, /`Step` must be a whole number, and is "ten"/],
+    [{ Step: '9007199254740993' }, /`Step` must be below 2\^53, and is 9007199254740993/],
     [{ ExecType: 'Twice' }, /there is no method "Twice"/],
     [{ PreSteps: ['set @x = 1'] }, /cannot become a setting of a load/],
     ...['select max(id) into @m from t', 'insert into t values (@m := 1)', 'create table s select @m'].map(
@@ -479,6 +496,10 @@ where m.last_updated_on>coalesce(cast(left(:last_load_at, 19) as datetime), time
     ['{ "Tasks": [ { "Name": "a",', '1:28: the file ends in the middle'],
     ['{ "Tasks": [ { "Name": "a"\n "Dsn": "b" } ] }', '2:2: this is no JSON: comma expected'],
     ['', '1:1: the file is empty'],
+    ['{ "Dsn": "x", "Exec": { "a": 1 }', '1:33: the file ends in the middle'],
+    ['{ "Dsn": "x" }\n }', '2:2: something stands behind the end of the object'],
+    ['{ "Dsn": "x" }\n{ "Dsn": "x" }', '2:1: something stands behind the end of the object'],
+    ['{ "Dsn": "x" } -- old', '1:16: something stands behind the end of the object'],
     ['[1]', '1:1: a session file is a JSON object'],
     ['{ "Tasks": [] }', '1:1: the session has no tasks'],
     ['{ "Tasks": [1] }', '1:13: a task is an object'],
@@ -503,6 +524,19 @@ where m.last_updated_on>coalesce(cast(left(:last_load_at, 19) as datetime), time
       'loads/task/one.sql',
       'loads/task/one_2.sql',
     ]);
+  });
+
+  test('says how to go there, and keeps passwords out of git, where nothing does yet', async () => {
+    const answer = await importing({ 'one.json': task({}) });
+    expect(answer.stdout).toMatch(/Next:\n {2}cd made\n/);
+    expect(await read('.gitignore')).toMatch(/^\.env$/m);
+    const here = path.join(cwd(), 'here');
+    await mkdir(here);
+    await writeFile(path.join(here, '.gitignore'), 'mine\n');
+    const second = await run(['import', 'pupdate', '../one.json'], { cwd: here });
+    expect(second, second.stderr).toMatchObject({ exitCode: 0 });
+    expect(second.stdout).not.toContain('  cd ');
+    expect(await readFile(path.join(here, '.gitignore'), 'utf8')).toBe('mine\n');
   });
 
   test('touches nothing that is there', async () => {

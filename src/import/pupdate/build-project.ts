@@ -35,16 +35,19 @@ export function buildProject(name: string, files: PupdateFile[], note: TakeNote)
   const project: ImportedProject = { files: new Map(), loads: [], sessions: [], variables: [], tasks: new Map() };
   const sessions: Record<string, unknown> = {};
   for (const source of files) {
-    const folder = source.session ? folders.give(source.name, 'session') : alone;
+    const folder = source.session ? folders.give(source.name, 'session', renamed(source, note)) : alone;
     const names = source.session ? new Names() : namesOfSingle;
     const loads: string[] = [];
     for (const task of source.tasks) {
       const load = unlessDisabled(task, note, () => convertTask(task, outputs, note));
       if (load === undefined) continue;
       const connection = connections.of(task.dsn, load, note);
-      const file = names.give(task.name, 'task', (changed) =>
-        note('changed', task.at, `a task before it has the name ${task.name}, too: this one becomes ${changed}`),
-      );
+      const file = names.give(task.name, 'task', (changed, taken) => {
+        const why = taken
+          ? `a task before it has the name ${task.name}, too: this one becomes`
+          : `${task.name}: becomes`;
+        note('changed', task.at, `${why} ${changed}`);
+      });
       loads.push(`${folder}.${file}`);
       project.tasks.set(`loads/${folder}/${file}`, task);
       writeLoad(project.files, `loads/${folder}/${file}`, connection, load, source.file);
@@ -65,6 +68,14 @@ export function buildProject(name: string, files: PupdateFile[], note: TakeNote)
   project.files.set('.env.example', envExample(project.variables));
   return project;
 }
+
+/** Of a session, and of the folder of its loads. */
+const renamed =
+  ({ file, name }: PupdateFile, note: TakeNote) =>
+  (changed: string, taken: boolean): void => {
+    const why = taken ? `another folder has the name ${name}, too` : `the name ${name} is none of a folder`;
+    note('changed', { file, line: 1, column: 1 }, `${why}: this session becomes ${changed}`);
+  };
 
 function writeLoad(files: Map<string, string>, file: string, connection: string, load: TaskLoad, source: string): void {
   const statement = file.split('/').at(-1)!;

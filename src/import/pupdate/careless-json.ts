@@ -23,6 +23,14 @@ export function readJsonObject(file: string, text: string, note: TakeNote): Sect
   const [first] = errors;
   if (first !== undefined || root === undefined) {
     const end = text.trimEnd().length;
+    const behind = root === undefined ? end : root.offset + root.length;
+    if (first !== undefined && first.offset >= behind && text[behind - 1] === '}' && behind < end) {
+      refuseAt(
+        locate(behind + text.slice(behind).search(/\S/)),
+        'something stands behind the end of the object that a session file is',
+        'Take it out there, or get the file anew.',
+      );
+    }
     // A reader of JSON notices an open string where it begins; that the file ends in it is what a person must know.
     const cut = first === undefined || first.offset + first.length >= end;
     const at = locate(cut ? end : first.offset);
@@ -35,7 +43,7 @@ export function readJsonObject(file: string, text: string, note: TakeNote): Sect
     refuseAt(at, `this is no JSON: ${what}`, 'Mend the file there.');
   }
   if (root.type !== 'object') refuseAt(locate(root.offset), 'a session file is a JSON object', 'Look at the file.');
-  return new Section(root, locate, note);
+  return new Section(root, text, locate, note);
 }
 
 /**
@@ -49,6 +57,7 @@ export class Section {
 
   constructor(
     node: Node,
+    private readonly source: string,
     private readonly locate: (offset: number) => Place,
     private readonly note: TakeNote,
   ) {
@@ -80,21 +89,37 @@ export class Section {
     if (node.type !== 'string' && node.type !== 'number') {
       refuseAt(at, `\`${found.key}\` must be text`, 'Mend the file there.');
     }
-    return { text: String(node.value), at: this.locate(node.offset) };
+    // As it stands: of digits beyond 2^53 a number keeps the first ones.
+    const isRounded = typeof node.value === 'number' && Math.abs(node.value) > Number.MAX_SAFE_INTEGER;
+    const text = isRounded ? this.source.slice(node.offset, node.offset + node.length) : String(node.value);
+    return { text, at: this.locate(node.offset) };
   }
 
   /** A whole number, also one in quotes. */
   number(key: string): number | undefined {
+    const whole = this.whole(key);
+    if (typeof whole !== 'bigint') return whole;
+    return refuseAt(this.text(key)!.at, `\`${key}\` must be below 2^53, and is ${whole}`, 'Mend the file there.');
+  }
+
+  /** The same of any length: a big one where a number would be rounded. */
+  whole(key: string): number | bigint | undefined {
     const found = this.text(key);
     if (found === undefined) return undefined;
-    if (!/^\s*[+-]?\d+\s*$/.test(found.text) || !Number.isSafeInteger(Number(found.text))) {
-      refuseAt(
-        found.at,
-        `\`${key}\` must be a whole number, and is ${JSON.stringify(found.text)}`,
-        'Mend the file there.',
-      );
+    const text = found.text.trim();
+    if (!/^[+-]?\d+$/.test(text)) {
+      const message = `\`${key}\` must be a whole number, and is ${JSON.stringify(found.text)}`;
+      refuseAt(found.at, message, 'Mend the file there.');
     }
-    return Number(found.text);
+    return Number.isSafeInteger(Number(text)) ? Number(text) : BigInt(text.replace('+', ''));
+  }
+
+  /** Those of these keys that are set, as the file writes them. */
+  set(...keys: string[]): string[] {
+    return keys.flatMap((key) => {
+      const found = this.find(key);
+      return found !== undefined && isSet(found.node) ? [found.key] : [];
+    });
   }
 
   flag(key: string): boolean {
@@ -127,7 +152,7 @@ export class Section {
       refuseAt(found.at, `\`${found.key}\` must be a list of tasks`, 'Mend the file there.');
     return (found.node.children ?? []).map((item) => {
       if (item.type !== 'object') refuseAt(this.locate(item.offset), 'a task is an object', 'Mend the file there.');
-      return new Section(item, this.locate, this.note);
+      return new Section(item, this.source, this.locate, this.note);
     });
   }
 

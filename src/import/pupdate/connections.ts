@@ -33,6 +33,11 @@ export class Connections {
         dsn.at,
         'statements run in the time zone of the server, as they did, and the times of the window are written in it: session_params, time_zone',
       );
+      note(
+        'changed',
+        dsn.at,
+        'statements run in strict mode, whatever the sql_mode of the server is: a value that does not fit is an error, where a server without it cut it with a warning',
+      );
       if (variable !== undefined) {
         const encoded =
           encodeURIComponent(dsn.password) === dsn.password ? '' : ', percent-encoded, for it has special characters';

@@ -2,8 +2,11 @@
 export class Names {
   private readonly taken = new Set<string>();
 
-  /** `change` hears of a name that another had before. */
-  give(text: string, otherwise: string, change?: (name: string) => void): string {
+  /**
+   * `change` hears of a name that another had before (`taken`), and of one of which more has gone than case, blanks and the like: that one is
+   * hard to find again.
+   */
+  give(text: string, otherwise: string, change?: (name: string, taken: boolean) => void): string {
     const plain = text
       .normalize('NFKD')
       .toLowerCase()
@@ -13,7 +16,11 @@ export class Names {
     const base = plain === '' ? otherwise : /^\d/.test(plain) ? `${otherwise}_${plain}` : plain;
     let name = base;
     for (let n = 2; this.taken.has(name); n += 1) name = `${base}_${n}`;
-    if (name !== base) change?.(name);
+    const expected = text
+      .trim()
+      .toLowerCase()
+      .replace(/[\s._-]+/g, '_');
+    if (name !== base || base !== expected) change?.(name, name !== base);
     this.taken.add(name);
     return name;
   }

@@ -5,8 +5,8 @@ import { readJsonObject, refuseAt, type Section } from './careless-json.ts';
 import { parseDsn, type Dsn } from './dsn.ts';
 import type { Fragment, TakeNote } from './note.ts';
 
-/** A bound of a range: a number, or a query for one. */
-export type Bound = number | Fragment;
+/** A bound of a range: a number (a big one where it is beyond 2^53), or a query for one. */
+export type Bound = number | bigint | Fragment;
 
 /** One task as pupdate understands it. */
 export interface PupdateTask {
@@ -20,6 +20,8 @@ export interface PupdateTask {
   method: 'exec' | 'query' | 'query_one';
   /** `stdout`, or a file. */
   output?: Fragment;
+  /** Keys of a range that are set, as they are written. */
+  rangeKeys: string[];
   min: Bound;
   max?: Bound;
   step?: number;
@@ -92,6 +94,7 @@ function readWork(section: Section, name: string, note: TakeNote): Omit<PupdateT
     statement: statementOf(section, name, note),
     method: methodOf(section, note),
     ...(output !== undefined && { output }),
+    rangeKeys: section.set('Min', 'MinQuery', 'Max', 'MaxQuery', 'Step', 'Concurrency'),
     min: boundOf(section, 'Min') ?? 0,
     ...optional('max', boundOf(section, 'Max')),
     ...optional('step', section.number('Step')),
@@ -121,7 +124,7 @@ const isWritten = ({ text }: Fragment): boolean => text.trim() !== '';
 /** A query wins over the number, which files have beside it as a remark. */
 function boundOf(section: Section, key: 'Min' | 'Max'): Bound | undefined {
   const query = section.text(`${key}Query`);
-  if (query === undefined) return section.number(key);
+  if (query === undefined) return section.whole(key);
   section.leaveOut(key, `\`${key}Query\` wins over it`);
   return query;
 }

@@ -35,8 +35,7 @@ export function convertTask(task: PupdateTask, outputs: OutputFiles, note: TakeN
   if (steps.length === 0 && once.some(changesWholeTables)) noteGiant(task, note);
   return {
     keys: {
-      // Here `${…}` would be taken from the environment.
-      description: (task.description ?? task.name).replaceAll('${', '$ {'),
+      description: descriptionOf(task, note),
       ...(task.disabled && { enabled: false }),
       ...(range !== undefined && { range, lanes }),
       ...attemptsOf(task, note),
@@ -50,9 +49,27 @@ export function convertTask(task: PupdateTask, outputs: OutputFiles, note: TakeN
   };
 }
 
+/** Here `${…}` would be taken from the environment. */
+function descriptionOf({ at, name, description = name }: PupdateTask, note: TakeNote): string {
+  const plain = description.replaceAll('${', '$ {');
+  if (plain !== description)
+    note(
+      'changed',
+      at,
+      `\`\${\` in the description of ${name}: becomes \`$ {\`, for it names a variable of the environment`,
+    );
+  return plain;
+}
+
 /** Whether it has a range; with a concurrency below 1 pupdate did not go over it. */
-const isCut = ({ min, max, step = 0 }: PupdateTask): boolean =>
-  step > 0 && max !== undefined && (typeof min === 'object' || typeof max === 'object' || max > min);
+const isCut = (task: PupdateTask): boolean => whyUncut(task) === undefined;
+
+function whyUncut({ min, max, step }: PupdateTask): string | undefined {
+  if (step === undefined) return 'no Step';
+  if (step <= 0) return `Step ${step}`;
+  if (max === undefined) return 'no Max';
+  return typeof min === 'object' || typeof max === 'object' || max > min ? undefined : 'a Max that is not above Min';
+}
 
 /** What pupdate cut into ranges, and what it would have sent with `%d` in it as it stands, which no server takes. */
 function rangeOf(task: PupdateTask, { ranged }: Converted, note: TakeNote): Record<string, unknown> | undefined {
@@ -60,7 +77,17 @@ function rangeOf(task: PupdateTask, { ranged }: Converted, note: TakeNote): Reco
   const cuts = isCut(task);
   const once = task.concurrency === undefined ? 'no Concurrency' : `Concurrency ${concurrency}`;
   if (!ranged) {
-    if (!cuts) return undefined;
+    if (!cuts) {
+      const { rangeKeys } = task;
+      const [why, are] = [whyUncut(task), rangeKeys.length === 1 ? 'has' : 'have'];
+      if (rangeKeys.length > 0)
+        note(
+          'ignored',
+          at,
+          `${rangeKeys.join(', ')} ${are} no effect with ${why}: ${name} runs once, whole, as it did`,
+        );
+      return undefined;
+    }
     if (concurrency < 1) {
       note(
         'ignored',
@@ -84,7 +111,7 @@ function rangeOf(task: PupdateTask, { ranged }: Converted, note: TakeNote): Reco
     );
   }
   if (concurrency < 1) note('changed', at, `${once} made pupdate send %d as it stands: the ranges run in one lane`);
-  if (typeof min === 'number' && typeof max === 'number' && (max - min) % step !== 0) {
+  if (typeof min !== 'object' && typeof max !== 'object' && (BigInt(max!) - BigInt(min)) % BigInt(step) !== 0n) {
     note('changed', at, `pupdate left out what lies above the last whole step: Max (${max}) is reached now`);
   }
   return { min: queryOf(min), max: queryOf(max!), step };
@@ -102,6 +129,7 @@ function noteGiant({ name, at }: PupdateTask, note: TakeNote): void {
  */
 function queryOf(bound: Bound): number | string {
   if (typeof bound === 'number') return bound;
+  if (typeof bound === 'bigint') return String(bound); // in quotes: YAML's numbers are rounded there
   const later = 'Let the query ask without it; the statement itself may be cut by it.';
   const query = convertBeside(bound, { etl_to: later });
   const [statement, second] = statementsOf(query);
