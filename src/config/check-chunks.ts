@@ -155,15 +155,27 @@ function worksOtherwise(
     .filter((fault) => fault.what !== 'unreached' || (!isHidden && intoOutput(fault)))
     .filter((fault) => fault.what !== 'again' || (usedBounds([statement]).length === 0 && changesOutput(fault)))
     .filter(({ what }) => !PER_CHUNK.has(what) || !onlyReads(statement))
+    .filter((fault) => fault.what !== 'shared' || readsOthers(load, statement, fault))
     .map((fault) => {
       const { message, next } = explainCutFault(fault, input, key);
       const place = { file: statement.file, line: fault.line, column: fault.column };
-      return problemAt(place, message, next, fault.doubtful || isOfChunks(fault) ? 'warn' : 'error');
+      const isNote = isOfChunks(fault) || (fault.what === 'shared' && !intoOutput(fault));
+      return problemAt(place, message, next, fault.doubtful || isNote ? 'warn' : 'error');
     });
 }
 
 /** What comes to another end in each chunk. */
 const PER_CHUNK = new Set<CutFault['what']>(['whole', 'grouping']);
+
+/**
+ * Whether it matters that other chunks have written there. What stands in braces and is no output stands still: a snapshot, though rows
+ * are kept in the table itself for the next load. The bounds of a chunk may say which rows are its own.
+ */
+function readsOthers({ outputs }: LoadDefinition, statement: Statement, { line, column, doubtful }: CutFault): boolean {
+  const brace = statement.braces.find((one) => one.line === line && one.column === column);
+  const isStill = brace !== undefined && !outputs.some(({ table }) => table === brace.table);
+  return !isStill && !onlyReads(statement) && (!doubtful || usedBounds([statement]).length === 0);
+}
 
 /** Nobody sees the rows that it gives, be they counted or grouped per chunk. */
 const onlyReads = ({ verb, tokens }: Statement): boolean =>

@@ -1,5 +1,7 @@
 import type { CutFault } from '../sql/cut/faults.ts';
 
+const listOf = (key: readonly string[]): string => key.map((column) => `\`${column}\``).join(', ');
+
 const ONCE = 'leave `chunk` out: the stage then runs once, over all rows';
 
 /** What a statement of a chunked stage would do, and the ways out. */
@@ -88,13 +90,23 @@ export function explainCutFault(
         message: `what this insert inserts does not come from ${cut} alone, or is found in several chunks: where one chunk has inserted a row, the next finds it there, and sets \`${said}\` to something else`,
         next: `Set \`${said}\` to what is inserted (\`excluded\`, \`values()\`), leave alone what is there (\`on conflict do nothing\`, \`insert ignore\`), or ${ONCE}.`,
       };
+    case 'shared':
+      return fault.counted === undefined
+        ? {
+            message: `this stage reads \`${said}\` here and writes to it (${fault.writer}): each chunk finds there what those before it have written, and nothing of those behind it. Of rows that are alike in what is compared only those of one chunk may come, and a value may be another one in each`,
+            next: `${key.length === 0 ? 'Give as `chunk.key` the columns that are compared with it by `=`' : `Compare ${listOf(key)} by \`=\`, in the query that reads it, with the columns to which they are written`}, write to it in another stage, or ${ONCE}.`,
+          }
+        : {
+            message: `\`${fault.counted}\` goes over all of \`${said}\`, to which this stage writes (${fault.writer}): each chunk would come to a value of its own, by what other chunks have written until then`,
+            next: `Write to it in another stage, or ${ONCE}.`,
+          };
     case 'twice':
       return {
         message: `${cut} meets itself here through its \`with\` name, or a table that the stage makes of it: rows of each chunk would meet only rows of the same chunk`,
         next:
           key.length === 0
             ? 'Give as `chunk.key` the columns by which rows belong together, unless each row meets only itself.'
-            : `Compare ${key.map((column) => `\`${column}\``).join(', ')} of both, by \`=\` and not within \`or\`, or ${ONCE}.`,
+            : `Compare ${listOf(key)} of both, by \`=\` and not within \`or\`, or ${ONCE}.`,
       };
     case 'grouping':
       if (filled !== undefined) {

@@ -394,7 +394,46 @@ outputs: [core.flight]
     [
       'an aggregate over another table in a chunked stage',
       `  - name: a
-    sql: insert into core.flight select f.id, :batch_id from {{ acq.flight }} f where f.id > (select max(id) from {{ core.flight }} c)
+    sql: insert into core.flight select f.id, :batch_id from {{ acq.flight }} f where f.id > (select max(id) from core.other c)
+    chunk: { input: acq.flight }`,
+    ],
+    [
+      'rows of its key of a table that the stage writes to',
+      `  - name: a
+    sql: >-
+      insert into core.flight (id, batch_id) select f.id, :batch_id from {{ acq.flight }} f
+      where not exists (select 1 from {{ core.flight }} c where c.id = f.id)
+    chunk: { input: acq.flight, key: id }`,
+    ],
+    [
+      'a table that only the stage before writes to',
+      `  - { name: a, sql: "insert into core.flight select id, :batch_id from {{ acq.flight }} f", chunk: { input: acq.flight } }
+  - name: b
+    sql: insert into core.note select f.id from {{ acq.flight }} f where f.id > (select max(id) from {{ core.flight }} c)
+    chunk: { input: acq.flight }`,
+    ],
+    [
+      'a SELECT of a table that the stage writes to',
+      `  - name: a
+    sql:
+      - insert into core.flight select id, :batch_id from {{ acq.flight }} f
+      - select core.enrich(id) from core.flight where batch_id = :batch_id
+    chunk: { input: acq.flight }`,
+    ],
+    [
+      'rows of its range of a table that the stage writes to',
+      `  - name: a
+    sql: >-
+      insert into core.flight (id, batch_id) select f.id, :batch_id from {{ acq.flight }} f
+      where f.id not in (select c.id from core.flight c where c.id >= :from and c.id < :to)
+    chunk: { input: acq.flight, key: id }`,
+    ],
+    [
+      'a snapshot, while rows are kept for the next load',
+      `  - name: a
+    sql:
+      - insert into core.flight select id, :batch_id from {{ acq.flight }} f
+      - insert into acq.flight (id, batch_id) select f.id, :batch_id from core.other f where exists (select 1 from {{ acq.flight | all }} a where a.id = f.id)
     chunk: { input: acq.flight }`,
     ],
     [
@@ -457,6 +496,35 @@ outputs: [${table}]
       'loads/core/flight.yaml:10:22: each chunk would make `core.mine`: the second finds it there, and fails',
       'loads/core/flight.yaml:11:9: what this insert inserts does not come from `{{ acq.flight }}` alone, or is found in several chunks: where one chunk has inserted a row, the next finds it there, and sets `seen` to something else',
     ]);
+  });
+
+  it('what a cut stage reads of a table that it writes to is a warning', async () => {
+    const stage = (key: string): string => `  - name: a
+    sql:
+      - insert into core.flight (id, batch_id) select f.id, :batch_id from {{ acq.flight }} f where not exists (select 1 from core.flight c where c.id = f.tail)
+      - insert into core.note select f.id, (select count(*) from {{ core.flight }} c) from {{ acq.flight }} f
+    chunk: { input: acq.flight${key} }`;
+    const finds =
+      'and writes to it (loads/core/flight.yaml:7): each chunk finds there what those before it have written, and nothing of those behind it. Of rows that are alike in what is compared only those of one chunk may come, and a value may be another one in each';
+    const counts =
+      'loads/core/flight.yaml:8:66: `count` goes over all of `core.flight`, to which this stage writes (loads/core/flight.yaml:7): each chunk would come to a value of its own, by what other chunks have written until then';
+    const { warnings } = await load(core(stage('')));
+    expect(warnings.map(formatProblem)).toEqual([
+      `loads/core/flight.yaml:7:127: this stage reads \`core.flight\` here ${finds}`,
+      counts,
+    ]);
+    expect(warnings.map(({ next }) => next)).toEqual([
+      'Give as `chunk.key` the columns that are compared with it by `=`, write to it in another stage, or leave `chunk` out: the stage then runs once, over all rows.',
+      'Write to it in another stage, or leave `chunk` out: the stage then runs once, over all rows.',
+    ]);
+    const byKey = (await load(core(stage(', key: id')))).warnings;
+    expect(byKey.map(formatProblem)).toEqual([
+      `loads/core/flight.yaml:7:127: this stage reads \`core.flight\` here ${finds}`,
+      counts,
+    ]);
+    expect(byKey[0]?.next).toBe(
+      'Compare `id` by `=`, in the query that reads it, with the columns to which they are written, write to it in another stage, or leave `chunk` out: the stage then runs once, over all rows.',
+    );
   });
 
   it('a query that may give other rows to each chunk of an acquisition is a warning', async () => {

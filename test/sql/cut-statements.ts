@@ -26,6 +26,9 @@ export interface From {
   tables: Table[];
 }
 
+/** What is read beside the cut; by a write, what is written to, too. */
+const READ = ['{{ o | all }}', 'c', 'd'];
+
 /** What stands in an exists, an `in` or beside a value is no table of the query. */
 export type Place = 'rows' | 'scalar' | 'exists' | 'in';
 
@@ -34,6 +37,7 @@ export abstract class StatementMaker {
   private aliases = 0;
   private isCutLeft = true;
   private withs: Table[] = [];
+  private others = READ;
 
   constructor(private readonly random: Random) {}
 
@@ -45,7 +49,25 @@ export abstract class StatementMaker {
   /** A write to `t`, or to `u`, whose rows are unique. */
   write(): string {
     this.begin();
-    return this.oneOf(this.writes())();
+    this.others = [...READ, 't', 'u'];
+    return this.chance(0.2) ? this.known() : this.oneOf(this.writes())();
+  }
+
+  /** Rows of which `t` has some already, or has none, by what they are given or by something else. */
+  private known(): string {
+    const { text, tables } = this.from([], 1);
+    const given = [this.column(tables), this.column(tables)];
+    const other = this.chance(0.7) ? this.oneOf(given) : this.column(tables);
+    const more = this.chance(0.3) ? ` and ${this.condition(tables, [], 1)}` : '';
+    const asked = this.equality(this.column(KNOWN), other);
+    return this.oneOf([
+      () =>
+        `insert into t (id, k) select ${given.join(', ')} from ${text} where ${this.oneOf(['', 'not '])}exists (select 1 from t y where ${asked}${more})`,
+      () =>
+        `insert into t (id, k) select ${given.join(', ')} from ${text} left join t y on ${asked} where y.id is null${more}`,
+      () =>
+        `insert into t (id, k, x) select ${given.join(', ')}, (select max(y.k) from t y where ${asked}) from ${text}`,
+    ])();
   }
 
   protected abstract writes(): (() => string)[];
@@ -76,6 +98,7 @@ export abstract class StatementMaker {
     this.aliases = 0;
     this.isCutLeft = true;
     this.withs = [];
+    this.others = READ;
   }
 
   protected with(): string {
@@ -184,8 +207,8 @@ export abstract class StatementMaker {
       const known = this.oneOf(this.withs);
       return { text: `${known.alias} ${alias}`, tables: [{ alias, columns: known.columns }] };
     }
-    const own = [{ alias, columns: COLUMNS }];
-    const name = this.isCutLeft && of < 0.6 ? '{{ o }}' : this.oneOf(['{{ o | all }}', 'c', 'd']);
+    const name = this.isCutLeft && of < 0.6 ? '{{ o }}' : this.oneOf(this.others);
+    const own = [{ alias, columns: name === 'u' ? ['id', 'k'] : COLUMNS }];
     if (name === '{{ o }}') this.isCutLeft = false;
     if (name === '{{ o }}' && this.chance(0.1)) {
       const where = this.chance(0.5) ? '' : ` where ${this.equality('x.k', 'x.v')}`;
@@ -255,3 +278,5 @@ export type Items = (item: (i: number) => string) => string;
 
 /** The target of a write, as a table of its query. */
 export const TARGET: Table[] = [{ alias: 't', columns: COLUMNS }];
+
+const KNOWN: Table[] = [{ alias: 'y', columns: ['id', 'k'] }];

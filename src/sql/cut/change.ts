@@ -1,12 +1,13 @@
-import type { Range } from './code.ts';
+import type { Code, Range } from './code.ts';
 import { chosenBy, subqueries } from './conditions.ts';
 import { joined, readFrom, type From } from './from.ts';
 import { checkLimit } from './groups.ts';
-import { growing, guards } from './growing.ts';
+import { assignedColumns, growing, guards } from './growing.ts';
 import { settle } from './query.ts';
 import type { Reading } from './reading.ts';
-import { returned, type Flow, type Names, type Relation } from './relation.ts';
+import { returned, type Flow, type Names, type Relation, type ScopedRelation } from './relation.ts';
 import type { Scope } from './scope.ts';
+import { writeTables } from './shared.ts';
 import { targetOf } from './target.ts';
 
 /** Rows that an update or a delete changes, as its joins and its condition choose them. */
@@ -26,17 +27,41 @@ export function readUpdate(reading: Reading, range: Range, names: Names): Relati
   const set = clauses.get('set');
   // Values that come from the cut are right where it chooses the rows, and, as far as anybody can tell, only there.
   const isRead = set !== undefined && (flow === 'none' || reading.key.length > 0);
-  const valued = isRead ? chosenBy(reading, flow, subqueries(reading, set, names, 'value', scope), scope) : flow;
+  const values = set === undefined ? [] : subqueries(reading, set, names, 'value', scope);
+  const valued = isRead ? chosenBy(reading, flow, values, scope) : flow;
+  const assigned = set === undefined ? [] : assignedColumns(reading.code, set);
+  const targets = updated(reading.code, rows, assigned);
+  writeTables(reading, targets, scope, (name) => assigned.every(({ column }) => column !== name));
   if (set !== undefined) checkGrowth(reading, range, set, { ...rows, flow: valued });
   return returned(checkLimit(reading, clauses, valued, 'rows'));
 }
 
 export function readDelete(reading: Reading, range: Range, names: Names): Relation {
   const clauses = reading.code.clauses(range, ['from', 'using', 'where', 'order', 'limit', 'returning']);
-  const { flow } = readChanged(reading, range, clauses, ['from', 'using'], names);
+  const { flow, scope, changed } = readChanged(reading, range, clauses, ['from', 'using'], names);
+  const listed = { from: targetOf(reading.code, range.from), to: clauses.get('')!.to };
+  const named = reading.code.byComma(listed).map(({ from }) => reading.code.chain(from).at(-1));
+  const deleted = named.length > 0 ? named : changed.tables.map(({ alias }) => alias);
+  writeTables(
+    reading,
+    scope.tables.filter(({ alias }) => deleted.includes(alias)),
+    scope,
+  );
   // What is deleted by one chunk is there for no other.
   const limited = checkLimit(reading, clauses, flow, 'rows');
   return returned(limited === 'repeated' ? 'part' : limited);
+}
+
+/** Of several tables, those whose columns an update assigns to; all, where it does not say whose they are. */
+function updated(
+  { tokens }: Code,
+  { changed }: Changed,
+  assigned: ReturnType<typeof assignedColumns>,
+): ScopedRelation[] {
+  const named = assigned.map(({ alias }) => alias);
+  const tables = changed.tables.filter(({ at }) => at !== undefined && tokens[at]!.kind !== 'brace');
+  if (tables.length < 2 || named.includes(undefined)) return tables;
+  return tables.filter(({ alias }) => named.includes(alias));
 }
 
 /** `tables`: the clauses that say what is changed, and what it is joined with. */

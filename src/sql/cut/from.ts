@@ -1,6 +1,7 @@
 import type { Code, Range } from './code.ts';
 import { counts, equalities, tableAt } from './comparison.ts';
 import { subqueries, type SubqueryUse } from './conditions.ts';
+import { nameAt } from './making.ts';
 import { meetsItself, together, within, type Reading } from './reading.ts';
 import { renamed, UNCUT, withoutKey, type Flow, type Names, type Relation, type ScopedRelation } from './relation.ts';
 import { Scope, type Equal } from './scope.ts';
@@ -215,8 +216,10 @@ class FromReader {
     const chain = code.chain(from, to);
     const after = chain.length === 0 ? from + 1 : from + chain.length * 2 - 1;
     if (chain.length > 0 && code.mark(after, '(')) return this.fromFunction(after, to);
-    const own = tableAt(code, from, names);
-    return this.named(reading.relationAt(from, names), { from: after, to }, chain.at(-1), own);
+    const relation = reading.relationAt(from, names);
+    const isTable = relation.flow === 'none' && !names.has(nameAt(code, from));
+    const own = { table: tableAt(code, from, names), ...(isTable && { at: from }) };
+    return this.named(relation, { from: after, to }, chain.at(-1), own);
   }
 
   /** `unnest(array(select …))`. */
@@ -226,7 +229,12 @@ class FromReader {
     return { ...this.named(UNCUT, { from: (this.code.close(open) ?? open) + 1, to }, undefined), uses };
   }
 
-  private named(relation: Relation, { from, to }: Range, ownName: string | undefined, own?: string): From {
+  private named(
+    relation: Relation,
+    { from, to }: Range,
+    ownName: string | undefined,
+    { table: own, at: place }: { table?: string | undefined; at?: number } = {},
+  ): From {
     const { code, reading } = this;
     const at = code.is(from, 'as') ? from + 1 : from;
     const isAlias = at < to && !code.is(at, ...NO_ALIAS);
@@ -238,7 +246,13 @@ class FromReader {
       columns.map((column): Equal => [column, `${id}#${key}`]),
     );
     // Other names for its columns, and nobody knows which those are.
-    const table = { id, alias, relation: known, ...(own !== undefined && columns.length === 0 && { table: own }) };
+    const table = {
+      id,
+      alias,
+      relation: known,
+      ...(own !== undefined && columns.length === 0 && { table: own }),
+      ...(place !== undefined && { at: place }),
+    };
     reading.tables.set(id, table);
     return { ...NOTHING, flow: relation.flow, tables: [table], equals };
   }

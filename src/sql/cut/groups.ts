@@ -33,11 +33,7 @@ export function checkGroups(reading: Reading, select: Select): Flow {
   const all = (range: Range): KeyColumn[] => columnsOf(reading, select, range);
   const group = clauses.get('group');
   const having = clauses.get('having');
-  const counted = placesOf(
-    reading,
-    [select.head, having, clauses.get('order')],
-    (i) => aggregateAt(code.tokens, i, code.dialect) !== undefined,
-  )[0];
+  const counted = aggregateIn(reading, [select.head, having, clauses.get('order')]);
   const isOnlyAsked = place === 'exists' || place === 'in';
   if (group !== undefined) {
     const by = { from: group.from + 1, to: group.to };
@@ -66,6 +62,18 @@ export function checkGroups(reading: Reading, select: Select): Flow {
   const variable = placesOf(reading, [select.head, clauses.get('where')], (i) => code.mark(i, ':='))[0];
   if (variable !== undefined) reading.fault(variable, { what: 'whole', said: 'variable assignment', doubtful: true });
   return checks.includes(false) ? 'wrong' : flow;
+}
+
+/** The aggregate by which a select gives one value of all rows that it reads, whatever they are. */
+export function countedWhole(reading: Reading, head: Range, clauses: Map<string, Range>): string | undefined {
+  if (clauses.has('where') || clauses.has('group')) return undefined;
+  const at = aggregateIn(reading, [head, clauses.get('having')]);
+  return at === undefined ? undefined : reading.code.tokens[at]!.text;
+}
+
+function aggregateIn(reading: Reading, ranges: (Range | undefined)[]): number | undefined {
+  const { tokens, dialect } = reading.code;
+  return placesOf(reading, ranges, (i) => aggregateAt(tokens, i, dialect) !== undefined)[0];
 }
 
 /** Under a key, a limit is one of each chunk. (Without, the word alone tells.) */

@@ -50,6 +50,15 @@ export function guards(code: Code, condition: Range, set: Range): boolean {
   return namesIn(code, condition).some((chain) => assigned.includes(chain.at(-1)!));
 }
 
+/** What an `update`, `on conflict … do update set` or `on duplicate key update` assigns to. */
+export function assignedColumns(code: Code, set: Range): { column: string; alias: string | undefined }[] {
+  return code.byComma(set).flatMap(({ from, to }) => {
+    if (code.mark(from, '(')) return code.namesIn(from).map((column) => ({ column, alias: undefined }));
+    const chain = code.chain(from, to);
+    return chain.length === 0 ? [] : [{ column: chain.at(-1)!, alias: chain.at(-2) }];
+  });
+}
+
 function assignments(code: Code, set: Range): Assignment[] {
   return code.byComma(set).flatMap(({ from, to }) => {
     const chain = code.chain(from, to);

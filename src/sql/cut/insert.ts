@@ -1,10 +1,13 @@
 import { codeText } from '../code-text.ts';
 import type { Code, Range } from './code.ts';
-import { growing, overwriting } from './growing.ts';
+import { subqueries } from './conditions.ts';
+import { assignedColumns, growing, overwriting } from './growing.ts';
 import { nameAt } from './making.ts';
 import { readQuery, valuesOf } from './query.ts';
 import type { Reading } from './reading.ts';
-import { returned, UNCUT, type Names, type Relation } from './relation.ts';
+import { renamed, returned, UNCUT, type Names, type Relation } from './relation.ts';
+import { Scope } from './scope.ts';
+import type { TableUse } from './shared.ts';
 import { targetOf } from './target.ts';
 
 /** Where the parts of an insert stand. */
@@ -26,6 +29,9 @@ export function readInsert(reading: Reading, { from, to }: Range, names: Names):
     ? { ...UNCUT, flow: valuesOf(reading, rows, names) }
     : readQuery(reading, rows, names, 'rows');
   reading.inserted.push({ name: nameAt(code, target), rows: relation, columns });
+  reading.uses.writes.push({ at: target, keyed: keyedBy(reading, insert, relation) });
+  // What an upsert asks for beside what is inserted.
+  subqueries(reading, insert.clause, names, 'value', new Scope([], [], reading.outer));
   const change = upsertChange(code, insert);
   if (change?.what === 'grows') reading.grows = true;
   const { flow } = relation;
@@ -44,6 +50,29 @@ export function readInsert(reading: Reading, { from, to }: Range, names: Names):
     reading.fault(at, { ...why, doubtful: false });
   }
   return returned('wrong');
+}
+
+/** Columns that are given the key of the row of the cut, and that an upsert leaves alone. */
+function keyedBy({ code, key }: Reading, { rows, columns, clause }: Insert, given: Relation): TableUse['keyed'] {
+  const relation = columns === undefined ? given : renamed(given, columns);
+  const isGiven = columns === undefined || given.columns === undefined || given.columns.length === columns.length;
+  const names = columns ?? given.columns?.flatMap(({ name }) => name ?? []) ?? key;
+  const set = setOf(code, clause);
+  const assigned = set === undefined ? [] : assignedColumns(code, set).map(({ column }) => column);
+  // The row that is there already is one with the same values of these; what a unique index of MySQL has, nobody sees.
+  const compared = set && code.is(clause.from + 1, 'conflict') ? code.namesIn(clause.from + 2) : undefined;
+  const keeps = (name: string): boolean => !assigned.includes(name) && compared?.includes(name) !== false;
+  const all = isGiven && !code.is(rows.from, 'set') ? names.filter(keeps) : [];
+  return (number) => all.filter((name) => relation.column(name) === number);
+}
+
+/** What `on conflict … do update set`, `on duplicate key update` assign. */
+function setOf(code: Code, clause: Range): Range | undefined {
+  const update = code.find(clause, (i) => code.is(i, 'update'));
+  if (update === undefined) return undefined;
+  const from = code.is(update + 1, 'set') ? update + 2 : update + 1;
+  const ends = (i: number): boolean => code.is(i, 'returning', 'where');
+  return { from, to: code.find({ from, to: clause.to }, ends) ?? clause.to };
 }
 
 function partsOf(code: Code, { from, to }: Range): Insert | undefined {
@@ -68,13 +97,11 @@ function upsertChange(
   code: Code,
   { target, rows, columns, clause }: Insert,
 ): { what: 'grows' | 'overwrites'; column: string } | undefined {
-  const update = code.find(clause, (i) => code.is(i, 'update'));
-  if (update === undefined || code.find(clause, (i) => code.is(i, 'where') && i > update) !== undefined)
+  const set = setOf(code, clause);
+  if (set === undefined || code.find({ from: set.from, to: clause.to }, (i) => code.is(i, 'where')) !== undefined)
     return undefined;
   const as = code.find({ from: target, to: rows.from }, (i) => code.is(i, 'as'));
   const row = as === undefined ? code.chain(target).at(-1) : code.name(as + 1);
-  const from = code.is(update + 1, 'set') ? update + 2 : update + 1;
-  const set = { from, to: code.find({ from, to: clause.to }, (i) => code.is(i, 'returning')) ?? clause.to };
   const growth = growing(code, set, (alias) => alias === undefined || alias === row);
   if (growth !== undefined) return { what: 'grows', column: growth.column };
   const column = overwriting(code, set, (name) => insertedText(code, rows, columns?.indexOf(name) ?? -1));

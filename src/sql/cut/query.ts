@@ -2,11 +2,12 @@ import type { Range } from './code.ts';
 import { equalities } from './comparison.ts';
 import { chosenBy, subqueries, type SubqueryUse } from './conditions.ts';
 import { readFrom, type From } from './from.ts';
-import { checkGroups, checkLimit, checkSetOperation } from './groups.ts';
+import { checkGroups, checkLimit, checkSetOperation, countedWhole } from './groups.ts';
 import { meetsItself, quietly, together, type QueryPlace, type Reading, type Self } from './reading.ts';
 import { besides, inAll, ofColumns, renamed, UNCUT, withoutKey } from './relation.ts';
 import type { Flow, Names, Relation } from './relation.ts';
 import { isLinked, Scope } from './scope.ts';
+import { readTables } from './shared.ts';
 import { readSelectList } from './select-list.ts';
 
 /** Clauses whose subqueries choose no rows by themselves. */
@@ -88,12 +89,13 @@ export function readWith(reading: Reading, range: Range, outer: Names): { names:
   return { names, rest: { from: at, to: range.to } };
 }
 
-/** The tables of a query under its condition, as far as that says what is equal, and what their rows are. */
+/** The tables of a query under its condition, as far as that says what is equal, and what their rows are. `counted`: as `countedWhole` has it. */
 export function settle(
   reading: Reading,
   from: From,
   where: Range | undefined,
   fromEnd: number,
+  counted?: string,
 ): { flow: Flow; scope: Scope } {
   const { key } = reading;
   const isDoubtful = ({ end, aliases }: From['padded'][number]): boolean =>
@@ -114,6 +116,7 @@ export function settle(
     reading.fault(one.at, { what: 'padded', said: one.said, doubtful: doubtful.includes(one) });
     if (!doubtful.includes(one)) flow = 'wrong';
   }
+  readTables(reading, from, scope, counted);
   const [meeting] = from.meets;
   if (flow !== 'wrong' && meeting !== undefined && !scope.meetByKey(key.length)) meetsItself(reading, meeting);
   return { flow, scope };
@@ -143,7 +146,11 @@ function readArm(reading: Reading, range: Range, names: Names, place: QueryPlace
   }
   if (code.is(from, 'select')) return readSelect(reading, range, names, place);
   if (code.is(from, 'with')) return reading.readQuery(range, names, place);
-  if (code.is(from, 'table')) return reading.relationAt(from + 1, names);
+  if (code.is(from, 'table')) {
+    const table = readFrom(reading, { from: from + 1, to: from + 2 * code.chain(from + 1).length }, names);
+    readTables(reading, table, new Scope(table.tables));
+    return reading.relationAt(from + 1, names);
+  }
   return { ...UNCUT, flow: valuesOf(reading, range, names) };
 }
 
@@ -159,7 +166,8 @@ function readSelect(reading: Reading, range: Range, names: Names, place: QueryPl
   const where = clauses.get('where');
   const head = { from: range.from + 1, to: clauses.get('')!.to };
   const from = readFrom(reading, clauses.get('from'), names);
-  const { flow: settled, scope } = settle(reading, from, where, clauses.get('from')?.to ?? 0);
+  const counted = place === 'exists' ? undefined : countedWhole(reading, head, clauses);
+  const { flow: settled, scope } = settle(reading, from, where, clauses.get('from')?.to ?? 0, counted);
   const conditions = where === undefined ? [] : subqueries(reading, where, names, 'condition', scope);
   const chosen = chosenBy(reading, settled, [...from.uses, ...conditions], scope);
   const values = (part: Range | undefined): SubqueryUse[] =>

@@ -3,6 +3,7 @@ import type { ComparedSide } from './comparison.ts';
 import type { CutFault } from './faults.ts';
 import type { Flow, Names, Relation, ScopedRelation } from './relation.ts';
 import type { Scope } from './scope.ts';
+import type { TableUses } from './shared.ts';
 
 /** Where a query stands: whether its rows come twice, or how many, matters not to `exists`. */
 export type QueryPlace = 'rows' | 'lateral' | 'in' | 'exists';
@@ -32,6 +33,8 @@ export interface Reading {
   tables: Map<number, ScopedRelation>;
   /** Whether what is compared there may be taken for one. */
   counts: (at: number, sides: [ComparedSide, ComparedSide]) => boolean;
+  /** Tables that are there for all chunks. */
+  uses: TableUses;
   /** Rows that inserts put somewhere. */
   inserted: { name: string; rows: Relation; columns: string[] | undefined }[];
   /** An insert changes rows that are there already, each time to something else. */
@@ -66,11 +69,13 @@ export function within<Read>(reading: Reading, scope: Scope | undefined, read: (
 
 /** Reads something that is read once more. */
 export function quietly<Read>(reading: Reading, read: () => Read): Read {
-  const { fault } = reading;
+  const { fault, uses } = reading;
   reading.fault = () => undefined;
+  reading.uses = { reads: [], writes: [] };
   try {
     return read();
   } finally {
     reading.fault = fault;
+    reading.uses = uses;
   }
 }

@@ -47,6 +47,8 @@ export interface ScopedRelation {
   relation: Relation;
   /** The table that it is, as a load's file would call it; without: a subquery, a `with` name, what the stage makes. */
   table?: string;
+  /** Where its name stands, of a table that is no chunk's own. */
+  at?: number;
   /** An outer join fills it with NULLs. */
   padded?: boolean;
 }

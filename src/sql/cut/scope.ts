@@ -109,6 +109,21 @@ export class Scope {
     );
   }
 
+  /** Columns of that table that are that one of the chunk's key, here or in a query around; `more`: what else is equal. */
+  keyed(id: number, key: number, more: readonly Equal[] = []): string[] {
+    const scope = more.length === 0 ? this : this.with(more);
+    const own = [...scope.parents.keys()].filter((column) => !isKey(column) && idOf(column) === id);
+    return own.filter((column) => scope.isKeyed(column, key)).map((column) => column.slice(column.indexOf('.') + 1));
+  }
+
+  /** Whether a column is that one of the chunk's key because of another that equals it, which may be of a query around. */
+  private isKeyed(column: string, key: number): boolean {
+    if (this.keysOf(column).has(key)) return true;
+    const root = this.root(column);
+    const same = [...this.parents.keys()].filter((one) => this.root(one) === root && !this.isOwn(one));
+    return same.some((one) => !one.startsWith('?') && this.outer?.isKeyed(one, key) === true);
+  }
+
   /** Whether that table's rows have the whole key in columns of their own. */
   hasKey(id: number, keys: number): boolean {
     return keys > 0 && range(keys).every((key) => this.equalTo(key).some((column) => idOf(column) === id));
@@ -129,7 +144,7 @@ export class Scope {
   }
 
   /** It, were these equal, too. */
-  private with(equals: Equal[]): Scope {
+  private with(equals: readonly Equal[]): Scope {
     const scope = new Scope(this.tables, equals, this.outer);
     for (const [one, other] of this.parents) scope.equate(one, other);
     return scope;

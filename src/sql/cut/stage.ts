@@ -4,6 +4,7 @@ import { Code } from './code.ts';
 import type { Comparison } from './comparison.ts';
 import { droppedBy, makingOf, type Making } from './making.ts';
 import { inAll, renamed, returned, UNCUT, type Relation } from './relation.ts';
+import { sharedTables } from './shared.ts';
 import { readCut, type CutReading } from './statement.ts';
 
 /** A statement of a cut stage, and what is known of it. */
@@ -35,7 +36,7 @@ export function readStage(
   const codes = statements.map(({ tokens, dialect }) => new Code(tokens.filter(isCode), dialect));
   const dropped = new Set(codes.flatMap(droppedBy));
   const own = new Map<string, Own>();
-  return statements.map((statement, i) => {
+  const all = statements.map((statement, i) => {
     const cuts = statement.braces.filter(({ table, all }) => table === input && !all);
     const known = new Map([...own].map(([name, table]) => [name, rowsOf(table)]));
     const read = readCut(statement, cuts[0], key, known, counts);
@@ -47,6 +48,11 @@ export function readStage(
     const faults = making === undefined ? [] : make(making, read, statement, own, dropped);
     return { ...read, faults: [...read.faults, ...faults], statement, cuts, readsOwn: read.reads.length > cuts.length };
   });
+  const shared = sharedTables(
+    all.map(({ statement, uses }, i) => ({ statement, uses, code: codes[i]! })),
+    key,
+  );
+  return all.map((one, i) => ({ ...one, faults: [...one.faults, ...shared[i]!] }));
 }
 
 /** Takes in what a statement makes. A table that neither goes with the session nor is dropped is no chunk's own. */

@@ -19,6 +19,7 @@ export interface CutReading {
   /** What it gives, or puts into what it makes. */
   rows: Relation;
   inserted: Reading['inserted'];
+  uses: Reading['uses'];
   /** An insert changes rows that are there already, each time to something else. */
   grows: boolean;
 }
@@ -51,6 +52,7 @@ export function readCut(
       const { line, column } = tokens[at] ?? statement;
       return counts({ file: statement.file, line, column, sides });
     },
+    uses: { reads: [], writes: [] },
     inserted: [],
     relationAt: (at, names) => {
       if (cut !== undefined && tokens[at]?.start === cut.start) {
@@ -75,7 +77,7 @@ export function readCut(
   const rows = readStatement(reading, { from: 0, to: tokens.length }, own);
   // Where the cut is nothing that is read from, the server has better words for what is wrong.
   const told = reads.length > 0 ? faults : faults.filter(({ what }) => what !== 'unreached');
-  return { faults: told, reads, rows, inserted: reading.inserted, grows: reading.grows === true };
+  return { faults: told, reads, rows, inserted: reading.inserted, uses: reading.uses, grows: reading.grows === true };
 }
 
 function readStatement(reading: Reading, whole: Range, outer: Names, self?: Self): Relation {

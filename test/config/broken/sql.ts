@@ -232,6 +232,20 @@ select (select f.id from {{ acq.flight }} f where f.id = c.id), :batch_id from c
     ],
   },
   {
+    title: 'all rows of a table that the cut stage writes to, counted',
+    files: {
+      'loads/core/flights.sql': `insert into core.flight (id, batch_id)
+select f.id + (select count(*) from core.flight), :batch_id from {{ acq.flight }} f;
+insert into core.flight (id, batch_id)
+select f.id + x.top, :batch_id from {{ acq.flight }} f cross join (select max(c.id) as top from {{ core.flight }} c) x
+`,
+    },
+    expected: [
+      'loads/core/flights.sql:2:37: `count` goes over all of `core.flight`, to which this stage writes (loads/core/flights.sql:1): each chunk would come to a value of its own, by what other chunks have written until then',
+      'loads/core/flights.sql:4:97: `max` goes over all of `core.flight`, to which this stage writes (loads/core/flights.sql:1): each chunk would come to a value of its own, by what other chunks have written until then',
+    ],
+  },
+  {
     title: 'a union of a cut with what is not cut',
     files: {
       'loads/core/flights.sql': `insert into core.flight (id, batch_id)
