@@ -46,7 +46,7 @@ const dlt: Reference = async (source, warehouse) => {
   return () =>
     inFolder(async (folder) => {
       const settings = [
-        `SOURCE_URL=${source.url.replace(/^mysql:/, 'mysql+pymysql:').replace(/^postgres:/, 'postgresql+psycopg2:')}`,
+        `SOURCE_URL=${source.url.replace(/^(?:mysql|mariadb):/, 'mysql+pymysql:').replace(/^postgres:/, 'postgresql+psycopg2:')}`,
         `WAREHOUSE_URL=${warehouse.url}`,
         `PIPELINES=${folder}`,
         'RUNTIME__DLTHUB_TELEMETRY=false',
@@ -76,5 +76,6 @@ const against = (tool: string, pair: Pair, aim: number, reference: Reference): B
 export const acquireAgainstTools: Benchmark[] = [
   against('pgloader', ['mariadb', 'postgres'], 0.4, pgloader),
   against('dlt', ['mysql', 'postgres'], 0.25, dlt),
+  against('dlt', ['mariadb', 'postgres'], 0.25, dlt),
   against('dlt', ['postgres', 'postgres'], 0.25, dlt),
 ];

@@ -73,8 +73,8 @@ const acquireAndLoad: Work = {
   },
 };
 
-/** Between families: the bytes of each row pass through the worker's own hands. */
-const acquireAcross = (...pair: Pair): Work => ({
+/** The bytes of each row pass through the worker's own hands: between families, and between servers of MySQL's. */
+const acquireAlone = (...pair: Pair): Work => ({
   pair,
   loads: ['acquisition.flight'],
   prove: async (_, warehouse, rows) => {
@@ -107,7 +107,12 @@ export const workerMemory: Benchmark[] = [
     aimOn: 'ours',
     measure: measureOnce,
   },
-  ...[acquireAcross('mysql', 'postgres'), acquireAcross('postgres', 'mysql')].map((work): Benchmark => ({
+  ...[
+    acquireAlone('mysql', 'postgres'),
+    acquireAlone('postgres', 'mysql'),
+    acquireAlone('mysql', 'mysql'),
+    acquireAlone('mariadb', 'mariadb'),
+  ].map((work): Benchmark => ({
     name: `worker-memory-${work.pair.join('-')}`,
     servers: work.pair,
     what: 'peak memory of a worker, acquisition of 10,000,000 flights; of 3,000,000',
