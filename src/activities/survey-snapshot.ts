@@ -3,6 +3,7 @@ import type { Batch } from '../control/batch.ts';
 import { publishedUndropped, readSnapshots, recordSwap, type SnapshotRecord } from '../control/snapshots.ts';
 import type { Database, Session } from '../database/dialect.ts';
 import { inTransaction, looking } from '../database/transaction.ts';
+import { isName } from '../sql/names.ts';
 import { processingName } from '../sql/processing-name.ts';
 import { refused } from './failures.ts';
 
@@ -50,7 +51,10 @@ async function compare(
   for (const table of tables) {
     const record = records.find((candidate) => candidate.table === table);
     const processing = processingName(table);
-    const found = await database.dialect.tableIdentity(session, processing);
+    // Nothing has a name that the server cannot keep: `refuseUncarried` says so, and what to do.
+    const found = isName(processing, database.dialect.sql)
+      ? await database.dialect.tableIdentity(session, processing)
+      : undefined;
     if (record && found?.relationId === record.relationId) {
       const rewritten = found.storageId !== record.storageId;
       if (rewritten && !request.force && !(await database.dialect.hasRows(session, processing))) {

@@ -64,6 +64,17 @@ export function nameRefusal(
   return character === undefined ? undefined : `the name "${name}" has a ${character}, which ${title} keeps in no name`;
 }
 
+/** Whether a table of such a server may be called so. */
+export function isName(table: string, dialect: SqlDialect): boolean {
+  try {
+    parseTableName(table, dialect);
+    return true;
+  } catch (error) {
+    if (error instanceof ConfigurationError) return false;
+    throw error;
+  }
+}
+
 /** The one way to write a table's name: `schema.name`, in quotes only where the server needs them. */
 export function normalizeTableName(text: string, dialect: SqlDialect): string {
   return formatTableName(parseTableName(text, dialect), dialect);

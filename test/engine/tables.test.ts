@@ -8,7 +8,7 @@ import { COLUMNS, ITEM, ITEMS, PLAIN_SOURCE } from './items.ts';
 import { holdLatch, LATCHES, WAIT } from './latch.ts';
 import { expectWhole, ORDERS, World } from './orders.ts';
 import { wordsAt, type ServerWords } from './server-words.ts';
-import { ended, until } from './world.ts';
+import { ended, until, type WorldOptions } from './world.ts';
 
 vi.setConfig({ testTimeout: 180_000 });
 
@@ -17,7 +17,13 @@ interface RefusedTable {
   sql: string;
   reason: RegExp;
   only?: string;
+  /** Default: acq.orders. */
+  table?: string;
+  /** What would keep the database from being dropped. */
+  undo?: string;
 }
+
+const LONG_NAME = 'o'.repeat(54); // 65 characters with _processing
 
 /** Landing tables that cannot become a snapshot: how each is made, and what is said. */
 const REFUSED: Record<ServerWords['family'], RefusedTable[]> = {
@@ -35,6 +41,12 @@ const REFUSED: Record<ServerWords['family'], RefusedTable[]> = {
       reason: /it is a view/,
     },
     { made: 'missing', sql: 'drop table acq.orders', reason: /table acq.orders does not exist/ },
+    {
+      made: 'one whose name leaves no room for that of its snapshot',
+      sql: `alter table acq.orders rename to ${LONG_NAME}`,
+      table: `acq.${LONG_NAME}`,
+      reason: /o+_processing would be longer than 64 characters/,
+    },
   ],
   postgres: [
     { made: 'unlogged', sql: 'alter table acq.orders set unlogged', reason: /acq.orders is unlogged/ },
@@ -56,6 +68,28 @@ const REFUSED: Record<ServerWords['family'], RefusedTable[]> = {
       reason: /acq.orders is a view/,
     },
     { made: 'missing', sql: 'drop table acq.orders', reason: /table acq.orders does not exist/ },
+    {
+      made: 'one with row level security',
+      sql: 'alter table acq.orders enable row level security',
+      reason: /acq.orders has row level security/,
+    },
+    {
+      made: 'one that a logical subscription fills',
+      sql: `create subscription fills connection 'dbname=nowhere' publication p with (connect = false, slot_name = none);
+          set allow_system_table_mods = on;
+          insert into pg_subscription_rel (srsubid, srrelid, srsubstate)
+            select oid, 'acq.orders'::regclass, 'r' from pg_subscription
+            where subdbid = (select oid from pg_database where datname = current_database());
+          reset allow_system_table_mods`,
+      reason: /acq.orders is fed by logical replication \(subscription fills\)/,
+      undo: 'drop subscription fills',
+    },
+    {
+      made: 'one whose name leaves no room for that of its snapshot',
+      sql: `alter table acq.orders rename to ${LONG_NAME}`,
+      table: `acq.${LONG_NAME}`,
+      reason: /the name o+_processing is longer than 63 bytes/,
+    },
   ],
 };
 
@@ -66,14 +100,16 @@ describe.each(oneOfEachFamily(import.meta.url))('landing tables on $name', (serv
 
   test.each(REFUSED[wordsAt(server.url).family].filter(({ only }) => server.name.startsWith(only ?? '')))(
     '$made: refused before anything is touched, with the reason',
-    async ({ made, sql, reason }) => {
-      world = await World.create(server, ORDERS(40, { yaml: 'before: "insert into core.steps values (1)"' }));
+    async ({ made, sql, reason, table = 'acq.orders', undo }) => {
+      const orders = ORDERS(40, { yaml: 'before: "insert into core.steps values (1)"' });
+      const files = Object.entries(orders.files).map(([name, text]) => [name, text.replaceAll('acq.orders', table)]);
+      world = await World.create(server, { ...orders, files: Object.fromEntries(files) as WorldOptions['files'] });
       await world.warehouse.query(`create table core.steps (n int); ${sql}`);
       await world.worker();
       const looks = async (): Promise<unknown> => [
         await world.rows(`select table_name as name, table_type as type from information_schema.tables
                         where table_schema = '${world.names.prefix}acq' order by table_name`),
-        ...(made === 'missing' ? [] : [await world.identity('acq.orders')]),
+        ...(made === 'missing' ? [] : [await world.identity(table)]),
       ];
       const before = await looks();
       const validated = await waybill(world, 'validate', '--json');
@@ -92,6 +128,7 @@ describe.each(oneOfEachFamily(import.meta.url))('landing tables on $name', (serv
       expect(await looks()).toEqual(before);
       expect(await world.value('select count(*) from core.steps')).toBe('0');
       expect(await world.states('core.order')).toEqual([]);
+      if (undo !== undefined) await world.warehouse.query(undo);
     },
   );
 

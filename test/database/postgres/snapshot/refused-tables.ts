@@ -1,6 +1,8 @@
 /** A table that cannot be snapshotted: SQL over `acq.flight (id int, v text, note text)`. */
 export interface RefusedTable {
   title: string;
+  /** Statements before, each by itself: those that no transaction may hold. */
+  alone?: string[];
   setUp: string;
   /** What the reason says. */
   reason: RegExp;
@@ -111,6 +113,11 @@ export const REFUSED_TABLES: RefusedTable[] = [
     reason: /changes rows when acq\.o changes \(on update\)/,
   },
   {
+    title: 'a foreign key that sets the default on delete',
+    setUp: `create table acq.o (n int primary key); alter table acq.flight alter id set default 0, add foreign key (id) references acq.o on delete set default`,
+    reason: /changes rows when acq\.o changes \(on delete\)/,
+  },
+  {
     title: 'a foreign key whose triggers are off',
     setUp: `create table acq.o (n int primary key); alter table acq.flight add foreign key (id) references acq.o; alter table acq.flight disable trigger all`,
     reason: /the triggers of foreign key flight_id_fkey/,
@@ -196,6 +203,11 @@ export const REFUSED_TABLES: RefusedTable[] = [
     reason: /depends on sequence acq\.flight_k_seq/,
   },
   {
+    title: 'an identity sequence that is not permanent',
+    setUp: `alter table acq.flight add k int generated always as identity; alter sequence acq.flight_k_seq set unlogged`,
+    reason: /^identity sequence acq\.flight_k_seq is not permanent$/,
+  },
+  {
     title: 'a table of an extension',
     setUp: `alter extension plpgsql add table acq.flight`,
     reason: /table acq\.flight belongs to, or is dropped with, extension plpgsql/,
@@ -236,6 +248,22 @@ export const REFUSED_TABLES: RefusedTable[] = [
     role: 'snap_owner',
     setUp: `${OWNED} revoke create on schema acq from snap_owner`,
     reason: /may not create tables in schema acq/,
+  },
+  {
+    title: 'a tablespace in which the role may create nothing',
+    role: 'snap_owner',
+    alone: ['set allow_in_place_tablespaces = on', `create tablespace full_:db location ''`],
+    setUp: `alter table acq.flight set tablespace full_:db; ${OWNED}`,
+    reason: /role snap_owner may not create in tablespace full_t\w+, where table acq\.flight is/,
+    tearDown: 'alter table acq.flight set tablespace pg_default; drop tablespace full_:db',
+  },
+  {
+    title: 'a tablespace of an index in which the role may create nothing',
+    role: 'snap_owner',
+    alone: ['set allow_in_place_tablespaces = on', `create tablespace full_:db location ''`],
+    setUp: `create index i on acq.flight (id) tablespace full_:db; ${OWNED}`,
+    reason: /role snap_owner may not create in tablespace full_t\w+, where index acq\.i is/,
+    tearDown: 'drop index acq.i; drop tablespace full_:db',
   },
   {
     title: 'an owner that the role may not give tables to',
