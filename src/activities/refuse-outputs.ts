@@ -1,5 +1,5 @@
 import { notNumbered } from '../config/check-numbering.ts';
-import { whyNoBatchId } from '../config/table-requirements.ts';
+import { howToFit, whyNoBatchId } from '../config/table-requirements.ts';
 import type { LoadDefinition } from '../config/definition.ts';
 import { whyNoPlace } from '../control/landing-place.ts';
 import { looseKeys } from '../control/loose-keys.ts';
@@ -38,7 +38,7 @@ export async function refuseOutputs(
       `${table} is no ordinary, permanent table (${facts.kind}): its rows would not be safe with their batch`,
       {
         where: load.file,
-        next: `make it one (alter table ${table} set logged, where it is unlogged; set access method heap, where it has another; engine = InnoDB, where it is of another engine), or write to another`,
+        next: howToFit(table, facts.unfit ?? {}),
       },
     );
   }

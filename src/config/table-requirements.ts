@@ -9,6 +9,8 @@ import type { ValuePath } from './yaml-file.ts';
 export interface TableDescription {
   /** `table`, `view`, `partitioned table`, `materialized view`, `foreign table` … */
   kind: string;
+  /** Of one that is not `table`: why it takes no part, and what makes it a plain one (behind `alter table …`), where there is that. */
+  unfit?: { why: string; alter?: string };
   columns: {
     name: string;
     /** As the server writes it, modifiers too: `bigint`, `numeric(12,4)`. */
@@ -111,12 +113,16 @@ export function requireTable(
   report: TableCheck['report'],
 ): boolean {
   if (found.kind === 'table') return true;
-  report(
-    at,
-    `\`${table}\` is ${/^[aeiou]/.test(found.kind) ? 'an' : 'a'} ${found.kind}, and only a plain table can be used here`,
-  );
+  const { kind, unfit } = found;
+  const message = `\`${table}\` is ${/^[aeiou]/i.test(kind) ? 'an' : 'a'} ${kind}, and only a plain table can be used here`;
+  if (unfit === undefined) report(at, message);
+  else report(at, `${message}: ${unfit.why}`, howToFit(table, unfit));
   return false;
 }
+
+/** What to do about a table that is one, but no plain one. */
+export const howToFit = (table: string, { alter }: { alter?: string }): string =>
+  alter === undefined ? 'name another table' : `alter table ${table} ${alter}; or name another table`;
 
 /** Reports a column that is not there, with the nearest name. Answers whether it is. */
 export function requireColumn(

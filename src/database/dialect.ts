@@ -183,10 +183,18 @@ export interface IndexFacts {
   primary: boolean;
 }
 
+/** What a table that is one, but no plain one, does to the rows of batches. */
+export interface UnfitTable {
+  why: string;
+  /** Behind `alter table …`, what makes it a plain one and loses nothing. */
+  alter?: string;
+}
+
 export interface TableFacts {
   table: string;
   /** `table`, `view`, `partitioned`, `foreign`, … */
   kind: string;
+  unfit?: UnfitTable;
   columns: ColumnFacts[];
   indexes: IndexFacts[];
 }

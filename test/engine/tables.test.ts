@@ -399,6 +399,7 @@ checks: [ { name: allowed, sql: select ok from core.switch, expect: 1 } ]`,
       ok: false,
       type: 'Refused',
       message: `core.orders is no ordinary, permanent table (${isMysql ? 'MyISAM table' : 'sequence'}): its rows would not be safe with their batch`,
+      next: isMysql ? 'alter table core.orders engine = InnoDB; or name another table' : 'name another table',
     });
     const { exitCode, stderr } = await waybill(world, 'validate');
     expect(exitCode).toBe(2);
@@ -411,15 +412,17 @@ checks: [ { name: allowed, sql: select ok from core.switch, expect: 1 } ]`,
 
   it('nor is such a table one that an acquisition lands in', async () => {
     world = await World.create(server, ITEMS({ source: PLAIN_SOURCE(20), columns: COLUMNS }));
-    const [kind, made] = { mysql: ['MyISAM table', 'engine = MyISAM'], postgres: ['unlogged table', 'set unlogged'] }[
-      world.words.family
-    ] as [string, string];
+    const [kind, made, mended] = {
+      mysql: ['MyISAM table', 'engine = MyISAM', 'engine = InnoDB'],
+      postgres: ['unlogged table', 'set unlogged', 'set logged'],
+    }[world.words.family] as [string, string, string];
     await world.warehouse.query(`alter table acq.item ${made}`);
     await world.worker();
     expect(await world.run(ITEM)).toMatchObject({
       ok: false,
       type: 'Refused',
       message: `acq.item is no ordinary, permanent table (${kind}): its rows would not be safe with their batch`,
+      next: `alter table acq.item ${mended}; or name another table`,
     });
     expect(await world.states(ITEM)).toEqual([]);
     expect(await world.rows('select * from acq.item')).toEqual([]);

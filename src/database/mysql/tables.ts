@@ -27,7 +27,7 @@ export async function describeTable(reader: Reader, table: string): Promise<Tabl
   const names = [...new Set(parts.map((one) => one.name))].filter((index) => !unfit.has(index));
   return {
     table,
-    kind: kindOf(tables[0]),
+    ...kindOf(tables[0]),
     columns,
     indexes: names.map((index) => {
       const own = parts.filter((one) => one.name === index);
@@ -145,11 +145,20 @@ export function castTypeOf(family: string, type: string): string {
   return '';
 }
 
+const OTHER_ENGINE = {
+  why: 'rows of another engine than InnoDB may stay after a roll back',
+  alter: 'engine = InnoDB',
+};
+
 /** Only InnoDB rolls back and locks rows: a table of another engine is called by it. */
-function kindOf({ type, engine }: { type: string; engine: string | null }): string {
-  if (type === 'VIEW' || type === 'SYSTEM VIEW') return 'view';
-  if (type !== 'BASE TABLE') return type.toLowerCase();
-  return engine === 'InnoDB' ? 'table' : `${engine ?? 'broken'} table`;
+function kindOf({ type, engine }: { type: string; engine: string | null }): Pick<TableFacts, 'kind' | 'unfit'> {
+  if (type === 'VIEW' || type === 'SYSTEM VIEW') return { kind: 'view' };
+  if (type === 'SYSTEM VERSIONED') {
+    return { kind: 'system-versioned table', unfit: { why: 'its history would keep what a roll back deletes' } };
+  }
+  if (type !== 'BASE TABLE') return { kind: type.toLowerCase() };
+  if (engine === 'InnoDB') return { kind: 'table' };
+  return { kind: `${engine ?? 'broken'} table`, ...(engine !== null && { unfit: OTHER_ENGINE }) };
 }
 
 /** Tables and views that people made, as canonical names, for near-miss suggestions. */

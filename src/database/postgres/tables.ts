@@ -45,13 +45,24 @@ const BASE = raw(`(with recursive below (oid, modifier) as (
           select json_build_object('type', format_type(y.oid, b.modifier), 'castType', ${CAST_TYPE.text}, ${TRAITS.text})
           from below b join pg_type y on y.oid = b.oid where y.typtype <> 'd')`);
 
+const UNLOGGED = { why: 'a crash of the server empties it', alter: 'set logged' };
+const OTHER_METHOD = {
+  why: 'rows of another access method than heap may not be deleted by a roll back',
+  alter: 'set access method heap',
+};
+
 /** `table` and `partitioned table` only where all rows survive a crash of the server, and are of heap: others may not be deleted. */
-function kindOf(facts: { kind: string; persistence: string; mixed: boolean; method: string | null }): string {
+function kindOf(facts: {
+  kind: string;
+  persistence: string;
+  mixed: boolean;
+  method: string | null;
+}): Pick<TableFacts, 'kind' | 'unfit'> {
   const { kind, persistence, mixed, method } = facts;
-  if (mixed) return 'partitioned table with partitions that are unlogged, temporary, foreign or not of heap';
-  if (method !== null) return `table of access method ${method}`;
+  if (mixed) return { kind: 'partitioned table with partitions that are unlogged, temporary, foreign or not of heap' };
+  if (method !== null) return { kind: `table of access method ${method}`, unfit: OTHER_METHOD };
   const lasting = { u: 'unlogged ', t: 'temporary ' }[persistence] ?? '';
-  return `${lasting}${KINDS[kind] ?? kind}`;
+  return { kind: `${lasting}${KINDS[kind] ?? kind}`, ...(persistence === 'u' && { unfit: UNLOGGED }) };
 }
 
 /**
@@ -96,7 +107,7 @@ export async function describeTable(reader: Pick<Session, 'query'>, table: strin
   if (!row) return undefined;
   return {
     table,
-    kind: kindOf(row),
+    ...kindOf(row),
     columns: JSON.parse(row.columns as unknown as string) as ColumnFacts[],
     indexes: JSON.parse(row.indexes as unknown as string) as IndexFacts[],
   };
