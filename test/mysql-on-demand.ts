@@ -81,7 +81,7 @@ async function find(flavour: MysqlFlavour, started: MysqlServer[]): Promise<Mysq
     return { name: `${flavour} ${short(server.version)}`, flavour, url: server.url() };
   } catch (error) {
     if (!(error instanceof WaybillError)) throw error;
-    return { name: flavour, reason: `${error.message} ${error.next ?? ''} (in ${URLS[flavour]})` };
+    return { name: flavour, reason: `${said(error)} (in ${URLS[flavour]})` };
   }
 }
 
@@ -92,9 +92,11 @@ async function whyNoOwn(flavour: MysqlFlavour): Promise<{ noOwn?: string }> {
     return {};
   } catch (error) {
     if (!(error instanceof WaybillError)) throw error;
-    return { noOwn: `${error.message} ${error.next ?? ''}` };
+    return { noOwn: said(error) };
   }
 }
+
+const said = ({ message, next }: WaybillError): string => (next === undefined ? message : `${message}. ${next}`);
 
 async function versionAt(url: string): Promise<string> {
   const connection = await createConnection(url);
