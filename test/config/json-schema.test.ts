@@ -66,6 +66,7 @@ describe('the JSON Schemas', () => {
     'a duration that no timer keeps',
     'a table with three parts',
     'a table that is none',
+    'an output that is no name of a table, beside an insert without :batch_id',
     'a refused server setting',
     'a lag without a cursor',
     'a start without a cursor',

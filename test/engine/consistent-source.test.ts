@@ -144,8 +144,8 @@ describe.each(both)('from.consistent, $source to $target', { timeout: 180_000 },
     let over = false;
     const end = ended(handle).finally(() => (over = true));
     await until(async () => {
-      // Not before a chunk of this batch is there: what ends earlier is tried again.
-      if ((await chunks(world)).done > 0) await endReaders(world);
+      // Not before a chunk of this batch is there, nor while the next one opens: what ends then is tried again, and not for ever.
+      if ((await world.states(ITEM)).at(-1) === 'running' && (await chunks(world)).done > 0) await endReaders(world);
       return over;
     }, 150);
     const found = await end;
