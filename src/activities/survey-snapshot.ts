@@ -3,7 +3,7 @@ import type { Batch } from '../control/batch.ts';
 import { publishedUndropped, readSnapshots, recordSwap, type SnapshotRecord } from '../control/snapshots.ts';
 import type { Database, Session } from '../database/dialect.ts';
 import { inTransaction, looking } from '../database/transaction.ts';
-import { isName } from '../sql/names.ts';
+import { tableNamed } from '../sql/names.ts';
 import { processingName } from '../sql/processing-name.ts';
 import { refused } from './failures.ts';
 
@@ -52,9 +52,8 @@ async function compare(
     const record = records.find((candidate) => candidate.table === table);
     const processing = processingName(table);
     // Nothing has a name that the server cannot keep: `refuseUncarried` says so, and what to do.
-    const found = isName(processing, database.dialect.sql)
-      ? await database.dialect.tableIdentity(session, processing)
-      : undefined;
+    const found =
+      tableNamed(processing, database.dialect.sql) && (await database.dialect.tableIdentity(session, processing));
     if (record && found?.relationId === record.relationId) {
       const rewritten = found.storageId !== record.storageId;
       if (rewritten && !request.force && !(await database.dialect.hasRows(session, processing))) {

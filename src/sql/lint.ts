@@ -1,7 +1,6 @@
-import { ConfigurationError } from '../errors.ts';
 import { codeText } from './code-text.ts';
 import type { SqlDialect } from './dialect.ts';
-import { formatTableName, parseTableName, type TableName } from './names.ts';
+import { formatTableName, tableNamed, type TableName } from './names.ts';
 import { withNames } from './query-blocks.ts';
 import type { Position } from './sql-error.ts';
 import type { Statement } from './statement.ts';
@@ -29,7 +28,7 @@ export function mentionsTable(statement: Statement, table: string): TableMention
   const { dialect } = statement;
   const code = statement.tokens.filter(isCode);
   const wanted = tableNamed(table, dialect);
-  if (wanted === undefined) return [];
+  if (wanted === undefined) return []; // which is reported where it is declared
   const positions = tablePositions(code, dialect);
   const defined = withNames(code);
   const mentions: TableMention[] = [];
@@ -48,16 +47,6 @@ export function mentionsTable(statement: Statement, table: string): TableMention
     i += chain.length * 2 - 2;
   }
   return mentions;
-}
-
-/** What is no table's name is reported where it is declared, and mentioned nowhere. */
-function tableNamed(text: string, dialect: SqlDialect): TableName | undefined {
-  try {
-    return parseTableName(text, dialect);
-  } catch (error) {
-    if (error instanceof ConfigurationError) return undefined;
-    throw error;
-  }
 }
 
 /** Where rows are inserted into what has a name without schema: which table that is, the server knows. */

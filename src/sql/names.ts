@@ -64,13 +64,12 @@ export function nameRefusal(
   return character === undefined ? undefined : `the name "${name}" has a ${character}, which ${title} keeps in no name`;
 }
 
-/** Whether a table of such a server may be called so. */
-export function isName(table: string, dialect: SqlDialect): boolean {
+/** Undefined: no table of such a server may be called so. */
+export function tableNamed(text: string, dialect: SqlDialect): TableName | undefined {
   try {
-    parseTableName(table, dialect);
-    return true;
+    return parseTableName(text, dialect);
   } catch (error) {
-    if (error instanceof ConfigurationError) return false;
+    if (error instanceof ConfigurationError) return undefined;
     throw error;
   }
 }

@@ -3,6 +3,7 @@ import { waybill } from '../cli/command-line.ts';
 import { pauseUpdate, progressQuery, resumeUpdate } from '../../src/workflows/message-definitions.ts';
 import { inTurns, oneOfEachFamily, someServers } from '../every-server.ts';
 import { servers } from '../servers.ts';
+import { asLoader } from './as-loader.ts';
 import { expectWhole, ORDERS, SLOW_SQL, World } from './orders.ts';
 import { ended, until, type WorldOptions } from './world.ts';
 
@@ -419,19 +420,10 @@ describe.each(oneOfEachFamily(import.meta.url))('an output on $name, in mid-load
 
   if (!server.url.startsWith('postgres')) {
     test('truncated by somebody, where the account has no PROCESS: it is not noticed, and published with what came after', async () => {
-      const end = await changed('truncate core.orders', asLoader);
+      const end = await changed('truncate core.orders', () => asLoader(world));
       expect(end).toMatchObject({ ok: true, result: { rowsWritten: 600 } });
       expect(Number(await world.value('select count(*) from core.orders'))).toBeLessThan(600);
     });
-  }
-
-  /** Waybill on an account that learns of a table only when it was made. */
-  async function asLoader(): Promise<void> {
-    await world.warehouse.query(`create user if not exists loader@'%' identified by 'Secret-1';
-      grant all on \`${world.names.prefix.replace('_', '\\_')}%\`.* to loader@'%'`);
-    const url = new URL(world.env['WAREHOUSE_URL']!);
-    Object.assign(url, { username: 'loader', password: 'Secret-1' });
-    world.env['WAREHOUSE_URL'] = url.href;
   }
 });
 

@@ -11,6 +11,7 @@ import { raw, sql } from '../../src/database/sql.ts';
 import { startMysql, type MysqlServer } from '../../src/dev/mysql-server.ts';
 import { oneOfEachFamily } from '../every-server.ts';
 import { describeOn, ownServers } from '../mysql-servers.ts';
+import { asLoader } from './as-loader.ts';
 import { expectGateShut, STEPPED_ORDERS } from './behind-fence.ts';
 import { COLUMNS, expectAcquired, expectSameRows, ITEM, itemFile, ITEMS, PLAIN_SOURCE } from './items.ts';
 import { expectStatementOnce, STATEMENT_WAITS } from './lock-timeout.ts';
@@ -112,7 +113,7 @@ describeOn(ofMysql, 'settings of a $name', ({ name, flavour }) => {
 
   test('change nothing for a whole acquisition, a core load and a fence that has to wait', async () => {
     await open(ITEMS_AND_CORE);
-    await asLoader();
+    await asLoader(world);
     await setAll();
     await world.worker();
     expect(await world.run(ITEM)).toMatchObject({ ok: true, result: { rowsWritten: 600, chunks: 6 } });
@@ -136,18 +137,9 @@ describeOn(ofMysql, 'settings of a $name', ({ name, flavour }) => {
     expect(await world.value('select count(*) from core.items')).toBe('600');
   });
 
-  /** Waybill on an account without PROCESS: it neither sees nor ends other connections than its own, so a fence waits for them. */
-  async function asLoader(): Promise<void> {
-    await world.warehouse.query(`create user if not exists loader@'%' identified by 'Secret-1';
-      grant all on \`${world.names.prefix.replace('_', '\\_')}%\`.* to loader@'%'`);
-    const url = new URL(world.env['WAREHOUSE_URL']!);
-    Object.assign(url, { username: 'loader', password: 'Secret-1' });
-    world.env['WAREHOUSE_URL'] = url.href;
-  }
-
   test('that let nobody write: said after a few seconds, with what to do; once it takes writes, the load runs', async () => {
     await open(ORDERS(10, { byKey: true }));
-    await asLoader();
+    await asLoader(world);
     await world.worker();
     await setGlobal('read_only', 'on');
     try {
@@ -167,7 +159,7 @@ describeOn(ofMysql, 'settings of a $name', ({ name, flavour }) => {
 
   test('change nothing for one session', async () => {
     await open({ files: {}, warehouse: 'create table t (note varchar(5), part decimal(30, 10))' });
-    await asLoader();
+    await asLoader(world);
     await setAll();
     const url = world.env['WAREHOUSE_URL']!;
     const database = new MysqlDatabase({
@@ -309,7 +301,7 @@ describeOn(ofMysql, 'settings of a $name', ({ name, flavour }) => {
       const keys = () =>
         world.rows(`select column_name as n from information_schema.statistics
         where table_schema = '${world.names.prefix}acq' and table_name = 'orders' and index_name = 'PRIMARY'`);
-      await asLoader();
+      await asLoader(world);
       await setGlobal(HIDING, 'off');
       await world.worker();
       expect(await world.run('core.order')).toMatchObject({ ok: true, result: { rowsWritten: 10 } });

@@ -1,9 +1,10 @@
-import { describe, expect, test } from 'vitest';
+import { describe } from 'vitest';
 import { readStage } from '../../src/sql/cut/stage.ts';
 import type { SqlDialect } from '../../src/sql/dialect.ts';
-import { mariadbSql, mysqlSql } from '../../src/sql/mysql.ts';
+import { mysqlSql } from '../../src/sql/mysql.ts';
 import { postgresSql } from '../../src/sql/postgres.ts';
-import { dialects, parse } from './parse.ts';
+import { MY, PG, testing } from './cut-cases.ts';
+import { parse } from './parse.ts';
 
 /** `{{ o }}` is the cut. As `what said` each, with `?` where it may be right. */
 function faultsOf(text: string, dialect: SqlDialect, key?: string[]): string[] {
@@ -11,20 +12,7 @@ function faultsOf(text: string, dialect: SqlDialect, key?: string[]): string[] {
   return faults.map(({ what, said, doubtful }) => `${what} ${said}${doubtful ? '?' : ''}`.trim());
 }
 
-/** A statement with what is wrong about it; of some dialects only. */
-type Case = [text: string, faults?: string[], only?: SqlDialect[]];
-
-const PG = [postgresSql];
-const MY = [mysqlSql, mariadbSql];
-
-function testAll(cases: Case[], key?: string[]): void {
-  for (const dialect of dialects) {
-    const own = cases.filter(([, , only]) => only === undefined || only.includes(dialect));
-    test.each(own)(`${dialect.title}: %s`, (text, faults = []) => {
-      expect(faultsOf(text, dialect, key)).toEqual(faults);
-    });
-  }
-}
+const testAll = testing(faultsOf);
 
 describe('does the same once per chunk', () => {
   testAll([

@@ -1,9 +1,10 @@
-import { describe, expect, test } from 'vitest';
+import { describe } from 'vitest';
 import { readStage } from '../../src/sql/cut/stage.ts';
 import type { SqlDialect } from '../../src/sql/dialect.ts';
-import { mariadbSql, mysqlSql } from '../../src/sql/mysql.ts';
+import { mysqlSql } from '../../src/sql/mysql.ts';
 import { postgresSql } from '../../src/sql/postgres.ts';
-import { dialects, parse } from './parse.ts';
+import { MY, PG, testing } from './cut-cases.ts';
+import { parse } from './parse.ts';
 
 /** `{{ o }}` is the cut. What is read of tables that the stage writes to: `table` with `?` where it may be right, and where that is written. */
 function sharedIn(text: string, dialect: SqlDialect, key?: string[]): string[] {
@@ -13,19 +14,7 @@ function sharedIn(text: string, dialect: SqlDialect, key?: string[]): string[] {
   );
 }
 
-type Case = [text: string, shared?: string[], only?: SqlDialect[]];
-
-const PG = [postgresSql];
-const MY = [mysqlSql, mariadbSql];
-
-function testAll(cases: Case[], key?: string[]): void {
-  for (const dialect of dialects) {
-    const own = cases.filter(([, , only]) => only === undefined || only.includes(dialect));
-    test.each(own)(`${dialect.title}: %s`, (text, shared = []) => {
-      expect(sharedIn(text, dialect, key)).toEqual(shared);
-    });
-  }
-}
+const testAll = testing(sharedIn);
 
 describe('a stage that reads what it writes', () => {
   testAll([

@@ -15,7 +15,7 @@ import {
   type Entry,
   type ProcessList,
 } from './running-statements.ts';
-import { killConnection, NOT_OURS, type MysqlSession } from './session.ts';
+import { killConnection, type MysqlSession } from './session.ts';
 
 /** What an account needs to see whether rows could still come: for `isStandby`, and for the transactions themselves. */
 export function blind({ server }: MysqlSession, cause: unknown): ConfigurationError {
@@ -116,20 +116,16 @@ async function takeTurn(session: MysqlSession, list: ProcessList): Promise<void>
   throw new InTheWayError(`other loads look at the transactions of this server for longer than ${TURN_SECONDS} s`);
 }
 
-async function endDead(session: MysqlSession, id: string): Promise<void> {
-  try {
-    await killConnection(session, id);
-  } catch (cause) {
-    if ((cause as { errno?: number }).errno !== NOT_OURS) throw cause;
-    throw new InTheWayError(
-      `connection ${id} has a look at the transactions of this server, asleep, and cannot be ended`,
-      {
+const endDead = (session: MysqlSession, id: string): Promise<boolean> =>
+  killConnection(
+    session,
+    id,
+    (cause) =>
+      new InTheWayError(`connection ${id} has a look at the transactions of this server, asleep, and cannot be ended`, {
         next: `end it: kill connection ${id}; its worker is dead, it seems`,
         cause,
-      },
-    );
-  }
-}
+      }),
+  );
 
 async function lookUntilFresh(session: MysqlSession, list: ProcessList): Promise<Found[] | undefined> {
   let unlistable = 0;

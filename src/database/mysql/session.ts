@@ -242,22 +242,27 @@ function truthsOf(fields: FieldPacket[]): string[] {
     .map(({ name }) => name);
 }
 
-/** ER_KILL_DENIED_ERROR, of `killConnection`: it belongs to another account. */
-export const NOT_OURS = 1095;
+/** ER_KILL_DENIED_ERROR: it belongs to another account. */
+const NOT_OURS = 1095;
 /** ER_NO_SUCH_THREAD. */
 const NO_SUCH_CONNECTION = 1094;
 
 /**
  * Ends one connection, and with it its transaction: KILL QUERY would keep both. It takes no privilege to end a connection of
- * one's own account. False if it has gone.
+ * one's own account; `denied`: what is thrown of another's, in place of the server's error. False if it has gone.
  */
-export async function killConnection(session: Pick<MysqlSession, 'say'>, connectionId: string): Promise<boolean> {
+export async function killConnection(
+  session: Pick<MysqlSession, 'say'>,
+  connectionId: string,
+  denied?: (cause: unknown) => Error,
+): Promise<boolean> {
   if (!/^\d+$/.test(connectionId)) throw new Error(`not a connection: ${connectionId}`);
   try {
     await session.say(`kill connection ${connectionId}`);
     return true;
   } catch (error) {
-    if ((error as { errno?: number }).errno !== NO_SUCH_CONNECTION) throw error;
-    return false;
+    const { errno } = error as { errno?: number };
+    if (errno === NO_SUCH_CONNECTION) return false;
+    throw errno === NOT_OURS && denied ? denied(error) : error;
   }
 }

@@ -5,7 +5,7 @@ import { describeHolder } from '../../describe-holder.ts';
 import { raw, sql } from '../../sql.ts';
 import { InTheWayError } from '../errors.ts';
 import { giveNamedLock, takeNamedLock } from '../named-locks.ts';
-import { killConnection, NOT_OURS, type MysqlSession } from '../session.ts';
+import { killConnection, type MysqlSession } from '../session.ts';
 
 /**
  * How long those who open acquisitions wait for a swap: longer than one attempt of it takes. Whoever swaps, adopts or drops
@@ -80,17 +80,16 @@ async function holderOf(session: MysqlSession, name: string): Promise<string | n
   return holder === null ? null : String(holder);
 }
 
-async function endHolder(session: MysqlSession, holder: string, table: string): Promise<void> {
-  try {
-    await killConnection(session, holder);
-  } catch (cause) {
-    if ((cause as { errno?: number }).errno !== NOT_OURS) throw cause;
-    throw new LoadFailedError(`connection ${holder} swaps or drops the snapshot of ${table}, and cannot be ended`, {
-      next: `end it: kill connection ${holder}; all workers of a project should use one account`,
-      cause,
-    });
-  }
-}
+const endHolder = (session: MysqlSession, holder: string, table: string): Promise<boolean> =>
+  killConnection(
+    session,
+    holder,
+    (cause) =>
+      new LoadFailedError(`connection ${holder} swaps or drops the snapshot of ${table}, and cannot be ended`, {
+        next: `end it: kill connection ${holder}; all workers of a project should use one account`,
+        cause,
+      }),
+  );
 
 /** It was told to end, and does so when the server is done with its statement: worth another attempt. */
 async function stillAtIt(session: MysqlSession, table: string, holder: string | null): Promise<Error> {
