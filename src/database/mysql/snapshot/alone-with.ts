@@ -5,6 +5,7 @@ import { describeHolder } from '../../describe-holder.ts';
 import { raw, sql } from '../../sql.ts';
 import { InTheWayError } from '../errors.ts';
 import { giveNamedLock, takeNamedLock } from '../named-locks.ts';
+import { processListOf } from '../running-statements.ts';
 import { killConnection, type MysqlSession } from '../session.ts';
 
 /**
@@ -93,11 +94,13 @@ const endHolder = (session: MysqlSession, holder: string, table: string): Promis
 
 /** It was told to end, and does so when the server is done with its statement: worth another attempt. */
 async function stillAtIt(session: MysqlSession, table: string, holder: string | null): Promise<Error> {
-  const look = sql`
-    select user as user, state as state, time as seconds from information_schema.processlist where id = ${holder ?? '0'}`;
-  const { rows } = await session
-    .query<{ user: string; state: string; seconds: string | number }>(look)
-    .catch(() => ({ rows: [] })); // to wait is all that is left, whoever it is
+  const look = async () => {
+    const list = raw(await processListOf(session));
+    return session.query<{ user: string; state: string; seconds: string | number }>(
+      sql`select user as user, state as state, time as seconds from ${list} where id = ${holder ?? '0'}`,
+    );
+  };
+  const { rows } = await look().catch(() => ({ rows: [] })); // to wait is all that is left, whoever it is
   const [found] = rows;
   const who = describeHolder({
     connectionId: holder ?? 'unknown',
