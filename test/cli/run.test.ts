@@ -75,7 +75,7 @@ describe.each(someServers(import.meta.url))('waybill run on $name', (server) => 
   });
 
   test('is asked for while Temporal does not answer: the ledger says what it knows, and it is said once what it does not', async () => {
-    world = await World.create(server, ORDERS(500));
+    world = await World.create(server, ORDERS(500, { byKey: true }));
     await world.worker();
     expect(await waybill(world, 'run', 'core.order')).toMatchObject({ exitCode: 0 });
     const address = `127.0.0.1:${await freePort()}`;

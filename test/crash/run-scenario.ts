@@ -1,5 +1,6 @@
 /** A scenario from its start until nothing is left to do, through the deaths of its workers. */
 import type { ChildProcess } from 'node:child_process';
+import { inspect } from 'node:util';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { expect } from 'vitest';
 import {
@@ -46,11 +47,12 @@ export async function killAndHeal(
   const died = exitOf(victim);
   const starts = new Starts(world, scenario);
   await starts.first();
-  const killed = (await Promise.race([died, starts.end.then(() => undefined)])) === 'SIGKILL';
+  const came = await Promise.race([died, starts.end]);
+  const killed = came === 'SIGKILL';
   if (killed) expect(phasesAt(point, scenario)).toContain(await phaseOf(world, loadsOf(scenario)));
   else {
     victim.kill('SIGKILL');
-    expect(comesPerhaps(point), `the run never came to: ${pointName(point)}`).toBe(true);
+    expect(comesPerhaps(point), `the run never came to: ${pointName(point)}; it ended: ${inspect(came)}`).toBe(true);
   }
   if (killed && healer === 'the next start') await starts.terminate();
   let twice = false;
@@ -144,8 +146,9 @@ async function prepare(world: World, scenario: Scenario): Promise<void> {
   await worker.stop();
 }
 
-const exitOf = (child: ChildProcess): Promise<NodeJS.Signals | null> =>
-  new Promise((resolve) => child.once('exit', (_, signal) => resolve(signal)));
+/** The signal that it died of, or the code that it ended with. */
+const exitOf = (child: ChildProcess): Promise<NodeJS.Signals | number | null> =>
+  new Promise((resolve) => child.once('exit', (code, signal) => resolve(signal ?? code)));
 
 /** The loads whose newest batch says in which phase the worker died. */
 const loadsOf = ({ start, loads }: Scenario): readonly string[] => loads ?? [(start as LoadInput).load];

@@ -49,10 +49,13 @@ describe.each(servers)('a roll back on $name', { timeout: 120_000 }, (server) =>
                      and database = (select oid from pg_database where datname = current_database())`;
     await until(async () => (await world.value(waiting)) === '1');
     expect(await world.value('select count(*) from waybill.batch where state = $1', ['rolling_back'])).toBe('1');
-    await warehouse.query('vacuum core.orders');
-    const moved = await world.rows<{ page: number }>(`
-      update core.orders set amount = 0 where id > 5900 and id <= 5950 returning (ctid::text::point)[0]::int as page`);
-    expect(moved.filter(({ page }) => page < 100).length).toBeGreaterThan(0);
+    // A vacuum leaves what somebody may still see, such as who collects statistics just now.
+    await until(async () => {
+      await warehouse.query('vacuum core.orders');
+      const moved = await world.rows<{ page: number }>(`
+        update core.orders set amount = 0 where id > 5900 and id <= 5950 returning (ctid::text::point)[0]::int as page`);
+      return moved.some(({ page }) => page < 100);
+    });
     await warehouse.query('select pg_advisory_unlock(42)');
     expect(await ended(handle)).toMatchObject({ ok: false, type: 'CheckFailed' });
     expect(await world.value('select count(*) from core.orders')).toBe('0');
