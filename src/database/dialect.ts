@@ -115,7 +115,7 @@ export interface Session {
   rollbackToSavepoint(): Promise<void>;
   /** Gives the connection back or closes it; a session that ran users' SQL is always closed, never handed on. */
   close(): Promise<void>;
-  /** Cuts the connection now; what the server is doing for it is ended by `endConnection` from elsewhere. */
+  /** Cuts the connection now; what the server is doing for it may go on: `endGateHolders` ends what writes for a batch. */
   destroy(): void;
 }
 
@@ -316,7 +316,6 @@ export interface Dialect
   gate(database: Database, batchId: string, mode: 'shared' | 'exclusive', more?: SqlPart): SqlStatement[];
   /** Ends the connections that stand in the gate of this batch, but for this session and one more; how many. */
   endGateHolders(session: Session, database: Database, batchId: string, exceptConnection: string): Promise<number>;
-  endConnection(database: Database, connectionId: string): Promise<void>;
   /** What a connection of ours waits for at this moment, asked on another one; undefined: for no lock. */
   lockWait(database: Database, connectionId: string): Promise<LockWait | undefined>;
   /**

@@ -10,7 +10,7 @@ import { deleteTogether } from './delete-together.ts';
 import { deleteRange, planDeletion } from './deletion.ts';
 import { classify } from './errors.ts';
 import { listFunctions } from './functions.ts';
-import { endConnection, endGateHolders, endLeftLane, gate } from './gate.ts';
+import { endGateHolders, endLeftLane, gate } from './gate.ts';
 import { lockWait } from './lock-wait.ts';
 import { begin, lockOutput, migration, settings, words } from './ledger.ts';
 import { neverRolledBack } from './never-rolled-back.ts';
@@ -69,7 +69,6 @@ export const mysqlDialect: Dialect = {
   settings,
   gate,
   endGateHolders,
-  endConnection,
   lockWait,
   endLeftLane,
   lockOutput,

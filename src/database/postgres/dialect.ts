@@ -15,7 +15,7 @@ import { deleteRefusal } from './delete-refusal.ts';
 import { deleteRange, deletesKeptBy, deleteTogether, planDeletion, planSweep } from './deletion.ts';
 import { classify } from './errors.ts';
 import { agreesInBinary, insertRows, openCopyIn, openCopyOut } from './copy.ts';
-import { endConnection, endGateHolders, gate } from './gate.ts';
+import { endGateHolders, gate } from './gate.ts';
 import { lockWait } from './lock-wait.ts';
 import { begin, lockOutput, migration, settings, words } from './ledger.ts';
 import { narrowing } from './narrowing.ts';
@@ -80,7 +80,6 @@ export const postgresDialect: Dialect = {
   settings,
   gate,
   endGateHolders,
-  endConnection,
   lockWait,
   endLeftLane: () => Promise.resolve(),
   lockOutput,

@@ -40,32 +40,19 @@ export async function endGateHolders(
   batchId: string,
   exceptConnection: string,
 ): Promise<number> {
-  // A bigint advisory key stands in pg_locks as two halves, classid and objid, with objsubid 1.
-  return endAsLogin(
-    session,
-    sql`
-    select count(*) filter (where pg_terminate_backend(l.pid))::int as ended
-    from pg_locks l, (select ${raw(gateKey(database, batchId))} as k) g
-    where l.locktype = 'advisory' and l.granted and l.objsubid = 1 and l.pid not in (pg_backend_pid(), ${exceptConnection}::int)
-      and l.database = (select oid from pg_database where datname = current_database())
-      and l.classid::bigint = (g.k >> 32) & 4294967295 and l.objid::bigint = g.k & 4294967295`,
-  );
-}
-
-/** Ends one connection, and with it whatever it runs. No error if it has gone. */
-export async function endConnection(database: Database, connectionId: string): Promise<void> {
-  const session = await database.openAside('waybill end');
   try {
-    await endAsLogin(session, sql`select pg_terminate_backend(${connectionId}::int)::int as ended`);
-  } finally {
-    await session.close();
-  }
-}
-
-/** How many it ended. */
-async function endAsLogin(session: Session, ending: SqlStatement): Promise<number> {
-  try {
-    const answers = await session.pipeline<{ ended: number }>([...begin(), AS_LOGIN, ending, sql`commit`]);
+    // A bigint advisory key stands in pg_locks as two halves, classid and objid, with objsubid 1.
+    const answers = await session.pipeline<{ ended: number }>([
+      ...begin(),
+      AS_LOGIN,
+      sql`
+      select count(*) filter (where pg_terminate_backend(l.pid))::int as ended
+      from pg_locks l, (select ${raw(gateKey(database, batchId))} as k) g
+      where l.locktype = 'advisory' and l.granted and l.objsubid = 1 and l.pid not in (pg_backend_pid(), ${exceptConnection}::int)
+        and l.database = (select oid from pg_database where datname = current_database())
+        and l.classid::bigint = (g.k >> 32) & 4294967295 and l.objid::bigint = g.k & 4294967295`,
+      sql`commit`,
+    ]);
     return answers.at(-2)?.rows[0]?.ended ?? 0;
   } catch (error) {
     await session.rollback();

@@ -145,10 +145,6 @@ describe.each(servers)('a connection to $name', (server) => {
     expect(refused).toEqual([]);
     await expect(zombie.commit()).rejects.toThrow();
 
-    const lane = await of.openSession('waybill lane');
-    sessions.push(lane);
-    await of.dialect.endConnection(of, lane.connectionId);
-    await expect(lane.query(sql`select 1`)).rejects.toThrow();
     await insertBatch(of, '2', 'core.two');
     await owner.query(`begin; select pg_advisory_xact_lock_shared(hashtextextended('waybill:2', 0))`);
     setTimeout(() => void owner.query('rollback'), 600);
