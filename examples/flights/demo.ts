@@ -16,7 +16,7 @@ import { startServers } from './demo/servers.ts';
 import type { DemoServers } from './demo/servers.ts';
 import { number, say, sayForNow, table } from './demo/terminal.ts';
 import { startWorker, waybillLive, workerPolls } from './demo/waybill.ts';
-import { ask, batchesSince, lastBatch, makeTables, makeViews } from './demo/warehouse.ts';
+import { ask, batchesSince, lastBatch, makeTables, makeViews, reach } from './demo/warehouse.ts';
 import { addNewFlights, fillSource } from './fill-source.ts';
 
 /** Flights that each further run with `--keep` brings. */
@@ -25,6 +25,7 @@ const NEW_FLIGHTS = 20_000;
 const SETTLE_MS = 5_000;
 
 async function demo(options: DemoOptions, cleanUp: CleanUp): Promise<void> {
+  if (options.warehouse?.includes('://')) await reach(options.warehouse);
   const kept: Kept = options.keep ? await readKept() : { runs: 0 };
   await stopKeptWorker(kept);
   const servers = await startServers(options, kept, cleanUp);

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { startMysql } from '../../src/dev/mysql-server.ts';
 import { ConfigurationError, EXIT, LoadFailedError, WaybillError } from '../../src/errors.ts';
+import { allowed } from '../flights/connect.ts';
 import { withDatabase, type DemoDatabase } from '../flights/demo/database.ts';
 import { number, say } from '../flights/demo/terminal.ts';
 import { changeSource, fillSource } from './fill-source.ts';
@@ -17,7 +18,10 @@ const HELP = `Vehicles, their tests, and why they were rejected: delta loads by 
   npm run demo:mot -- --server mariadb   the same on MariaDB
   npm run demo:mot -- --server URL       on a server of yours, which must not have the databases mot and mot_copy
   npm run demo:mot -- --vehicles N       how many vehicles there are (20000), with two tests each
-  npm run demo:mot -- --seed N           other vehicles`;
+  npm run demo:mot -- --seed N           other vehicles
+
+Exit codes are those of waybill: 0 done and compared, 1 a load failed or the comparison did, 2 an argument or the server's set-up is
+wrong, 5 the server cannot be reached, or lets that user not in.`;
 
 const FOLDER = fileURLToPath(new URL('.', import.meta.url));
 const MOST_VEHICLES = 50_000_000;
@@ -67,7 +71,7 @@ async function demo(options: Options): Promise<void> {
     return url.href;
   };
   try {
-    await withDatabase(urlOf(''), (server) => server.run('create database mot; create database mot_copy'));
+    await makeDatabases(urlOf(''));
     await withDatabase(urlOf('mot'), async (mot) => {
       await mot.run(await readFile(`${FOLDER}schema/mot.sql`, 'utf8'));
       await fillSource(mot, options);
@@ -87,6 +91,12 @@ async function demo(options: Options): Promise<void> {
   } finally {
     await started?.stop();
   }
+}
+
+function makeDatabases(url: string): Promise<void> {
+  const make = (server: DemoDatabase) => server.run('create database mot; create database mot_copy');
+  const next = 'give a server that does not have them, or drop them: the demo fills its own';
+  return withDatabase(url, (server) => allowed(url, 'make mot and mot_copy', next, () => make(server)));
 }
 
 /** `waybill dev --run nightly`: Temporal and a worker for this one run. */

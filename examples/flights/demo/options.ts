@@ -26,7 +26,10 @@ export const HELP = `Three million real flights, from a source database into a w
   npm run demo -- --stop              end what --keep left up (its data stays in .waybill/demo)
   npm run demo -- --warehouse URL     load into this database: postgres://, mysql:// or mariadb://
   npm run demo -- --warehouse mysql   start a MySQL (or mariadb: a MariaDB) and load into that
-  npm run demo -- --flights N         fewer flights`;
+  npm run demo -- --flights N         fewer flights
+
+Exit codes are those of waybill: 0 done and proved, 1 a load failed or the proof did, 2 an argument or the set-up of the warehouse
+is wrong, 3 interrupted, 5 a database cannot be reached, or lets that user not in (wrong password, no such database).`;
 
 /** @throws ConfigurationError when the arguments make no sense together. */
 export function parseOptions(args: string[]): DemoOptions {

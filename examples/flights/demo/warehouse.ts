@@ -1,5 +1,9 @@
 import { readFile } from 'node:fs/promises';
+import { allowed } from '../connect.ts';
 import { isMysql, withDatabase, type DemoDatabase } from './database.ts';
+
+/** Asks whether it lets us in: before anything is started for it. */
+export const reach = (warehouseUrl: string): Promise<void> => withDatabase(warehouseUrl, () => Promise.resolve());
 
 /** The tables of the warehouse, unless they are there. */
 export function makeTables(warehouseUrl: string): Promise<void> {
@@ -59,7 +63,9 @@ async function has(database: DemoDatabase, schema: string, table: string): Promi
 async function apply(url: string, name: string, schema: string, unless: string): Promise<void> {
   const file = `schema/${name}${isMysql(url) ? '.mysql' : ''}.sql`;
   const sql = await readFile(new URL(`../${file}`, import.meta.url), 'utf8');
+  const next = `give a database that has nothing of these names, or make them yourself: examples/flights/${file}`;
   await withDatabase(url, async (database) => {
-    if (!(await has(database, schema, unless))) await database.run(sql);
+    if (await has(database, schema, unless)) return;
+    await allowed(url, `make what ${file} holds`, next, () => database.run(sql));
   });
 }
