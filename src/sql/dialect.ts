@@ -20,8 +20,12 @@ export interface Refusal {
   why: string;
   /** What to do instead, a sentence. */
   next: string;
+  /** The words that it is about, where those are not the statement's first ones. */
+  named?: string;
   /** The statement commits by itself whatever stands before it: a step may hold it, and then runs at least once. */
   commitsByItself?: true;
+  /** A step may hold it, and then does it at least once: done again, it leaves what it left before. */
+  repeatable?: true;
 }
 
 /** A statement whose body holds semicolons of its own. `statement` is tested as in `Refusal`. */

@@ -1,5 +1,5 @@
 import type { Refusal } from './dialect.ts';
-import { ONE_TRANSACTION, OWN_CONNECTION } from './refusal-remedies.ts';
+import { ONE_TRANSACTION, OWN_CONNECTION, TASK_OUTPUT } from './refusal-remedies.ts';
 
 const STEP = 'Put it under before: or after:, whose steps run at least once where a statement commits by itself.';
 const COMMITS = 'it commits by itself, so rows written before it in the chunk would outlive a roll back';
@@ -45,6 +45,13 @@ export const mysqlRefusals: readonly Refusal[] = [
     statement: /^load (?:data|xml) (?:\w+ )?local\b/,
     why: "the server would ask the engine for a file, and the engine serves nothing but an acquisition's own rows",
     next: 'Bring rows in with an acquisition, or let the server read a file of its own (without "local").',
+  },
+  {
+    // What CREATE makes is run later. (`into dumpfile` alone may name a table.)
+    statement: /^(?!create (?!(?:or replace )?temporary )|alter ).*\binto (?:outfile|dumpfile) ''/,
+    named: 'into outfile',
+    why: 'no roll back takes the file away, and the server writes over none: whatever does it again (another attempt, a redo, the next batch) fails',
+    next: TASK_OUTPUT,
   },
   {
     statement:

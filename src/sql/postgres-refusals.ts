@@ -1,5 +1,5 @@
 import type { Refusal } from './dialect.ts';
-import { ONE_TRANSACTION, OWN_CONNECTION } from './refusal-remedies.ts';
+import { ONE_TRANSACTION, OWN_CONNECTION, TASK_OUTPUT } from './refusal-remedies.ts';
 
 /** What PostgreSQL would take, or refuse too late, and the engine must not send. First match wins. */
 export const postgresRefusals: readonly Refusal[] = [
@@ -59,6 +59,14 @@ export const postgresRefusals: readonly Refusal[] = [
     statement: /^copy .*\b(?:from stdin|to stdout)\b/,
     why: "its data would have to come over the engine's own connection, beside the SQL",
     next: 'Bring rows in with an acquisition, or use insert … values / insert … select.',
+  },
+  {
+    // Of a query, or of a table, perhaps with its columns; "copy … from" may have a `to ''` in its conditions.
+    statement: /^copy (?:binary )?(?:\( .* \)|[^ ]+(?: \. [^ ]+)*(?: \( [^)]* \))?) to (?:program )?''/,
+    named: 'copy … to',
+    why: 'no roll back takes back the file that it writes, or what its program does, and another attempt does it again',
+    next: `${TASK_OUTPUT} Or put it under before: or after:, whose steps do it at least once, and write the file anew.`,
+    repeatable: true,
   },
   {
     statement: /^(?:vacuum|(?:create|drop) (?:database|tablespace)|alter system|alter database \S+ set tablespace)\b/,

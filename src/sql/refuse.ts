@@ -27,9 +27,10 @@ export function refuse(statement: Statement, place: SqlPlace): void {
   const { dialect } = statement;
   const code = codeText(statement.tokens);
   const refusal = findRefusal(statement.tokens, dialect);
-  if (refusal !== undefined && !(refusal.commitsByItself && place === 'step')) {
-    const shown = /^\w+(?: \w+){0,2}/.exec(code)?.[0] ?? code.split(' ', 3).join(' ');
-    const where = refusal.commitsByItself ? 'in a stage or a check' : "in a load's SQL";
+  const standsInSteps = refusal?.commitsByItself === true || refusal?.repeatable === true;
+  if (refusal !== undefined && !(standsInSteps && place === 'step')) {
+    const shown = refusal.named ?? /^\w+(?: \w+){0,2}/.exec(code)?.[0] ?? code.split(' ', 3).join(' ');
+    const where = standsInSteps ? 'in a stage or a check' : "in a load's SQL";
     throw new SqlError(`"${shown}" cannot stand ${where}: ${refusal.why}`, statement, refusal.next);
   }
   refuseSettingCalls(statement);

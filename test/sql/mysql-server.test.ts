@@ -287,7 +287,7 @@ describeOn(servers, 'the lexer on $name', ({ url, dialect, flavour }) => {
     if (untouched) return;
     const again = [
       'drop view if exists v, c',
-      'drop table if exists t, u, w, c, proof, `lines`',
+      'drop table if exists t, u, w, c, proof, `lines`, dumpfile',
       'drop procedure if exists p',
       'drop procedure if exists p2',
       'drop function if exists f',
@@ -300,6 +300,7 @@ describeOn(servers, 'the lexer on $name', ({ url, dialect, flavour }) => {
       'create table t (a int primary key, b int)',
       'create table u (a int primary key, b int, index i_b (b))',
       'create table `lines` (line text)',
+      'create table dumpfile (a varchar(9) primary key)',
       'create view v as select 1 as a',
       'create procedure p() select 1',
     ];

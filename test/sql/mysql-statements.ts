@@ -60,6 +60,18 @@ export const NEVER: [string, string[], RegExp][] = [
     /own rows/,
   ],
   [
+    'files of the server',
+    [
+      "select * from t into outfile '/x'",
+      "SELECT a, b INTO OUTFILE '/x' fields terminated by ',' from t for update",
+      'select a from t into /* c */ dumpfile "/x"',
+      "with x as (select 1) (select * from x) into outfile '/x'",
+      "table t into outfile '/x'",
+      "create temporary table c select 1 into outfile '/x'",
+    ],
+    /no roll back takes the file away/,
+  ],
+  [
     'the whole server',
     [
       'kill 7',
@@ -176,6 +188,7 @@ export const COMMITTING: [string, string[]][] = [
       'create event ev on schedule every 1 day disable do select 1',
       'create function f() returns int deterministic return 1',
       'create procedure p2() select 1',
+      "create procedure p2() select 1 into outfile '/x'",
       'create definer = root@localhost procedure p2() select 1',
       'alter table t add b2 int',
       'alter table temporary_t add b2 int',
@@ -235,6 +248,9 @@ export const HARMLESS = [
   '(select 1)',
   'select a from t for update',
   'select a into @a from t limit 1',
+  "select a, 'into outfile' into @a, @b from t limit 1",
+  'insert into `dumpfile` (a) values (1)',
+  "replace into dumpfile set a = '/x'",
   'with x as (select 1) select * from x',
   'insert into u (a) values (7)',
   'insert ignore into u set a = 7',

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { parse, refusal } from './parse.ts';
+import { postgresSql } from '../../src/sql/postgres.ts';
+import { parse, parseOne, refusal } from './parse.ts';
 
 const refused: [string, string[], RegExp][] = [
   [
@@ -114,6 +115,27 @@ describe('SQL that the engine must not send', () => {
   });
 });
 
+describe('a file of the server', () => {
+  test.each([
+    "copy t to '/x'",
+    'COPY "to" /* c */ TO\n$$/x$$',
+    "copy acq . t (a, b) to E'/x' with (format csv)",
+    "copy binary t to '/x'",
+    "copy (select a from t where b in ('from', 'to')) to program 'gzip > /x' (format csv)",
+  ])('is written by no stage and no check, for nothing takes it back; a step may: %s', (text) => {
+    const error = refusal(`select 1;\n  ${text}`);
+    expect(error.message).toMatch(/^"copy … to" cannot stand in a stage or a check: no roll back takes back the file/);
+    expect(error.where).toBe('load.sql:2:3');
+    expect(error.next).toMatch(/method: query and output: FILE\. Or put it under before: or after:/);
+    expect(parseOne(text, postgresSql, 'step').commitsByItself).toBe(false);
+  });
+
+  test('takes no values in a step either', () => {
+    const error = refusal("copy (select :x) to '/data/x'", postgresSql, 'step');
+    expect(error.message).toMatch(/^:x cannot be used here: PostgreSQL binds no values in "copy" statements$/);
+  });
+});
+
 describe('a setting that a function changes', () => {
   test.each([
     ["select set_config('search_path', 'mart', true)", /no roll back/],
@@ -189,7 +211,9 @@ describe('SQL that may stand', () => {
     'cluster t using i',
     'refresh materialized view concurrently m',
     "copy t from '/data/a from stdin.csv'",
-    'copy "from stdin" to \'/data/x\'',
+    "copy t from '/data/a' where a similar to '/x' or substring(b from 'to') = ''",
+    'copy "to" (a, b) from program \'cat /data/a\'',
+    "comment on column t.a is $$copy t to '/x'$$",
     'create index on concurrently_made (a)',
     'create table t (a int, "commit" text)',
     'select begin from rollback',
@@ -217,7 +241,6 @@ describe('a value that nothing would bind', () => {
     'alter table t alter a set default :x',
     'truncate :x',
     'set local work_mem = :x',
-    "copy (select :x) to '/data/x'",
     'comment on table t is :x',
     'notify c, :x',
   ];
