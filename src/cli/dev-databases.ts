@@ -80,11 +80,19 @@ async function schemaOf(folder: string, connection: string): Promise<Pick<UnsetU
   return { on: 'postgres', schema: undefined };
 }
 
-/** URLs that say no more than on which kind of server a connection will be, by variable: of those that have a schema file. */
-export const urlsByKind = (unset: readonly UnsetUrl[]): Record<string, string> =>
-  Object.fromEntries(
-    unset.flatMap(({ variable, on, schema }) => (schema === undefined ? [] : [[variable, `${on}://localhost/none`]])),
-  );
+/** Those of which nothing says on which server they are: not even another connection that shares their variable. */
+export const withoutSchema = (unset: readonly UnsetUrl[]): UnsetUrl[] =>
+  unset.filter(({ variable }) => !unset.some((other) => other.variable === variable && other.schema !== undefined));
+
+/**
+ * The environment in which files are checked where no database is asked: a URL that is not set says no more than on which kind of server
+ * its connection will be, as far as a schema file tells.
+ */
+export async function environmentByKind(folder: string, env: NodeJS.ProcessEnv): Promise<NodeJS.ProcessEnv> {
+  const unset = await unsetUrls(folder, env);
+  const known = unset.filter(({ schema }) => schema !== undefined);
+  return { ...env, ...Object.fromEntries(known.map(({ variable, on }) => [variable, `${on}://localhost/none`])) };
+}
 
 /**
  * Starts a server of each kind that is needed, with a database for each variable; one that is new gets the tables of its connections'

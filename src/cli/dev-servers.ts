@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import path from 'node:path';
 import { temporalTarget, type TemporalTarget } from '../client/temporal-target.ts';
 import { startTemporal, type TemporalServer } from '../dev/temporal-server.ts';
-import { startDevDatabases, unsetUrls, type DevDatabaseServer } from './dev-databases.ts';
+import { startDevDatabases, unsetUrls, withoutSchema, type DevDatabaseServer } from './dev-databases.ts';
 
 /** What `waybill dev` has started, or found. */
 export interface DevServers {
@@ -28,6 +28,9 @@ export interface DevServerOptions {
 /** Starts a Temporal server, unless one is configured, and servers for the connections that have no URL. */
 export async function startDevServers({ folder, env, keepData, say }: DevServerOptions): Promise<DevServers> {
   const unset = await unsetUrls(folder, env);
+  for (const { variable, connection } of withoutSchema(unset)) {
+    say(`${variable} is not set, and no schema/${connection}.sql makes its tables: an empty PostgreSQL stands in`);
+  }
   const kept = path.join(folder, '.waybill', 'dev');
   if (keepData) await mkdir(kept, { recursive: true });
   // Side by side, but neither may be left running when the other does not start.

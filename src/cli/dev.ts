@@ -5,6 +5,7 @@ import { CancelledError, EXIT } from '../errors.ts';
 import { findName } from '../client/names.ts';
 import { loadProject } from '../config/load-project.ts';
 import { Cli, type AddCommand } from './cli.ts';
+import { environmentByKind } from './dev-databases.ts';
 import { SERVER_TITLES } from './dev-server-kind.ts';
 import type { DevServers } from './dev-servers.ts';
 import { howToCall, shellWord } from './how-to-call.ts';
@@ -28,7 +29,8 @@ export const addDev: AddCommand = (program, cli, done) => {
 async function dev(cli: Cli, { run, keepData = false }: DevFlags): Promise<number> {
   const { projectFolder: folder, io } = cli;
   // What is wrong in the files, or with the name, is said before anything is started.
-  const project = await loadProject(folder, { env: io.env, allowMissingEnvironment: true });
+  const checked = await environmentByKind(folder, io.env);
+  const project = await loadProject(folder, { env: checked, allowMissingEnvironment: true });
   if (run !== undefined) findName(project, run);
   const interrupt = new Interrupt(cli);
   const { startDevServers } = await import('./dev-servers.ts'); // it knows Temporal's client, which takes its time to load

@@ -1,6 +1,6 @@
 import { EXIT } from '../errors.ts';
 import type { AddCommand, Cli } from './cli.ts';
-import { unsetUrls, urlsByKind } from './dev-databases.ts';
+import { environmentByKind } from './dev-databases.ts';
 
 export const addMigrate: AddCommand = (program, cli, done) => {
   program
@@ -23,16 +23,11 @@ async function migrate(cli: Cli): Promise<void> {
 
 /** No database is asked: where no URL says which server a connection is on, the schema file does that makes its tables. */
 async function printScripts(cli: Cli): Promise<void> {
-  const unset = await unsetUrls(cli.projectFolder, cli.io.env);
-  const env = { ...cli.io.env, ...urlsByKind(unset) };
+  const env = await environmentByKind(cli.projectFolder, cli.io.env);
   const scripts = await cli.withWaybill((waybill) => waybill.migrationScripts(), {
     allowMissingEnvironment: true,
     env,
   });
   cli.document({ scripts });
-  for (const { connection, variable, schema } of unset) {
-    if (schema !== undefined || !(connection in scripts)) continue;
-    cli.note(`${connection}: ${variable} is not set, and no schema file says which server it is: this is PostgreSQL's`);
-  }
   for (const [connection, script] of Object.entries(scripts)) cli.say(`-- connection ${connection}\n${script}`);
 }

@@ -3,7 +3,7 @@ import type { Validation } from '../client/validate-project.ts';
 import { ConfigurationError, EXIT } from '../errors.ts';
 import { plural } from './format.ts';
 import type { AddCommand, Cli } from './cli.ts';
-import { startDevDatabases, unsetUrls, urlsByKind, type UnsetUrl } from './dev-databases.ts';
+import { environmentByKind, startDevDatabases, unsetUrls, type UnsetUrl } from './dev-databases.ts';
 
 export const addValidate: AddCommand = (program, cli, done) => {
   program
@@ -29,8 +29,7 @@ export const addValidate: AddCommand = (program, cli, done) => {
 
 /** SQL is read as the server of its connection reads it, which a schema file tells where no URL does. */
 async function validateFiles(cli: Cli): Promise<Validation> {
-  const unset = await unsetUrls(cli.projectFolder, cli.io.env);
-  const env = { ...cli.io.env, ...urlsByKind(unset) };
+  const env = await environmentByKind(cli.projectFolder, cli.io.env);
   return cli.withWaybill((waybill) => waybill.validate({ filesOnly: true }), { allowMissingEnvironment: true, env });
 }
 

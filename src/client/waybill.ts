@@ -5,6 +5,7 @@ import type { ChunkReading } from '../control/reading.ts';
 import { Databases } from '../database/databases.ts';
 import type { SteerResult } from '../workflows/messages.ts';
 import { temporalTarget, type TemporalTarget } from './temporal-target.ts';
+import { unknownServerError } from '../config/unknown-server.ts';
 import { writtenConnections } from '../config/written-connections.ts';
 import type { ClientContext } from './context.ts';
 import type { RunFollower } from './follow-run.ts';
@@ -175,11 +176,18 @@ export class Waybill {
     return applied;
   }
 
-  /** The SQL that `migrate` would run on an empty database, by connection. No database is asked, so no URL is needed. */
+  /**
+   * The SQL that `migrate` would run on an empty database, by connection. No database is asked, so a URL need say no more than which
+   * server it is of. Throws `ConfigurationError` where none does.
+   */
   async migrationScripts(): Promise<Record<string, string>> {
     const scripts: Record<string, string> = {};
     for (const name of writtenConnections(this.project)) {
       const connection = this.project.connections[name]!;
+      if (connection.unknownServer !== undefined) {
+        const of = { name, variables: connection.unknownServer };
+        throw unknownServerError(of, 'its control tables cannot be written down');
+      }
       const unconnected = new Databases({
         [name]: { ...connection, url: connection.url || `${connection.scheme}://nowhere` },
       });

@@ -16,6 +16,8 @@ export interface ConnectionDefinition {
   url: string;
   /** Of its URL; `postgres` also for postgresql:// and where the URL is not known. */
   scheme: 'postgres' | 'mysql' | 'mariadb';
+  /** Names of the variables of its URL, where they are not set and nothing else says which server it is of: the scheme is a guess. */
+  unknownServer?: string;
   /** Most connections that one worker opens to it, over all loads. Default 8. */
   maxConnections: number;
   /** Schema (MySQL: database) of the control tables. Default `waybill`. */

@@ -14,6 +14,7 @@ import { NOT_YET_IN_PROJECT } from './not-yet.ts';
 import type { Problem } from './problem.ts';
 import { projectSchema } from './project-schema.ts';
 import { schemeOf, writtenScheme } from './sql-dialect.ts';
+import { unknownServerWarning, variablesIn } from './unknown-server.ts';
 import type { YamlFile } from './yaml-file.ts';
 
 /** What loads take where they do not say otherwise. */
@@ -58,6 +59,7 @@ export function defineProject(
   if (file === undefined) return undefined;
 
   const connections: Record<string, ConnectionDefinition> = {};
+  const unknown: Problem[] = [];
   for (const [name, given] of Object.entries(file.connections)) {
     const at = ['connections', name];
     const tls =
@@ -67,12 +69,16 @@ export function defineProject(
     if (given.control_schema !== undefined) {
       problems.push(...checkControlSchema(given.control_schema, yaml, [...at, 'control_schema']));
     }
+    const isKnown = !isUnset || writtenScheme(given.url) !== undefined;
+    const variables = isKnown ? undefined : variablesIn(yaml.written([...at, 'url']));
+    if (variables !== undefined) unknown.push(unknownServerWarning({ name, variables }, yaml));
     connections[name] = {
       name,
       url: isUnset ? '' : given.url,
       scheme: schemeOf(given.url), // of one that is not set, as far as the file says it: mysql://${HOST}/shop
       maxConnections: given.max_connections ?? 8,
       controlSchema: given.control_schema ?? 'waybill',
+      ...(variables !== undefined && { unknownServer: variables }),
       ...(tls !== undefined && { tls }),
     };
   }
@@ -88,6 +94,7 @@ export function defineProject(
   const maxRuntimeMs = maxRuntime === undefined ? DEFAULTS.maxRuntimeMs : (parseDuration(maxRuntime) ?? 0);
   checkMaxRuntime(yaml, ['defaults', 'max_runtime'], maxRuntimeMs, problems);
   if (problems.length > before) return undefined;
+  problems.push(...unknown);
   return {
     yaml,
     name: file.name,

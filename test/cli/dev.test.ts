@@ -1,4 +1,4 @@
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -87,6 +87,12 @@ describe.each(someServers(import.meta.url))('a new project on a fresh machine, f
     await edit('loads/services/sales_by_day.yaml', 'kind: services', 'kind: services\nbefore: own.sql');
     const read = await run(['validate', '--files-only'], { cwd: machine.home });
     expect(read).toMatchObject({ exitCode: 0, stderr: '' });
+    // Files first, then the name: nothing is started.
+    const named = await run(['dev', '--run', 'nightli'], { cwd: machine.home });
+    expect(named).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining('no load or session nightli') as string,
+    });
     await edit('loads/services/sales_by_day.sql', 'sum(s.quantity)', 'sum(s.quantty)');
     const answer = await machine.waybill(['validate', '--scratch', '--json']);
     expect(answer.exitCode).toBe(2);
@@ -162,6 +168,18 @@ describe('waybill dev with something wrong', () => {
         where: 'schema/source.sql, schema/warehouse.mysql.sql',
       },
     });
+    await machine.expectNothingLeft();
+  });
+
+  test('in the schema files, one of which is missing, says what stands in', async () => {
+    await init();
+    await rm(join(machine.home, 'schema/warehouse.sql'));
+    const answer = await machine.waybill(['dev'], { TEMPORAL_ADDRESS: '127.0.0.1:1' });
+    expect(answer.exitCode).toBe(5);
+    const said = answer.stderr.split('\n').filter((line) => line.includes('stands in'));
+    expect(said).toEqual([
+      'WAREHOUSE_URL is not set, and no schema/warehouse.sql makes its tables: an empty PostgreSQL stands in',
+    ]);
     await machine.expectNothingLeft();
   });
 

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { environmentByKind } from '../../src/cli/dev-databases.ts';
 import { loadProject } from '../../src/config/load-project.ts';
 import { document, run, type Answer } from './command-line.ts';
 
@@ -49,7 +50,8 @@ describe('waybill init', () => {
     // From a folder in which npx would not find it.
     expect(answer.stdout).toContain(`cd shop\n  npx --prefix ${ROOT} waybill validate --scratch`);
     expect(await filesUnder(path.join(cwd, 'shop'))).toEqual(FILES);
-    const project = await loadProject(path.join(cwd, 'shop'), { env: {}, allowMissingEnvironment: true });
+    const env = await environmentByKind(path.join(cwd, 'shop'), {});
+    const project = await loadProject(path.join(cwd, 'shop'), { env });
     expect(project.warnings).toEqual([]);
     expect(project.name).toBe('shop');
     expect(project.sessions['nightly']?.dependencies).toEqual({

@@ -187,7 +187,7 @@ describe('the project folder', () => {
 
   test('prints the SQL of the control tables without a database', async () => {
     await withProject(BASE_PROJECT, async (cwd) => {
-      const answer = await run(['migrate', '--print'], { cwd, env: {} });
+      const answer = await run(['migrate', '--print'], { cwd, env: ENVIRONMENT });
       expect(answer).toMatchObject({ exitCode: 0 });
       expect(answer.stdout).toContain('create table batch');
     });
@@ -195,6 +195,51 @@ describe('the project folder', () => {
 });
 
 describe('where variables of URLs are not set', () => {
+  const UNKNOWN = 'WAREHOUSE_URL is not set, and nothing else says which server';
+  const SET_IT = expect.stringMatching(
+    /^Set WAREHOUSE_URL: .* Or write the tables of warehouse to schema\/warehouse\.sql/,
+  ) as string;
+
+  test('and nothing says which server it is on, no SQL of control tables is printed', async () => {
+    await withProject(BASE_PROJECT, async (cwd) => {
+      const answer = await run(['migrate', '--print', '--json'], { cwd, env: {} });
+      expect(answer).toMatchObject({ exitCode: 2 });
+      expect(document(answer)).toEqual({
+        error: {
+          type: 'Configuration',
+          message: `${UNKNOWN} warehouse is on: its control tables cannot be written down`,
+          where: 'connection warehouse',
+          next: SET_IT,
+        },
+      });
+    });
+  });
+
+  test('and nothing says which server it is on, checking the files says as whose SQL was read', async () => {
+    const ofMysql = String.raw`insert into core.flight (id, note, batch_id) select f.id, 'it\'s', :batch_id from {{ acq.flight }} f`;
+    const warning = {
+      ...{ file: 'waybill.yaml', line: 6, column: 10 },
+      message: `${UNKNOWN} \`warehouse\` is on: the SQL of its loads is read as PostgreSQL's`,
+      next: SET_IT,
+    };
+    const env = { SOURCE_URL: ENVIRONMENT.SOURCE_URL };
+    await withProject(BASE_PROJECT, async (cwd) => {
+      const answer = await run(['validate', '--files-only', '--json'], { cwd, env });
+      expect(document(answer)).toMatchObject({ warnings: [warning] });
+      const known = await run(['validate', '--files-only', '--json'], { cwd, env: ENVIRONMENT });
+      expect(document(known)).toMatchObject({ warnings: [] });
+    });
+    // Beside what is wrong by that reading, too.
+    await withProject({ ...BASE_PROJECT, 'loads/core/flights.sql': ofMysql }, async (cwd) => {
+      const answer = await run(['validate', '--files-only'], { cwd, env });
+      expect(answer.exitCode).toBe(2);
+      expect(answer.stderr).toContain('loads/core/flights.sql:1:');
+      expect(answer.stderr).toContain(`waybill.yaml:6:10: warning: ${warning.message}`);
+      const known = { ...env, WAREHOUSE_URL: 'mysql://nowhere' };
+      expect(await run(['validate', '--files-only'], { cwd, env: known })).toMatchObject({ exitCode: 0 });
+    });
+  });
+
   test.each([
     [['run', 'nightli'], 'there is no load or session nightli; besides, ', 'did you mean nightly?'],
     [['status', 'nightli'], 'there is no load or session nightli; besides, ', 'did you mean nightly?'],
@@ -212,15 +257,12 @@ describe('where variables of URLs are not set', () => {
     if (next !== undefined) expect(error.next).toContain(next);
   });
 
-  test('migrate --print goes by what the project says of the server, and says where that is nothing', async () => {
+  test('migrate --print goes by what the project says of the server', async () => {
     const print = (yaml: string, more: WrittenFiles = {}): Promise<Answer> =>
       withProject({ ...BASE_PROJECT, 'waybill.yaml': yaml, ...more }, (cwd) =>
         run(['migrate', '--print'], { cwd, env: {} }),
       );
     const yaml = BASE_PROJECT['waybill.yaml']!;
-    const nothing = await print(yaml);
-    expect(nothing.stdout).toContain('language plpgsql');
-    expect(nothing.stderr).toContain('warehouse: WAREHOUSE_URL is not set, and no schema file says which server it is');
     const latin1 = await print(yaml, { 'schema/warehouse.sql': Buffer.from('create table a;\n-- Gewähr', 'latin1') });
     expect(latin1.exitCode).toBe(2);
     expect(latin1.stderr).toMatch(/byte E4 is not valid here.*\n.*schema\/warehouse\.sql:2:7\n.*Save it as UTF-8/);
