@@ -87,6 +87,12 @@ export const isLossy = (text: string): boolean =>
     .filter((line) => !line.startsWith(') '))
     .some((line) => /[?\uFFFD]/.test(line.replaceAll(/ COMMENT ?=? ?'(?:[^']|'')*'/g, '')));
 
+const GEOMETRY = /^ {2}`(?:[^`]|``)+` (?:geometry(?:collection)?|(?:multi)?(?:point|linestring|polygon))\b/m;
+
+/** MariaDB's text says nothing of a geometry's reference system (REF_SYSTEM_ID), which the table has all the same. */
+export const isSilent = (text: string, { flavour }: ServerFacts): boolean =>
+  flavour === 'MariaDB' && GEOMETRY.test(text);
+
 /**
  * What the server takes for a name that it has made itself, and changes with the table's when that is renamed: to it all those that begin
  * so, in the same case. (Not so the CHECKs of MariaDB.)

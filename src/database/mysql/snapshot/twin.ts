@@ -1,7 +1,15 @@
 import { LoadFailedError } from '../../../errors.ts';
 import { raw, sql } from '../../sql.ts';
 import type { MysqlSession } from '../session.ts';
-import { constraintsIn, definitionOf, isLossy, twinText, type Definition, type NamedConstraint } from './definition.ts';
+import {
+  constraintsIn,
+  definitionOf,
+  isLossy,
+  isSilent,
+  twinText,
+  type Definition,
+  type NamedConstraint,
+} from './definition.ts';
 import { at, quoted, taken, type Place } from './place.ts';
 import { makeStandIns, triggersOf, type Trigger } from './triggers.ts';
 
@@ -37,7 +45,7 @@ export async function makeTwin(session: MysqlSession, place: Place): Promise<Twi
 }
 
 /**
- * By its text; where that is not to be trusted, by LIKE, which copies all but foreign keys and, on MySQL, the names of CHECKs: those come from
+ * By its text; where that is not to be trusted, or says less than there is, by LIKE, which copies all but foreign keys and, on MySQL, the names of CHECKs: those come from
  * the text, in which MySQL's `snapshotRefusals` has found no CHECK with a character of four bytes.
  */
 async function make(session: MysqlSession, place: Place, text: string): Promise<void> {
@@ -48,7 +56,7 @@ async function make(session: MysqlSession, place: Place, text: string): Promise<
       next: 'set explicit_defaults_for_timestamp = ON on the server, which is its default, or give the column a default',
     });
   }
-  if (!isLossy(text) && !readOtherwise) return session.say(text);
+  if (!isLossy(text) && !readOtherwise && !isSilent(text, session.server)) return session.say(text);
   const twin = at(place, place.twin);
   await session.say(`create table ${twin} like ${at(place, place.name)}`);
   const named = session.server.flavour === 'MySQL' ? ['foreign key', 'check'] : ['foreign key'];

@@ -96,6 +96,88 @@ const PROPERTIES: { what: string; made: string[]; only?: 'MySQL' | 'MariaDB' }[]
      (partition p0 values less than ('2024-01-01'), partition p1 values less than (maxvalue) comment = 'rest')`,
     ],
   },
+  {
+    what: 'partitions by hash',
+    made: ['create table t (id int primary key, a int) partition by hash (id div 10) partitions 4'],
+  },
+  {
+    what: 'partitions by a key, linear',
+    made: ['create table t (id int, c varchar(20), primary key (id, c)) partition by linear key (c) partitions 3'],
+  },
+  {
+    what: 'partitions by lists of columns',
+    made: [
+      `create table t (a int, c varchar(20) character set latin1 collate latin1_general_cs) partition by list columns (c, a)
+     (partition p0 values in (('x', 1), ('é', 2)) comment = 'first', partition p1 values in (('X', 1), (null, 3)))`,
+    ],
+  },
+  {
+    what: 'subpartitions, some of a name of their own',
+    made: [
+      `create table t (id int, d date) partition by range (year(d)) subpartition by hash (id) (
+       partition p0 values less than (2024) (subpartition s0 comment = 'mine', subpartition s1),
+       partition p1 values less than maxvalue (subpartition s2, subpartition s3))`,
+      'create table others (id int, d date) partition by range (year(d)) subpartition by key (id) subpartitions 2 (partition p0 values less than (2024))',
+    ],
+  },
+  {
+    what: 'options of which InnoDB makes little or nothing',
+    made: [
+      `create table t (a int, b varchar(9)) avg_row_length = 70 max_rows = 1000000 min_rows = 7 pack_keys = 1 checksum = 1 delay_key_write = 1
+     stats_auto_recalc = 0 stats_sample_pages = 12`,
+      'create table u (a int) stats_auto_recalc = default pack_keys = default',
+    ],
+  },
+  {
+    what: 'the reference system of a geometry',
+    only: 'MySQL',
+    made: [
+      'create table t (id int primary key, p point not null srid 4326, q geometry srid 0, r polygon, spatial key (p))',
+    ],
+  },
+  {
+    what: 'the reference system of a geometry',
+    only: 'MariaDB',
+    made: [
+      DIM,
+      `create table t (id int auto_increment primary key, p point ref_system_id = 4326 not null, q geometry, d int, r polygon ref_system_id = 7,
+     spatial key (p), constraint to_dim foreign key (d) references dim (id), check (d > 0))`,
+    ],
+  },
+  {
+    what: 'compression of pages',
+    only: 'MySQL',
+    made: ["create table t (a int primary key, b text) compression = 'zlib'"],
+  },
+  {
+    what: 'compression of pages, and of a column',
+    only: 'MariaDB',
+    made: [
+      'create table t (a int primary key, b text compressed, c varchar(99) compressed=zlib) page_compressed = 1 page_compression_level = 3',
+    ],
+  },
+  {
+    what: 'an index on the many values of a document',
+    only: 'MySQL',
+    made: [
+      `create table t (id int primary key, j json, key zips ((cast(j->'$.zip' as unsigned array))),
+     unique key names (id, (cast(j->'$.name' as char(20) array))))`,
+    ],
+  },
+  {
+    what: 'types that MariaDB alone has',
+    only: 'MariaDB',
+    made: [
+      `create table t (u uuid not null default uuid(), v4 inet4 default '127.0.0.1', v6 inet6 default '::1', primary key (u), key (v6))`,
+    ],
+  },
+  {
+    what: 'types and attributes that MySQL alone has',
+    only: 'MySQL',
+    made: [
+      `create table t (v vector(3), a int column_format fixed storage memory, b int column_format dynamic storage disk) encryption = 'n'`,
+    ],
+  },
   { what: 'names that need quotes', made: ['create table `t` (`a ``b` int, `select` int, key `k ``` (`select`))'] },
   {
     what: 'triggers on every event, several of one, with bodies of all forms',
@@ -141,6 +223,7 @@ const PROPERTIES: { what: string; made: string[]; only?: 'MySQL' | 'MariaDB' }[]
 const looksOf = async (scene: Scene) => ({
   definition: await scene.definition('t'),
   triggers: await scene.triggers('t'),
+  catalog: await scene.catalog('t'),
 });
 
 const known = await mysqlServers();

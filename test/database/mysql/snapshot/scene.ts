@@ -12,6 +12,13 @@ import type { MysqlTestServer } from '../../../mysql-on-demand.ts';
 import { freshMysqlDatabase } from '../../../mysql-servers.ts';
 import { openLedger } from '../../ledger-on.ts';
 
+const VIEWS_OF_TABLES = `select table_name from information_schema.tables
+  where table_schema = 'information_schema' and table_name in ('TABLES', 'COLUMNS', 'STATISTICS', 'PARTITIONS', 'KEY_COLUMN_USAGE',
+    'TABLES_EXTENSIONS', 'COLUMNS_EXTENSIONS', 'ST_GEOMETRY_COLUMNS', 'GEOMETRY_COLUMNS')`;
+/** Columns of these that say how many rows a table has, or when. */
+const OF_ROWS =
+  /^(TABLE_ROWS|AVG_ROW_LENGTH|(MAX_)?(DATA|INDEX)_LENGTH|DATA_FREE|AUTO_INCREMENT|\w+_TIME|CHECKSUM|CARDINALITY)$/;
+
 /** A fresh database with control tables, batches that take snapshots of its tables, and as many connections as a test asks for. */
 export class Scene {
   private readonly connections: Connection[] = [];
@@ -111,6 +118,26 @@ export class Scene {
         definer as definer, sql_mode as mode, character_set_client as client, collation_connection as collation
       from information_schema.triggers where event_object_schema = database() and event_object_table = '${table}'
       order by action_timing, event_manipulation, action_order`);
+  }
+
+  /** What the catalog has of it, be that in its definition or not, but for what its rows and its age make of it. */
+  async catalog(table: string): Promise<unknown> {
+    const found: Record<string, string[]> = {};
+    for (const view of await this.values(VIEWS_OF_TABLES)) {
+      const name = view === 'GEOMETRY_COLUMNS' ? 'g_table' : 'table';
+      const rows = await this.rows(
+        `select * from information_schema.${view} where ${name}_schema = database() and ${name}_name = '${table}'`,
+      );
+      found[view] = rows
+        .map((row) => JSON.stringify(row, (key, value: unknown) => (OF_ROWS.test(key) ? 0 : value)))
+        .sort();
+    }
+    const [innodb] = await this.values(
+      "select table_name from information_schema.tables where table_name in ('INNODB_TABLES', 'INNODB_SYS_TABLES')",
+    );
+    const files = `select name, flag, row_format, zip_page_size, space_type from information_schema.${innodb}
+                   where substring_index(name, '#', 1) = concat(database(), '/${table}') order by name`;
+    return { ...found, files: await this.rows(files) };
   }
 
   /** Tables that a swap made and has left. */
