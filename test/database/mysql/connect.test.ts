@@ -9,6 +9,7 @@ import type { ConnectionDefinition } from '../../../src/config/definition.ts';
 import { whyNotSet } from '../../../src/config/session-settings.ts';
 import { MysqlDatabase } from '../../../src/database/mysql/database.ts';
 import { clusterRefusal, factsByVersion } from '../../../src/database/mysql/server-facts.ts';
+import type { Session } from '../../../src/database/dialect.ts';
 import { sql } from '../../../src/database/sql.ts';
 import type { MysqlFlavour } from '../../../src/dev/mysql-binaries.ts';
 import { startMysql, type MysqlServer } from '../../../src/dev/mysql-server.ts';
@@ -225,6 +226,28 @@ test.each(['multipleStatements=true', 'flags=LOCAL_FILES', 'ssl=x'])('takes no p
 });
 
 describeOn(await mysqlServers(), 'a session on $name', ({ url }) => {
+  test('is the first that asks what the server is, or knows it from the one that was', async () => {
+    const database = new MysqlDatabase(definition(url));
+    // Two questions, of which the server counts one as a SELECT.
+    const counted = sql`show session status where variable_name in ('Com_select', 'Com_show_variables')`;
+    const asked = async (session: Pick<Session, 'query'>): Promise<number> => {
+      const { rows } = await session.query<{ Value: string }>(counted);
+      return rows.reduce((sum, { Value }) => sum + Number(Value), 0);
+    };
+    const sessions: Session[] = [];
+    try {
+      sessions.push(await database.openSession('first'));
+      expect(await asked(sessions[0]!)).toBe(2);
+      sessions.push(await database.openSession('second'));
+      sessions.push(await database.openSession('a reader', { reading: true }), await database.openAside('aside'));
+      for (const session of sessions.slice(1)) expect(await asked(session)).toBe(0);
+      expect(await asked(database)).toBe(0);
+    } finally {
+      for (const session of sessions) await session.close();
+      await database.close();
+    }
+  });
+
   test('is refused through a proxy that gives connections numbers of its own: by those others would be ended', async () => {
     const greeted = new Set<Buffer>();
     const proxy = await Proxy.create(url, (bytes) => {
