@@ -1,6 +1,7 @@
 /**
  * Mistakes of every sort through the real command line: one message with its place, exit code 2, one JSON document, no stack
- * trace, no password, and databases that are left as they were. test/config/broken-projects.test.ts has the whole corpus, faster.
+ * trace, no password, and databases that are left as they were. test/config/broken-projects.test.ts has the whole corpus, faster;
+ * broken-mysql.test.ts has what is wrong in databases of MySQL and MariaDB.
  */
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';

@@ -6,9 +6,9 @@ import { batches, BREAKABLE, done } from '../engine/breakable-orders.ts';
 import { ORDERS, World } from '../engine/orders.ts';
 import { until } from '../engine/world.ts';
 import { SCHEMA_ENDINGS, type DevServerKind } from '../../src/cli/dev-server-kind.ts';
-import { someServers } from '../every-server.ts';
+import { inTurns, oneOfEachFamily, someServers } from '../every-server.ts';
 import { oneOf } from '../seed.ts';
-import { compiledCli, servers } from '../servers.ts';
+import { compiledCli } from '../servers.ts';
 import { document, run, waybill } from './command-line.ts';
 import { FreshMachine } from './fresh-machine.ts';
 
@@ -266,8 +266,8 @@ describe('waybill dev and signals', () => {
   });
 });
 
-// Which database it is makes no difference here: one server is enough.
-describe.each(servers.slice(0, 1))('waybill dev beside servers that are there, on $name', (server) => {
+describe.each(oneOfEachFamily(import.meta.url))('waybill dev beside servers that are there, on $name', (server) => {
+  const it = inTurns(import.meta.url, server);
   let world: World;
   afterEach(() => world.close());
 
@@ -277,7 +277,7 @@ describe.each(servers.slice(0, 1))('waybill dev beside servers that are there, o
     return machine.spawn(['--project', world.directory, ...argv], env);
   };
 
-  test('--run starts a worker only, and leaves the servers alone', async () => {
+  it('--run starts a worker only, and leaves the servers alone', async () => {
     world = await World.create(server, ORDERS(500));
     const answer = await inWorld('dev', '--run', 'core.order', '--json').answer;
     expect(answer.exitCode).toBe(0);
@@ -286,7 +286,7 @@ describe.each(servers.slice(0, 1))('waybill dev beside servers that are there, o
     await machine.expectNothingLeft();
   });
 
-  test('Ctrl-C during a run cancels it, waits until it is rolled back, and ends with 3', async () => {
+  it('Ctrl-C during a run cancels it, waits until it is rolled back, and ends with 3', async () => {
     world = await World.create(server, BREAKABLE(10_000, { broken: 0, pause: 0.4 }));
     const { child, answer } = inWorld('dev', '--run', 'core.order', '--json');
     await until(async () => (await done(world).catch(() => 0)) > 1);
@@ -298,7 +298,7 @@ describe.each(servers.slice(0, 1))('waybill dev beside servers that are there, o
     await machine.expectNothingLeft();
   });
 
-  test('--run of a load that somebody runs ends with 4, and that run goes on', async () => {
+  it('--run of a load that somebody runs ends with 4, and that run goes on', async () => {
     world = await World.create(server, BREAKABLE(10_000, { broken: 0, pause: 0.4 }));
     await world.worker();
     expect(await waybill(world, 'run', 'core.order', '--detach')).toMatchObject({ exitCode: 0 });

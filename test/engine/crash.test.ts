@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test, type TestContext } from 'vitest';
 import { startTemporal } from '../../src/dev/temporal-server.ts';
-import { inTurns, oneOfEachFamily } from '../every-server.ts';
-import { servers, type TestServer } from '../servers.ts';
+import { inTurns, oneOfEachFamily, someServers } from '../every-server.ts';
+import type { TestServer } from '../servers.ts';
 import { BREAKABLE, mend } from './breakable-orders.ts';
 import { CuttableWay } from './cuttable-way.ts';
 import { asleep } from './moments.ts';
@@ -165,7 +165,7 @@ describe.each(oneOfEachFamily(import.meta.url))('what is killed beside another o
   }
 });
 
-describe.each(servers.slice(0, 1))('Temporal itself, on $name', (server) => {
+describe.each(someServers(import.meta.url))('Temporal itself, on $name', (server) => {
   test('its database is deleted in mid-load: refused until max_runtime or --force, then redone, every row once', async () => {
     const dbFilename = join(tmpdir(), `waybill-test-temporal-${process.pid}.db`);
     let temporal = await startTemporal({ external: false, dbFilename });

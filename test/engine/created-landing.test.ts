@@ -133,6 +133,7 @@ outputs: [core.item]
   },
 );
 
+// Only PostgreSQL has such tables.
 describe.each(servers)('to.create, from a table without columns on $name', { timeout: 120_000 }, (server) => {
   let world: World;
   afterEach(() => world.close());

@@ -1,6 +1,7 @@
 /**
  * What a role or a database gives every session by default. An older snapshot: whoever waits at the gate must read what is
- * true afterwards. Time limits: a fence or a roll back takes the time that it needs.
+ * true afterwards. Time limits: a fence or a roll back takes the time that it needs. (Accounts of MySQL and MariaDB have no such
+ * defaults; what their server has, server-settings.test.ts sets.)
  */
 import { sql } from '../../src/database/sql.ts';
 import { afterEach, describe, expect, vi } from 'vitest';

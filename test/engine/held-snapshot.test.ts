@@ -41,6 +41,7 @@ async function held(server: Parameters<typeof World.create>[0], options: OrdersO
   return world;
 }
 
+// Pages are PostgreSQL's; where keys cut it a rewrite changes nothing.
 describe.each(servers)('a snapshot that VACUUM FULL has rewritten while its batch was held, on $name', (server) => {
   const it = inTurns(import.meta.url, server, servers);
   let world: World;

@@ -42,6 +42,7 @@ async function workerAsLoader(world: World, side: 'WAREHOUSE_URL' | 'SOURCE_URL'
 
 const HIDDEN = (table: string) => `query would be affected by row-level security policy for table "${table}"`;
 
+// By pages, and what moves their rows: PostgreSQL's. MySQL and MariaDB: below.
 describe.each(servers)('the plan of a stage on $name', (server) => {
   const it = inTurns(import.meta.url, server, servers);
   let world: World;
@@ -279,6 +280,7 @@ const KEYS: { key: string; columns: string; types: string; values: string }[] = 
 /** What a load may say of its sessions, and what must not change where a key is cut. */
 const SETTINGS = `{ search_path: "core, pg_temp", DateStyle: "SQL, DMY", IntervalStyle: sql_standard, TimeZone: Asia/Tokyo, extra_float_digits: "-6", bytea_output: escape }`;
 
+// Types and settings of PostgreSQL; those of MySQL and MariaDB stand below.
 describe.each(servers)('a plan by key on $name', (server) => {
   let world: World;
   afterEach(() => world.close());
@@ -413,6 +415,7 @@ outputs: [ ${keys.map((_, n) => `core.sums_${n}`).join(', ')} ]
   });
 });
 
+// Row level security: only PostgreSQL has it.
 describe.each(servers)('rows that a policy hides, on $name', (server) => {
   const it = inTurns(import.meta.url, server, servers);
   let world: World;

@@ -251,6 +251,7 @@ on_bad_row: quarantine
   });
 });
 
+// MySQL and MariaDB check all constraints at once: none waits for COMMIT.
 describe.each(servers.slice(0, 1))('bad rows that only COMMIT refuses, on $name', { timeout: 60_000 }, (server) => {
   let world: World;
   afterEach(() => world.close());

@@ -81,6 +81,7 @@ describe.each(someWays(import.meta.url))('from.range, from $source to $target', 
   });
 });
 
+// MySQL and MariaDB have neither.
 describe(`from.range over NaN and infinity, on ${servers[0]!.name}`, { timeout: 120_000 }, () => {
   let world: World;
   afterEach(() => world.close());

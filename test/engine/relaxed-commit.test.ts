@@ -1,4 +1,7 @@
-/** A chunk's commit does not wait for the disk (docs/guarantees.md): what a crash of the server takes, and what it does not. */
+/**
+ * A chunk's commit does not wait for the disk (docs/guarantees.md): what a crash of the server takes, and what it does not. On PostgreSQL
+ * alone: on MySQL and MariaDB no session may choose that, and Waybill leaves the server's setting as it is.
+ */
 import { afterEach, beforeEach, describe, expect } from 'vitest';
 import { inTurns } from '../every-server.ts';
 import { servers } from '../servers.ts';

@@ -1,6 +1,6 @@
 /**
  * Loads and sessions that other versions of the workflows have run (histories/): today's must take the same steps, or whoever
- * upgrades breaks what runs at that moment. WAYBILL_RECORD_HISTORIES=1 records them anew: CONTRIBUTING.md says when.
+ * upgrades breaks what runs at that moment. Recorded on one server: no workflow knows which it is. WAYBILL_RECORD_HISTORIES=1 records them anew: CONTRIBUTING.md says when.
  */
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { hostname, userInfo } from 'node:os';

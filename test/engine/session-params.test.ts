@@ -122,6 +122,7 @@ stages: [ { name: s, sql: "insert into ${into} select o.id, :batch_id from {{ ${
 outputs: [ ${outputs} ]
 checks: [ { name: no, sql: select ok from core.switch, expect: 1 } ]`;
 
+// MySQL and MariaDB have none: a name without a schema is of the connection's database.
 describe.each(servers)('search_path on $name', { timeout: 120_000 }, (server) => {
   const it = inTurns(import.meta.url, server, servers);
   let world: World;

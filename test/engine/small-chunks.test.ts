@@ -133,6 +133,7 @@ describe.each(someServers(import.meta.url))('small chunks on $name', (server) =>
   });
 });
 
+// By `xmin` PostgreSQL tells which transaction a row is of, and only there is COMMIT slow for a reason or a table dropped at it.
 describe.each(servers.slice(0, 1))('small chunks on $name', (server) => {
   let world: World;
   afterEach(() => world.close());

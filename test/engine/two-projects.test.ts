@@ -1,10 +1,10 @@
 /** Two projects in one Temporal namespace, with loads of the same names: neither does, hears of or steers what is the other's. */
 import { once } from 'node:events';
 import { NativeConnection, Worker } from '@temporalio/worker';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, vi } from 'vitest';
 import { document, waybill } from '../cli/command-line.ts';
-import { oneOf } from '../seed.ts';
-import { bundledWorkflows, freshNamespace, servers, temporalAddress } from '../servers.ts';
+import { inTurns, oneOfEachFamily } from '../every-server.ts';
+import { bundledWorkflows, freshNamespace, temporalAddress } from '../servers.ts';
 import { ORDERS, SLOW_SQL, expectWhole, type OrdersOptions } from './orders.ts';
 import { ended, until, World } from './world.ts';
 
@@ -12,10 +12,11 @@ const text = (pattern: RegExp): string => expect.stringMatching(pattern) as stri
 
 const ADVICE = 'give one of the two projects a task_queue or a namespace of its own: see docs/cli.md';
 
-describe.each(oneOf(servers, import.meta.url))(
+describe.each(oneOfEachFamily(import.meta.url))(
   'two projects in one namespace on $name',
   { timeout: 180_000 },
   (server) => {
+    const it = inTurns(import.meta.url, server);
     let temporal: { address: string; namespace: string };
     let worlds: World[] = [];
     beforeEach(async () => {
@@ -91,7 +92,7 @@ sessions: { nightly: { loads: [ core.* ] } }
       expect(await world.states('core.order')).toEqual([]);
     }
 
-    test('a worker does not begin to poll the task queue of another project, until that one’s workers are gone', async () => {
+    it('a worker does not begin to poll the task queue of another project, until that one’s workers are gone', async () => {
       const [aa, bb] = [await project('aa', 10), await project('bb (of us)', 20)];
       const theirs = await bb.workerProcess();
       await until(async () => (await pollers(bb)).length > 0); // it says that it polls, and then does
@@ -122,7 +123,7 @@ sessions: { nightly: { loads: [ core.* ] } }
       expect(await bb.value('select count(*) from acq.orders')).toBe('20');
     });
 
-    test('one of which nobody sees whether it lives is taken for alive once it polls anew, and for gone when it is silent', async () => {
+    it('one of which nobody sees whether it lives is taken for alive once it polls anew, and for gone when it is silent', async () => {
       const aa = await project('aa', 10);
       const before = await poller(aa, '7@of-an-older-version (0badcafe)');
       const elsewhere = await poller(aa, '7@elsewhere, project bb (0badcafe)');
@@ -149,7 +150,7 @@ sessions: { nightly: { loads: [ core.* ] } }
       expect(await waybill(aa, 'run', 'core.order')).toMatchObject({ exitCode: 0 });
     });
 
-    test('where both poll all the same, each load is done in its own project’s databases, or refused', async () => {
+    it('where both poll all the same, each load is done in its own project’s databases, or refused', async () => {
       const [aa, bb] = [await project('aa', 1_000), await project('bb', 20)];
       await bb.worker();
       await later(300_000, () => aa.worker());
@@ -177,7 +178,7 @@ sessions: { nightly: { loads: [ core.* ] } }
       expect(await aa.states('core.order')).toEqual(['published']);
     });
 
-    test('work under way that comes to a worker of another project is left alone, and waits for one of its own', async () => {
+    it('work under way that comes to a worker of another project is left alone, and waits for one of its own', async () => {
       const [aa, bb] = [await project('aa', 10), await project('bb', 20)];
       await bb.worker();
       expect(await waybill(bb, 'run', 'core.order')).toMatchObject({ exitCode: 0 });
@@ -205,7 +206,7 @@ sessions: { nightly: { loads: [ core.* ] } }
       expect(await bb.value('select count(*) from acq.orders')).toBe('20');
     });
 
-    test('a load of the same name that runs for the other is neither followed, forced nor cancelled', async () => {
+    it('a load of the same name that runs for the other is neither followed, forced nor cancelled', async () => {
       const [aa, bb] = [await project('aa', 10), await project('bb', 20, { queue: 'bb', lanes: 1, sql: SLOW_SQL(6) })];
       await Promise.all([aa.worker(), bb.worker()]);
       expect(await waybill(bb, 'run', 'core.order', '--detach')).toMatchObject({ exitCode: 0 });
@@ -231,7 +232,7 @@ sessions: { nightly: { loads: [ core.* ] } }
       await Promise.all([expectWhole(aa), expectWhole(bb)]);
     });
 
-    test('whose a run is goes with it, into the loads of a session and the runs that continue it', async () => {
+    it('whose a run is goes with it, into the loads of a session and the runs that continue it', async () => {
       const aa = await project('aa', 3_000, { rows: 100, byKey: true, lanes: 1, sql: SLOW_SQL(0.3) });
       await aa.worker({ historyLimit: 12 });
       const inputs = async (workflowId: string): Promise<unknown[]> => {

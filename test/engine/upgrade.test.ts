@@ -1,12 +1,13 @@
 /** Workers are exchanged for those of another version under a load that runs: it may fail, it may not hang, and the next start heals. */
 import { readFileSync } from 'node:fs';
 import { NativeConnection, Worker } from '@temporalio/worker';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect } from 'vitest';
 import { errorView } from '../../src/client/error-view.ts';
 import { Waybill } from '../../src/client/index.ts';
 import { TASK_QUEUE } from '../../src/workflows/messages.ts';
 import { document, environment, waybill } from '../cli/command-line.ts';
-import { bundledWorkflows, servers } from '../servers.ts';
+import { inTurns, oneOfEachFamily } from '../every-server.ts';
+import { bundledWorkflows } from '../servers.ts';
 import { activitiesOf, OPEN_ORDER } from './activities.ts';
 import { BREAKABLE, done, mend } from './breakable-orders.ts';
 import { expectWhole } from './orders.ts';
@@ -21,7 +22,8 @@ function olderVersion(): { code: string } {
   return { code };
 }
 
-describe.each(servers.slice(0, 1))('on $name, an upgrade under a load that runs', (server) => {
+describe.each(oneOfEachFamily(import.meta.url))('on $name, an upgrade under a load that runs', (server) => {
+  const it = inTurns(import.meta.url, server);
   let world: World;
   afterEach(() => world.close());
 
@@ -35,7 +37,7 @@ describe.each(servers.slice(0, 1))('on $name, an upgrade under a load that runs'
     await older.stop();
   }
 
-  test('fails it, saying so, and the next start rolls back what it left', async () => {
+  it('fails it, saying so, and the next start rolls back what it left', async () => {
     await beginOlder(() => world.start('core.order'));
     const client = await Waybill.open({ project: world.directory, env: environment(world) });
     world.atClose(() => client.close());
@@ -54,7 +56,7 @@ describe.each(servers.slice(0, 1))('on $name, an upgrade under a load that runs'
     expect(await world.states('core.order')).toEqual(['failed', 'published']);
   });
 
-  test('lets a session begin it anew', async () => {
+  it('lets a session begin it anew', async () => {
     let session: Awaited<ReturnType<typeof startSession>> | undefined;
     await beginOlder(async () => (session = await startSession(world)), {
       'waybill.yaml': `
@@ -72,7 +74,7 @@ sessions: { nightly: { loads: [core.*] } }
     expect(await world.states('core.order')).toEqual(['failed', 'published']);
   });
 
-  test('that stops its workflow is told by status, show and run, and a force begins it anew', async () => {
+  it('that stops its workflow is told by status, show and run, and a force begins it anew', async () => {
     await beginOlder(() => world.start('core.order'));
     // A worker that leaves a workflow be which it cannot run: so does ours where an attempt before was lost with its worker.
     const connection = await NativeConnection.connect({ address: world.address });
@@ -108,7 +110,7 @@ sessions: { nightly: { loads: [core.*] } }
     expect(await world.states('core.order')).toEqual(['failed', 'published']);
   });
 
-  test('leaves a batch under way to a workflow of an older version, which does not say who it is', async () => {
+  it('leaves a batch under way to a workflow of an older version, which does not say who it is', async () => {
     world = await World.create(server, BREAKABLE(100, { broken: 0 }));
     const { openBatch, describeBatch } = await activitiesOf(world);
     await openBatch(OPEN_ORDER);
