@@ -4,6 +4,7 @@ import { postgresSql } from '../../sql/postgres.ts';
 import { fromItem, type RowSource } from '../row-source.ts';
 import { composed, part, raw, sql, type RawSql, type SqlPart, type SqlStatement } from '../sql.ts';
 import { quoteName, quoteTable, quoteText } from './names.ts';
+import { sampleOf } from './sampled-pages.ts';
 
 /** Where, and over how many pages, the rows of a page are counted: spread, because bulk writers leave empty pages behind. */
 const SAMPLE_SPOTS = 32;
@@ -62,8 +63,8 @@ export async function cutPages(
 }
 
 /**
- * Ranges by key, in one ordered pass. Equal keys share a bound, so that all rows of one key share a range however skewed they
- * are.
+ * Ranges by key, in one ordered pass, or by a sample of a table that is large. Equal keys share a bound, so that all rows of one key
+ * share a range however skewed they are.
  */
 export async function planKeys(
   session: Session,
@@ -77,10 +78,11 @@ export async function planKeys(
   const columns = key.map((column) => quoteName(column.name));
   const notNull = columns.map((column) => `${column} is not null`).join(' and ');
   const condition = where ? part`(${where.condition}) and ` : part``;
-  const walks = typeof table === 'string' && (where?.window ?? true) && (await hasIndex(session, table, key));
-  const { rows: found } = await session.query<{ bound: string }>(
-    (walks ? keysetWalk : everyNth)(from, columns, part`${condition}${raw(notNull)}`, step),
-  );
+  const named = typeof table === 'string' && (where?.window ?? true) ? table : undefined;
+  const passed: Passed = [from, columns, part`${condition}${raw(notNull)}`, step];
+  const sampled = named === undefined ? undefined : await sampledBounds(session, named, passed);
+  const walks = named !== undefined && !sampled && (await hasIndex(session, named, key));
+  const found = sampled ?? (await boundsBy(session, (walks ? keysetWalk : everyNth)(...passed)));
   const bounds = found.filter(({ bound }, i) => i === 0 || Buffer.byteLength(bound) <= LONGEST_KEY);
   const ranges: ChunkRange[] = bounds.map(({ bound }, i) => ({
     from: i === 0 ? null : bound,
@@ -91,6 +93,34 @@ export async function planKeys(
   );
   if (nulls[0]?.found) ranges.push({ from: NULL_KEYS, to: NULL_KEYS });
   return ranges;
+}
+
+interface Bound {
+  bound: string;
+}
+
+/** Of which rows, by which columns, on what condition, and how many of them a range is to have. */
+type Passed = [from: RawSql, columns: string[], condition: SqlPart, step: number];
+
+/** Of fewer ranges, most of the table may lie outside of the window: what is in it is soon walked. */
+const FEWEST_SAMPLED = 8;
+
+/** By a sample; undefined where none is good enough. Nothing but the size of the ranges depends on it. */
+async function sampledBounds(
+  session: Session,
+  table: string,
+  [, columns, condition, rows]: Passed,
+): Promise<Bound[] | undefined> {
+  const sample = await sampleOf(session, table, rows);
+  if (!sample) return undefined;
+  const { from, which, step } = sample;
+  const found = await boundsBy(session, everyNth(from, columns, part`${which} and ${condition}`, step));
+  return found.length < FEWEST_SAMPLED ? undefined : found;
+}
+
+async function boundsBy(session: Session, statement: SqlStatement): Promise<Bound[]> {
+  const { rows } = await session.query<Bound>(statement);
+  return rows;
 }
 
 const asJson = (names: string[]): RawSql =>

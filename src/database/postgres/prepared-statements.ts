@@ -1,3 +1,4 @@
+import type pg from 'pg';
 import { renderSql, renderText, type SqlStatement } from '../sql.ts';
 import { quoteText } from './names.ts';
 
@@ -9,6 +10,19 @@ const PREPARE_AT = 3;
 
 /** Over all sessions: a connection of a pool outlives those that use it, and keeps what they have prepared. */
 let names = 0;
+
+/** Of each text that is sent alone: the server has one of a name on a connection, and `pg` knows which those are. */
+const lastingNames = new Map<string, string>();
+
+/**
+ * A statement that a connection keeps for whoever has that connection next: parsed once, and planned a few times. What a chunk asks the
+ * catalog about its table takes the server 3 ms anew, and 0.8 ms so.
+ */
+export function lasting(does: string, text: string, values: unknown[]): pg.QueryConfig {
+  const name = lastingNames.get(text) ?? `waybill_${does}_${(names += 1)}`;
+  lastingNames.set(text, name);
+  return { name, text, values };
+}
 
 /**
  * What one connection has prepared of our own statements. To parse and plan them for each chunk anew took half of the server's

@@ -5,7 +5,7 @@ import { JsonText } from '../json-text.ts';
 import { begin } from './ledger.ts';
 import { quoteText } from './names.ts';
 import { whileReading } from './errors.ts';
-import { placeholder, PreparedStatements } from './prepared-statements.ts';
+import { lasting, placeholder, PreparedStatements } from './prepared-statements.ts';
 import {
   TransactionLostError,
   type BeginOptions,
@@ -47,7 +47,9 @@ export class PostgresSession implements Session {
 
   async query<Row>(statement: SqlStatement): Promise<QueryResult<Row>> {
     const { text, values } = renderSql(statement, placeholder);
-    const result = await this.answer(this.client.query({ text, values, types }));
+    const does = statement.repeated;
+    const config = does === undefined ? { text, values } : lasting(does, text, values);
+    const result = await this.answer(this.client.query({ ...config, types }));
     return resultOf(result);
   }
 

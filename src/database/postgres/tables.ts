@@ -1,6 +1,6 @@
 import type { StatementComplaint } from '../catalog-dialect.ts';
 import type { ColumnFacts, Database, IndexFacts, Session, TableFacts, TableIdentity } from '../dialect.ts';
-import { part, raw, sql, type RawSql, type SqlPart } from '../sql.ts';
+import { part, raw, repeated, sql, type RawSql, type SqlPart } from '../sql.ts';
 import { formatTableName } from '../../sql/names.ts';
 import { postgresSql } from '../../sql/postgres.ts';
 import { fromItem } from '../row-source.ts';
@@ -79,7 +79,10 @@ export async function describeTable(reader: Pick<Session, 'query'>, table: strin
     method: string | null;
     columns: ColumnFacts[];
     indexes: IndexFacts[];
-  }>(sql`
+  }>(
+    repeated(
+      'table',
+      sql`
     select c.oid, c.relkind as kind, c.relpersistence as persistence,
       c.relkind = 'p' and exists (
         ${PARTS}
@@ -102,7 +105,9 @@ export async function describeTable(reader: Pick<Session, 'query'>, table: strin
                       where k.ord <= i.indnkeyatts))), '[]')
        from pg_index i join pg_class ic on ic.oid = i.indexrelid
        where i.indrelid = c.oid and i.indisvalid and i.indpred is null)::text as indexes
-    from pg_class c where c.oid = to_regclass(${relation})`);
+    from pg_class c where c.oid = to_regclass(${relation})`,
+    ),
+  );
   const row = rows[0];
   if (!row) return undefined;
   return {

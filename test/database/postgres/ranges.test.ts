@@ -68,6 +68,40 @@ describe.each(servers)('on $name', (server) => {
   const keyOf = async (): Promise<ColumnFacts[]> =>
     (await database.dialect.describeTable(database, 't'))!.columns.slice(0, 1);
 
+  describe('a table of some megabytes, once analysed', () => {
+    const WIDE = 'create table t (id bigint, pad text, seen int not null default 0) with (fillfactor = 10)';
+    const fill = async (id: string): Promise<void> => {
+      await run(WIDE);
+      await run(`insert into t select ${id}, repeat('x', 80) from generate_series(1, 30000) g`);
+      await run('create index on t (id)');
+      await run('vacuum (analyze) t'); // so that a walk would be along the index
+    };
+
+    test('is cut by a sample of its pages, without a walk over its keys', async () => {
+      await fill('case when g % 100 = 0 then null else (g * 7919) % 30011 end');
+      const before = await scans('t_id_idx');
+      const ranges = await database.dialect.planKeys(session, 't', await keyOf(), 2000);
+      expect(ranges.length).toBeGreaterThanOrEqual(10);
+      // A walk begins one for each range; the planner looks for the ends of the index, and we for NULLs.
+      expect((await scans('t_id_idx')) - before).toBeLessThan(ranges.length - 1);
+      const counts = await cut(['id'], 2000);
+      expect(counts.at(-1)).toBe(300); // NULLs are a range of their own
+      expect(Math.max(...counts)).toBeLessThan(8000);
+    });
+
+    test('is walked where so little of it is meant that a sample has next to nothing of that', async () => {
+      await fill('g');
+      expect(await cut(['id'], 2000, 'id > 26500')).toEqual([2000, 1500]);
+      await run('update t set seen = 0');
+      expect(await cut(['id'], 2000, 'id > 30000')).toEqual([]);
+    });
+
+    test('is walked where a sample would be a large part of it', async () => {
+      await fill('g');
+      expect(await cut(['id'], 1000)).toEqual(new Array(30).fill(1000));
+    });
+  });
+
   test('a bound that a ledger on MySQL could not hold is left out', async () => {
     await run('create table t (id text collate "C", seen int not null default 0)');
     await run(`insert into t select lpad(g::text, 3, '0') || repeat('x', case when g % 5 = 0 then 70000 else 1 end)

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { PostgresDatabase } from '../../../src/database/postgres/database.ts';
 import { TransactionLostError, type Session } from '../../../src/database/dialect.ts';
-import { part, repeated, SAVEPOINT, sql } from '../../../src/database/sql.ts';
+import { part, raw, repeated, SAVEPOINT, sql } from '../../../src/database/sql.ts';
 import { freshDatabase, servers, type FreshDatabase } from '../../servers.ts';
 
 describe.each(servers)('a session on $name', (server) => {
@@ -46,6 +46,37 @@ describe.each(servers)('a session on $name', (server) => {
       { rows: [], rowCount: 0 },
     ]);
     await expect(session.pipeline([sql`select ${{}}`])).rejects.toThrow('no literal');
+  });
+
+  test('a control connection keeps what is asked of it again and again, by one name for each text', async () => {
+    // Once so many are out, each has been opened.
+    const all = [await database.controlSession(), await database.controlSession()];
+    for (const one of all) await one.close();
+    const ask = (more = part``) => repeated('read', sql`select id from t where id = ${1} ${more}`);
+    for (let i = 0; i < 4; i += 1) {
+      await database.query(ask());
+      await database.query(ask(part`and note is null`));
+    }
+    const { rows } = await database.query<{ name: string; plans: string }>(
+      sql`select name, generic_plans + custom_plans as plans from pg_prepared_statements order by name`,
+    );
+    expect(rows.map(({ name, plans }) => [name.replace(/\d+/, 'N'), plans])).toEqual([
+      ['waybill_read_N', '4'],
+      ['waybill_read_N', '4'],
+    ]);
+  });
+
+  test('what a chunk asks about its table is asked by such a name', async () => {
+    for (let i = 0; i < 3; i += 1) {
+      expect(await database.dialect.columnsRead(database, session, 'public.t')).toHaveLength(4);
+      await database.query(sql`alter table t add column ${raw(`more${i}`)} int`);
+      expect(await database.dialect.columnsRead(database, session, 'public.t')).toHaveLength(5);
+      await database.query(sql`alter table t drop column ${raw(`more${i}`)}`);
+    }
+    const { rows } = await database.query<{ plans: string }>(
+      sql`select generic_plans + custom_plans as plans from pg_prepared_statements where name like 'waybill_table_%'`,
+    );
+    expect(rows).toEqual([{ plans: '6' }]);
   });
 
   test('what is sent again and again is prepared, each text once, on each connection', async () => {

@@ -1,4 +1,5 @@
 import type { ClientBase } from 'pg';
+import { lasting } from '../prepared-statements.ts';
 import { DEPENDENT_REFUSALS } from './refuse/dependents.ts';
 import { KIND_REFUSALS, SNAPSHOT_REFUSAL } from './refuse/kind.ts';
 import { NAME_REFUSALS } from './refuse/names.ts';
@@ -39,7 +40,8 @@ export async function snapshotRefusals(
       const reason = `table ${table.schema}.${table.name} does not exist`;
       return [{ reason, next: 'Create it, or correct `inputs` of the load.' }];
     }
-    const { rows } = await client.query<Refusal>(REFUSALS, [oid, processingName, fitsInName(processingName)]);
+    const values = [oid, processingName, fitsInName(processingName)];
+    const { rows } = await client.query<Refusal>(lasting('refusals', REFUSALS, values));
     return rows;
   });
 }

@@ -56,6 +56,18 @@ describe.each(servers)('what cannot be snapshotted on $name', (server) => {
     await scene.client.query('rollback');
   });
 
+  turn('asked about one table after the other on a connection, it is planned once', async () => {
+    scene = await Scene.open(server);
+    const { client } = scene;
+    await client.query('begin');
+    for (let i = 0; i < 3; i += 1) expect(await snapshotRefusals(client, FLIGHT)).toEqual([]);
+    const { rows } = await client.query(
+      `select generic_plans::int as kept, custom_plans::int as anew from pg_prepared_statements where name like 'waybill_refusals_%'`,
+    );
+    expect(rows).toEqual([{ kept: 3, anew: 0 }]);
+    await client.query('rollback');
+  });
+
   turn(
     'a function in SQL that needs a search_path, where an index, a CHECK or a generated column calls it',
     async () => {

@@ -1,4 +1,5 @@
 import type { ClientBase } from 'pg';
+import { lasting } from '../../prepared-statements.ts';
 import { LoadFailedError } from '../../../../errors.ts';
 import type { SteppedAside } from '../step-aside.ts';
 
@@ -66,11 +67,8 @@ select line || coalesce(' comment ' || comment, '') as line from line order by 1
 
 /** `aside`: what of it has other names by now; it is listed by those that it had. */
 export async function linesOf(client: ClientBase, oid: string, aside: readonly SteppedAside[]): Promise<string[]> {
-  const { rows } = await client.query<{ line: string }>(LINES, [
-    oid,
-    aside.map((one) => one.oid),
-    aside.map((one) => one.before),
-  ]);
+  const values = [oid, aside.map((one) => one.oid), aside.map((one) => one.before)];
+  const { rows } = await client.query<{ line: string }>(lasting('lines', LINES, values));
   return rows.map((row) => row.line);
 }
 

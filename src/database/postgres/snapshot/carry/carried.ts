@@ -1,4 +1,5 @@
 import type { ClientBase } from 'pg';
+import { lasting } from '../../prepared-statements.ts';
 
 /** A statement that gives the new table something that the old one has. */
 export interface Carried {
@@ -29,6 +30,6 @@ select carried ->> 'statement' as statement, carried ->> 'role' as role from ans
 
 /** Asks all questions; what comes back is to be run in this order. */
 export async function askAll(client: ClientBase, questions: readonly CarryQuestion[], oid: string): Promise<Carried[]> {
-  const { rows } = await client.query<Carried>(asked(questions), [oid]);
+  const { rows } = await client.query<Carried>(lasting('carried', asked(questions), [oid]));
   return rows;
 }
