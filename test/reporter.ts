@@ -8,6 +8,8 @@ declare module 'vitest' {
   interface TaskMeta {
     /** Why a test did a part of its work once more: each time, what was late. */
     triedAgain?: string[];
+    /** The run did not come to where its worker was to be killed, as not all do. */
+    withoutKill?: boolean;
   }
 }
 
@@ -57,6 +59,9 @@ export default class ServerReporter implements Reporter {
       for (const late of test.meta().triedAgain ?? [])
         lines.push(`!!! TRIED ONCE MORE WITHIN: ${test.module.relativeModuleId} > ${test.fullName}`, indented(late));
     }
+    // A point that comes in no run is none that was tried.
+    for (const test of tests.filter((one) => one.meta().withoutKill))
+      lines.push(`!!! PASSED WITHOUT ITS KILL: ${test.module.relativeModuleId} > ${test.fullName}`);
     // Last, for of a long run's output often only the end is kept; by file, for the first of a file may be why the others failed.
     for (const test of tests.filter((one) => stateOf(one) === 'failed')) {
       lines.push(`!!! FAILED: ${test.module.relativeModuleId} > ${test.fullName}`);

@@ -3,11 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { createActivities } from '../../src/activities/activities.ts';
 import type { Engine } from '../../src/activities/engine.ts';
-import * as rare from './rare-scenarios.ts';
-import * as scenarios from './scenarios.ts';
-import * as steered from './steered-scenarios.ts';
-
-const all = { ...scenarios, ...rare, ...steered };
+import { allScenarios } from './all-scenarios.ts';
 
 /** Activities whose death no point can hit: they send no statement. */
 const WITHOUT_STATEMENTS = {
@@ -17,7 +13,7 @@ const WITHOUT_STATEMENTS = {
 
 // A scenario that names an activity and never runs it fails by itself (crash-tests.ts).
 test('a worker is killed in every activity that sends a statement', () => {
-  const killed = Object.values(all).flatMap((one) => (typeof one === 'string' ? [] : one.activities));
+  const killed = [...allScenarios.values()].flatMap(({ activities }) => activities);
   const activities = Object.keys(createActivities({} as Engine));
   expect(
     [...new Set([...killed, ...Object.keys(WITHOUT_STATEMENTS)])].filter((name) => name !== 'start').sort(),
@@ -30,6 +26,5 @@ test('each scenario is run by a file of tests', async () => {
   const run = texts.flatMap((text) =>
     [...text.matchAll(/rashTests\(([^;]*)\)/g)].flatMap(([, given]) => given!.split(/\W+/)),
   );
-  const scenarios = Object.entries(all).flatMap(([name, one]) => (typeof one === 'string' ? [] : [name]));
-  expect(scenarios.filter((name) => !run.includes(name))).toEqual([]);
+  expect([...allScenarios.keys()].filter((name) => !run.includes(name))).toEqual([]);
 });

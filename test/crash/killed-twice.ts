@@ -6,7 +6,17 @@ import { join } from 'node:path';
 import { describe, expect, inject, test } from 'vitest';
 import { someServers } from '../every-server.ts';
 import type { TestServer } from '../servers.ts';
-import { hashOf, inWorld, pick, pointsIn, shuffled, TIMEOUT_MS, unlessTooSlow, type Case } from './crash-tests.ts';
+import {
+  fewAtOnce,
+  hashOf,
+  inWorld,
+  pick,
+  pointsIn,
+  shuffled,
+  TIMEOUT_MS,
+  unlessTooSlow,
+  type Case,
+} from './crash-tests.ts';
 import { statementName, pointName, type Point } from './points.ts';
 import { comesPerhaps, momentsOf, readRecording, type Recorded } from './recording.ts';
 import { killAndHeal, runUnkilled, type Healer, type Kill } from './run-scenario.ts';
@@ -18,8 +28,6 @@ import type { Scenario } from './scenarios.ts';
  */
 const FIRST = 12;
 const SECONDS = 4;
-/** Worlds at once, while what is sent without a kill is written down. */
-const AT_ONCE = 4;
 
 const wantedSecond = process.env['WAYBILL_SECOND_CRASH_POINT'];
 const all = inject('seed').all || (wantedSecond ?? process.env['WAYBILL_CRASH_POINT']) !== undefined;
@@ -27,11 +35,8 @@ const seconds = all ? SECONDS : 1;
 
 /** Registers the tests of some of these scenarios, other ones with each run, each with one pair; of all where all is wanted. */
 export async function killedTwiceTests(scenarios: readonly Scenario[], n: number): Promise<void> {
-  const left = shuffled(scenarios, ({ title }) => title).slice(0, all ? scenarios.length : n);
-  const register = async (): Promise<void> => {
-    for (let next = left.shift(); next; next = left.shift()) await testsOf(next);
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, register));
+  const chosen = shuffled(scenarios, ({ title }) => title).slice(0, all ? scenarios.length : n);
+  await fewAtOnce(chosen, testsOf);
 }
 
 async function testsOf(scenario: Scenario): Promise<void> {
@@ -121,7 +126,10 @@ const pointsAt = (statement: Recorded): Point[] => momentsOf(statement).map((mom
 const killTwice = (server: TestServer, scenario: Scenario, kill: Kill, second: Point): Promise<void> =>
   inWorld(server, scenario, async (world) => {
     const healer: Healer = hashOf(`second healer ${pointName(second)}`) < '8' ? 'the retry' : 'the next start';
-    const killed = await killAndHeal(world, scenario, kill, { env: { WAYBILL_CRASH_AT: pointName(second) }, healer });
+    const { twice } = await killAndHeal(world, scenario, kill, {
+      env: { WAYBILL_CRASH_AT: pointName(second) },
+      healer,
+    });
     // What it finds hangs on how soon the server has noticed the death of the first: a run of a few pairs does not fail for that.
-    if (all) expect(killed || comesPerhaps(second), 'the second worker never came to its point').toBe(true);
+    if (all) expect(twice || comesPerhaps(second), 'the second worker never came to its point').toBe(true);
   });

@@ -50,6 +50,9 @@ export const statementName = ({
   text,
 }: Pick<StatementName, 'activity' | 'connection' | 'text'>): string => `${activity} | ${connection} | ${text}`;
 
+/** Whether a statement changes or locks something. */
+export const isWrite = (whole: string): boolean => !READS.test(whole.trimStart()) || LOCKS.test(whole);
+
 /** A point on one line, for titles and for the environment. */
 export const pointName = (point: Point): string => `${point.moment} ${statementName(point)} #${point.n}`;
 
@@ -73,7 +76,7 @@ export function watchStatements(env: NodeJS.ProcessEnv = process.env): void {
     const statement = nameOf(client, application, whole);
     const n = (counts.get(statementName(statement)) ?? 0) + 1;
     counts.set(statementName(statement), n);
-    if (record !== undefined) appendFileSync(record, `${JSON.stringify({ ...statement, n })}\n`);
+    if (record !== undefined) appendFileSync(record, `${JSON.stringify({ ...statement, n, whole })}\n`);
     const at = (moment: Moment): void => reach({ ...statement, n, moment });
     at('before');
     return { sent: () => at('sent'), answered: () => at('after') };
@@ -167,7 +170,7 @@ function nameOf(client: object, application: string, whole: string): StatementNa
     const { writes, shows } = before ?? NOTHING;
     return { ...of, text: `commit of ${writes ?? 'nothing'}`, writes: writes !== undefined, shows };
   }
-  const writes = !READS.test(text) || LOCKS.test(whole);
+  const writes = isWrite(whole);
   const begin = whole.search(/(^|;)\s*(begin|start transaction)\b/i);
   const commit = whole.search(/;\s*commit\b/i);
   const ends =

@@ -22,10 +22,14 @@ const PERHAPS: RegExp[] = [
  */
 const AS_OFTEN_AS_NEEDED = ['steerLanes', 'describeBatch', 'settleSource'];
 
-export const comesPerhaps = ({ activity, text, n }: Recorded): boolean =>
+export const comesPerhaps = ({ activity, text, n }: Omit<Recorded, 'whole'>): boolean =>
   (n > 1 && AS_OFTEN_AS_NEEDED.includes(activity)) || PERHAPS.some((known) => known.test(text));
 
-export type Recorded = StatementName & { n: number };
+export type Recorded = StatementName & {
+  n: number;
+  /** As it was sent. */
+  whole: string;
+};
 
 /** How much of what others can see is written at the moment of a point. */
 export type Written = 'nothing' | 'some' | 'all';
@@ -36,7 +40,7 @@ export interface Place {
   run: { n: number; of: number; written: Written };
 }
 
-export type PlacedPoint = Point & { place: Place };
+export type PlacedPoint = Point & { place: Place; whole: string };
 
 /** What a worker has sent so far, in order. */
 export async function readRecording(file: string): Promise<Recorded[]> {

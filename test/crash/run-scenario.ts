@@ -35,13 +35,13 @@ export interface Second {
   healer: Healer;
 }
 
-/** Runs the scenario with a worker that is killed, and perhaps with another one; then all must be right. Whether the second was killed. */
+/** Runs the scenario with a worker that is killed, and perhaps with another one; then all must be right. Which of them came to its point. */
 export async function killAndHeal(
   world: World,
   scenario: Scenario,
   { point, healer }: Kill,
   second?: Second,
-): Promise<boolean> {
+): Promise<{ killed: boolean; twice: boolean }> {
   await prepare(world, scenario);
   const victim = world.spawnWorker({ ...scenario.env, WAYBILL_CRASH_AT: pointName(point) });
   const died = exitOf(victim);
@@ -68,7 +68,7 @@ export async function killAndHeal(
   await starts.untilDone();
   await scenario.expectRight(world);
   await expectNothingLeft(world);
-  return twice;
+  return { killed, twice };
 }
 
 /** Runs the scenario without a kill, to the end of its first run. */

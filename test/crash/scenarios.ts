@@ -193,6 +193,27 @@ export const QUARANTINE: Scenario = {
   },
 };
 
+const BY_THE_SERVER = {
+  postgres: `
+    create function core.refuse() returns trigger language plpgsql as
+      $$ begin if new.id in (13, 47) then raise exception 'no' using errcode = '23514'; end if; return null; end $$;
+    create constraint trigger refuse after insert on core.orders deferrable initially deferred
+      for each row execute function core.refuse()`,
+  mysql: `
+    create trigger core.refuse before insert on core.orders for each row
+      begin if new.id in (13, 47) then signal sqlstate '45000' set message_text = 'no'; end if; end`,
+};
+
+/** On PostgreSQL the transaction is lost with them, and the chunk is nobody's for a moment. MySQL's COMMIT refuses none. */
+export const REFUSED_AT_COMMIT: Scenario = {
+  ...QUARANTINE,
+  title: 'chunks with rows that COMMIT refuses',
+  world: {
+    ...ORDERS(60, { lanes: 1, rows: 20, byKey: true, yaml: 'on_bad_row: quarantine' }),
+    own: BY_THE_SERVER,
+  },
+};
+
 /** The second one is more than may be. */
 export const TOO_MANY_BAD: Scenario = {
   ...QUARANTINE,
@@ -311,7 +332,7 @@ export const FILES: Scenario = {
 };
 
 /** 40 items. */
-function csv(file: number): string {
+export function csv(file: number): string {
   const rows = Array.from({ length: 40 }, (_, i) => (file - 1) * 40 + i);
   return ['id,name', ...rows.map((id) => `${id},item ${id}`)].join('\n');
 }

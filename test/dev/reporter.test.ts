@@ -145,6 +145,12 @@ describe('the last lines of a test run', () => {
     ]);
   });
 
+  it('tell of which crash test nothing was killed', async () => {
+    const { status, lines } = await run(`it('dies', ({ task }) => { task.meta.withoutKill = true; });`);
+    expect(status).toBe(0);
+    expect(lines.slice(-3, -2)).toEqual(['!!! PASSED WITHOUT ITS KILL: some.test.js > dies']);
+  });
+
   it('name what failed, with why and where, and count a file that does not load', async () => {
     const { status, lines } = await run(`it('fails', () => { throw new Error('no'); });`);
     expect(status).toBe(1);

@@ -5,6 +5,7 @@ import { inTurns, oneOfEachFamily, someServers } from '../every-server.ts';
 import { servers } from '../servers.ts';
 import { asLoader } from './as-loader.ts';
 import { expectWhole, ORDERS, SLOW_SQL, World } from './orders.ts';
+import { REFERRING } from './referring.ts';
 import { ended, until, type WorldOptions } from './world.ts';
 
 /** Rows that fill a page by four, so that a few thousand are several transactions of a roll back; the batch fails its check. */
@@ -207,44 +208,14 @@ describe.each(someServers(import.meta.url))('a roll back on $name of an output',
   });
 });
 
-/** Rows that refer to others of their table, higher and lower ones, wide enough for several ranges of pages; and to those of a second one. */
-const REFERRING = {
-  files: {
-    'loads/core/node.yaml': `
-kind: core
-connection: warehouse
-inputs: [ { table: acq.node, external: true } ]
-stages: [ { name: nodes, sql: node.sql }, { name: leaves, sql: leaf.sql } ]
-outputs: [ core.node, core.leaf ]
-checks: [ { name: no, sql: "select 1", expect: 0 } ]
-`,
-    'loads/core/node.sql': `
-insert into core.node (id, pad, batch_id) select n.id, repeat('x', 7000), :batch_id from {{ acq.node }} n;
-update core.node set parent = mod(id * 7919, 1500) + 1 where batch_id = :batch_id`,
-    'loads/core/leaf.sql': `
-insert into core.leaf (id, node, batch_id) select n.id, n.id, :batch_id from {{ acq.node }} n where n.id <= 10;
-update core.node set leaf = 11 - id where batch_id = :batch_id and id <= 10`,
-  },
-  warehouse: `
-    create schema acq; create schema core;
-    create table acq.node (id bigint primary key);
-    create table core.node (id bigint primary key, parent bigint, leaf bigint, pad text, batch_id bigint not null);
-    create table core.leaf (id bigint primary key, node bigint not null, batch_id bigint not null);
-    create index node_by_parent on core.node (parent); create index node_by_leaf on core.node (leaf);
-    create index leaf_by_node on core.leaf (node);
-    alter table core.node add constraint node_parent foreign key (parent) references core.node (id);
-    alter table core.node add constraint node_leaf foreign key (leaf) references core.leaf (id);
-    alter table core.leaf add constraint leaf_node foreign key (node) references core.node (id);
-    insert into acq.node select g from generate_series(1, 1500) g;`,
-  own: { postgres: 'alter table core.node alter column pad set storage plain', mysql: 'do 0' },
-};
+const REFERRING_ROWS = REFERRING('select 1');
 
 describe.each(oneOfEachFamily(import.meta.url))('a roll back on $name of rows', { timeout: 120_000 }, (server) => {
   let world: World;
   afterEach(() => world.close());
 
   test('that refer to each other takes them together; one that somebody else refers to stays, and is told', async () => {
-    world = await World.create(server, REFERRING);
+    world = await World.create(server, REFERRING_ROWS);
     await world.worker();
     expect(await world.run('core.node')).toMatchObject({ ok: false, type: 'CheckFailed' });
     expect(await world.states('core.node')).toEqual(['failed']);
@@ -256,18 +227,18 @@ describe.each(oneOfEachFamily(import.meta.url))('a roll back on $name of rows', 
       alter table core.elsewhere add constraint elsewhere_node foreign key (node) references core.node (id)`);
     await world.write(
       'loads/core/elsewhere.sql',
-      `${REFERRING.files['loads/core/leaf.sql']}; insert into core.elsewhere values (1234)`,
+      `${REFERRING_ROWS.files['loads/core/leaf.sql']}; insert into core.elsewhere values (1234)`,
     );
     await world.write(
       'loads/core/node.yaml',
-      REFERRING.files['loads/core/node.yaml'].replace('leaf.sql', 'elsewhere.sql'),
+      REFERRING_ROWS.files['loads/core/node.yaml'].replace('leaf.sql', 'elsewhere.sql'),
     );
     const refused = await world.run('core.node');
     expect(refused).toMatchObject({ ok: false, type: 'CheckFailed' });
     expect(!refused.ok && refused.message).toMatch(/and the roll back is not finished: .*foreign key/i);
     expect(await world.value(count)).not.toBe('0');
     await world.warehouse.query('delete from core.elsewhere');
-    await world.write('loads/core/node.yaml', REFERRING.files['loads/core/node.yaml']);
+    await world.write('loads/core/node.yaml', REFERRING_ROWS.files['loads/core/node.yaml']);
     expect(await world.run('core.node')).toMatchObject({ ok: false, type: 'CheckFailed' });
     expect(await world.states('core.node')).toEqual(['failed', 'failed', 'failed']);
     expect(await world.value(count)).toBe('0');

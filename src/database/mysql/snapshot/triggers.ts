@@ -96,11 +96,14 @@ export async function makeStandIns(session: MysqlSession, place: Place, triggers
   for (const trigger of triggers) {
     const body = `begin if not exists (select 1 from information_schema.triggers where trigger_schema = ${text(place.schema)}
  and event_object_table = ${text(place.name)} and trigger_name = ${text(trigger.name)}) then
-${trigger.body}
+${unended(trigger.body)}
 ; end if; end`;
     await create(session, place, place.twin, { ...trigger, name: standIn(place, trigger), body });
   }
 }
+
+/** MySQL has a semicolon in it that stood behind it, where another statement came with it. */
+const unended = (body: string): string => body.replace(/[\s;]+$/, '');
 
 const standIn = (place: Place, { name }: Trigger): string => ownName('tr', `${place.name}.${name}`);
 

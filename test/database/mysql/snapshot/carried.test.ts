@@ -96,6 +96,23 @@ describeOn(known, 'what a swap carries on $name', (server) => {
     }
   });
 
+  test('triggers that were sent several at once: MySQL keeps the semicolon behind each as a part of it', async () => {
+    const several = await scene.connect({ multipleStatements: true });
+    await several.query(`
+      create table t (id int, n int default 0);
+      create trigger one before insert on t for each row set new.n = new.n + 1;
+      create trigger two before insert on t for each row begin set new.n = new.n * 10; end ; -- the last
+      insert into t (id) values (0)`);
+    for (const id of [1, 2]) {
+      const batch = await scene.batch('t');
+      expect(await scene.take(batch)).toEqual({ kind: 'taken', tables: ['t'] });
+      await scene.say(`insert into t (id) values (${id})`);
+      expect(await scene.values(`select concat(id, ' ', n) from t`)).toEqual([`${id} 10`]);
+      expect(await scene.leftBehind()).toEqual([]);
+      await scene.finish(batch);
+    }
+  });
+
   turn('grants on the table and its columns, which go by name; the snapshot gets none', async () => {
     await setUp(['create table t (a int, b int)', 'insert into t values (1, 2)']);
     const user = `'${scene.name.slice(-20)}'@'127.0.0.1'`;

@@ -1,4 +1,4 @@
-import { createConnection, type Connection, type RowDataPacket } from 'mysql2/promise';
+import { createConnection, type Connection, type ConnectionOptions, type RowDataPacket } from 'mysql2/promise';
 import { dropSnapshot } from '../../../../src/activities/drop-snapshot.ts';
 import type { Engine } from '../../../../src/activities/engine.ts';
 import { takeSnapshot, type SnapshotOutcome } from '../../../../src/activities/take-snapshot.ts';
@@ -49,8 +49,13 @@ export class Scene {
     return database;
   }
 
-  async connect(): Promise<Connection> {
-    const connection = await createConnection({ uri: this.url, supportBigNumbers: true, bigNumberStrings: true });
+  async connect(options: ConnectionOptions = {}): Promise<Connection> {
+    const connection = await createConnection({
+      ...options,
+      uri: this.url,
+      supportBigNumbers: true,
+      bigNumberStrings: true,
+    });
     connection.on('error', () => undefined);
     this.connections.push(connection);
     return connection;
