@@ -34,16 +34,21 @@ export const inZone = (zone: string): string =>
   `set session time_zone = ${zone.toLowerCase() === 'default' ? '@@global.time_zone' : quoteText(zone)}`;
 
 /**
- * They hold for the session: neither server has settings of a transaction. A time zone holds for the user's statements alone
- * (`MysqlSession.run`).
+ * One statement, for it is said before each range of a task. They hold for the session: neither server has settings of a transaction. A
+ * time zone holds for the user's statements alone (`MysqlSession.run`).
  */
-export const settings = (given: Record<string, string>): SqlStatement[] =>
-  Object.entries(given)
+export const settings = (given: Record<string, string>): SqlStatement[] => {
+  const list = Object.entries(given)
     .filter(([name]) => name !== 'time_zone')
     .map(([name, value]) => {
       if (!/^\w+$/.test(name)) throw new Error(`not a server setting: ${name}`);
-      return sql`${raw(`set session ${name} = ${/^-?\d+(\.\d+)?$/.test(value) ? value : quoteText(value)}`)}`;
+      return `session ${name} = ${/^-?\d+(\.\d+)?$/.test(value) ? value : quoteText(value)}`;
     });
+  return list.length === 0 ? [] : [sql`${raw(`set ${list.join(', ')}`)}`];
+};
+
+/** What `settings` makes says the same in every time zone; `system_versioning_asof` (MariaDB) is a time, and read in that of the session. */
+export const isOfAnyZone = (text: string): boolean => /^set session (?!.*\bsystem_versioning_asof\b)/is.test(text);
 
 /** A server flushes each commit as it is told to; no transaction can be relaxed by itself. */
 export const begin = ({ readOnly, settings: given }: BeginOptions = {}): SqlStatement[] => [

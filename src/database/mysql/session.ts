@@ -13,7 +13,7 @@ import {
   type UserStatement,
 } from '../dialect.ts';
 import { eachRow, passRows } from './each-row.ts';
-import { begin, inZone, isUtc, UTC } from './ledger.ts';
+import { begin, inZone, isOfAnyZone, isUtc, UTC } from './ledger.ts';
 import type { ServerFacts } from './server-facts.ts';
 
 /** SERVER_STATUS_IN_TRANS of the protocol's OK packet. */
@@ -46,8 +46,8 @@ export class MysqlSession implements Session {
   }
 
   async query<Row>(statement: SqlStatement): Promise<QueryResult<Row>> {
-    await this.enterZone(UTC);
     const { text, values } = renderSql(statement, () => '?');
+    if (!isOfAnyZone(text)) await this.enterZone(UTC);
     const [result, fields] = await this.send({ sql: text, values, dateStrings: false, rowsAsArray: false });
     if (!Array.isArray(result)) return { rows: [], rowCount: result.affectedRows };
     const truths = truthsOf(fields);

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { MysqlDatabase } from '../../../src/database/mysql/database.ts';
 import { endConnection } from '../../../src/database/mysql/gate.ts';
 import { classify } from '../../../src/database/mysql/errors.ts';
+import { settings } from '../../../src/database/mysql/ledger.ts';
 import type { MysqlSession } from '../../../src/database/mysql/session.ts';
 import { TransactionLostError, type Session } from '../../../src/database/dialect.ts';
 import { part, raw, SAVEPOINT, sql } from '../../../src/database/sql.ts';
@@ -62,6 +63,37 @@ describeOn(await mysqlServers(), 'a session on $name', (server) => {
     await expect(inZone('do 1', 'Atlantis')).rejects.toThrow(/time zone/);
     await session.rollback();
     expect(await ids()).toEqual([]);
+  });
+
+  test('settings take one statement before each range, and leave it in its time zone unless they are a time', async () => {
+    const session = await open('waybill 1 flights lane 1');
+    const sets = async () =>
+      Number((await session.query<{ Value: string }>(sql`show session status like 'Com_set_option'`)).rows[0]!.Value);
+    const ranges = async (given: Record<string, string>) => {
+      for (const id of [1, 2, 3]) {
+        await session.pipeline(settings(given));
+        await session.run({
+          text: `replace into t values (${id}, @@sort_buffer_size)`,
+          values: [],
+          timeZone: '+09:00',
+        });
+      }
+    };
+    await session.begin();
+    const before = await sets();
+    await ranges({ time_zone: '+09:00', sort_buffer_size: '65536', optimizer_switch: 'derived_merge=off' });
+    // One for each range, and two for the zone.
+    expect(await sets()).toBe(before + 5);
+    const { rows } = await session.query<{ v: string; o: string }>(
+      sql`select @@sort_buffer_size as v, @@optimizer_switch as o`,
+    );
+    expect(rows).toEqual([{ v: '65536', o: expect.stringContaining('derived_merge=off') as string }]);
+    if (server.flavour === 'MariaDB') {
+      await ranges({ system_versioning_asof: '2026-01-01 12:00:00' });
+      const [asof] = (await session.query<{ at: string }>(sql`select @@system_versioning_asof as at`)).rows;
+      expect(asof!.at).toMatch(/^2026-01-01 12:00:00/); // in UTC, in which it was said
+    }
+    await session.commit();
   });
 
   test('a time zone is set once for statements that follow one another, and not at all where it is UTC', async () => {
