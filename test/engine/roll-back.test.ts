@@ -26,6 +26,7 @@ const SWITCHED_ORDERS = {
   warehouse: `${CHECKED_ORDERS.warehouse!} create table core.switch (ok int); insert into core.switch values (0);`,
 };
 
+// Pages, rules, and triggers that keep a row from going: PostgreSQL's.
 describe.each(servers)('a roll back on $name', { timeout: 120_000 }, (server) => {
   const it = inTurns(import.meta.url, server, servers);
   let world: World;
@@ -121,6 +122,7 @@ describe.each(servers)('a roll back on $name', { timeout: 120_000 }, (server) =>
   });
 });
 
+// Publications of PostgreSQL; a binary log has what it needs, be there a key or not.
 describe.each(servers)('an output that is published with its deletes, on $name', { timeout: 120_000 }, (server) => {
   let world: World;
   afterEach(() => world.close());
@@ -401,6 +403,7 @@ describe.each(oneOfEachFamily(import.meta.url))('an output on $name, in mid-load
   }
 });
 
+// In the load's own transaction: LOCK TABLE, inheritance, CLUSTER and TRUNCATE, which end it on MySQL and MariaDB, or are not there.
 describe.each(servers)('an output on $name, in mid-load', { timeout: 120_000 }, (server) => {
   const it = inTurns(import.meta.url, server, servers);
   let world: World;
