@@ -43,7 +43,6 @@ const NEVER: Record<Family, Record<string, string>> = {
     'control/snapshots.ts: update … set storage_id = … where batch_id = … and table_name = …':
       'a rewritten snapshot is another table here: a resume is refused',
     'database/mysql/landing.ts: create database …, and let the user of this connection create tables in it': 'advice',
-    'database/mysql/snapshot/twin.ts: create table … like …': 'MariaDB reads the text of a table without loss',
   },
 };
 
