@@ -184,13 +184,14 @@ function nameOf(client: object, application: string, whole: string): StatementNa
   return { ...of, text, writes, shows: now.shows && (ends || !open) && !/^rollback$/i.test(text) };
 }
 
-/** Values that are part of the text (batch ids, ranges of a COPY, table OIDs, a test's own databases) differ from run to run. */
+/** Values that are part of the text (batch ids, ranges of a COPY, table OIDs, a test's own databases) differ from run to run, and how many. */
 const withoutValues = (text: string): string =>
   text
     .replace(/\bt[0-9a-f]{8}_(?=[a-z])/g, '')
     .replace(/'(?:[^']|'')*'/g, '?')
     .replace(/\d+/g, 'N')
     .replace(/\s+/g, ' ')
+    .replace(/( when (\$N|\?) then (\$N|\?))+/g, ' when … then …')
     .trim()
     .slice(0, TEXT_LENGTH);
 
