@@ -24,8 +24,8 @@ import {
   FAILING_CHECK,
   HOLD,
   LOG,
+  mend,
   REDO,
-  ROLL_BACK,
   SERVICES,
   SETTINGS,
   type Scenario,
@@ -120,7 +120,7 @@ insert into core.orders (id, batch_id) select o.id, :batch_id from {{ acq.orders
   prepare: async (world) => {
     expect(await world.run('acquisition.order')).toMatchObject({ ok: true, result: { rowsWritten: 100 } });
   },
-  mend: (world) => world.warehouse.query('update core.settings set broken = 0').then(() => undefined),
+  mend,
   expectRight: (world) => expectSameRows(world, 'select id from orders', 'select id from core.orders'),
 };
 
@@ -311,8 +311,6 @@ select id from core.vehicle where id >= :from and id < :to order by id`,
     expect(lines).toEqual(['id', ...Array.from({ length: 40 }, (_, i) => String(i + 1))]);
   },
 };
-
-const mend = (world: World): Promise<void> => ROLL_BACK.mend!(world);
 
 const runsBadly = async (world: World, load: string): Promise<void> => {
   expect(await world.run(load)).toMatchObject({ ok: false });

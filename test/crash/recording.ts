@@ -22,7 +22,7 @@ const PERHAPS: RegExp[] = [
  */
 const AS_OFTEN_AS_NEEDED = ['steerLanes', 'describeBatch', 'settleSource'];
 
-export const comesPerhaps = ({ activity, text, n }: Omit<Recorded, 'whole'>): boolean =>
+export const comesPerhaps = ({ activity, text, n }: Pick<Recorded, 'activity' | 'text' | 'n'>): boolean =>
   (n > 1 && AS_OFTEN_AS_NEEDED.includes(activity)) || PERHAPS.some((known) => known.test(text));
 
 export type Recorded = StatementName & {
@@ -40,7 +40,7 @@ export interface Place {
   run: { n: number; of: number; written: Written };
 }
 
-export type PlacedPoint = Point & { place: Place; whole: string };
+export type PlacedPoint = Recorded & Point & { place: Place };
 
 /** What a worker has sent so far, in order. */
 export async function readRecording(file: string): Promise<Recorded[]> {

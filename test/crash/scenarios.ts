@@ -91,7 +91,9 @@ async function expectWholeLoad(world: World): Promise<void> {
 
 export const CORE = 'core.order';
 export const SETTINGS = 'create table core.settings (broken int); insert into core.settings values (1);';
-const mend = (world: World) => world.warehouse.query('update core.settings set broken = 0').then(() => undefined);
+/** Takes away what `SETTINGS` has broken. */
+export const mend = (world: World): Promise<void> =>
+  world.warehouse.query('update core.settings set broken = 0').then(() => undefined);
 /** The check fails until the setting is mended. */
 export const FAILING_CHECK = `checks: [ { name: nothing is broken, sql: "select broken from core.settings", expect: 0 } ]`;
 

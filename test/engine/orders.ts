@@ -1,8 +1,8 @@
 /** The small project of the engine's tests: orders land in acq.orders, a core load processes them. */
-import type { WorldOptions } from './world.ts';
-
+import type { WorkflowHandle } from '@temporalio/client';
 import { expect } from 'vitest';
-import type { World as AnyWorld } from './world.ts';
+import type { load } from '../../src/workflows/load.ts';
+import { ended, type World as AnyWorld, type WorldOptions } from './world.ts';
 
 export { World } from './world.ts';
 
@@ -57,6 +57,15 @@ export const comingAgain = (when: string): Record<'postgres' | 'mysql', string> 
 export async function expectWhole(world: AnyWorld, kept = 'kept.orders'): Promise<void> {
   const expected = `select id, customer, amount * 2 as amount from ${kept}`;
   await expectSame(world, expected, 'select id, customer, amount from core.orders', ['id', 'customer', 'amount']);
+}
+
+/** The load of all `n` orders that was cancelled has taken back what it wrote, and its next start has it all. */
+export async function expectCancelled(world: AnyWorld, handle: WorkflowHandle<typeof load>, n: number): Promise<void> {
+  expect(await ended(handle)).toMatchObject({ ok: false, type: 'Canceled' });
+  expect(await world.states('core.order')).toEqual(['cancelled']);
+  expect(await world.value('select count(*) from core.orders')).toBe('0');
+  expect(await world.run('core.order')).toMatchObject({ ok: true, result: { rowsWritten: n } });
+  await expectWhole(world);
 }
 
 /** Two queries on the warehouse give the same rows, each as often. */

@@ -29,7 +29,7 @@ export interface Sample {
  * 370. Undefined: the table is small, its ranges are, or it was never analysed.
  */
 export async function sampleOf(session: Session, table: string, rows: number): Promise<Sample | undefined> {
-  const { rows: found } = await session.query<{ pages: string; density: number | null }>(sql`
+  const { rows: found } = await session.query<{ pages: string; density: string | null }>(sql`
     select pg_relation_size(c.oid) / current_setting('block_size')::bigint as pages,
       case when c.relpages > 0 and c.reltuples > 0 then (c.reltuples / c.relpages)::text end as density
     from pg_class c where c.oid = to_regclass(${quoteTable(table)}) and c.relkind in ('r', 'm')`);
