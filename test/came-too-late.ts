@@ -12,6 +12,8 @@ const TOO_LATE = [
   /^nothing came of it within /,
   /^not done within /,
   /^no COMMIT came that was to be /,
+  // A crash point: what looks for somebody in the way, or connects anew, is sent as the moment has it.
+  /^the run never came to: /,
   /^(?:never got the locks|the locks were never to be had)$/,
 ];
 

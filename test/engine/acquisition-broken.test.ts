@@ -239,8 +239,8 @@ test.each(oneOfEachFamily(import.meta.url))(
       create table stock (id bigint primary key, name text, amount numeric(12,2));
       insert into stock select g, concat('item ', g), 1 from generate_series(1, 20) g;
       create view item as select id, impatient(name) as name, amount from stock;`;
-    // Reading again would go on until then.
-    const options = ITEMS({ source, columns: COLUMNS, yaml: 'max_runtime: 1m' });
+    // Reading again would go on until then. By a cursor it would wait for the transactions of other tests, too.
+    const options = ITEMS({ source, columns: COLUMNS, from: 'table: public.item', yaml: 'max_runtime: 1m' });
     const world = await World.create(server, { ...options, own: SLOW_LANDING });
     onTestFinished(() => world.close());
     await world.worker();

@@ -1,9 +1,9 @@
 /** Two chunks that lock each other's rows: the server ends one of them. */
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { oneOfEachFamily } from '../every-server.ts';
-import { holdLatch, LATCHES, WAIT } from './latch.ts';
+import { holdLatch, lanesWait, LATCHES, WAIT } from './latch.ts';
 import { batchesOf, TASK, VEHICLES } from './vehicles.ts';
-import { ended, until, World } from './world.ts';
+import { ended, World } from './world.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 
@@ -27,7 +27,7 @@ describe.each(oneOfEachFamily(import.meta.url))('a deadlock between chunks on $n
     await world.worker();
     const letGo = await holdLatch(world, 1);
     const handle = await world.start(TASK);
-    await until(async () => (await world.count(world.words.waiting)) === 2, 90);
+    await lanesWait(world, 2);
     await letGo();
     expect(await ended(handle)).toMatchObject({ ok: true, result: { chunks: 2 } });
     expect(await world.rows('select h.n as here, t.n as there from core.here h, core.there t')).toEqual([

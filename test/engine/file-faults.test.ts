@@ -5,8 +5,8 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { waybill } from '../cli/command-line.ts';
 import { someServers } from '../every-server.ts';
 import { brought, fileWorld, item, LOAD, put } from './csv-files.ts';
-import { holdLatch, LATCHES, WAIT, waitsAtLatch } from './latch.ts';
-import { ended, until, type Ended, type World } from './world.ts';
+import { holdLatch, lanesWait, LATCHES, WAIT, waitsAtLatch } from './latch.ts';
+import { ended, type Ended, type World } from './world.ts';
 
 const latched = item(undefined, undefined, `before: "${WAIT(1)}"`);
 const TABLES = `create schema core; ${LATCHES} create unique index item_id on acq.item (id);`;
@@ -196,7 +196,7 @@ describe.each(someServers(import.meta.url))(
       const holder = await world.another('warehouse');
       await holder.query('begin; insert into acq.item (id, batch_id) values (1, 0), (2, 0), (3, 0)');
       const handle = await world.start(LOAD);
-      await until(async () => (await world.count(world.words.waiting)) === 3);
+      await lanesWait(world, 3);
       await holder.query('rollback');
       expect(await ended(handle)).toMatchObject(brought(3, 3));
     });

@@ -3,7 +3,8 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { waybill } from '../cli/command-line.ts';
 import { someServers } from '../every-server.ts';
 import { brought, FILE, fileWorld, item, LOAD, put } from './csv-files.ts';
-import { ended, until, type World } from './world.ts';
+import { lanesWait } from './latch.ts';
+import { ended, type World } from './world.ts';
 
 const quarantine = (more = '', from?: string): string => item(from, undefined, `on_bad_row: quarantine\n${more}`);
 const TABLES = `alter table acq.item add check (name <> 'bad'); create unique index item_id on acq.item (id);`;
@@ -103,16 +104,15 @@ describe.each(someServers(import.meta.url))('bad rows of files, on $name', { tim
   test('lanes do not see what others are about to reject: at its end the batch counts them', async () => {
     const texts = { 'data/a.csv': 'id,name\n1,one\n2,bad\n3,bad\n', 'data/b.csv': 'id,name\n11,one\n12,bad\n13,bad\n' };
     world = await fileWorld(server, texts, quarantine('max_rejected: 3\n'), TABLES);
-    const bothWait = () => until(async () => (await world.count(world.words.waiting)) === 2);
     const [ids, marks] = [await world.another('warehouse'), await world.another('warehouse')];
     // The first row of each waits for one of its id; then what marks a file as read, the last thing before the commit, waits.
     await ids.query(`begin; insert into acq.item (id, name, batch_id) values (1, 'held', 0), (11, 'held', 0)`);
     const handle = await world.start(LOAD);
-    await bothWait();
+    await lanesWait(world, 2);
     await marks.query('begin; select name from waybill.source_file for update');
     await ids.query('rollback');
     await sleep(1_000);
-    await bothWait();
+    await lanesWait(world, 2);
     await marks.query('rollback');
     // On MySQL and MariaDB one of them may wait for the other, and see its rows.
     expect(await ended(handle)).toMatchObject({

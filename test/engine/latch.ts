@@ -16,6 +16,12 @@ export async function holdLatch(world: World, latch: number): Promise<() => Prom
   };
 }
 
+/** So many lanes wait for a lock. What else waits for a moment, as for a row of the ledger, is not counted. */
+export const lanesWait = (world: World, n: number): Promise<unknown> => {
+  const { waiting, lanes } = world.words;
+  return until(async () => (await world.count(`select w.id from (${waiting}) w where w.id in (${lanes})`)) === n, 90);
+};
+
 /** Somebody waits for a lock: in a test without other locks, at the latch. */
 export const waitsAtLatch = (world: World): Promise<unknown> =>
   until(async () => (await world.count(world.words.waiting)) > 0, 90);
