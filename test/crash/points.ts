@@ -163,7 +163,7 @@ const CHANGES = /(^|;)\s*(with|insert|update|delete|merge|copy|load|create|alter
 
 function nameOf(client: object, application: string, whole: string): StatementName {
   const text = withoutValues(whole);
-  const of = { ...activityNow(), connection: application.replace(/\d+/g, 'N') };
+  const of = { ...activityNow(), connection: withoutPrefix(application).replace(/\d+/g, 'N') };
   const before = transactions.get(client);
   if (COMMIT.test(text)) {
     transactions.delete(client);
@@ -184,10 +184,13 @@ function nameOf(client: object, application: string, whole: string): StatementNa
   return { ...of, text, writes, shows: now.shows && (ends || !open) && !/^rollback$/i.test(text) };
 }
 
-/** Values that are part of the text (batch ids, ranges of a COPY, table OIDs, a test's own databases) differ from run to run, and how many. */
+/** Without what a test's own databases begin with. */
+const withoutPrefix = (text: string): string => text.replace(/\bt[0-9a-f]{8}_(?=[a-z])/g, '');
+
+/** Values that are part of the text (batch ids, names that are used once, ranges of a COPY, table OIDs) differ from run to run, and how many. */
 const withoutValues = (text: string): string =>
-  text
-    .replace(/\bt[0-9a-f]{8}_(?=[a-z])/g, '')
+  withoutPrefix(text)
+    .replace(/\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g, '?')
     .replace(/'(?:[^']|'')*'/g, '?')
     .replace(/\d+/g, 'N')
     .replace(/\s+/g, ' ')

@@ -579,7 +579,8 @@ export const SNAPSHOT_GONE: Scenario = {
 /** Within a table, and in a circle of two: none can go without the others. */
 export const REFERRING_ROWS: Scenario = {
   title: 'the roll back of rows that refer to each other',
-  world: REFERRING('select broken from core.settings', SETTINGS),
+  // How often several connections look into a range, the clock says.
+  world: REFERRING('select broken from core.settings', SETTINGS, 'lanes: 1'),
   start: { load: 'core.node' },
   activities: ['rollBack'],
   mend,

@@ -14,6 +14,12 @@ const PERHAPS: RegExp[] = [
   // A fence that waits looks for those in its way, and ends them.
   /pg_terminate_backend|set local role none; select count|^kill|show global status|lock_waits/i,
   /select connection_id from/,
+  // What takes long is looked at: does it wait, and for whom?
+  /^select n\.nspname::text as schema, c\.relname::text as name, b\.pid/,
+  /^select @@performance_schema as|^select state as state, info as info, db as db/,
+  /^start transaction read write$|^commit of nothing$/,
+  // A connection that is new, as no other was idle just then, is told its settings.
+  /^select pg_backend_pid\(\)::text, set_config|^set names |^use db$|^set session (?:sql_mode|wait_timeout) = |^set transaction isolation /,
 ];
 
 /**

@@ -4,8 +4,9 @@
  *
  * @param check whether they stay: its SQL gives 0
  * @param more SQL for the warehouse
+ * @param yaml text added to the load's file
  */
-export const REFERRING = (check: string, more = '') => ({
+export const REFERRING = (check: string, more = '', yaml = '') => ({
   files: {
     'loads/core/node.yaml': `
 kind: core
@@ -14,7 +15,7 @@ inputs: [ { table: acq.node, external: true } ]
 stages: [ { name: nodes, sql: node.sql }, { name: leaves, sql: leaf.sql } ]
 outputs: [ core.node, core.leaf ]
 checks: [ { name: no, sql: "${check}", expect: 0 } ]
-`,
+${yaml}`,
     'loads/core/node.sql': `
 insert into core.node (id, pad, batch_id) select n.id, repeat('x', 7000), :batch_id from {{ acq.node }} n;
 update core.node set parent = mod(id * 7919, 1500) + 1 where batch_id = :batch_id`,
