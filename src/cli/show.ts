@@ -83,6 +83,7 @@ function head({ connection, batch, view, inputs, outputs, doneBefore }: BatchDet
     ['from', lineage(inputs)],
     ['into', outputs.length === 0 ? null : outputs.join(', ')],
     ['error', view.error?.message ?? null],
+    ['now', view.waiting ?? null],
     ['stuck', view.stuck?.message ?? null],
   ];
   const shown = facts.filter((fact): fact is [string, string] => fact[1] !== null);

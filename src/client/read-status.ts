@@ -11,8 +11,7 @@ import { temporalFailure } from './connect.ts';
 import type { ClientContext } from './context.ts';
 import { databaseFailure, ifReachable, ledgerOf } from './ledger.ts';
 import { findName } from './names.ts';
-import { describeRun } from './start-run.ts';
-import type { Stuck } from './stuck.ts';
+import { describeRun, type DescribedRun } from './start-run.ts';
 import type { BatchView } from './views.ts';
 import { waitingStarts } from './waiting-starts.ts';
 import { waitingWords } from './waiting.ts';
@@ -91,6 +90,12 @@ async function askTemporal(
   }
 }
 
+/** For whom a run waits, and why it cannot go on. */
+export const whatHoldsUp = ({ waiting, stuck }: DescribedRun): Pick<BatchView, 'waiting' | 'stuck'> => ({
+  ...(waiting && { waiting: waitingWords(waiting) }),
+  ...(stuck && { stuck }),
+});
+
 /** Of batches that are not over. */
 async function noteRuns(context: ClientContext, client: Client, rows: LoadStatusRow[]): Promise<void> {
   for (const row of rows) {
@@ -99,8 +104,7 @@ async function noteRuns(context: ClientContext, client: Client, rows: LoadStatus
     const run = await describeRun(context, client, loadWorkflowId(load));
     row.workflow = run === undefined ? 'unknown' : run.status === 'RUNNING' ? 'runs' : 'ended';
     if (run?.status !== 'RUNNING') continue;
-    if (run.waiting) row.view.waiting = waitingWords(run.waiting);
-    if (run.stuck) row.view.stuck = run.stuck;
+    Object.assign(row.view, whatHoldsUp(run));
   }
 }
 
@@ -130,10 +134,10 @@ async function noteWaitingStarts(
   }
 }
 
-/** Why the workflow of a batch under way cannot go on; undefined: it can, it is another's by now, or Temporal does not answer. */
-export function readStuck(context: ClientContext, { loadName, firstRunId }: Batch): Promise<Stuck | undefined> {
+/** The run of a batch under way; undefined: its load is another run's by now, or Temporal does not answer. */
+export function readRun(context: ClientContext, { loadName, firstRunId }: Batch): Promise<DescribedRun | undefined> {
   return ifReachable(async () => {
     const run = await describeRun(context, await context.temporal(), loadWorkflowId(loadName));
-    return run?.firstRunId === firstRunId ? run.stuck : undefined;
+    return run?.firstRunId === firstRunId ? run : undefined;
   });
 }

@@ -105,9 +105,11 @@ export class Waybill {
     const found = await findWrittenBatch(this.context, batch);
     const details = await readBatchDetails(found.database, found.batch);
     if (!isUnfinished(found.batch.state)) return details;
-    const { readStuck } = await import('./read-status.ts');
-    const stuck = await readStuck(this.context, found.batch);
-    return stuck ? { ...details, view: { ...details.view, stuck }, next: stuck.next } : details;
+    const { readRun, whatHoldsUp } = await import('./read-status.ts');
+    const run = await readRun(this.context, found.batch);
+    if (!run) return details;
+    const view = { ...details.view, ...whatHoldsUp(run) };
+    return { ...details, view, next: view.stuck?.next ?? details.next };
   }
 
   /** All ranges of a batch in order, some thousand at a time; `show` has the slowest ones. */

@@ -1,6 +1,6 @@
 import type { ConnectionDefinition } from '../config/definition.ts';
 import { ConfigurationError } from '../errors.ts';
-import type { Database } from './dialect.ts';
+import type { Database, Session } from './dialect.ts';
 import { MysqlDatabase } from './mysql/database.ts';
 import { PostgresDatabase } from './postgres/database.ts';
 
@@ -13,7 +13,11 @@ const RESTART = 'restart the workers';
 export class Databases {
   private readonly open = new Map<string, Database>();
 
-  constructor(private readonly connections: Record<string, ConnectionDefinition>) {}
+  constructor(
+    private readonly connections: Record<string, ConnectionDefinition>,
+    /** Hears of each session that is opened. */
+    private readonly opened: (session: Session, database: Database) => void = () => undefined,
+  ) {}
 
   /** Throws `ConfigurationError` for a name that waybill.yaml did not declare when it was read for this. */
   get(name: string): Database {
@@ -25,7 +29,9 @@ export class Databases {
         next: `${RESTART}, which read connections once`,
       });
     }
-    const database = new DATABASES[definition.scheme](definition);
+    const database: Database = new DATABASES[definition.scheme](definition, (session) =>
+      this.opened(session, database),
+    );
     this.open.set(name, database);
     return database;
   }

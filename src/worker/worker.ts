@@ -13,6 +13,7 @@ import type { Logger } from 'pino';
 import { createActivities } from '../activities/activities.ts';
 import type { Engine } from '../activities/engine.ts';
 import { HeartbeatInterceptor } from '../activities/heartbeat.ts';
+import { noteSession } from '../activities/lock-waits.ts';
 import { ProjectInterceptor } from '../activities/project-interceptor.ts';
 import { temporalFailure, temporalUnreachable } from '../client/connect.ts';
 import { databaseFailure } from '../client/ledger.ts';
@@ -83,7 +84,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       logger: new DefaultLogger('WARN', (entry) => log.warn({ temporal: entry.meta }, entry.message)),
     });
   }
-  const databases = new Databases(project.connections);
+  const databases = new Databases(project.connections, noteSession);
   let connection: NativeConnection;
   let client: Client;
   try {

@@ -4,7 +4,8 @@ import type { Database } from '../../src/database/dialect.ts';
 import { LockWatch } from '../../src/database/lock-watch.ts';
 import { Databases } from '../../src/database/databases.ts';
 import { loadProject } from '../../src/config/load-project.ts';
-import { World } from '../engine/world.ts';
+import { raw, sql } from '../../src/database/sql.ts';
+import { until, World } from '../engine/world.ts';
 import { everyServer } from '../every-server.ts';
 
 describe.each(everyServer)('a wait for a lock on $name', { timeout: 60_000 }, (server) => {
@@ -47,6 +48,32 @@ describe.each(everyServer)('a wait for a lock on $name', { timeout: 60_000 }, (s
       expect(await look(database)).toBe(false);
     } finally {
       watch.stop();
+    }
+  });
+
+  test('for a row is told with its table and who holds it', async () => {
+    const holder = await world.another('warehouse', 'nightly job');
+    await holder.query('insert into acq.item values (1)');
+    await holder.query('begin; update acq.item set id = 2');
+    const database = databases.get('warehouse');
+    const session = await database.openSession('waybill lane');
+    try {
+      const wait = () => database.dialect.lockWait(database, session.connectionId);
+      expect(await wait()).toBeUndefined();
+      const deleted = session.query(sql`delete from ${raw(database.dialect.quoteTable(item()))}`);
+      const seen = await until(wait);
+      expect(seen.waitingFor).toBe(item());
+      expect(seen.holders).toMatchObject([
+        {
+          connectionId: expect.any(String) as string,
+          ...(!server.url.startsWith('mariadb') && { application: 'nightly job' }),
+        },
+      ]);
+      await holder.query('commit');
+      await deleted;
+      await until(async () => (await wait()) === undefined); // MariaDB keeps its lists for a moment
+    } finally {
+      await session.close();
     }
   });
 });

@@ -77,7 +77,10 @@ export class MysqlDatabase implements Database {
   private readonly options: ConnectionOptions;
   private server: ServerFacts | undefined;
 
-  constructor(definition: ConnectionDefinition) {
+  constructor(
+    definition: ConnectionDefinition,
+    private readonly opened: (session: Session) => void = () => undefined,
+  ) {
     this.dialect = definition.scheme === 'mariadb' ? mariadbDialect : mysqlDialect;
     this.connection = definition.name;
     this.controlSchema = definition.controlSchema;
@@ -141,7 +144,7 @@ export class MysqlDatabase implements Database {
         ms: Math.floor(timeoutMs),
         end: (connectionId: string) => endConnection(this, connectionId),
       };
-      return sessionOn(await this.connect(purpose, settings), () => places.give(), limit || undefined);
+      return this.sessionOn(await this.connect(purpose, settings), () => places.give(), limit || undefined);
     } catch (error) {
       places.give();
       throw error;
@@ -149,7 +152,22 @@ export class MysqlDatabase implements Database {
   }
 
   async openAside(purpose: string): Promise<MysqlSession> {
-    return sessionOn(await this.connect(purpose, ASIDE), () => undefined);
+    return this.sessionOn(await this.connect(purpose, ASIDE), () => undefined);
+  }
+
+  private sessionOn(
+    { connection, server }: Connected,
+    given: () => void,
+    limit?: ConstructorParameters<typeof MysqlSession>[3],
+  ): MysqlSession {
+    const release = async (broken: boolean): Promise<void> => {
+      given();
+      if (broken) cut(connection);
+      else await connection.end().catch(() => undefined);
+    };
+    const session = new MysqlSession(connection, server, release, limit);
+    this.opened(session);
+    return session;
   }
 
   async close(): Promise<void> {
@@ -172,17 +190,4 @@ export class MysqlDatabase implements Database {
       throw connectionError(this.connection, error, this.options.ssl !== undefined);
     }
   }
-}
-
-function sessionOn(
-  { connection, server }: Connected,
-  given: () => void,
-  limit?: ConstructorParameters<typeof MysqlSession>[3],
-): MysqlSession {
-  const release = async (broken: boolean): Promise<void> => {
-    given();
-    if (broken) cut(connection);
-    else await connection.end().catch(() => undefined);
-  };
-  return new MysqlSession(connection, server, release, limit);
 }

@@ -6,6 +6,7 @@ import type { Database, Holder, LockWait } from '../dialect.ts';
 import { raw, sql } from '../sql.ts';
 import { unlessNotThere } from './expected-error.ts';
 import { processListOf, unlessUnlistable } from './running-statements.ts';
+import { rowLockWait } from './row-lock-wait.ts';
 import type { MysqlSession } from './session.ts';
 import { holdersOf } from './snapshot/holders.ts';
 
@@ -29,7 +30,7 @@ export const lockWait = (database: Database, connectionId: string): Promise<Lock
         where id = ${connectionId} and state like 'Waiting for %'`),
     );
     const [waiting] = answer?.rows ?? [];
-    if (!waiting) return undefined;
+    if (!waiting) return rowLockWait(session, connectionId, list);
     const tables = (await lockedTable(session, connectionId)) ?? tablesOf(waiting);
     if (tables.length === 0) return { waitingFor: waiting.state!.replace(/^Waiting for /, 'a '), holders: [] };
     const holders: Holder[] = [];

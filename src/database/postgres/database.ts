@@ -29,7 +29,10 @@ export class PostgresDatabase implements Database {
   /** What the server calls each control connection. */
   private readonly controlIds = new WeakMap<pg.ClientBase, string>();
 
-  constructor(definition: ConnectionDefinition) {
+  constructor(
+    definition: ConnectionDefinition,
+    private readonly opened: (session: Session) => void = () => undefined,
+  ) {
     this.connection = definition.name;
     this.controlSchema = definition.controlSchema;
     this.lanePlaces = Math.max(1, definition.maxConnections - CONTROL_CONNECTIONS);
@@ -115,12 +118,14 @@ export class PostgresDatabase implements Database {
       if (client) cut(client);
       throw connectionError(this.connection, error);
     }
-    const opened = client;
-    return new PostgresSession(opened, connectionId, async (broken) => {
+    const connected = client;
+    const session = new PostgresSession(connected, connectionId, async (broken) => {
       ended();
-      if (broken) cut(opened);
-      else await opened.end().catch(() => undefined);
+      if (broken) cut(connected);
+      else await connected.end().catch(() => undefined);
     });
+    this.opened(session);
+    return session;
   }
 
   async close(): Promise<void> {

@@ -13,7 +13,8 @@ interface Row {
 }
 
 /**
- * See `Dialect.lockWait`. A prepared transaction has no process (0): which it is say the locks on its own id, as in snapshot/lock-holders.ts.
+ * See `Dialect.lockWait`. Who waits for a row waits for its transaction; the first to do so holds a lock on the row's place meanwhile,
+ * which tells the table. A prepared transaction has no process (0): which it is say the locks on its own id, as in snapshot/lock-holders.ts.
  */
 export async function lockWait(database: Database, connectionId: string): Promise<LockWait | undefined> {
   const { rows } = await database.query<Row>(sql`
@@ -22,7 +23,8 @@ export async function lockWait(database: Database, connectionId: string): Promis
       extract(epoch from clock_timestamp() - coalesce(a.query_start, p.prepared))::float8 as age
     from (select distinct pid from unnest(pg_blocking_pids(${connectionId}::int)) every(pid)) b
     left join pg_stat_activity a on a.pid = b.pid
-    left join pg_locks l on l.pid = ${connectionId}::int and not l.granted and l.locktype = 'relation'
+    left join pg_locks l on l.pid = ${connectionId}::int
+      and (l.locktype = 'relation' and not l.granted or l.locktype = 'tuple')
       and l.database = (select oid from pg_database where datname = current_database())
     left join pg_class c on c.oid = l.relation
     left join pg_namespace n on n.oid = c.relnamespace

@@ -1,0 +1,61 @@
+import type { LockWait } from '../dialect.ts';
+import { raw, sql, type SqlStatement } from '../sql.ts';
+import { unlessNotThere } from './expected-error.ts';
+import { unlessUnlistable, type ProcessList } from './running-statements.ts';
+import type { MysqlSession } from './session.ts';
+
+interface Row {
+  table_name: string;
+  id: string;
+  user: string | null;
+  application: string | null;
+  seconds: string | number | null;
+}
+
+/**
+ * Who holds rows that this connection waits for; undefined: none, or the account may not ask. It takes SELECT on performance_schema on
+ * MySQL, and PROCESS on MariaDB.
+ */
+export async function rowLockWait(
+  session: MysqlSession,
+  connectionId: string,
+  list: ProcessList,
+): Promise<LockWait | undefined> {
+  const question = session.server.flavour === 'MySQL' ? onMysql : onMariadb;
+  const answer = await unlessUnlistable(session, () =>
+    unlessNotThere(session, () => session.query<Row>(question(connectionId, list))),
+  );
+  const [first] = answer?.rows ?? [];
+  if (!first) return undefined;
+  return {
+    waitingFor: first.table_name.replaceAll('`', ''),
+    holders: answer!.rows.map(({ id, user, application, seconds }) => ({
+      connectionId: String(id),
+      user,
+      application,
+      ageSeconds: seconds === null ? null : Number(seconds),
+    })),
+  };
+}
+
+/** A connection may hold several locks of which each is in the way. */
+const onMysql = (connectionId: string): SqlStatement => sql`
+  select max(concat(l.object_schema, '.', l.object_name)) as table_name, h.processlist_id as id, max(h.processlist_user) as user,
+    max(a.attr_value) as application, max(h.processlist_time) as seconds
+  from performance_schema.threads t
+  join performance_schema.data_lock_waits w on w.requesting_thread_id = t.thread_id
+  join performance_schema.data_locks l on l.engine_lock_id = w.requesting_engine_lock_id
+  join performance_schema.threads h on h.thread_id = w.blocking_thread_id
+  left join performance_schema.session_connect_attrs a
+    on a.processlist_id = h.processlist_id and a.attr_name = 'program_name'
+  where t.processlist_id = ${connectionId} group by h.processlist_id order by 5 desc, 2`;
+
+const onMariadb = (connectionId: string, list: ProcessList): SqlStatement => sql`
+  select max(l.lock_table) as table_name, b.trx_mysql_thread_id as id, max(p.user) as user, max(lower(p.command)) as application,
+    max(p.time) as seconds
+  from information_schema.innodb_trx r
+  join information_schema.innodb_lock_waits w on w.requesting_trx_id = r.trx_id
+  join information_schema.innodb_locks l on l.lock_id = w.requested_lock_id
+  join information_schema.innodb_trx b on b.trx_id = w.blocking_trx_id
+  left join ${raw(list)} p on p.id = b.trx_mysql_thread_id
+  where r.trx_mysql_thread_id = ${connectionId} group by b.trx_mysql_thread_id order by 5 desc, 2`;
