@@ -2,7 +2,7 @@
 import { afterEach, describe, expect } from 'vitest';
 import type { BatchView } from '../../src/client/views.ts';
 import { document, waybill } from '../cli/command-line.ts';
-import { everyServer, inTurns } from '../every-server.ts';
+import { inTurns, oneOfEachFamily } from '../every-server.ts';
 import { holdLatch, LATCHES, WAIT } from './latch.ts';
 import { expectWhole, ORDERS, PLAIN_SQL } from './orders.ts';
 import { ended, until, World } from './world.ts';
@@ -13,8 +13,8 @@ const status = async (world: World): Promise<BatchView | undefined> =>
 const waits = (world: World): Promise<string> =>
   until(async () => world.names.outOf((await status(world))?.waiting), 60);
 
-describe.each(everyServer)('a batch on $name that waits for', { timeout: 180_000 }, (server) => {
-  const it = inTurns(import.meta.url, server, everyServer);
+describe.each(oneOfEachFamily(import.meta.url))('a batch on $name that waits for', { timeout: 180_000 }, (server) => {
+  const it = inTurns(import.meta.url, server);
   let world: World;
   afterEach(() => world.close());
 
