@@ -17,6 +17,7 @@ const PERHAPS: RegExp[] = [
   // What takes long is looked at: does it wait, and for whom?
   /^select n\.nspname::text as schema, c\.relname::text as name, b\.pid/,
   /^select @@performance_schema as|^select state as state, info as info, db as db/,
+  /^select max\(concat\(l\.object_schema|^select max\(l\.lock_table\)/,
   /^start transaction read write$|^commit of nothing$/,
   // A connection that is new, as no other was idle just then, is told its settings.
   /^select pg_backend_pid\(\)::text, set_config|^set names |^use db$|^set session (?:sql_mode|wait_timeout) = |^set transaction isolation /,
