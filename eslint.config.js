@@ -74,6 +74,27 @@ const sandbox = {
   },
 };
 
+/** In what MySQL and MariaDB differ is a fact with a name (src/database/mysql/flavour-facts.ts): nothing else goes by which one a server is. */
+const flavours = {
+  files: ['src/database/mysql/**/*.ts'],
+  ignores: ['src/database/mysql/flavour-facts.ts', 'src/database/mysql/server-facts.ts'],
+  rules: {
+    'no-restricted-syntax': [
+      'error',
+      ...[
+        ':matches(BinaryExpression, SwitchStatement) > :matches(Identifier[name="flavour"], MemberExpression[property.name="flavour"])',
+        ':matches(BinaryExpression, SwitchCase) > Literal[value=/^(MySQL|MariaDB)$/]',
+        'MemberExpression[computed=true] > .property:matches([name="flavour"], [property.name="flavour"])',
+        'MemberExpression[property.name="version"]:matches([object.name="server"], [object.property.name="server"])',
+        'ObjectPattern > Property[key.name="version"]',
+      ].map((selector) => ({
+        selector,
+        message: 'Go by what the server does: a fact of flavour-facts.ts, not its name or version.',
+      })),
+    ],
+  },
+};
+
 export default defineConfig(
   globalIgnores(['dist/', 'coverage/', '.waybill/', 'node_modules/']),
   js.configs.recommended,
@@ -96,6 +117,7 @@ export default defineConfig(
   },
   ...walls,
   sandbox,
+  flavours,
   {
     files: ['test/**/*.ts'],
     rules: {

@@ -16,7 +16,7 @@ export async function checkStatement(database: Database, text: string): Promise<
     const { connection, server } = session as MysqlSession;
     try {
       await prepare(connection, text);
-      if (server.flavour === 'MariaDB' && /\b(?:insert|replace)\b/i.test(text)) await explainInsert(connection, text);
+      if (!server.checksPreparedInserts && /\b(?:insert|replace)\b/i.test(text)) await explainInsert(connection, text);
       return undefined;
     } catch (error) {
       const { errno, message } = error as Error & { errno?: number };
@@ -39,10 +39,7 @@ async function prepare(connection: Connection, text: string): Promise<void> {
   await prepared.close();
 }
 
-/**
- * Of an INSERT … SELECT, MariaDB looks at the columns that it names for the table only when it makes a plan (seen on 10.11). EXPLAIN
- * makes one, with no value for any parameter, and runs nothing, no function either. What else it says has been asked already.
- */
+/** EXPLAIN makes a plan, with no value for any parameter, and runs nothing, no function either. What else it says has been asked already. */
 async function explainInsert(connection: Connection, text: string): Promise<void> {
   try {
     const explain = await connection.prepare(`explain ${text}`);

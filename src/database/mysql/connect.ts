@@ -5,7 +5,7 @@ import { createConnection, type Connection, type ConnectionOptions, type ResultS
 import type { ConnectionDefinition } from '../../config/definition.ts';
 import { ConfigurationError } from '../../errors.ts';
 import { quoteName } from './names.ts';
-import { factsOf, isMysqlSince, type ServerFacts } from './server-facts.ts';
+import { factsOf, type ServerFacts } from './server-facts.ts';
 
 /** Server settings of one connection. */
 export type Settings = Record<string, string | number | bigint>;
@@ -15,28 +15,25 @@ export interface Connected {
   server: ServerFacts;
 }
 
-const STRICT = 'STRICT_TRANS_TABLES,STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION';
+const STRICT = ['STRICT_TRANS_TABLES', 'STRICT_ALL_TABLES', 'ERROR_FOR_DIVISION_BY_ZERO', 'NO_ENGINE_SUBSTITUTION'];
 
 /**
  * Each server's own default, without what would change how text is read (the lexer knows one reading), strict for all
  * tables. Never inherited: a server or an init_connect without strictness cuts values silently.
  */
-const SQL_MODE: Record<ServerFacts['flavour'], string> = {
-  MySQL: `ONLY_FULL_GROUP_BY,NO_ZERO_IN_DATE,NO_ZERO_DATE,${STRICT}`,
-  MariaDB: STRICT,
-};
+const sqlMode = ({ usualModes }: ServerFacts): string => [...usualModes, ...STRICT].join(',');
 
-/**
- * It can end a transaction that lies idle, beside what `wait_timeout` says of a connection: a state that is held, or a reader's. And of
- * warnings we want to know more than their number (MySQL lets only some accounts say so).
- */
-const OF_MARIADB: Settings = {
+/** Beside what `wait_timeout` says of a connection: a state that is held lies idle, or a reader's transaction. */
+const NEVER_IDLE: Settings = {
   idle_transaction_timeout: 0,
   idle_readonly_transaction_timeout: 0,
   idle_write_transaction_timeout: 0,
-  max_error_count: 64,
-  // It would cut a recursive query short and say no more than a warning: rows that are missing.
-  max_recursive_iterations: 2 ** 32 - 1,
+};
+
+/** A batch goes on with as many before it, where the default is an error at 1000 steps; where rows would be left out, as far as it goes. */
+const RECURSION: Record<ServerFacts['longRecursion'], Settings> = {
+  fails: { cte_max_recursion_depth: 1_000_000 },
+  'is cut short': { max_recursive_iterations: 2 ** 32 - 1 },
 };
 
 /**
@@ -60,10 +57,10 @@ export async function connect(
     if (options.database !== undefined) await connection.query(`use ${quoteName(options.database)}`);
     const server = known ?? (await factsOf(connection));
     const all: Settings = {
-      sql_mode: SQL_MODE[server.flavour],
+      sql_mode: sqlMode(server),
       time_zone: '+00:00',
       // For what runs outside a transaction; each BEGIN says it again.
-      [server.flavour === 'MySQL' ? 'transaction_isolation' : 'tx_isolation']: 'READ-COMMITTED',
+      [server.words.isolation]: 'READ-COMMITTED',
       autocommit: 1,
       completion_type: 0,
       // A server or an init_connect with a limit would cut results without a word, and one that wants keys refuse to update.
@@ -74,16 +71,17 @@ export async function connect(
       // By its English words a full disk is known.
       lc_messages: 'en_US',
       // For what runs outside a transaction, again.
-      [server.flavour === 'MySQL' ? 'transaction_read_only' : 'tx_read_only']: 0,
+      [server.words.readOnly]: 0,
       foreign_key_checks: 1,
       unique_checks: 1,
-      ...(server.flavour === 'MariaDB' && OF_MARIADB),
+      ...(server.limitsIdleTransactions && NEVER_IDLE),
+      // Of warnings we want to know more than their number.
+      ...(server.letsSetErrorCount && { max_error_count: 64 }),
+      ...RECURSION[server.longRecursion],
       // By its notes a copy knows of values that were changed.
       ...(server.choosesNotes && { note_verbosity: 'basic' }),
       // Of a table without a key of its own, the one that the server has made: hidden, no twin would have it.
-      ...(isMysqlSince(server, '8.0.30') && { show_gipk_in_create_table_and_information_schema: 'ON' }),
-      // A batch goes on with as many before it; an error at 1000 steps is its default.
-      ...(server.flavour === 'MySQL' && { cte_max_recursion_depth: 1_000_000 }),
+      ...(server.makesHiddenKeys && { show_gipk_in_create_table_and_information_schema: 'ON' }),
       ...settings(server),
     };
     const list = Object.entries(all).map(([name, value]) => `session ${name} = ${valueText(connection, value)}`);

@@ -24,10 +24,8 @@ const RESERVED_SECONDS = 28_800;
 
 type SettingsOn = (server: ServerFacts) => Settings;
 
-/** As long as a statement needs: MariaDB may have a limit for all of them, MySQL for those that only read. */
-const unlimited: SettingsOn = ({ flavour }) => ({
-  [flavour === 'MySQL' ? 'max_execution_time' : 'max_statement_time']: 0,
-});
+/** As long as a statement needs. */
+const unlimited: SettingsOn = ({ words }) => ({ [words.statementLimit]: 0 });
 
 /**
  * For our own statements: a fence or a publish waits as long as it must. A fence that gives up its place in the queue may
@@ -39,11 +37,11 @@ const OURS: SettingsOn = (server) => ({
   lock_wait_timeout: 31_536_000,
 });
 
-/** MariaDB knows when a transaction lies idle; MySQL is told how long its connection may, at its begin and after it. */
+/** A server with no limit for a transaction that lies idle is told how long its connection may, at its begin and after it. */
 const CONTROL: SettingsOn = (server) => ({
   ...OURS(server),
   wait_timeout: RESERVED_SECONDS,
-  ...(server.flavour === 'MariaDB' && { idle_transaction_timeout: IDLE_SECONDS }),
+  ...(server.limitsIdleTransactions && { idle_transaction_timeout: IDLE_SECONDS }),
 });
 const IN_TRANSACTION = { settings: { wait_timeout: String(IDLE_SECONDS) } };
 const AFTER_IT = `set session wait_timeout = ${RESERVED_SECONDS}`;
@@ -107,7 +105,7 @@ export class MysqlDatabase implements Database {
 
   async transaction<T>(work: (session: Session) => Promise<T>): Promise<T> {
     const session = await this.control.take();
-    const toBeTold = session.server.flavour === 'MySQL';
+    const toBeTold = !session.server.limitsIdleTransactions;
     try {
       return await inTransaction(session, work, toBeTold ? IN_TRANSACTION : {});
     } finally {

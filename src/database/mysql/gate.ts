@@ -81,7 +81,7 @@ async function laneConnections(
 }
 
 /**
- * Connections whose locks this connection waits for. Of MariaDB's transactions number 0 only those in the gate of this batch, with rows
+ * Connections whose locks this connection waits for. Of transactions number 0 only those in the gate of this batch, with rows
  * locked: another batch's chunk that still reads is number 0, too.
  */
 async function blockersOf(
@@ -90,11 +90,11 @@ async function blockersOf(
   batchId: string,
   connectionId: string,
 ): Promise<string[]> {
-  const { flavour } = (session as MysqlSession).server;
+  const { listsRowWaitsBy } = (session as MysqlSession).server;
   const mark = gateMarkOf(database, `${BigInt(batchId)}`, 'b.trx_mysql_thread_id');
   try {
     const { rows } = await session.query<{ id: string }>(
-      flavour === 'MySQL'
+      listsRowWaitsBy === 'connection'
         ? sql`
           select distinct b.processlist_id as id from performance_schema.data_lock_waits w
           join performance_schema.threads b on b.thread_id = w.blocking_thread_id

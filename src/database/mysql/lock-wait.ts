@@ -46,9 +46,9 @@ interface Table {
   name: string;
 }
 
-/** MySQL says which one, to whom may read performance_schema. */
+/** A server that lists such locks says which one, to whom may read performance_schema. */
 async function lockedTable(session: MysqlSession, connectionId: string): Promise<Table[] | undefined> {
-  if (session.server.flavour !== 'MySQL') return undefined;
+  if (!session.server.listsTableLocks) return undefined;
   const answer = await unlessNotThere(session, () =>
     session.query<Table>(sql`
       select l.object_schema as ${raw('`schema`')}, l.object_name as name

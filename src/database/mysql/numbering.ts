@@ -15,9 +15,8 @@ import { isTable } from './tables.ts';
 export async function numberingsOf(session: Session, table: RowSource, column: ColumnFacts): Promise<Numbering[]> {
   if (typeof table !== 'string') return [];
   const { server } = session as MysqlSession;
-  if (server.flavour === 'MySQL') {
-    // What it says of a table it keeps for a day, and of one that nobody has opened since it started it says the last number for the
-    // next one (seen on 9.7), so that whatever was read would look as if the table had been numbered anew.
+  if (server.remembersNextNumbers) {
+    // Whatever was read would look as if the table had been numbered anew.
     await session.query(sql`set session information_schema_stats_expiry = 0`);
     await session.query(sql`select 1 from ${raw(quoteTable(table))} limit 0`);
   }
@@ -64,16 +63,8 @@ async function isWrittenByAnother(session: Session): Promise<boolean> {
   return isSecondary || value.get('innodb_read_only') === 'ON';
 }
 
-/** ER_PARSE_ERROR. */
-const UNKNOWN_WORDS = 1064;
-
-/** Whether they run or not. MariaDB tells of those that have a name only where all are asked for. */
+/** Whether they run or not. */
 async function channelsOf(session: MysqlSession): Promise<{ Channel_Name?: string }[]> {
-  if (session.server.flavour === 'MariaDB') return (await session.query<object>(sql`show all slaves status`)).rows;
-  try {
-    return (await session.query<{ Channel_Name?: string }>(sql`show replica status`)).rows;
-  } catch (error) {
-    if ((error as { errno?: number }).errno !== UNKNOWN_WORDS) throw error;
-    return (await session.query<{ Channel_Name?: string }>(sql`show slave status`)).rows; // before MySQL 8.0.22
-  }
+  const { allChannels } = session.server.words;
+  return (await session.query<{ Channel_Name?: string }>(sql`show ${raw(allChannels)} status`)).rows;
 }

@@ -19,10 +19,12 @@ import { killConnection, type MysqlSession } from './session.ts';
 
 /** What an account needs to see whether rows could still come: for `isStandby`, and for the transactions themselves. */
 export function blind({ server }: MysqlSession, cause: unknown): ConfigurationError {
-  const replicas = server.flavour === 'MySQL' ? 'replication client' : 'slave monitor';
   return new ConfigurationError(
     'the account of the source may not see the transactions of others, so rows that they commit late would be passed over',
-    { next: `grant process, ${replicas} on *.* to it; or leave cursor out to read the whole table each time`, cause },
+    {
+      next: `grant process, ${server.words.seesChannels} on *.* to it; or leave cursor out to read the whole table each time`,
+      cause,
+    },
   );
 }
 

@@ -1,28 +1,31 @@
 import type { Holder } from '../dialect.ts';
 import { raw, sql } from '../sql.ts';
 import { unlessNotThere } from './expected-error.ts';
+import type { ServerFacts } from './server-facts.ts';
 import type { MysqlSession } from './session.ts';
 
 interface Row {
   formatID: number | string;
   gtrid_length: number | string;
   bqual_length: number | string;
-  /** MySQL: `0x…`, of both parts; MariaDB: as it stands in a statement. */
+  /** See `listsPreparedIds`; `0x…`, if it is hexadecimal. */
   data: string | Buffer;
 }
 
-/** How each tells of ids that are no text. */
-const RECOVER = { MySQL: 'xa recover convert xid', MariaDB: `xa recover format = 'SQL'` };
+const RECOVER: Record<ServerFacts['listsPreparedIds'], string> = {
+  'in hexadecimal': 'xa recover convert xid',
+  'as in a statement': `xa recover format = 'SQL'`,
+};
 
 /**
  * The transactions of the server that are prepared for two-phase commit (XA), and hold what they hold until somebody ends them, with no
  * connection any more; undefined: not to be had (MySQL asks for XA_RECOVER_ADMIN). Which tables each holds no server says.
  */
 export async function preparedTransactions(session: MysqlSession): Promise<Holder[] | undefined> {
-  const { flavour } = session.server;
-  const answer = await unlessNotThere(session, () => session.query<Row>(sql`${raw(RECOVER[flavour])}`));
+  const { listsPreparedIds } = session.server;
+  const answer = await unlessNotThere(session, () => session.query<Row>(sql`${raw(RECOVER[listsPreparedIds])}`));
   return answer?.rows.map((row) => {
-    const xid = flavour === 'MySQL' ? xidOf(row) : inWords(String(row.data));
+    const xid = listsPreparedIds === 'in hexadecimal' ? xidOf(row) : inWords(String(row.data));
     return preparedAs(`prepared transaction ${xid}`, `XA COMMIT or XA ROLLBACK ${xid} ends it`);
   });
 }
@@ -45,7 +48,7 @@ function xidOf({ formatID, gtrid_length: global, bqual_length: branch, data }: R
   return Number(branch) === 0 ? first : `${first},${second}`;
 }
 
-/** MariaDB gives every byte in hexadecimal. */
+/** Every byte of each part is in hexadecimal there. */
 const inWords = (xid: string): string =>
   xid.replaceAll(/X'([0-9a-f]*)'/gi, (_, hex: string) => textOf(Buffer.from(hex, 'hex')));
 

@@ -21,7 +21,7 @@ export async function rowLockWait(
   connectionId: string,
   list: ProcessList,
 ): Promise<LockWait | undefined> {
-  const question = session.server.flavour === 'MySQL' ? onMysql : onMariadb;
+  const question = session.server.listsRowWaitsBy === 'connection' ? byConnection : byTransaction;
   const answer = await unlessUnlistable(session, () =>
     unlessNotThere(session, () => session.query<Row>(question(connectionId, list))),
   );
@@ -39,7 +39,7 @@ export async function rowLockWait(
 }
 
 /** A connection may hold several locks of which each is in the way. */
-const onMysql = (connectionId: string): SqlStatement => sql`
+const byConnection = (connectionId: string): SqlStatement => sql`
   select max(concat(l.object_schema, '.', l.object_name)) as table_name, h.processlist_id as id, max(h.processlist_user) as user,
     max(a.attr_value) as application, max(h.processlist_time) as seconds
   from performance_schema.threads t
@@ -50,7 +50,7 @@ const onMysql = (connectionId: string): SqlStatement => sql`
     on a.processlist_id = h.processlist_id and a.attr_name = 'program_name'
   where t.processlist_id = ${connectionId} group by h.processlist_id order by 5 desc, 2`;
 
-const onMariadb = (connectionId: string, list: ProcessList): SqlStatement => sql`
+const byTransaction = (connectionId: string, list: ProcessList): SqlStatement => sql`
   select max(l.lock_table) as table_name, b.trx_mysql_thread_id as id, max(p.user) as user, max(lower(p.command)) as application,
     max(p.time) as seconds
   from information_schema.innodb_trx r

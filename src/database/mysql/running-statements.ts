@@ -1,7 +1,6 @@
 import type { OpenTransaction } from '../cursor-dialect.ts';
 import { raw, sql } from '../sql.ts';
 import { unlessFails } from './expected-error.ts';
-import { isMysqlSince } from './server-facts.ts';
 import type { MysqlSession } from './session.ts';
 
 export interface Entry extends OpenTransaction {
@@ -12,7 +11,7 @@ export interface Entry extends OpenTransaction {
   what: 'transaction' | 'prepared' | 'statement' | 'unlisted';
   /** Of a transaction, once it has written. */
   number?: string;
-  /** Of a statement on MySQL, which gives it no number: the second in which it began, or one beside that. */
+  /** Of a statement to which the server gives no number: the second in which it began, or one beside that. */
   began?: number;
 }
 
@@ -34,7 +33,7 @@ export type ProcessList = 'performance_schema.processlist' | 'information_schema
 
 /** The better one wants no privilege but PROCESS either. It is empty where performance_schema is switched off. */
 export async function processListOf(session: MysqlSession): Promise<ProcessList> {
-  if (!isMysqlSince(session.server, '8.0.22')) return 'information_schema.processlist';
+  if (session.server.listsConnectionsIn === 'information_schema') return 'information_schema.processlist';
   const { rows } = await session.query<{ on: unknown }>(sql`select @@performance_schema as \`on\``);
   return Number(rows[0]?.on) === 1 ? 'performance_schema.processlist' : 'information_schema.processlist';
 }
@@ -64,7 +63,7 @@ export async function runningStatements(
   session: MysqlSession,
   list: ProcessList,
 ): Promise<{ statements?: Entry[]; unlistable: Entry[] }> {
-  const number = session.server.flavour === 'MariaDB' ? 'query_id' : 'null';
+  const number = session.server.numbersStatements ? 'query_id' : 'null';
   const ask = sql`
     select id, user as user_name, substring_index(host, ':', 1) as host, command, time as seconds,
       left(info, 1000) as info, ${raw(number)} as number, unix_timestamp() as now

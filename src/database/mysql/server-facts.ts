@@ -1,13 +1,15 @@
 import type { Connection, RowDataPacket } from 'mysql2/promise';
 import { ConfigurationError } from '../../errors.ts';
+import { FLAVOURS, type FlavourFacts } from './flavour-facts.ts';
 
-/** What one server of the family is, asked once for each `Database`. */
-export interface ServerFacts {
-  flavour: 'MySQL' | 'MariaDB';
-  /** `9.7.4`. */
+/** What one server of the family is, asked once for each `Database`, and by that what it does and does not. */
+export interface ServerFacts extends FlavourFacts {
+  /** For messages: nothing else goes by a name, or by a version. */
+  flavour: keyof typeof FLAVOURS;
+  /** `9.7.4`, for messages. */
   version: string;
-  /** Which notes it gives can be chosen: MariaDB since some release of each of its series (10.6.16, 10.11.6, …). */
-  choosesNotes?: boolean;
+  /** Which notes it gives can be chosen: MariaDB since some release of each of its series (10.6.16, 10.11.6, …), so this one is asked. */
+  choosesNotes: boolean;
 }
 
 /**
@@ -20,7 +22,7 @@ const OLDEST: Record<ServerFacts['flavour'], string> = { MySQL: '8.0.16', MariaD
  * What a server is by its own `version()`, whatever the URL called it. Throws `ConfigurationError` for one that is too old.
  * (`5.5.5-` stands before the version of a MariaDB that is asked over replication's protocol, or through some proxies.)
  */
-export function factsByVersion(text: string): ServerFacts {
+export function factsByVersion(text: string): Omit<ServerFacts, 'choosesNotes'> {
   const flavour = text.includes('MariaDB') ? 'MariaDB' : 'MySQL';
   const version = /\d+\.\d+\.\d+/.exec(text.replace(/^5\.5\.5-(?=1\d\.)/, ''))?.[0] ?? text;
   if (isBefore(version, OLDEST[flavour])) {
@@ -28,7 +30,7 @@ export function factsByVersion(text: string): ServerFacts {
       next: `use ${flavour} ${OLDEST[flavour]} or later`,
     });
   }
-  return { flavour, version };
+  return { flavour, version, ...FLAVOURS[flavour]((release) => !isBefore(version, release)) };
 }
 
 function isBefore(version: string, other: string): boolean {
@@ -36,14 +38,6 @@ function isBefore(version: string, other: string): boolean {
   const i = others.findIndex((part, at) => part !== parts[at]);
   return i >= 0 && !(parts[i]! > others[i]!);
 }
-
-/** For what came with a release of MySQL, and MariaDB does not have. */
-export const isMysqlSince = ({ flavour, version }: ServerFacts, release: string): boolean =>
-  flavour === 'MySQL' && !isBefore(version, release);
-
-/** For what came with a release of MariaDB, and MySQL does not have. */
-export const isMariadbSince = ({ flavour, version }: ServerFacts, release: string): boolean =>
-  flavour === 'MariaDB' && !isBefore(version, release);
 
 /** Asks the server what it is. Throws `ConfigurationError` for servers on which a batch would not be safe. */
 export async function factsOf(connection: Connection): Promise<ServerFacts> {

@@ -1,7 +1,7 @@
 import { codeText } from '../../sql/code-text.ts';
 import type { SqlDialect } from '../../sql/dialect.ts';
 import { namedTables } from '../../sql/lint.ts';
-import { mariadbSql, mysqlSql } from '../../sql/mysql.ts';
+import { mysqlDialect } from '../../sql/mysql.ts';
 import { parseTableName } from '../../sql/names.ts';
 import { splitTokens } from '../../sql/split.ts';
 import type { RowSource } from '../row-source.ts';
@@ -26,7 +26,7 @@ const LOCKS = /\b(?:for share|lock in share mode)\b/;
  * seen.
  */
 export async function stateRefusal(session: Session, rows: RowSource): Promise<Refusal | undefined> {
-  const dialect = (session as MysqlSession).server.flavour === 'MariaDB' ? mariadbSql : mysqlSql;
+  const dialect = mysqlDialect((session as MysqlSession).server.flavour);
   const seen = new Set<string>();
   return typeof rows === 'string' ? ofTable(rows, undefined) : ofText(rows.query, undefined);
 

@@ -47,14 +47,14 @@ export async function definitionOf(session: MysqlSession, place: Place, name: st
   };
 }
 
-function constraintsOf(lines: string[], place: Place, table: string, { flavour }: ServerFacts): NamedConstraint[] {
+function constraintsOf(lines: string[], place: Place, table: string, server: ServerFacts): NamedConstraint[] {
   const constraints: NamedConstraint[] = [];
   for (const line of lines) {
     const match = CONSTRAINT.exec(line);
     if (!match) continue;
     const name = match[1]!.slice(1, -1).replaceAll('``', '`');
     const kind = match[2] === 'CHECK' ? 'check' : 'foreign key';
-    if (kind === 'check' && flavour === 'MariaDB') continue; // they belong to their table alone
+    if (kind === 'check' && !server.checkNamesAreOfSchema) continue;
     if (isGenerated(name, kind, table)) continue;
     constraints.push({
       kind,
@@ -89,13 +89,13 @@ export const isLossy = (text: string): boolean =>
 
 const GEOMETRY = /^ {2}`(?:[^`]|``)+` (?:geometry(?:collection)?|(?:multi)?(?:point|linestring|polygon))\b/m;
 
-/** MariaDB's text says nothing of a geometry's reference system (REF_SYSTEM_ID), which the table has all the same. */
-export const isSilent = (text: string, { flavour }: ServerFacts): boolean =>
-  flavour === 'MariaDB' && GEOMETRY.test(text);
+/** Whether the text may say nothing of a geometry's reference system, which the table has all the same. */
+export const isSilent = (text: string, { showsReferenceSystems }: ServerFacts): boolean =>
+  !showsReferenceSystems && GEOMETRY.test(text);
 
 /**
  * What the server takes for a name that it has made itself, and changes with the table's when that is renamed: to it all those that begin
- * so, in the same case. (Not so the CHECKs of MariaDB.)
+ * so, in the same case. (Not so a CHECK whose name is its table's alone.)
  */
 export const isFollowing = (name: string, kind: NamedConstraint['kind'], table: string): boolean =>
   name.length > prefixOf(kind, table).length && name.startsWith(prefixOf(kind, table));
@@ -108,7 +108,7 @@ const prefixOf = (kind: NamedConstraint['kind'], table: string): string =>
   `${table}${kind === 'check' ? '_chk_' : '_ibfk_'}`;
 
 /** Its twin: where names are the schema's, with others that lead back to them. */
-export function twinText({ text, constraints }: Definition, place: Place, { flavour }: ServerFacts): string {
+export function twinText({ text, constraints }: Definition, place: Place, server: ServerFacts): string {
   const { name, twin } = place;
   const head = `CREATE TABLE ${quoted(name)} (`;
   const [first, ...rest] = text.split('\n');
@@ -120,7 +120,7 @@ export function twinText({ text, constraints }: Definition, place: Place, { flav
     const kind = match[2] === 'CHECK' ? 'check' : 'foreign key';
     const own = constraints.find((one) => one.kind === kind && one.name === called)?.own;
     // `flight_ibfk_1` → `waybill_twin_…_ibfk_1`, which the server calls `flight_ibfk_1` again when the twin is renamed.
-    const follows = isGenerated(called, kind, name) && !(kind === 'check' && flavour === 'MariaDB');
+    const follows = isGenerated(called, kind, name) && (kind !== 'check' || server.checkNamesAreOfSchema);
     const made = own ?? (follows ? `${twin}${called.slice(name.length)}` : called);
     return `  CONSTRAINT ${quoted(made)} ${match[2]!}${match[3]!}${match[4]!}`;
   });

@@ -33,7 +33,7 @@ export async function exchange(
     });
   }
   const seconds = Math.max(1, Math.ceil(waitMs / 1000));
-  return session.server.flavour === 'MySQL'
+  return session.server.renamesLockedTables
     ? exchangeUnderLock(session, tables, seconds)
     : exchangeWithHeadroom(session, tables, seconds, waitFirst);
 }
@@ -47,7 +47,7 @@ const renaming = (tables: readonly Exchanged[]): string =>
     .join(', ')}`;
 
 /**
- * MySQL renames tables that are locked: nobody writes while the number that comes next is handed on. Its locks are taken all at
+ * Where tables are renamed that are locked (MySQL): nobody writes while the number that comes next is handed on. Its locks are taken all at
  * once, so a transaction that has one of the tables and then wants another is in a deadlock with us, which the server breaks at
  * its cost (FACTS): there is no NOWAIT for it.
  */
@@ -78,7 +78,7 @@ async function exchangeUnderLock(
 const PAUSE_MS = 20;
 
 /**
- * MariaDB refuses RENAME under LOCK TABLES: the twin begins so far on that no writer gets there meanwhile, and `continueNumbers`
+ * Where RENAME is refused under LOCK TABLES (MariaDB): the twin begins so far on that no writer gets there meanwhile, and `continueNumbers`
  * says right afterwards what the next number really is. Where one table is renamed, it is waited for; several first without waiting
  * for any while others are held, so that a transaction that spans them is in no deadlock with us (FACTS), and only then at once.
  */

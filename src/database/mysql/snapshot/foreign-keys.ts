@@ -62,18 +62,17 @@ const refersToIt = ({ s, t, c }: ForeignKey): Refusal => ({
  * own list has them, for whom may see that (PROCESS). Without it nothing tells before the drop of the snapshot fails.
  */
 async function ofHiddenTables(session: MysqlSession, schema: string, name: string): Promise<ForeignKey[]> {
-  const list = session.server.flavour === 'MySQL' ? mysqlList : mariadbList;
+  const list = session.server.listsForeignKeysByFileNames ? listByFileNames : listByNames;
   const isForbidden = (error: unknown): boolean => classify(error).because === 'forbidden';
   return (await unlessFails(session, isForbidden, () => session.query<ForeignKey>(list(schema, name))))?.rows ?? [];
 }
 
-const mysqlList = (schema: string, name: string): SqlStatement => sql`
+const listByNames = (schema: string, name: string): SqlStatement => sql`
   select substring_index(for_name, '/', 1) as s, substr(for_name, locate('/', for_name) + 1) as t,
     substr(id, locate('/', id) + 1) as c
   from information_schema.innodb_foreign where ref_name = concat(${schema}, '/', ${name})`;
 
-/** MariaDB has names of tables there as those of its files are written. */
-const mariadbList = (schema: string, name: string): SqlStatement => sql`
+const listByFileNames = (schema: string, name: string): SqlStatement => sql`
   select convert(convert(cast(substring_index(for_name, '/', 1) as binary) using filename) using utf8mb4) as s,
     convert(convert(cast(substr(for_name, locate('/', for_name) + 1) as binary) using filename) using utf8mb4) as t,
     substr(id, locate('/', id) + 1) as c

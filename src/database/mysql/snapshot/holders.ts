@@ -30,8 +30,9 @@ async function connectionsWith(
   table: string,
   waiter: string,
 ): Promise<Holder[]> {
-  const questions =
-    session.server.flavour === 'MySQL' ? [metadataLocks(place, table)] : [lockPlugin(place, table), suspects(table)];
+  const questions = session.server.listsTableLocks
+    ? [metadataLocks(place, table)]
+    : [lockPlugin(place, table), suspects(table)];
   for (const question of questions) {
     // A right, or a plugin; what we are about to say is worth more than why we cannot say more.
     const answer = await unlessNotThere(session, () => session.query<HolderRow>(question));
@@ -50,13 +51,13 @@ async function connectionsWith(
 /** Prepared transactions that a message names. */
 const NAMED = 3;
 
-/** On MySQL those that hold the table, on MariaDB all that may be the one. */
+/** Those that hold the table; where the server does not say, all that may be the one. */
 async function preparedWith(session: MysqlSession, place: Pick<Place, 'schema'>, table: string): Promise<Holder[]> {
-  const onMysql = session.server.flavour === 'MySQL';
-  if (onMysql && !(await isHeldByPrepared(session, place, table))) return [];
+  const { listsTableLocks } = session.server;
+  if (listsTableLocks && !(await isHeldByPrepared(session, place, table))) return [];
   const known = await preparedTransactions(session);
-  if (!known) return onMysql ? [somePrepared()] : [];
-  return onMysql && known.length === 1 ? known : known.slice(0, NAMED).map(perhaps);
+  if (!known) return listsTableLocks ? [somePrepared()] : [];
+  return listsTableLocks && known.length === 1 ? known : known.slice(0, NAMED).map(perhaps);
 }
 
 const perhaps = ({ toEnd, ...holder }: Holder): Holder => ({ ...holder, toEnd: `perhaps; ${toEnd}` });
@@ -113,7 +114,7 @@ const lockPlugin = ({ schema }: Pick<Place, 'schema'>, table: string): SqlStatem
   where l.table_schema = ${schema} and l.table_name = ${table} and l.thread_id <> connection_id()
   group by l.thread_id order by 4 desc, 1`;
 
-/** MariaDB tells nobody who holds a table: who has a transaction open, or a statement that names the table, may be the one. */
+/** Where nobody is told who holds a table: who has a transaction open, or a statement that names the table, may be the one. */
 const suspects = (table: string): SqlStatement => sql`
   select p.id as id, p.user as user, concat('perhaps; ', lower(p.command)) as application, p.time as seconds
   from information_schema.processlist p

@@ -82,12 +82,12 @@ async function nameRefusals(session: MysqlSession, place: Place, { comment }: St
   return refusals;
 }
 
-/** MySQL gives a constraint that it takes for one that it has named itself another name with its table, and then finds that too long. */
+/** The server gives a constraint that it takes for one that it has named itself another name with its table, and may find that too long then. */
 async function longestGenerated(
   session: MysqlSession,
   place: Place,
 ): Promise<{ from: string; to: string } | undefined> {
-  if (session.server.flavour === 'MariaDB') return undefined;
+  if (!session.server.limitsNamesMadeOfTables) return undefined;
   const { rows } = await session.query<{ name: string; type: string }>(sql`
     select constraint_name as name, constraint_type as type from information_schema.table_constraints
     where table_schema = ${place.schema} and table_name = ${place.name} and constraint_type in ('CHECK', 'FOREIGN KEY')`);
@@ -97,9 +97,9 @@ async function longestGenerated(
     .find(({ to }) => [...to].length > LONGEST_NAME);
 }
 
-/** MySQL shows each byte of a character of four as a question mark in a CHECK, and copies none with its name. */
+/** Where LIKE does not copy the name of a CHECK, it is made again by its text: in that MySQL shows each byte of a character of four as a question mark. */
 async function checkRefusals(session: MysqlSession, place: Place): Promise<Refusal[]> {
-  if (session.server.flavour === 'MariaDB') return [];
+  if (!session.server.checkNamesAreOfSchema) return [];
   const { rows } = await session.query<{ name: string; clause: string }>(sql`
     select c.constraint_name as name, c.check_clause as clause
     from information_schema.table_constraints t join information_schema.check_constraints c using (constraint_schema, constraint_name)

@@ -12,7 +12,8 @@ export async function seesTriggers(session: MysqlSession, place: Place): Promise
   const roles = await usingRoles(session);
   const { rows } = await session.query<Record<string, string>>(sql`show grants for current_user()${raw(roles)}`);
   const partial = await mayBeRevoked(session);
-  const addUp = roles !== '' && addsUpGrants(session);
+  // Servers that nobody has looked at may go by the schema's own name first, so they are given less than they have.
+  const addUp = roles !== '' && session.server.addsUpGrantsOfRoles;
   for (const list of [rows, await grantsOfRole(session), await grantsOfAll(session)]) {
     const grants = list.flatMap((row) => grantIn(Object.values(row)[0]!) ?? []);
     if (seesByGrants(grants, place, { partial, addUp })) return true;
@@ -66,34 +67,30 @@ const firstWildcard = (pattern: string): number => {
   return found ? found[0].length : Infinity;
 };
 
-/** MySQL does while a role is active (seen on 9.7). Earlier ones may go by the schema's own name first, so they are given less than they have. */
-const addsUpGrants = ({ server }: MysqlSession): boolean =>
-  server.flavour === 'MySQL' && Number(server.version.split('.')[0]) >= 9;
-
 async function mayBeRevoked(session: MysqlSession): Promise<boolean> {
-  if (session.server.flavour === 'MariaDB') return false;
+  if (!session.server.revokesInPart) return false;
   const { rows } = await session.query<{ partial: unknown }>(sql`select @@global.partial_revokes as partial`);
   return Number(rows[0]!.partial) === 1;
 }
 
-/** MariaDB since 10.11 grants to everybody (PUBLIC), too; a server before that knows no such role, and says so. */
+/** Those of everybody. */
 async function grantsOfAll(session: MysqlSession): Promise<Record<string, string>[]> {
-  if (session.server.flavour === 'MySQL') return [];
+  if (!session.server.grantsToPublic) return [];
   const ask = () => session.query<Record<string, string>>(sql`show grants for public`);
   return (await unlessNotThere(session, ask))?.rows ?? [];
 }
 
-/** MySQL's active roles: `` `a`@`%`,`b`@`%` ``. */
+/** Active roles that add to the account's grants: `` `a`@`%`,`b`@`%` ``. */
 async function usingRoles(session: MysqlSession): Promise<string> {
-  if (session.server.flavour === 'MariaDB') return '';
+  if (session.server.activeRoles === 'one') return '';
   const { rows } = await session.query<{ roles: string }>(sql`select current_role() as roles`);
   const roles = rows[0]!.roles;
   return roles === 'NONE' ? '' : ` using ${roles}`;
 }
 
-/** MariaDB's active role has grants of its own. */
+/** Those of the one active role. */
 async function grantsOfRole(session: MysqlSession): Promise<Record<string, string>[]> {
-  if (session.server.flavour === 'MySQL') return [];
+  if (session.server.activeRoles === 'several') return [];
   const { rows } = await session.query<{ role: string | null }>(sql`select current_role() as role`);
   if (rows[0]!.role === null) return [];
   return (await session.query<Record<string, string>>(sql`show grants for current_role()`)).rows;

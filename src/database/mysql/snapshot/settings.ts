@@ -1,4 +1,3 @@
-import { isMariadbSince } from '../server-facts.ts';
 import type { MysqlSession } from '../session.ts';
 
 /**
@@ -18,10 +17,10 @@ export const withDdlSettings = <T>(session: MysqlSession, waitSeconds: number, w
     session,
     {
       ...PINNED,
-      // A table may have options that only a server which is not strict takes; MySQL shows none that it does not take.
-      ...(session.server.flavour === 'MariaDB' && { innodb_strict_mode: '0' }),
-      // Without it MariaDB gives the first `timestamp` a default at any ALTER, as of the next number. (MySQL does not, and lets few set it.)
-      ...(isMariadbSince(session.server, '10.6.9') && { explicit_defaults_for_timestamp: '1' }),
+      // A table may have options that only a server which is not strict takes.
+      ...(session.server.showsRefusedOptions && { innodb_strict_mode: '0' }),
+      // Without it a `timestamp` gets a default that does not stand there (see `isReadOtherwise` of twin.ts).
+      ...(session.server.letsSetTimestampDefaults && { explicit_defaults_for_timestamp: '1' }),
       lock_wait_timeout: String(waitSeconds),
     },
     work,

@@ -233,7 +233,7 @@ async function finish(
   record: SwapLedger<never>['record'],
 ): Promise<BusyTable | undefined> {
   const steps: [Place, string, () => Promise<unknown>][] = [];
-  const numbered = session.server.flavour === 'MariaDB';
+  const numbered = !session.server.renamesLockedTables; // else they were handed on under the lock
   if (numbered) for (const { place } of swapped) steps.push([place, place.name, () => continueNumbers(session, place)]);
   for (const { place, relationId, plan: twin } of swapped) {
     steps.push(

@@ -46,7 +46,7 @@ export async function triggersOf(
   }
   const triggers = rows.map((row) => ({ ...row, body: String(row.body), sqlMode: String(row.sqlMode) }));
   for (const trigger of triggers) {
-    if (session.server.flavour === 'MySQL') trigger.body = await writtenBody(session, { schema }, trigger.name);
+    if (session.server.listsTriggersUnescaped) trigger.body = await writtenBody(session, { schema }, trigger.name);
     else if (trigger.body.includes('?')) trigger.body = await wholeBody(session, { schema }, trigger);
   }
   return triggers;

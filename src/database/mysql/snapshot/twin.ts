@@ -59,7 +59,7 @@ async function make(session: MysqlSession, place: Place, text: string): Promise<
   if (!isLossy(text) && !readOtherwise && !isSilent(text, session.server)) return session.say(text);
   const twin = at(place, place.twin);
   await session.say(`create table ${twin} like ${at(place, place.name)}`);
-  const named = session.server.flavour === 'MySQL' ? ['foreign key', 'check'] : ['foreign key'];
+  const named = session.server.checkNamesAreOfSchema ? ['foreign key', 'check'] : ['foreign key'];
   const made = constraintsIn((await definitionOf(session, place, place.twin)).text);
   const constraints = constraintsIn(text).filter(({ kind }) => named.includes(kind));
   // An index that a foreign key once made gives way to that of the new one, unless it is said again.
@@ -77,8 +77,8 @@ async function make(session: MysqlSession, place: Place, text: string): Promise<
 const WITHOUT_DEFAULT = /` timestamp(?:\(\d\))? NOT NULL(?! DEFAULT)/;
 
 /**
- * Without explicit_defaults_for_timestamp the first `timestamp` of a text has a default that nobody has written. To set it takes a
- * privilege on MySQL, and is not possible on an older MariaDB.
+ * Without explicit_defaults_for_timestamp the first `timestamp` of a text has a default that nobody has written. Not every server lets us
+ * set it (`letsSetTimestampDefaults`).
  */
 async function isReadOtherwise(session: MysqlSession, text: string): Promise<boolean> {
   if (!/` timestamp\b/.test(text)) return false;
