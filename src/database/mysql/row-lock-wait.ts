@@ -50,12 +50,13 @@ const byConnection = (connectionId: string): SqlStatement => sql`
     on a.processlist_id = h.processlist_id and a.attr_name = 'program_name'
   where t.processlist_id = ${connectionId} group by h.processlist_id order by 5 desc, 2`;
 
+/** Of several that have written nothing, which all are number 0, each may be the one. */
 const byTransaction = (connectionId: string, list: ProcessList): SqlStatement => sql`
-  select max(l.lock_table) as table_name, b.trx_mysql_thread_id as id, max(p.user) as user, max(lower(p.command)) as application,
-    max(p.time) as seconds
+  select max(l.lock_table) as table_name, b.trx_mysql_thread_id as id, max(p.user) as user,
+    max(concat(if(b.trx_id = 0, 'perhaps; ', ''), lower(p.command))) as application, max(p.time) as seconds
   from information_schema.innodb_trx r
-  join information_schema.innodb_lock_waits w on w.requesting_trx_id = r.trx_id
+  join information_schema.innodb_lock_waits w on w.requested_lock_id = r.trx_requested_lock_id
   join information_schema.innodb_locks l on l.lock_id = w.requested_lock_id
   join information_schema.innodb_trx b on b.trx_id = w.blocking_trx_id
   left join ${raw(list)} p on p.id = b.trx_mysql_thread_id
-  where r.trx_mysql_thread_id = ${connectionId} group by b.trx_mysql_thread_id order by 5 desc, 2`;
+  where r.trx_mysql_thread_id = ${connectionId} and b.trx_mysql_thread_id <> r.trx_mysql_thread_id group by b.trx_mysql_thread_id order by 5 desc, 2`;
