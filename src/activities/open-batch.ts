@@ -138,7 +138,7 @@ async function open(
     (await findUnfinished(database, load.name)) ??
     (load.renamedFrom ? await findUnfinished(database, load.renamedFrom) : undefined);
   if (unfinished) {
-    const decision = await decideUnfinished(engine, database, unfinished, request);
+    const decision = await decideUnfinished(engine, database, unfinished, load, request);
     if (decision.kind === 'resumed') return opened(engine, database, decision.batch);
     return decision;
   }

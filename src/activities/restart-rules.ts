@@ -1,4 +1,5 @@
 import { timeLeft, type Batch } from '../control/batch.ts';
+import type { LoadDefinition } from '../config/definition.ts';
 import type { Database } from '../database/dialect.ts';
 import { FAILURE, type OwnedBatch } from '../workflows/messages.ts';
 import type { Engine } from './engine.ts';
@@ -15,6 +16,7 @@ export async function decideUnfinished(
   engine: Engine,
   database: Database,
   batch: Batch,
+  load: LoadDefinition,
   request: OpenRequest,
 ): Promise<UnfinishedDecision> {
   const redo = (why: string, errorClass: string): UnfinishedDecision => ({
@@ -29,7 +31,7 @@ export async function decideUnfinished(
     case 'rolling_back':
       return redo('a roll back that had begun', batch.errorClass ?? 'interrupted'); // finished first, always
     case 'held':
-      if (request.resume) return { kind: 'resumed', batch: await resumeHeld(database, batch, request) };
+      if (request.resume) return { kind: 'resumed', batch: await resumeHeld(database, batch, load, request) };
       return redo('started anew while it was held', 'superseded');
     case 'retracting':
       throw refused(`batch ${batch.batchId} is being retracted`, {

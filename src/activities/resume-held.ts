@@ -1,3 +1,4 @@
+import type { LoadDefinition } from '../config/definition.ts';
 import { getBatch, type Batch } from '../control/batch.ts';
 import { halfDoneByPages, reopenFailed } from '../control/chunks.ts';
 import { settleConsumed } from '../control/consumed-tables.ts';
@@ -10,11 +11,18 @@ import type { Database, Session } from '../database/dialect.ts';
 import { sql } from '../database/sql.ts';
 import { looking } from '../database/transaction.ts';
 import { LoadFailedError } from '../errors.ts';
+import { editedSince } from './edited-since.ts';
 import { refused } from './failures.ts';
 import type { OpenRequest } from './open-batch.ts';
 
 /** `held → running`, under this workflow; failed chunks and steps get their attempts back, and the clock starts anew. */
-export async function resumeHeld(database: Database, batch: Batch, request: OpenRequest): Promise<Batch> {
+export async function resumeHeld(
+  database: Database,
+  batch: Batch,
+  load: LoadDefinition,
+  request: OpenRequest,
+): Promise<Batch> {
+  refuseEdited(batch, load);
   const moved = await looking(database, `waybill read ${batch.loadName}`, async (session) => {
     const records = await provenSnapshots(session, database, batch);
     await proveTables(session, database, batch);
@@ -38,6 +46,20 @@ export async function resumeHeld(database: Database, batch: Batch, request: Open
     await releaseLanes(session, database, batch.batchId);
   });
   return getBatch(database, batch.batchId);
+}
+
+/** All of a batch is done by one text. Who has mended that wants it for the rows that are there, too; whoever has not must not wonder. */
+function refuseEdited(batch: Batch, load: LoadDefinition): void {
+  const edited = editedSince(batch.definition, load);
+  if (edited.length === 0) return;
+  throw refused(
+    `batch ${batch.batchId} cannot be resumed: it goes on as its load was when it opened, and ${edited.join(', ')} of ${load.file} ` +
+      `${edited.length === 1 ? 'was' : 'were'} edited since`,
+    {
+      ...at(batch),
+      next: `start it without --resume: what it did is rolled back, and done anew as the files are now (${anew(batch)}); or put back what was edited, and resume`,
+    },
+  );
 }
 
 /**

@@ -53,8 +53,9 @@ export async function ruleForUnfinished(
   client: Client,
   database: Database,
   batch: Batch,
+  load: LoadDefinition,
 ): Promise<{ why: string }> {
-  const decision = await decideUnfinished(engineOf(databases, client), database, batch, {
+  const decision = await decideUnfinished(engineOf(databases, client), database, batch, load, {
     ...PLAIN_START,
     load: batch.loadName,
   });

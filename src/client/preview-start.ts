@@ -73,7 +73,7 @@ async function decide(
     if (run?.status === 'RUNNING' && run.firstRunId === unfinished.firstRunId) {
       return { ...start, does: 'running', because: [`batch ${unfinished.batchId} is ${unfinished.state}`] };
     }
-    const { why } = await ruleForUnfinished(context.databases, client, database, unfinished);
+    const { why } = await ruleForUnfinished(context.databases, client, database, unfinished, load);
     start.takesBack = unfinished;
     const keeps = keepsItsWork(unfinished.definition);
     start.because.push(`batch ${unfinished.batchId} is ${keeps ? 'ended' : 'rolled back'}: ${why}`);

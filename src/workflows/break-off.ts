@@ -94,7 +94,7 @@ export async function breakOff(
     ? {
         next:
           neverResumed ??
-          `waybill run ${batch.load} --resume goes on in this batch once the cause is gone; without --resume it starts anew`,
+          `waybill run ${batch.load} --resume goes on in this batch, by the SQL that it has, once the cause is gone; without --resume it starts anew`,
       }
     : {};
   if (cause.errorClass === 'cancelled' && !interruption) {

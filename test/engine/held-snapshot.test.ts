@@ -13,7 +13,7 @@ const RESUME = { load: 'core.order', resume: true };
 const START_ANEW =
   'start it without --resume: what it did is rolled back, and done anew over the same snapshot. waybill run core.order';
 const RUN_RESUME =
-  'waybill run core.order --resume goes on in this batch once the cause is gone; without --resume it starts anew';
+  'waybill run core.order --resume goes on in this batch, by the SQL that it has, once the cause is gone; without --resume it starts anew';
 
 const SQL = `
 insert into core.orders (id, customer, amount, batch_id)

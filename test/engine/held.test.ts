@@ -1,4 +1,6 @@
 /** DESIGN §3, "Restart rules": what is `held` (`on_failure: hold`), and how it goes on. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { forceReloadUpdate, setLanesUpdate } from '../../src/workflows/message-definitions.ts';
 import { someServers } from '../every-server.ts';
@@ -30,7 +32,7 @@ describe.each(someServers(import.meta.url))('a held batch on $name', (server) =>
     expect(failed).toMatchObject({
       ok: false,
       type: 'Database',
-      next: 'waybill run core.order --resume goes on in this batch once the cause is gone; without --resume it starts anew',
+      next: 'waybill run core.order --resume goes on in this batch, by the SQL that it has, once the cause is gone; without --resume it starts anew',
     });
     expect(await batches(world)).toEqual([
       { batch_id: '1', state: 'held', reprocess_of: null, error_class: 'database' },
@@ -113,6 +115,32 @@ describe.each(someServers(import.meta.url))('a held batch on $name', (server) =>
     }
     expect(await world.states('core.order')).toEqual(['held']);
     expect(await world.run('core.order')).toMatchObject({ ok: true, result: { rowsWritten: 505 } });
+  });
+
+  test('whose SQL was edited is not resumed, and says so; one that only has other lanes is', async () => {
+    const options = BREAKABLE(300, { broken: 250, lanes: 1, yaml: HOLD });
+    world = await World.create(server, options);
+    await world.worker();
+    expect(await world.run('core.order')).toMatchObject({ ok: false, type: 'Database' });
+    await mend(world);
+    const [file, sqlFile] = ['loads/core/order.yaml', 'loads/core/order.sql'].map((name) =>
+      join(world.directory, name),
+    );
+    const [yaml, text] = [await readFile(file!, 'utf8'), await readFile(sqlFile!, 'utf8')];
+    await writeFile(sqlFile!, text.replace('amount * 2', 'amount * 3'));
+    await writeFile(file!, `${yaml}\nafter: "delete from core.ran"\n`);
+    expect(await world.run({ load: 'core.order', resume: true })).toMatchObject({
+      ok: false,
+      type: 'Refused',
+      message:
+        'batch 1 cannot be resumed: it goes on as its load was when it opened, and sql, after of loads/core/order.yaml were edited since',
+      next: expect.stringMatching(/^start it without --resume: .* \(waybill run core.order\)/) as string,
+    });
+    expect(await world.states('core.order')).toEqual(['held']);
+    await writeFile(sqlFile!, text);
+    await writeFile(file!, yaml.replace('lanes: 1', 'lanes: 2'));
+    expect(await world.run({ load: 'core.order', resume: true })).toMatchObject({ ok: true });
+    await expectWhole(world);
   });
 
   test('is rolled back by a plain start, which begins anew over the same snapshot', async () => {
