@@ -47,7 +47,11 @@ export class LockWatch {
   private async look(): Promise<void> {
     for (const [session, database] of this.sessions) {
       if (session.closed) this.sessions.delete(session);
-      else this.last = (await database.dialect.lockWait(database, session.connectionId)) ?? this.last;
+      else {
+        const wait = await database.dialect.lockWait(database, session.connectionId);
+        // Of a wait that ends as it is looked at only a part may be seen.
+        if (wait && (wait.waitingFor !== undefined || !this.last)) this.last = wait;
+      }
     }
   }
 }

@@ -38,14 +38,19 @@ export async function rowLockWait(
   };
 }
 
-/** A connection may hold several locks of which each is in the way. */
+/**
+ * A connection may hold several locks of which each is in the way. Whose it is says the lock on the table: that on a row which its
+ * transaction has inserted is made by whoever comes to it first, and bears the waiter's thread.
+ */
 const byConnection = (connectionId: string): SqlStatement => sql`
   select max(concat(l.object_schema, '.', l.object_name)) as table_name, h.processlist_id as id, max(h.processlist_user) as user,
     max(a.attr_value) as application, max(h.processlist_time) as seconds
   from performance_schema.threads t
   join performance_schema.data_lock_waits w on w.requesting_thread_id = t.thread_id
   join performance_schema.data_locks l on l.engine_lock_id = w.requesting_engine_lock_id
-  join performance_schema.threads h on h.thread_id = w.blocking_thread_id
+  join performance_schema.data_locks own
+    on own.engine_transaction_id = w.blocking_engine_transaction_id and own.lock_type = 'TABLE'
+  join performance_schema.threads h on h.thread_id = own.thread_id
   left join performance_schema.session_connect_attrs a
     on a.processlist_id = h.processlist_id and a.attr_name = 'program_name'
   where t.processlist_id = ${connectionId} group by h.processlist_id order by 5 desc, 2`;
