@@ -15,7 +15,9 @@ export function watchBlockers(
   let last: LockWait = { holders: [] };
   let looking: Promise<void> = Promise.resolve();
   const look = async (): Promise<void> => {
-    last = (await lockWait(database, connectionId)) ?? last;
+    const wait = await lockWait(database, connectionId);
+    // Of a wait that ends as it is looked at only a part may be seen.
+    if (wait && (wait.waitingFor !== undefined || last.holders.length === 0)) last = wait;
   };
   const timer = setInterval(() => {
     looking = looking.then(look).catch(() => undefined); // it is for a message only

@@ -98,6 +98,12 @@ describe.each(servers)('while a table is swapped on $name', (server) => {
     });
   }
 
+  /** Its wait is short, and a busy machine may not get to look at it in time. */
+  async function told(swap: () => Promise<unknown>, tries = 20): Promise<unknown> {
+    const result = (await swap()) as { holders?: unknown[] };
+    return result.holders?.length === 0 && tries > 1 ? told(swap, tries - 1) : result;
+  }
+
   turn('whoever holds what the swap needs besides is named, and asked for again', async () => {
     scene = await Scene.open(server);
     await scene.client.query(
@@ -107,9 +113,9 @@ describe.each(servers)('while a table is swapped on $name', (server) => {
     const holders = [expect.objectContaining({ application: 'a long migration', user: 'postgres' })];
     await scene.withEngine(async (swap) => {
       await holder.query('begin; lock table acq.other in access exclusive mode');
-      expect(await swap()).toEqual({ kind: 'busy', waitingFor: 'acq.other', holders });
+      expect(await told(swap)).toEqual({ kind: 'busy', waitingFor: 'acq.other', holders });
       await holder.query('rollback; begin; grant select on all tables in schema acq to snap_reader');
-      expect(await swap()).toEqual({ kind: 'busy', waitingFor: 'acq.flight', holders });
+      expect(await told(swap)).toEqual({ kind: 'busy', waitingFor: 'acq.flight', holders });
       await holder.query('commit');
       expect(await swap()).toEqual({ kind: 'swapped' });
     });
