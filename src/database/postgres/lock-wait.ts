@@ -1,7 +1,10 @@
 import { formatTableName } from '../../sql/names.ts';
 import { postgresSql } from '../../sql/postgres.ts';
 import type { Database, LockWait } from '../dialect.ts';
-import { sql } from '../sql.ts';
+import { raw, sql } from '../sql.ts';
+
+/** FirstNormalObjectId: rows of the catalog, which DDL waits for, are nobody's table. */
+const FIRST_OF_USERS = '16384';
 
 interface Row {
   schema: string | null;
@@ -24,7 +27,7 @@ export async function lockWait(database: Database, connectionId: string): Promis
     from (select distinct pid from unnest(pg_blocking_pids(${connectionId}::int)) every(pid)) b
     left join pg_stat_activity a on a.pid = b.pid
     left join pg_locks l on l.pid = ${connectionId}::int
-      and (l.locktype = 'relation' and not l.granted or l.locktype = 'tuple')
+      and (l.locktype = 'relation' and not l.granted or l.locktype = 'tuple' and l.relation >= ${raw(FIRST_OF_USERS)})
       and l.database = (select oid from pg_database where datname = current_database())
     left join pg_class c on c.oid = l.relation
     left join pg_namespace n on n.oid = c.relnamespace
