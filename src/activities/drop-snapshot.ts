@@ -65,8 +65,9 @@ const dropOnItsOwn = (database: Database, record: SnapshotRecord): Promise<DropR
   withSession(database, nameOf(record.batchId), async (session) => {
     try {
       return await dropOnce(session, database, record);
-    } finally {
-      await session.rollback();
+    } catch (error) {
+      await session.rollback(); // else its transaction is over, and a server's log would have a warning of each drop
+      throw error;
     }
   });
 
