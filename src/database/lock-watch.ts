@@ -6,6 +6,10 @@ const LOCK_WAIT_MS = 2_000;
 /** What is looked at is there within moments as a rule: nothing is asked of the server unless it takes longer. */
 const LOOK_EVERY_MS = 400;
 
+/** What is known of a wait after another look at it: of one that ends as it is looked at only a part may be seen. */
+export const newest = (known: LockWait | undefined, seen: LockWait | undefined): LockWait | undefined =>
+  seen?.waitingFor !== undefined ? seen : (known ?? seen);
+
 /**
  * Sessions that wait for no lock for longer than two seconds, watched from another connection for whom they wait for: once a wait has
  * ended, no server can say. Stop it.
@@ -47,11 +51,7 @@ export class LockWatch {
   private async look(): Promise<void> {
     for (const [session, database] of this.sessions) {
       if (session.closed) this.sessions.delete(session);
-      else {
-        const wait = await database.dialect.lockWait(database, session.connectionId);
-        // Of a wait that ends as it is looked at only a part may be seen.
-        if (wait && (wait.waitingFor !== undefined || !this.last)) this.last = wait;
-      }
+      else this.last = newest(this.last, await database.dialect.lockWait(database, session.connectionId));
     }
   }
 }

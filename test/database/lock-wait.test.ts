@@ -6,6 +6,7 @@ import { LockWatch } from '../../src/database/lock-watch.ts';
 import { Databases } from '../../src/database/databases.ts';
 import { loadProject } from '../../src/config/load-project.ts';
 import { raw, sql } from '../../src/database/sql.ts';
+import { letGo, lockAlone } from '../engine/latch.ts';
 import { until, World } from '../engine/world.ts';
 import { everyServer } from '../every-server.ts';
 
@@ -38,9 +39,7 @@ describe.each(everyServer)('a wait for a lock on $name', { timeout: 60_000 }, (s
   };
 
   test('ends after two seconds, and is told with the table and, where the server tells, who holds it', async () => {
-    const holder = await world.another('warehouse', 'nightly job');
-    const postgres = world.words.family === 'postgres';
-    await holder.query(postgres ? 'begin; lock table acq.item' : 'lock tables acq.item write');
+    const holder = await lockAlone(world, 'warehouse', 'acq.item');
     const watch = new LockWatch();
     try {
       const database = watch.over(databases).get('warehouse');
@@ -48,7 +47,7 @@ describe.each(everyServer)('a wait for a lock on $name', { timeout: 60_000 }, (s
       const seen = await watch.seen();
       expect(seen?.waitingFor).toBe(item());
       if (!server.url.startsWith('mariadb')) expect(seen?.holders).toMatchObject([{ application: 'nightly job' }]);
-      await holder.query(postgres ? 'commit' : 'unlock tables');
+      await letGo(world, holder);
       expect(await look(database)).toBe(false);
     } finally {
       watch.stop();

@@ -1,4 +1,5 @@
 /** Places in a load's SQL where it stands still for as long as a test wants: it locks a row shared, which the test holds. */
+import type { TestClient } from './test-client.ts';
 import { until, type World } from './world.ts';
 
 /** SQL that makes them: rows of core.latch, 1 to 3. */
@@ -16,12 +17,27 @@ export async function holdLatch(world: World, latch: number): Promise<() => Prom
   };
 }
 
-/** So many lanes wait for a lock. What else waits for a moment, as for a row of the ledger, is not counted. */
-export const lanesWait = (world: World, n: number): Promise<unknown> => {
-  const { waiting, lanes } = world.words;
-  return until(async () => (await world.count(`select w.id from (${waiting}) w where w.id in (${lanes})`)) === n, 90);
-};
+/** Lanes that wait for a lock. What else waits for a moment, as for a row of the ledger, is not counted. */
+export const waitingLanes = (world: World): Promise<number> =>
+  world.count(`select w.id from (${world.words.waiting}) w where w.id in (${world.words.lanes})`);
+
+export const lanesWait = (world: World, n: number): Promise<unknown> =>
+  until(async () => (await waitingLanes(world)) === n, 90);
 
 /** Somebody waits for a lock: in a test without other locks, at the latch. */
 export const waitsAtLatch = (world: World): Promise<unknown> =>
   until(async () => (await world.count(world.words.waiting)) > 0, 90);
+
+/** Somebody has the table to himself, until `letGo`. */
+export async function lockAlone(world: World, side: 'warehouse' | 'source', table: string): Promise<TestClient> {
+  const holder = await world.another(side, 'nightly job');
+  await holder.query(
+    (side === 'source' ? world.sourceWords : world.words).family === 'postgres'
+      ? `begin; lock table ${table}`
+      : `lock tables ${table} write`,
+  );
+  return holder;
+}
+
+export const letGo = (world: World, holder: TestClient) =>
+  holder.query(world.words.family === 'postgres' ? 'commit' : 'unlock tables');

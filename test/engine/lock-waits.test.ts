@@ -3,7 +3,7 @@ import { afterEach, describe, expect } from 'vitest';
 import type { BatchView } from '../../src/client/views.ts';
 import { document, waybill } from '../cli/command-line.ts';
 import { inTurns, oneOfEachFamily } from '../every-server.ts';
-import { holdLatch, LATCHES, WAIT } from './latch.ts';
+import { holdLatch, LATCHES, letGo, lockAlone, WAIT } from './latch.ts';
 import { expectWhole, ORDERS, PLAIN_SQL } from './orders.ts';
 import { ended, until, World } from './world.ts';
 
@@ -22,7 +22,7 @@ describe.each(oneOfEachFamily(import.meta.url))('a batch on $name that waits for
     const orders = ORDERS(300, { rows: 100, byKey: true, lanes: 1, sql: `${PLAIN_SQL};\n${WAIT(1)}` });
     world = await World.create(server, { ...orders, warehouse: `${orders.warehouse!} ${LATCHES}` });
     await world.worker();
-    const letGo = await holdLatch(world, 1);
+    const release = await holdLatch(world, 1);
     const handle = await world.start('core.order');
     expect(await waits(world)).toMatch(/^waits for core\.latch, in use by connection \d+ \(/);
     expect((await waybill(world, 'status')).stdout).toMatch(
@@ -31,7 +31,7 @@ describe.each(oneOfEachFamily(import.meta.url))('a batch on $name that waits for
     expect((await waybill(world, 'show', '1')).stdout).toMatch(
       /\n {2}now {6}waits for .*core\.latch, in use by connection \d+ \(/,
     );
-    await letGo();
+    await release();
     expect(await ended(handle)).toMatchObject({ ok: true, result: { rowsWritten: 300 } });
     expect((await status(world))?.waiting).toBeUndefined();
     await expectWhole(world);
@@ -42,13 +42,11 @@ describe.each(oneOfEachFamily(import.meta.url))('a batch on $name that waits for
     const warehouse = `${orders.warehouse!} create table core.settings (broken int); insert into core.settings values (1);`;
     world = await World.create(server, { ...orders, warehouse });
     await world.worker();
-    const holder = await world.another('warehouse', 'nightly job');
-    const postgres = world.words.family === 'postgres';
-    await holder.query(postgres ? 'begin; lock table core.settings' : 'lock tables core.settings write');
+    const holder = await lockAlone(world, 'warehouse', 'core.settings');
     const handle = await world.start('core.order');
     const by = server.url.startsWith('mariadb') ? '' : `, in use by ${world.words.holder('nightly job')}`;
     expect(await waits(world)).toMatch(new RegExp(`^waits for core\\.settings${by}`));
-    await holder.query(postgres ? 'commit' : 'unlock tables');
+    await letGo(world, holder);
     expect(await ended(handle)).toMatchObject({ ok: true, result: { rowsWritten: 50 } });
     await expectWhole(world);
   });

@@ -6,8 +6,8 @@ import { cancelSignal, progressQuery } from '../../src/workflows/message-definit
 import { document, spawnWaybill, waybill } from '../cli/command-line.ts';
 import { everyServer, inTurns } from '../every-server.ts';
 import { COLUMNS, expectAcquired, ITEM, ITEMS, PLAIN_SOURCE } from './items.ts';
+import { letGo, lockAlone } from './latch.ts';
 import { expectWhole, ORDERS } from './orders.ts';
-import type { TestClient } from './test-client.ts';
 import { ended, until, World } from './world.ts';
 
 /** Somebody reads the table and stays, and somebody else wants to alter it: whoever comes now waits behind him. */
@@ -25,18 +25,6 @@ async function lockBehindReader(world: World, side: 'warehouse' | 'source', tabl
     await altering;
   };
 }
-
-async function lockAlone(world: World, side: 'warehouse' | 'source', table: string): Promise<TestClient> {
-  const holder = await world.another(side, 'nightly job');
-  await holder.query(
-    (side === 'source' ? world.sourceWords : world.words).family === 'postgres'
-      ? `begin; lock table ${table}`
-      : `lock tables ${table} write`,
-  );
-  return holder;
-}
-const letGo = (world: World, holder: TestClient) =>
-  holder.query(world.words.family === 'postgres' ? 'commit' : 'unlock tables');
 
 const waitingOf = (world: World, handle: WorkflowHandle) => async () =>
   world.names.outOf((await handle.query(progressQuery)).waiting);

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, vi } from 'vitest';
 import { inTurns, oneOfEachFamily } from '../every-server.ts';
 import { batchesOf, breakAt, expectSeenOnce, rangesOf, ranOf, TASK, VEHICLES } from './vehicles.ts';
-import { lanesWait } from './latch.ts';
+import { lanesWait, waitingLanes } from './latch.ts';
 import { ended, World } from './world.ts';
 
 vi.setConfig({ testTimeout: 180_000 });
@@ -239,7 +239,7 @@ update core.number set seen = seen + 1 where n >= :from and n < :to`,
     const handle = await world.start('task.stages');
     await lanesWait(world, 2);
     await sleep(1_500); // a third lane would be there by now: there are three ranges, and the load says three
-    await lanesWait(world, 2);
+    expect(await waitingLanes(world)).toBe(2);
     await holder.query('commit');
     expect(await ended(handle)).toMatchObject({ ok: true, result: { chunks: 5 } });
     expect(await world.rows('select total, batch_id from core.sums')).toEqual([{ total: '9', batch_id: '2' }]);

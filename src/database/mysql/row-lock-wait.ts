@@ -3,14 +3,9 @@ import { raw, sql, type SqlStatement } from '../sql.ts';
 import { unlessNotThere } from './expected-error.ts';
 import { unlessUnlistable, type ProcessList } from './running-statements.ts';
 import type { MysqlSession } from './session.ts';
+import { holderIn, type HolderRow } from './snapshot/holders.ts';
 
-interface Row {
-  table_name: string;
-  id: string;
-  user: string | null;
-  application: string | null;
-  seconds: string | number | null;
-}
+type Row = HolderRow & { table_name: string };
 
 /**
  * Who holds rows that this connection waits for; undefined: none, or the account may not ask. It takes SELECT on performance_schema on
@@ -29,12 +24,7 @@ export async function rowLockWait(
   if (!first) return undefined;
   return {
     waitingFor: first.table_name.replaceAll('`', ''),
-    holders: answer!.rows.map(({ id, user, application, seconds }) => ({
-      connectionId: String(id),
-      user,
-      application,
-      ageSeconds: seconds === null ? null : Number(seconds),
-    })),
+    holders: answer!.rows.map(holderIn),
   };
 }
 

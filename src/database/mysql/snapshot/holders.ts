@@ -6,12 +6,19 @@ import { unlessUnlistable } from '../running-statements.ts';
 import type { MysqlSession } from '../session.ts';
 import { findPlace, type Place } from './place.ts';
 
-interface HolderRow {
+export interface HolderRow {
   id: string;
   user: string | null;
   application: string | null;
   seconds: string | number | null;
 }
+
+export const holderIn = ({ id, user, application, seconds }: HolderRow): Holder => ({
+  connectionId: String(id),
+  user,
+  application,
+  ageSeconds: seconds === null ? null : Number(seconds),
+});
 
 /** Who holds the table, as far as this account may know; never an error for that. The oldest first. `waiter`: who waits for them. */
 export async function holdersOf(
@@ -38,12 +45,7 @@ async function connectionsWith(
     const answer = await unlessNotThere(session, () => session.query<HolderRow>(question));
     if (!answer) continue;
     const others = answer.rows.filter(({ id }) => String(id) !== waiter);
-    return others.map(({ id, user, application, seconds }) => ({
-      connectionId: String(id),
-      user,
-      application,
-      ageSeconds: seconds === null ? null : Number(seconds),
-    }));
+    return others.map(holderIn);
   }
   return [];
 }

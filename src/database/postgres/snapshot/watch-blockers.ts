@@ -1,4 +1,5 @@
 import type { Database, LockWait } from '../../dialect.ts';
+import { newest } from '../../lock-watch.ts';
 import { lockWait } from '../lock-wait.ts';
 
 /** A swap without obstacles is over by then; one that waits gives up after 200 ms. */
@@ -12,12 +13,10 @@ export function watchBlockers(
   database: Database,
   connectionId: string,
 ): { seen: () => Promise<LockWait>; stop: () => void } {
-  let last: LockWait = { holders: [] };
+  let last: LockWait | undefined;
   let looking: Promise<void> = Promise.resolve();
   const look = async (): Promise<void> => {
-    const wait = await lockWait(database, connectionId);
-    // Of a wait that ends as it is looked at only a part may be seen.
-    if (wait && (wait.waitingFor !== undefined || last.holders.length === 0)) last = wait;
+    last = newest(last, await lockWait(database, connectionId));
   };
   const timer = setInterval(() => {
     looking = looking.then(look).catch(() => undefined); // it is for a message only
@@ -26,7 +25,7 @@ export function watchBlockers(
   const seen = async (): Promise<LockWait> => {
     stop();
     await looking;
-    return last;
+    return last ?? { holders: [] };
   };
   return { seen, stop };
 }
