@@ -34,7 +34,7 @@ async function wake(
   from: number,
 ): Promise<void> {
   child.kill('SIGCONT');
-  const end = ENDS[activity] ?? /^(commit|rollback)/;
+  const end = (world.words.family === 'mysql' && SEVERAL_TRANSACTIONS[activity]) || /^(commit|rollback)/;
   await until(async () => {
     const since = (await readFile(recording, 'utf8')).slice(from).split('\n').slice(0, -1);
     const statements = since.map((line) => JSON.parse(line) as { activity: string; text: string });
@@ -44,5 +44,5 @@ async function wake(
   await until(async () => (await world.count(world.words.atWork)) === 0);
 }
 
-/** The last statement of an activity that may need several transactions. */
-const ENDS: Record<string, RegExp> = { dropSnapshot: /^rollback$/ };
+/** The last statement of an activity that needs several transactions there. */
+const SEVERAL_TRANSACTIONS: Record<string, RegExp> = { dropSnapshot: /release_lock|^rollback$/ };
