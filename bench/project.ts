@@ -25,14 +25,16 @@ connections:
 defaults: { lanes: ${lanes} }
 `;
 
-/** The project of examples/flights, cut and run as the case wants, and without checks: bare SQL makes none either. */
+/** The project of examples/flights, cut and run as the case wants, without checks and statistics: bare SQL makes none either. */
 export async function flightsProject(options: { lanes: number; chunkRows: number }): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'waybill-bench-'));
   await cp(join(FLIGHTS, 'loads'), join(folder, 'loads'), { recursive: true });
   await writeFile(join(folder, 'waybill.yaml'), waybillYaml(options.lanes));
   const core = join(folder, 'loads/core/flight.yaml');
   const document = parseDocument(await readFile(core, 'utf8'));
-  if (!document.delete('checks')) throw new Error(`${core} has no checks to leave out`);
+  for (const part of ['checks', 'after']) {
+    if (!document.delete(part)) throw new Error(`${core} has no ${part} to leave out`);
+  }
   document.setIn(['stages', 1, 'chunk', 'rows'], options.chunkRows);
   await writeFile(core, String(document));
   return folder;
