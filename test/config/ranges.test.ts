@@ -130,9 +130,8 @@ describe('ranges', () => {
   });
 
   it('are counted without being made', () => {
-    const began = performance.now();
     expect(new Ranges({ from: '0', to: '97958094' }, parseStep(256)!)).toHaveLength(382_649);
-    expect(performance.now() - began).toBeLessThan(50);
+    expect(new Ranges({ from: '0', to: '1000000000000000' }, parseStep(1)!)).toHaveLength(1e15); // no memory would hold them
   });
 
   it.each([
