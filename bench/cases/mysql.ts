@@ -15,7 +15,7 @@ const numbers = (n: number): string => `with recursive s(n) as (select 1 union a
 
 type Measure = (bench: Bench, warehouse: MysqlBench) => Promise<Measured>;
 
-/** Nothing is left to be written when a run begins: the rows of the round before are gone, and undone by nobody. */
+/** The rows of the round before are gone, and undone by nobody when a run begins. */
 const EMPTY_CORE = 'truncate core.flight; truncate core.airport; truncate bare.flight; truncate bare.airport';
 
 /** `chunkRows` undefined: one insert. */
@@ -26,6 +26,14 @@ function bareLoad(warehouse: MysqlBench, { rows, lanes }: Bench, chunkRows: numb
     const ranges = chunkRows === undefined ? [undefined] : keyRanges('ngdw_id', chunkRows, rows);
     await warehouse.loop(ranges.map(flights), chunkRows === undefined ? 1 : lanes);
   };
+}
+
+/** Everything has just arrived; before the reference, too (core-load.ts). */
+async function land(warehouse: MysqlBench): Promise<void> {
+  await warehouse.say(`${EMPTY_CORE}; truncate acq.flight; truncate acq.airport;
+    insert into acq.flight select * from bare.landed;
+    insert into acq.airport select * from bare.landed_airport`);
+  await warehouse.say('analyze table acq.flight, acq.airport');
 }
 
 const coreLoad =
@@ -39,17 +47,12 @@ const coreLoad =
         bench,
         {
           ours: {
-            prepare: async () => {
-              await warehouse.say(`${EMPTY_CORE}; truncate acq.flight; truncate acq.airport;
-                insert into acq.flight select * from bare.landed;
-                insert into acq.airport select * from bare.landed_airport`);
-              await warehouse.say('analyze table acq.flight, acq.airport');
-            },
+            prepare: () => land(warehouse),
             run: async () => (await project.loads.run('core.flight')).seconds('takeSnapshot', 'publish'),
             result: () => warehouse.checksum('core.flight', FLIGHT_VALUES),
           },
           reference: {
-            prepare: () => warehouse.say(EMPTY_CORE),
+            prepare: () => land(warehouse),
             run: () => seconds(bareLoad(warehouse, bench, against === 'loop' ? chunkRows : undefined)),
             result: () => warehouse.checksum('bare.flight', FLIGHT_VALUES),
           },
