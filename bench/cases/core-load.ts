@@ -50,8 +50,8 @@ async function coreLoad(bench: Bench, { chunkRows, against, times = 1 }: Options
 const MADE = 'core.flight, core.airport, bare.flight, bare.airport';
 
 /**
- * Everything has just arrived. Before the reference, too, which reads other tables: whoever runs behind a gigabyte that was written
- * takes its memory from further away (one loop of 10,000,000 flights needs a tenth more of the processor, and a virtual machine varies by more).
+ * Everything has just arrived. Before the reference, too, which reads other tables: behind a gigabyte that was just written a loop of
+ * 10,000,000 flights needs a tenth more of the processor, or more than that.
  */
 async function land({ client }: BenchDatabase): Promise<void> {
   await client.query(`

@@ -1,10 +1,9 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { constants, PerformanceObserver } from 'node:perf_hooks';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { expect, test } from 'vitest';
 import { passedOn } from '../../src/copy/free-pieces.ts';
+import { collectGarbage } from './held.ts';
 
 const MEGABYTE = 1 << 20;
 
@@ -43,13 +42,6 @@ async function collectionsOver(megabytes: number, taken: (bytes: number) => void
   return found;
 }
 
-/** As V8 does when a process has been idle for a while: from here on its heap may grow by a part of what is alive, and a slow copy needs that. */
-function collectAll(): void {
-  setFlagsFromString('--expose-gc');
-  (runInNewContext('globalThis.gc') as () => void)();
-  setFlagsFromString('--no-expose-gc');
-}
-
 test('pieces of a copy are freed by small collections, every 8 MB', async () => {
   const { minor, major } = await collectionsOver(512, passedOn);
   expect(minor).toBeGreaterThan(512 / 8 - 5);
@@ -58,8 +50,9 @@ test('pieces of a copy are freed by small collections, every 8 MB', async () => 
 
 test('and no more of V8 where all that is alive has just been marked, as in a worker that was idle', async () => {
   const alive = Array.from({ length: 300_000 }, (_, i) => ({ i, both: [i, i] }));
-  collectAll();
-  collectAll();
+  // As V8 does when a process has been idle for a while: from here on the heap may grow by a part of what is alive.
+  collectGarbage();
+  collectGarbage();
   const copied = (bytes: number): void => {
     Buffer.allocUnsafeSlow(bytes); // the rows that were read, as they are written
     passedOn(bytes);

@@ -3,7 +3,8 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
 setFlagsFromString('--expose-gc');
-const collectGarbage = runInNewContext('gc') as () => void;
+/** Marks all that is alive, and frees the rest. */
+export const collectGarbage = runInNewContext('gc') as () => void;
 
 /** Bytes in buffers and texts, and in garbage among them. */
 function taken(): number {
