@@ -9,7 +9,7 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/global-setup.ts'],
     // A worker inside a test runs its workflows in the test's own thread: a thread of its own, with an SDK loaded anew, takes
-    // half a second of a processor for each worker. World's worker processes run them as a real one does.
+    // half a second of a processor for each worker. So does one that is to be killed at once; other processes run them as a real one does.
     env: { TEMPORAL_DEBUG: '1' },
     // The Temporal worker's native parts do not like worker threads.
     pool: 'forks',

@@ -36,8 +36,8 @@ declare module 'vitest' {
     temporal: { address: string; uiUrl: string };
     /** File with the bundled workflows: bundled once for the whole run. */
     workflowBundle: string;
-    /** File with the compiled worker process, which tests kill and freeze. */
-    workerProcess: string;
+    /** What Node runs for a worker process, which tests kill and freeze. */
+    workerProcess: string[];
     /** The compiled command line, for tests that start it as a process. */
     cli: string;
     /** Decides which crash points a run takes; `all`: every one (npm run test:all). */
@@ -89,7 +89,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   }
   project.provide('temporal', { address: temporal.address, uiUrl: temporal.uiUrl ?? '' });
   project.provide('workflowBundle', workflowBundle);
-  project.provide('workerProcess', workerProcess.path);
+  project.provide('workerProcess', workerProcess.run);
   project.provide('cli', cli.main);
   const seed = process.env['WAYBILL_TEST_SEED'] ?? randomBytes(4).toString('hex');
   console.log(`Crash points, and the servers of the longest files, by seed: WAYBILL_TEST_SEED=${seed}`);

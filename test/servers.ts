@@ -69,8 +69,8 @@ export function bundledWorkflows(): string {
   return inject('workflowBundle');
 }
 
-/** The file that has the run's worker process. */
-export function workerProcess(): string {
+/** What Node is to run for a worker process. */
+export function workerProcess(): string[] {
   return inject('workerProcess');
 }
 

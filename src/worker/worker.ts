@@ -9,6 +9,7 @@ import {
   type WorkflowBundleOption,
 } from '@temporalio/worker';
 import { Client, Connection } from '@temporalio/client';
+import { IllegalStateError } from '@temporalio/common';
 import type { Logger } from 'pino';
 import { createActivities } from '../activities/activities.ts';
 import type { Engine } from '../activities/engine.ts';
@@ -63,8 +64,6 @@ export interface RunningWorker {
 /** How long activities get to end by themselves after `stop`, before they are cancelled. */
 const GRACE_MS = 20_000;
 
-let runtimeInstalled = false;
-
 /**
  * Starts a worker for the project's task queue and returns once it polls. Throws `ConfigurationError` where another project's workers poll
  * that queue.
@@ -73,17 +72,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   const { log } = options;
   const project = await loadProject(options.project, { env: options.env ?? process.env });
   const target = options.temporal ?? temporalTarget(options.env);
-  if (!runtimeInstalled) {
-    runtimeInstalled = true;
-    Runtime.install({
-      shutdownSignals: [], // who started the worker hears signals: a cancelled run still needs it to roll back
-      // The native part's lines go the same way as ours, not past the log to standard error.
-      telemetryOptions: {
-        logging: { forward: {}, filter: makeTelemetryFilterString({ core: 'WARN', other: 'ERROR' }) },
-      },
-      logger: new DefaultLogger('WARN', (entry) => log.warn({ temporal: entry.meta }, entry.message)),
-    });
-  }
+  installRuntime(log);
   const databases = new Databases(project.connections, noteSession);
   let connection: NativeConnection;
   let client: Client;
@@ -158,6 +147,22 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       await done;
     },
   };
+}
+
+/** There is one in a process; whoever came first, with a worker of any kind, has said how it is. */
+function installRuntime(log: Logger): void {
+  try {
+    Runtime.install({
+      shutdownSignals: [], // who started the worker hears signals: a cancelled run still needs it to roll back
+      // The native part's lines go the same way as ours, not past the log to standard error.
+      telemetryOptions: {
+        logging: { forward: {}, filter: makeTelemetryFilterString({ core: 'WARN', other: 'ERROR' }) },
+      },
+      logger: new DefaultLogger('WARN', (entry) => log.warn({ temporal: entry.meta }, entry.message)),
+    });
+  } catch (error) {
+    if (!(error instanceof IllegalStateError)) throw error;
+  }
 }
 
 async function migrateAll(databases: Databases, names: string[], project: string, log: Logger): Promise<void> {

@@ -74,10 +74,11 @@ export async function killAndHeal(
 /** Runs the scenario without a kill, to the end of its first run. */
 export async function runUnkilled(world: World, scenario: Scenario, env: NodeJS.ProcessEnv): Promise<Starts> {
   await prepare(world, scenario);
-  world.spawnWorker({ ...scenario.env, ...env });
+  const died = exitOf(world.spawnWorker({ ...scenario.env, ...env }));
   const starts = new Starts(world, scenario);
   await starts.first();
-  await starts.end;
+  const code = await Promise.race([died, starts.end]);
+  if (code === null || typeof code !== 'object') throw new Error(`the worker process ended with ${code}`);
   return starts;
 }
 

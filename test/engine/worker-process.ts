@@ -5,20 +5,24 @@ import { watchStatements } from '../crash/points.ts';
 
 watchStatements();
 shiftClock(Number(process.env['WAYBILL_TEST_CLOCK_SHIFT_MS'] ?? 0));
-const limit = process.env['WAYBILL_TEST_HISTORY_LIMIT'];
-const searchMs = process.env['WAYBILL_TEST_SEARCH_MS'];
+const project = process.env['WAYBILL_TEST_PROJECT'];
+if (project !== undefined) void work(project); // else the code is only read: run-compiled.mjs
 
-const worker = await startWorker({
-  project: process.env['WAYBILL_TEST_PROJECT']!,
-  bundle: { codePath: process.env['WAYBILL_TEST_BUNDLE']! },
-  ...(limit === undefined ? {} : { historyLimit: Number(limit) }),
-  ...(searchMs === undefined ? {} : { searchMs: Number(searchMs) }),
-  mostShared: Number(process.env['WAYBILL_TEST_MOST_SHARED'] ?? 1),
-  log: pino({ level: process.env['WAYBILL_TEST_LOG'] ?? 'silent' }, pino.destination(2)),
-});
-console.log('polling');
-process.on('SIGTERM', () => void worker.stop());
-await worker.done;
+async function work(project: string): Promise<void> {
+  const limit = process.env['WAYBILL_TEST_HISTORY_LIMIT'];
+  const searchMs = process.env['WAYBILL_TEST_SEARCH_MS'];
+  const worker = await startWorker({
+    project,
+    bundle: { codePath: process.env['WAYBILL_TEST_BUNDLE']! },
+    ...(limit === undefined ? {} : { historyLimit: Number(limit) }),
+    ...(searchMs === undefined ? {} : { searchMs: Number(searchMs) }),
+    mostShared: Number(process.env['WAYBILL_TEST_MOST_SHARED'] ?? 1),
+    log: pino({ level: process.env['WAYBILL_TEST_LOG'] ?? 'silent' }, pino.destination(2)),
+  });
+  console.log('polling');
+  process.on('SIGTERM', () => void worker.stop());
+  await worker.done;
+}
 
 /** This process takes it for so much later (or earlier) than everybody else does. */
 function shiftClock(ms: number): void {

@@ -159,7 +159,7 @@ export class World {
 
   /** A worker in a process of its own, which can be killed or frozen. Resolves once it polls. */
   async workerProcess(env: NodeJS.ProcessEnv = {}): Promise<ChildProcess> {
-    const child = this.spawnWorker(env);
+    const child = this.spawnWorker({ TEMPORAL_DEBUG: '', ...env }); // its workflows in a thread, as in production
     await new Promise<void>((resolve, reject) => {
       child.stdout.on('data', (data: Buffer) => data.toString().includes('polling') && resolve());
       child.on('exit', (code) => reject(new Error(`the worker process ended with ${code}`)));
@@ -167,12 +167,11 @@ export class World {
     return child;
   }
 
-  /** The same, not waited for: it may die before it polls. `env`: where it dies (crash/points.ts). */
+  /** The same, not waited for: it may die before it polls, or lives for seconds. `env`: where it dies (crash/points.ts). */
   spawnWorker(env: NodeJS.ProcessEnv = {}): ChildProcess & { stdout: Readable } {
-    const child = spawn(process.execPath, [workerProcess()], {
+    const child = spawn(process.execPath, workerProcess(), {
       env: {
         ...this.env,
-        TEMPORAL_DEBUG: '', // as in production: vitest.config.ts
         WAYBILL_TEST_PROJECT: this.directory,
         WAYBILL_TEST_BUNDLE: bundledWorkflows(),
         TEMPORAL_ADDRESS: this.address,
