@@ -1,4 +1,5 @@
 /** A lane's connection to the source of an acquisition. Its errors are the source's. */
+import { randomUUID } from 'node:crypto';
 import type { LaneKey } from '../control/lanes.ts';
 import { readsAnew } from '../control/source.ts';
 import { recordSourceState, sourceState, SourceStateLost } from '../control/source-state.ts';
@@ -157,7 +158,9 @@ class Joining implements SourceReader {
  */
 class Holder implements SourceReader {
   private session: Session | undefined;
-  private held = false;
+  /** Of the state that is held, and of no other that ever was. */
+  private name: string | undefined;
+  private recorded = false;
   private readonly joining: Joining | undefined;
 
   constructor(
@@ -170,7 +173,7 @@ class Holder implements SourceReader {
   }
 
   async ready(): Promise<boolean> {
-    if (!this.held) await this.hold();
+    if (!this.recorded) await this.record();
     if (this.session === undefined) throw this.lost();
     return this.joining?.ready() ?? true;
   }
@@ -195,16 +198,25 @@ class Holder implements SourceReader {
     await this.letGo();
   }
 
-  private async hold(): Promise<void> {
+  /**
+   * Nobody reads before the ledger has it: a batch that had read a state which nobody knows of could be given another one. Where the
+   * answer is lost, the same state is said again.
+   */
+  private async record(): Promise<void> {
+    const again = this.name !== undefined;
+    this.name ??= await this.hold();
+    if (!(await recordSourceState(this.context.database, this.at, this.name, again))) throw this.lost();
+    this.recorded = true;
+  }
+
+  private async hold(): Promise<string> {
     const { source, purpose } = this;
     await this.letGo(); // of an attempt that failed
-    const name = await ofSource(source, async () => {
+    return ofSource(source, async () => {
       // Beside the places of readers: it must not wait for one that it has itself.
       this.session = await (this.joining ? source.openAside(purpose) : source.openSession(purpose, { reading: true }));
-      return source.dialect.holdState(this.session);
+      return (await source.dialect.holdState(this.session)) ?? randomUUID();
     });
-    this.held = true;
-    if (!(await recordSourceState(this.context.database, this.at, name ?? `lane ${this.at.lane}`))) throw this.lost();
   }
 
   private async letGo(): Promise<void> {

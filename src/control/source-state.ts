@@ -25,10 +25,20 @@ export async function sourceState(database: Database, at: StageKey): Promise<str
   return rows[0]?.name ?? undefined;
 }
 
-/** A batch reads one state, and so it is said once. False: another one was said before. */
-export async function recordSourceState(database: Database, at: StageKey, name: string): Promise<boolean> {
+/**
+ * A batch reads one state, and so it is said once. False: another one was said before.
+ *
+ * @param again this same holder has said it, and does not know whether that is recorded. A name alone proves nothing: a source that was
+ * restarted gives old ones anew.
+ */
+export async function recordSourceState(
+  database: Database,
+  at: StageKey,
+  name: string,
+  again: boolean,
+): Promise<boolean> {
   const { rowCount } = await database.query(sql`
     update ${database.ledger('stage')} set source_state = ${name}
-    where batch_id = ${at.batchId} and n = ${at.stage} and source_state is null`);
+    where batch_id = ${at.batchId} and n = ${at.stage} and (source_state is null or source_state = ${again ? name : null})`);
   return rowCount === 1;
 }

@@ -14,9 +14,13 @@ export const says = (verb: string, table: string, rest: string): RegExp =>
 /** By the event that it records. */
 export const event = (what: string): RegExp => says('into', 'waybill.event', `\\b${what}\\b`);
 
+/** What PostgreSQL answers to it. */
+const COMMIT = 'COMMIT';
+
 interface Order {
   cut: Cut;
   wanted: WantedTransaction;
+  answer: string;
   done: () => void;
 }
 
@@ -48,8 +52,10 @@ export class CommitProxy {
   /**
    * Cuts the connection of the next transaction that is wanted, at its COMMIT. Resolves when that is done; from then on
    * nothing passes, on any connection, until `resume`. Rejects when no such transaction came within a minute and a half.
+   *
+   * @param answer what PostgreSQL answers to a statement that commits by itself (`UPDATE 1`): then such a one is wanted
    */
-  async cutAtCommit(cut: Cut, wanted: WantedTransaction): Promise<void> {
+  async cutAtCommit(cut: Cut, wanted: WantedTransaction, answer = COMMIT): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       const timer = setTimeout(() => {
         this.withdraw(); // or it would be cut later, and nobody would resume
@@ -59,7 +65,7 @@ export class CommitProxy {
         clearTimeout(timer);
         resolve();
       };
-      this.order = { cut, wanted, done };
+      this.order = { cut, wanted, answer, done };
     });
   }
 
@@ -93,7 +99,8 @@ export class CommitProxy {
       for (const { text, begins, commits, next } of wire.read(bytes)) {
         said = begins ? text : said + text;
         const { order } = this;
-        if (commits && order?.wanted(said)) {
+        const alone = order !== undefined && order.answer !== COMMIT;
+        if ((alone || commits) && order?.wanted(alone ? text : said)) {
           committing = order;
           this.order = undefined;
           this.hold();
@@ -107,7 +114,7 @@ export class CommitProxy {
       } else server.write(bytes);
     });
     inOrder(server, async (bytes) => {
-      const answered = wire.answered(bytes);
+      const answered = wire.answered(bytes, committing?.answer ?? COMMIT);
       if (committing !== undefined) {
         if (!answered) return;
         cut();

@@ -4,8 +4,8 @@
 export interface Wire {
   /** What the client says in these bytes, message by message. */
   read(bytes: Buffer): Said[];
-  /** To be told of all that the server says. True: a COMMIT is answered in it. */
-  answered(bytes: Buffer): boolean;
+  /** To be told of all that the server says. True: a COMMIT is answered in it, or whatever PostgreSQL answers so. */
+  answered(bytes: Buffer, answer: string): boolean;
 }
 
 export interface Said {
@@ -43,8 +43,8 @@ export class PostgresWire implements Wire {
   }
 
   /** Answers to what came before it in the same breath are not yet that to COMMIT. */
-  answered(bytes: Buffer): boolean {
-    return bytes.includes('COMMIT\0');
+  answered(bytes: Buffer, answer: string): boolean {
+    return bytes.includes(`${answer}\0`);
   }
 }
 

@@ -3,6 +3,8 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { forceReloadUpdate } from '../../src/workflows/message-definitions.ts';
 import { inTurns, someWays, ways, type Way } from '../every-server.ts';
 import { servers } from '../servers.ts';
+import { says } from './commit-proxy.ts';
+import { cutEachCommit } from './cut-commits.ts';
 import { chunks, COLUMNS, expectSameRows, halfway, ITEM, ITEMS, settling, SLOW_SOURCE, windows } from './items.ts';
 import type { ServerWords } from './server-words.ts';
 import { ended, until, World } from './world.ts';
@@ -116,6 +118,24 @@ describe.each(both)('from.consistent, $source to $target', { timeout: 180_000 },
       ]);
     });
   }
+
+  // Not in turns: what is said by one is a state that others join, by the other that nobody else may hold one.
+  test('a connection that breaks when the state is said says it again: the same batch reads it, and no other state', async () => {
+    await items();
+    const state = 'select source_state from waybill.stage';
+    const transaction = {
+      name: 'the state of the source',
+      said: says('update', 'waybill.stage', '\\bsource_state\\b'),
+      isBefore: async () => (await world.value(state)) === null,
+      answer: 'UPDATE 1',
+    };
+    expect(await cutEachCommit(world, ITEM, [transaction])).toMatchObject({
+      ok: true,
+      result: { batch: { batchId: '1' }, rowsWritten: 1200, chunks: 12 },
+    });
+    await expectSameRows(world, ALL, LANDED);
+    expect(await world.value(state)).toEqual(expect.any(String));
+  });
 
   // MySQL and MariaDB have a TRUNCATE wait for who holds a state with the table's rows.
   if (servers.includes(way.from)) {

@@ -9,6 +9,8 @@ interface CutTransaction {
   name: string;
   said: RegExp;
   isBefore: () => Promise<boolean>;
+  /** It is one statement, which commits by itself: what PostgreSQL answers to it. */
+  answer?: string;
 }
 
 type Handle = Awaited<ReturnType<World['start']>>;
@@ -24,9 +26,9 @@ export async function cutEachCommit(
   world.atClose(() => proxy.close());
   await world.worker({ env: { ...world.env, WAREHOUSE_URL: proxy.url }, ...options });
   let handle: Handle | undefined;
-  for (const { name, said, isBefore } of transactions) {
+  for (const { name, said, isBefore, answer } of transactions) {
     for (const cut of ['lost', 'unanswered'] as const) {
-      const done = proxy.cutAtCommit(cut, (text) => said.test(text));
+      const done = proxy.cutAtCommit(cut, (text) => said.test(text), answer);
       proxy.resume();
       handle ??= await (typeof load === 'function' ? load() : world.start(load));
       await done;
