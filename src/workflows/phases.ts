@@ -28,7 +28,8 @@ export async function work(
     progress.phase('snapshot');
     await snapshot(batch, progress);
   }
-  if (batch.source) {
+  // Its chunks are planned once they have ended: a run that goes on, or a batch that is resumed, would wait for others, which began later.
+  if (batch.source && batch.stages.some((stage) => stage.chunksTotal === null)) {
     progress.phase('waiting for transactions on the source');
     await activities('until every transaction that was open has ended').settleSource(at);
   }
