@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, open, readdir, realpath, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { Context } from '@temporalio/activity';
 import { getBatch } from '../control/batch.ts';
 import { inGate } from '../control/gate.ts';
 import { readParts } from '../control/output.ts';
@@ -34,6 +35,7 @@ export const writeOutput =
         try {
           let written = 0;
           for await (const text of readParts(database, at.batchId)) {
+            Context.current().cancellationSignal.throwIfAborted();
             await onDisk(handle.appendFile(text)); // all of it: `write` may stop in the middle
             report({ file, written: (written += text.length) });
           }
@@ -41,7 +43,8 @@ export const writeOutput =
         } finally {
           await handle.close();
         }
-        await onDisk(rename(beside, target));
+        // A batch that is given up may have no rows in the ledger any more: what was read of them is whole only if it is not.
+        await inGate(database, at.batchId, ['checking'], () => onDisk(rename(beside, target)));
       } catch (error) {
         await rm(beside, { force: true });
         throw error;

@@ -3,6 +3,8 @@ import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { pointName } from '../crash/points.ts';
+import { readRecording } from '../crash/recording.ts';
 import { document, waybill } from '../cli/command-line.ts';
 import { oneOfEachFamily, someServers } from '../every-server.ts';
 import { holdLatch, LATCHES, WAIT, waitsAtLatch } from './latch.ts';
@@ -194,6 +196,37 @@ method: query_one`,
     expect(await ended(handle)).toMatchObject({ ok: true, result: { rowsWritten: 20, chunks: 2 } });
     const ids = Array.from({ length: 20 }, (_, i) => `${i + 1}\n`);
     expect(await file(world, 'out/vehicles.csv')).toBe(`id\n${ids.join('')}`);
+  });
+
+  test('that a worker is still writing down when the batch is forced anew, and the new one fails, replace no earlier file', async () => {
+    const sql = `select v.id, substring(repeat(v.id::text, 9000), 1, 9000) as long_text,
+        (select s.id from core.vehicle s where v.id = (select broken from core.settings)) as one
+      from core.vehicle v where v.id >= :from and v.id < :to order by v.id`;
+    const range = '{ of: core.vehicle.id, step: 300 }';
+    world = await World.create(server, VEHICLES(600, { range, sql, yaml: 'method: query\noutput: out/long.csv' }));
+    const recording = join(world.directory, 'statements');
+    const first = await world.workerProcess({ WAYBILL_RECORD_TO: recording });
+    expect(await world.run(TASK)).toMatchObject({ ok: true });
+    const looks = (await readRecording(recording)).filter(
+      ({ activity, text }) => activity === 'writeOutput' && text.startsWith('with'),
+    );
+    expect(looks.length).toBeGreaterThan(2);
+    first.kill('SIGKILL');
+    const published = await file(world, 'out/long.csv');
+    const zombie = world.spawnWorker({ WAYBILL_STOP_AT: pointName({ ...looks[1]!, moment: 'before' }) });
+    const handle = await world.start(TASK);
+    for await (const said of zombie.stdout) if (String(said).includes('stopped')) break;
+    const parts = async (): Promise<string[]> =>
+      (await readdir(join(world.directory, 'out'))).filter((name) => name.endsWith('.part'));
+    expect(await parts()).toHaveLength(1);
+    await breakAt(world, 25);
+    await world.worker();
+    await waybill(world, 'run', TASK, '--force');
+    expect(await ended(handle)).toMatchObject({ ok: false, type: 'Database' });
+    expect(await world.count('select batch_id from waybill.output_part where batch_id <= 2')).toBe(0);
+    zombie.kill('SIGCONT');
+    await until(async () => (await parts()).length === 0);
+    expect((await file(world, 'out/long.csv')) === published).toBe(true);
   });
 
   test('may be larger than what the ledger keeps in one piece: nothing is lost between two', async () => {
