@@ -23,11 +23,13 @@ export async function fence(
 ): Promise<BatchState> {
   const queue = await database.openAside(`waybill ${batchId} fence`);
   try {
-    return await inTransaction(queue, async () => {
+    const state = await inTransaction(queue, async () => {
       const shut = changeStateIn(queue, database, batchId, to, change);
       await endHoldersUntil(shut, database, batchId, queue.connectionId, cannotEnd);
       return shut;
     });
+    if (state === to) await database.dialect.endLeft(queue, database, batchId);
+    return state;
   } finally {
     await queue.close();
   }

@@ -323,6 +323,11 @@ export interface Dialect
    * client has gone; MySQL and MariaDB go on with its statement to the end, and nobody else gets its chunk for so long.
    */
   endLeftLane(database: Database, at: { batchId: string; stage: number; lane: number }): Promise<void>;
+  /**
+   * The same of all lanes and steps of a batch whose gate is shut: a statement that commits by itself has left the gate before it begins,
+   * and no fence has to wait for it. On PostgreSQL there is none.
+   */
+  endLeft(session: Session, database: Database, batchId: string): Promise<void>;
 
   /** Ranges of about `rows` rows of a frozen table, without any key; undefined: the server has none, use keys. */
   readonly planPages: ((session: Session, table: string, rows: number) => Promise<ChunkRange[]>) | undefined;

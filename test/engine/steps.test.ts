@@ -420,6 +420,21 @@ before:
     expect(await world.value('select count(*) from acq.orders')).toBe('50');
   });
 
+  it('is ended by a cancel though it has left the gate by then', async () => {
+    await create('before: "create table core.made as select n, pg_sleep(s) as slept from core.scratch, core.pause"');
+    await world.warehouse.query('update core.pause set s = 600');
+    await world.worker();
+    const handle = await world.start('core.order');
+    await until(async () => (await asleep(world)) === 1, 90);
+    await handle.cancel();
+    expect(await ended(handle)).toMatchObject({ ok: false, type: 'Canceled' });
+    await until(async () => (await asleep(world)) === 0, 30);
+    expect(await world.exists('core.made')).toBe(false);
+    await world.warehouse.query('update core.pause set s = 0');
+    expect(await world.run('core.order')).toMatchObject({ ok: true });
+    expect(await world.value('select count(*) from core.made')).toBe('1');
+  });
+
   it('fails where the server only says so in a row', async () => {
     await create('after: analyze table core.nowhere');
     await world.worker();

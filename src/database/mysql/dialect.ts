@@ -10,7 +10,7 @@ import { deleteTogether } from './delete-together.ts';
 import { deleteRange, planDeletion } from './deletion.ts';
 import { classify } from './errors.ts';
 import { listFunctions } from './functions.ts';
-import { endGateHolders, endLeftLane, gate } from './gate.ts';
+import { endGateHolders, endLeft, endLeftLane, gate } from './gate.ts';
 import { lockWait } from './lock-wait.ts';
 import { begin, lockOutput, migration, settings, words } from './ledger.ts';
 import { neverRolledBack } from './never-rolled-back.ts';
@@ -71,6 +71,7 @@ export const mysqlDialect: Dialect = {
   endGateHolders,
   lockWait,
   endLeftLane,
+  endLeft,
   lockOutput,
   outputIdentity,
   isSameOutput,

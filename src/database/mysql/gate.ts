@@ -122,11 +122,16 @@ export async function endLeftLane(
 ): Promise<void> {
   const session = await database.openAside('waybill end');
   try {
-    for (const id of await laneConnections(session, database, batchId, part`and stage = ${stage} and n = ${lane}`))
-      await killConnection(session as MysqlSession, id);
+    await endLeft(session, database, batchId, part`and stage = ${stage} and n = ${lane}`);
   } finally {
     await session.close();
   }
+}
+
+/** See `Dialect.endLeft`. */
+export async function endLeft(session: Session, database: Database, batchId: string, which?: SqlPart): Promise<void> {
+  for (const id of await laneConnections(session, database, batchId, which))
+    await killConnection(session as MysqlSession, id);
 }
 
 /** Ends one connection, and with it whatever it runs. No error if it has gone. */

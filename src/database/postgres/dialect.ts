@@ -82,6 +82,7 @@ export const postgresDialect: Dialect = {
   endGateHolders,
   lockWait,
   endLeftLane: () => Promise.resolve(),
+  endLeft: () => Promise.resolve(),
   lockOutput,
   outputIdentity: tableIdentity,
   isSameOutput: (one, other) => one.relationId === other.relationId && one.storageId === other.storageId,
