@@ -51,20 +51,21 @@ export const ENOUGH_FOR_A_SHARE = 100;
 
 /**
  * `over`: what is said when more rows were rejected than may be; undefined: so many may. `known`: those that the ledger knows of,
- * which are not `here`. `toCome`: of so many more that will be read, none need be rejected.
+ * which are not `here`. `toCome`: so many more will be read, of which none need be rejected; asked for where it matters.
  */
 export async function overLimit(
   session: Session,
   database: Database,
   batchId: string,
   limit: RejectLimit,
-  here: { rejected: number; read: number; toCome?: number },
+  here: { rejected: number; read: number; toCome: () => Promise<number> },
 ): Promise<{ over: string | undefined; known: number }> {
   const { rejected: known, read: readBefore } = await countRejected(session, database, batchId);
   const rejected = known + here.rejected;
   const read = readBefore === null && here.read === 0 ? null : (readBefore ?? 0) + here.read;
-  const early = 'percent' in limit && rejected <= ENOUGH_FOR_A_SHARE;
-  return { over: early ? undefined : overAll(rejected, read, limit, here.toCome), known };
+  if ('percent' in limit && rejected <= ENOUGH_FOR_A_SHARE) return { over: undefined, known };
+  const over = overAll(rejected, read, limit);
+  return { over: over && overAll(rejected, read, limit, await here.toCome()), known };
 }
 
 /** The same at the end, when all is read: lanes do not see the rows that others are about to reject. */

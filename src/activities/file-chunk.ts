@@ -2,7 +2,7 @@ import path from 'node:path';
 import type { Chunk } from '../control/chunks.ts';
 import type { LaneKey } from '../control/lanes.ts';
 import { plannedStage } from '../control/planned-with.ts';
-import { markFile } from '../control/source-files.ts';
+import { markFile, otherPendingFiles } from '../control/source-files.ts';
 import { pourRows, SourceError, type RowsIn, type RowsOut } from '../copy/copy-rows.ts';
 import { CsvOut, FileTrouble, readHeader, readPieces, stateOf, type FileMark } from '../copy/files/csv-file.ts';
 import { CsvError } from '../copy/files/csv-format.ts';
@@ -15,6 +15,7 @@ import { FileError } from './chunk-errors.ts';
 import type { ChunkOutcome, ChunkWork } from './chunk-transaction.ts';
 import type { Engine } from './engine.ts';
 import { FileQuarantine } from './file-quarantine.ts';
+import { FileSizes } from './file-sizes.ts';
 import { provingTarget } from './proving-target.ts';
 
 /** What was read of a file, and written. */
@@ -47,6 +48,7 @@ export async function fileWork(engine: Engine, context: BatchContext, at: LaneKe
   const landing = await landingOfFiles(context);
   const { target: planned = filledByFiles(landing) } = await plannedStage(database, at);
   const end = `\t${BigInt(batchId)}\n`;
+  const sizes = new FileSizes(directory);
 
   return provingTarget(context, planned, { run, close: () => Promise.resolve() });
 
@@ -55,7 +57,7 @@ export async function fileWork(engine: Engine, context: BatchContext, at: LaneKe
     const file = path.join(directory, name);
     try {
       const before = await stateOf(file);
-      const { read, written, mark } = await bring(session, n, name, file);
+      const { read, written, mark } = await bring(session, n, name, before.size);
       const after = await stateOf(file);
       if (after.version !== before.version) throw new FileTrouble(WRITTEN_TO, { next: RENAME_WHOLE });
       const state = (after.lasting === before.lasting ? before.lasting : undefined) ?? before.version;
@@ -66,7 +68,8 @@ export async function fileWork(engine: Engine, context: BatchContext, at: LaneKe
     }
   }
 
-  async function bring(session: Session, n: number, name: string, file: string): Promise<Brought> {
+  async function bring(session: Session, n: number, name: string, size: number): Promise<Brought> {
+    const file = path.join(directory, name);
     const header = await readHeader(file, format);
     const fit = header.length === 0 ? NO_COLUMNS : fileColumns(header, landing, dialect, definition);
     if ('problems' in fit) throw new CsvError(1, fit.problems.join('; '));
@@ -91,11 +94,14 @@ export async function fileWork(engine: Engine, context: BatchContext, at: LaneKe
     }
 
     function bringCarefully(): Promise<Brought> {
+      const chunk = { batchId, stage, n };
       return new FileQuarantine(session, context, {
         name,
-        chunk: { batchId, stage, n },
+        size,
+        chunk,
         columns: header.filter((_, i) => keep[i]),
         read: (taker) => readPieces(file, format, shape, taker),
+        others: async () => sizes.of(await otherPendingFiles(session, database, chunk), name),
         pour: async (rows, count) => (await pour(oncePoured(rows, count))).written,
       }).run();
     }

@@ -152,14 +152,14 @@ class ChunkSearch {
   }
 
   /** Bad rows often lie together: a share is one of the whole chunk, and the chunks that nobody has done are taken for as long. */
-  private async readInAll(): Promise<{ read: number; toCome: number }> {
+  private async readInAll(): Promise<{ read: number; toCome: () => Promise<number> }> {
     const { session, at, asked, rejected } = this;
     const { database, batch } = this.context;
     const few = asked !== undefined && asked.known + rejected.length <= ENOUGH_FOR_A_SHARE;
-    if ('rows' in batch.definition.maxRejected || few || !at.bad.countsRead) return { read: 0, toCome: 0 };
+    if ('rows' in batch.definition.maxRejected || few || !at.bad.countsRead)
+      return { read: 0, toCome: () => Promise.resolve(0) };
     const read = (await at.bad.count?.(session, this.chunk.range)) ?? 0;
-    const { pending } = await countChunks(session, database, at);
-    return { read, toCome: read * (pending - 1) };
+    return { read, toCome: async () => read * ((await countChunks(session, database, at)).pending - 1) };
   }
 
   /** Of what is done of the chunk; null: they are not counted. */

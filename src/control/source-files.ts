@@ -87,6 +87,18 @@ export async function filesOf(database: Database, batchId: string): Promise<stri
   return rows.map(({ name }) => name);
 }
 
+/** The files of a stage that no lane has done, but for this one. */
+export async function otherPendingFiles(
+  session: Session,
+  database: Database,
+  at: { batchId: string; stage: number; n: number },
+): Promise<string[]> {
+  const { rows } = await session.query<{ range_from: string }>(sql`
+    select range_from from ${database.ledger('chunk')}
+    where batch_id = ${at.batchId} and stage = ${at.stage} and state = 'pending' and n <> ${at.n}`);
+  return rows.map(({ range_from: name }) => name);
+}
+
 /** What was read, within the transaction of its rows. */
 export async function markFile(
   session: Session,

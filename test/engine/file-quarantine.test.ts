@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, test } from 'vitest';
 import { waybill } from '../cli/command-line.ts';
 import { someServers } from '../every-server.ts';
@@ -135,6 +136,38 @@ describe.each(someServers(import.meta.url))('bad rows of files, on $name', { tim
     expect(!end.ok && end.message).toContain('3 rows were rejected of 400, more than max_rejected (0.5%)');
     await world.write(FILE, quarantine('max_rejected: 0.75%\n'));
     expect(await world.run(LOAD)).toMatchObject(brought(397, 1));
+  });
+
+  const good = (from: number, to: number): string =>
+    Array.from({ length: to - from }, (_, i) => `${from + i},name of ${from + i}\n`).join('');
+  const bad = (from: number, to: number): string =>
+    Array.from({ length: to - from }, (_, i) => `${from + i}\n`).join('');
+  const oneLane = (more: string): string => quarantine(more).replace('lanes: 3', 'lanes: 1');
+
+  test('a share is not exceeded by bad rows at the head of a long file, packed or not, nor in a file before others', async () => {
+    const long = `id,name\n${bad(0, 300)}${good(300, 60_000)}`;
+    world = await fileWorld(server, { 'data/a.csv': long }, oneLane('max_rejected: 1%\n'), TABLES);
+    expect(await world.run(LOAD)).toMatchObject(brought(59_700, 1));
+    await put(world, { 'data/b.csv.gz': gzipSync(`id,name\n${bad(60_000, 60_300)}${good(60_300, 120_000)}`) });
+    expect(await world.run(LOAD)).toMatchObject(brought(59_700, 1));
+    const packed = gzipSync(`id,name\n${good(120_300, 180_000)}`);
+    await put(world, { 'data/c.csv': `id,name\n${'7,bad\n'.repeat(300)}`, 'data/d.csv.gz': packed });
+    expect(await world.run(LOAD)).toMatchObject(brought(59_700, 2));
+    expect(await rejected()).toHaveLength(900);
+  });
+
+  test('a share is exceeded long before the end of a file all of whose rows are bad', async () => {
+    world = await fileWorld(
+      server,
+      { 'data/a.csv': `id,name\n${bad(1_000_000, 1_300_000)}`, 'data/b.csv': `id,name\n${good(0, 2_000)}` },
+      oneLane('max_rejected: 1%\n'),
+      TABLES,
+    );
+    const end = await world.run(LOAD);
+    const [, of] = /rows were rejected of (\d+), more than max_rejected \(1%\); the last, in line /.exec(
+      end.ok ? '' : end.message,
+    )!;
+    expect(Number(of)).toBeLessThan(100_000);
   });
 
   test('a file whose quotes say no more where rows begin fails as a whole, and so does one with a wrong header', async () => {

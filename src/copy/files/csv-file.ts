@@ -121,6 +121,8 @@ export class CsvOut implements CopyOutStream {
   private readonly end?: PackedEnd;
   private readonly rows: CsvRows;
   private size = 0;
+  /** Of those, what the rows come from that were handed on. */
+  private used = 0;
   private over = false;
 
   constructor(
@@ -158,6 +160,11 @@ export class CsvOut implements CopyOutStream {
     this.text.resume();
   }
 
+  /** Rows that were handed on, and the bytes of the file, as it lies there, that they and the bad ones among them come from. */
+  soFar(): ReadSoFar {
+    return { rows: this.rows.rows, bytes: this.used };
+  }
+
   /** The lines on which the rows begin that were handed on since (`shape.bad`). */
   takeLines(): number[] {
     return this.rows.lines.splice(0);
@@ -171,6 +178,8 @@ export class CsvOut implements CopyOutStream {
 
   private readonly take = (piece: Buffer): void => {
     if (this.over) return;
+    // Once this piece waits, the next one is unpacked.
+    this.used = this.text === this.file ? this.size : (this.text as Gunzip).bytesWritten;
     try {
       const rows = this.rows.take(piece);
       if (rows.length > 0) this.listener.data(rows);
@@ -215,12 +224,19 @@ export class CsvOut implements CopyOutStream {
   };
 }
 
-/** Takes the rows of a file, one call after the other. */
+/** How far a file has been read. */
+export interface ReadSoFar {
+  rows: number;
+  /** Of the file as it lies there. */
+  bytes: number;
+}
+
+/** Takes the rows of a file, one call after the other. `soFar`: with all rows of the same piece, bad ones, too. */
 export interface PieceTaker {
   /** Whole rows, and the line on which each of them begins. */
-  rows(rows: Buffer, lines: number[]): Promise<void>;
+  rows(rows: Buffer, lines: number[], soFar: ReadSoFar): Promise<void>;
   /** One that cannot be handed on. */
-  bad(row: BadCsvRow): Promise<void>;
+  bad(row: BadCsvRow, soFar: ReadSoFar): Promise<void>;
 }
 
 /** Reads a file piece by piece for somebody who wants to know which row is which. Says how many rows were handed on, how many were bad. */
@@ -234,6 +250,10 @@ export function readPieces(
     let waiting = 0;
     let bad = 0;
     let work = Promise.resolve();
+    const soFar = (): ReadSoFar => {
+      const { rows, bytes } = out.soFar();
+      return { rows: rows + bad, bytes };
+    };
     const next = (take: () => Promise<void>): void => {
       out.pause();
       waiting += 1;
@@ -253,13 +273,13 @@ export function readPieces(
         ...shape,
         bad: (row) => {
           bad += 1;
-          next(() => taker.bad(row));
+          next(() => taker.bad(row, soFar()));
         },
       },
       {
         data: (rows) => {
           const lines = out.takeLines();
-          next(() => taker.rows(rows, lines));
+          next(() => taker.rows(rows, lines, soFar()));
         },
         done: (rows) => void work.then(() => resolve({ ...out.mark(), rows, bad }), reject),
         // Not before the last piece has been taken: its session is in the middle of something.
@@ -269,10 +289,13 @@ export function readPieces(
   });
 }
 
+/** By its name. */
+export const isPacked = (name: string): boolean => name.endsWith('.gz');
+
 /** The bytes of a file, and its text where it is packed. */
 function open(path: string): { file: ReadStream; text: Readable } {
   const file = createReadStream(path, { highWaterMark: PIECE });
-  if (!path.endsWith('.gz')) return { file, text: file };
+  if (!isPacked(path)) return { file, text: file };
   const text = createGunzip({ chunkSize: PIECE });
   // A pipe does not pass it on, and without a listener it would end the process.
   file.on('error', (error) => text.destroy(error));
