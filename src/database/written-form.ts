@@ -14,10 +14,11 @@ export const decimalForm = (scale: number): WrittenForm => ({
   fits: (text) => (decimalsOf(text) ?? scale) <= scale,
 });
 
-/** How many digits behind the point a number has that are not 0 at its end; undefined: it is none, or not written in digits. */
+/** How many digits behind the point a number has that are not 0 at its end: zero, however it is written, has none. Undefined: no number in digits. */
 function decimalsOf(text: string): number | undefined {
   const [, whole, decimals = '', exponent = '0'] = /^\s*[-+]?(\d*)(?:\.(\d*))?(?:e([-+]?\d+))?\s*$/i.exec(text) ?? [];
   if (whole === undefined) return undefined;
   const digits = `${whole}${decimals}`.replace(/0+$/, '');
+  if (digits === '' && `${whole}${decimals}` !== '') return -Infinity;
   return digits.length - whole.length - Number(exponent);
 }
