@@ -1,5 +1,6 @@
 import { findName } from '../client/names.ts';
 import type { LoadDefinition, ParameterValue, Project } from '../config/definition.ts';
+import { isKept } from '../sql/kept-number.ts';
 import { nearest } from '../sql/names.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -42,8 +43,8 @@ function unknownParameter(name: string, key: string, known: string[]): UsageErro
 function valueOf(key: string, text: string, declared: ParameterValue): ParameterValue {
   if (typeof declared === 'number') {
     const value = Number(text);
-    // Beyond this, JavaScript's numbers skip some: the database would be told of another id.
-    if (Number.isInteger(value) && !Number.isSafeInteger(value)) {
+    // Beyond this, JavaScript's numbers skip some: the database would be told of another id, or amount.
+    if ((Number.isInteger(value) && !Number.isSafeInteger(value)) || !isKept(text, value)) {
       throw new UsageError(`parameter ${key}: a number has 53 bits, and ${text} needs more`, {
         next: `write the default of ${key} in quotes in params: as text it comes to the database digit by digit`,
       });

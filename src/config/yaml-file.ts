@@ -1,6 +1,7 @@
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, visit } from 'yaml';
 import type { Document, Node, Pair, Scalar } from 'yaml';
 
+import { isKept } from '../sql/kept-number.ts';
 import type { Place, Problem } from './problem.ts';
 import { syntaxAdvice } from './yaml-syntax.ts';
 
@@ -110,9 +111,11 @@ function syntaxProblems(document: Document.Parsed, text: string, problem: MakePr
       if (!isScalar(key)) found.push(problem(key.range?.[0] ?? 0, 'a key must be a plain name'));
     },
     Scalar: (_key, scalar) => {
-      if (typeof scalar.value !== 'number' || !Number.isInteger(scalar.value)) return;
-      if (Number.isSafeInteger(scalar.value)) return;
-      const message = `the number ${scalar.source} is too large to be kept exactly`;
+      const { value, source = '' } = scalar;
+      if (typeof value !== 'number') return;
+      const large = Number.isInteger(value) && !Number.isSafeInteger(value);
+      if (!large && isKept(source, value)) return;
+      const message = `the number ${source} ${large ? 'is too large' : 'has too many digits'} to be kept exactly`;
       found.push(problem(scalar.range?.[0] ?? 0, message, 'Put it in quotes.'));
     },
   });

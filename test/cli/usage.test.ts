@@ -45,6 +45,24 @@ describe('the command line itself', () => {
     expect(answer.stderr).toContain('parameter id: a number has 53 bits, and 9007199254740993 needs more');
   });
 
+  test.each([
+    ['1234567890123456.78', /a number has 53 bits, and 1234567890123456\.78 needs more/],
+    ['0.12345678901234567890', /a number has 53 bits, and 0\.12345678901234567890 needs more/],
+    ['1e400', /a number has 53 bits, and 1e400 needs more/],
+    ['1e3 ', undefined],
+    ['-1.50', undefined],
+    ['+.5', undefined],
+    ['12345678901234.50', undefined],
+    ['0x1F', undefined], // as in YAML
+  ])('a parameter %s that is a number', async (text, message) => {
+    const env = { ...ENVIRONMENT, TEMPORAL_ADDRESS: '127.0.0.1:1' };
+    const answer = await withProject(withParams('{ id: 0 }'), (cwd) =>
+      run(['run', 'core.flight', '--param', `id=${text}`], { cwd, env }),
+    );
+    expect(answer).toMatchObject({ exitCode: message ? 2 : 5, stdout: '' }); // 5: what comes next is out of reach
+    if (message) expect(answer.stderr).toMatch(message);
+  });
+
   test('a parameter that two loads of a session take for different types is refused', async () => {
     const task = `kind: task\nconnection: warehouse\nparams: { id: "0" }\nsql: insert into core.total (n, batch_id) select 1, :batch_id\n`;
     const yaml = BASE_PROJECT['waybill.yaml']!.replace(/nightly: .*/, 'nightly: { loads: ["*"] }');

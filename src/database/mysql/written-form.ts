@@ -1,3 +1,4 @@
+import { isKept } from '../../sql/kept-number.ts';
 import type { ColumnFacts } from '../dialect.ts';
 import { decimalForm, type WrittenForm } from '../written-form.ts';
 import { shapeOf } from './values.ts';
@@ -80,24 +81,13 @@ const MOST = 2n ** 64n - 1n;
 /** No number of this JSON becomes another one when those that are no 64-bit integers become floats. */
 function keepsNumbers(json: string): boolean {
   if (!/[\d.]{16}|\d[eE][-+]?\d/.test(json)) return true; // up to 15 digits a float keeps
-  return (json.match(TEXT_OR_NUMBER) ?? []).every((token) => token.startsWith('"') || isKept(token));
+  return (json.match(TEXT_OR_NUMBER) ?? []).every((token) => token.startsWith('"') || isKeptInJson(token));
 }
 
-function isKept(number: string): boolean {
+function isKeptInJson(number: string): boolean {
   if (/^-?\d+$/.test(number)) {
     const whole = BigInt(number);
     if (whole >= LEAST && whole <= MOST) return true;
   }
-  return canonical(number) === canonical(String(Number(number)));
-}
-
-/** One text for all texts of a number: sign, digits without zeros around them, and where the point is. */
-function canonical(number: string): string {
-  const [, sign, whole, decimals = '', exponent = '0'] =
-    /^(-?)(\d+)(?:\.(\d*))?(?:[eE]([-+]?\d+))?$/.exec(number) ?? [];
-  if (whole === undefined) return number; // no number: not this one's to refuse; or infinity, which is none
-  const digits = `${whole}${decimals}`.replace(/^0+/, '');
-  const significant = digits.replace(/0+$/, '');
-  if (significant === '') return '0';
-  return `${sign}${significant}e${digits.length - significant.length - decimals.length + Number(exponent)}`;
+  return isKept(number, Number(number));
 }

@@ -189,6 +189,20 @@ params: { id: 9007199254740993 }
     expected: ['loads/core/flight.yaml:7:15: the number 9007199254740993 is too large to be kept exactly'],
   },
   {
+    title: 'a decimal that is not kept exactly',
+    files: {
+      'loads/core/flight.yaml': `kind: core
+connection: warehouse
+inputs: [acq.flight]
+stages:
+  - { name: flights, sql: flights.sql, chunk: { input: acq.flight } }
+outputs: [core.flight]
+params: { limit: 1234567890123456.78, a: 1.50, b: 1e3, c: +.5, d: 0x1F, e: -0.0, f: 1234567890123.45, g: "1234567890123456.78" }
+`,
+    },
+    expected: ['loads/core/flight.yaml:7:18: the number 1234567890123456.78 has too many digits to be kept exactly'],
+  },
+  {
     title: 'a value that starts with @',
     files: {
       'loads/core/flight.yaml': `kind: core
