@@ -87,8 +87,9 @@ async function lookForFiles(
   const names = await findFiles(directory, patterns, (name) => published.has(name));
   const found = await statesOf(directory, names);
   const read = full ? new Map<string, PublishedFile>() : published;
-  const moved = await movedFiles(directory, found, read);
-  const known = new Set([...read.keys(), ...moved.map(({ name }) => name)]);
+  // Also where all are read again: the names under which they were read before are free for other files.
+  const moved = await movedFiles(directory, found, published);
+  const known = new Set(full ? [] : [...read.keys(), ...moved.map(({ name }) => name)]);
   const unread = [...found.keys()].filter((name) => !known.has(name));
   // Who still writes a file does so every now and then.
   const latest = Date.now() - lagMs;
@@ -113,7 +114,8 @@ async function movedFiles(
     const same = alike.find(({ sha256 }) => sha256 === mark?.sha256);
     if (!same) continue;
     gone.splice(gone.indexOf(same), 1);
-    moved.push({ batchId: same.batchId, n: same.n, name, state: state.lasting ?? state.version });
+    const now = { name, state: state.lasting ?? state.version };
+    moved.push(...[same, ...same.before].map(({ batchId, n }) => ({ batchId, n, ...now })));
   }
   return moved;
 }

@@ -12,12 +12,18 @@ export interface PublishedFile {
   batchId: string;
   /** Its chunk. */
   n: number;
+  /** What other published batches have read under this name, and was the same. */
+  before: FileRead[];
+}
+
+/** A file of a batch: its chunk. */
+export interface FileRead {
+  batchId: string;
+  n: number;
 }
 
 /** A file that was found to be what was read, and what it is called now, and the file system says of it. */
-export interface SettledFile {
-  batchId: string;
-  n: number;
+export interface SettledFile extends FileRead {
   name: string;
   state: string;
 }
@@ -28,11 +34,17 @@ export async function publishedFiles(database: Database, load: string): Promise<
     select f.name, f.size, f.sha256, f.file_state, f.batch_id, f.n from ${database.ledger('source_file')} f
     join ${database.ledger('batch')} b on b.batch_id = f.batch_id
     where b.load_name = ${load} and b.state = 'published' order by f.batch_id`);
+  const files = new Map<string, PublishedFile[]>();
+  for (const { name, size, sha256, file_state: state, batch_id: batchId, n } of rows) {
+    const file = { size: Number(size), sha256, state, batchId, n: Number(n), before: [] };
+    files.set(name, [...(files.get(name) ?? []), file]);
+  }
   return new Map(
-    rows.map(({ name, size, sha256, file_state: state, batch_id, n }) => [
-      name,
-      { size: Number(size), sha256, state, batchId: batch_id, n: Number(n) },
-    ]),
+    [...files].map(([name, all]) => {
+      const newest = all.at(-1)!;
+      const before = all.filter((file) => file !== newest && file.sha256 === newest.sha256);
+      return [name, { ...newest, before }];
+    }),
   );
 }
 

@@ -138,6 +138,26 @@ describe.each(someServers(import.meta.url))('an acquisition of files, on $name',
     expect(await run({ full: true })).toMatchObject(brought(2, 2));
   });
 
+  test('one that was read several times and is moved leaves its name to another one', async () => {
+    await files({ 'data/a.csv': 'id,name\n1,one\n', 'data/b.csv': 'id,name\n2,two\n' });
+    const nothing = { ok: true, result: { status: 'nothing' } };
+    const move = (from: string, to: string) => rename(join(world.directory, from), join(world.directory, to));
+    expect(await run()).toMatchObject(brought(2, 2));
+    expect(await run({ full: true })).toMatchObject(brought(2, 2));
+    await move('data/a.csv', 'data/z.csv');
+    expect(await run()).toMatchObject(nothing);
+    await put(world, { 'data/a.csv': 'id,name\n3,three\n' });
+    expect(await run()).toMatchObject(brought(1, 1));
+    // By the batch that reads it again, too.
+    await move('data/b.csv', 'data/y.csv');
+    expect(await run({ full: true })).toMatchObject(brought(3, 3));
+    await put(world, { 'data/b.csv': 'id,name\n4,four\n' });
+    expect(await run()).toMatchObject(brought(1, 1));
+    for (const batch of ['4', '2']) await retract(world, batch);
+    expect(await run()).toMatchObject(nothing);
+    expect((await rows()).map((row) => (JSON.parse(row) as string[])[0])).toEqual(['1', '2', '3', '4']);
+  });
+
   test('a row that is none: nothing of its batch stays, the message has file and line, and the next start reads all', async () => {
     await files({ 'data/a.csv': 'id,name\n1,one\n', 'data/b.csv': 'id,name\n2,"two\nlines"\n3\n' });
     const ragged = await run();
