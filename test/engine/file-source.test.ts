@@ -30,14 +30,16 @@ describe.each(someServers(import.meta.url))('an acquisition of files, on $name',
     const a = 'id,name,amount\n1,one,1.50\n2,,\n3,"",0\n';
     const b = Buffer.from('\ufeffamount,id,name\r\n7.25,4,"two\r\nlines, ""quoted"""\r\n,5,tab\tback\\slash\r\n');
     const c = gzipSync('id,name\n6,"packed é"\n');
+    const d = gzipSync('id,name\n7,CAPITALS\n');
     await files({
       'data/a.csv': a,
       'data/b.csv': b,
       'data/c.csv.gz': c,
+      'data/d.csv.GZ': d,
       'data/empty.csv': '',
       'data/head.csv': 'id,name\n',
     });
-    expect(await run()).toMatchObject(brought(6, 5));
+    expect(await run()).toMatchObject(brought(7, 6));
     expect(await rows()).toEqual(
       expected([
         ['1', 'one', '1.50'],
@@ -46,6 +48,7 @@ describe.each(someServers(import.meta.url))('an acquisition of files, on $name',
         ['4', 'two\r\nlines, "quoted"', '7.25'],
         ['5', 'tab\tback\\slash', null],
         ['6', 'packed é', null],
+        ['7', 'CAPITALS', null],
       ]),
     );
     expect(await read()).toEqual(
@@ -53,6 +56,7 @@ describe.each(someServers(import.meta.url))('an acquisition of files, on $name',
         ['data/a.csv', a],
         ['data/b.csv', b],
         ['data/c.csv.gz', c],
+        ['data/d.csv.GZ', d],
         ['data/empty.csv', ''],
         ['data/head.csv', 'id,name\n'],
       ].map(([name, text]) => ({
@@ -66,9 +70,9 @@ describe.each(someServers(import.meta.url))('an acquisition of files, on $name',
       ok: true,
       result: { status: 'nothing', reason: 'every file of data/*.csv* has been read' },
     });
-    await put(world, { 'data/d.csv': 'id,name\n7,new\n' });
+    await put(world, { 'data/d.csv': 'id,name\n8,new\n' });
     expect(await run()).toMatchObject(brought(1, 1));
-    expect(await world.value('select count(*) from acq.item')).toBe('7');
+    expect(await world.value('select count(*) from acq.item')).toBe('8');
   });
 
   test('one that has changed since is refused, until --full reads all of them again; a retracted batch is read again', async () => {

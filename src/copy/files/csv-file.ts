@@ -289,8 +289,8 @@ export function readPieces(
   });
 }
 
-/** By its name. */
-export const isPacked = (name: string): boolean => name.endsWith('.gz');
+/** By its name: systems that do not tell large letters from small ones write `.GZ`. */
+export const isPacked = (name: string): boolean => /\.gz$/i.test(name);
 
 /** The bytes of a file, and its text where it is packed. */
 function open(path: string): { file: ReadStream; text: Readable } {
