@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { startPostgres } from '../src/dev/postgres-server.ts';
 import { systemPostgres15 } from '../src/dev/postgres-binaries.ts';
-import { startTemporal } from '../src/dev/temporal-server.ts';
+import { findTemporal } from '../src/dev/temporal-binary.ts';
 import { bundle } from '../src/worker/workflow-bundle.ts';
 import { compileCli } from './compile-cli.ts';
 import { compileWorkerProcess } from './compile-worker.ts';
@@ -33,7 +33,6 @@ declare module 'vitest' {
     mysqlServers: MysqlTestServer[];
     missingMysqlServers: MissingServer[];
     mysqlOnDemand: string;
-    temporal: { address: string; uiUrl: string };
     /** File with the bundled workflows: bundled once for the whole run. */
     workflowBundle: string;
     /** What Node runs for a worker process, which tests kill and freeze. */
@@ -59,21 +58,14 @@ const SETTINGS = {
 };
 
 /**
- * A namespace a test: Temporal would run a worker of its own in each, for schedules, and at the end of a run be busy with
- * nothing else. A test of schedules starts a server of its own.
- */
-const TEMPORAL_SETTINGS = { 'worker.perNamespaceWorkerCount': '0' };
-
-/**
- * One Temporal and one of each PostgreSQL for the whole run, and MySQL and MariaDB once a test asks for them. They end with
- * it, even when it is killed.
+ * One of each PostgreSQL for the whole run, and MySQL and MariaDB once a test asks for them. They end with it, even when it is
+ * killed. Of Temporal only the program: temporal-servers.ts starts it.
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const has15 = systemPostgres15() !== undefined;
   const directory = await mkdtemp(join(tmpdir(), 'waybill-test-bundle-'));
   const workflowBundle = join(directory, 'workflows.js');
-  const [temporal, postgres18, postgres15, workerProcess, mysql, cli] = await Promise.all([
-    startTemporal({ external: false, settings: TEMPORAL_SETTINGS, onProgress: (message) => console.log(message) }),
+  const [postgres18, postgres15, workerProcess, mysql, cli] = await Promise.all([
     startPostgres({ version: 'embedded', settings: SETTINGS }),
     has15 ? startPostgres({ version: '15', settings: SETTINGS }) : undefined,
     compileWorkerProcess(),
@@ -82,12 +74,13 @@ export default async function setup(project: TestProject): Promise<() => Promise
       await writeFile(workflowBundle, code);
       return compileCli(code);
     }),
+    // Downloaded where need be: once, not by each test process.
+    findTemporal({ external: false, onProgress: (message) => console.log(message) }),
   ]);
   const missing: MissingServer[] = [];
   if (postgres15 === undefined) {
     missing.push({ name: 'PostgreSQL 15', reason: 'not installed (Debian: apt-get install postgresql-15)' });
   }
-  project.provide('temporal', { address: temporal.address, uiUrl: temporal.uiUrl ?? '' });
   project.provide('workflowBundle', workflowBundle);
   project.provide('workerProcess', workerProcess.run);
   project.provide('cli', cli.main);
@@ -100,14 +93,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   ]);
   project.provide('missingServers', missing);
   return async () => {
-    await Promise.all([
-      temporal.stop(),
-      postgres18.stop(),
-      postgres15?.stop(),
-      mysql.stop(),
-      workerProcess.remove(),
-      cli.remove(),
-    ]);
+    await Promise.all([postgres18.stop(), postgres15?.stop(), mysql.stop(), workerProcess.remove(), cli.remove()]);
     await rm(directory, { recursive: true, force: true });
   };
 }

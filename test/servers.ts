@@ -3,11 +3,9 @@
  * server's name belongs into the title: the count at the end of a run goes by it.
  */
 import { randomBytes } from 'node:crypto';
-import { Connection as TemporalConnection } from '@temporalio/client';
 import { createConnection, type Connection, type RowDataPacket } from 'mysql2/promise';
 import { Pool } from 'pg';
 import { inject } from 'vitest';
-import { SEARCH_ATTRIBUTES } from '../src/workflows/messages.ts';
 import type { TestServer } from './global-setup.ts';
 
 export type { TestServer } from './global-setup.ts';
@@ -59,11 +57,6 @@ async function onMysql(server: TestServer, work: (connection: Connection) => Pro
   }
 }
 
-/** `host:port` of the run's Temporal. */
-export function temporalAddress(): string {
-  return inject('temporal').address;
-}
-
 /** The file that has the run's bundled workflows. */
 export function bundledWorkflows(): string {
   return inject('workflowBundle');
@@ -77,35 +70,6 @@ export function workerProcess(): string[] {
 /** The program of the run's compiled command line. */
 export function compiledCli(): string {
   return inject('cli');
-}
-
-/** The Web UI of the run's Temporal. */
-export function temporalUi(): string {
-  return inject('temporal').uiUrl;
-}
-
-/**
- * A new Temporal namespace with Waybill's search attributes (about 30 ms). Workflow ids are `load/<name>`, so tests that
- * run beside each other need one each.
- */
-export async function freshNamespace(): Promise<string> {
-  const namespace = `t-${process.pid}-${randomBytes(5).toString('hex')}`;
-  const connection = await TemporalConnection.connect({ address: temporalAddress() });
-  try {
-    await connection.workflowService.registerNamespace({
-      namespace,
-      workflowExecutionRetentionPeriod: { seconds: 86_400 as never },
-    });
-    await connection.operatorService.addSearchAttributes({ namespace, searchAttributes: attributeTypes() });
-  } finally {
-    await connection.close();
-  }
-  return namespace;
-}
-
-function attributeTypes(): Record<string, number> {
-  const numbers = { Keyword: 2, Int: 3 }; // temporal.api.enums.v1.IndexedValueType
-  return Object.fromEntries(Object.entries(SEARCH_ATTRIBUTES).map(([name, type]) => [name, numbers[type]]));
 }
 
 const superusers = new Map<string, Pool>();

@@ -20,6 +20,8 @@ export interface TemporalOptions extends Pick<FindTemporalOptions, 'external' | 
   uiPort?: number;
   /** Default `default`. */
   namespace?: string;
+  /** To be there besides. */
+  moreNamespaces?: readonly string[];
   /** Settings of the server itself, as its dynamic configuration names them; values are JSON. */
   settings?: Record<string, string>;
   /** The server goes on when this process ends. Default: it ends with us, however we end. */
@@ -121,11 +123,11 @@ function startArguments(
   port: number,
   uiPort: number,
   namespace: string,
-  { dbFilename, settings = {} }: TemporalOptions,
+  { dbFilename, moreNamespaces = [], settings = {} }: TemporalOptions,
 ): string[] {
   return [
     ...['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(port), '--ui-port', String(uiPort)],
-    ...['--namespace', namespace],
+    ...[namespace, ...moreNamespaces].flatMap((name) => ['--namespace', name]),
     ...Object.entries(SEARCH_ATTRIBUTES).flatMap(([name, type]) => ['--search-attribute', `${name}=${type}`]),
     ...Object.entries({ ...SETTINGS, ...settings }).flatMap(([name, value]) => [
       '--dynamic-config-value',

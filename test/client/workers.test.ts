@@ -6,7 +6,8 @@ import { NativeConnection, Worker } from '@temporalio/worker';
 import { expect, test, vi } from 'vitest';
 import { pollingWorkers, requireWorker, workerIdentity } from '../../src/client/workers.ts';
 import { until } from '../engine/world.ts';
-import { bundledWorkflows, freshNamespace, temporalAddress } from '../servers.ts';
+import { bundledWorkflows } from '../servers.ts';
+import { freshNamespace } from '../temporal-servers.ts';
 
 const QUEUE = { name: 'test', taskQueue: 'q' };
 
@@ -18,7 +19,7 @@ async function endedProcess(): Promise<number> {
 }
 
 test('a worker is taken for gone where its process is known to be, not where another container has its numbers', async () => {
-  const [address, namespace, gone] = [temporalAddress(), await freshNamespace(), await endedProcess()];
+  const [{ address, namespace, release }, gone] = await Promise.all([freshNamespace(), endedProcess()]);
   const client = new Client({ connection: await Connection.connect({ address }), namespace });
   const [, here] = /\((\w+)\)$/.exec(workerIdentity('test'))!;
   const identities = [`${gone}@${hostname()} (${here})`, `${gone}@${hostname()} (0badcafe)`, `${gone}@${hostname()}`];
@@ -39,11 +40,12 @@ test('a worker is taken for gone where its process is known to be, not where ano
     await Promise.all(running);
     await Promise.all(connections.map((connection) => connection.close()));
     await client.connection.close();
+    await release();
   }
 });
 
 test('a worker that begins to poll is heard of by a client whose clock is ahead, and one that does not poll is named', async () => {
-  const [address, namespace] = [temporalAddress(), await freshNamespace()];
+  const { address, namespace, release } = await freshNamespace();
   const client = new Client({ connection: await Connection.connect({ address }), namespace });
   const connection = await NativeConnection.connect({ address });
   const workflowBundle = { codePath: bundledWorkflows() };
@@ -67,5 +69,6 @@ test('a worker that begins to poll is heard of by a client whose clock is ahead,
     clock.mockRestore();
     await connection.close();
     await client.connection.close();
+    await release();
   }
 });

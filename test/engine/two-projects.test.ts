@@ -4,7 +4,8 @@ import { NativeConnection, Worker } from '@temporalio/worker';
 import { afterEach, beforeEach, describe, expect, vi } from 'vitest';
 import { document, waybill } from '../cli/command-line.ts';
 import { inTurns, oneOfEachFamily } from '../every-server.ts';
-import { bundledWorkflows, freshNamespace, temporalAddress } from '../servers.ts';
+import { bundledWorkflows } from '../servers.ts';
+import { freshNamespace, type FreshNamespace } from '../temporal-servers.ts';
 import { ORDERS, SLOW_SQL, expectWhole, type OrdersOptions } from './orders.ts';
 import { ended, until, World } from './world.ts';
 
@@ -17,14 +18,15 @@ describe.each(oneOfEachFamily(import.meta.url))(
   { timeout: 180_000 },
   (server) => {
     const it = inTurns(import.meta.url, server);
-    let temporal: { address: string; namespace: string };
+    let temporal: FreshNamespace;
     let worlds: World[] = [];
     beforeEach(async () => {
-      temporal = { address: temporalAddress(), namespace: await freshNamespace() };
+      temporal = await freshNamespace();
     });
     afterEach(async () => {
       await Promise.all(worlds.map((world) => world.close()));
       worlds = [];
+      await temporal.release();
     });
 
     async function project(

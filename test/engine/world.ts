@@ -17,14 +17,8 @@ import { asMysql } from './as-mysql.ts';
 import { wordsAt, type ServerWords } from './server-words.ts';
 import { AS_THEY_ARE, PrefixedNames, type TableNames } from './table-names.ts';
 import { openTestClient, type TestClient } from './test-client.ts';
-import {
-  bundledWorkflows,
-  freshDatabase,
-  freshNamespace,
-  temporalAddress,
-  workerProcess,
-  type TestServer,
-} from '../servers.ts';
+import { bundledWorkflows, freshDatabase, workerProcess, type TestServer } from '../servers.ts';
+import { freshNamespace, type FreshNamespace } from '../temporal-servers.ts';
 
 export interface WorldOptions {
   /** Files of the project, by path. `waybill.yaml` has a default with connections `source` and `warehouse`. */
@@ -35,6 +29,7 @@ export interface WorldOptions {
   source?: string | Record<ServerWords['family'], string>;
   /** What the warehouse needs besides, and only the servers' own SQL can say. */
   own?: Record<ServerWords['family'], string>;
+  /** Default: a namespace of its own. */
   temporal?: { address: string; namespace: string };
 }
 
@@ -79,10 +74,10 @@ export class World {
    */
   static async create(server: TestServer, options: WorldOptions, sourceServer = server): Promise<World> {
     const [words, sourceWords] = [wordsAt(server.url), wordsAt(sourceServer.url)];
-    const [warehouse, source, namespace] = await Promise.all([
+    const [warehouse, source, { address, namespace, connection, release }] = await Promise.all([
       freshDatabase(server),
       freshDatabase(sourceServer),
-      options.temporal ? options.temporal.namespace : freshNamespace(),
+      options.temporal ? connected(options.temporal) : freshNamespace(),
     ]);
     const names = words.family === 'postgres' ? AS_THEY_ARE : new PrefixedNames(warehouse.prefix);
     const othersNames = sourceWords.family === 'postgres' ? AS_THEY_ARE : new PrefixedNames(source.prefix);
@@ -92,11 +87,10 @@ export class World {
     if (options.own) await clients[0].query(options.own[words.family]);
     const onSource = typeof options.source === 'object' ? options.source[sourceWords.family] : options.source;
     if (onSource) await clients[1].query(onSource);
-    const address = options.temporal?.address ?? temporalAddress();
-    const client = new Client({ connection: await Connection.connect({ address }), namespace });
+    const client = new Client({ connection, namespace });
     const env = { ...process.env, SOURCE_URL: source.url, WAREHOUSE_URL: warehouse.url };
     const directory = await mkdtemp(join(tmpdir(), 'waybill-test-'));
-    const drops = [warehouse, source].map((one) => () => one.drop());
+    const drops = [() => warehouse.drop(), () => source.drop(), release];
     const world = new World(
       directory,
       env,
@@ -270,11 +264,15 @@ export class World {
       }
     }
     await Promise.allSettled(this.workers.map((worker) => worker.stop()));
-    await this.client.connection.close();
     await Promise.allSettled([this.warehouse, this.source, ...this.others].map((client) => client.end()));
     await Promise.allSettled(this.drops.map((drop) => drop()));
     await rm(this.directory, { recursive: true, force: true });
   }
+}
+
+async function connected(at: { address: string; namespace: string }): Promise<FreshNamespace> {
+  const connection = await Connection.connect({ address: at.address });
+  return { ...at, connection, release: () => connection.close() };
 }
 
 /** Waits for the end of a load. A test that fails before it comes to wait for this leaves no rejection behind that nobody handles. */
