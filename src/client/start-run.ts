@@ -5,6 +5,7 @@ import { rereadProblem, rereadWords, type Reread } from '../config/reread.ts';
 import { AlreadyRunningError, ConfigurationError, LoadFailedError } from '../errors.ts';
 import { forceReloadUpdate } from '../workflows/message-definitions.ts';
 import type { LoadInput, SessionInput, SteerResult } from '../workflows/messages.ts';
+import { answerTo } from './answer.ts';
 import type { ClientContext } from './context.ts';
 import { temporalFailure } from './connect.ts';
 import type { Named } from './names.ts';
@@ -135,14 +136,14 @@ async function join(context: ClientContext, client: Client, named: Named, option
   }
   if (options.force === true && asked === '') {
     const handle = client.workflow.getHandle(named.workflowId);
-    const steered = await handle
-      .executeUpdate<SteerResult, [{ requestedBy: string }]>(forceReloadUpdate.name, {
+    const steered = await answerTo(client, named, () =>
+      handle.executeUpdate<SteerResult, [{ requestedBy: string }]>(forceReloadUpdate.name, {
         args: [{ requestedBy: options.requestedBy ?? requester() }],
-      })
-      .catch((error: unknown) => {
-        if (error instanceof WorkflowNotFoundError) return undefined;
-        throw temporalFailure(context.target, error);
-      });
+      }),
+    ).catch((error: unknown) => {
+      if (error instanceof WorkflowNotFoundError) return undefined;
+      throw temporalFailure(context.target, error);
+    });
     if (steered === undefined) return startRun(context, named, options); // it ended before it heard of it
     const { answer } = steered;
     if (answer === 'accepted') return { ...joined, how: 'forced' };

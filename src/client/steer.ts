@@ -1,19 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import {
-  isGrpcServiceError,
-  type Client,
-  WorkflowNotFoundError,
-  WorkflowUpdateFailedError,
-  WorkflowUpdateRPCTimeoutOrCancelledError,
-} from '@temporalio/client';
+import { isGrpcServiceError, type Client, WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
 import type { LoadDefinition } from '../config/definition.ts';
 import { findLatest } from '../control/batch.ts';
 import { recordEvent } from '../control/events.ts';
 import { findNewestOfRun } from '../control/reading.ts';
 import { isUnfinished } from '../control/states.ts';
-import { ConfigurationError, LoadFailedError, UnreachableError } from '../errors.ts';
+import { ConfigurationError, LoadFailedError } from '../errors.ts';
 import { pauseUpdate, resumeUpdate, setLanesUpdate } from '../workflows/message-definitions.ts';
 import { loadWorkflowId, type SteerResult } from '../workflows/messages.ts';
+import { answerTo } from './answer.ts';
 import { NOT_FOUND, temporalFailure } from './connect.ts';
 import type { ClientContext } from './context.ts';
 import { RunFollower } from './follow-run.ts';
@@ -22,9 +17,6 @@ import { findLoad, findName, type Named } from './names.ts';
 import { describeRun, isChildOf, requester, type DescribedRun } from './start-run.ts';
 import { othersRun } from './others-run.ts';
 import { requireWorker } from './workers.ts';
-
-/** How long a worker may take to answer: it is busy, or it has just died. */
-const ANSWER_MS = 20_000;
 
 export type Steering = { update: 'pause' } | { update: 'resume' } | { update: 'setLanes'; lanes: number };
 
@@ -44,7 +36,7 @@ export async function steer(context: ClientContext, name: string, steering: Stee
   });
   const handle = client.workflow.getHandle(workflowId);
   try {
-    return await client.withDeadline(Date.now() + ANSWER_MS, () =>
+    return await answerTo(client, { name, workflowId }, () =>
       steering.update === 'setLanes'
         ? handle.executeUpdate(setLanesUpdate, { args: [steering.lanes] })
         : handle.executeUpdate(steering.update === 'pause' ? pauseUpdate : resumeUpdate),
@@ -54,13 +46,6 @@ export async function steer(context: ClientContext, name: string, steering: Stee
     if (error instanceof WorkflowUpdateFailedError) {
       throw new ConfigurationError(error.cause?.message ?? error.message, {
         where: `workflow ${workflowId}`,
-        cause: error,
-      });
-    }
-    if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) {
-      throw new UnreachableError(`${name} did not answer within ${ANSWER_MS / 1000} s`, {
-        where: `workflow ${workflowId}`,
-        next: 'its worker is busy or has just died: try again',
         cause: error,
       });
     }

@@ -152,6 +152,20 @@ describe.each(some)('the command line as a process of its own on $name', (server
     expect(await batches(world)).toMatchObject([{ state: 'failed' }, { state: 'published' }]);
   });
 
+  it('a force of a load whose worker has just died, or sleeps, says so within half a minute, with 5', async () => {
+    world = await World.create(server, BREAKABLE(2_000, { broken: 0, pause: 0.4 }));
+    const worker = await world.workerProcess();
+    await world.start('core.order');
+    await until(async () => (await done(world).catch(() => 0)) > 1);
+    worker.kill('SIGSTOP');
+    const forced = await waybill(world, 'run', 'core.order', '--force');
+    expect(forced).toMatchObject({ exitCode: 5, stdout: '' });
+    expect(forced.stderr).toContain('core.order did not answer');
+    worker.kill('SIGCONT');
+    expect((await waybill(world, 'run', 'core.order', '--attach')).exitCode).toBe(0);
+    expect((await batches(world)).at(-1)).toMatchObject({ state: 'published' });
+  });
+
   it('a worker that loses its database while it starts says which, and ends with 5', async () => {
     world = await World.create(server, ORDERS(500));
     await waybill(world, 'migrate');
