@@ -63,7 +63,7 @@ export async function insertBatch(
     }
     const batchId = await nextBatchId(session, database, floor);
     await insertRow(session, database, load, request, findings, batchId);
-    await insertParts(session, database, load, batchId, findings.work.continues);
+    await insertParts(session, database, load, batchId, request, findings.work.continues);
     await recordInputs(session, database, batchId, findings.work.consumes, 'consumes');
     await recordConsumed(session, database, batchId, consumedTables(load, database.dialect.sql));
     const read = new Set(load.reads.map((table) => load.producers[table]).filter((name) => name !== undefined));
@@ -167,6 +167,7 @@ async function insertParts(
   database: Database,
   load: LoadDefinition,
   batchId: string,
+  { keepRowsOf }: OpenRequest,
   continues: Batch | undefined,
 ): Promise<void> {
   const stages = load.kind === 'acquisition' ? ['copy'] : load.stages.map((stage) => stage.name);
@@ -176,7 +177,7 @@ async function insertParts(
     );
   }
   if (continues) await takeStepsDone(session, database, batchId, continues.batchId);
-  else if (load.output) await clearParts(session, database, load.name, batchId);
+  else if (load.output) await clearParts(session, database, load.name, batchId, keepRowsOf);
   for (const phase of STEP_PHASES) {
     for (let n = 1; n <= stepsOf(load, phase).length; n += 1) {
       await session.query(sql`

@@ -48,6 +48,8 @@ export interface OpenRequest {
   requestedBy: string | undefined;
   /** Of the session that asks, where all its loads share one. */
   window?: SharedWindow | undefined;
+  /** As in `LoadInput`. */
+  keepRowsOf?: string[] | undefined;
 }
 
 /** What a start finds, and so what the workflow does next. `project`: of which project (workflows/project-interceptor.ts). */

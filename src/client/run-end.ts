@@ -213,9 +213,10 @@ async function sessionLoads(at: Ended, results: SessionLoadResult[]): Promise<Ba
       const firstRunId = failed && !batch ? await childRun(at, result.load) : undefined;
       const load = loadOf(at, result.load);
       const view = await loadView(at, load, { ...result, batch, firstRunId });
-      const { redone } = result;
-      if (redone === undefined) return [view];
-      return [await loadView(at, load, { status: 'finished', batch: redone, firstRunId: undefined }), view];
+      const earlier = (result.earlier ?? []).map((one) =>
+        loadView(at, load, { status: 'finished', batch: one, firstRunId: undefined }),
+      );
+      return [...(await Promise.all(earlier)), view];
     }),
   );
   return views.flat();

@@ -1,7 +1,7 @@
 /** The table `output_part`: rows that the queries of a task gave, as text, each in the transaction of its chunk. */
 import { LoadFailedError } from '../errors.ts';
 import type { Database, Session } from '../database/dialect.ts';
-import { part, raw, sql, type SqlPart, type SqlStatement } from '../database/sql.ts';
+import { list, part, raw, sql, type SqlPart, type SqlStatement } from '../database/sql.ts';
 import { earlierBatches } from './continued.ts';
 
 export interface OutputKey {
@@ -105,9 +105,25 @@ export async function* readParts(database: Database, batchId: string): AsyncGene
   }
 }
 
-/** A new batch that begins anew: nobody asks any more for what those before it gave. */
-export async function clearParts(session: Session, database: Database, load: string, batchId: string): Promise<void> {
+/**
+ * A new batch that begins anew: nobody asks any more for what those before it gave. But for `kept` of them, and those that these go on
+ * with: whoever started all of them is still to show their rows.
+ */
+export async function clearParts(
+  session: Session,
+  database: Database,
+  load: string,
+  batchId: string,
+  kept: readonly string[] = [],
+): Promise<void> {
+  const shown: string[] = [];
+  for (const one of kept) {
+    const { rows } = await session.query<{ batch_id: string }>(sql`
+      ${earlierBatches(database, one)} select batch_id from earlier`);
+    shown.push(...rows.map((row) => row.batch_id));
+  }
   await session.query(sql`
     delete from ${database.ledger('output_part')} where batch_id in (
-      select b.batch_id from ${database.ledger('batch')} b where b.load_name = ${load} and b.batch_id < ${batchId})`);
+      select b.batch_id from ${database.ledger('batch')} b where b.load_name = ${load} and b.batch_id < ${batchId})
+    ${shown.length === 0 ? part`` : part`and batch_id not in ${list(shown)}`}`);
 }

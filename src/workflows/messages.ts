@@ -31,6 +31,8 @@ export interface LoadInput {
   project?: string;
   /** Set by a session whose loads share one. */
   window?: SharedWindow;
+  /** Set by a session: batches of this load whose rows its run is still to show, by id. */
+  keepRowsOf?: string[];
   /** Set by the workflow itself when it continues as new. */
   continued?: ContinuedLoad;
 }
@@ -174,8 +176,8 @@ export interface SessionLoadResult {
   rowsWritten?: number;
   /** As in `LoadResult`. */
   left?: string;
-  /** A batch that did a failed one again, before what came since was loaded. */
-  redone?: BatchReference;
+  /** The session's batches of this load before the last one, oldest first: what had failed, or was left of a shared window, came by itself. */
+  earlier?: BatchReference[];
   error?: ErrorSummary;
 }
 

@@ -39,6 +39,7 @@ export async function open(
     params: input.params ?? {},
     requestedBy: input.requestedBy,
     window: input.window,
+    keepRowsOf: input.keepRowsOf,
   };
   for (let waits = 0; ;) {
     // Not to be broken off: a batch that was opened while its opener was cancelled would be nobody's.

@@ -14,7 +14,7 @@ const BOUND: Form = {
   accepts: (value) => typeof value === 'string' || typeof value === 'number',
 };
 /** What workflows write themselves. */
-const OWN: Form = { said: 'an object', accepts: isObject };
+const OWN: Form = { said: 'an object', accepts: (value) => isObject(value) || Array.isArray(value) };
 const PARAMS: Form = {
   said: 'an object whose values are texts, numbers, true, false or null',
   accepts: (value) =>
@@ -34,6 +34,7 @@ const OF_LOAD: Record<keyof LoadInput, Form> = {
   requestedBy: TEXT,
   project: TEXT,
   window: OWN,
+  keepRowsOf: OWN,
   continued: OWN,
 };
 

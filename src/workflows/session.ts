@@ -76,43 +76,48 @@ async function runAll(
   results: ReadonlyMap<string, SessionLoadResult>,
   set: (result: SessionLoadResult) => void,
 ): Promise<void> {
-  for (const load of plan.loads) set({ load, status: 'waiting' });
+  /** What they have done in what was left of a shared window. */
+  const before = new Map(results);
+  for (const load of plan.loads) set({ load, status: 'waiting', ...withEarlier(doneBy(before.get(load))) });
   const ended = (name: string): boolean => !['waiting', 'running'].includes(results.get(name)!.status);
   const well = (name: string): boolean => ['finished', 'nothing'].includes(results.get(name)!.status);
   await Promise.all(
     plan.loads.map(async (name) => {
       const needs = plan.dependencies[name] ?? [];
-      let redone: BatchReference | undefined;
+      const earlier = doneBy(before.get(name));
       let begun = false;
       try {
         await condition(() => needs.every(ended));
         const missing = needs.filter((other) => !well(other));
         if (missing.length > 0) {
-          set({ load: name, status: 'skipped', error: { type: 'Skipped', message: `needs ${missing.join(', ')}` } });
+          const message = `needs ${missing.join(', ')}`;
+          set({ load: name, status: 'skipped', error: { type: 'Skipped', message }, ...withEarlier(earlier) });
           return;
         }
         begun = true;
-        set({ load: name, status: 'running' });
-        let result = await runLoad(name, input, window);
+        set({ load: name, status: 'running', ...withEarlier(earlier) });
+        let result = await runLoad(name, input, window, earlier);
         // What had failed has been done again by itself. What came since is what this run was started for, unless all of it
         // comes once more (`resumed`).
         if (result.more !== undefined && result.batch && window?.resumed !== true) {
-          redone = result.batch;
-          set({ load: name, status: 'running', redone });
-          const next = await runLoad(name, input, window);
-          if (next.status === 'nothing') redone = undefined;
+          earlier.push(result.batch);
+          set({ load: name, status: 'running', ...withEarlier(earlier) });
+          const next = await runLoad(name, input, window, earlier);
+          if (next.status === 'nothing') earlier.pop();
           else result = next;
         }
-        set(resultOf(name, result, redone));
+        const left = before.get(name);
+        // What was left was all that there is.
+        set(result.status === 'nothing' && left?.batch ? left : resultOf(name, result, earlier));
       } catch (error) {
         const summary = summarize(error);
         if (!begun && isCancellation(error)) {
           const message = `session ${input.session} was cancelled before it began`;
-          set({ load: name, status: 'skipped', error: { type: 'Skipped', message } });
+          set({ load: name, status: 'skipped', error: { type: 'Skipped', message }, ...withEarlier(earlier) });
           return;
         }
         const status = isCancellation(error) || summary.type === FAILURE.cancelled ? 'cancelled' : 'failed';
-        set({ load: name, status, error: summary, ...(redone && { redone }) });
+        set({ load: name, status, error: summary, ...withEarlier(earlier) });
       }
     }),
   );
@@ -122,7 +127,12 @@ async function runAll(
  * A load that somebody else runs is waited for, then run for what that run had not seen. One that could not go on because the
  * workers were exchanged for another version is begun anew, once.
  */
-async function runLoad(name: string, input: SessionInput, window: OpenWindow | undefined): Promise<LoadResult> {
+async function runLoad(
+  name: string,
+  input: SessionInput,
+  window: OpenWindow | undefined,
+  earlier: readonly BatchReference[],
+): Promise<LoadResult> {
   const params = window?.params ?? input.params;
   for (let broken = false; ;) {
     try {
@@ -134,6 +144,7 @@ async function runLoad(name: string, input: SessionInput, window: OpenWindow | u
             requestedBy: input.requestedBy ?? `session ${input.session}`,
             ...(params ? { params } : {}),
             ...(window ? { window: { session: input.session, from: window.from, to: window.to } } : {}),
+            ...(earlier.length > 0 ? { keepRowsOf: earlier.map(({ batchId }) => batchId) } : {}),
           },
         ],
         parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
@@ -159,16 +170,24 @@ function runningElsewhere(name: string, error: unknown): string | undefined {
   return type === FAILURE.alreadyRunning ? workflowId : undefined;
 }
 
-function resultOf(name: string, result: LoadResult, redone: BatchReference | undefined): SessionLoadResult {
+function resultOf(name: string, result: LoadResult, earlier: readonly BatchReference[]): SessionLoadResult {
   return {
     load: name,
     status: result.status,
     rowsWritten: result.rowsWritten,
     ...(result.batch ? { batch: result.batch } : {}),
     ...(result.left === undefined ? {} : { left: result.left }),
-    ...(redone && { redone }),
+    ...withEarlier(earlier),
   };
 }
+
+/** All batches of a load, oldest first. */
+const doneBy = (result: SessionLoadResult | undefined): BatchReference[] => [
+  ...(result?.earlier ?? []),
+  ...(result?.batch ? [result.batch] : []),
+];
+
+const withEarlier = (earlier: readonly BatchReference[]) => (earlier.length > 0 ? { earlier: [...earlier] } : {});
 
 function page(session: string, loads: SessionLoadResult[]): string {
   return [
@@ -180,7 +199,9 @@ function page(session: string, loads: SessionLoadResult[]): string {
       row(
         load.load,
         load.error ? `${load.status}: ${load.error.message}` : load.status,
-        [load.redone, load.batch].flatMap((batch) => (batch ? [batch.batchId] : [])).join(', '),
+        doneBy(load)
+          .map(({ batchId }) => batchId)
+          .join(', '),
         load.rowsWritten?.toLocaleString('en') ?? '',
       ),
     ),

@@ -55,7 +55,7 @@ describe.each(someServers(import.meta.url))('waybill run on $name', (server) => 
     const answer = await waybill(world, 'run', 'core.order');
     expect(answer.stderr).toContain('core.order · orders: done: 5 of 5 chunks, 500 rows');
     expect(answer.stdout).toMatch(
-      /^load +batch +status +rows +took\ncore\.order +1 +published +500 +\d+\.\d s\nTemporal: http:\/\/ui\/namespaces\/t-\S+\/workflows\/load%2Fcore\.order\/\S+\n$/,
+      /^load +batch +status +rows +took\ncore\.order +1 +published +500 +\d+\.\d s\nTemporal: http:\/\/ui\/namespaces\/test-\d+\/workflows\/load%2Fcore\.order\/\S+\n$/,
     );
     expect((await waybill(world, 'run', 'core.order')).stdout).toContain(
       'core.order: nothing to do, no rows in acq.orders\n',

@@ -219,7 +219,7 @@ outputs: [ core.seen ]
       {
         ...{ load: 'services.seen', status: 'finished', rowsWritten: 1 },
         batch: { connection: 'warehouse', batchId: '7' },
-        redone: { connection: 'warehouse', batchId: '6' },
+        earlier: [{ connection: 'warehouse', batchId: '6' }],
       },
     ]);
     expect(await written('core.seen')).toEqual({ 6: ['1', '2', '3'], 7: ['4'] });

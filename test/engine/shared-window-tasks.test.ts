@@ -1,5 +1,6 @@
 /** `window: shared` for tasks, which nothing but the ledger tells what they have done: pupdate's own case. */
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { waybill } from '../cli/command-line.ts';
 import { someServers } from '../every-server.ts';
 import { runSession } from './session-run.ts';
 import { World, type WorldOptions } from './world.ts';
@@ -87,6 +88,36 @@ describe.each(someServers(import.meta.url))('the window that tasks of a session 
     expect(await runSession(world)).toMatchObject({ ok: true });
     expect((await did('core.one')).at(-1)).toMatchObject({ last: second.at, n: 4 });
     expect(await did('core.one')).toHaveLength(3);
+  });
+
+  test('the run that ends a window and begins the next one tells of both, and shows the rows of both', async () => {
+    const { files, ...rest } = PROJECT();
+    const report =
+      'kind: task\nconnection: warehouse\nmethod: query\nsql: select id from core.numbers where id > 2\n';
+    const yaml = YAML().replace('[task.one, task.two]', '[task.one, task.report, task.two]');
+    world = await World.create(server, {
+      ...rest,
+      files: { ...files, 'waybill.yaml': yaml, 'loads/task/report.yaml': report },
+    });
+    await world.worker();
+    // The report is not done either when the window breaks off.
+    await world.warehouse.query('update core.one_tempo set broken = 1');
+    expect(await runSession(world)).toMatchObject({ ok: false });
+    await world.warehouse.query('update core.one_tempo set broken = 0');
+    const answer = await waybill(world, 'run', 'nightly');
+    expect(answer).toMatchObject({ exitCode: 0, stdout: 'id\n3\n4\nid\n3\n4\n' });
+    const told = [...answer.stderr.matchAll(/^(task\.\w+) +(\d+) +published +(\d+)/gm)].map(([, ...one]) => one);
+    expect(told).toEqual([
+      ['task.one', '2', '2'],
+      ['task.one', '5', '4'],
+      ['task.report', '3', '2'],
+      ['task.report', '6', '2'],
+      ['task.two', '4', '4'],
+      ['task.two', '7', '4'],
+    ]);
+    // The next run's rows are its own.
+    expect(await waybill(world, 'run', 'nightly')).toMatchObject({ exitCode: 0, stdout: 'id\n3\n4\n' });
+    expect(await world.value('select count(distinct batch_id) from waybill.output_part')).toBe('1');
   });
 
   test('a task that is done in the window is not done again in it either where somebody has run it alone since', async () => {
