@@ -12,6 +12,7 @@ import type { ColumnFacts, Database, Session, TableFacts } from '../database/dia
 import { keepAwake } from '../database/keep-awake.ts';
 import { fromItem, nameOfRows } from '../database/row-source.ts';
 import { WaybillError } from '../errors.ts';
+import { columnNamed } from '../sql/names.ts';
 import { searchTable, type BadRows } from './bad-rows.ts';
 import type { BatchContext } from './batch-context.ts';
 import type { ChunkOutcome, ChunkWork } from './chunk-transaction.ts';
@@ -188,7 +189,7 @@ async function copiedColumns(
     columns: columns.filter((column) => copied.includes(column.name)),
     format,
     filled: target.columns.filter(({ name }) => copied.includes(name)),
-    isIgnored: (column) => ignores && !target.columns.some((one) => one.name === column.name),
+    isIgnored: ({ name }) => ignores && !columnNamed(target.columns, name, database.dialect.sql),
   };
 }
 

@@ -7,8 +7,8 @@ import { pourRows, SourceError, type RowsIn, type RowsOut } from '../copy/copy-r
 import { CsvOut, FileTrouble, readHeader, readPieces, stateOf, type FileMark } from '../copy/files/csv-file.ts';
 import { CsvError } from '../copy/files/csv-format.ts';
 import { fileColumns, type FileColumns } from '../copy/file-columns.ts';
-import { OWN } from '../copy/landing-columns.ts';
-import type { ColumnFacts, Session, TableFacts } from '../database/dialect.ts';
+import { isOwn } from '../copy/landing-columns.ts';
+import type { ColumnFacts, Dialect, Session, TableFacts } from '../database/dialect.ts';
 import { WaybillError } from '../errors.ts';
 import type { BatchContext } from './batch-context.ts';
 import { FileError } from './chunk-errors.ts';
@@ -34,7 +34,8 @@ export async function landingOfFiles({ database, batch }: BatchContext): Promise
 }
 
 /** Its columns that a file may fill. */
-export const filledByFiles = ({ columns }: TableFacts): ColumnFacts[] => columns.filter(({ name }) => !OWN.has(name));
+export const filledByFiles = ({ columns }: TableFacts, { sql }: Pick<Dialect, 'sql'>): ColumnFacts[] =>
+  columns.filter(({ name }) => !isOwn(name, sql));
 
 /** Brings one file into the landing table; what was read of it is marked in the transaction of its rows. */
 export async function fileWork(engine: Engine, context: BatchContext, at: LaneKey): Promise<ChunkWork> {
@@ -46,7 +47,7 @@ export async function fileWork(engine: Engine, context: BatchContext, at: LaneKe
   const { dialect } = database;
   const target = definition.outputs[0]!.table;
   const landing = await landingOfFiles(context);
-  const { target: planned = filledByFiles(landing) } = await plannedStage(database, at);
+  const { target: planned = filledByFiles(landing, dialect) } = await plannedStage(database, at);
   const end = `\t${BigInt(batchId)}\n`;
   const sizes = new FileSizes(directory);
 

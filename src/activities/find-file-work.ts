@@ -7,7 +7,7 @@ import { CsvError } from '../copy/files/csv-format.ts';
 import { absent, findFiles } from '../copy/files/find-files.ts';
 import { fileColumns } from '../copy/file-columns.ts';
 import { planLanding, type LandingOrigin, type LandingPlan } from '../copy/plan-landing.ts';
-import type { ColumnFacts, Database, TableFacts } from '../database/dialect.ts';
+import type { ColumnFacts, Database, Dialect, TableFacts } from '../database/dialect.ts';
 import { ConfigurationError, LoadFailedError } from '../errors.ts';
 import type { Engine } from './engine.ts';
 import { refused } from './failures.ts';
@@ -52,7 +52,12 @@ export async function findFileWork(
   if (!landing && load.landing!.create && [...headers.values()].every((names) => names.length === 0)) {
     return { nothing: `no file of ${meant} has a header yet, of which ${table} could be made`, settled };
   }
-  const { statements, notes } = planLanding(originOf(headers, meant), database.dialect, landing, load);
+  const { statements, notes } = planLanding(
+    originOf(headers, meant, database.dialect),
+    database.dialect,
+    landing,
+    load,
+  );
   if (statements.length === 0) refuseHeaders(headers, landing, database, load);
   return { files, notes: left.length > 0 ? [...notes, { what: 'files_left', reason: young }] : notes, settled };
 }
@@ -156,7 +161,7 @@ export async function newFileColumns(
 ): Promise<LandingOrigin> {
   const { directory } = await engine.loadProject();
   const { files } = await lookForFiles(directory, database, load, source, reread);
-  return originOf(await headersOf(directory, files, load), source.patterns.join(', '));
+  return originOf(await headersOf(directory, files, load), source.patterns.join(', '), database.dialect);
 }
 
 /** Files whose headers are read at once: each waits for its disk, or the network before it, and holds a piece of 256 KB. */
@@ -193,12 +198,18 @@ function unreadable(name: string, error: unknown, load: LoadDefinition): Error {
   });
 }
 
-function originOf(headers: Map<string, string[]>, meant: string): LandingOrigin {
-  const names = [...new Set([...headers.values()].flat())];
+function originOf(headers: Map<string, string[]>, meant: string, { sql }: Pick<Dialect, 'sql'>): LandingOrigin {
+  const names: string[] = [];
+  const known = new Set<string>();
+  for (const header of headers.values()) {
+    // As the first file writes them; two of one file that are one column stay, to be refused.
+    names.push(...header.filter((name) => !known.has(sql.foldColumn(name))));
+    for (const name of header) known.add(sql.foldColumn(name));
+  }
   const text = { type: 'text', castType: 'text', nullable: true, hasDefault: false, generated: false };
   const columns = names.map((name): ColumnFacts => ({ name, ...text }));
   return {
-    dialect: { shapeOf: () => ({ kind: 'text' }) },
+    dialect: { shapeOf: () => ({ kind: 'text' }), sql },
     facts: { table: meant, kind: 'files', columns, indexes: [] },
   };
 }

@@ -16,6 +16,7 @@ import { STEP_PHASES, stepsOf } from '../control/steps.ts';
 import type { TakenSnapshot } from '../database/snapshot-dialect.ts';
 import type { Database, Session } from '../database/dialect.ts';
 import type { SqlDialect } from '../sql/dialect.ts';
+import { columnNamed } from '../sql/names.ts';
 import { processingName } from '../sql/processing-name.ts';
 import { parseStatements } from '../sql/statement.ts';
 import { list, raw, sql } from '../database/sql.ts';
@@ -237,7 +238,7 @@ async function highestStamp(database: Database, load: LoadDefinition, loads: Loa
     let highest = 0n;
     for (const table of tables) {
       const facts = await database.dialect.describeTable(session, table);
-      if (!facts?.columns.some((column) => column.name === 'batch_id')) continue; // said when that load runs
+      if (!columnNamed(facts?.columns ?? [], 'batch_id', database.dialect.sql)) continue; // said when that load runs
       const { rows } = await session.query<{ id: string | null }>(
         sql`select max(batch_id) as id from ${raw(database.dialect.quoteTable(table))}`,
       );

@@ -24,7 +24,10 @@ export async function planAcquisition(
 ): Promise<Pick<Cut, 'method' | 'ranges'> & { plannedWith?: PlannedWith }> {
   const { read, ...cut } = await cutAcquisition(engine, context);
   const { definition } = context.batch;
-  if (!read) return { ...cut, plannedWith: { key: [], target: filledByFiles(await landingOfFiles(context)) } };
+  if (!read) {
+    const target = filledByFiles(await landingOfFiles(context), context.database.dialect);
+    return { ...cut, plannedWith: { key: [], target } };
+  }
   const database = engine.databases.get(definition.from!.connection);
   const { columns, target } = await landingColumns(database, read.facts, context.database, definition);
   const copied = columns.map(({ name }) => name);

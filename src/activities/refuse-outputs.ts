@@ -29,7 +29,7 @@ export async function refuseOutputs(
       continue; // that it is missing is said when it is written
     }
     if (LASTING.includes(facts.kind)) {
-      refuseBatchId(load, facts);
+      refuseBatchId(database, load, facts);
       await refuseKeptRows(database, load, table);
       refuseUnnumbered(database, load, facts);
       continue;
@@ -48,8 +48,8 @@ export async function refuseOutputs(
 }
 
 /** A number that is too large for it would fail every batch from there on, and one that is rounded is another batch's. */
-function refuseBatchId(load: LoadDefinition, facts: TableFacts): void {
-  const why = whyNoBatchId(facts, facts.table);
+function refuseBatchId({ dialect }: Database, load: LoadDefinition, facts: TableFacts): void {
+  const why = whyNoBatchId(facts, facts.table, dialect.sql);
   if (why !== undefined) {
     throw refused(why.message.replaceAll('`', ''), {
       where: load.file,

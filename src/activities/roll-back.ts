@@ -10,7 +10,7 @@ import type { DeletionRange } from '../database/output-dialect.ts';
 import { composed, raw, sql } from '../database/sql.ts';
 import { inTransaction, withSession } from '../database/transaction.ts';
 import { LoadFailedError } from '../errors.ts';
-import { parseTableName } from '../sql/names.ts';
+import { columnNamed, parseTableName } from '../sql/names.ts';
 import type { BatchReference, BatchState } from '../workflows/messages.ts';
 import type { Engine } from './engine.ts';
 import { toFailure } from './failures.ts';
@@ -172,7 +172,7 @@ async function refuseUnstamped(
   batchId: string,
 ): Promise<void> {
   const facts = table === undefined ? undefined : await dialect.describeTable(session, table);
-  if (!facts || facts.columns.some(({ name }) => name === 'batch_id')) return;
+  if (!facts || columnNamed(facts.columns, 'batch_id', dialect.sql)) return;
   throw new LoadFailedError(
     `${table} has no column batch_id any more: nothing tells which of its rows are those of batch ${batchId}`,
     {

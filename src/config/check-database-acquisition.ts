@@ -3,18 +3,21 @@ import { notNumbered } from './check-numbering.ts';
 import { requireBatchId, requireColumn, requireTable, requireTakeBack } from './table-requirements.ts';
 import type { TableCheck, TableDescription } from './table-requirements.ts';
 import type { AcquisitionSource } from './definition.ts';
+import { columnNamed } from '../sql/names.ts';
 
 /** An acquisition's source has its cursor; its landing table has its own two columns, and takes those of the source. */
 export async function checkAcquisitionTables(from: AcquisitionSource | undefined, check: TableCheck): Promise<void> {
-  const { load, find, findQuery, notOfOneMoment, planLanding, cursorRefusal, rangeRefusal, report, says } = check;
+  const { load, dialectOf, find, findQuery, notOfOneMoment, planLanding, cursorRefusal, rangeRefusal, report, says } =
+    check;
   // Which columns files have is seen where they are.
   const source = from === undefined ? undefined : await findSource(from, find, findQuery);
   const name = from?.table ?? 'from.sql';
   if (source !== undefined && from?.cursor !== undefined) {
-    const isThere = requireColumn(source, name, from.cursor, ['from', 'cursor'], report);
+    const dialect = dialectOf(from.connection);
+    const isThere = requireColumn(source, name, from.cursor, ['from', 'cursor'], { dialect, report });
     const unfit = isThere ? await cursorRefusal(load) : undefined;
     if (unfit) report(['from', unfit.key], unfit.message, unfit.next);
-    const type = source.columns.find((column) => column.name === from.cursor)?.type;
+    const type = columnNamed(source.columns, from.cursor, dialect)?.type;
     if (from.lagMs !== undefined && type !== undefined && !/^(?:date|time)/.test(type)) {
       const message = `\`lag\` means nothing for a cursor that is no time (${type}): windows of numbers end behind the greatest`;
       report(['from', 'lag'], message, 'Leave it out.');
@@ -22,7 +25,9 @@ export async function checkAcquisitionTables(from: AcquisitionSource | undefined
   }
   if (source !== undefined && from?.range !== undefined) {
     const at = ['from', 'range', 'column'];
-    const unfit = requireColumn(source, name, from.range.column, at, report) && (await rangeRefusal(load));
+    const dialect = dialectOf(from.connection);
+    const isThere = requireColumn(source, name, from.range.column, at, { dialect, report });
+    const unfit = isThere ? await rangeRefusal(load) : undefined;
     if (unfit) report(at, unfit.message, unfit.next);
   }
   const unsteady = source && (await notOfOneMoment(load));
@@ -43,7 +48,7 @@ export async function checkAcquisitionTables(from: AcquisitionSource | undefined
   if (landing !== undefined) {
     const sound = [
       requireTable(landing, target, ['to', 'table'], report),
-      requireBatchId(landing, target, ['to', 'table'], report),
+      requireBatchId(landing, target, ['to', 'table'], check),
       requireNumbering(landing, target, check),
       await requireTakeBack(check, target, ['to', 'table']),
     ];

@@ -1,3 +1,4 @@
+import type { SqlDialect } from '../sql/dialect.ts';
 import { nearest } from '../sql/names.ts';
 import { checkAcquisitionTables } from './check-database-acquisition.ts';
 import type { LoadedProject } from './load-project.ts';
@@ -41,7 +42,8 @@ export async function checkAgainstDatabase(
       );
       return undefined;
     };
-    const dialect = sqlDialectOf(project.connections, load.connection);
+    const dialectOf = (connection: string): SqlDialect => sqlDialectOf(project.connections, connection);
+    const dialect = dialectOf(load.connection);
     const findQuery: TableCheck['findQuery'] = async () => {
       const found = await describeQuery(load);
       if ('columns' in found) return found;
@@ -49,7 +51,7 @@ export async function checkAgainstDatabase(
       return undefined;
     };
     const says = (key: string): boolean => project.saysInLoad(load.name, key);
-    const check = { ...lookup, load, dialect, find, findQuery, report, says };
+    const check = { ...lookup, load, dialect, dialectOf, find, findQuery, report, says };
     for (const { at, message, next } of await check.settingsRefusals(load)) report(at, message, next);
     if (load.kind === 'acquisition') await checkAcquisitionTables(load.from, check);
     else await checkTransformTables(check);
@@ -66,7 +68,7 @@ function madeByStart({ loads }: LoadedProject, connection: string, table: string
 }
 
 async function checkTransformTables(check: TableCheck): Promise<void> {
-  const { load, find, report, cutsByPages, noSnapshot } = check;
+  const { load, dialect, find, report, cutsByPages, noSnapshot } = check;
   for (const [index, { table }] of load.inputs.entries()) {
     const found = await find(load.connection, table, ['inputs', index]);
     if (found === undefined) continue;
@@ -80,16 +82,17 @@ async function checkTransformTables(check: TableCheck): Promise<void> {
     const found = await find(load.connection, table, at);
     if (found === undefined) continue;
     if (found.kind !== 'partitioned table' && !requireTable(found, table, at, report)) continue;
-    requireBatchId(found, table, at, report);
+    requireBatchId(found, table, at, check);
     await requireTakeBack(check, table, at);
-    if (found.indexes.some(({ columns }) => columns[0] === 'batch_id')) continue;
+    if (found.indexes.some(({ columns: [first] }) => first !== undefined && dialect.foldColumn(first) === 'batch_id'))
+      continue;
     const next = `create index ${table.replace(/\W+/g, '_')}_batch on ${table} (batch_id);`;
     report(at, `no index of \`${table}\` begins with \`batch_id\`: a roll back reads the whole table`, next, 'warn');
   }
   if (load.range !== undefined && 'table' in load.range.over) {
     const { table, column } = load.range.over;
     const found = await find(load.connection, table, ['range', 'of']);
-    if (found !== undefined && requireColumn(found, table, column, ['range', 'of'], report)) {
+    if (found !== undefined && requireColumn(found, table, column, ['range', 'of'], check)) {
       const unfit = await check.rangeRefusal(load);
       if (unfit) report(['range', 'of'], unfit.message, unfit.next);
     }
@@ -102,7 +105,7 @@ async function checkTransformTables(check: TableCheck): Promise<void> {
     const found = await find(load.connection, chunk.input, ['stages', index, 'chunk', 'input']);
     if (found === undefined) continue;
     const at = ['stages', index, 'chunk', 'key'];
-    const key = chunk.key?.filter((column) => requireColumn(found, chunk.input, column, at, report));
+    const key = chunk.key?.filter((column) => requireColumn(found, chunk.input, column, at, check));
     const unfit = key && (await check.keyRefusal(load.connection, chunk.input, key));
     if (unfit) report(at, unfit.message, unfit.next);
     if (chunk.key !== undefined || rowKey(found) !== undefined) continue;

@@ -1,4 +1,5 @@
 import type { SqlDialect } from '../sql/dialect.ts';
+import { columnNamed } from '../sql/names.ts';
 import type { TableDescription } from './table-requirements.ts';
 
 /** Why nothing numbers the rows of an acquisition's landing table, and the statement that mends it; undefined: `ngdw_id` does. */
@@ -7,7 +8,7 @@ export function notNumbered(
   table: string,
   dialect: SqlDialect,
 ): { message: string; next: string } | undefined {
-  const column = columns.find(({ name }) => name === 'ngdw_id');
+  const column = columnNamed(columns, 'ngdw_id', dialect);
   if (column?.hasDefault === true) return undefined;
   const message =
     column === undefined

@@ -1,4 +1,4 @@
-import { nearest } from '../sql/names.ts';
+import { columnNamed, nearest } from '../sql/names.ts';
 import type { SqlDialect } from '../sql/dialect.ts';
 import type { LoadDefinition } from './definition.ts';
 import { didYouMean } from './parsed-load.ts';
@@ -82,6 +82,7 @@ export interface TableCheck extends Pick<
   load: LoadDefinition;
   /** Of the connection that the load writes to. */
   dialect: SqlDialect;
+  dialectOf: (connection: string) => SqlDialect;
   /** The description of a table that must be there; `undefined`, and a problem, when it is not. */
   find: (connection: string, table: string, at: ValuePath) => Promise<TableDescription | undefined>;
   /** What the load's query gives; `undefined`, and a problem, when its server will not have it. */
@@ -130,9 +131,9 @@ export function requireColumn(
   table: string,
   column: string,
   at: ValuePath,
-  report: TableCheck['report'],
+  { dialect, report }: Pick<TableCheck, 'dialect' | 'report'>,
 ): boolean {
-  if (columns.some(({ name }) => name === column)) return true;
+  if (columnNamed(columns, column, dialect)) return true;
   const close = nearest(
     column,
     columns.map(({ name }) => name),
@@ -148,8 +149,9 @@ const WHOLE_NUMBER = /^(?:(?:big)?int(?:eger)?(?:\(\d+\))?(?: unsigned)?|numeric
 export function whyNoBatchId(
   { columns }: Pick<TableDescription, 'columns'>,
   table: string,
+  dialect: SqlDialect,
 ): { message: string; make?: string } | undefined {
-  const column = columns.find(({ name }) => name === 'batch_id');
+  const column = columnNamed(columns, 'batch_id', dialect);
   if (column === undefined) {
     return {
       message: `\`${table}\` has no column \`batch_id\`: no roll back could find its rows`,
@@ -169,9 +171,9 @@ export function requireBatchId(
   found: TableDescription,
   table: string,
   at: ValuePath,
-  report: TableCheck['report'],
+  { dialect, report }: Pick<TableCheck, 'dialect' | 'report'>,
 ): boolean {
-  const why = whyNoBatchId(found, table);
+  const why = whyNoBatchId(found, table, dialect);
   if (why === undefined) return true;
   report(at, why.message, why.make === undefined ? undefined : `${why.make};`);
   return false;

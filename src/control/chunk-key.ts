@@ -1,7 +1,8 @@
 import type { LoadDefinition, StageDefinition } from '../config/definition.ts';
-import { noRowKey, rowKey } from '../sql/row-key.ts';
 import type { ColumnFacts, Database } from '../database/dialect.ts';
 import { ConfigurationError } from '../errors.ts';
+import { columnNamed } from '../sql/names.ts';
+import { noRowKey, rowKey } from '../sql/row-key.ts';
 
 /**
  * The columns that a stage is cut by in `table`, which stands for its input; empty: by pages, or not at all. Without a
@@ -26,7 +27,7 @@ export async function chunkKey(
     throw new ConfigurationError(message, { where, next });
   }
   const columns = key.map((name) => {
-    const column = facts?.columns.find((candidate) => candidate.name === name);
+    const column = facts && columnNamed(facts.columns, name, database.dialect.sql);
     if (column) return column;
     throw new ConfigurationError(`${table} has no column ${name}, by which stage ${stage.name} is cut`, {
       where,

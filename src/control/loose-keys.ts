@@ -147,7 +147,7 @@ class Catalog {
   private async columns({ table, column }: Source): Promise<ColumnFacts[] | undefined> {
     const { sql } = this.database.dialect;
     const described = await this.describe(table);
-    return described?.columns.filter(({ name }) => sql.foldName(name) === sql.foldName(column));
+    return described?.columns.filter(({ name }) => sql.foldColumn(name) === sql.foldColumn(column));
   }
 
   private describe(table: string): Promise<TableFacts | undefined> {

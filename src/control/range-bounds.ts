@@ -4,7 +4,7 @@ import { misfit, mixed, type Misfit } from '../config/ranges.ts';
 import type { ColumnFacts, Database, Session } from '../database/dialect.ts';
 import { ConfigurationError } from '../errors.ts';
 import type { BatchValues } from '../sql/batch-sql.ts';
-import { nearest } from '../sql/names.ts';
+import { columnNamed, nearest } from '../sql/names.ts';
 import { parseRangeValue, valueAfter, writeRangeValue, type RangeValue } from '../sql/range-value.ts';
 import { answerTo, asking, placeOf } from './early-queries.ts';
 import { refuseUnreached } from './unreached.ts';
@@ -107,7 +107,7 @@ export async function rangeOfRefusal(
   if (!range || !('table' in range.over)) return undefined;
   const { table, column: name } = range.over;
   const facts = await database.dialect.describeTable(database, table);
-  const column = facts?.columns.find((candidate) => candidate.name === name);
+  const column = facts && columnNamed(facts.columns, name, database.dialect.sql);
   return column && whyNoRanges(database, table, column);
 }
 
@@ -123,7 +123,7 @@ async function askColumn(
   const facts = await dialect.describeTable(session, table);
   if (!facts)
     throw new ConfigurationError(`${load.connection} has no table ${table}`, { where, next: 'correct range.of' });
-  const column = facts.columns.find((candidate) => candidate.name === name);
+  const column = columnNamed(facts.columns, name, dialect.sql);
   if (!column) {
     const near = nearest(
       name,

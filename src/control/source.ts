@@ -6,7 +6,7 @@ import { nameOfRows, type RowSource } from '../database/row-source.ts';
 import { reading } from '../database/transaction.ts';
 import { ConfigurationError } from '../errors.ts';
 import type { SqlDialect } from '../sql/dialect.ts';
-import { nearest } from '../sql/names.ts';
+import { columnNamed, nearest } from '../sql/names.ts';
 import { leavesBehind } from '../sql/lint.ts';
 import { parseStatements } from '../sql/statement.ts';
 
@@ -92,7 +92,7 @@ export async function cursorColumn(
 ): Promise<Cursor | undefined> {
   if (source.cursor === undefined) return undefined;
   const facts = await describeSource(database, load, source);
-  const column = columnOf(facts, source.cursor, load.file, 'from.cursor');
+  const column = columnOf(database, facts, source.cursor, load.file, 'from.cursor');
   const kind = database.dialect.cursorKind(column);
   if (!kind) {
     throw new ConfigurationError(`${facts.table}.${source.cursor} is ${column.type}: no cursor can be kept on it`, {
@@ -110,7 +110,7 @@ export async function rangeColumn(
   source: AcquisitionSource,
 ): Promise<ColumnFacts> {
   const facts = await describeSource(database, load, source);
-  const column = columnOf(facts, source.range!.column, load.file, 'from.range');
+  const column = columnOf(database, facts, source.range!.column, load.file, 'from.range');
   if (['whole number', 'decimal'].includes(database.dialect.shapeOf(column).kind)) return column;
   throw new ConfigurationError(`${facts.table}.${column.name} is ${column.type}: from.range cuts numbers`, {
     where: load.file,
@@ -134,8 +134,8 @@ export async function fromRangeRefusal(
   }
 }
 
-function columnOf(facts: TableFacts, name: string, file: string, key: string): ColumnFacts {
-  const column = facts.columns.find((candidate) => candidate.name === name);
+function columnOf({ dialect }: Database, facts: TableFacts, name: string, file: string, key: string): ColumnFacts {
+  const column = columnNamed(facts.columns, name, dialect.sql);
   if (column) return column;
   const near = nearest(
     name,

@@ -5,6 +5,8 @@ import type { ColumnFacts, Database, Session } from '../database/dialect.ts';
 import { fromItem } from '../database/row-source.ts';
 import { raw, sql } from '../database/sql.ts';
 import { ConfigurationError } from '../errors.ts';
+import type { SqlDialect } from '../sql/dialect.ts';
+import { columnNamed } from '../sql/names.ts';
 import { windowWhere } from './conditions.ts';
 import { refuseDoubtfulCursor } from './cursor-doubts.ts';
 import { gapsBetween, isBelow, readCovered, windowOver, type CursorOrder, type Gap } from './published-windows.ts';
@@ -51,7 +53,7 @@ export async function nextWindow(
     );
     const read = (written: string, what: string) => valueOf(session, database, load, cursor, written, what);
     const start = source.start === undefined ? null : await read(source.start, 'from.start');
-    await refuseOtherCursor(target, load, cursor.column);
+    await refuseOtherCursor(target, load, cursor.column, dialect.sql);
     const inOrder: CursorOrder = (values) => dialect.inCursorOrder(session, cursor.column, values);
     const covered = await readCovered(target, load.name, inOrder);
     const bounds = {
@@ -149,13 +151,18 @@ async function valueOf(
 }
 
 /** Windows of another column say nothing about this one: everything would be read a second time. */
-async function refuseOtherCursor(database: Database, load: LoadDefinition, column: ColumnFacts): Promise<void> {
+async function refuseOtherCursor(
+  database: Database,
+  load: LoadDefinition,
+  column: ColumnFacts,
+  source: SqlDialect,
+): Promise<void> {
   const { rows } = await database.query<{ definition: string }>(sql`
     select definition from ${database.ledger('batch')}
     where load_name = ${load.name} and state = 'published' and window_to is not null order by batch_id desc limit 1`);
   if (!rows[0]) return;
   const before = (JSON.parse(rows[0].definition) as LoadDefinition).from?.cursor;
-  if (before === undefined || before === column.name) return;
+  if (before === undefined || columnNamed([column], before, source)) return;
   throw new ConfigurationError(
     `${load.name} was read by cursor ${before} so far: what was read is not known in terms of ${column.name}`,
     {

@@ -4,10 +4,14 @@ import type { InvalidRule, LandingDefinition, LoadDefinition } from '../config/d
 import type { NativeCopy } from '../database/copy-dialect.ts';
 import { lostBetween, orTooLong } from '../database/value-shape.ts';
 import { ConfigurationError } from '../errors.ts';
-import { nearest } from '../sql/names.ts';
+import type { SqlDialect } from '../sql/dialect.ts';
+import { columnNamed, nearest } from '../sql/names.ts';
 
-/** Columns that the landing table has for itself. */
-export const OWN = new Set(['batch_id', 'ngdw_id']);
+const OWN = new Set(['batch_id', 'ngdw_id']);
+
+/** Whether it is the name of a column that the landing table has for itself. */
+export const isOwn = (name: string, { foldColumn }: Pick<SqlDialect, 'foldColumn'>): boolean =>
+  OWN.has(foldColumn(name));
 
 /** A column of a landing table that is filled from the source. */
 export interface LandingColumn {
@@ -54,7 +58,7 @@ export function landingColumn(
   const [source, target] = [from.shapeOf(column), to.shapeOf(underDomain(into))];
   const plain = from.quoteName(column.name);
   const native = nativeCopy(from, to) !== undefined;
-  const kept = invalidRule(landing, column.name) === 'null' ? from.keepable(column, target) : undefined;
+  const kept = invalidRule(landing, column.name, from.sql) === 'null' ? from.keepable(column, target) : undefined;
   const whole = (value: string): string => {
     const text = orTooLong(value, source, target, from.textOf);
     return kept === undefined ? text : `case when ${kept} then ${text} end`;
@@ -70,8 +74,8 @@ export function landingColumn(
 const nativeCopy = (from: Dialect, to: Dialect): NativeCopy | undefined => (from === to ? to.nativeCopy : undefined);
 
 /**
- * Every column of the source has one of the same name in the landing table that takes its values as they are, or is left out where the
- * load says so. Throws `ConfigurationError` naming the columns that do not fit. `planned`: a start makes the table (`target` is
+ * Every column of the source has one in the landing table, of what is the same name there, that takes its values as they are, or is
+ * left out where the load says so. Throws `ConfigurationError` naming the columns that do not fit. `planned`: a start makes the table (`target` is
  * undefined), or gives it the columns that it lacks, and those fit.
  */
 export function fittingColumns(
@@ -85,22 +89,24 @@ export function fittingColumns(
   if (!target && !planned) throw noTable(connection, targetTable, file);
   const native = nativeCopy(from, to);
   const pairs: Pair[] = [];
-  const problems = repeated(source);
+  const problems = repeated(source, to.sql);
   const lost = (column: ColumnFacts, into: ColumnFacts): string | undefined =>
     native ? narrowed(native, column, into) : lostBetween(from.shapeOf(column), to.shapeOf(underDomain(into)));
   for (const column of source.columns) {
-    const into = target?.columns.find(({ name }) => name === column.name);
+    const into = target && columnNamed(target.columns, column.name, to.sql);
     if (!into && (planned || landing?.onNewColumns === 'ignore')) continue;
-    const problem = misfit(column, into, source, target!, lost) ?? noText(column, into, from, to, landing);
+    const problem = misfit(column, into, source, target!, to.sql, lost) ?? noText(column, into, from, to, landing);
     if (problem !== undefined) problems.push(problem);
     // What both compute is computed again from the same values.
     else if (into && !into.generated) pairs.push({ column, into });
   }
-  if (target) problems.push(...unfilled(target, new Set(pairs.map(({ into }) => into.name)), 'the source'));
+  if (target) problems.push(...unfilled(target, new Set(pairs.map(({ into }) => into.name)), 'the source', to.sql));
   for (const name of Object.keys(landing?.onInvalid?.columns ?? {})) {
-    const names = source.columns.map((column) => column.name);
-    if (names.includes(name)) continue;
-    const near = nearest(name, names);
+    if (columnNamed(source.columns, name, from.sql)) continue;
+    const near = nearest(
+      name,
+      source.columns.map((column) => column.name),
+    );
     problems.push(`on_invalid names ${name}, which the source has not${near ? `; is it ${near}?` : ''}`);
   }
   if (problems.length > 0) {
@@ -120,30 +126,41 @@ function narrowed(native: NativeCopy, column: ColumnFacts, into: ColumnFacts): s
 export const underDomain = (column: ColumnFacts): ColumnFacts => ({ ...column, ...column.base });
 
 /** What becomes of values of this column that its landing column cannot keep. */
-export function invalidRule(landing: LandingDefinition | undefined, column: string): InvalidRule {
-  return landing?.onInvalid?.columns[column] ?? landing?.onInvalid?.all ?? 'fail';
+export function invalidRule(
+  landing: LandingDefinition | undefined,
+  column: string,
+  dialect: Pick<SqlDialect, 'foldColumn'>,
+): InvalidRule {
+  const rules = Object.entries(landing?.onInvalid?.columns ?? {}).map(([name, rule]) => ({ name, rule }));
+  return columnNamed(rules, column, dialect)?.rule ?? landing?.onInvalid?.all ?? 'fail';
 }
 
 /** `on_invalid: text` is kept by a text column only; where nothing can be invalid, any will do. */
 function noText(
   column: ColumnFacts,
   into: ColumnFacts | undefined,
-  from: Pick<Dialect, 'keepable'>,
+  from: Pick<Dialect, 'keepable' | 'sql'>,
   to: Pick<Dialect, 'shapeOf'>,
   landing: LandingDefinition | undefined,
 ): string | undefined {
-  if (!into || into.generated || invalidRule(landing, column.name) !== 'text') return undefined;
+  if (!into || into.generated || invalidRule(landing, column.name, from.sql) !== 'text') return undefined;
   const shape = to.shapeOf(underDomain(into));
   if (shape.kind === 'text' || from.keepable(column, shape) === undefined) return undefined;
   return `${column.name}, whose rule is on_invalid: text, is no text (${into.type})`;
 }
 
-/** Which of two columns of one name is meant a query does not say. */
-function repeated({ columns }: TableFacts): string[] {
-  const names = columns.map(({ name }) => name);
-  return [...new Set(names.filter((name, i) => names.indexOf(name) !== i))].map(
-    (name) => `the source has two columns ${name}`,
-  );
+/** Which of two columns of one name is meant a query does not say; of two that are one name in the landing table, one would be lost. */
+function repeated({ columns }: TableFacts, to: SqlDialect): string[] {
+  return [...new Set(columns.flatMap(({ name }, i) => repetition(columns.slice(0, i), name, to) ?? []))];
+}
+
+/** That a column of this name comes behind one of what is the same name to that server. */
+export function repetition(before: readonly ColumnFacts[], name: string, to: SqlDialect): string | undefined {
+  const first = columnNamed(before, name, to)?.name;
+  if (first === undefined) return undefined;
+  return first === name
+    ? `the source has two columns ${name}`
+    : `the source has columns ${first} and ${name}, which are one to ${to.title}`;
 }
 
 /** Why a column of the source cannot travel; undefined: it can. */
@@ -152,9 +169,10 @@ function misfit(
   into: ColumnFacts | undefined,
   source: TableFacts,
   target: TableFacts,
+  to: SqlDialect,
   lost: (column: ColumnFacts, into: ColumnFacts) => string | undefined,
 ): string | undefined {
-  if (OWN.has(column.name)) return `the source has a column ${column.name}, which the landing table keeps for itself`;
+  if (isOwn(column.name, to)) return `the source has a column ${column.name}, which the landing table keeps for itself`;
   if (!into) {
     const others = target.columns.map(({ name }) => name);
     const free = others.filter((name) => !source.columns.some((other) => other.name === name));
@@ -168,12 +186,18 @@ function misfit(
 }
 
 /** Columns of the landing table that a row from the source would leave empty though they must not be. */
-export function unfilled(target: TableFacts, filled: ReadonlySet<string>, source: string): string[] {
+export function unfilled(
+  target: TableFacts,
+  filled: ReadonlySet<string>,
+  source: string,
+  dialect: Pick<SqlDialect, 'foldColumn'>,
+): string[] {
+  const batchId = columnNamed(target.columns, 'batch_id', dialect);
   const problems = target.columns
     .filter((column) => !column.nullable && !column.hasDefault && !column.generated)
-    .filter(({ name }) => name !== 'batch_id' && !filled.has(name))
+    .filter((column) => column !== batchId && !filled.has(column.name))
     .map(({ name }) => `${target.table}.${name} is NOT NULL without a default, and ${source} has no such column`);
-  if (!target.columns.some(({ name }) => name === 'batch_id')) problems.push(`${target.table} has no column batch_id`);
+  if (!batchId) problems.push(`${target.table} has no column batch_id`);
   return problems;
 }
 

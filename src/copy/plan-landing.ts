@@ -2,8 +2,9 @@ import type { LoadDefinition } from '../config/definition.ts';
 import type { ColumnFacts, Dialect, TableFacts } from '../database/dialect.ts';
 import type { NewColumn } from '../database/landing-dialect.ts';
 import { ConfigurationError } from '../errors.ts';
-import { nameRefusal } from '../sql/names.ts';
-import { invalidRule, OWN } from './landing-columns.ts';
+import type { SqlDialect } from '../sql/dialect.ts';
+import { columnNamed, nameRefusal } from '../sql/names.ts';
+import { invalidRule, isOwn, repetition } from './landing-columns.ts';
 
 /** What a start does with a landing table, or what it leaves out, as an event says it. */
 export interface LandingNote {
@@ -14,7 +15,7 @@ export interface LandingNote {
 /** What the columns of a landing table come from. */
 export interface LandingOrigin {
   /** Files have texts, all of which are kept. */
-  dialect: Pick<Dialect, 'shapeOf'> & Partial<Pick<Dialect, 'keepable' | 'name'>>;
+  dialect: Pick<Dialect, 'shapeOf' | 'sql'> & Partial<Pick<Dialect, 'keepable' | 'name'>>;
   facts: TableFacts;
 }
 
@@ -37,8 +38,7 @@ export function planLanding(
   const { create, onNewColumns } = load.landing!;
   const table = load.outputs[0]!.table;
   if (landing === undefined && !create) return { statements: [], notes: [] };
-  const notes = landing ? leftEmpty(source, landing) : [];
-  const there = new Set(landing?.columns.map(({ name }) => name));
+  const notes = landing ? leftEmpty(source, landing, target.sql) : [];
   if (landing === undefined && source.facts.columns.length === 0) {
     const next = 'read a table that has columns';
     throw new ConfigurationError(`${source.facts.table} has no columns to make ${table} of`, {
@@ -46,7 +46,11 @@ export function planLanding(
       next,
     });
   }
-  const missing = { ...source.facts, columns: source.facts.columns.filter(({ name }) => !there.has(name)) };
+  const there = landing?.columns ?? [];
+  const missing = {
+    ...source.facts,
+    columns: source.facts.columns.filter(({ name }) => !columnNamed(there, name, target.sql)),
+  };
   if (missing.columns.length === 0 || (landing !== undefined && onNewColumns === 'fail'))
     return { statements: [], notes };
   if (landing !== undefined && onNewColumns === 'ignore') {
@@ -67,12 +71,16 @@ export function planLanding(
 }
 
 /** A column that was dropped or renamed in a database is NULL from then on. Each file has the columns that it has. */
-function leftEmpty({ dialect, facts }: LandingOrigin, { table, columns }: TableFacts): LandingNote[] {
+function leftEmpty(
+  { dialect, facts }: LandingOrigin,
+  { table, columns }: TableFacts,
+  target: SqlDialect,
+): LandingNote[] {
   if (dialect.keepable === undefined) return [];
-  const filled = new Set(facts.columns.map(({ name }) => name));
   const empty = columns
-    .filter(({ name, hasDefault, generated }) => !filled.has(name) && !OWN.has(name) && !hasDefault && !generated)
-    .map(({ name }) => name);
+    .filter(({ hasDefault, generated }) => !hasDefault && !generated)
+    .map(({ name }) => name)
+    .filter((name) => !isOwn(name, target) && !columnNamed(facts.columns, name, target));
   return empty.length === 0
     ? []
     : [{ what: 'columns_empty', reason: `${empty.join(', ')}: in ${table}, not in ${facts.table}` }];
@@ -89,19 +97,20 @@ function typed(
   const problems: string[] = [];
   /** `on_invalid: text`: a text where the fitting type keeps less than the source has. */
   const textIfInvalid = (type: string, column: ColumnFacts): string | undefined => {
-    if (invalidRule(landing, column.name) !== 'text') return undefined;
+    if (invalidRule(landing, column.name, dialect.sql) !== 'text') return undefined;
     const castType = type.replace(/\(.*?\)/, '');
     const kept = dialect.keepable?.(column, target.shapeOf({ ...column, type, castType }));
     return kept === undefined ? undefined : target.landingType(TEXT, { kind: 'text' }, false);
   };
   const columns = facts.columns.flatMap((column, i): NewColumn[] => {
     const { name } = column;
-    if (OWN.has(name)) {
+    if (isOwn(name, target.sql)) {
       problems.push(`the source has a column ${name}, which the landing table keeps for itself`);
       return [];
     }
-    if (facts.columns.findIndex((other) => other.name === name) !== i) {
-      problems.push(`the source has two columns ${name}`);
+    const repeated = repetition(facts.columns.slice(0, i), name, target.sql);
+    if (repeated !== undefined) {
+      problems.push(repeated);
       return [];
     }
     const misnamed = nameRefusal(name, target.sql);

@@ -103,6 +103,8 @@ export interface SqlDialect {
   reservedWords: ReadonlySet<string>;
   /** Two names that fold to one text may be one name on some server of the family, by a setting that only it knows. */
   foldName(name: string): string;
+  /** Two names of columns that fold to one text are one to every server of the family, whatever is set there. */
+  foldColumn(name: string): string;
   /** How a person writes a table's name, a sentence; and why it has no third part, half of one. */
   nameForm: string;
   noThirdPart: string;

@@ -64,6 +64,13 @@ export function nameRefusal(
   return character === undefined ? undefined : `the name "${name}" has a ${character}, which ${title} keeps in no name`;
 }
 
+/** The column that the server takes for the one of this name; its own name may be written in another way. */
+export const columnNamed = <Column extends { name: string }>(
+  columns: readonly Column[],
+  name: string,
+  { foldColumn }: Pick<SqlDialect, 'foldColumn'>,
+): Column | undefined => columns.find((column) => foldColumn(column.name) === foldColumn(name));
+
 /** Undefined: no table of such a server may be called so. */
 export function tableNamed(text: string, dialect: SqlDialect): TableName | undefined {
   try {

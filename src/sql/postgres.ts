@@ -49,6 +49,7 @@ export const postgresSql: SqlDialect = {
   plainName: /^[a-z_][a-z0-9_$]*$/,
   reservedWords: POSTGRES_RESERVED_WORDS,
   foldName: (name) => name,
+  foldColumn: (name) => name,
   nameForm: 'Write table or schema.table; a name with capitals, spaces or dots stands in double quotes.',
   noThirdPart: 'a connection reaches one database only',
   longestName: { size: 63, unit: 'bytes' },

@@ -26,7 +26,7 @@ export async function planDeletion(
   const unique = rowKey({ columns, indexes });
   if (unique) {
     // The batch is the same for all, and would have the server begin each range where the batch begins.
-    const names = unique.columns.length > 1 ? unique.columns.filter((one) => one !== 'batch_id') : unique.columns;
+    const names = unique.columns.length > 1 ? unique.columns.filter((one) => !isBatchId(one)) : unique.columns;
     const key = names.map((one) => columns.find((column) => column.name === one)!);
     const index = (indexes.find((one) => unique.primary && hasBatchesInOrder(one, unique)) ?? unique).name;
     const ranges = await walkKeys(session, table, key, rowsPerTransaction, { condition: ofBatch(batchId), index });
@@ -37,7 +37,7 @@ export async function planDeletion(
   }
   const { rows } = await session.query(sql`select 1 from ${raw(name)} where ${ofBatch(batchId)} limit 1`);
   if (rows.length === 0) return [];
-  const indexed = indexes.some((index) => index.columns[0] === 'batch_id');
+  const indexed = indexes.some(({ columns: [first] }) => first !== undefined && isBatchId(first));
   const all = { table: name, range: { from: null, to: null }, key: [] };
   return [indexed ? { ...all, most: rowsPerTransaction } : all];
 }
@@ -54,8 +54,10 @@ async function refersToItself(session: Session, table: string): Promise<boolean>
 }
 
 /** InnoDB ends every other index with the columns of the primary key. */
-const hasBatchesInOrder = ({ columns }: IndexFacts, primary: IndexFacts): boolean =>
-  columns[0] === 'batch_id' && columns.slice(1).every((column, i) => column === primary.columns[i]);
+const hasBatchesInOrder = ({ columns: [first, ...more] }: IndexFacts, primary: IndexFacts): boolean =>
+  first !== undefined && isBatchId(first) && more.every((column, i) => column === primary.columns[i]);
+
+const isBatchId = (column: string): boolean => mysqlSql.foldColumn(column) === 'batch_id';
 
 export async function deleteRange(session: Session, group: DeletionRange, batchId: string): Promise<number> {
   const range = composed(mysqlSql, (bind) =>

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { MysqlDatabase } from '../../../src/database/mysql/database.ts';
 import { quoteName, quoteTable, quoteText } from '../../../src/database/mysql/names.ts';
 import { raw, sql } from '../../../src/database/sql.ts';
+import { mysqlSql } from '../../../src/sql/mysql.ts';
 import { describeOn, freshMysqlDatabase, mysqlServers } from '../../mysql-servers.ts';
 
 describeOn(await mysqlServers(), 'names on $name', (server) => {
@@ -29,6 +30,37 @@ describeOn(await mysqlServers(), 'names on $name', (server) => {
       await database.query(sql`drop table ${table}`);
     },
   );
+
+  test('of columns that fold to one text are one to the server, and letters of most languages do', async () => {
+    const isOne = async (names: string[]): Promise<boolean> => {
+      const columns = names.map((name) => `${quoteName(name)} int`).join(', ');
+      try {
+        await database.query(sql`create temporary table of_names (${raw(columns)})`);
+      } catch (error) {
+        expect(error).toMatchObject({ errno: 1060 });
+        return true;
+      }
+      await database.query(sql`drop temporary table of_names`);
+      return false;
+    };
+    const foldColumn = (name: string): string => mysqlSql.foldColumn(name);
+    const apart: string[] = [];
+    let folded = 0;
+    for (let code = 1; code < 0xd800; code += 1) {
+      const letter = String.fromCharCode(code);
+      const small = foldColumn(letter);
+      if (small === letter) continue;
+      folded += 1;
+      if (!(await isOne([letter, small]))) apart.push(letter);
+    }
+    expect(apart).toEqual([]);
+    expect(folded).toBeGreaterThan(200);
+    // As the servers have it: no letter is one with two, or with one that only looks like it.
+    for (const [one, other] of ['aä', 'sß', 'σς', 'iı']) {
+      expect(await isOne([one!, other!]), `${one} ${other}`).toBe(foldColumn(one!) === foldColumn(other!));
+    }
+    expect(foldColumn('Straße ÄÉ ОРЁЛ ΑΣ')).toBe('straße äé орёл ασ');
+  });
 
   test('longer than the server keeps are refused', () => {
     expect(() => quoteTable('a'.repeat(65))).toThrow(/longer than 64 characters/);
