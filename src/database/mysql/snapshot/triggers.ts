@@ -134,16 +134,16 @@ async function create(
   trigger: Trigger,
   before?: string,
 ): Promise<void> {
-  // Our text is utf8mb4: that stays the client's where the body says something in letters that are not ASCII.
-  const client = Buffer.byteLength(trigger.body) === trigger.body.length ? trigger.client : 'utf8mb4';
+  const text =
+    `create definer = ${account(trigger.definer)} trigger ${at(place, trigger.name)} ${trigger.timing} ${trigger.event} ` +
+    `on ${at(place, table)} for each row ${before === undefined ? '' : `precedes ${quoted(before)} `}${trigger.body}`;
+  // Our text is utf8mb4: that stays the client's where anything in it, a name too, has letters that are not ASCII.
+  const client = Buffer.byteLength(text) === text.length ? trigger.client : 'utf8mb4';
   const settings = {
     sql_mode: quoteText(trigger.sqlMode),
     character_set_client: quoteText(client),
     collation_connection: quoteText(trigger.collation),
   };
-  const text =
-    `create definer = ${account(trigger.definer)} trigger ${at(place, trigger.name)} ${trigger.timing} ${trigger.event} ` +
-    `on ${at(place, table)} for each row ${before === undefined ? '' : `precedes ${quoted(before)} `}${trigger.body}`;
   try {
     await inSession(session, settings, () => session.say(text));
   } catch (cause) {
