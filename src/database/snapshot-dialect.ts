@@ -17,11 +17,15 @@ export interface SwapLedger<Kept> {
   record: (session: Session, taken: TakenSnapshot[], since: SqlPart) => Promise<void>;
 }
 
-/** `busy`: somebody uses a table; nothing is held any more, and another call goes on from here, waiting for that one first. */
+/**
+ * `busy`: somebody uses a table; nothing is held any more, and another call goes on from here, waiting for that one first where tables
+ * are locked one by one.
+ */
 export type SwapResult<Kept> = { kind: 'swapped' } | { kind: 'kept'; why: Kept } | BusyTable;
 
 export interface BusyTable {
   kind: 'busy';
+  /** The table; several, with `or`, where the server does not tell which. */
   waitingFor: string;
   holders: Holder[];
 }

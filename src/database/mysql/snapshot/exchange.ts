@@ -12,8 +12,8 @@ export interface Exchanged extends SwapIntent {
   place: Place;
 }
 
-/** `changed`: somebody altered this table since its twin was made. */
-type ExchangeResult = 'done' | { busy: Place } | { changed: Place };
+/** `busy`: somebody uses one of the tables. `changed`: somebody altered this one since its twin was made. */
+type ExchangeResult = 'done' | 'busy' | { changed: Place };
 
 /**
  * The one statement that counts: all tables get their new names, or none does. Whoever stands in line for a table when it is
@@ -23,7 +23,6 @@ export async function exchange(
   session: MysqlSession,
   tables: readonly Exchanged[],
   waitMs: number,
-  waitFirst: string | undefined,
 ): Promise<ExchangeResult> {
   for (const { place } of tables) {
     if (!(await taken(session, place, place.processing))) continue;
@@ -35,7 +34,7 @@ export async function exchange(
   const seconds = Math.max(1, Math.ceil(waitMs / 1000));
   return session.server.renamesLockedTables
     ? exchangeUnderLock(session, tables, seconds)
-    : exchangeWithHeadroom(session, tables, seconds, waitFirst);
+    : exchangeWithHeadroom(session, tables, seconds);
 }
 
 const renaming = (tables: readonly Exchanged[]): string =>
@@ -58,7 +57,7 @@ async function exchangeUnderLock(
 ): Promise<ExchangeResult> {
   return withDdlSettings(session, seconds, async () => {
     const both = tables.flatMap(({ place }) => [at(place, place.name), at(place, place.twin)]);
-    const swapLocked = async (): Promise<ExchangeResult | 'busy'> => {
+    const swapLocked = async (): Promise<ExchangeResult> => {
       try {
         for (const { place, plan } of tables) if (!(await isAsPlanned(session, place, plan))) return { changed: place };
         for (const { place } of tables) await handOnNumber(session, place);
@@ -69,8 +68,7 @@ async function exchangeUnderLock(
         return 'busy';
       }
     };
-    const result = await withTablesLocked(session, both, swapLocked);
-    return result === 'busy' ? { busy: tables[0]!.place } : result;
+    return withTablesLocked(session, both, swapLocked);
   });
 }
 
@@ -86,7 +84,6 @@ async function exchangeWithHeadroom(
   session: MysqlSession,
   tables: readonly Exchanged[],
   seconds: number,
-  waitFirst: string | undefined,
 ): Promise<ExchangeResult> {
   const until = Date.now() + seconds * 1000;
   for (let polite = tables.length > 1; ; polite &&= Date.now() < until) {
@@ -100,10 +97,10 @@ async function exchangeWithHeadroom(
         return 'done';
       } catch (error) {
         if (!isBusy(error)) throw error;
-        return { busy: tables.find(({ table }) => table === waitFirst)?.place ?? tables[0]!.place };
+        return 'busy';
       }
     });
-    if (result === 'done' || 'changed' in result || !polite) return result;
+    if (result !== 'busy' || !polite) return result;
     await new Promise((done) => setTimeout(done, PAUSE_MS * Math.random()));
   }
 }

@@ -21,7 +21,6 @@ import { dropTwin, makeTwin } from './twin.ts';
 interface SwapRequest {
   batchId: string;
   tables: string[];
-  waitFirst: string | undefined;
   waitMs: number;
 }
 
@@ -38,7 +37,7 @@ export async function swap<Kept>(
   request: SwapRequest,
   ledger: SwapLedger<Kept>,
 ): Promise<SwapResult<Kept>> {
-  const { batchId, tables, waitFirst, waitMs } = request;
+  const { batchId, tables, waitMs } = request;
   const alone = async (): Promise<SwapResult<Kept>> => {
     const left = await settle(session, database, batchId, ledger.record);
     if (left) return left;
@@ -56,10 +55,10 @@ export async function swap<Kept>(
       }
       const keptNow = await proved(session, ledger, () => writeIntents(session, database, batchId, planned));
       if (keptNow) return await undone(session, database, batchId, planned, keptNow);
-      const result = await exchange(session, planned, waitMs, waitFirst);
+      const result = await exchange(session, planned, waitMs);
       if (result !== 'done') {
-        const place = 'busy' in result ? result.busy : result.changed;
-        return await undone(session, database, batchId, planned, await busyWith(session, place, place.name));
+        const places = result === 'busy' ? planned.map(({ place }) => place) : [result.changed];
+        return await undone(session, database, batchId, planned, await busyWithSome(session, places));
       }
     } catch (error) {
       await session.rollback();
@@ -279,4 +278,14 @@ async function busyWith(session: MysqlSession, place: Place, table: string): Pro
     waitingFor: table === place.name ? place.table : `${place.schema}.${table}`,
     holders: await holdersOf(session, place, table),
   };
+}
+
+/** The server does not say which of them it could not have: those that somebody holds; all, where nobody is found. */
+async function busyWithSome(session: MysqlSession, places: readonly Place[]): Promise<BusyTable> {
+  const all: BusyTable[] = [];
+  for (const place of places) all.push(await busyWith(session, place, place.name));
+  const held = all.filter(({ holders }) => holders.length > 0);
+  const named = held.length > 0 ? held : all;
+  const holders = new Map(named.flatMap((one) => one.holders.map((holder) => [holder.connectionId, holder])));
+  return { kind: 'busy', waitingFor: named.map((one) => one.waitingFor).join(' or '), holders: [...holders.values()] };
 }

@@ -143,6 +143,26 @@ describeOn(known, 'landing tables in use on $name', (server) => {
     );
   }
 
+  test('are named where a transaction has written to the second of two: that one, with who it is, where the server tells', async () => {
+    const long = await scene.connect();
+    await long.query('begin');
+    await long.query('insert into b () values ()');
+    const session = await scene.database.openSession('waybill swap');
+    try {
+      const request = { batchId: await scene.batch('a', 'b'), tables: ['a', 'b'], waitFirst: undefined, waitMs: 1_000 };
+      const busy = await scene.database.dialect.swap(session, scene.database, request, {
+        prove: () => Promise.resolve(undefined),
+        record: () => Promise.reject(new Error('nothing was swapped')),
+      });
+      const told = { waitingFor: 'b', holders: [{ connectionId: String(long.threadId) }] };
+      // Here anybody with an open transaction may be the one, other tests' too.
+      expect(busy).toMatchObject({ kind: 'busy', ...(server.flavour === 'MySQL' ? told : { waitingFor: 'a or b' }) });
+    } finally {
+      await long.query('rollback');
+      await session.close();
+    }
+  });
+
   // Such a one MariaDB leaves out of information_schema.
   test('that somebody has to himself are there: looks and a drop wait for him', async () => {
     await scene.say(
