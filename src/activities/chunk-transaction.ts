@@ -28,6 +28,8 @@ export interface ChunkWork {
    * connection of its own.
    */
   leavesBehind?: boolean;
+  /** Something lasts until its transaction ends (`lastsUntilCommit`): each chunk, and each piece of one that is searched, has one of its own. */
+  untilCommit?: boolean;
   /** Runs it. Throws to have it rolled back. */
   run(session: Session, chunk: Chunk): Promise<ChunkOutcome>;
   close(): Promise<void>;

@@ -157,7 +157,7 @@ class Lane {
       ...this.at,
       lowWater: this.lowWater,
       most:
-        work.ready || work.leavesBehind || this.apart || this.wary > 0
+        work.ready || work.leavesBehind || work.untilCommit || this.apart || this.wary > 0
           ? 1
           : Math.min(this.most, this.engine.mostShared ?? MOST_SHARED),
       worker: this.engine.worker,

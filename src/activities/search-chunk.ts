@@ -75,7 +75,7 @@ class ChunkSearch {
 
   async run(facts: ChunkErrorFacts): Promise<Turn> {
     const { bad, work, searchMs } = this.at;
-    const until = Date.now() + (bad.apart || work.leavesBehind ? 0 : searchMs);
+    const until = Date.now() + (bad.apart || work.leavesBehind || work.untilCommit ? 0 : searchMs);
     await this.session.query(PIECE);
     await this.divide({ ranges: [this.chunk.range], smallest: false }, facts);
     while (this.pieces.length > 0 && Date.now() < until) await this.settle(this.next());

@@ -7,7 +7,7 @@ import type { ChunkMethod, ColumnFacts, Database, Session } from '../database/di
 import { part, raw, type SqlPart } from '../database/sql.ts';
 import { WaybillError } from '../errors.ts';
 import { renderForBatch, sourceTable, type Cut } from '../sql/batch-sql.ts';
-import { leavesBehind } from '../sql/lint.ts';
+import { lastsUntilCommit, leavesBehind } from '../sql/lint.ts';
 import { parseStatements, type Statement } from '../sql/statement.ts';
 import { inRanges } from './bad-ranges.ts';
 import { searchTable, type BadRows } from './bad-rows.ts';
@@ -32,6 +32,7 @@ export async function sqlWork(context: BatchContext, n: number): Promise<ChunkWo
   };
   return {
     leavesBehind: statements.some(leavesBehind),
+    untilCommit: statements.some(lastsUntilCommit),
     run: async (session, chunk) => {
       const cut: Cut = { method, range: chunk.range, key };
       const rows = await runStatements(session, context, stage, statements, cut, { ...at, chunk: chunk.n });

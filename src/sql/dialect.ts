@@ -155,6 +155,8 @@ export interface SqlDialect {
   insertsOnce: RegExp;
   /** Statements of which something outlives their transaction on the connection: a temporary table, a variable. Tested as in `Refusal`. */
   leavesBehind: RegExp;
+  /** Statements of which something lasts to the end of their transaction, and no longer. Tested as in `Refusal`; absent: none. */
+  untilCommit?: RegExp;
   compounds: readonly CompoundForm[];
   /** Statements in which `;` may stand inside parentheses. Tested as in `Refusal`. */
   parenthesizedLists?: RegExp;

@@ -67,6 +67,11 @@ export function leavesBehind({ tokens, dialect }: Statement): boolean {
   return dialect.leavesBehind.test(codeText(tokens));
 }
 
+/** Something of it is there until its transaction ends, and would be met by whatever runs in the same one, or be in its way. */
+export function lastsUntilCommit({ tokens, dialect }: Statement): boolean {
+  return dialect.untilCommit?.test(codeText(tokens)) === true;
+}
+
 /**
  * The names that stand in a statement where a table's may, outside of braces, canonical: all of its tables, and words like `into`
  * here and there. What a `with` clause defines is none, unless such names are asked for too.

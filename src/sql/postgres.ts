@@ -76,7 +76,8 @@ export const postgresSql: SqlDialect = {
   settingsView: 'pg_settings',
   insertsOnce: /\bon conflict\b/,
   leavesBehind:
-    /^create (?:(?:global |local )?temp(?:orary)? )(?!.*\bon commit drop\b)|\binto temp(?:orary)? |\b(?:set_config|pg_(?:try_)?advisory_lock(?:_shared)?) \(/,
+    /^create (?:(?:global |local )?temp(?:orary)? )(?!.*\bon commit drop\b)|^create (?:unlogged )?table (?:if not exists )?(?:pg_temp|"") \.|\binto temp(?:orary)? |\b(?:set_config|pg_(?:try_)?advisory_lock(?:_shared)?) \(/,
+  untilCommit: /^create (?:(?:global |local )?temp(?:orary)? ).*\bon commit drop\b/,
   compounds: [
     {
       statement: /^create (?:or replace )?(?:function|procedure) /,

@@ -252,6 +252,34 @@ on_bad_row: quarantine
 });
 
 // MySQL and MariaDB check all constraints at once: none waits for COMMIT.
+describe.each(servers.slice(0, 1))(
+  'bad rows of SQL with a temporary table, on $name',
+  { timeout: 60_000 },
+  (server) => {
+    let world: World;
+    afterEach(() => world.close());
+
+    test.each(['', 'if not exists '])(
+      'stand alone, and every other row is there once: create %s',
+      async (ifNotExists) => {
+        const sql = `create temp table ${ifNotExists}x on commit drop as select o.id, o.amount from {{ acq.orders }} o;
+      insert into core.orders (id, amount, batch_id) select id, amount, :batch_id from x`;
+        world = await World.create(server, PROJECT({ rows: 1000, yaml: 'lanes: 1', sql }));
+        await world.warehouse.query('update acq.orders set amount = -id where id in (150, 707)');
+        await world.worker({ mostShared: 64 });
+        expect(await world.run('core.order')).toMatchObject({ ok: true, result: { rowsWritten: 998 } });
+        await expectSame(
+          world,
+          'select id, amount from kept.orders where id not in (150, 707)',
+          'select id, amount from core.orders',
+          ['id', 'amount'],
+        );
+        expect(await world.value('select count(*) from waybill.rejected_row')).toBe('2');
+      },
+    );
+  },
+);
+
 describe.each(servers.slice(0, 1))('bad rows that only COMMIT refuses, on $name', { timeout: 60_000 }, (server) => {
   let world: World;
   afterEach(() => world.close());

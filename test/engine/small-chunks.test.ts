@@ -190,11 +190,11 @@ describe.each(servers.slice(0, 1))('small chunks on $name', (server) => {
     expect(Number(await world.value('select count(distinct xmin::text) from core.vehicle'))).toBeLessThan(100);
   });
 
-  test('that cannot share one are done one by one', async () => {
+  test.each(['', ' if not exists'])('that cannot share one are done one by one: create%s', async (ifNotExists) => {
     world = await World.create(
       server,
       ONE_EACH(100, {
-        sql: `create temporary table mine on commit drop as select id from core.vehicle where id >= :from and id < :to;
+        sql: `create temporary table${ifNotExists} mine on commit drop as select id from core.vehicle where id >= :from and id < :to;
           update core.vehicle v set seen = seen + 1 from mine where mine.id = v.id`,
       }),
     );
