@@ -158,11 +158,13 @@ export interface ColumnFacts {
   /** Type as a cast target, without modifiers: `numeric`. */
   castType: string;
   /** The same of what a domain is made of in the end; without: it is none. */
-  base?: Pick<ColumnFacts, 'type' | 'castType' | 'enumerated' | 'locale'>;
+  base?: Pick<ColumnFacts, 'type' | 'castType' | 'enumerated' | 'locale' | 'operators'>;
   /** An enumeration that has a name of its own, or an array of one. */
   enumerated?: true;
   /** Of a type that is written as a setting of the server has it: the setting's value. */
   locale?: string;
+  /** The schema of the operators that sort it, where a name alone may not lead there: that of an extension. */
+  operators?: string;
   /** An index of it has other rows between two values than the server finds without: what is compared must lead to none. */
   misindexed?: true;
   /** Of a character set in which there are bytes that no character stands for: each would come as `?` or U+FFFD. */

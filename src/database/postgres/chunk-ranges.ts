@@ -3,6 +3,7 @@ import { LONGEST_KEY, NULL_KEYS } from '../dialect.ts';
 import { postgresSql } from '../../sql/postgres.ts';
 import { fromItem, type RowSource } from '../row-source.ts';
 import { composed, part, raw, sql, type RawSql, type SqlPart, type SqlStatement } from '../sql.ts';
+import { compared, isRow } from './key-order.ts';
 import { quoteName, quoteTable, quoteText } from './names.ts';
 import { sampleOf } from './sampled-pages.ts';
 
@@ -81,8 +82,8 @@ export async function planKeys(
   const named = typeof table === 'string' && (where?.window ?? true) ? table : undefined;
   const passed: Passed = [from, columns, part`${condition}${raw(notNull)}`, step];
   const sampled = named === undefined ? undefined : await sampledBounds(session, named, passed);
-  const walks = named !== undefined && !sampled && (await hasIndex(session, named, key));
-  const found = sampled ?? (await boundsBy(session, (walks ? keysetWalk : everyNth)(...passed)));
+  const walks = named !== undefined && !sampled && isRow(key) && (await hasIndex(session, named, key));
+  const found = sampled ?? (await boundsBy(session, walks ? keysetWalk(key, ...passed) : everyNth(...passed)));
   const bounds = found.filter(({ bound }, i) => i === 0 || Buffer.byteLength(bound) <= LONGEST_KEY);
   const ranges: ChunkRange[] = bounds.map(({ bound }, i) => ({
     from: i === 0 ? null : bound,
@@ -141,15 +142,15 @@ function everyNth(from: RawSql, columns: string[], condition: SqlPart, step: num
 }
 
 /** From key to key along an index, n rows at a time: a fifth of the time, for only the bounds leave the index. */
-function keysetWalk(from: RawSql, columns: string[], condition: SqlPart, step: number): SqlStatement {
+function keysetWalk(key: ColumnFacts[], ...[from, columns, condition, step]: Passed): SqlStatement {
   const order = raw(columns.join(', '));
-  const known = raw(columns.map((column) => `walk.${column}`).join(', '));
+  const further = raw(compared(key, '>', (n) => `walk.${columns[n]!}`));
   return sql`
     with recursive walk as (
       (select ${order} from ${from} where ${condition} order by ${order} limit 1)
       union all
       select further.* from walk, lateral (
-        select ${order} from ${from} where ${condition} and (${order}) > (${known})
+        select ${order} from ${from} where ${condition} and ${further}
         order by ${order} offset ${step - 1} limit 1) further)
     select ${asJson(columns)} as bound from walk`;
 }
@@ -185,16 +186,14 @@ export function rangeCondition(
   const names = key.map((column) => quoteName(column.name));
   const notNull = names.map((name) => `${name} is not null`).join(' and ');
   if (range.from === NULL_KEYS) return `not (${notNull})`;
-  const row = names.length === 1 ? names[0] : `(${names.join(', ')})`;
-  const bound = (text: string): string => {
-    const values = JSON.parse(text) as string[];
-    const bound = values.map((value, i) => bind(value, key[i]?.castType)).join(', ');
-    return values.length === 1 ? bound : `(${bound})`;
+  const compare = (comparison: '>=' | '<', bound: string): string => {
+    const values = JSON.parse(bound) as string[];
+    return compared(key, comparison, (n) => bind(values[n], key[n]?.castType));
   };
   return [
     notNull,
-    ...(range.from === null ? [] : [`${row} >= ${bound(range.from)}`]),
-    ...(range.to === null ? [] : [`${row} < ${bound(range.to)}`]),
+    ...(range.from === null ? [] : [compare('>=', range.from)]),
+    ...(range.to === null ? [] : [compare('<', range.to)]),
   ].join(' and ');
 }
 

@@ -33,9 +33,15 @@ const PARTS = partsOf(raw('c.oid'));
 const CAST_TYPE = raw(`case when y.typnamespace = 'pg_catalog'::regnamespace then format_type(y.oid, -1)
             else format('%I.%I', y.typnamespace::regnamespace::name, y.typname) end`);
 
-/** What else a copy has to know of `pg_type y`, or of the elements of an array of it. */
+/** What else a copy has to know of `pg_type y`, or of the elements of an array of it, and a comparison of `y`. */
 const TRAITS = raw(`'enumerated', (select true from pg_type e where e.oid in (y.oid, y.typelem) and e.typtype = 'e'),
-            'locale', case when 'money'::regtype in (y.oid, y.typelem) then current_setting('lc_monetary') end`);
+            'locale', case when 'money'::regtype in (y.oid, y.typelem) then current_setting('lc_monetary') end,
+            'operators', case when y.typnamespace <> 'pg_catalog'::regnamespace then (select s.nspname from pg_opclass oc join pg_am am on am.oid = oc.opcmethod and am.amname = 'btree'
+              join pg_amop ao on ao.amopfamily = oc.opcfamily and ao.amopstrategy = 4
+                and ao.amoplefttype = oc.opcintype and ao.amoprighttype = oc.opcintype
+              join pg_operator o on o.oid = ao.amopopr and o.oprname = '>='
+              join pg_namespace s on s.oid = o.oprnamespace and s.nspname <> 'pg_catalog'
+              where oc.opcintype = y.oid and oc.opcdefault) end`);
 
 /** What `pg_type y` is made of below all domains; null where it is none. */
 const BASE = raw(`(with recursive below (oid, modifier) as (

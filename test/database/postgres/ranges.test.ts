@@ -135,6 +135,31 @@ describe.each(servers)('on $name', (server) => {
     expect(counts.at(-1)).toBe(290); // NULLs are a range of their own
   });
 
+  describe('a key whose type has its operators in a schema that is not on search_path', () => {
+    // What is found there by name is the comparison of texts, by another order: `B` before `a`.
+    const fill = async (columns: string, values: string): Promise<void> => {
+      await run('create schema ext; create extension citext schema ext');
+      await run('create domain code as ext.citext collate "C"');
+      await run(`create table t (${columns}, seen int not null default 0)`);
+      await run(`insert into t select ${values}, 0 from generate_series(1, 26) g`);
+    };
+    const LETTER = '(case g % 2 when 0 then upper(chr(96 + g)) else chr(96 + g) end)';
+
+    test.each([
+      ['of it', 'id ext.citext collate "C"', LETTER, ['id']],
+      ['of it, with an index', 'id ext.citext collate "C" primary key', LETTER, ['id']],
+      ['of a domain over it', 'id code primary key', LETTER, ['id']],
+      ['of two such', 'a code, b code', `'x', ${LETTER}`, ['a', 'b']],
+      ['of it and another', 'a int, b code, primary key (a, b)', `g % 3, ${LETTER}`, ['a', 'b']],
+      ['of it between others', 'a int, b code, c date', `1, ${LETTER}, date '2026-01-01' + g`, ['a', 'b', 'c']],
+    ])('has each row in one range, and as many in each as wanted: %s', async (_what, columns, values, names) => {
+      await fill(columns, values);
+      expect(await cut(names, 1)).toEqual(new Array(26).fill(1));
+      await run('update t set seen = 0');
+      expect(await cut(names, 5)).toEqual([5, 5, 5, 5, 5, 1]);
+    });
+  });
+
   test('a key that has most rows to itself takes them all, and no more', async () => {
     await run('create table t (k int, seen int not null default 0)');
     await run(
