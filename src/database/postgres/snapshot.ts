@@ -22,6 +22,7 @@ import { snapshotRefusals as refusalsOf } from './snapshot/refusals.ts';
 import { expressionRefusals } from './snapshot/refuse/expressions.ts';
 import { swapTable } from './snapshot/swap.ts';
 import { holderOf, TableBusyError } from './snapshot/table-busy-error.ts';
+import { TableChangedError } from './snapshot/table-changed-error.ts';
 import type { TableName } from './snapshot/table-name.ts';
 
 const clientOf = (session: Session): PostgresSession['client'] => (session as PostgresSession).client;
@@ -40,6 +41,9 @@ type SwapRequest = { tables: string[]; waitFirst: string | undefined; waitMs: nu
 /** Others that change one thing after another while we swap are done by then. */
 const MOST_FAILURES = 5;
 
+/** Nobody grants a right, and takes it away again, in time with us. What changes so often in one way is changed by what we do. */
+const MOST_SAME_CHANGES = 3;
+
 /**
  * Locks, swap and ledger in one transaction: DDL can be rolled back here.
  *
@@ -53,14 +57,19 @@ export async function swap<Kept>(
   ledger: SwapLedger<Kept>,
 ): Promise<SwapResult<Kept>> {
   let before: string | undefined;
+  let times = 0;
   for (let failures = 1; ; failures += 1) {
     try {
       return await swapOnce(session, database, request, ledger);
     } catch (error) {
       if (!(error instanceof LoadFailedError || isOfStatement(error))) throw error;
-      if (error.message === before || failures === MOST_FAILURES) throw error;
+      times = error.message === before ? times + 1 : 1;
       before = error.message;
+      const changed = error instanceof TableChangedError;
+      if (times === (changed ? MOST_SAME_CHANGES : 2) || (!changed && failures === MOST_FAILURES)) throw error;
       await session.rollback();
+      if (!changed || failures < MOST_FAILURES) continue;
+      return { kind: 'busy', waitingFor: formatTableName(error.table, postgresSql), holders: [] };
     }
   }
 }

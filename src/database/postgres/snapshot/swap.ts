@@ -1,6 +1,6 @@
 import { escapeIdentifier, type ClientBase } from 'pg';
 import { LoadFailedError } from '../../../errors.ts';
-import { linesOf, mustBeAlike } from './carry/alike.ts';
+import { differenceOf, linesOf, mustBeAlike } from './carry/alike.ts';
 import { askAll, type Carried } from './carry/carried.ts';
 import { TOUCH_COLUMNS } from './carry/columns.ts';
 import { TOUCH_ROW_TYPE } from './carry/comments.ts';
@@ -15,6 +15,7 @@ import { snapshotRefusals } from './refusals.ts';
 import { PINNED, withSettings } from './settings.ts';
 import { whatStepsAside, type SteppedAside } from './step-aside.ts';
 import { TableBusyError } from './table-busy-error.ts';
+import { TableChangedError } from './table-changed-error.ts';
 import type { TableName } from './table-name.ts';
 
 export interface SwapOptions {
@@ -45,8 +46,8 @@ const SETTINGS = {
  * back, and nothing has happened. Constraints hold within the twin, not across it and the snapshot.
  *
  * @returns the identity of the snapshot (the OID is that of the table until now).
- * @throws LoadFailedError when the table cannot be snapshotted; the message says why. TableBusyError when somebody holds, or
- * has changed meanwhile, what no lock of ours keeps: another attempt from the locks on may help.
+ * @throws LoadFailedError when the table cannot be snapshotted; the message says why. TableBusyError when somebody holds, and
+ * TableChangedError when somebody has changed meanwhile, what no lock of ours keeps: another attempt from the locks on may help.
  */
 export async function swapTable(client: ClientBase, table: TableName, options: SwapOptions): Promise<TableIdentity> {
   try {
@@ -82,7 +83,7 @@ async function swapLocked(client: ClientBase, table: TableName, options: SwapOpt
   // GRANT, and what changes an index or statistics, takes no lock on the table. Now that all of those have been written to here, the
   // next one waits for us, and one that came before is seen.
   const now = await linesOf(client, oid, aside);
-  if (now.join('\n') !== before.join('\n')) throw new TableBusyError(table, []);
+  if (differenceOf(before, now) !== undefined) throw new TableChangedError(table, before, now);
 
   await replay(client, [
     ...(await madeByCreation(client, table, identitySequences)),

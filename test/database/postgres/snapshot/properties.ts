@@ -73,9 +73,10 @@ export const PROPERTIES: Property[] = [
   },
   { title: 'generated columns', setUp: `alter table acq.flight add twice int generated always as (id * 2) stored` },
   {
-    title: 'virtual generated columns',
+    title: 'virtual generated columns and their options',
     since: 18,
-    setUp: `alter table acq.flight add thrice int generated always as (id * 3) virtual`,
+    setUp: `alter table acq.flight add thrice int generated always as (id * 3) virtual, add fourfold int generated always as (id * 4) virtual;
+      alter table acq.flight alter thrice set (n_distinct_inherited = 7, n_distinct = 5)`,
   },
   { title: 'NOT NULL', setUp: `alter table acq.flight alter id set not null` },
   {

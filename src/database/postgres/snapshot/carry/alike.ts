@@ -72,17 +72,23 @@ export async function linesOf(client: ClientBase, oid: string, aside: readonly S
   return rows.map((row) => row.line);
 }
 
+/** What it lacks by now, and what it has besides, in words; undefined: nothing. */
+export function differenceOf(before: readonly string[], now: readonly string[]): string | undefined {
+  const lacks = before.filter((line) => !now.includes(line));
+  const has = now.filter((line) => !before.includes(line));
+  const differs = [lacks.length > 0 && `it lacks ${lacks.join(', ')}`, has.length > 0 && `it has ${has.join(', ')}`];
+  return differs.some(Boolean) ? differs.filter(Boolean).join('; ') : undefined;
+}
+
 /**
  * Is the twin what the table is? An event trigger may have done something to it that no statement of ours undoes.
  *
  * @throws LoadFailedError that says in what they differ.
  */
 export function mustBeAlike(name: string, table: readonly string[], twin: readonly string[]): void {
-  const lacks = table.filter((line) => !twin.includes(line));
-  const has = twin.filter((line) => !table.includes(line));
-  if (lacks.length === 0 && has.length === 0) return;
-  const differs = [lacks.length > 0 && `it lacks ${lacks.join(', ')}`, has.length > 0 && `it has ${has.join(', ')}`];
-  throw new LoadFailedError(`the new ${name} would not be what the table is: ${differs.filter(Boolean).join('; ')}`, {
+  const differs = differenceOf(table, twin);
+  if (differs === undefined) return;
+  throw new LoadFailedError(`the new ${name} would not be what the table is: ${differs}`, {
     where: name,
     next: 'Nothing was changed. An event trigger may change tables as they are made (select evtname from pg_event_trigger): have it leave this one alone.',
   });

@@ -59,19 +59,23 @@ from t join pg_attribute a on a.attrelid = t.oid and a.attnum > 0 and not a.atti
 where coalesce(a.attstattarget, -1) <> -1
 order by a.attnum`;
 
+/** Those of a column `a`. */
+const OWN_OPTIONS = `(select string_agg(format('%I=%L', option_name, option_value), ', ') from pg_options_to_table(a.attoptions))`;
+
 const OPTIONS: CarryQuestion = `
-select format('alter table %s alter column %I set (%s)', target, a.attname,
-  (select string_agg(format('%I=%L', option_name, option_value), ', ') from pg_options_to_table(a.attoptions))) as statement
+select format('alter table %s alter column %I set (%s)', target, a.attname, ${OWN_OPTIONS}) as statement
 from t join pg_attribute a on a.attrelid = t.oid and a.attnum > 0 and not a.attisdropped and a.attoptions is not null
 order by a.attnum`;
 
 /**
  * Changes nothing, but writes to the catalog's row of each column: a GRANT on one takes no lock on the table, and would otherwise be
- * lost with the snapshot. A virtual column takes no target, and the snapshot needs no options.
+ * lost with the snapshot. A virtual column takes no target, so it is given the options that it has, or is rid of one that it has not.
  */
 export const TOUCH_COLUMNS: CarryQuestion = `
-select format('alter table %s %s', target, string_agg(case when a.attgenerated = 'v' then format('alter column %I reset (n_distinct)', a.attname)
-    else format('alter column %I set statistics %s', a.attname, coalesce(a.attstattarget, -1)) end, ', ')) as statement
+select format('alter table %s %s', target, string_agg(case
+    when a.attgenerated <> 'v' then format('alter column %I set statistics %s', a.attname, coalesce(a.attstattarget, -1))
+    when a.attoptions is null then format('alter column %I reset (n_distinct)', a.attname)
+    else format('alter column %I set (%s)', a.attname, ${OWN_OPTIONS}) end, ', ')) as statement
 from t join pg_attribute a on a.attrelid = t.oid and a.attnum > 0 and not a.attisdropped
 group by target`;
 
