@@ -4,7 +4,7 @@ import { guardStatements } from './guard.ts';
 import { tableIdentity, type TableIdentity } from './identity.ts';
 import { lockHolders } from './lock-holders.ts';
 import { KIND_REFUSALS } from './refuse/kind.ts';
-import { OWNER_REFUSAL } from './refuse/permissions.ts';
+import { OWN_RIGHTS_REFUSAL, OWNER_REFUSAL } from './refuse/permissions.ts';
 import { CASCADE_REFUSALS } from './refuse/properties.ts';
 import { refusalQuery, type Refusal } from './refuse/refusal-query.ts';
 import { PINNED, withSettings } from './settings.ts';
@@ -29,7 +29,7 @@ left join pg_class v on v.oid = r.ev_class
 where not (d.classid, d.objid) in (select classid, objid from own)
   and not (d.classid = 'pg_class'::regclass and d.objid in (select oid from serial))`;
 
-const REFUSALS = refusalQuery([...KIND_REFUSALS, ...CASCADE_REFUSALS, DEPENDENTS, OWNER_REFUSAL]);
+const REFUSALS = refusalQuery([...KIND_REFUSALS, ...CASCADE_REFUSALS, DEPENDENTS, OWNER_REFUSAL, OWN_RIGHTS_REFUSAL]);
 
 /**
  * Why a table that another tool renamed to a snapshot's name cannot serve as one (empty: it can). Looks only. Its own twin

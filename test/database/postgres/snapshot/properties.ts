@@ -217,6 +217,12 @@ export const PROPERTIES: Property[] = [
   },
   { title: 'rights that the owner took from himself', setUp: `revoke delete, truncate on acq.flight from postgres` },
   {
+    title: 'all rights that the owner took from himself, where the role has what a swap takes',
+    role: 'snap_loader',
+    together: false,
+    setUp: `${AS_OWNER} grant create on schema acq to snap_loader; revoke all on acq.flight from snap_owner; grant update, trigger on acq.flight to snap_loader`,
+  },
+  {
     title: 'no more rights than before, whatever default privileges say now',
     setUp: `alter table acq.flight add ident int generated always as identity; create table acq.spare (); alter default privileges in schema acq grant all on tables to snap_stranger;
       alter default privileges in schema acq grant all on sequences to snap_stranger with grant option; alter default privileges in schema acq grant select on tables to public`,

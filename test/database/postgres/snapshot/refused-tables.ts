@@ -272,6 +272,18 @@ export const REFUSED_TABLES: RefusedTable[] = [
     reason: /cannot give a new table to snap_owner/,
   },
   {
+    title: 'an owner who took all rights from himself',
+    role: 'snap_loader',
+    setUp: `${OWNED} grant create, usage on schema acq to snap_loader; revoke all on acq.flight from snap_owner`,
+    reason: /role snap_loader lacks update, trigger on acq\.flight, to lock it and to guard its snapshot/,
+  },
+  {
+    title: 'an owner who may make no triggers',
+    role: 'snap_owner',
+    setUp: `${OWNED} revoke trigger on acq.flight from snap_owner`,
+    reason: /role snap_owner lacks trigger on acq\.flight/,
+  },
+  {
     title: "somebody else's view",
     role: 'snap_owner',
     setUp: `${OWNED} create view acq.v as select id from acq.flight`,

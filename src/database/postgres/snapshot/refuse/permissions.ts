@@ -13,6 +13,16 @@ select format('role %I is not the owner of %s, nor a member of its owner %I', cu
   format('Connect as %I, or: grant %I to %I.', pg_get_userbyid(relowner), pg_get_userbyid(relowner), current_user)
 from t where not pg_has_role(relowner, 'USAGE')`;
 
+/** An owner may take from himself what LOCK TABLE and CREATE TRIGGER ask of him, too. Since PostgreSQL 17 MAINTAIN is enough for a lock. */
+export const OWN_RIGHTS_REFUSAL = `
+select format('role %I lacks %s on %s, to lock it and to guard its snapshot', current_user, string_agg(r.needed, ', '), target),
+  format('grant %s on %s to %I', string_agg(r.needed, ', '), target, current_user)
+from t cross join (values
+  ('update', 'UPDATE, DELETE, TRUNCATE' || case when current_setting('server_version_num')::int >= 170000 then ', MAINTAIN' else '' end),
+  ('trigger', 'TRIGGER')) r(needed, any_of)
+where pg_has_role(t.relowner, 'USAGE') and not has_table_privilege(t.oid, r.any_of)
+group by target`;
+
 /** A schema of what the twin's statements name, and whose name it is. What expressions name only the server can say: expressions.ts. */
 const NAMED_SCHEMAS = `
 select t.relnamespace as schema, 'the table' as what from t
@@ -50,6 +60,7 @@ select s.stxnamespace, format('statistics %I', s.stxname) from t join pg_statist
 
 export const PERMISSION_REFUSALS = [
   OWNER_REFUSAL,
+  OWN_RIGHTS_REFUSAL,
   `
 with columns as (
   select a.* from t join pg_attribute a on a.attrelid = t.oid and a.attnum > 0 and not a.attisdropped
