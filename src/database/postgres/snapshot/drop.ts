@@ -9,6 +9,15 @@ import type { TableName } from './table-name.ts';
 const ATTEMPTS = 5;
 
 const DEPENDENT_OBJECTS = '2BP01';
+const FORBIDDEN = '42501';
+
+/** Views of others, which we may not lock: before the table, for whoever reads one has it first (lock-plan.ts). */
+const OTHERS_VIEWS = `
+select string_agg(distinct format('%s depends on table %s', pg_describe_object('pg_class'::regclass, v.oid, 0), $2::text), '; ') as dependents
+from pg_depend d join pg_rewrite r on d.classid = 'pg_rewrite'::regclass and r.oid = d.objid
+join pg_class v on v.oid = r.ev_class and v.relkind = 'v'
+where d.refclassid = 'pg_class'::regclass and d.refobjid = $1::oid
+  and not (pg_has_role(v.relowner, 'USAGE') and has_schema_privilege(v.relnamespace, 'USAGE'))`;
 
 /**
  * Drops the snapshot if the table of this name is still the one with this OID, which is checked under its lock, in the
@@ -27,7 +36,7 @@ export async function dropSnapshot(
   const before = await tableIdentity(client, table);
   if (before === undefined) return 'gone';
   if (before.oid !== oid) return 'other';
-  if (!(await lockSnapshot(client, table, options.lockTimeoutMs ?? 2000))) return 'gone';
+  if (!(await lockSnapshot(client, table, oid, options.lockTimeoutMs ?? 2000))) return 'gone';
   const now = await tableIdentity(client, table);
   if (now === undefined) return 'gone';
   if (now.oid !== oid) return 'other';
@@ -35,19 +44,24 @@ export async function dropSnapshot(
     await client.query(`drop table ${escapeIdentifier(table.schema)}.${escapeIdentifier(table.name)} restrict`);
   } catch (cause) {
     if (!(cause instanceof DatabaseError) || cause.code !== DEPENDENT_OBJECTS) throw cause;
-    throw new LoadFailedError(
-      `snapshot ${table.schema}.${table.name} cannot be dropped: ${cause.detail ?? cause.message}`,
-      {
-        next: 'Drop what depends on the snapshot, or make it use the landing table; then start the load again.',
-        cause,
-      },
-    );
+    throw cannotBeDropped(table, cause.detail ?? cause.message, cause);
   }
   return 'dropped';
 }
 
+const cannotBeDropped = (table: TableName, dependents: string, cause: DatabaseError): LoadFailedError =>
+  new LoadFailedError(`snapshot ${table.schema}.${table.name} cannot be dropped: ${dependents}`, {
+    next: 'Drop what depends on the snapshot, or make it use the landing table; then start the load again.',
+    cause,
+  });
+
 /** False when the table went away before we held it. */
-async function lockSnapshot(client: ClientBase, table: TableName, lockTimeoutMs: number): Promise<boolean> {
+async function lockSnapshot(
+  client: ClientBase,
+  table: TableName,
+  oid: string,
+  lockTimeoutMs: number,
+): Promise<boolean> {
   let result: LockResult = { locked: false, waitingFor: table, holders: [] };
   for (let attempt = 1; attempt <= ATTEMPTS && !result.locked && mayTryAgain(result); attempt += 1) {
     try {
@@ -59,6 +73,13 @@ async function lockSnapshot(client: ClientBase, table: TableName, lockTimeoutMs:
       });
     } catch (error) {
       if (error instanceof LoadFailedError && !(await tableIdentity(client, table))) return false;
+      if (!(error instanceof DatabaseError) || error.code !== FORBIDDEN) throw error;
+      const { rows } = await client.query<{ dependents: string | null }>(OTHERS_VIEWS, [
+        oid,
+        `${table.schema}.${table.name}`,
+      ]);
+      const dependents = rows[0]!.dependents;
+      if (dependents !== null) throw cannotBeDropped(table, dependents, error);
       throw error;
     }
   }

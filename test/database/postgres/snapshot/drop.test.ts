@@ -147,4 +147,20 @@ describe.each(servers)('a snapshot on $name', (server) => {
     await expect(drop(oid)).rejects.toThrow(/cannot be dropped: view acq\.peek depends on/);
     expect(await tableIdentity(scene.client, SNAPSHOT)).toBeDefined();
   });
+
+  turn('so does a view of somebody whom the role may not lock out', async () => {
+    await scene.client
+      .query(`grant usage, create on schema acq to snap_owner, snap_loader; alter table acq.flight owner to snap_owner;
+      create schema mine authorization snap_stranger; grant usage on schema acq to snap_stranger; grant select on acq.flight to snap_stranger`);
+    const { oid } = await scene.swap();
+    await scene.client.query(`set role snap_stranger; create view mine.peek as select * from acq.flight_processing;
+      reset role; create view acq.sum as select sum(id) from acq.flight_processing; set role snap_loader`);
+    await expect(drop(oid)).rejects.toMatchObject({
+      message:
+        'snapshot acq.flight_processing cannot be dropped: view acq.sum depends on table acq.flight_processing; view mine.peek depends on table acq.flight_processing',
+      next: expect.stringContaining('Drop what depends on the snapshot') as string,
+    });
+    await scene.client.query('reset role');
+    expect(await tableIdentity(scene.client, SNAPSHOT)).toBeDefined();
+  });
 });
