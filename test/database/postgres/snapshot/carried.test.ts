@@ -48,6 +48,18 @@ describe.each(servers)('what the twin has on $name', (server) => {
     expect(await describeTable(client, 'acq.flight')).toEqual(before);
   }
 
+  turn('no storage parameters of a TOAST table where no column fills one any more, and all others', async () => {
+    scene = await Scene.open(server);
+    const { client } = scene;
+    await client.query(`alter table acq.flight set (fillfactor = 70, toast.autovacuum_enabled = off);
+      alter table acq.flight drop v, drop note, add short varchar(5)`);
+    await scene.swap();
+    const { rows } = await client.query(
+      `select reltoastrelid = 0 as bare, reloptions from pg_class where oid = 'acq.flight'::regclass`,
+    );
+    expect(rows).toEqual([{ bare: true, reloptions: ['fillfactor=70'] }]);
+  });
+
   turn('all of them at once, three times over', async () => {
     scene = await Scene.open(server);
     const { client } = scene;

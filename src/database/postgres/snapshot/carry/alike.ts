@@ -3,6 +3,10 @@ import { lasting } from '../../prepared-statements.ts';
 import { LoadFailedError } from '../../../../errors.ts';
 import type { SteppedAside } from '../step-aside.ts';
 
+/** The server gives one to a table with columns for it, and leaves it where those are dropped. */
+const WITHOUT_TOAST = 'no TOAST table';
+const OF_TOAST = 'option toast.';
+
 /**
  * What a table has, a line each, by names: no expressions, which the server may write in another way each time it has read them.
  * `$1`: the table's OID; `$2`, `$3`: OIDs of what has stepped aside, and the names that those had.
@@ -36,7 +40,8 @@ with t as (
       case when relreplident = 'i' and not exists (select from indexes where indisreplident) then 'n' else relreplident end,
       (select name from indexes where indisreplident)), null from t
   union all select format('option %s', o), null from t cross join unnest(t.reloptions) o
-  union all select format('option toast.%s', o), null from t join pg_class k on k.oid = t.reltoastrelid cross join unnest(k.reloptions) o
+  union all select format('${OF_TOAST}%s', o), null from t join pg_class k on k.oid = t.reltoastrelid cross join unnest(k.reloptions) o
+  union all select '${WITHOUT_TOAST}', null from t where reltoastrelid = 0
   union all select format('column %s %I %s%s identity %s generated %s storage %s statistics %s %s', position, attname,
       format_type(atttypid, atttypmod), case when attnotnull then ' not null' end, attidentity, attgenerated, attstorage,
       coalesce(attstattarget, -1), attoptions), col_description(attrelid, attnum) from columns
@@ -86,7 +91,12 @@ export function differenceOf(before: readonly string[], now: readonly string[]):
  * @throws LoadFailedError that says in what they differ.
  */
 export function mustBeAlike(name: string, table: readonly string[], twin: readonly string[]): void {
-  const differs = differenceOf(table, twin);
+  const bare = twin.includes(WITHOUT_TOAST);
+  const expected = table.filter((line) => line !== WITHOUT_TOAST && !(bare && line.startsWith(OF_TOAST)));
+  const differs = differenceOf(
+    expected,
+    twin.filter((line) => line !== WITHOUT_TOAST),
+  );
   if (differs === undefined) return;
   throw new LoadFailedError(`the new ${name} would not be what the table is: ${differs}`, {
     where: name,
