@@ -2,7 +2,7 @@
 import { LoadFailedError } from '../errors.ts';
 import type { Database, Session } from '../database/dialect.ts';
 import { list, part, raw, sql, type SqlPart, type SqlStatement } from '../database/sql.ts';
-import { earlierBatches } from './continued.ts';
+import { doneBefore, earlierBatches } from './continued.ts';
 
 export interface OutputKey {
   batchId: string;
@@ -90,20 +90,34 @@ const PARTS_A_LOOK = 16;
 /**
  * All that a batch, and those that it goes on with, gave, in the order of their ranges: the columns once, then rows. A few parts
  * are in memory at a time.
+ *
+ * @throws LoadFailedError where a later start has removed them (`clearParts`) before the last of them was asked for
  */
 export async function* readParts(database: Database, batchId: string): AsyncGenerator<string> {
   let after: Pick<Part, 'chunk' | 'n'> = { chunk: 0, n: 0 };
   for (let header: Part | undefined; ;) {
     const beyond = part`p.chunk > ${after.chunk} or (p.chunk = ${after.chunk} and p.n > ${after.n})`;
-    const { rows } = await database.query<Part>(partsOf(database, batchId, beyond, PARTS_A_LOOK));
-    for (const row of rows) {
+    // One more than is taken: with it they are all here, or more must come with the next look.
+    const { rows } = await database.query<Part>(partsOf(database, batchId, beyond, PARTS_A_LOOK + 1));
+    if (rows.length === 0 && (header !== undefined || (await hasGiven(database, batchId)))) throw removed(batchId);
+    for (const row of rows.slice(0, PARTS_A_LOOK)) {
       if (row.n > 0 || header === undefined) yield row.body; // each chunk has the same columns above its rows
       if (row.n === 0) sameColumns((header ??= row), row);
       after = row;
     }
-    if (rows.length === 0) return;
+    if (rows.length <= PARTS_A_LOOK) return;
   }
 }
+
+/** A chunk that is done has left at least its columns, also where it gave no row. */
+const hasGiven = async (database: Database, batchId: string): Promise<boolean> =>
+  (await doneBefore(database, database, batchId)).chunks > 0;
+
+const removed = (batchId: string): LoadFailedError =>
+  new LoadFailedError(`the rows of batch ${batchId} were removed by a later start before all of them were read`, {
+    where: `batch ${batchId}`,
+    next: 'run it again; or let it write a file, of which nobody ever reads half: output: rows.csv',
+  });
 
 /**
  * A new batch that begins anew: nobody asks any more for what those before it gave. But for `kept` of them, and those that these go on
