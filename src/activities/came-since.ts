@@ -24,7 +24,7 @@ export async function cameSince(database: Database, batch: Batch): Promise<strin
 async function lookAgain(database: Database, batch: Batch): Promise<string | null> {
   const { inputs, consumes } = batch.definition;
   if (consumes.length > 0) {
-    const rest = await unconsumed(database, database, batch.loadName, consumes);
+    const rest = await unconsumed(database, database, [batch.loadName], consumes);
     const loads = [...new Set(rest.map(({ load }) => load))].join(', ');
     return rest.length === 0 ? null : `${loads} published ${rest.map(({ batchId }) => batchId).join(', ')} since`;
   }

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import type { FileSource, LoadDefinition } from '../config/definition.ts';
 import type { Reread } from '../config/reread.ts';
+import { historyNames } from '../control/rename.ts';
 import { publishedFiles, type PublishedFile, type SettledFile } from '../control/source-files.ts';
 import { isOfSameWriting, lookAt, markOf, readHeader, type FileState } from '../copy/files/csv-file.ts';
 import { CsvError } from '../copy/files/csv-format.ts';
@@ -88,7 +89,7 @@ async function lookForFiles(
   { patterns, lagMs }: FileSource,
   { full = false }: Reread,
 ): Promise<FilesFound> {
-  const published = await publishedFiles(database, load.name);
+  const published = await publishedFiles(database, historyNames(load));
   const names = await findFiles(directory, patterns, (name) => published.has(name));
   const found = await statesOf(directory, names);
   const read = full ? new Map<string, PublishedFile>() : published;

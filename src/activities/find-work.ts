@@ -5,6 +5,7 @@ import type { Batch } from '../control/batch.ts';
 import { stillPublished, unconsumed, type ProducerBatch } from '../control/consumption.ts';
 import { notReady } from '../control/readiness.ts';
 import { wantedBy } from '../control/landing.ts';
+import { historyNames } from '../control/rename.ts';
 import { describeSource, sourceName } from '../control/source.ts';
 import type { SettledFile } from '../control/source-files.ts';
 import { nextWindow, type Window } from '../control/windows.ts';
@@ -68,7 +69,7 @@ async function consumption(database: Database, load: LoadDefinition, latest: Bat
     latest && latest.state !== 'published'
       ? await stillPublished(database, database, latest.batchId, load.consumes)
       : [];
-  const consumes = redo.length > 0 ? redo : await unconsumed(database, database, load.name, load.consumes);
+  const consumes = redo.length > 0 ? redo : await unconsumed(database, database, historyNames(load), load.consumes);
   if (consumes.length > 0) return { kind: 'work', consumes };
   return { kind: 'nothing', reason: `every published batch of ${load.consumes.join(', ')} has been consumed` };
 }

@@ -158,7 +158,7 @@ async function timesOf(
     const { sessionName, lastLoadAt: from, loadAt } = continues;
     return { session: sessionName, from: from?.toISOString() ?? null, to: loadAt.toISOString() };
   }
-  return window ?? { session: null, from: await lastLoadAt(session, database, load.name), to: null };
+  return window ?? { session: null, from: await lastLoadAt(session, database, [load.name]), to: null };
 }
 
 const asDate = (iso: string | null): Date | null => (iso === null ? null : new Date(iso));

@@ -4,6 +4,7 @@ import type { Batch } from '../control/batch.ts';
 import { keepsItsWork } from '../config/keeps-its-work.ts';
 import { doneBefore } from '../control/continued.ts';
 import { askWindow } from '../control/range-bounds.ts';
+import { historyNames } from '../control/rename.ts';
 import { lastLoadAt } from '../control/session-window.ts';
 import type { Database } from '../database/dialect.ts';
 import type { BatchValues } from '../sql/batch-sql.ts';
@@ -49,7 +50,7 @@ export async function valuesBefore(
     definition: load,
     batchId: '',
     loadAt: '',
-    lastLoadAt: window ? window.from : await lastLoadAt(database, database, load.name),
+    lastLoadAt: window ? window.from : await lastLoadAt(database, database, historyNames(load)),
     params: { ...load.params, ...params },
     consumed: {},
     invisible: [],

@@ -2,6 +2,7 @@ import { ApplicationFailure } from '@temporalio/client';
 import type { LoadDefinition } from '../config/definition.ts';
 import { findLatest, findUnfinished, type Batch } from '../control/batch.ts';
 import { keepsItsWork } from '../config/keeps-its-work.ts';
+import { historyNames } from '../control/rename.ts';
 import type { Database } from '../database/dialect.ts';
 import { temporalFailure } from './connect.ts';
 import type { ClientContext } from './context.ts';
@@ -65,7 +66,7 @@ async function decide(
   start: StartPreview,
 ): Promise<StartPreview> {
   if (!load.enabled) return { ...start, does: 'refused', because: [`${load.name} is disabled`, 'set enabled: true'] };
-  const names = [load.name, ...(load.renamedFrom === undefined ? [] : [load.renamedFrom])];
+  const names = historyNames(load);
   const unfinished = await firstOf(names, (name) => findUnfinished(database, name));
   if (unfinished) {
     const client = await context.temporal();

@@ -9,11 +9,11 @@ export interface ProducerBatch {
 
 type Reader = Pick<Session, 'query'>;
 
-/** Published batches of these loads that no published batch of `load` has consumed. */
+/** Published batches of these loads that no published batch of the load `names` has consumed; see `historyNames`. */
 export async function unconsumed(
   reader: Reader,
   database: Database,
-  load: string,
+  names: string[],
   producers: string[],
 ): Promise<ProducerBatch[]> {
   const { rows } = await reader.query<{ batch_id: string; load_name: string }>(sql`
@@ -21,7 +21,7 @@ export async function unconsumed(
     where p.state = 'published' and p.load_name in ${list(producers)}
       and not exists (
         select 1 from ${database.ledger('batch_input')} i join ${database.ledger('batch')} c on c.batch_id = i.batch_id
-        where i.producer_batch_id = p.batch_id and i.via = 'consumes' and c.load_name = ${load} and c.state = 'published')
+        where i.producer_batch_id = p.batch_id and i.via = 'consumes' and c.load_name in ${list(names)} and c.state = 'published')
     order by p.batch_id`);
   return rows.map((row) => ({ batchId: row.batch_id, load: row.load_name }));
 }

@@ -3,7 +3,7 @@
  * the ledger, which may be another kind of database, only tells which there are.
  */
 import type { Database } from '../database/dialect.ts';
-import { part, sql } from '../database/sql.ts';
+import { list, part, sql } from '../database/sql.ts';
 
 /** Texts of a cursor in its own order, equal ones together; see `Dialect.inCursorOrder`. */
 export type CursorOrder = (values: string[]) => Promise<string[][]>;
@@ -15,9 +15,9 @@ export interface Stretch {
 }
 
 /** Of all windows ever published: where one begins as another ends, both cancel out before anything has to be compared. */
-export async function readCovered(database: Database, load: string, inOrder: CursorOrder): Promise<Stretch[]> {
+export async function readCovered(database: Database, names: string[], inOrder: CursorOrder): Promise<Stretch[]> {
   const published = part`from ${database.ledger('batch')}
-    where load_name = ${load} and state = 'published' and window_to is not null`;
+    where load_name in ${list(names)} and state = 'published' and window_to is not null`;
   const { rows } = await database.query<{ edge: string | null; steps: string }>(sql`
     select edge, sum(step) as steps from (
       select window_from as edge, 1 as step ${published} union all select window_to, -1 ${published}) edges
@@ -72,7 +72,7 @@ export async function isBelow(value: string, other: string, inOrder: CursorOrder
 /** The newest published window that this value lies in; undefined: none. `covered` says at once that there is none, as a rule. */
 export async function windowOver(
   database: Database,
-  load: string,
+  names: string[],
   value: string,
   covered: readonly Stretch[],
   inOrder: CursorOrder,
@@ -80,7 +80,7 @@ export async function windowOver(
   if (!(await holding(covered, value, inOrder))) return undefined;
   const { rows } = await database.query<{ batch_id: string; window_from: string | null; window_to: string }>(sql`
     select batch_id, window_from, window_to from ${database.ledger('batch')}
-    where load_name = ${load} and state = 'published' and window_to is not null order by batch_id desc`);
+    where load_name in ${list(names)} and state = 'published' and window_to is not null order by batch_id desc`);
   const windows = rows.map((row) => ({ batchId: row.batch_id, from: row.window_from, to: row.window_to }));
   const found = await holding(windows, value, inOrder);
   return found && { batchId: found.batchId, upTo: found.to };

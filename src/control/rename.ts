@@ -1,3 +1,4 @@
+import type { LoadDefinition } from '../config/definition.ts';
 import type { Database } from '../database/dialect.ts';
 import { list, sql } from '../database/sql.ts';
 
@@ -20,6 +21,10 @@ export async function renameHistory(database: Database, from: string, to: string
       insert into ${database.ledger('event')} (load_name, what, reason) values (${to}, 'renamed', ${`from ${from}`})`);
   });
 }
+
+/** The names under which a load's history may stand: a start has brought all of it under the first, `plan` comes before that. */
+export const historyNames = ({ name, renamedFrom }: LoadDefinition): string[] =>
+  renamedFrom === undefined ? [name] : [name, renamedFrom];
 
 /**
  * The load that wrote one of these tables last, if it was none of `loads`. What it read, consumed and wrote is found by

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database, Session } from '../database/dialect.ts';
 import { withoutLedger } from '../database/hidden-text.ts';
-import { sql } from '../database/sql.ts';
+import { list, sql } from '../database/sql.ts';
 import { UnreachableError } from '../errors.ts';
 import type { ParameterValue } from '../workflows/messages.ts';
 
@@ -153,14 +153,14 @@ export async function closeSessionWindow(database: Database, name: string, to: s
     where session_name = ${name} and load_at = ${new Date(to)}`);
 }
 
-/** `:load_at` of the load's newest published batch. */
+/** `:load_at` of the load's newest published batch; `names`: see `historyNames`. */
 export async function lastLoadAt(
   reader: Pick<Session, 'query'>,
   database: Database,
-  load: string,
+  names: string[],
 ): Promise<string | null> {
   const { rows } = await reader.query<{ load_at: Date }>(sql`
     select coalesce(load_at, started_at) as load_at from ${database.ledger('batch')}
-    where load_name = ${load} and state = 'published' order by batch_id desc limit 1`);
+    where load_name in ${list(names)} and state = 'published' order by batch_id desc limit 1`);
   return rows[0]?.load_at.toISOString() ?? null;
 }

@@ -28,12 +28,12 @@ export interface SettledFile extends FileRead {
   state: string;
 }
 
-/** Every file that published batches of this load have read, by name, as the newest of them found it. */
-export async function publishedFiles(database: Database, load: string): Promise<Map<string, PublishedFile>> {
+/** Every file that published batches of a load (`names`: see `historyNames`) have read, by name, as the newest of them found it. */
+export async function publishedFiles(database: Database, names: string[]): Promise<Map<string, PublishedFile>> {
   const { rows } = await database.query<PublishedRow>(sql`
     select f.name, f.size, f.sha256, f.file_state, f.batch_id, f.n from ${database.ledger('source_file')} f
     join ${database.ledger('batch')} b on b.batch_id = f.batch_id
-    where b.load_name = ${load} and b.state = 'published' order by f.batch_id`);
+    where b.load_name in ${list(names)} and b.state = 'published' order by f.batch_id`);
   const files = new Map<string, PublishedFile[]>();
   for (const { name, size, sha256, file_state: state, batch_id: batchId, n } of rows) {
     const file = { size: Number(size), sha256, state, batchId, n: Number(n), before: [] };

@@ -3,13 +3,14 @@ import type { AcquisitionSource, LoadDefinition } from '../config/definition.ts'
 import type { Reread } from '../config/reread.ts';
 import type { ColumnFacts, Database, Session } from '../database/dialect.ts';
 import { fromItem } from '../database/row-source.ts';
-import { raw, sql } from '../database/sql.ts';
+import { list, raw, sql } from '../database/sql.ts';
 import { ConfigurationError } from '../errors.ts';
 import type { SqlDialect } from '../sql/dialect.ts';
 import { columnNamed } from '../sql/names.ts';
 import { windowWhere } from './conditions.ts';
 import { refuseDoubtfulCursor } from './cursor-doubts.ts';
 import { gapsBetween, isBelow, readCovered, windowOver, type CursorOrder, type Gap } from './published-windows.ts';
+import { historyNames } from './rename.ts';
 import { refuseUnreached } from './unreached.ts';
 import { cursorColumn, lagOf, sourceRows, withSource, type Cursor } from './source.ts';
 
@@ -55,14 +56,15 @@ export async function nextWindow(
     const start = source.start === undefined ? null : await read(source.start, 'from.start');
     await refuseOtherCursor(target, load, cursor.column, dialect.sql);
     const inOrder: CursorOrder = (values) => dialect.inCursorOrder(session, cursor.column, values);
-    const covered = await readCovered(target, load.name, inOrder);
+    const names = historyNames(load);
+    const covered = await readCovered(target, names, inOrder);
     const bounds = {
       full: asked.full === true,
       since: asked.since === undefined ? undefined : await read(asked.since, '--since'),
       until: asked.until === undefined ? undefined : await read(asked.until, '--until'),
     };
     const gaps = await stretchesAsked(bounds, await gapsBetween(covered, start, inOrder), start, inOrder, load);
-    const readAlready = (value: string) => windowOver(target, load.name, value, covered, inOrder);
+    const readAlready = (value: string) => windowOver(target, names, value, covered, inOrder);
     await refuseDoubtfulCursor(session, dialect, { load, source, cursor, readAlready });
     for (const { from, until } of gaps) {
       const limits = { lagMs: lagOf(source), until };
@@ -159,7 +161,7 @@ async function refuseOtherCursor(
 ): Promise<void> {
   const { rows } = await database.query<{ definition: string }>(sql`
     select definition from ${database.ledger('batch')}
-    where load_name = ${load.name} and state = 'published' and window_to is not null order by batch_id desc limit 1`);
+    where load_name in ${list(historyNames(load))} and state = 'published' and window_to is not null order by batch_id desc limit 1`);
   if (!rows[0]) return;
   const before = (JSON.parse(rows[0].definition) as LoadDefinition).from?.cursor;
   if (before === undefined || columnNamed([column], before, source)) return;

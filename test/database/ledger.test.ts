@@ -77,7 +77,7 @@ describe.each(everyServer)('the ledger on $name', (server) => {
       names.slice(1).map((name, i) => ({ batchId, n: i + 2, name, state: `state ${i + 2}` })),
     );
     await database.query(sql`update ${database.ledger('source_file')} set size = 1, sha256 = 'x'`);
-    const known = await publishedFiles(database, 'acquisition.files');
+    const known = await publishedFiles(database, ['acquisition.files']);
     expect(names.map((name) => known.get(name)?.state)).toEqual([
       null,
       ...names.slice(1).map((_, i) => `state ${i + 2}`),

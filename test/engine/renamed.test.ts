@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { sessionWorkflowId, TASK_QUEUE } from '../../src/workflows/messages.ts';
 import type { session } from '../../src/workflows/session.ts';
-import { waybill } from '../cli/command-line.ts';
+import { document, waybill } from '../cli/command-line.ts';
 import { someServers } from '../every-server.ts';
 import { batches, BREAKABLE, land, mend } from './breakable-orders.ts';
 import { holdLatch, LATCHES, WAIT, waitsAtLatch } from './latch.ts';
@@ -139,6 +139,11 @@ sessions: { nightly: { loads: [ core.* ] } }`,
     await renameLoad(world, 'core.total', 'core.sum', TOTAL('core.sale'));
     await land(world, 9002);
     expect(await world.run('core.sale')).toMatchObject({ ok: true });
+    expect(document(await waybill(world, 'plan', 'core.sum', '--json'))).toMatchObject({
+      does: 'new batch',
+      consumes: ['3', '4'].map((batchId) => ({ load: 'core.sale', batchId })),
+    });
+    expect(await world.states('core.total')).toEqual(['published']);
     expect(await world.run('core.sum')).toMatchObject({ ok: true });
     expect(await world.run('core.sum')).toMatchObject({ ok: true, result: { status: 'nothing' } });
     expect(await world.rows('select order_batch, n, batch_id from core.totals order by 1')).toEqual([
@@ -214,6 +219,12 @@ to: acq.events`;
     await world.worker();
     expect(await world.run('acquisition.event')).toMatchObject({ ok: true, result: { rowsWritten: 500 } });
     await renameLoad(world, 'acquisition.event', 'acquisition.happening', acquisition);
+    const planned = async () => document(await waybill(world, 'plan', 'acquisition.happening', '--json'));
+    expect(await planned()).toMatchObject({ does: 'nothing', window: null });
+    await world.source.query('insert into events values (501, 501)');
+    expect(await planned()).toMatchObject({ does: 'new batch', window: { column: 'id', from: '501', to: '502' } });
+    await world.source.query('delete from events where id = 501');
+    expect(await world.states('acquisition.event')).toEqual(['published']);
     expect(await world.run('acquisition.happening')).toMatchObject({ ok: true, result: { status: 'nothing' } });
     await world.source.query('insert into events select g, g::text from generate_series(501, 510) g');
     expect(await world.run('acquisition.happening')).toMatchObject({ ok: true, result: { rowsWritten: 10 } });

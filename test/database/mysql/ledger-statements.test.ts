@@ -54,12 +54,12 @@ describeOn(await mysqlServers(), 'statements of the ledger on $name', (server) =
       { batchId: '1', load: 'acquisition.a' },
       { batchId: '2', load: 'acquisition.a' },
     ];
-    expect(await unconsumed(database, database, 'core.c', ['acquisition.a'])).toEqual(both);
+    expect(await unconsumed(database, database, ['core.c'], ['acquisition.a'])).toEqual(both);
     await database.transaction((session) => recordInputs(session, database, '3', [both[0]!], 'consumes'));
     expect(await stillPublished(database, database, '3', ['acquisition.a'])).toEqual([both[0]]);
     expect(await consumedBatches(database, '3')).toEqual({ 'acquisition.a': ['1'] });
     expect(await newestPublished(database, database, ['acquisition.a', 'core.c'])).toEqual([both[1]]);
-    expect(await unconsumed(database, database, 'core.c', [])).toEqual([]);
+    expect(await unconsumed(database, database, ['core.c'], [])).toEqual([]);
   });
 
   test('about snapshots and their lineage', async () => {
