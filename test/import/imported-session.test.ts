@@ -176,6 +176,26 @@ describeOn(those, 'an imported project of pupdate on $name', (server) => {
     expect(await rowsOf(`${copy}.vehicle`)).toEqual(await rowsOf(`${hand}.vehicle`));
   });
 
+  it('a range of what is no whole number gives each row once, those between two whole numbers too', async () => {
+    const where = await create();
+    const { mot, copy, address } = where;
+    await sql.query(`create table reading (at decimal(9, 3) primary key);
+      insert into reading values (0), (9), (9.001), (9.5), (9.999), (10), (10.001), (19.5), (20), (99.999), (100)`);
+    const conditions = ['at between %d and %d', '1=1 and abs(reading.at) between %d and %d'];
+    const Tasks = conditions.map((condition, i) => ({
+      ...{ Name: `part ${i}`, Dsn: `${address}/${mot}`, Min: 0, Max: 100, Step: 10, Concurrency: 2 },
+      Exec: `insert into ${copy}.vehicle select ${i + 1} * 1000000 + at * 1000, '', '' from reading where ${condition}`,
+    }));
+    await importInto(world, { 'nightly.json': JSON.stringify({ Tasks }) }, where);
+    await world.worker();
+    expect(await runSession(world)).toMatchObject({ ok: true });
+    const thousandths = [0, 9000, 9001, 9500, 9999, 10_000, 10_001, 19_500, 20_000, 99_999, 100_000];
+    expect(((await rowsOf(`${copy}.vehicle`)) as { id: number }[]).map(({ id }) => id)).toEqual([
+      7,
+      ...[1_000_000, 2_000_000].flatMap((part) => thousandths.map((at) => part + at)),
+    ]);
+  });
+
   it('what comes in the second in which a session begins is in the next one, by whole seconds', async () => {
     const where = await create();
     const { mot, copy, address } = where;

@@ -3,6 +3,7 @@ import { isCode, isMark, isWord, type Token } from '../../sql/token.ts';
 import { refuseAt } from './careless-json.ts';
 import type { Joined } from './joined.ts';
 import type { TakeNote } from './note.ts';
+import { repeatableBefore } from './repeatable.ts';
 
 type Name = ':from' | ':to';
 
@@ -41,16 +42,11 @@ export function halfOpen(sql: Joined, note: TakeNote): string {
       NEXT,
     );
   }
-  const texts = new Map<Token, string>();
   const removed = new Set(bounds.flatMap(({ constant }) => constant));
-  if (isWord(lower.operator, 'between')) texts.set(code[upper.index]!, ':to - 1');
-  else {
-    for (const { index, operator, mirrored } of bounds) {
-      const meant = HALF_OPEN[code[index]!.text as Name];
-      texts.set(operator, mirrored ? MIRRORED[meant]! : meant);
-    }
-  }
-  note('changed', at, whatBecame(bounds));
+  const comparisons = isWord(lower.operator, 'between') ? twoComparisons(tokens, code, bounds) : turned(code, bounds);
+  const whole = comparisons === undefined;
+  const texts = comparisons ?? new Map([[code[upper.index]!, ':to - 1']]);
+  note(whole ? 'dangerous' : 'changed', at, whatBecame(bounds, whole));
   const kept = tokens.filter(
     (token, i) => !removed.has(token) && !(token.kind === 'space' && removed.has(tokens[i + 1]!)),
   );
@@ -79,6 +75,42 @@ function between(code: Token[], lower: number, upper: number): [Bound, Bound] | 
     { ...same, index: lower, constant: first.tokens, shift: first.value, said: `between %d${first.text}` },
     { ...same, index: upper, constant: last.tokens, shift: last.value + 1, said: `%d${last.text}` },
   ];
+}
+
+/** The comparisons, with the operators that they have in a range. */
+const turned = (code: Token[], bounds: Bound[]): Map<Token, string> =>
+  new Map(
+    bounds.map(({ index, operator, mirrored }) => {
+      const meant = HALF_OPEN[code[index]!.text as Name];
+      return [operator, mirrored ? MIRRORED[meant]! : meant];
+    }),
+  );
+
+/**
+ * `x between` as two comparisons, which have no hole between two whole numbers: the new texts of its tokens. Undefined where `x` is
+ * no more than a part of what is compared, or may not be asked twice.
+ */
+function twoComparisons(
+  tokens: Token[],
+  code: Token[],
+  [{ operator }, upper]: [Bound, Bound],
+): Map<Token, string> | undefined {
+  const end = code.indexOf(operator);
+  const first = repeatableBefore(code, end);
+  if (first === undefined) return undefined;
+  const before = code[first - 1];
+  // `||` may be the one that joins texts.
+  if (isMark(before, '||') || !(isStart(before) || isWord(before, 'not'))) return undefined;
+  const [from, to] = [code[first]!, code[end - 1]!].map((token) => tokens.indexOf(token)) as [number, number];
+  const texts = tokens.slice(from, to + 1).map(({ text }) => text);
+  // What stands before it may take no more than the first: `not`, or the `and` of another `between`.
+  const [opens, closes] =
+    isMark(before, '(') || isWord(before, 'where', 'on', 'having', 'when') ? ['', ''] : ['(', ')'];
+  return new Map([
+    [code[first]!, opens + texts[0]!],
+    [operator, '>='],
+    [code[upper.index]!, `${texts.join('')} < :to${closes}`],
+  ]);
 }
 
 function compared(sql: Joined, code: Token[], index: number): Bound {
@@ -170,11 +202,13 @@ function isSame(one: string, other: string): boolean {
   );
 }
 
-function whatBecame([lower, upper]: [Bound, Bound]): string {
+/** `whole`: it is still a `between`, right for whole numbers. */
+function whatBecame([lower, upper]: [Bound, Bound], whole: boolean): string {
+  const said = `\`${lower.said} ${isWord(lower.operator, 'between') ? 'and' : '…'} ${upper.said}\``;
   const wrong = whatWasWrong(lower.shift, upper.shift);
-  return isWord(lower.operator, 'between')
-    ? `\`${lower.said} and ${upper.said}\` became \`between :from and :to - 1\`${wrong}`
-    : `\`${lower.said} … ${upper.said}\` became \`>= :from … < :to\`${wrong}`;
+  if (!whole) return `${said} became \`>= :from … < :to\`${wrong}`;
+  const hole = 'what lies between two whole numbers is in none';
+  return `${said} became \`between :from and :to - 1\`${wrong}; ${hole}, unless it is compared by >= %d and < %d`;
 }
 
 function whatWasWrong(lower: number, upper: number): string {
