@@ -44,22 +44,35 @@ const FIRST_NUMBER = 1n;
 export async function reserveNumbers(session: MysqlSession, place: Place): Promise<void> {
   const column = await numberedColumn(session, place);
   if (!column) return;
-  const { greatest } = column;
   const { nextNumber = FIRST_NUMBER } = await definitionOf(session, place, place.name);
+  await number(session, place, place.twin, behindHeadroom(nextNumber, column));
+}
+
+/** The greater the next number is, the greater is this one. */
+function behindHeadroom(nextNumber: bigint, { greatest }: NumberedColumn): bigint {
   const left = greatest > nextNumber ? greatest - nextNumber : 0n;
   const most = (3n * left + 3n) / 4n;
-  await number(session, place, place.twin, nextNumber + (most < HEADROOM ? most : HEADROOM));
+  return nextNumber + (most < HEADROOM ? most : HEADROOM);
 }
 
 /**
  * After the swap, before all else: the numbers that the snapshot did not use, or, where it used more than the headroom, those
- * after its last. A number that a writer was given in the twin meanwhile is never given again: the server begins above it,
- * whatever we say.
+ * after its last. A number that a writer was given in the twin meanwhile is not given again: the server begins above all that are there,
+ * whatever we say. So it is never put back once it has been put right: the rows of the greatest may be gone since.
  */
-export async function continueNumbers(session: MysqlSession, place: Place): Promise<void> {
-  if (!(await numberedColumn(session, place))) return;
-  const { nextNumber = FIRST_NUMBER } = await definitionOf(session, place, place.processing);
-  await number(session, place, place.name, nextNumber);
+export async function continueNumbers(
+  session: MysqlSession,
+  place: Place,
+  { next = String(FIRST_NUMBER) }: TwinPlan,
+): Promise<void> {
+  const column = await numberedColumn(session, place);
+  if (!column) return;
+  const { nextNumber: unused = FIRST_NUMBER } = await definitionOf(session, place, place.processing);
+  const { nextNumber: now = FIRST_NUMBER } = await definitionOf(session, place, place.name);
+  // The twin began there, or further on: what came next when it was planned, came before what came next at the rename.
+  const began = behindHeadroom(BigInt(next), column);
+  const isPutRight = unused <= now && (now < began || began <= unused);
+  if (!isPutRight) await number(session, place, place.name, unused);
 }
 
 /**

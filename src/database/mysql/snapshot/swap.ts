@@ -233,7 +233,10 @@ async function finish(
 ): Promise<BusyTable | undefined> {
   const steps: [Place, string, () => Promise<unknown>][] = [];
   const numbered = !session.server.renamesLockedTables; // else they were handed on under the lock
-  if (numbered) for (const { place } of swapped) steps.push([place, place.name, () => continueNumbers(session, place)]);
+  if (numbered) {
+    for (const { place, plan: twin } of swapped)
+      steps.push([place, place.name, () => continueNumbers(session, place, twin)]);
+  }
   for (const { place, relationId, plan: twin } of swapped) {
     steps.push(
       [place, place.processing, () => number(session, place, relationId)],
