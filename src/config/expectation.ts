@@ -1,13 +1,13 @@
 import type { Expectation } from './definition.ts';
 
-/** What `expect:` of a check looks like: an operator, if it is not `=`, and a number. */
-export const EXPECTATION_PATTERN = /^\s*(=|<>|!=|<=|>=|<|>)?\s*(-?\d+(?:\.\d+)?)\s*$/;
+/** What `expect:` of a check looks like: an operator, if it is not `=`, and a number. JavaScript writes 0.0000001 as `1e-7`. */
+export const EXPECTATION_PATTERN = /^\s*(=|<>|!=|<=|>=|<|>)?\s*(-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)\s*$/;
 
-/** `0`, `">0"`, `">= 5"`, `"<> 3"` as a comparison; `undefined` when the text is none. `!=` is `<>`. */
-export function parseExpectation(value: number | string): Expectation | undefined {
+/** `0`, `">0"`, `">= 5"`, `"<> 3"` as a comparison; `!=` is `<>`. Throws for a text that the schema would have refused. */
+export function parseExpectation(value: number | string): Expectation {
   const text = String(value).trim();
   const match = EXPECTATION_PATTERN.exec(text);
-  if (match === null) return undefined;
+  if (match === null) throw new Error(`${text} is no comparison, and a check without one would never fail`);
   const operator = match[1] === '!=' ? '<>' : (match[1] ?? '=');
   return { operator: operator as Expectation['operator'], value: Number(match[2]), text };
 }
@@ -33,16 +33,19 @@ export function matches(actual: string | null, expect: Expectation): boolean {
   }
 }
 
-const DECIMAL = /^(-?\d+)(?:\.(\d*))?$/;
+/** With an exponent of so few digits that the whole number of it can be written down. */
+const DECIMAL = /^(-?\d+)(?:\.(\d*))?(?:e([-+]?\d{1,3}))?$/i;
 
 /** Less than, equal to or more than 0; NaN where one is no number. Decimals as they are written: a double has 53 bits, and a sum may need more. */
 function compare(a: string, b: string): number {
-  const [, wholeA, partA = ''] = DECIMAL.exec(a) ?? [];
-  const [, wholeB, partB = ''] = DECIMAL.exec(b) ?? [];
+  const [, wholeA, partA = '', exponentA = '0'] = DECIMAL.exec(a) ?? [];
+  const [, wholeB, partB = '', exponentB = '0'] = DECIMAL.exec(b) ?? [];
   if (wholeA !== undefined && wholeB !== undefined) {
-    const digits = Math.max(partA.length, partB.length);
-    const scaled = (whole: string, part: string): bigint => BigInt(whole + part.padEnd(digits, '0'));
-    const difference = scaled(wholeA, partA) - scaled(wholeB, partB);
+    const [placesA, placesB] = [partA.length - Number(exponentA), partB.length - Number(exponentB)];
+    const places = Math.max(placesA, placesB);
+    const difference =
+      BigInt(wholeA + partA) * 10n ** BigInt(places - placesA) -
+      BigInt(wholeB + partB) * 10n ** BigInt(places - placesB);
     return difference === 0n ? 0 : difference < 0n ? -1 : 1;
   }
   const [x, y] = [Number(a), Number(b)];

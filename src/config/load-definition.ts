@@ -283,8 +283,7 @@ function stageOf(
 function checksOf(file: LoadFile, build: LoadBuild): CheckDefinition[] {
   return (file.checks ?? []).flatMap((check, index) => {
     const sql = readSql(build.yaml, ['checks', index, 'sql'], check.sql, build.folder, build.problems);
-    const expect = parseExpectation(check.expect);
-    if (sql === undefined || expect === undefined) return [];
-    return [{ name: check.name, sql, expect, severity: check.severity ?? 'error' }];
+    if (sql === undefined) return [];
+    return [{ name: check.name, sql, expect: parseExpectation(check.expect), severity: check.severity ?? 'error' }];
   });
 }

@@ -112,6 +112,16 @@ describe('the flights project of the design', () => {
     expect(core?.checks[0]).toMatchObject({ expect: { operator: '=', value: 0 }, severity: 'error' });
   });
 
+  it('keeps each check, however its number is written', async () => {
+    const numbers = ['0.0000001', '1e-7', '-0.00000025', '2.5e+3', '"1.5e300"', '">1e-7"', '"<= 1E21"'];
+    const checks = numbers.map((number, n) => `{ name: c${n}, sql: select 1, expect: ${number} }`).join(', ');
+    const yaml = `${FLIGHTS['loads/services/delay.yaml']!}checks: [${checks}]\n`;
+    const services = (await load({ ...FLIGHTS, 'loads/services/delay.yaml': yaml })).loads['services.delay'];
+    expect(services?.checks.map((check) => check.expect.value)).toEqual([
+      1e-7, 1e-7, -2.5e-7, 2500, 1.5e300, 1e-7, 1e21,
+    ]);
+  });
+
   it('keeps everything that a load may say', async () => {
     const services = (await load(FLIGHTS)).loads['services.delay'];
     expect(services).toMatchObject({

@@ -40,10 +40,13 @@ describe('expectations', () => {
     [' < -1.5 ', '<', -1.5],
     ['<=2', '<=', 2],
     ['= 7', '=', 7],
+    ['1e3', '=', 1000],
+    [0.0000001, '=', 0.0000001],
+    ['< -1.5E-7', '<', -0.00000015],
   ])('%j', (given, operator, value) => expect(parseExpectation(given)).toMatchObject({ operator, value }));
 
-  it.each(['', '>', '>>1', 'about 3', '1e3', '> 1 and < 3'])('not %j', (text) =>
-    expect(parseExpectation(text)).toBeUndefined(),
+  it.each(['', '>', '>>1', 'about 3', '1e', 'e3', '1e1.5', '> 1 and < 3'])('not %j', (text) =>
+    expect(() => parseExpectation(text)).toThrow(),
   );
 });
 
