@@ -23,6 +23,7 @@ export async function resumeHeld(
   request: OpenRequest,
 ): Promise<Batch> {
   refuseEdited(batch, load);
+  refuseOtherParams(batch, request);
   const moved = await looking(database, `waybill read ${batch.loadName}`, async (session) => {
     const records = await provenSnapshots(session, database, batch);
     await proveTables(session, database, batch);
@@ -58,6 +59,24 @@ function refuseEdited(batch: Batch, load: LoadDefinition): void {
     {
       ...at(batch),
       next: `start it without --resume: what it did is rolled back, and done anew as the files are now (${anew(batch)}); or put back what was edited, and resume`,
+    },
+  );
+}
+
+/** Nor by the parameters of two starts. Those that are given, and are what the batch has, do no harm. */
+function refuseOtherParams(batch: Batch, { params }: OpenRequest): void {
+  const others = Object.keys(params).filter((name) => params[name] !== batch.params[name]);
+  if (others.length === 0) return;
+  const words = (values: OpenRequest['params']): string =>
+    others.map((name) => `${name} = ${String(values[name])}`).join(', ');
+  const given = Object.entries(params).map(([name, value]) => ` --param ${name}=${String(value)}`);
+  throw refused(
+    `batch ${batch.batchId} cannot be resumed: it goes on with ${words(batch.params)}, and this start is given ${words(params)}`,
+    {
+      ...at(batch),
+      next:
+        `resume it without ${others.map((name) => `--param ${name}`).join(' and ')}; or start it without --resume: what it did is rolled back, and done anew with ` +
+        `what is given (${anew(batch)}${given.join('')})`,
     },
   );
 }

@@ -3,6 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { forceReloadUpdate, setLanesUpdate } from '../../src/workflows/message-definitions.ts';
+import { document, waybill } from '../cli/command-line.ts';
 import { someServers } from '../every-server.ts';
 import { batches, BREAKABLE, done, exists, land, mend } from './breakable-orders.ts';
 import { expectWhole, World } from './orders.ts';
@@ -140,6 +141,31 @@ describe.each(someServers(import.meta.url))('a held batch on $name', (server) =>
     await writeFile(sqlFile!, text);
     await writeFile(file!, yaml.replace('lanes: 1', 'lanes: 2'));
     expect(await world.run({ load: 'core.order', resume: true })).toMatchObject({ ok: true });
+    await expectWhole(world);
+  });
+
+  test('goes on with the parameters that it has: others are refused', async () => {
+    const options = BREAKABLE(300, { broken: 250, lanes: 1, yaml: `${HOLD}\nparams: { factor: 1, other: x }` });
+    options.files['loads/core/order.sql'] = options.files['loads/core/order.sql']!.replace('* 2', '* :params.factor');
+    world = await World.create(server, options);
+    await world.worker();
+    expect(await world.run({ load: 'core.order', params: { factor: 2 } })).toMatchObject({ ok: false });
+    await mend(world);
+    const answer = await waybill(world, 'run', 'core.order', '--resume', '--param', 'factor=3', '--json');
+    expect(answer.exitCode).toBe(1);
+    expect(document(answer)).toMatchObject({
+      error: {
+        type: 'Refused',
+        message: 'batch 1 cannot be resumed: it goes on with factor = 2, and this start is given factor = 3',
+        where: 'load core.order, batch 1',
+        next:
+          'resume it without --param factor; or start it without --resume: what it did is rolled back, and done anew with ' +
+          'what is given (waybill run core.order --param factor=3)',
+      },
+    });
+    expect(await world.states('core.order')).toEqual(['held']);
+    const params = { factor: 2, other: 'x', unknown: 1 };
+    expect(await world.run({ load: 'core.order', resume: true, params })).toMatchObject({ ok: true });
     await expectWhole(world);
   });
 
