@@ -1,32 +1,37 @@
-import type { LoadDefinition } from '../config/definition.ts';
+import type { LoadDefinition, SqlSource } from '../config/definition.ts';
 
-/** What decides which rows a load writes, and whether they are published, as its file calls it. */
-const PARTS: Partial<Record<keyof LoadDefinition, string>> = {
-  connection: 'connection',
-  inputs: 'inputs',
-  consumes: 'consumes',
-  reads: 'reads',
-  outputs: 'outputs',
-  from: 'from',
-  files: 'from',
-  landing: 'to',
-  stages: 'sql',
-  checks: 'checks',
-  before: 'before',
-  after: 'after',
-  params: 'params',
-  sessionParams: 'session_params',
-  onBadRow: 'on_bad_row',
+/** What decides which rows a load writes, whether they are published, and what else its SQL does; by the words of its file. */
+const PARTS: Record<string, (load: LoadDefinition) => unknown> = {
+  connection: ({ connection }) => connection,
+  inputs: ({ inputs }) => inputs,
+  consumes: ({ consumes }) => consumes,
+  reads: ({ reads }) => reads,
+  outputs: ({ outputs }) => outputs,
+  from: ({ from, files }) => [from, files],
+  to: ({ landing }) => landing,
+  range: ({ range }) => range,
+  sql: ({ stages }) => stages.map((stage) => ({ ...stage, lanes: undefined })), // on how many connections decides nothing
+  method: ({ output }) => output?.first,
+  output: ({ output }) => output?.file ?? null,
+  checks: ({ checks }) => checks,
+  before: ({ before }) => before,
+  after: ({ after }) => after,
+  on_error: ({ onError }) => onError,
+  params: ({ params }) => params,
+  session_params: ({ sessionParams }) => sessionParams,
+  on_bad_row: ({ onBadRow }) => onBadRow,
+  max_rejected: ({ maxRejected }) => maxRejected,
 };
 
-/** Where something stands in a file, and on how many connections it runs. */
-const BESIDE = new Set(['file', 'line', 'column', 'lanes']);
+const isSqlSource = (value: unknown): value is SqlSource =>
+  typeof value === 'object' && value !== null && 'text' in value && 'line' in value && typeof value.line === 'number';
 
-const essence = (part: unknown): string =>
-  JSON.stringify(part, (key, value: unknown) => (BESIDE.has(key) ? undefined : value)) ?? '';
+/** A text of SQL is the same wherever it stands. No part is one itself: `params` may have these names, too. */
+const essence = (part: unknown): string | undefined =>
+  JSON.stringify(part, (key, value: unknown) =>
+    key !== '' && isSqlSource(value) ? { ...value, file: undefined, line: undefined, column: undefined } : value,
+  );
 
 /** Parts of a load's file that say something else by now than when a batch of it opened; in the file's words. */
-export function editedSince(then: LoadDefinition, now: LoadDefinition): string[] {
-  const parts = Object.keys(PARTS) as (keyof LoadDefinition)[];
-  return [...new Set(parts.filter((part) => essence(then[part]) !== essence(now[part])).map((part) => PARTS[part]!))];
-}
+export const editedSince = (then: LoadDefinition, now: LoadDefinition): string[] =>
+  Object.entries(PARTS).flatMap(([word, part]) => (essence(part(then)) === essence(part(now)) ? [] : [word]));

@@ -119,7 +119,7 @@ describe.each(someServers(import.meta.url))('a held batch on $name', (server) =>
   });
 
   test('whose SQL was edited is not resumed, and says so; one that only has other lanes is', async () => {
-    const options = BREAKABLE(300, { broken: 250, lanes: 1, yaml: HOLD });
+    const options = BREAKABLE(300, { broken: 250, lanes: 1, yaml: `${HOLD}\nparams: { line: 7 }` });
     world = await World.create(server, options);
     await world.worker();
     expect(await world.run('core.order')).toMatchObject({ ok: false, type: 'Database' });
@@ -129,12 +129,12 @@ describe.each(someServers(import.meta.url))('a held batch on $name', (server) =>
     );
     const [yaml, text] = [await readFile(file!, 'utf8'), await readFile(sqlFile!, 'utf8')];
     await writeFile(sqlFile!, text.replace('amount * 2', 'amount * 3'));
-    await writeFile(file!, `${yaml}\nafter: "delete from core.ran"\n`);
+    await writeFile(file!, `${yaml.replace('line: 7', 'line: 8')}\nafter: "delete from core.ran"\n`);
     expect(await world.run({ load: 'core.order', resume: true })).toMatchObject({
       ok: false,
       type: 'Refused',
       message:
-        'batch 1 cannot be resumed: it goes on as its load was when it opened, and sql, after of loads/core/order.yaml were edited since',
+        'batch 1 cannot be resumed: it goes on as its load was when it opened, and sql, after, params of loads/core/order.yaml were edited since',
       next: expect.stringMatching(/^start it without --resume: .* \(waybill run core.order\)/) as string,
     });
     expect(await world.states('core.order')).toEqual(['held']);
