@@ -17,6 +17,7 @@ import type { TakenSnapshot } from '../database/snapshot-dialect.ts';
 import type { Database, Session } from '../database/dialect.ts';
 import type { SqlDialect } from '../sql/dialect.ts';
 import { columnNamed } from '../sql/names.ts';
+import { producerOf } from '../sql/batch-sql.ts';
 import { processingName } from '../sql/processing-name.ts';
 import { parseStatements } from '../sql/statement.ts';
 import { list, raw, sql } from '../database/sql.ts';
@@ -67,7 +68,7 @@ export async function insertBatch(
     await insertParts(session, database, load, batchId, request, findings.work.continues);
     await recordInputs(session, database, batchId, findings.work.consumes, 'consumes');
     await recordConsumed(session, database, batchId, consumedTables(load, database.dialect.sql));
-    const read = new Set(load.reads.map((table) => load.producers[table]).filter((name) => name !== undefined));
+    const read = new Set(load.reads.map((table) => producerOf(load, table)).filter((name) => name !== undefined));
     await recordInputs(session, database, batchId, await newestPublished(session, database, [...read]), 'reads');
     await takeOver(session, database, batchId, request, findings, adopted);
     await recordEvent(session, database, batchId, 'opened', {
@@ -100,12 +101,12 @@ export async function insertBatch(
 }
 
 /** Where the consumed rows stand that its SQL reads. */
-function consumedTables({ consumes, producers, stages }: LoadDefinition, dialect: SqlDialect): string[] {
-  if (consumes.length === 0) return [];
-  const read = stages.flatMap(({ sql: texts }) =>
+function consumedTables(load: LoadDefinition, dialect: SqlDialect): string[] {
+  if (load.consumes.length === 0) return [];
+  const read = load.stages.flatMap(({ sql: texts }) =>
     texts.flatMap((text) => parseStatements(text, dialect).flatMap(({ braces }) => braces.map(({ table }) => table))),
   );
-  return [...new Set(read)].filter((table) => consumes.includes(producers[table] ?? '')).sort();
+  return [...new Set(read)].filter((table) => load.consumes.includes(producerOf(load, table) ?? '')).sort();
 }
 
 /** The batch whose snapshot, set or undone chunks this one takes over. */

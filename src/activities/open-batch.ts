@@ -119,7 +119,7 @@ function heldUp(wait: LockWait | undefined): Omit<Extract<OpenStep, { kind: 'bus
 
 /** A session gives its parameters to all its loads: one that does not declare a parameter does not differ by it from a run before. */
 const declaredOf = (load: LoadDefinition, given: Record<string, ParameterValue>): Record<string, ParameterValue> =>
-  Object.fromEntries(Object.entries(given).filter(([name]) => name in load.params));
+  Object.fromEntries(Object.entries(given).filter(([name]) => Object.hasOwn(load.params, name)));
 
 async function open(
   engine: Engine,

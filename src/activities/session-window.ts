@@ -55,14 +55,15 @@ async function refuseOtherParams(
 ): Promise<void> {
   for (const name of project.sessions[window.session]?.loads ?? []) {
     const load = project.loads[name]!;
-    const asked = Object.keys(given).filter((param) => param in load.params);
+    const asked = Object.keys(given).filter((param) => Object.hasOwn(load.params, param));
     if (load.kind !== 'task' || asked.length === 0) continue;
     const database = engine.databases.get(load.connection);
     const done = await findPublishedIn(database, name, window);
     if (done === undefined) continue;
     const batch = await getBatch(database, done);
     const newest = (await findNewestPublished(database, name)) ?? batch;
-    const differs = ({ params }: Batch, param: string): boolean => param in params && params[param] !== given[param];
+    const differs = ({ params }: Batch, param: string): boolean =>
+      Object.hasOwn(params, param) && params[param] !== given[param];
     const other = asked.find((param) => differs(batch, param) && differs(newest, param));
     if (other === undefined) continue;
     const [then, now] = [batch.params[other], given[other]].map((value) => `${other} = ${String(value)}`);

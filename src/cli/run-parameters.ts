@@ -26,7 +26,9 @@ export function runParameters(project: Project, name: string, given: string[]): 
 
 /** In the type that the loads declare: for two types of one parameter there may be no value that both mean. */
 function oneValue(key: string, text: string, loads: readonly LoadDefinition[]): ParameterValue {
-  const values = loads.filter(({ params }) => key in params).map((load) => valueOf(key, text, load.params[key]!));
+  const values = loads
+    .filter(({ params }) => Object.hasOwn(params, key))
+    .map((load) => valueOf(key, text, load.params[key]!));
   const other = values.find((value) => value !== values[0]);
   if (other === undefined) return values[0]!;
   throw new UsageError(`parameter ${key} is a ${typeof values[0]} in one load and a ${typeof other} in another`, {

@@ -122,7 +122,7 @@ function windowOf({ from, range }: LoadDefinition, { work }: StartPreview): Load
 
 /** Values that stand for themselves: a preview shows which they are. */
 function previewValues(load: LoadDefinition, { work }: StartPreview): BatchValues {
-  const consumed: Record<string, string[]> = {};
+  const consumed = Object.create(null) as Record<string, string[]>; // a load may be called constructor
   for (const { load: producer, batchId } of work?.consumes ?? []) (consumed[producer] ??= []).push(batchId);
   return {
     definition: load,

@@ -51,7 +51,7 @@ export function substituteEnvironment(yaml: YamlFile, options: SubstitutionOptio
       if (name === undefined || closed === '') {
         return report('this `${…}` does not name an environment variable', 'Write `${NAME}` or `${NAME:-default}`.');
       }
-      const value = options.env[name];
+      const value = Object.hasOwn(options.env, name) ? options.env[name] : undefined;
       if (value !== undefined && (value !== '' || fallback === undefined)) return value;
       if (fallback !== undefined) return fallback;
       if (options.allowMissing) {

@@ -138,6 +138,10 @@ async function readLoads(
   return indexLoads(settings, loads, new Set(found.loads.map(({ name }) => name)));
 }
 
+/** People ask by name: without a prototype there is a `constructor` where the project has one, and not because every object has. */
+const byName = <T>(found: Record<string, T>): Record<string, T> =>
+  Object.assign(Object.create(null) as Record<string, T>, found);
+
 function assemble(
   directory: string,
   project: ProjectLoads,
@@ -152,7 +156,8 @@ function assemble(
     const parsed = project.byName.get(load);
     return parsed !== undefined && isGiven(parsed.yaml, key);
   };
-  const loaded = { name, directory, taskQueue, connections, loads, sessions, warnings };
+  const known = { connections: byName(connections), loads: byName(loads), sessions: byName(sessions) };
+  const loaded = { name, directory, taskQueue, ...known, warnings };
   return Object.defineProperties(loaded, {
     placeInLoad: { value: placeInLoad },
     saysInLoad: { value: saysInLoad },

@@ -39,7 +39,8 @@ const REFUSED: Record<string, string> = {
 };
 
 /** Why no load sets this; undefined: it may. */
-export const whyNotSet = (name: string): string | undefined => REFUSED[name.toLowerCase()];
+export const whyNotSet = (name: string): string | undefined =>
+  Object.hasOwn(REFUSED, name.toLowerCase()) ? REFUSED[name.toLowerCase()] : undefined;
 
 /** Why a load without `zoned` sets no time zone. */
 const UTC = 'times travel in UTC';

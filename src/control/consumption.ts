@@ -46,7 +46,7 @@ export async function consumedBatches(database: Database, batchId: string): Prom
   const { rows } = await database.query<{ producer_batch_id: string; producer_load: string }>(sql`
     select producer_batch_id, producer_load from ${database.ledger('batch_input')}
     where batch_id = ${batchId} and via = 'consumes' order by producer_batch_id`);
-  const consumed: Record<string, string[]> = {};
+  const consumed = Object.create(null) as Record<string, string[]>; // a load may be called constructor
   for (const row of rows) (consumed[row.producer_load] ??= []).push(row.producer_batch_id);
   return consumed;
 }

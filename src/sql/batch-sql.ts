@@ -113,11 +113,15 @@ export function sourceTable(table: string, definition: LoadDefinition): string {
   return definition.inputs.some((input) => input.table === table) ? processingName(table) : table;
 }
 
+/** The load that writes a table, where one does; the table may be called `constructor`. */
+export const producerOf = ({ producers }: Pick<LoadDefinition, 'producers'>, table: string): string | undefined =>
+  Object.hasOwn(producers, table) ? producers[table] : undefined;
+
 /** Which of its rows: those of consumed batches, those published, or all. */
 export function sourceCondition(table: string, bind: Bind, batch: BatchValues, dialect: Dialect): string | undefined {
   const { definition } = batch;
   if (definition.inputs.some((input) => input.table === table)) return undefined;
-  const producer = definition.producers[table];
+  const producer = producerOf(definition, table);
   if (producer !== undefined && definition.consumes.includes(producer)) {
     return dialect.inBatches('batch_id', batch.consumed[producer] ?? [], bind);
   }

@@ -18,6 +18,14 @@ describe('the command line itself', () => {
     ['more lanes than there can be', ['lanes', 'core.flight', '65'], /65 is no number of lanes/],
     ['an unknown load', ['run', 'core.fligth'], /did you mean core\.flight\?/],
     ['an unknown name for status', ['status', 'nightli'], /did you mean nightly\?/],
+    [
+      'a load that only has the name of what every object has',
+      ['run', 'constructor'],
+      /no load or session constructor/,
+    ],
+    ['such a name for status', ['status', 'toString'], /no load or session toString/],
+    ['such a name for plan', ['plan', '__proto__'], /no load __proto__/],
+    ['such a name to cancel', ['cancel', 'valueOf'], /no load or session valueOf/],
     ['a session where a load is meant', ['pause', 'nightly'], /nightly is a session/],
     ['what only loads can do', ['run', 'nightly', '--force'], /--force is for a load/],
     ['an unknown parameter', ['run', 'core.flight', '--param', 'x=1'], /core\.flight has no parameter x/],
@@ -74,6 +82,17 @@ describe('the command line itself', () => {
     expect(answer.stderr).toMatch(
       /parameter id is a (number in one load and a string|string in one load and a number)/,
     );
+  });
+
+  test('a parameter that one load of a session declares is none of the others, whatever it is called', async () => {
+    const task = `kind: task\nconnection: warehouse\nparams: { constructor: 1 }\nsql: delete from core.old\n`;
+    const yaml = BASE_PROJECT['waybill.yaml']!.replace(/nightly: .*/, 'nightly: { loads: ["*"] }');
+    const project = withParams('{ id: 0 }', { 'loads/task/a.yaml': task, 'waybill.yaml': yaml });
+    const env = { ...ENVIRONMENT, TEMPORAL_ADDRESS: '127.0.0.1:1' };
+    const answer = await withProject(project, (cwd) =>
+      run(['run', 'nightly', '--param', 'constructor=7'], { cwd, env }),
+    );
+    expect(answer).toMatchObject({ exitCode: 5, stdout: '' }); // what comes next is out of reach
   });
 
   test.each(['doctor', 'watch', 'history', 'report', 'retract', 'gc', 'test', 'schedule'])(
@@ -190,6 +209,15 @@ describe('the project folder', () => {
     expect(answer.exitCode).toBe(2);
     expect(answer.stderr).toContain('loads/core/flights.sql:1:32');
     expect(answer.stderr).toContain('loads/core/flights.sql:1:46');
+  });
+
+  test('names a variable that is not set, also where every object has one of its name', async () => {
+    const yaml = BASE_PROJECT['waybill.yaml']!.replace('SOURCE_URL', 'constructor');
+    await withProject({ ...BASE_PROJECT, 'waybill.yaml': yaml }, async (cwd) => {
+      const answer = await run(['validate'], { cwd, env: ENVIRONMENT });
+      expect(answer.exitCode).toBe(2);
+      expect(answer.stderr).toContain('the environment variable `constructor` is not set');
+    });
   });
 
   test('names a variable that is not set, unless only files are asked for', async () => {

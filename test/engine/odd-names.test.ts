@@ -59,6 +59,44 @@ outputs: [ '"Core"."Done.Orders"' ]
     ).toEqual([]);
     expect(await world.value(`select count(*) from pg_class where relname like '%processing%'`)).toBe('0');
   });
+
+  test('may be called what every object of JavaScript has, and so may loads and parameters', async () => {
+    world = await World.create(server, {
+      files: {
+        'loads/constructor.yaml': `
+kind: core
+connection: warehouse
+inputs: [ { table: acq.result, external: true } ]
+stages: [ { name: results, sql: "insert into core.result (id, batch_id) select r.id, :batch_id from {{ acq.result }} r" } ]
+outputs: [ core.result ]
+`,
+        'loads/total.yaml': `
+kind: services
+connection: warehouse
+consumes: [ constructor ]
+reads: [ constructor ]
+params: { constructor: 7 }
+stages:
+  - name: total
+    sql: |
+      insert into core.total (n, param, batch_id)
+      select count(*), :params.constructor, :batch_id from {{ core.result }} r cross join {{ constructor }} c
+outputs: [ core.total ]
+`,
+      },
+      warehouse: `
+        create schema acq; create schema core;
+        create table acq.result (id bigint); insert into acq.result select generate_series(1, 5);
+        create table core.result (id bigint, batch_id bigint);
+        create table core.total (n bigint, param int, batch_id bigint);
+        create table constructor (id int); insert into constructor values (1), (2);`,
+    });
+    await world.worker();
+    expect(await world.run('toString')).toMatchObject({ ok: false, message: 'there is no load toString' });
+    expect(await world.run('constructor')).toMatchObject({ ok: true, result: { rowsWritten: 5 } });
+    expect(await world.run('total')).toMatchObject({ ok: true });
+    expect(await world.rows('select n, param from core.total')).toEqual([{ n: '10', param: 7 }]);
+  });
 });
 
 describeOn(oneOf(await mysqlServers(), import.meta.url), 'tables on $name', (server) => {

@@ -185,12 +185,15 @@ describe('keys of pupdate', () => {
     expect(load['method']).toBe(method);
   });
 
-  test('an unknown Method is executed, and named; ExecType beside it counts', async () => {
-    const { load, said } = await one({ Method: 'TestUpdate', Exec: 'select 1' });
+  test.each(['TestUpdate', 'constructor'])('an unknown Method %s is executed, and named', async (Method) => {
+    const { load, said } = await one({ Method, Exec: 'select 1' });
     expect(load).not.toHaveProperty('method');
     expect(said).toContain(
-      'ignored: `Method`: there is no method "TestUpdate", and the statement is executed, as pupdate did',
+      `ignored: \`Method\`: there is no method "${Method}", and the statement is executed, as pupdate did`,
     );
+  });
+
+  test('ExecType beside an unknown Method counts', async () => {
     const both = await importing(
       { 'both.json': task({ Exec: 'select 1', Method: 'TestUpdate', ExecType: 'Query' }) },
       '--project',
@@ -264,10 +267,16 @@ describe('keys of pupdate', () => {
   });
 
   test('parameters of a Dsn that the driver does not know are settings of the server', async () => {
-    const Dsn = `${DSN}?group_concat_max_len=100000&parseTime=true&foreign_key_checks=0&lc_time_names=%27fr_FR%27`;
+    const Dsn = `${DSN}?group_concat_max_len=100000&parseTime=true&foreign_key_checks=0&lc_time_names=%27fr_FR%27&constructor=1`;
     const { load, said } = await one({ Dsn, PreSteps: ['set foreign_key_checks=1'] });
     expect(load['session_params']).toEqual({
-      ...{ time_zone: 'default', group_concat_max_len: 100000, foreign_key_checks: 1, lc_time_names: 'fr_FR' },
+      ...{
+        time_zone: 'default',
+        group_concat_max_len: 100000,
+        foreign_key_checks: 1,
+        lc_time_names: 'fr_FR',
+        constructor: 1,
+      },
     });
     expect(said.filter((line) => line.startsWith('ignored'))).toEqual([
       'ignored: `parseTime` of `Dsn`: times are times',

@@ -56,7 +56,7 @@ export function parseDsn({ text, at }: Fragment, note: TakeNote): Dsn {
       if (value !== 'true' && value !== 'false')
         note('dangerous', at, `\`tls=${value}\`: becomes \`tls: true\`, which verifies the server's certificate`);
     } else if (name === 'time_zone') timeZone = value.replace(/^(['"])(.*)\1$/, '$2');
-    else if (/^\w+$/.test(name) && !(name in OURS) && !OF_DRIVER.includes(name)) {
+    else if (/^\w+$/.test(name) && !Object.hasOwn(OURS, name) && !OF_DRIVER.includes(name)) {
       settings.push({ text: `set ${name}=${value}`, at });
     } else note('ignored', at, `\`${given}\` of \`Dsn\`: ${OURS[name] ?? 'it has no counterpart'}`);
   }

@@ -144,8 +144,8 @@ const METHODS: Record<string, PupdateTask['method']> = {
 function methodOf(section: Section, note: TakeNote): PupdateTask['method'] {
   const given = section.text('ExecType', 'Method');
   if (given === undefined) return 'exec';
-  const method = METHODS[given.text.trim().toLowerCase()];
-  if (method !== undefined) return method;
+  const method = given.text.trim().toLowerCase();
+  if (Object.hasOwn(METHODS, method)) return METHODS[method]!;
   const unknown = `there is no method ${JSON.stringify(given.text)}`;
   if (section.text('ExecType') !== undefined) refuseAt(given.at, unknown, 'It is EXEC, Query or QueryOne.');
   note('ignored', given.at, `\`Method\`: ${unknown}, and the statement is executed, as pupdate did`);
