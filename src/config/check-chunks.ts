@@ -155,11 +155,12 @@ function worksOtherwise(
     .filter((fault) => fault.what !== 'unreached' || (!isHidden && intoOutput(fault)))
     .filter((fault) => fault.what !== 'again' || (usedBounds([statement]).length === 0 && changesOutput(fault)))
     .filter(({ what }) => !PER_CHUNK.has(what) || !onlyReads(statement))
+    .filter(({ what }) => what !== 'changed' || usedBounds([statement]).length === 0)
     .filter((fault) => fault.what !== 'shared' || readsOthers(load, statement, fault))
     .map((fault) => {
       const { message, next } = explainCutFault(fault, input, key);
       const place = { file: statement.file, line: fault.line, column: fault.column };
-      const isNote = isOfChunks(fault) || (fault.what === 'shared' && !intoOutput(fault));
+      const isNote = isOfChunks(fault) || (['shared', 'changed'].includes(fault.what) && !intoOutput(fault));
       return problemAt(place, message, next, fault.doubtful || isNote ? 'warn' : 'error');
     });
 }

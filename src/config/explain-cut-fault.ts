@@ -100,6 +100,13 @@ export function explainCutFault(
             message: `\`${fault.counted}\` goes over all of \`${said}\`, to which this stage writes (${fault.writer}): each chunk would come to a value of its own, by what other chunks have written until then`,
             next: `Write to it in another stage, or ${ONCE}.`,
           };
+    case 'changed':
+      return {
+        message: `this statement does to rows of \`${said}\` that chunks before it have inserted (${fault.writer}) what is meant for rows that were there before the stage`,
+        next: fault.doubtful
+          ? `${key.length === 0 ? 'Give as `chunk.key` the columns by which both say whose rows they are' : `Compare ${listOf(key)} by \`=\` with the columns into which they are inserted`}, put this statement into a stage of its own before this one, or ${ONCE}.`
+          : 'Put this statement into a stage of its own before this one, without `chunk`.',
+      };
     case 'twice':
       return {
         message: `${cut} meets itself here through its \`with\` name, or a table that the stage makes of it: rows of each chunk would meet only rows of the same chunk`,

@@ -503,6 +503,7 @@ outputs: [${table}]
       'loads/core/flight.yaml:7:74: `{{ acq.flight }}` stands on the side of this `left join` that is filled with NULLs: each chunk would give the rows that match none of its own, so that they come once per chunk, unless a condition drops them again',
       'loads/core/flight.yaml:8:82: `group by` over `{{ acq.flight }}` lacks `id` of `chunk.key`: rows that belong together may lie in several chunks, and each would give its own',
       'loads/core/flight.yaml:9:9: this update makes something else of `seen` each time: a row that several chunks choose is changed by each of them',
+      'loads/core/flight.yaml:9:16: this statement does to rows of `core.flight` that chunks before it have inserted (loads/core/flight.yaml:7) what is meant for rows that were there before the stage',
       'loads/core/flight.yaml:10:22: each chunk would make `core.mine`: the second finds it there, and fails',
       'loads/core/flight.yaml:11:9: what this insert inserts does not come from `{{ acq.flight }}` alone, or is found in several chunks: where one chunk has inserted a row, the next finds it there, and sets `seen` to something else',
     ]);

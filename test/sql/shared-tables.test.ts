@@ -16,6 +16,63 @@ function sharedIn(text: string, dialect: SqlDialect, key?: string[]): string[] {
 
 const testAll = testing(sharedIn);
 
+/** Of a stage that changes what it inserts: `table` with `?` where it may be right, and where it is inserted. */
+function changedIn(text: string, dialect: SqlDialect, key?: string[]): string[] {
+  const faults = readStage(parse(text, dialect), 'o', key).flatMap((read) => read.faults);
+  return faults.flatMap(({ what, said, doubtful, line, writer }) =>
+    what === 'changed' ? `${line} ${said}${doubtful ? '?' : ''} ${writer?.split(':')[1]}` : [],
+  );
+}
+
+const testChanges = testing(changedIn);
+
+const INSERT = 'insert into t (id, v) select o.k, o.v from {{ o }} o';
+
+describe('a stage that changes rows of a table into which it inserts', () => {
+  testChanges([
+    [`delete from t;\n${INSERT}`, ['1 t 2']],
+    [`delete from t where v > 2;\n${INSERT}`, ['1 t? 2']],
+    [`delete from t where id in (select k from {{ o }} o);\n${INSERT}`, ['1 t? 2']],
+    [`${INSERT};\ndelete from t where id in (select k from {{ o }} o where o.v = 3)`, ['2 t? 1']],
+    [`update t set v = 1;\n${INSERT}`, ['1 t 2']],
+    [`update t set v = 1 where id in (select k from {{ o }} o);\n${INSERT}`, ['1 t? 2']],
+    [`delete t from t join {{ o }} o on t.id = o.k;\n${INSERT}`, ['1 t? 2'], MY],
+    [`delete from t using {{ o }} o where t.id = o.k;\n${INSERT}`, ['1 t? 2'], PG],
+    [`with d as (delete from t where v > 2 returning id) ${INSERT}`, ['1 t? 1'], PG],
+    [`merge into t using {{ o }} o on t.id = o.k when matched then delete;\n${INSERT}`, ['1 t? 2'], PG],
+    [
+      'delete from core.t where v = 2;\ninsert into core.t (id) select o.k from {{ o }} o;\ninsert into u select o.k from {{ o }} o',
+      ['1 core.t? 2'],
+    ],
+    // All of them are there by then, or it is done to them once more.
+    [`${INSERT};\nupdate t set v = 1`, []],
+    [`${INSERT};\ndelete from t where v is null`, []],
+    [`delete from u;\n${INSERT}`, []],
+    [`update t set v = 1 where id in (select k from {{ o }} o);\ninsert into u select o.k from {{ o }} o`, []],
+    [
+      'merge into t using {{ o }} o on t.id = o.k when matched then update set v = o.v when not matched then insert (id) values (o.k)',
+      [],
+      PG,
+    ],
+    [`create temporary table t (id int, v int);\n${INSERT};\ndelete from t where id in (select v from {{ o }} o)`, []],
+  ]);
+  testChanges(
+    [
+      [`delete from t where id in (select k from {{ o }} o);\n${INSERT}`, []],
+      [`update t set v = 1 where id in (select k from {{ o }} o);\n${INSERT}`, []],
+      [`delete t from t join {{ o }} o on t.id = o.k;\n${INSERT}`, [], MY],
+      [`${INSERT};\ndelete from t where id in (select k from {{ o }} o where o.v = 3)`, []],
+      [`delete from t where v in (select v from {{ o }} o);\n${INSERT}`, ['1 t? 2']],
+      [`update t set id = 1 where id in (select k from {{ o }} o);\n${INSERT}`, ['1 t? 2']],
+      [
+        `delete from t where id in (select k from {{ o }} o);\ninsert into t (id) select o.v from {{ o }} o`,
+        ['1 t? 2'],
+      ],
+    ],
+    ['k'],
+  );
+});
+
 describe('a stage that reads what it writes', () => {
   testAll([
     ['insert into t select a from {{ o }} o where not exists (select 1 from t x where x.id = o.id)', ['1  t? 1']],

@@ -7,7 +7,7 @@ import { settle } from './query.ts';
 import type { Reading } from './reading.ts';
 import { returned, type Flow, type Names, type Relation, type ScopedRelation } from './relation.ts';
 import type { Scope } from './scope.ts';
-import { writeTables } from './shared.ts';
+import { writeTables, type TableUse } from './shared.ts';
 import { targetOf } from './target.ts';
 
 /** Rows that an update or a delete changes, as its joins and its condition choose them. */
@@ -23,7 +23,7 @@ interface Changed {
 export function readUpdate(reading: Reading, range: Range, names: Names): Relation {
   const clauses = reading.code.clauses(range, ['update', 'set', 'from', 'where', 'order', 'limit', 'returning']);
   const rows = readChanged(reading, range, clauses, ['update', 'from'], names);
-  const { flow, scope } = rows;
+  const { flow, scope, where } = rows;
   const set = clauses.get('set');
   // Values that come from the cut are right where it chooses the rows, and, as far as anybody can tell, only there.
   const isRead = set !== undefined && (flow === 'none' || reading.key.length > 0);
@@ -31,14 +31,16 @@ export function readUpdate(reading: Reading, range: Range, names: Names): Relati
   const valued = isRead ? chosenBy(reading, flow, values, scope) : flow;
   const assigned = set === undefined ? [] : assignedColumns(reading.code, set);
   const targets = updated(reading.code, rows, assigned);
-  writeTables(reading, targets, scope, (name) => assigned.every(({ column }) => column !== name));
+  writeTables(reading, targets, scope, changesBy(flow, where), (name) =>
+    assigned.every(({ column }) => column !== name),
+  );
   if (set !== undefined) checkGrowth(reading, range, set, { ...rows, flow: valued });
   return returned(checkLimit(reading, clauses, valued, 'rows'));
 }
 
 export function readDelete(reading: Reading, range: Range, names: Names): Relation {
   const clauses = reading.code.clauses(range, ['from', 'using', 'where', 'order', 'limit', 'returning']);
-  const { flow, scope, changed } = readChanged(reading, range, clauses, ['from', 'using'], names);
+  const { flow, scope, changed, where } = readChanged(reading, range, clauses, ['from', 'using'], names);
   const listed = { from: targetOf(reading.code, range.from), to: clauses.get('')!.to };
   const named = reading.code.byComma(listed).map(({ from }) => reading.code.chain(from).at(-1));
   const deleted = named.length > 0 ? named : changed.tables.map(({ alias }) => alias);
@@ -46,10 +48,18 @@ export function readDelete(reading: Reading, range: Range, names: Names): Relati
     reading,
     scope.tables.filter(({ alias }) => deleted.includes(alias)),
     scope,
+    changesBy(flow, where),
   );
   // What is deleted by one chunk is there for no other.
   const limited = checkLimit(reading, clauses, flow, 'rows');
   return returned(limited === 'repeated' ? 'part' : limited);
+}
+
+/** By what the rows are chosen; nothing of a statement that is wrong by itself. */
+function changesBy(flow: Flow, where: Range | undefined): Pick<TableUse, 'changes'> {
+  if (flow === 'wrong') return {};
+  if (flow !== 'none') return { changes: 'chosen' };
+  return { changes: where === undefined ? 'all' : 'some' };
 }
 
 /** Of several tables, those whose columns an update assigns to; all, where it does not say whose they are. */

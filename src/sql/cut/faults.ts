@@ -32,7 +32,9 @@ export interface CutFault extends Position {
     /** A table that a chunk makes is there for the chunks behind it, too. */
     | 'lasting'
     /** A table that the stage writes to is read: other chunks may have written there by then. */
-    | 'shared';
+    | 'shared'
+    /** Rows of a table are changed or deleted into which the stage inserts: also those of other chunks. */
+    | 'changed';
   /** The SQL that does it: `left join`, `not exists`. */
   said: string;
   /** It may be right all the same: nobody can tell by the text. */
@@ -41,10 +43,10 @@ export interface CutFault extends Position {
   missing?: string[];
   /** `grouping`: a column that stands for a missing one, but where this outer join fills it with NULLs. */
   filled?: { column: string; join: string };
-  /** `shared`: where the stage writes to it, as `file:line`. */
+  /** `shared`, `changed`: where the stage writes to it, as `file:line`. */
   writer?: string;
   /** `shared`: the aggregate that goes over all its rows. */
   counted?: string;
-  /** `unreached`, `again`, `overwritten`, `shared`: what the statement writes to, as written. */
+  /** `unreached`, `again`, `overwritten`, `shared`, `changed`: what the statement writes to, as written. */
   target?: Position;
 }

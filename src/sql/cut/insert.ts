@@ -29,7 +29,7 @@ export function readInsert(reading: Reading, { from, to }: Range, names: Names):
     ? { ...UNCUT, flow: valuesOf(reading, rows, names) }
     : readQuery(reading, rows, names, 'rows');
   reading.inserted.push({ name: nameAt(code, target), rows: relation, columns });
-  reading.uses.writes.push({ at: target, keyed: keyedBy(reading, insert, relation) });
+  reading.uses.writes.push({ at: target, keyed: keyedBy(reading, insert, relation), inserts: true });
   // What an upsert asks for beside what is inserted.
   subqueries(reading, insert.clause, names, 'value', new Scope([], [], reading.outer));
   const change = upsertChange(code, insert);

@@ -42,17 +42,22 @@ function useTarget(reading: Reading, source: From, target: From, on: Range, acti
   for (const [one, other] of equalities(reading, scope, on)) scope.equate(one, other);
   const inserts = [...code.level(actions)].filter((i) => code.is(i, 'insert')).map((i) => insertedBy(code, i));
   const assigned = setsIn(code, actions).flatMap((set) => assignedColumns(code, set));
-  writeTables(reading, target.tables, scope, (name) => assigned.every(({ column }) => column !== name));
-  const write = uses.writes.at(-1);
+  const deletes = code.find(actions, (i) => code.is(i, 'delete')) !== undefined;
+  const write = {
+    inserts: inserts.length > 0,
+    ...((assigned.length > 0 || deletes) && { changes: 'chosen' as const }),
+  };
+  writeTables(reading, target.tables, scope, write, (name) => assigned.every(({ column }) => column !== name));
+  const written = uses.writes.at(-1);
   const [table] = target.tables;
-  if (write === undefined || table?.at === undefined) return;
-  const { at, keyed } = write;
+  if (written === undefined || table?.at === undefined) return;
+  const { at, keyed } = written;
   const isGiven = (name: string, key: number): boolean =>
     inserts.every((values) => {
       const value = values.get(name);
       return value !== undefined && keyColumnOf(reading, scope, value) === key;
     });
-  write.keyed = (key) => keyed(key).filter((name) => isGiven(name, key));
+  written.keyed = (key) => keyed(key).filter((name) => isGiven(name, key));
   // Of others, there are other words: `checkMerged`.
   if (inserts.length > 0 && target.flow === 'part') uses.reads.push({ at, keyed: (key) => scope.keyed(table.id, key) });
 }

@@ -29,7 +29,11 @@ export class Scope {
   column(name: string[]): string | undefined {
     const [column, alias] = [...name].reverse() as [string, string | undefined];
     if (alias === undefined) {
-      const table = this.tables.find(({ relation }) => typeof relation.column(column) === 'number');
+      const [only, ...others] = this.tables;
+      const table =
+        this.tables.find(({ relation }) => typeof relation.column(column) === 'number') ??
+        // Of an update or a delete of one table, say. In a subquery it may be one of a query around.
+        (others.length === 0 && this.outer === undefined ? only : undefined);
       return `${table?.id ?? '?'}.${column}`;
     }
     const [table, ...more] = this.tables.filter((one) => one.alias === alias);

@@ -15,6 +15,10 @@ export interface TableUse {
   keyed: (key: number) => readonly string[];
   /** The aggregate that goes over all its rows. */
   counted?: string;
+  /** It puts rows there. */
+  inserts?: boolean;
+  /** It changes or deletes rows that are there: `chosen` by the cut; not by it, `some` of them or `all`. */
+  changes?: 'chosen' | 'some' | 'all';
 }
 
 export interface TableUses {
@@ -39,12 +43,13 @@ export function writeTables(
   { uses, code }: Reading,
   targets: readonly ScopedRelation[],
   scope: Scope,
+  write: Pick<TableUse, 'inserts' | 'changes'>,
   keeps: (column: string) => boolean = () => true,
 ): void {
   for (const { id, at } of targets) {
     if (at === undefined || code.tokens[at]!.kind === 'brace') continue;
     uses.reads = uses.reads.filter((read) => read.at !== at);
-    uses.writes.push({ at, keyed: (key) => scope.keyed(id, key).filter(keeps) });
+    uses.writes.push({ at, keyed: (key) => scope.keyed(id, key).filter(keeps), ...write });
   }
 }
 
@@ -59,21 +64,47 @@ interface UsingStatement {
  * Of each statement, what it reads of tables that the stage writes to: other chunks may have written there by then. Not where it reads
  * only rows of its chunk's keys, and the stage writes each key's rows in the chunk of that key.
  */
-export function sharedTables(all: readonly UsingStatement[], key: readonly string[]): CutFault[][] {
+export function sharedTables(
+  all: readonly UsingStatement[],
+  key: readonly string[],
+  isOwn: (code: Code, at: number) => boolean,
+): CutFault[][] {
   const writes = all.flatMap(({ statement, code, uses }) => uses.writes.map((use) => ({ statement, code, ...use })));
-  return all.map(({ code, uses }) =>
-    uses.reads.flatMap((read): CutFault[] => {
+  return all.map(({ statement, code, uses }, n) => [
+    ...uses.writes.flatMap((change) => {
+      if (change.changes === undefined || isOwn(code, change.at)) return [];
+      const name = nameOf(code, change.at);
+      const insert = writes.find(
+        (one) =>
+          one.inserts === true &&
+          // What a merge inserts, it does not find.
+          !(one.statement === statement && one.at === change.at) &&
+          // Rows that all have been inserted come to the same in the end.
+          !(change.changes !== 'chosen' && all.findIndex((other) => other.statement === one.statement) < n) &&
+          nameOf(one.code, one.at) === name &&
+          !areApart(change, one, key),
+      );
+      if (insert === undefined) return [];
+      const { line, column } = code.tokens[change.at]!;
+      const said = saidAt(code, change.at);
+      const writer = placeOf(insert);
+      return [
+        {
+          what: 'changed' as const,
+          said,
+          doubtful: change.changes !== 'all',
+          line,
+          column,
+          writer,
+          target: { line, column },
+        },
+      ];
+    }),
+    ...uses.reads.flatMap((read): CutFault[] => {
       const name = nameOf(code, read.at);
-      const isApart = (write: TableUse): boolean =>
-        key.length > 0 &&
-        key.every((_, i) => {
-          const columns = write.keyed(i);
-          return read.keyed(i).some((column) => columns.includes(column));
-        });
-      const write = writes.find((one) => nameOf(one.code, one.at) === name && !isApart(one));
+      const write = writes.find((one) => nameOf(one.code, one.at) === name && !areApart(read, one, key));
       if (write === undefined) return [];
       const { line, column } = code.tokens[read.at]!;
-      const { file } = write.statement;
       const [target] = uses.writes;
       return [
         {
@@ -82,14 +113,25 @@ export function sharedTables(all: readonly UsingStatement[], key: readonly strin
           doubtful: read.counted === undefined,
           line,
           column,
-          writer: `${file}:${write.code.tokens[write.at]!.line}`,
+          writer: placeOf(write),
           ...(read.counted !== undefined && { counted: read.counted }),
           ...(target && { target: code.tokens[target.at]! }),
         },
       ];
     }),
-  );
+  ]);
 }
+
+/** Both have to do with rows of the chunk's own keys only. */
+const areApart = (one: TableUse, other: TableUse, key: readonly string[]): boolean =>
+  key.length > 0 &&
+  key.every((_, i) => {
+    const columns = other.keyed(i);
+    return one.keyed(i).some((column) => columns.includes(column));
+  });
+
+const placeOf = ({ statement, code, at }: { statement: Statement; code: Code; at: number }): string =>
+  `${statement.file}:${code.tokens[at]!.line}`;
 
 /** By which two names of one table are the same. */
 function nameOf(code: Code, at: number): string {

@@ -2,7 +2,7 @@ import type { BraceUse, Statement } from '../statement.ts';
 import { isCode } from '../token.ts';
 import { Code } from './code.ts';
 import type { Comparison } from './comparison.ts';
-import { droppedBy, makingOf, type Making } from './making.ts';
+import { droppedBy, makingOf, nameAt, type Making } from './making.ts';
 import { inAll, renamed, returned, UNCUT, type Relation } from './relation.ts';
 import { sharedTables } from './shared.ts';
 import { readCut, type CutReading } from './statement.ts';
@@ -51,6 +51,7 @@ export function readStage(
   const shared = sharedTables(
     all.map(({ statement, uses }, i) => ({ statement, uses, code: codes[i]! })),
     key,
+    (code, at) => own.has(nameAt(code, at)),
   );
   return all.map((one, i) => ({ ...one, faults: [...one.faults, ...shared[i]!] }));
 }

@@ -182,6 +182,17 @@ insert into core.flight select 0, :batch_id on conflict (id) do update set seen 
     ],
   },
   {
+    title: 'rows of other chunks that each chunk deletes',
+    files: {
+      'loads/core/flights.sql': `delete from core.flight;
+insert into core.flight select f.id, :batch_id from {{ acq.flight }} f;
+`,
+    },
+    expected: [
+      'loads/core/flights.sql:1:13: this statement does to rows of `core.flight` that chunks before it have inserted (loads/core/flights.sql:2) what is meant for rows that were there before the stage',
+    ],
+  },
+  {
     title: 'a cut that an outer join fills with NULLs',
     files: {
       'loads/core/flights.sql': `insert into core.flight (id, batch_id)
