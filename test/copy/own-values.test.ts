@@ -140,6 +140,32 @@ test.each(servers)('a row that a trigger of a partition drops is counted as read
   }
 });
 
+test.each(servers)('an identity column takes the numbers of the source on $name, with triggers too', async (server) => {
+  const ends = await Ends.create(server);
+  const sql = (text: string) => ends.sql('target', text);
+  try {
+    await sql('create table s (v bigint)');
+    await sql('insert into s values (70), (80)');
+    await sql('create function keeps() returns trigger language plpgsql as $$ begin return new; end $$');
+    for (const generated of ['always', 'by default']) {
+      await sql('drop table if exists t');
+      await sql(`create table t (v bigint generated ${generated} as identity)`);
+      for (const triggers of [false, true]) {
+        if (triggers) await sql('create trigger keeps before insert on t for each row execute function keeps()');
+        const session = await ends.begin('target');
+        const counts = await ends.target.dialect.insertRows(session, 't', ['v'], 'select v from s');
+        expect(counts, generated).toEqual({ read: 2, written: 2 });
+        const { rows } = await session.query({ strings: ['select v::int from t order by v'], values: [] });
+        expect(rows, generated).toEqual([{ v: 70 }, { v: 80 }]);
+        await session.rollback();
+        await session.close();
+      }
+    }
+  } finally {
+    await ends.close();
+  }
+});
+
 describeOn(await mysqlServers(), 'NULL where it may not be on $name', (server) => {
   let ends: Ends;
   beforeAll(async () => {

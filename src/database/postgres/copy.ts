@@ -46,7 +46,8 @@ export async function insertRows(
         or tgrelid in (select relid from pg_partition_tree(${raw(named)}::regclass))) and not tgisinternal
       and tgtype & ${raw(String(BEFORE_INSERT_OF_ROW))} = ${raw(String(BEFORE_INSERT_OF_ROW))}
     union all select from pg_rewrite where ev_class = ${raw(named)}::regclass and ev_type = '3'`);
-  const insert = `insert into ${table} (${columns.join(', ')})`;
+  // Else a column that is `generated always as identity` takes no number that is given, which COPY gives it.
+  const insert = `insert into ${table} (${columns.join(', ')}) overriding system value`;
   if (mayDrop.length === 0) {
     const { rowCount } = await session.run({ text: `${insert} ${select}`, values: [] });
     return { read: rowCount, written: rowCount };
