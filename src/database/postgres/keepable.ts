@@ -15,7 +15,8 @@ export function keepable(column: ColumnFacts, into: ValueShape): string | undefi
     case 'whole number':
       return beyondBits(name, shape, into);
     case 'decimal': {
-      const finite = into.ordinary ? [`abs(${name}) < 'Infinity'`] : [];
+      // A numeric of any number of digits may be NaN, and no whole number is.
+      const finite = into.ordinary || into.kind === 'whole number' ? [`abs(${name}) < 'Infinity'`] : [];
       const digits = beyondDigits(name, shape, into);
       return [...finite, ...(digits === undefined ? [] : [digits])].join(' and ') || undefined;
     }
