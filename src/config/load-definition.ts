@@ -41,6 +41,7 @@ export function defineLoad(file: LoadFile, build: LoadBuild): LoadDefinition {
   checkMaxRuntime(yaml, ['max_runtime'], maxRuntimeMs, problems);
 
   const zoned = isZoned(file, settings);
+  const use = { zoned, copiesWithin: copiesWithin(file) };
   const steps = (key: string, given: StepsFile | undefined): StepDefinition[] =>
     given === undefined ? [] : stepsOf(key, given, zoned, build);
   return {
@@ -57,7 +58,7 @@ export function defineLoad(file: LoadFile, build: LoadBuild): LoadDefinition {
     onError: steps('on_error', file.kind === 'task' ? file.on_error : undefined),
     needs: file.needs ?? [],
     params: file.params ?? {},
-    sessionParams: sessionSettings(yaml, ['session_params'], file.session_params ?? {}, zoned, problems),
+    sessionParams: sessionSettings(yaml, ['session_params'], file.session_params ?? {}, use, problems),
     lanes: file.lanes ?? settings.defaults.lanes,
     maxAttempts: file.max_attempts ?? settings.defaults.maxAttempts,
     maxRuntimeMs,
@@ -79,7 +80,7 @@ function stepsOf(key: string, given: StepsFile, zoned: boolean, build: LoadBuild
     const source = readSql(yaml, own ? [...at, 'sql'] : at, own?.sql ?? (step as string), folder, problems);
     if (source === undefined) return [];
     if (own === undefined) return [source];
-    const sessionParams = sessionSettings(yaml, [...at, 'session_params'], own.session_params, zoned, problems);
+    const sessionParams = sessionSettings(yaml, [...at, 'session_params'], own.session_params, { zoned }, problems);
     return [{ ...source, sessionParams }];
   });
 }
@@ -87,6 +88,10 @@ function stepsOf(key: string, given: StepsFile, zoned: boolean, build: LoadBuild
 /** What a task writes is its own business; rows of other kinds go on to others, who read their times in UTC. */
 const isZoned = ({ kind, connection }: LoadFile, { connections }: ProjectSettings): boolean =>
   kind === 'task' && sqlDialectOf(connections, connection).localTime !== undefined;
+
+/** Rows of an acquisition that do not leave its connection. */
+const copiesWithin = (file: LoadFile): boolean =>
+  file.kind === 'acquisition' && file.from.files === undefined && file.from.connection === file.connection;
 
 /** What a load may reject when it does not say. */
 const DEFAULT_MOST_REJECTED = 100;

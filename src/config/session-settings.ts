@@ -45,31 +45,51 @@ export const whyNotSet = (name: string): string | undefined =>
 /** Why a load without `zoned` sets no time zone. */
 const UTC = 'times travel in UTC';
 
-/**
- * Refuses settings that would take a transaction out of Waybill's hands. Answers the rest as text, names in lower case.
- * `zoned`: its statements may run in a time zone of their own.
- */
+/** The styles of PostgreSQL's texts, and why a load with `copiesWithin` sets none. */
+const STYLES = new Set(['datestyle', 'intervalstyle', 'extra_float_digits', 'bytea_output']);
+const ONE_STYLE = 'windows and values travel as text from this connection into itself, in one style';
+
+/** What the statements are that the settings are for. */
+export interface SettingsUse {
+  /** They may run in a time zone of their own. */
+  zoned: boolean;
+  /**
+   * They copy from a connection into itself: the source has the settings, too, and the window's end, which a later start reads without
+   * them, would be written in their style.
+   */
+  copiesWithin?: boolean;
+}
+
+/** Refuses settings that would take a transaction out of Waybill's hands. Answers the rest as text, names in lower case. */
 export function sessionSettings(
   yaml: YamlFile,
   at: ValuePath,
   given: Record<string, string | number | boolean>,
-  zoned: boolean,
+  use: SettingsUse,
   problems: Problem[],
 ): Record<string, string> {
   const settings: Record<string, string> = {};
   for (const [name, value] of Object.entries(given)) {
     const key = name.toLowerCase();
-    const why = key === 'time_zone' && !zoned ? UTC : whyNotSet(name);
+    const why = whyNotHere(key, use);
     if (why !== undefined) {
       const message = `\`session_params\` cannot set \`${name}\`: ${why}`;
       problems.push({
         ...yaml.place([...at, name], 'key'),
         message,
-        next: 'Leave it out.',
+        next:
+          why === ONE_STYLE
+            ? 'Leave it out, or say it for the step that needs it: `{ sql, session_params }`.'
+            : 'Leave it out.',
         severity: 'error',
       });
     }
     settings[key] = typeof value === 'boolean' ? (value ? 'on' : 'off') : String(value);
   }
   return settings;
+}
+
+function whyNotHere(key: string, { zoned, copiesWithin = false }: SettingsUse): string | undefined {
+  if (key === 'time_zone' && !zoned) return UTC;
+  return copiesWithin && STYLES.has(key) ? ONE_STYLE : whyNotSet(key);
 }

@@ -224,6 +224,49 @@ to: { table: acq.flight, on_invalid: { id: nil } }
     expected: ['loads/acquisition/flight.yaml:4:44: `id` must be `fail`, `null` or `text`, got "nil"'],
   },
   {
+    title: 'a style of texts in which windows and values would travel, but not where files or a step have it',
+    files: {
+      'loads/acquisition/flight.yaml': `kind: acquisition
+connection: warehouse
+from: { connection: warehouse, table: public.flight, cursor: id }
+to: acq.flight
+session_params:
+  work_mem: 64MB
+  DateStyle: SQL, DMY
+  bytea_output: escape
+before:
+  - { sql: select 1, session_params: { DateStyle: German } }
+`,
+      'loads/acquisition/query.yaml': `kind: acquisition
+connection: warehouse
+from: { connection: warehouse, sql: select 1 as id }
+to: acq.query
+session_params: { intervalstyle: iso_8601, extra_float_digits: 0 }
+`,
+      'loads/acquisition/other.yaml': `kind: acquisition
+connection: warehouse
+from: { connection: source, table: public.other }
+to: acq.other
+session_params: { DateStyle: German }
+`,
+      'loads/acquisition/file.yaml': `kind: acquisition
+connection: warehouse
+from: { files: data/*.csv }
+to: acq.file
+session_params: { DateStyle: German, IntervalStyle: sql_standard }
+`,
+    },
+    expected: [
+      ['flight.yaml:7:3', 'DateStyle'],
+      ['flight.yaml:8:3', 'bytea_output'],
+      ['query.yaml:5:19', 'intervalstyle'],
+      ['query.yaml:5:44', 'extra_float_digits'],
+    ].map(
+      ([place, name]) =>
+        `loads/acquisition/${place}: \`session_params\` cannot set \`${name}\`: windows and values travel as text from this connection into itself, in one style`,
+    ),
+  },
+  {
     title: 'a rule for new columns that stands elsewhere',
     files: {
       'loads/acquisition/flight.yaml': `kind: acquisition
