@@ -77,13 +77,16 @@ function orFailure(column: string, name: string): string {
   return `case when ${hasLongNumbers(name)} then ${failure} else ${name}::text end`;
 }
 
+/** The least and the greatest float: beyond them a cast to one is an error. */
+const OF_A_FLOAT = '5e-324 and 1.7976931348623157e308';
+
 /** A condition: the document (quoted name) has a number that a float would change. */
 export function hasLongNumbers(name: string): string {
   const number = `(v #>> '{}')::numeric`;
   return `${name}::text ~ '[0-9.]{16}|[0-9][eE][-+]?[0-9]' and exists (
     select 1 from jsonb_path_query(${name}::jsonb, 'strict $.**') v where jsonb_typeof(v) = 'number'
       and not (${number} % 1 = 0 and ${number} between -9223372036854775808 and 18446744073709551615)
-      and ${number}::float8::text::numeric <> ${number})`;
+      and case when abs(${number}) between ${OF_A_FLOAT} then ${number}::float8::text::numeric <> ${number} else true end)`;
 }
 
 /** Of a composite whose fields are NULL it `is null`; a cast writes others than COPY: `true` for `t`, without the blanks of bpchar. */
