@@ -124,6 +124,11 @@ export const mysqlRefusals: readonly Refusal[] = [
     next: `${SETTING} User variables may be set, one statement for each: set @x = ….`,
   },
   {
+    statement: /^(?:end (?:if|case|while|loop|repeat)|else(?:if)?|when)\b/,
+    why: 'it is a part of a routine whose body was cut at `;`',
+    next: 'Put the body of the routine or trigger between begin and end.',
+  },
+  {
     // Whatever is left: what is not known to keep the transaction open may not stand in it.
     statement:
       /^(?!(?:\( )*(?:select|with|values|table)\b|(?:insert|replace|update|delete|do|set|show|describe|desc|explain|analyze|load|signal|get|help|checksum)\b|create |drop )/,

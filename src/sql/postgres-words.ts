@@ -11,10 +11,11 @@ export const POSTGRES_RESERVED_WORDS: ReadonlySet<string> = new Set(
 
 /** Aggregates of PostgreSQL 17 (pg_aggregate). Those that users created are not known here. */
 export const POSTGRES_AGGREGATES: ReadonlySet<string> = new Set(
-  `any_value array_agg avg bit_and bit_or bit_xor bool_and bool_or corr count covar_pop covar_samp every grouping
-   json_agg json_agg_strict json_arrayagg json_object_agg json_object_agg_strict json_object_agg_unique
-   json_object_agg_unique_strict json_objectagg jsonb_agg jsonb_agg_strict jsonb_object_agg jsonb_object_agg_strict
-   jsonb_object_agg_unique jsonb_object_agg_unique_strict max min mode percentile_cont percentile_disc range_agg
-   range_intersect_agg regr_avgx regr_avgy regr_count regr_intercept regr_r2 regr_slope regr_sxx regr_sxy regr_syy stddev
-   stddev_pop stddev_samp string_agg sum var_pop var_samp variance xmlagg`.split(/\s+/),
+  `any_value array_agg avg bit_and bit_or bit_xor bool_and bool_or corr count covar_pop covar_samp cume_dist
+   dense_rank every grouping json_agg json_agg_strict json_arrayagg json_object_agg json_object_agg_strict
+   json_object_agg_unique json_object_agg_unique_strict json_objectagg jsonb_agg jsonb_agg_strict jsonb_object_agg
+   jsonb_object_agg_strict jsonb_object_agg_unique jsonb_object_agg_unique_strict max min mode percent_rank
+   percentile_cont percentile_disc range_agg range_intersect_agg rank regr_avgx regr_avgy regr_count regr_intercept
+   regr_r2 regr_slope regr_sxx regr_sxy regr_syy stddev stddev_pop stddev_samp string_agg sum var_pop var_samp
+   variance xmlagg`.split(/\s+/),
 );

@@ -20,6 +20,8 @@ describe('constructs that look across rows', () => {
       ['window function', 'window function'],
     ],
     ['a filtered window function', 'select count(*) filter (where a) over () from t', ['window function']],
+    ['a rank that nobody has', 'select rank(5) within group (order by a) from t', ['aggregate']],
+    ['ranks of rows', 'select rank() over (order by a), t.rank from t', ['window function']],
     ['limits', 'select 1 from t limit 1 offset 2', ['limit', 'limit']],
     ['fetch', 'select 1 from t fetch first row only', ['limit']],
     [

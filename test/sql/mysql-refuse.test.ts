@@ -29,6 +29,15 @@ describe.each([mysqlSql, mariadbSql])('in the SQL of $title', (dialect) => {
     expect(parseOne(text, dialect, 'step').commitsByItself).toBe(false);
   });
 
+  test.each([
+    'trigger g before insert on t for each row if new.a is null then set new.a = 1; end if',
+    'procedure p() while @a > 0 do set @a = @a - 1; end while',
+  ])('begin and end are the remedy for a body without them: create %s', (body) => {
+    const { message, next } = refusal(`create ${body}`, dialect, 'step');
+    expect(message).toMatch(/it is a part of a routine whose body was cut at `;`$/);
+    expect(next).toBe('Put the body of the routine or trigger between begin and end.');
+  });
+
   test('what can be rolled back is the remedy for TRUNCATE', () => {
     expect(refusal('truncate t', dialect).next).toMatch(/^Write "delete from"/);
   });
