@@ -92,8 +92,7 @@ describe.each(someServers(import.meta.url))('the window that tasks of a session 
 
   test('the run that ends a window and begins the next one tells of both, and shows the rows of both', async () => {
     const { files, ...rest } = PROJECT();
-    const report =
-      'kind: task\nconnection: warehouse\nmethod: query\nsql: select id from core.numbers where id > 2\n';
+    const report = 'kind: task\nconnection: warehouse\nmethod: query\nsql: select id from core.numbers where id > 2\n';
     const yaml = YAML().replace('[task.one, task.two]', '[task.one, task.report, task.two]');
     world = await World.create(server, {
       ...rest,
