@@ -95,8 +95,11 @@ function whatStays({ context }: Ended, loads: BatchView[]): string {
     const load = context.project.loads[name];
     return load !== undefined && keepsItsWork(load);
   };
-  const published = loads.filter(({ state }) => state === 'published').map(({ load }) => load);
-  const cancelled = loads.filter(({ state }) => state === 'cancelled').map(({ load }) => load);
+  // A load may have several batches of one run.
+  const inState = (wanted: BatchView['state']): string[] => [
+    ...new Set(loads.filter(({ state }) => state === wanted).map(({ load }) => load)),
+  ];
+  const [published, cancelled] = [inState('published'), inState('cancelled')];
   const ended = cancelled.filter(keeps);
   const rolledBack = cancelled.filter((load) => !keeps(load));
   return [

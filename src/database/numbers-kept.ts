@@ -25,7 +25,7 @@ export function beyondDigits(name: string, source: ValueShape, into: ValueShape)
 /** `given`: digits before the point. */
 function beyondWhole(name: string, given: number, into: ValueShape): string[] {
   const { least, most } = boundsOf(into);
-  const fits = least < 0n && Number.isFinite(given) && 10n ** BigInt(given) - 1n <= most;
+  const fits = least < 0n && Number.isFinite(given) && 10n ** BigInt(Math.max(0, given)) - 1n <= most;
   return fits ? [] : [`${name} between ${least} and ${most}`];
 }
 

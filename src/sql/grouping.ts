@@ -85,9 +85,16 @@ export function aggregateAt(code: Token[], at: number, dialect: SqlDialect): 'ag
   if (!dialect.aggregates.has(name) || !isMark(code[at + 1], '(') || isWord(before, 'into')) return undefined;
   if (isMark(before, '.') && (!dialect.catalogSchema || !isWord(code[at - 2], dialect.catalogSchema))) return undefined;
   let end = afterParentheses(code, at + 1);
+  if (isWord(code[end], 'as') && isQueryName(code, end + 1)) return undefined;
   if (isWord(code[end], 'within')) end = afterParentheses(code, end + 2);
   if (isWord(code[end], 'filter')) end = afterParentheses(code, end + 1);
   return isWord(code[end], 'over') ? undefined : 'aggregate';
+}
+
+/** What stands behind `as` where a `with` name has columns: `with max (a, b) as materialized (…`. */
+function isQueryName(code: Token[], at: number): boolean {
+  const open = at + (isWord(code[at], 'not') ? 2 : isWord(code[at], 'materialized') ? 1 : 0);
+  return isMark(code[open], '(');
 }
 
 function afterParentheses(code: Token[], open: number): number {

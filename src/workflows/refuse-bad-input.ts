@@ -14,7 +14,11 @@ const BOUND: Form = {
   accepts: (value) => typeof value === 'string' || typeof value === 'number',
 };
 /** What workflows write themselves. */
-const OWN: Form = { said: 'an object', accepts: (value) => isObject(value) || Array.isArray(value) };
+const OWN: Form = { said: 'an object', accepts: isObject };
+const OWN_BATCHES: Form = {
+  said: 'a list of batch ids',
+  accepts: (value) => Array.isArray(value) && value.every((id) => typeof id === 'string' && /^\d+$/.test(id)),
+};
 const PARAMS: Form = {
   said: 'an object whose values are texts, numbers, true, false or null',
   accepts: (value) =>
@@ -34,7 +38,7 @@ const OF_LOAD: Record<keyof LoadInput, Form> = {
   requestedBy: TEXT,
   project: TEXT,
   window: OWN,
-  keepRowsOf: OWN,
+  keepRowsOf: OWN_BATCHES,
   continued: OWN,
 };
 
@@ -64,7 +68,7 @@ function refuseBadInput(input: unknown, what: string, example: string, forms: Re
   for (const [key, value] of Object.entries(given)) {
     const form = Object.hasOwn(forms, key) ? forms[key] : undefined;
     if (form === undefined) {
-      const known = Object.keys(forms).filter((one) => forms[one] !== OWN);
+      const known = Object.keys(forms).filter((one) => ![OWN, OWN_BATCHES].includes(forms[one]!));
       const message = `the input of ${what} ${name} has a key that means nothing: ${key}, ${shown(value)}`;
       throw refusal(message, `leave it out; there are ${known.join(', ')}`);
     }

@@ -171,6 +171,8 @@ checks: [ { name: never, sql: "select 1", expect: 0 } ]`,
       const params = 'an object whose values are texts, numbers, true, false or null';
       await refused({ params: [1, 2] }, `${is('params', '[1,2]')}, and must be ${params}`, mend);
       await refused({ params: { a: { b: 1 } } }, `${is('params', '{"a":{"b":1}}')}, and must be ${params}`, mend);
+      await refused({ window: [] }, `${is('window', '[]')}, and must be an object`, mend);
+      await refused({ keepRowsOf: ['x'] }, `${is('keepRowsOf', '["x"]')}, and must be a list of batch ids`, mend);
       await refused(
         { toString: 1 },
         'the input of load core.order has a key that means nothing: toString, 1',

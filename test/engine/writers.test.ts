@@ -69,8 +69,10 @@ describe.each(oneOfEachFamily(import.meta.url))('writers without pause on $name'
         const [view] = document(await waybill(world, 'status', '--json')) as BatchView[];
         return view?.waiting;
       };
+      // MariaDB does not tell which.
+      const inputs = server.name.startsWith('MariaDB') ? 'acq.a or acq.b' : 'acq.a';
       expect(await until(waits, 90)).toMatch(
-        new RegExp(`^waits for acq.a, in use by ${world.words.holder('a long report')}`),
+        new RegExp(`^waits for ${inputs}, in use by ${world.words.holder('a long report')}`),
       );
       expect((await handle.query(progressQuery)).phase).toBe('snapshot');
       await until(() => Promise.resolve(line.waits() > 3), 90);

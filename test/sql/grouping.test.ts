@@ -20,6 +20,11 @@ describe('constructs that look across rows', () => {
       ['window function', 'window function'],
     ],
     ['a filtered window function', 'select count(*) filter (where a) over () from t', ['window function']],
+    [
+      'with names like aggregates',
+      'with rank (a) as (select 1), max (b) as not materialized (select 2) select * from rank, max',
+      [],
+    ],
     ['a rank that nobody has', 'select rank(5) within group (order by a) from t', ['aggregate']],
     ['ranks of rows', 'select rank() over (order by a), t.rank from t', ['window function']],
     ['limits', 'select 1 from t limit 1 offset 2', ['limit', 'limit']],

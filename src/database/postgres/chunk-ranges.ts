@@ -3,7 +3,7 @@ import { LONGEST_KEY, NULL_KEYS } from '../dialect.ts';
 import { postgresSql } from '../../sql/postgres.ts';
 import { fromItem, type RowSource } from '../row-source.ts';
 import { composed, part, raw, sql, type RawSql, type SqlPart, type SqlStatement } from '../sql.ts';
-import { compared, isRow } from './key-order.ts';
+import { compared, equal, isRow } from './key-order.ts';
 import { quoteName, quoteTable, quoteText } from './names.ts';
 import { sampleOf } from './sampled-pages.ts';
 
@@ -186,15 +186,26 @@ export function rangeCondition(
   const names = key.map((column) => quoteName(column.name));
   const notNull = names.map((name) => `${name} is not null`).join(' and ');
   if (range.from === NULL_KEYS) return `not (${notNull})`;
-  const compare = (comparison: '>=' | '<', bound: string): string => {
-    const values = JSON.parse(bound) as string[];
-    return compared(key, comparison, (n) => bind(values[n], key[n]?.castType));
-  };
+  const [from, to] = [range.from, range.to].map((bound) =>
+    bound === null ? undefined : (JSON.parse(bound) as string[]),
+  );
+  const valueAt = (values: string[], n: number): string => bind(values[n], key[n]?.castType);
+  const same = isRow(key) ? 0 : sameInFront(from, to);
+  const compare = (comparison: '>=' | '<', bound: string[]): string =>
+    compared(key.slice(same), comparison, (n) => valueAt(bound, same + n));
   return [
     notNull,
-    ...(range.from === null ? [] : [compare('>=', range.from)]),
-    ...(range.to === null ? [] : [compare('<', range.to)]),
+    ...key.slice(0, same).map((column, n) => equal(column, valueAt(from!, n))),
+    ...(from === undefined ? [] : [compare('>=', from)]),
+    ...(to === undefined ? [] : [compare('<', to)]),
   ].join(' and ');
+}
+
+/** How many columns of a key are one value in all of a range: by them, and the one behind them, an index leads to its rows. */
+function sameInFront(from: string[] | undefined, to: string[] | undefined): number {
+  if (from === undefined || to === undefined) return 0;
+  const differs = from.findIndex((value, n) => value !== to[n]);
+  return differs === -1 ? from.length - 1 : differs;
 }
 
 /** A place in a table: a page, or `page.row`. */

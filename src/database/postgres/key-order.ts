@@ -29,6 +29,10 @@ export function compared(
   return `(${one(0, `${strict}=`)} and ${from(0)})`;
 }
 
+/** Compares one column of it for being equal. */
+export const equal = (column: ColumnFacts, right: string): string =>
+  `${quoteName(column.name)} ${operator(column, '=')} ${right}`;
+
 const row = (values: string[]): string => (values.length === 1 ? values[0]! : `(${values.join(', ')})`);
 
 const schemaOf = (column: ColumnFacts): string | undefined => (column.base ?? column).operators;

@@ -23,7 +23,7 @@ interface Changed {
 export function readUpdate(reading: Reading, range: Range, names: Names): Relation {
   const clauses = reading.code.clauses(range, ['update', 'set', 'from', 'where', 'order', 'limit', 'returning']);
   const rows = readChanged(reading, range, clauses, ['update', 'from'], names);
-  const { flow, scope, where } = rows;
+  const { flow, scope } = rows;
   const set = clauses.get('set');
   // Values that come from the cut are right where it chooses the rows, and, as far as anybody can tell, only there.
   const isRead = set !== undefined && (flow === 'none' || reading.key.length > 0);
@@ -31,7 +31,7 @@ export function readUpdate(reading: Reading, range: Range, names: Names): Relati
   const valued = isRead ? chosenBy(reading, flow, values, scope) : flow;
   const assigned = set === undefined ? [] : assignedColumns(reading.code, set);
   const targets = updated(reading.code, rows, assigned);
-  writeTables(reading, targets, scope, changesBy(flow, where), (name) =>
+  writeTables(reading, targets, scope, changesBy(rows, clauses), (name) =>
     assigned.every(({ column }) => column !== name),
   );
   if (set !== undefined) checkGrowth(reading, range, set, { ...rows, flow: valued });
@@ -40,7 +40,8 @@ export function readUpdate(reading: Reading, range: Range, names: Names): Relati
 
 export function readDelete(reading: Reading, range: Range, names: Names): Relation {
   const clauses = reading.code.clauses(range, ['from', 'using', 'where', 'order', 'limit', 'returning']);
-  const { flow, scope, changed, where } = readChanged(reading, range, clauses, ['from', 'using'], names);
+  const rows = readChanged(reading, range, clauses, ['from', 'using'], names);
+  const { flow, scope, changed } = rows;
   const listed = { from: targetOf(reading.code, range.from), to: clauses.get('')!.to };
   const named = reading.code.byComma(listed).map(({ from }) => reading.code.chain(from).at(-1));
   const deleted = named.length > 0 ? named : changed.tables.map(({ alias }) => alias);
@@ -48,7 +49,7 @@ export function readDelete(reading: Reading, range: Range, names: Names): Relati
     reading,
     scope.tables.filter(({ alias }) => deleted.includes(alias)),
     scope,
-    changesBy(flow, where),
+    changesBy(rows, clauses),
   );
   // What is deleted by one chunk is there for no other.
   const limited = checkLimit(reading, clauses, flow, 'rows');
@@ -56,10 +57,12 @@ export function readDelete(reading: Reading, range: Range, names: Names): Relati
 }
 
 /** By what the rows are chosen; nothing of a statement that is wrong by itself. */
-function changesBy(flow: Flow, where: Range | undefined): Pick<TableUse, 'changes'> {
+function changesBy({ flow, scope }: Changed, clauses: Map<string, Range>): Pick<TableUse, 'changes'> {
   if (flow === 'wrong') return {};
   if (flow !== 'none') return { changes: 'chosen' };
-  return { changes: where === undefined ? 'all' : 'some' };
+  // A join may choose them, too.
+  const isAll = !clauses.has('where') && !clauses.has('limit') && scope.tables.length === 1;
+  return { changes: isAll ? 'all' : 'some' };
 }
 
 /** Of several tables, those whose columns an update assigns to; all, where it does not say whose they are. */

@@ -158,6 +158,21 @@ describe.each(servers)('on $name', (server) => {
       await run('update t set seen = 0');
       expect(await cut(names, 5)).toEqual([5, 5, 5, 5, 5, 1]);
     });
+
+    test('where ranges have the same value in front, an index leads to their rows alone', async () => {
+      await fill('a int, b code, primary key (a, b)', `1, ${LETTER}`);
+      const { columns } = (await database.dialect.describeTable(database, 't'))!;
+      const range = { from: '["1","d"]', to: '["1","g"]' };
+      const bind = (value: unknown, cast?: string): string => `'${String(value)}'::${cast}`;
+      const condition = database.dialect.rangeCondition('key', range, columns.slice(0, 2), bind);
+      await run('set enable_seqscan = off; set enable_bitmapscan = off');
+      const { rows } = await session.query<{ 'QUERY PLAN': string }>(
+        sql`explain (costs off) select * from t where ${raw(condition)}`,
+      );
+      expect(rows.map((row) => row['QUERY PLAN'].trim())).toContainEqual(
+        expect.stringMatching(/^Index Cond: .*a = 1.* OPERATOR\(ext\.>=\).* OPERATOR\(ext\.<\)/),
+      );
+    });
   });
 
   test('a key that has most rows to itself takes them all, and no more', async () => {

@@ -58,7 +58,8 @@ function behindHeadroom(nextNumber: bigint, { greatest }: NumberedColumn): bigin
 /**
  * After the swap, before all else: the numbers that the snapshot did not use, or, where it used more than the headroom, those
  * after its last. A number that a writer was given in the twin meanwhile is not given again: the server begins above all that are there,
- * whatever we say. So it is never put back once it has been put right: the rows of the greatest may be gone since.
+ * whatever we say. So it is not put back once it has been put right, for the rows of the greatest may be gone since; but where all
+ * of the headroom was used meanwhile, nobody can tell that it was.
  */
 export async function continueNumbers(
   session: MysqlSession,

@@ -283,12 +283,16 @@ async function busyWith(session: MysqlSession, place: Place, table: string): Pro
   };
 }
 
-/** The server does not say which of them it could not have: those that somebody holds; all, where nobody is found. */
+/**
+ * The server does not say which of them it could not have: those that somebody holds for a while, for writers come and go; else those that
+ * anybody holds; all, where nobody is found.
+ */
 async function busyWithSome(session: MysqlSession, places: readonly Place[]): Promise<BusyTable> {
   const all: BusyTable[] = [];
   for (const place of places) all.push(await busyWith(session, place, place.name));
   const held = all.filter(({ holders }) => holders.length > 0);
-  const named = held.length > 0 ? held : all;
+  const long = held.filter(({ holders }) => holders.some(({ ageSeconds }) => (ageSeconds ?? 0) >= 1));
+  const named = [long, held, all].find((some) => some.length > 0)!;
   const holders = new Map(named.flatMap((one) => one.holders.map((holder) => [holder.connectionId, holder])));
   return { kind: 'busy', waitingFor: named.map((one) => one.waitingFor).join(' or '), holders: [...holders.values()] };
 }
