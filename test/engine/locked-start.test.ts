@@ -43,10 +43,11 @@ describe.each(everyServer)('a start on $name that meets', { timeout: 120_000 }, 
     await world.worker();
     const holder = await lockAlone(world, 'warehouse', 'acq.orders');
     const handle = await world.start('core.order');
-    expect(await until(waitingOf(world, handle))).toEqual({
-      what: 'acq.orders',
-      heldBy: tellsHolders ? [text(new RegExp(`^${world.words.holder('nightly job')}$`))] : [],
-    });
+    const { what, heldBy } = await until(waitingOf(world, handle));
+    expect(what).toBe('acq.orders');
+    if (tellsHolders) expect(heldBy).toEqual([text(new RegExp(`^${world.words.holder('nightly job')}$`))]);
+    // Whoever has a transaction open may be the one, other tests' too.
+    else for (const holder of heldBy) expect(holder).toContain('perhaps');
     const [view] = document(await waybill(world, 'status', '--json')) as BatchView[];
     expect(view).toMatchObject({
       ...{ load: 'core.order', batch_id: null, status: 'running' },
