@@ -1,6 +1,6 @@
 import type { AcquisitionSource, LoadDefinition, LoadKind, SqlSource, StageDefinition } from '../config/definition.ts';
 import type { Batch } from '../control/batch.ts';
-import type { ProducerBatch } from '../control/consumption.ts';
+import { byLoad, type ProducerBatch } from '../control/consumption.ts';
 import type { Database } from '../database/dialect.ts';
 import { raw, sql } from '../database/sql.ts';
 import { reading } from '../database/transaction.ts';
@@ -122,15 +122,13 @@ function windowOf({ from, range }: LoadDefinition, { work }: StartPreview): Load
 
 /** Values that stand for themselves: a preview shows which they are. */
 function previewValues(load: LoadDefinition, { work }: StartPreview): BatchValues {
-  const consumed = Object.create(null) as Record<string, string[]>; // a load may be called constructor
-  for (const { load: producer, batchId } of work?.consumes ?? []) (consumed[producer] ??= []).push(batchId);
   return {
     definition: load,
     batchId: '‹the new batch›',
     loadAt: '‹its start›',
     lastLoadAt: '‹start of the last published batch›',
     params: load.params,
-    consumed,
+    consumed: byLoad(work?.consumes ?? []),
     invisible: [],
   };
 }

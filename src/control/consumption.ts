@@ -46,9 +46,14 @@ export async function consumedBatches(database: Database, batchId: string): Prom
   const { rows } = await database.query<{ producer_batch_id: string; producer_load: string }>(sql`
     select producer_batch_id, producer_load from ${database.ledger('batch_input')}
     where batch_id = ${batchId} and via = 'consumes' order by producer_batch_id`);
-  const consumed = Object.create(null) as Record<string, string[]>; // a load may be called constructor
-  for (const row of rows) (consumed[row.producer_load] ??= []).push(row.producer_batch_id);
-  return consumed;
+  return byLoad(rows.map((row) => ({ batchId: row.producer_batch_id, load: row.producer_load })));
+}
+
+/** Ids of batches, by the load that published them. */
+export function byLoad(batches: readonly ProducerBatch[]): Record<string, string[]> {
+  const ids = Object.create(null) as Record<string, string[]>; // a load may be called constructor
+  for (const { load, batchId } of batches) (ids[load] ??= []).push(batchId);
+  return ids;
 }
 
 export async function recordInputs(

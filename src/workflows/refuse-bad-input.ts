@@ -5,6 +5,8 @@ import { FAILURE, type LoadInput, type SessionInput } from './messages.ts';
 interface Form {
   said: string;
   accepts(value: unknown): boolean;
+  /** Only workflows write it themselves. */
+  own?: true;
 }
 
 const TEXT: Form = { said: 'a text', accepts: (value) => typeof value === 'string' };
@@ -13,9 +15,9 @@ const BOUND: Form = {
   said: 'a text or a number',
   accepts: (value) => typeof value === 'string' || typeof value === 'number',
 };
-/** What workflows write themselves. */
-const OWN: Form = { said: 'an object', accepts: isObject };
+const OWN: Form = { said: 'an object', accepts: isObject, own: true };
 const OWN_BATCHES: Form = {
+  own: true,
   said: 'a list of batch ids',
   accepts: (value) => Array.isArray(value) && value.every((id) => typeof id === 'string' && /^\d+$/.test(id)),
 };
@@ -68,7 +70,7 @@ function refuseBadInput(input: unknown, what: string, example: string, forms: Re
   for (const [key, value] of Object.entries(given)) {
     const form = Object.hasOwn(forms, key) ? forms[key] : undefined;
     if (form === undefined) {
-      const known = Object.keys(forms).filter((one) => ![OWN, OWN_BATCHES].includes(forms[one]!));
+      const known = Object.keys(forms).filter((one) => !forms[one]!.own);
       const message = `the input of ${what} ${name} has a key that means nothing: ${key}, ${shown(value)}`;
       throw refusal(message, `leave it out; there are ${known.join(', ')}`);
     }

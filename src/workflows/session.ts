@@ -85,39 +85,41 @@ async function runAll(
     plan.loads.map(async (name) => {
       const needs = plan.dependencies[name] ?? [];
       const earlier = doneBy(before.get(name));
+      const tell = (result: Omit<SessionLoadResult, 'load' | 'earlier'>): void =>
+        set({ load: name, ...result, ...withEarlier(earlier) });
       let begun = false;
       try {
         await condition(() => needs.every(ended));
         const missing = needs.filter((other) => !well(other));
         if (missing.length > 0) {
-          const message = `needs ${missing.join(', ')}`;
-          set({ load: name, status: 'skipped', error: { type: 'Skipped', message }, ...withEarlier(earlier) });
+          tell({ status: 'skipped', error: { type: 'Skipped', message: `needs ${missing.join(', ')}` } });
           return;
         }
         begun = true;
-        set({ load: name, status: 'running', ...withEarlier(earlier) });
+        tell({ status: 'running' });
         let result = await runLoad(name, input, window, earlier);
         // What had failed has been done again by itself. What came since is what this run was started for, unless all of it
         // comes once more (`resumed`).
         if (result.more !== undefined && result.batch && window?.resumed !== true) {
           earlier.push(result.batch);
-          set({ load: name, status: 'running', ...withEarlier(earlier) });
+          tell({ status: 'running' });
           const next = await runLoad(name, input, window, earlier);
           if (next.status === 'nothing') earlier.pop();
           else result = next;
         }
         const left = before.get(name);
         // What was left was all that there is.
-        set(result.status === 'nothing' && left?.batch ? left : resultOf(name, result, earlier));
+        if (result.status === 'nothing' && left?.batch) set(left);
+        else tell(resultOf(result));
       } catch (error) {
         const summary = summarize(error);
         if (!begun && isCancellation(error)) {
           const message = `session ${input.session} was cancelled before it began`;
-          set({ load: name, status: 'skipped', error: { type: 'Skipped', message }, ...withEarlier(earlier) });
+          tell({ status: 'skipped', error: { type: 'Skipped', message } });
           return;
         }
         const status = isCancellation(error) || summary.type === FAILURE.cancelled ? 'cancelled' : 'failed';
-        set({ load: name, status, error: summary, ...withEarlier(earlier) });
+        tell({ status, error: summary });
       }
     }),
   );
@@ -170,14 +172,12 @@ function runningElsewhere(name: string, error: unknown): string | undefined {
   return type === FAILURE.alreadyRunning ? workflowId : undefined;
 }
 
-function resultOf(name: string, result: LoadResult, earlier: readonly BatchReference[]): SessionLoadResult {
+function resultOf(result: LoadResult): Omit<SessionLoadResult, 'load' | 'earlier'> {
   return {
-    load: name,
     status: result.status,
     rowsWritten: result.rowsWritten,
     ...(result.batch ? { batch: result.batch } : {}),
     ...(result.left === undefined ? {} : { left: result.left }),
-    ...withEarlier(earlier),
   };
 }
 

@@ -3,7 +3,7 @@ import { LONGEST_KEY, NULL_KEYS } from '../dialect.ts';
 import { postgresSql } from '../../sql/postgres.ts';
 import { fromItem, type RowSource } from '../row-source.ts';
 import { composed, part, raw, sql, type RawSql, type SqlPart, type SqlStatement } from '../sql.ts';
-import { compared, equal, isRow } from './key-order.ts';
+import { compared, comparedColumn, isRow } from './key-order.ts';
 import { quoteName, quoteTable, quoteText } from './names.ts';
 import { sampleOf } from './sampled-pages.ts';
 
@@ -195,7 +195,7 @@ export function rangeCondition(
     compared(key.slice(same), comparison, (n) => valueAt(bound, same + n));
   return [
     notNull,
-    ...key.slice(0, same).map((column, n) => equal(column, valueAt(from!, n))),
+    ...key.slice(0, same).map((column, n) => comparedColumn(column, '=', valueAt(from!, n))),
     ...(from === undefined ? [] : [compare('>=', from)]),
     ...(to === undefined ? [] : [compare('<', to)]),
   ].join(' and ');

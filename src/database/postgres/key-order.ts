@@ -22,16 +22,16 @@ export function compared(
   const left = key.map(({ name }) => quoteName(name));
   if (isRow(key)) return `${row(left)} ${operator(key[0]!, comparison)} ${row(left.map((_, n) => right(n)))}`;
   const strict = comparison === '<' ? '<' : '>';
-  const one = (n: number, by: string): string => `${left[n]!} ${operator(key[n]!, by)} ${right(n)}`;
+  const one = (n: number, by: string): string => comparedColumn(key[n]!, by, right(n));
   const from = (n: number): string =>
     n === key.length - 1 ? one(n, comparison) : `(${one(n, strict)} or (${one(n, '=')} and ${from(n + 1)}))`;
   // Said before, it leads into an index; the rest alone does not.
   return `(${one(0, `${strict}=`)} and ${from(0)})`;
 }
 
-/** Compares one column of it for being equal. */
-export const equal = (column: ColumnFacts, right: string): string =>
-  `${quoteName(column.name)} ${operator(column, '=')} ${right}`;
+/** The same of one column of it. */
+export const comparedColumn = (column: ColumnFacts, comparison: string, right: string): string =>
+  `${quoteName(column.name)} ${operator(column, comparison)} ${right}`;
 
 const row = (values: string[]): string => (values.length === 1 ? values[0]! : `(${values.join(', ')})`);
 

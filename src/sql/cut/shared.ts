@@ -60,66 +60,74 @@ interface UsingStatement {
   uses: TableUses;
 }
 
-/**
- * Of each statement, what it reads of tables that the stage writes to: other chunks may have written there by then. Not where it reads
- * only rows of its chunk's keys, and the stage writes each key's rows in the chunk of that key.
- */
+/** What a statement of the stage writes to: the `n`-th. */
+interface Write extends TableUse {
+  n: number;
+  statement: Statement;
+  code: Code;
+}
+
+/** Of each statement, what other chunks may have written by then of what it reads, or changes. */
 export function sharedTables(
   all: readonly UsingStatement[],
   key: readonly string[],
   isOwn: (code: Code, at: number) => boolean,
 ): CutFault[][] {
-  const writes = all.flatMap(({ statement, code, uses }) => uses.writes.map((use) => ({ statement, code, ...use })));
-  return all.map(({ statement, code, uses }, n) => [
-    ...uses.writes.flatMap((change) => {
-      if (change.changes === undefined || isOwn(code, change.at)) return [];
-      const name = nameOf(code, change.at);
-      const insert = writes.find(
-        (one) =>
-          one.inserts === true &&
-          // What a merge inserts, it does not find.
-          !(one.statement === statement && one.at === change.at) &&
-          // Rows that all have been inserted come to the same in the end.
-          !(change.changes !== 'chosen' && all.findIndex((other) => other.statement === one.statement) < n) &&
-          nameOf(one.code, one.at) === name &&
-          !areApart(change, one, key),
-      );
-      if (insert === undefined) return [];
-      const { line, column } = code.tokens[change.at]!;
-      const said = saidAt(code, change.at);
-      const writer = placeOf(insert);
-      return [
-        {
-          what: 'changed' as const,
-          said,
-          doubtful: change.changes !== 'all',
-          line,
-          column,
-          writer,
-          target: { line, column },
-        },
-      ];
-    }),
-    ...uses.reads.flatMap((read): CutFault[] => {
-      const name = nameOf(code, read.at);
-      const write = writes.find((one) => nameOf(one.code, one.at) === name && !areApart(read, one, key));
-      if (write === undefined) return [];
-      const { line, column } = code.tokens[read.at]!;
-      const [target] = uses.writes;
-      return [
-        {
-          what: 'shared',
-          said: saidAt(code, read.at),
-          doubtful: read.counted === undefined,
-          line,
-          column,
-          writer: placeOf(write),
-          ...(read.counted !== undefined && { counted: read.counted }),
-          ...(target && { target: code.tokens[target.at]! }),
-        },
-      ];
-    }),
+  const writes = all.map(({ statement, code, uses }, n) => uses.writes.map((use) => ({ n, statement, code, ...use })));
+  const known = writes.flat();
+  return all.map((one, n) => [
+    ...writes[n]!.flatMap((change) => (isOwn(one.code, change.at) ? [] : (faultOfChange(change, known, key) ?? []))),
+    ...one.uses.reads.flatMap((read) => faultOfRead(one, read, known, key) ?? []),
   ]);
+}
+
+/**
+ * Rows are changed that other chunks have inserted. Not where both go by the chunk's keys, nor where all rows have been inserted before it,
+ * and it is done to them once more by each chunk.
+ */
+function faultOfChange(change: Write, writes: readonly Write[], key: readonly string[]): CutFault | undefined {
+  const { n, code, at, changes } = change;
+  if (changes === undefined) return undefined;
+  const insert = writes.find(
+    (one) =>
+      one.inserts === true &&
+      !(one.n === n && one.at === at) && // what a merge inserts, it does not find
+      !(one.n < n && changes !== 'chosen') &&
+      nameOf(one.code, one.at) === nameOf(code, at) &&
+      !areApart(change, one, key),
+  );
+  if (insert === undefined) return undefined;
+  const { line, column } = code.tokens[at]!;
+  const said = saidAt(code, at);
+  const doubtful = changes !== 'all';
+  return { what: 'changed', said, doubtful, line, column, writer: placeOf(insert), target: { line, column } };
+}
+
+/**
+ * A table is read that the stage writes to. Not where only rows of the chunk's keys are, and the stage writes each key's rows in the chunk
+ * of that key.
+ */
+function faultOfRead(
+  { code, uses }: UsingStatement,
+  read: TableUse,
+  writes: readonly Write[],
+  key: readonly string[],
+): CutFault | undefined {
+  const name = nameOf(code, read.at);
+  const write = writes.find((one) => nameOf(one.code, one.at) === name && !areApart(read, one, key));
+  if (write === undefined) return undefined;
+  const { line, column } = code.tokens[read.at]!;
+  const [target] = uses.writes;
+  return {
+    what: 'shared',
+    said: saidAt(code, read.at),
+    doubtful: read.counted === undefined,
+    line,
+    column,
+    writer: placeOf(write),
+    ...(read.counted !== undefined && { counted: read.counted }),
+    ...(target && { target: code.tokens[target.at]! }),
+  };
 }
 
 /** Both have to do with rows of the chunk's own keys only. */
@@ -130,8 +138,7 @@ const areApart = (one: TableUse, other: TableUse, key: readonly string[]): boole
     return one.keyed(i).some((column) => columns.includes(column));
   });
 
-const placeOf = ({ statement, code, at }: { statement: Statement; code: Code; at: number }): string =>
-  `${statement.file}:${code.tokens[at]!.line}`;
+const placeOf = ({ statement, code, at }: Write): string => `${statement.file}:${code.tokens[at]!.line}`;
 
 /** By which two names of one table are the same. */
 function nameOf(code: Code, at: number): string {
