@@ -398,6 +398,14 @@ where m.last_updated_on>coalesce(cast(left(:last_load_at, 19) as datetime), time
   });
 
   test.each([
+    [{ PreSteps: ['set foreign_key_checks=false', 'set @@session.unique_checks = TRUE'] }],
+    [{ Dsn: `${DSN}?foreign_key_checks=false&unique_checks=True` }],
+  ])('true and false are the numbers that servers take them for, and no text: %j', async (keys) => {
+    const { load } = await one(keys);
+    expect(load['session_params']).toEqual(own({ foreign_key_checks: 0, unique_checks: 1 }));
+  });
+
+  test.each([
     ['set session transaction isolation level read uncommitted', 'ignored', 'Waybill says it by itself'],
     ['set local transaction isolation level serializable, read only', 'ignored', 'Waybill says it by itself'],
     ['set global transaction isolation level read committed', 'dangerous', 'changed the server for everybody'],

@@ -164,6 +164,8 @@ function readAssignment(code: Token[]): Assignment {
   if (/^-?\d+$/.test(text)) return { ...assigned, value: Number(text) };
   const [value, second] = values;
   if (value === undefined || second !== undefined) return assigned;
+  // Numbers by other names in SQL; as texts no server takes them.
+  if (isWord(value, 'true', 'false')) return { ...assigned, value: isWord(value, 'true') ? 1 : 0 };
   if (value.kind === 'word' || value.kind === 'number') return { ...assigned, value: value.text };
   if (value.kind === 'string' && !/\\/.test(text)) return { ...assigned, value: text.slice(1, -1) };
   if (value.kind !== 'variable') return assigned;
