@@ -251,10 +251,10 @@ describeOn(those, 'an imported project of pupdate on $name', (server) => {
         'mark.json': JSON.stringify({
           ...{
             ...ranges,
-            SessionParam: 'set group_concat_max_len=4321, unique_checks=false',
+            SessionParam: 'set group_concat_max_len=4321, unique_checks=false, max_join_size=9007199254740993',
             PreSteps: ['delete from make where id=9', `use ${copy}`],
           },
-          Update: `insert into vehicle select id, @@unique_checks, @@group_concat_max_len from ${mot}.vehicle where id>=%d and id<%d`,
+          Update: `insert into vehicle select id, concat(@@unique_checks, ' ', @@max_join_size), @@group_concat_max_len from ${mot}.vehicle where id>=%d and id<%d`,
         }),
         'list.json': JSON.stringify({ ...ranges, Exec: listed, ExecType: 'Query', Output: '/tmp/list.csv' }),
         'first.json': JSON.stringify({ ...ranges, Exec: listed, ExecType: 'QueryOne', Output: 'first.jsonl' }),
@@ -268,7 +268,7 @@ describeOn(those, 'an imported project of pupdate on $name', (server) => {
     );
     for (const name of ['mark', 'list', 'first', 'most'])
       expect(await world.run(`task.${name}`), name).toMatchObject({ ok: true });
-    await sql.query(`insert into ${hand}.vehicle select id, 0, 4321 from vehicle`);
+    await sql.query(`insert into ${hand}.vehicle select id, '0 9007199254740993', 4321 from vehicle`);
     expect(await rowsOf(`${copy}.vehicle`)).toEqual(await rowsOf(`${hand}.vehicle`));
     expect(await rowsOf('make')).toHaveLength(3);
     const vehicles = (await rowsOf('vehicle')) as { id: number; plate: string }[];

@@ -405,6 +405,15 @@ where m.last_updated_on>coalesce(cast(left(:last_load_at, 19) as datetime), time
     expect(load['session_params']).toEqual(own({ foreign_key_checks: 0, unique_checks: 1 }));
   });
 
+  test.each(['18446744073709551615', '-9007199254740993', '9007199254740991'])(
+    'a setting keeps all its digits: %s',
+    async (digits) => {
+      await one({ PreSteps: [`set session max_join_size = ${digits}`] });
+      const project = await loadProject(path.join(cwd(), 'made'), { env: { MOT_PASSWORD: 'x' } });
+      expect(project.loads['task.one']!.sessionParams).toMatchObject({ max_join_size: digits });
+    },
+  );
+
   test.each([
     ['set session transaction isolation level read uncommitted', 'ignored', 'Waybill says it by itself'],
     ['set local transaction isolation level serializable, read only', 'ignored', 'Waybill says it by itself'],

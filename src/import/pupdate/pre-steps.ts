@@ -161,7 +161,8 @@ function readAssignment(code: Token[]): Assignment {
     name !== undefined ? { name } : known?.startsWith('@@') === false ? { variable: known } : {};
   if (!isMark(sign, '=') && !isMark(sign, ':=')) return assigned;
   const text = values.map((token) => token.text).join('');
-  if (/^-?\d+$/.test(text)) return { ...assigned, value: Number(text) };
+  // Beyond 2^53 only a text has all of the digits, and as a number it is sent all the same.
+  if (/^-?\d+$/.test(text)) return { ...assigned, value: Number.isSafeInteger(Number(text)) ? Number(text) : text };
   const [value, second] = values;
   if (value === undefined || second !== undefined) return assigned;
   // Numbers by other names in SQL; as texts no server takes them.
