@@ -428,6 +428,16 @@ where m.last_updated_on>coalesce(cast(left(:last_load_at, 19) as datetime), time
     expect(named).toEqual([expect.stringContaining(why)]);
   });
 
+  test('a comma inside parentheses parts no assignments', async () => {
+    const { load, said } = await one({
+      PreSteps: ["set sql_mode=(select replace(@@sql_mode,'ONLY_FULL_GROUP_BY','')), unique_checks=0"],
+    });
+    expect(load['session_params']).toEqual(own({ unique_checks: 0 }));
+    expect(said.filter((line) => /^ignored/.test(line))).toEqual([
+      expect.stringContaining('it changes how SQL is read'),
+    ]);
+  });
+
   test.each([
     ['nothing', {}, 'default'],
     ['a Dsn', { Dsn: `${DSN}?time_zone=%27Europe%2FParis%27` }, 'Europe/Paris'],

@@ -128,10 +128,14 @@ function setTo(settings: Settings, name: string, value: string | number | undefi
   else settings[name] = value;
 }
 
+/** At those outside of parentheses: others are within a call. */
 function splitAtCommas(code: Token[]): Token[][] {
   const parts: Token[][] = [[]];
+  let depth = 0;
   for (const token of code) {
-    if (isMark(token, ',')) parts.push([]);
+    if (isMark(token, '(')) depth += 1;
+    if (isMark(token, ')')) depth -= 1;
+    if (depth === 0 && isMark(token, ',')) parts.push([]);
     else parts.at(-1)!.push(token);
   }
   return parts.filter((part) => part.length > 0);
