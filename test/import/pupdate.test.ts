@@ -465,6 +465,14 @@ where m.last_updated_on>coalesce(cast(left(:last_load_at, 19) as datetime), time
     expect(load).toMatchObject({ before: ["delete from x -- where d>'$last_etl'"] });
   });
 
+  test.each([
+    "update t set a=':to be done', `:from`='12:load_at' where d<'$etl_to'",
+    "update t set a=':last_load_at' /* :from here :to there */ where id>=%d and id<%d",
+  ])('what looks like a bound or a time of ours in a text or a comment stays as it is: %s', async (Exec) => {
+    const { sql } = await one({ Exec, Max: 9, Step: 1, Concurrency: 1, PreSteps: ["delete from x where a=':to'"] });
+    for (const word of Exec.match(/'[^$']*'|`.*`|\/\*.*\*\//g)!) expect(sql).toContain(word);
+  });
+
   test('a comment that ends with its line, or with the statement, is not', async () => {
     const { said } = await one({ ExecTab: ['-- all\n', 'update t set a=1 # x'] });
     expect(said.filter((line) => line.includes('comment'))).toEqual([]);
@@ -475,6 +483,7 @@ where m.last_updated_on>coalesce(cast(left(:last_load_at, 19) as datetime), time
     ["'$last_etl' < d", true],
     ["d>='$last_etl' and d<'$etl_to'", false],
     ["d<>'$last_etl'", false],
+    ['d>$last_etl', true],
   ])('what %s passes over is said', async (where, loses) => {
     const { said } = await one({ Exec: `update t set a=1 where ${where}` });
     expect(said.some((line) => line.startsWith("dangerous: `> '$last_etl'`"))).toBe(loses);
@@ -514,8 +523,11 @@ where m.last_updated_on>coalesce(cast(left(:last_load_at, 19) as datetime), time
       { Exec: `update t set a=1 where ${where}`, Max: 9, Step: 1, Concurrency: 1 },
       new RegExp(`one\\.json:4:11: ${why!.replace(/[*+?.]/g, '\\$&')}`),
     ]),
-    [{ Exec: `update t set a='from %d' where id>=%d and id<5`, Max: 9, Step: 1 }, /inside the text 'from :from'/],
-    [{ Exec: `update t set a=1 where d>'$last_etl 00:00'` }, /inside the text/],
+    [{ Exec: `update t set a='from %d' where id>=%d and id<5`, Max: 9, Step: 1 }, /inside the text 'from %d'/],
+    [{ Exec: `update t set a=1 where d>'$last_etl 00:00'` }, /inside the text '\$last_etl 00:00'/],
+    [{ ExecTab: ["update t set a='", "$last_etl'"] }, /inside the text '\$last_etl'/],
+    [{ Exec: `update t set a='it''$last_etl'` }, /inside the text 'it''\$last_etl'/],
+    [{ Exec: 'update t set a=1 where id>=%d /* and id<%d */', Max: 9, Step: 1, Concurrency: 1 }, /inside a comment/],
     [{ Exec: `update t set a='1` }, /cannot be read: this string is never closed/],
     [{ Exec: 'call p()' }, /^one\.json:1:1: .*\n {2}one\.json:1:1: one: "call p" cannot stand.*a procedure can commit/],
     [{ Exec: 'use x; update t set a=1' }, /^one\.json:1:1: .*\n {2}one\.json:1:1: one: "use x" cannot stand/],

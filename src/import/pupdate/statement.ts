@@ -28,7 +28,8 @@ const TIMES: Record<string, string> = {
 export function convertStatement(pieces: Fragment[], formatted: boolean, note: TakeNote): Converted {
   noteGlued(pieces, note);
   for (const piece of pieces) noteOpenStart(piece, note);
-  const ranged = (formatted || hasBounds(new Joined(pieces))) && countRangeMarks(pieces) > 0;
+  const ranged = (formatted || hasBounds(asWritten(pieces))) && countRangeMarks(pieces) > 0;
+  refuseInside(pieces, ranged);
   let bounds = 0;
   const translated = pieces.map(({ text, at }) => ({
     at,
@@ -36,7 +37,6 @@ export function convertStatement(pieces: Fragment[], formatted: boolean, note: T
   }));
   const sql = new Joined(translated);
   leaveComments(sql);
-  refuseInStrings(sql);
   noteSwallowed(sql, note);
   return { sql: ranged ? halfOpen(sql, note) : sql.readable(sql.tokens()), ranged };
 }
@@ -49,9 +49,9 @@ export function convertBeside(piece: Fragment, refused: { etl_to?: string } = {}
   const { at } = piece;
   if (refused.etl_to !== undefined && /\$etl_to\b/.test(piece.text))
     refuseAt(at, '`$etl_to` stands where it is not known yet', refused.etl_to);
+  refuseInside([piece], false);
   const sql = new Joined([{ at, text: withTimes(piece.text) }]);
   leaveComments(sql);
-  if (sql.text !== piece.text) refuseInStrings(sql);
   if (hasBareBounds(sql))
     refuseAt(at, '`%d` stands where there are no ranges yet', 'It stands in the statement alone.');
   const text = sql.tokens().map((token) => token.text);
@@ -97,15 +97,29 @@ function leaveComments(sql: Joined): void {
   }
 }
 
-/** What stands inside a longer string is not bound, but pasted, and nothing is pasted here. */
-function refuseInStrings(sql: Joined): void {
-  for (const token of sql.tokens()) {
-    const name = /:(?:from|to|last_load_at|load_at)\b/.exec(token.text)?.[0];
-    if (name === undefined || (token.kind !== 'string' && token.kind !== 'comment' && token.kind !== 'quoted'))
-      continue;
+/** With `_` for the `$` of times, which is no part of a name on every server. */
+const asWritten = (pieces: Fragment[]): Joined =>
+  new Joined(pieces.map(({ text, at }) => ({ at, text: text.replace(/\$(?=(?:last_etl|etl_to)\b)/g, '_') })));
+
+/**
+ * What stands inside a longer text is not bound, but pasted, and nothing is pasted here. It is asked of what was written: `:to` may be
+ * a word of somebody's text.
+ */
+function refuseInside(pieces: Fragment[], ranged: boolean): void {
+  const whole = new Joined(pieces).text;
+  const written = asWritten(pieces);
+  for (const token of written.tokens()) {
+    const { kind } = token;
+    const text = whole.slice(token.start, token.end);
+    if (kind !== 'string' && kind !== 'comment' && kind !== 'quoted') continue;
+    const bound = ranged && [...text.matchAll(/%[%d]/g)].some(([mark]) => mark === '%d');
+    const time = kind !== 'comment' && /\$(?:last_etl|etl_to)\b/.test(text); // comments are left as they are
+    if (!bound && !time) continue;
+    // Where it is the whole text, its quotes go, too; those of two pieces stay.
+    if (/^(['"])(?:%d|\$last_etl|\$etl_to)\1$/.test(text) && !written.reachesOn(token)) continue;
     refuseAt(
-      sql.place(token.start),
-      `a bound or a time stands inside ${token.kind === 'comment' ? 'a comment' : `the text ${token.text}`}, where nothing can be bound`,
+      written.place(token.start),
+      `a bound or a time stands inside ${kind === 'comment' ? 'a comment' : `the text ${text}`}, where nothing can be bound`,
       'Put it beside the text: concat(…), or take it out.',
     );
   }
