@@ -341,6 +341,8 @@ where m.last_updated_on>coalesce(cast(left(:last_load_at, 19) as datetime), time
 
   test.each([
     ['root:p@ss/w:rd@tcp(10.0.0.1)/db', 'mysql://root:${DB_PASSWORD}@10.0.0.1:3306/db', true],
+    ['root@ap@tcp(10.0.0.1)/db', 'mysql://root%40ap@10.0.0.1:3306/db', false],
+    ['ro@ot:p@w@host/db', 'mysql://ro%40ot:${DB_PASSWORD}@host:3306/db', true],
     ['root:pw@host:3307/db', 'mysql://root:${DB_PASSWORD}@host:3307/db', false],
     ['root@/db?charset=utf8&parseTime=true', 'mysql://root@localhost:3306/db', false],
   ])('the address %s', async (Dsn, url, encoded) => {

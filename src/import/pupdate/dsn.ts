@@ -21,7 +21,7 @@ export interface Dsn {
 
 /** `user:password@tcp(host:port)/database?params`; `tcp(…)`, port and parameters may be missing. */
 const FORM =
-  /^(?:(?<user>[^:@/]*)(?::(?<password>.*))?@)?(?:tcp\((?<inner>[^)]*)\)|(?<outer>[^()/@]*))\/(?<database>[^?]*)(?:\?(?<params>.*))?$/s;
+  /^(?:(?<user>[^:/]*)(?::(?<password>.*))?@)?(?:tcp\((?<inner>[^)]*)\)|(?<outer>[^()/@]*))\/(?<database>[^?]*)(?:\?(?<params>.*))?$/s;
 
 /** What the Go driver was told, and we do by ourselves. */
 const OURS: Record<string, string> = {
