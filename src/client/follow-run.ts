@@ -38,7 +38,10 @@ export interface LoadLook {
   error: string | undefined;
 }
 
-/** How long Temporal may be away before a follower gives up; the load itself goes on when it is back. */
+/**
+ * How long Temporal may be away before a follower gives up; the load itself goes on when it is back. A call that cannot get through
+ * ends after some 20 s by itself.
+ */
 const PATIENCE_MS = 60_000;
 const QUERY_MS = 3_000;
 /** Not more often than this is a workflow asked: each question costs its worker a little. */
@@ -66,6 +69,7 @@ export class RunFollower {
   async result(): Promise<RunEnd> {
     const at = { context: this.context, client: this.client, named: this.named, firstRunId: this.run.firstRunId };
     for (let lostAt: number | undefined; ;) {
+      const askedAt = Date.now();
       try {
         return await endedWell(at, (await this.handle.result()) as LoadResult | SessionResult);
       } catch (error) {
@@ -73,6 +77,7 @@ export class RunFollower {
           return endedBadly(at, error, await this.sessionLoads());
         }
         const failure = temporalFailure(this.context.target, error);
+        if (Date.now() - askedAt > PATIENCE_MS) lostAt = undefined; // Temporal was back meanwhile: this is another outage
         lostAt ??= Date.now();
         if (!(failure instanceof UnreachableError) || Date.now() - lostAt > PATIENCE_MS) throw failure;
         await sleep(1_000);

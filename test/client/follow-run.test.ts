@@ -1,0 +1,92 @@
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Client, Connection } from '@temporalio/client';
+import { expect, test, vi } from 'vitest';
+import { Waybill } from '../../src/client/index.ts';
+import { BASE_PROJECT, ENVIRONMENT, withProject } from '../config/project-folder.ts';
+import { freshNamespace } from '../temporal-servers.ts';
+import { until } from '../engine/world.ts';
+
+/** A way to a server that can be cut, and mended. */
+class Wire {
+  private readonly sockets = new Set<Socket>();
+  private readonly server = createServer((client) => {
+    const [hostname, port] = this.to.split(':');
+    const upstream = connect(Number(port), hostname);
+    for (const socket of [client, upstream]) {
+      this.sockets.add(socket);
+      socket.on('error', () => undefined);
+      socket.on('close', () => this.sockets.delete(socket));
+    }
+    client.pipe(upstream).pipe(client);
+  });
+  private port = 0;
+
+  constructor(private readonly to: string) {}
+
+  get address(): string {
+    return `127.0.0.1:${this.port}`;
+  }
+
+  async mend(): Promise<void> {
+    this.server.listen(this.port, '127.0.0.1');
+    await once(this.server, 'listening');
+    this.port = (this.server.address() as AddressInfo).port;
+  }
+
+  async cut(): Promise<void> {
+    const closed = once(this.server, 'close');
+    this.server.close();
+    for (const socket of this.sockets) socket.destroy();
+    await closed;
+  }
+}
+
+test('Temporal may be away more than once while a run is followed, be it an hour after the first time', async () => {
+  const { address, namespace, release } = await freshNamespace();
+  const wire = new Wire(address);
+  await wire.mend();
+  const client = new Client({ connection: await Connection.connect({ address }), namespace });
+  const args = [{ load: 'core.flight' }];
+  const run = await client.workflow.start('load', { workflowId: 'load/core.flight', taskQueue: 'q', args });
+  // Without what tries a call again for 20 s: each outage comes to the follower at once.
+  const connection = { address: wire.address, interceptors: [] };
+  const answers = async (): Promise<boolean> => {
+    const again = await Connection.connect({ ...connection, connectTimeout: 1_000 }).catch(() => undefined);
+    await again?.close();
+    return again !== undefined;
+  };
+  let ahead = 0;
+  const now = Date.now.bind(Date);
+  const clock = vi.spyOn(Date, 'now').mockImplementation(() => now() + ahead);
+  try {
+    await withProject(BASE_PROJECT, async (project) => {
+      const temporal = { connection, namespace, address: wire.address };
+      const waybill = await Waybill.open({ project, env: ENVIRONMENT, temporal });
+      let end: unknown;
+      const ended = (await waybill.follow('core.flight')).result().then(
+        (result) => (end = result),
+        (error: unknown) => (end = error),
+      );
+      for (let outage = 1; outage <= 2; outage += 1) {
+        await wire.cut();
+        await sleep(2_000);
+        await wire.mend();
+        await until(answers, 20);
+        await sleep(5_000); // it asks again after a second, and its connection is made anew some seconds later
+        expect(end, `outage ${outage}`).toBeUndefined();
+        ahead += 3_600_000;
+      }
+      await run.terminate('by a test');
+      await ended;
+      expect(end).toMatchObject({ status: 'failed', error: { type: 'Terminated' } });
+      await waybill.close();
+    });
+  } finally {
+    clock.mockRestore();
+    await wire.cut();
+    await client.connection.close();
+    await release();
+  }
+});
