@@ -1,11 +1,11 @@
 import { findLoad } from '../client/names.ts';
 import type { Waybill } from '../client/waybill.ts';
 import type { Project } from '../config/definition.ts';
-import { EXIT } from '../errors.ts';
+import { EXIT, LoadFailedError } from '../errors.ts';
 import type { SteerResult } from '../workflows/messages.ts';
 import type { Cli } from './cli.ts';
 
-/** The action of `pause`, `resume` and `lanes`: asks, and prints the answer. */
+/** The action of `pause`, `resume` and `lanes`: asks, and prints the answer. Throws `LoadFailedError` where nothing will change. */
 export function steerCommand<Args extends [load: string, ...unknown[]]>(
   cli: Cli,
   done: (exitCode: number) => void,
@@ -14,8 +14,10 @@ export function steerCommand<Args extends [load: string, ...unknown[]]>(
   return async (...args) => {
     const check = (project: Project): unknown => findLoad(project, args[0]);
     const { load, batch, answer } = await cli.withWaybill((waybill) => ask(waybill, ...args), { check });
+    const said = `${load}${batch ? `, batch ${batch.batchId}` : ''}: ${answer}`;
+    if (!answer.startsWith('accepted')) throw new LoadFailedError(said, { next: `see: waybill status ${load}` });
     cli.document({ load, batch_id: batch?.batchId ?? null, answer });
-    cli.say(`${load}${batch ? `, batch ${batch.batchId}` : ''}: ${answer}`);
+    cli.say(said);
     done(EXIT.done);
   };
 }

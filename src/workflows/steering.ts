@@ -130,6 +130,8 @@ export class Steering {
     this.lanes = lanes;
     this.progress.view.lanes = lanes;
     this.progress.show();
+    // Noted all the same: where this load is begun anew (its source's state was lost), the next batch has as many.
+    if (this.closed && !this.ahead) return this.tooLate();
     return this.answer(`accepted: ${lanes} lanes`);
   }
 

@@ -1,4 +1,4 @@
-/** A cancel or a force that comes when nothing can be changed any more: whoever asked is told so, and nothing changes. */
+/** A cancel, a force, a pause or another number of lanes that comes when nothing can be changed any more: whoever asked is told so, and nothing changes. */
 import type { WorkflowHandle } from '@temporalio/client';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import {
@@ -20,7 +20,7 @@ describe.each(someServers(import.meta.url))('a cancel or a force that comes too 
   let world: World;
   afterEach(() => world.close());
 
-  /** Every way in which a person can ask for an end or a new beginning, while the load is in the state that it stays in. */
+  /** Every way in which a person can ask for an end, a new beginning or another pace, while the load is in the state that it stays in. */
   async function askForAll(handle: WorkflowHandle, state: BatchState): Promise<void> {
     for (const update of [cancelUpdate, forceReloadUpdate]) {
       expect(await handle.executeUpdate(update, { args: [{ requestedBy: 'joe' }] })).toMatchObject({
@@ -32,6 +32,14 @@ describe.each(someServers(import.meta.url))('a cancel or a force that comes too 
     const forced = await waybill(world, 'run', 'core.order', '--force');
     expect(forced.exitCode).toBe(1);
     expect(forced.stderr).toContain(`core.order cannot be forced to reload: too late: the batch is ${state}`);
+    for (const argv of [
+      ['pause', 'core.order'],
+      ['lanes', 'core.order', '2'],
+    ]) {
+      const { exitCode, stdout, stderr } = await waybill(world, ...argv);
+      expect([exitCode, stdout], argv[0]).toEqual([1, '']);
+      expect(stderr).toContain(`core.order, batch 1: too late: the batch is ${state}`);
+    }
   }
 
   /** Asks at each of these moments; what was held there is ended by the server, and tried again. */
