@@ -1,6 +1,7 @@
 import type { Batch } from '../control/batch.ts';
 import { unconsumed } from '../control/consumption.ts';
 import type { Database, Session } from '../database/dialect.ts';
+import { sql } from '../database/sql.ts';
 import { withSession } from '../database/transaction.ts';
 import { toFailure } from './failures.ts';
 
@@ -8,17 +9,25 @@ import { toFailure } from './failures.ts';
 const LIMITS = { looking: true, lockTimeoutMs: 5_000 };
 
 /**
- * A batch that does a failed one again takes what that one had, a snapshot or a set of batches. What has come since, in words; null:
- * nothing, or this batch took all there was. It never throws: the batch is published, whatever became of its landing tables.
+ * What a published batch leaves to the next start, in words; null: this one took all there was. A batch that does a failed one again
+ * takes what that one had, a snapshot or a set of batches: what has come since. A window of a cursor: the rows behind other windows.
+ * It never throws: the batch is published, whatever became of its landing tables.
  */
 export async function cameSince(database: Database, batch: Batch): Promise<string | null> {
-  if (batch.reprocessOf === null) return null;
   try {
-    return await lookAgain(database, batch);
+    if (batch.kind === 'acquisition') return await leftBehind(database, batch);
+    return batch.reprocessOf === null ? null : await lookAgain(database, batch);
   } catch (error) {
     const { message } = toFailure(error, database, `batch ${batch.batchId}`);
     return `more may have come since, which cannot be looked for now (${message})`;
   }
+}
+
+/** Known since it opened: what comes into the last gap meanwhile is no reason for another start, or there would always be one. */
+async function leftBehind(database: Database, { batchId }: Batch): Promise<string | null> {
+  const { rows } = await database.query<{ reason: string }>(sql`
+    select reason from ${database.ledger('event')} where batch_id = ${batchId} and what = 'rows_left'`);
+  return rows[0] ? `${rows[0].reason} are not read yet` : null;
 }
 
 async function lookAgain(database: Database, batch: Batch): Promise<string | null> {

@@ -105,7 +105,10 @@ async function acquisitionWork(
   const { statements, notes } = planLanding({ dialect: source.dialect, facts }, database.dialect, landing, load);
   // `plan` looks before a start makes or adds what is missing.
   fittingColumns({ dialect: source.dialect, facts }, database.dialect, landing, load, statements.length > 0);
-  const window = await nextWindow(source, database, load, from, reread);
-  if (window === undefined) return { kind: 'nothing', reason: `nothing new in ${sourceName(from)}` };
-  return { kind: 'work', consumes: [], window, deadWanting, notes };
+  const next = await nextWindow(source, database, load, from, reread);
+  if (next === undefined) return { kind: 'nothing', reason: `nothing new in ${sourceName(from)}` };
+  const { leftFrom, ...window } = next;
+  const reason = `rows of ${sourceName(from)} from ${leftFrom} on`;
+  const all: LandingNote[] = leftFrom === undefined ? notes : [...notes, { what: 'rows_left', reason }];
+  return { kind: 'work', consumes: [], window, deadWanting, notes: all };
 }

@@ -16,7 +16,7 @@ export interface Published {
   rowsRead: number | null;
   rowsWritten: number;
   chunks: number;
-  /** It did a failed batch again, and this came since: in words. */
+  /** What it leaves to the next start, in words. */
   more: string | null;
 }
 

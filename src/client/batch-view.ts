@@ -105,7 +105,7 @@ function batchError(batch: Batch): ErrorView | null {
 export function nextStep(batch: {
   state: Batch['state'];
   loadName: string;
-  definition: Pick<LoadDefinition, 'kind' | 'outputs'>;
+  definition: Pick<LoadDefinition, 'kind' | 'outputs' | 'from'>;
   errorClass: string | null;
 }): string | null {
   const run = `waybill run ${batch.loadName}`;
@@ -125,14 +125,16 @@ export function nextStep(batch: {
   }
 }
 
-function whatAgain(load: Pick<LoadDefinition, 'kind' | 'outputs'>): string {
+function whatAgain(load: Pick<LoadDefinition, 'kind' | 'outputs' | 'from'>): string {
   switch (load.kind) {
     case 'core':
       return 'a new batch takes over the same snapshot';
     case 'services':
       return 'a new batch takes the same set';
     case 'acquisition':
-      return 'a new batch reads the same window again, and what is newer';
+      return load.from?.cursor === undefined
+        ? 'a new batch reads the same again, and what is newer'
+        : 'a new batch begins where this one did; --since reads what is newer without it';
     case 'task':
       return keepsItsWork(load) ? 'a new batch does what is not done' : 'a new batch does everything again';
   }

@@ -17,6 +17,7 @@ const WORDS: Record<LandingNote['what'], string> = {
   columns_ignored: 'columns are left out:',
   columns_empty: 'columns are left empty:',
   files_left: 'files are left to a later start:',
+  rows_left: 'left to the next start:',
 };
 
 /** What a start would do with the landing table of an acquisition now, or why it cannot: what does not fit it, in the words of the start. */

@@ -37,7 +37,7 @@ export interface BatchView {
   reason?: string;
   /** Checks of severity `warn` that failed. */
   warnings?: string[];
-  /** For whom it waits; or who keeps the snapshot of a published batch from being dropped. In words. */
+  /** For whom it waits; who keeps the snapshot of a published batch from being dropped; or what the next start takes. In words. */
   waiting?: string;
   /** Its workflow runs, and cannot go on: why, and what to do. */
   stuck?: { message: string; next: string };

@@ -20,6 +20,12 @@ export interface Window {
   to: string | null;
 }
 
+/** What a start reads. */
+export interface NextWindow extends Window {
+  /** Where the next gap above it begins that holds rows, too: another start reads those. */
+  leftFrom?: string;
+}
+
 /**
  * The next window of an acquisition that holds rows; undefined: nothing new. A gap that holds none (its rows were deleted)
  * does not stand in the way of the one after it.
@@ -30,7 +36,7 @@ export async function nextWindow(
   load: LoadDefinition,
   source: AcquisitionSource,
   asked: Reread = {},
-): Promise<Window | undefined> {
+): Promise<NextWindow | undefined> {
   const cursor = await cursorColumn(database, load, source);
   const { dialect } = database;
   const rows = sourceRows(source, dialect.sql);
@@ -66,16 +72,19 @@ export async function nextWindow(
     const gaps = await stretchesAsked(bounds, await gapsBetween(covered, start, inOrder), start, inOrder, load);
     const readAlready = (value: string) => windowOver(target, names, value, covered, inOrder);
     await refuseDoubtfulCursor(session, dialect, { load, source, cursor, readAlready });
+    let lowest: Window | undefined;
     for (const { from, until } of gaps) {
       const limits = { lagMs: lagOf(source), until };
       const to = await dialect.windowEnd(session, rows, cursor.column, cursor.kind, limits);
-      if (to === null) return undefined;
+      if (to === null) break;
       const { rows: answer } = await session.query<{ found: boolean }>(sql`
         select exists (select 1 from ${item}
                        where ${windowWhere(dialect, cursor.column, { from, to })}) as found`);
-      if (answer[0]?.found) return { from, to };
+      if (!answer[0]?.found) continue;
+      if (lowest) return { ...lowest, leftFrom: from! }; // only the first gap is open below
+      lowest = { from, to };
     }
-    return undefined;
+    return lowest;
   });
 }
 

@@ -8,7 +8,7 @@ import { invalidRule, isOwn, repetition } from './landing-columns.ts';
 
 /** What a start does with a landing table, or what it leaves out, as an event says it. */
 export interface LandingNote {
-  what: 'landing_created' | 'columns_added' | 'columns_ignored' | 'columns_empty' | 'files_left';
+  what: 'landing_created' | 'columns_added' | 'columns_ignored' | 'columns_empty' | 'files_left' | 'rows_left';
   reason: string;
 }
 

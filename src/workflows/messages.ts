@@ -108,7 +108,10 @@ export interface LoadResult {
   warnings: string[];
   /** Published, but somebody still reads its snapshot, which the next start drops, or another table has its name: in words. */
   left?: string;
-  /** It did again what a failed batch had, and no more: what came since, in words. The next start takes it. */
+  /**
+   * What the next start takes, in words: it did again what a failed batch had, and this came since; or it read one gap of its cursor,
+   * and more lies in those above.
+   */
   more?: string;
 }
 
@@ -176,7 +179,10 @@ export interface SessionLoadResult {
   rowsWritten?: number;
   /** As in `LoadResult`. */
   left?: string;
-  /** The session's batches of this load before the last one, oldest first: what had failed, or was left of a shared window, came by itself. */
+  /**
+   * The session's batches of this load before the last one, oldest first: what had failed, what was left of a shared window, and each
+   * gap of a cursor came by itself.
+   */
   earlier?: BatchReference[];
   error?: ErrorSummary;
 }

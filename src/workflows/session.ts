@@ -5,6 +5,7 @@ import {
   condition,
   executeChild,
   isCancellation,
+  patched,
   setCurrentDetails,
   setHandler,
   workflowInfo,
@@ -98,14 +99,19 @@ async function runAll(
         begun = true;
         tell({ status: 'running' });
         let result = await runLoad(name, input, window, earlier);
-        // What had failed has been done again by itself. What came since is what this run was started for, unless all of it
-        // comes once more (`resumed`).
-        if (result.more !== undefined && result.batch && window?.resumed !== true) {
+        // What had failed has been done again by itself, or a gap was read. What came since is what this run was started for,
+        // unless all of it comes once more (`resumed`).
+        while (result.more !== undefined && result.batch && window?.resumed !== true) {
           earlier.push(result.batch);
           tell({ status: 'running' });
           const next = await runLoad(name, input, window, earlier);
-          if (next.status === 'nothing') earlier.pop();
-          else result = next;
+          if (next.status === 'nothing') {
+            earlier.pop();
+            break;
+          }
+          result = next;
+          // Sessions made one such start before there could be several gaps to read.
+          if (result.more !== undefined && !patched('starts until nothing is left')) break;
         }
         const left = before.get(name);
         // What was left was all that there is.

@@ -5,6 +5,7 @@ import { someWays } from '../every-server.ts';
 import {
   BY_ID,
   COLUMNS,
+  expectAcquired,
   expectSameRows,
   ITEM,
   itemFile,
@@ -14,9 +15,21 @@ import {
   SLOW_SOURCE,
   windows,
 } from './items.ts';
+import { runSession } from './session-run.ts';
 import { ended, until, World } from './world.ts';
 
 const NOTHING = { ok: true, result: { status: 'nothing' } };
+
+const NIGHTLY = {
+  'waybill.yaml': `
+name: test
+connections:
+  source: { url: "\${SOURCE_URL}" }
+  warehouse: { url: "\${WAREHOUSE_URL}" }
+sessions:
+  nightly: { loads: [acquisition.item] }
+`,
+};
 
 describe.each(someWays(import.meta.url))(
   '--since, --until and --full, from $source to $target',
@@ -34,6 +47,8 @@ describe.each(someWays(import.meta.url))(
     /** `from-to` of every batch. */
     const read = async (): Promise<string[]> =>
       (await windows(world)).map(({ window_from, window_to }) => `${window_from ?? ''}-${window_to ?? ''}`);
+    /** What a start says that it leaves to the next one. */
+    const leftBy = (end: Awaited<ReturnType<typeof run>>) => end.ok && end.result.more;
     const times = (id: number) => world.value('select count(*) from acq.item where id = $1', [id]);
 
     test('a window since a value is read again, up to where rows are now or up to a value; the event says who asked', async () => {
@@ -72,11 +87,64 @@ describe.each(someWays(import.meta.url))(
       await items(300, `${BY_ID}, start: 101`);
       expect(await run({ until: 151 })).toMatchObject(brought(50));
       expect(await run({ since: 201, until: 251 })).toMatchObject(brought(50));
-      expect(await run()).toMatchObject(brought(50));
-      expect(await run()).toMatchObject(brought(50));
+      const gap = await run();
+      expect(gap).toMatchObject(brought(50));
+      expect(leftBy(gap)).toMatch(/^rows of source (public\.)?item from 251 on are not read yet$/);
+      const last = await run();
+      expect(last).toMatchObject(brought(50));
+      expect(leftBy(last)).toBe(undefined);
       expect(await run()).toMatchObject(NOTHING);
       expect(await read()).toEqual(['101-151', '201-251', '151-201', '251-301']);
       await expectSameRows(world, 'select * from item where id > 100', 'select id, name, amount from acq.item');
+    });
+
+    test('one run of a session reads every gap between windows, one batch each, and then what is new', async () => {
+      const options = ITEMS({ source: PLAIN_SOURCE(300), columns: COLUMNS, files: NIGHTLY });
+      world = await World.create(way.into, options, way.from);
+      await world.worker();
+      expect(await run({ until: 51 })).toMatchObject(brought(50));
+      expect(await run({ since: 101, until: 151 })).toMatchObject(brought(50));
+      expect(await run({ since: 201, until: 251 })).toMatchObject(brought(50));
+      const batch = (batchId: string) => ({ connection: 'warehouse', batchId });
+      expect(await runSession(world)).toEqual({
+        ok: true,
+        result: {
+          ...{ session: 'nightly', status: 'finished' },
+          loads: [
+            {
+              ...{ load: ITEM, status: 'finished', rowsWritten: 50, batch: batch('6') },
+              earlier: [batch('4'), batch('5')],
+            },
+          ],
+        },
+      });
+      expect((await read()).slice(3)).toEqual(['51-101', '151-201', '251-301']);
+      await expectAcquired(world);
+      expect(await runSession(world)).toMatchObject({ ok: true, result: { loads: [{ status: 'nothing' }] } });
+    });
+
+    test('a gap whose rows fail is met by every start, which says from where on --since reads what is newer', async () => {
+      const warehouse = 'alter table acq.item add constraint sane check (amount < 1000000);';
+      const source = `${PLAIN_SOURCE(300)} update item set amount = 2000000 where id = 75;`;
+      const options = ITEMS({ source, columns: COLUMNS, warehouse, files: NIGHTLY });
+      world = await World.create(way.into, options, way.from);
+      await world.worker();
+      expect(await run({ until: 51 })).toMatchObject(brought(50));
+      expect(await run({ since: 101, until: 251 })).toMatchObject(brought(150));
+      expect(await runSession(world)).toMatchObject({ ok: false });
+      expect(
+        await world.rows(`select batch_id, reason from waybill.event where what = 'rows_left' order by batch_id`),
+      ).toEqual([
+        {
+          batch_id: '3',
+          reason: expect.stringMatching(/^rows of source (public\.)?item from 251 on$/) as string,
+        },
+      ]);
+      expect(await run({ since: 251 })).toMatchObject(brought(50));
+      await world.source.query('update item set amount = 1 where id = 75');
+      expect(await runSession(world)).toMatchObject({ ok: true, result: { loads: [{ rowsWritten: 50 }] } });
+      expect((await read()).slice(2)).toEqual(['51-101', '251-301', '51-101']);
+      await expectAcquired(world);
     });
 
     test('until a value: gaps below it, none above, nothing where all is read; again it asks for nothing', async () => {
@@ -86,8 +154,13 @@ describe.each(someWays(import.meta.url))(
       expect(await run({ until: 51 })).toMatchObject(NOTHING);
       expect(await run({ until: 201 })).toMatchObject(brought(100));
       await retract(world, '1');
-      expect(await run({ until: 51 })).toMatchObject(brought(50));
-      expect(await run({ until: 9000 })).toMatchObject(brought(50));
+      // What was not asked for is not left.
+      const below = await run({ until: 51 });
+      expect(below).toMatchObject(brought(50));
+      expect(leftBy(below)).toBe(undefined);
+      const first = await run({ until: 9000 });
+      expect(first).toMatchObject(brought(50));
+      expect(leftBy(first)).toMatch(/ from 201 on are not read yet$/);
       expect(await run({ until: 9000 })).toMatchObject(brought(100));
       expect(await read()).toEqual(['-101', '101-201', '-51', '51-101', '201-301']);
       await expectSameRows(world, 'select * from item', 'select id, name, amount from acq.item');

@@ -145,7 +145,7 @@ describeOn(known, 'windows on $name', (server) => {
     await publish(second!, 'retracted');
     await publish({ from: '13', to: '20' });
     await writer.query(`insert into ${table} values (25)`);
-    expect(await acquire(source('id'))).toEqual({ from: '10', to: '13' });
+    expect(await acquire(source('id'))).toEqual({ from: '10', to: '13', leftFrom: '20' });
     expect(await acquire(source('id'))).toEqual({ from: '20', to: '26' });
     expect(await acquire(source('id'))).toBe(undefined);
     await expectAllOnce(writer);
@@ -159,8 +159,8 @@ describeOn(known, 'windows on $name', (server) => {
     expect(await next(source('id', { start: '100' }))).toEqual({ from: '60', to: '151' });
     expect(await next(source('id', { start: '8' }))).toEqual({ from: '60', to: '151' }); // nothing lies in [8, 9)
     await writer.query(`insert into ${table} values (8)`);
-    expect(await next(source('id', { start: '8' }))).toEqual({ from: '8', to: '9' });
-    expect(await next(source('id'))).toEqual({ from: null, to: '9' });
+    expect(await next(source('id', { start: '8' }))).toEqual({ from: '8', to: '9', leftFrom: '60' });
+    expect(await next(source('id'))).toEqual({ from: null, to: '9', leftFrom: '60' });
     await expect(next(source('id', { start: 'eight' }))).rejects.toThrow('from.start is eight, which is no bigint');
   });
 
@@ -174,7 +174,7 @@ describeOn(known, 'windows on $name', (server) => {
     ] as const) {
       await publish({ from, to });
     }
-    expect(await next(source('id'))).toEqual({ from: null, to: '9' });
+    expect(await next(source('id'))).toEqual({ from: null, to: '9', leftFrom: '1000' });
     await publish({ from: null, to: '9' });
     expect(await next(source('id'))).toEqual({ from: '1000', to: '1006' });
   });

@@ -1,0 +1,21 @@
+import { describe, expect, test } from 'vitest';
+import { nextStep } from '../../src/client/batch-view.ts';
+import type { AcquisitionSource } from '../../src/config/definition.ts';
+
+describe('what to do about an acquisition that failed', () => {
+  const step = (from: AcquisitionSource): string | null =>
+    nextStep({
+      ...{ state: 'failed', loadName: 'acquisition.item', errorClass: 'database' },
+      definition: { kind: 'acquisition', outputs: [], from },
+    });
+
+  test('of a cursor, whose start may read a gap alone, names the way around it', () => {
+    const mended = 'mend the cause, then: waybill run acquisition.item';
+    expect(step({ connection: 'source', table: 'item', cursor: 'id' })).toBe(
+      `${mended} (a new batch begins where this one did; --since reads what is newer without it)`,
+    );
+    expect(step({ connection: 'source', table: 'item' })).toBe(
+      `${mended} (a new batch reads the same again, and what is newer)`,
+    );
+  });
+});
