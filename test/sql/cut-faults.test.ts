@@ -221,6 +221,41 @@ describe('does something else once per chunk', () => {
   ]);
 });
 
+describe('what stands before the rows of an insert', () => {
+  testAll([
+    [
+      'insert into t (id) overriding system value select o.id from c left join {{ o }} o on o.id = c.id',
+      ['padded left join'],
+      PG,
+    ],
+    ['insert into t overriding system value with d as (select id from {{ o }} o) select id from d', [], PG],
+    [
+      'insert into t (id) overriding user value select c.id from c where exists (select 1 from {{ o }} o where o.id = c.id) on conflict do nothing',
+      [],
+      PG,
+    ],
+    ['insert into t overriding user value values ((select max(id) from {{ o }} o))', ['value'], PG],
+    ['insert into w.value (id) select c.id from c left join {{ o }} o on o.id = c.id', ['padded left join']],
+    ['insert into value select c.id from c left join {{ o }} o on o.id = c.id', ['padded left join']],
+    ['insert into t as value (id) select c.id from c left join {{ o }} o on o.id = c.id', ['padded left join'], PG],
+    ['insert into t (value) select c.id from c left join {{ o }} o on o.id = c.id', ['padded left join']],
+    ['insert into t value ((select max(id) from {{ o }} o))', ['value'], MY],
+    [
+      'insert into t partition (p) (id, n) select id, 1 from c where id in (select c from {{ o }} o) on duplicate key update n = 2',
+      ['overwritten n?'],
+      MY,
+    ],
+  ]);
+  testAll(
+    [
+      ['insert into t overriding system value select v, count(*) from {{ o }} o group by v', ['grouping group by'], PG],
+      ['insert into t overriding system value select k, v from {{ o }} o limit 10', ['whole limit'], PG],
+      ['insert into t (a) overriding user value select distinct v from {{ o }} o', ['grouping distinct'], PG],
+    ],
+    ['k'],
+  );
+});
+
 describe('what a stage makes for itself', () => {
   testAll([
     ['create temporary table x as select a from {{ o }} o; insert into t select a from x'],

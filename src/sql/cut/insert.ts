@@ -79,15 +79,21 @@ function partsOf(code: Code, { from, to }: Range): Insert | undefined {
   const ends = (i: number): boolean =>
     code.is(i, 'returning') || (code.is(i, 'on') && code.is(i + 1, 'conflict', 'duplicate'));
   const end = code.find({ from, to }, ends) ?? to;
-  const begins = (i: number): boolean =>
-    code.is(i, 'select', 'with', 'values', 'value', 'table', 'set') || code.isQuery(i);
-  const begin = code.find({ from: from + 1, to: end }, begins);
-  if (begin === undefined) return undefined;
   const target = targetOf(code, from, 'into');
-  const list = code.find({ from: target, to: begin }, (i) => code.mark(i, '('));
+  // The table and its alias may be called `value`.
+  const named = target + Math.max(2 * code.chain(target).length - 1, 1);
+  const behind = code.is(named, 'as') ? named + 2 : named;
+  const begins = (i: number): boolean =>
+    code.is(i, 'select', 'with', 'values', 'table', 'set') || isValue(code, i) || code.isQuery(i);
+  const begin = code.find({ from: behind, to: end }, begins);
+  if (begin === undefined) return undefined;
+  const list = code.find({ from: behind, to: begin }, (i) => code.mark(i, '(') && !code.is(i - 1, 'partition'));
   const columns = list === undefined ? undefined : code.namesIn(list);
   return { target, rows: { from: begin, to: end }, columns, clause: { from: end, to } };
 }
+
+/** MySQL's other word for `values`, and not the one of `overriding system value`. */
+const isValue = (code: Code, at: number): boolean => code.is(at, 'value') && !code.is(at - 2, 'overriding');
 
 /**
  * What `on conflict … do update set`, `on duplicate key update` makes of a row that another chunk has inserted: `n = t.n + 1` grows,
