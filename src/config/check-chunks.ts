@@ -155,7 +155,7 @@ function worksOtherwise(
     .filter((fault) => fault.what !== 'unreached' || (!isHidden && intoOutput(fault)))
     .filter((fault) => fault.what !== 'again' || (usedBounds([statement]).length === 0 && changesOutput(fault)))
     .filter(({ what }) => !PER_CHUNK.has(what) || !onlyReads(statement))
-    .filter(({ what }) => what !== 'changed' || usedBounds([statement]).length === 0)
+    .filter(({ what }) => !['changed', 'taken'].includes(what) || usedBounds([statement]).length === 0)
     .filter((fault) => fault.what !== 'shared' || readsOthers(load, statement, fault))
     .map((fault) => {
       const { message, next } = explainCutFault(fault, input, key);

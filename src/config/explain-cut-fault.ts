@@ -85,6 +85,11 @@ export function explainCutFault(
             message: `this update of \`${said}\` does not use ${cut}: it would change the same rows once per chunk`,
             next: 'Move it to a stage of its own, without `chunk`.',
           };
+    case 'taken':
+      return {
+        message: `this \`${said}\` does not use ${cut}: the first chunk gets what it gives back, and the others nothing${fault.doubtful ? ', as far as its condition no longer holds then' : ''}`,
+        next: `Put it into a stage of its own before this one, without \`chunk\`, that keeps what it gives back in a table, or ${ONCE}.`,
+      };
     case 'overwritten':
       return {
         message: `what this insert inserts does not come from ${cut} alone, or is found in several chunks: where one chunk has inserted a row, the next finds it there, and sets \`${said}\` to something else`,

@@ -498,6 +498,7 @@ outputs: [${table}]
       - update core.flight set seen = seen + 1 where tail in (select tail from {{ acq.flight }} f)
       - create table core.mine as select id from {{ acq.flight }} f
       - insert into core.flight (id, batch_id) select id, :batch_id from core.other where id in (select tail from {{ acq.flight }} f) on conflict (id) do update set seen = 1
+      - with m as (update core.queue set taken = true where not taken returning *) insert into core.flight select f.id, :batch_id from {{ acq.flight }} f join m on m.id = f.id
     chunk: { input: acq.flight, key: id }`;
     expect((await load(core(stage))).warnings.map(formatProblem)).toEqual([
       'loads/core/flight.yaml:7:74: `{{ acq.flight }}` stands on the side of this `left join` that is filled with NULLs: each chunk would give the rows that match none of its own, so that they come once per chunk, unless a condition drops them again',
@@ -506,6 +507,7 @@ outputs: [${table}]
       'loads/core/flight.yaml:9:16: this statement does to rows of `core.flight` that chunks before it have inserted (loads/core/flight.yaml:7) what is meant for rows that were there before the stage',
       'loads/core/flight.yaml:10:22: each chunk would make `core.mine`: the second finds it there, and fails',
       'loads/core/flight.yaml:11:9: what this insert inserts does not come from `{{ acq.flight }}` alone, or is found in several chunks: where one chunk has inserted a row, the next finds it there, and sets `seen` to something else',
+      'loads/core/flight.yaml:12:20: this `update` does not use `{{ acq.flight }}`: the first chunk gets what it gives back, and the others nothing, as far as its condition no longer holds then',
     ]);
   });
 

@@ -256,6 +256,103 @@ describe('what stands before the rows of an insert', () => {
   );
 });
 
+describe('what the first chunk takes from all others', () => {
+  testAll([
+    [
+      'with m as (delete from q returning *) insert into t select o.id, m.x from {{ o }} o join m on m.id = o.id',
+      ['taken delete'],
+      PG,
+    ],
+    [
+      'with m as (update q set done = true where not done returning *) insert into t select o.id, m.x from {{ o }} o join m on m.id = o.id',
+      ['taken update?'],
+      PG,
+    ],
+    [
+      'with m as (update q set done = true where id in (select id from q where not done limit 9) returning *) insert into t select 1 from {{ o }} o, m',
+      ['taken update?', 'shared q?'],
+      PG,
+    ],
+    [
+      'with m as (insert into q (k) select k from c on conflict do nothing returning *) insert into t select o.id from {{ o }} o join m on m.k = o.k',
+      ['taken insert'],
+      PG,
+    ],
+    [
+      'with m as (delete from q returning id) insert into t select o.id from {{ o }} o left join m on m.id = o.id',
+      ['taken delete'],
+      PG,
+    ],
+    [
+      'with m as (delete from q returning id) insert into t select o.id from {{ o }} o where o.id not in (select id from m)',
+      ['taken delete'],
+      PG,
+    ],
+    [
+      'with m as (delete from q returning id), n as (select max(id) as id from m union select 0) insert into t select o.id, (select n.id from n) from {{ o }} o',
+      ['taken delete'],
+      PG,
+    ],
+    [
+      'with m (a) as (delete from q returning id) insert into t select id from {{ o }} o except select a from m x (b)',
+      ['taken delete'],
+      PG,
+    ],
+    [
+      'with m as (delete from q returning *) update t set x = m.x from {{ o }} o, m where o.id = t.id and m.id = o.id',
+      ['taken delete'],
+      PG,
+    ],
+    [
+      'with m as (delete from q returning *) merge into t using (select o.id from {{ o }} o join m using (id)) s on t.id = s.id when matched then delete',
+      ['taken delete'],
+      PG,
+    ],
+    [
+      'with m as (delete from q returning *), n as (insert into h select * from m on conflict do nothing) insert into t select a from {{ o }} o',
+      [],
+      PG,
+    ],
+    [
+      'with m as (delete from q using {{ o }} o where o.id = q.id returning q.id, o.v) insert into t select id from m',
+      [],
+      PG,
+    ],
+    // The same rows each time.
+    [
+      'with m as (update q set seen = true where id > 3 returning *) insert into t select o.id from {{ o }} o join m using (id)',
+      [],
+      PG,
+    ],
+    [
+      'with m as (insert into q (k) select k from c on conflict (k) do update set n = excluded.n returning *) insert into t select 1 from {{ o }} o join m using (k)',
+      [],
+      PG,
+    ],
+    // Each chunk has its own.
+    [
+      'create temp table q as select 1 as id; with m as (delete from q returning *) insert into t select o.id from {{ o }} o join m using (id)',
+      [],
+      PG,
+    ],
+  ]);
+  testAll(
+    [
+      [
+        'with m as (delete from q returning *) insert into t select o.k, m.x from {{ o }} o join m on m.id = o.k',
+        ['taken delete'],
+        PG,
+      ],
+      [
+        'with m as (delete from q returning *), n as (select * from m) insert into t select o.k, count(*) from {{ o }} o join n x on x.id = o.k group by o.k',
+        ['taken delete'],
+        PG,
+      ],
+    ],
+    ['k'],
+  );
+});
+
 describe('what a stage makes for itself', () => {
   testAll([
     ['create temporary table x as select a from {{ o }} o; insert into t select a from x'],

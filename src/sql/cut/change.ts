@@ -2,10 +2,10 @@ import type { Code, Range } from './code.ts';
 import { chosenBy, subqueries } from './conditions.ts';
 import { joined, readFrom, type From } from './from.ts';
 import { checkLimit } from './groups.ts';
-import { assignedColumns, growing, guards } from './growing.ts';
+import { asksFor, assignedColumns, growing, guards } from './growing.ts';
 import { settle } from './query.ts';
 import type { Reading } from './reading.ts';
-import { returned, type Flow, type Names, type Relation, type ScopedRelation } from './relation.ts';
+import { returned, type Flow, type Names, type Relation, type ScopedRelation, type Taking } from './relation.ts';
 import type { Scope } from './scope.ts';
 import { writeTables, type TableUse } from './shared.ts';
 import { targetOf } from './target.ts';
@@ -35,7 +35,11 @@ export function readUpdate(reading: Reading, range: Range, names: Names): Relati
     assigned.every(({ column }) => column !== name),
   );
   if (set !== undefined) checkGrowth(reading, range, set, { ...rows, flow: valued });
-  return returned(checkLimit(reading, clauses, valued, 'rows'));
+  const limited = checkLimit(reading, clauses, valued, 'rows');
+  // A condition that asks for what is assigned chooses other rows the next time.
+  const isTaking = rows.where !== undefined && asksFor(reading.code, rows.where, assigned);
+  const taking = { at: range.from, said: 'update' as const, doubtful: true };
+  return returned(limited, isTaking ? takenFrom(targets, limited, taking) : undefined);
 }
 
 export function readDelete(reading: Reading, range: Range, names: Names): Relation {
@@ -45,16 +49,17 @@ export function readDelete(reading: Reading, range: Range, names: Names): Relati
   const listed = { from: targetOf(reading.code, range.from), to: clauses.get('')!.to };
   const named = reading.code.byComma(listed).map(({ from }) => reading.code.chain(from).at(-1));
   const deleted = named.length > 0 ? named : changed.tables.map(({ alias }) => alias);
-  writeTables(
-    reading,
-    scope.tables.filter(({ alias }) => deleted.includes(alias)),
-    scope,
-    changesBy(rows, clauses),
-  );
+  const targets = scope.tables.filter(({ alias }) => deleted.includes(alias));
+  writeTables(reading, targets, scope, changesBy(rows, clauses));
   // What is deleted by one chunk is there for no other.
   const limited = checkLimit(reading, clauses, flow, 'rows');
-  return returned(limited === 'repeated' ? 'part' : limited);
+  const taken = takenFrom(targets, limited, { at: range.from, said: 'delete', doubtful: false });
+  return returned(limited === 'repeated' ? 'part' : limited, taken);
 }
+
+/** What the first chunk leaves nothing of, unless the stage makes the table: then each chunk has its own. */
+const takenFrom = (targets: readonly ScopedRelation[], flow: Flow, taking: Taking): Taking | undefined =>
+  flow === 'none' && targets.some(({ at }) => at !== undefined) ? taking : undefined;
 
 /** By what the rows are chosen; nothing of a statement that is wrong by itself. */
 function changesBy({ flow, scope }: Changed, clauses: Map<string, Range>): Pick<TableUse, 'changes'> {

@@ -2,7 +2,7 @@ import { isMark } from '../token.ts';
 import type { Code, Range } from './code.ts';
 import { counts } from './comparison.ts';
 import { hasCollation, joinsByAnd, operands, requiredTerms } from './equalities.ts';
-import { meetsItself, within, type QueryPlace, type Reading } from './reading.ts';
+import { meetsItself, meetsTaken, within, type QueryPlace, type Reading } from './reading.ts';
 import type { Flow, Names, Relation } from './relation.ts';
 import { isLinked, type Links, type Scope } from './scope.ts';
 
@@ -103,8 +103,13 @@ export function chosenBy(reading: Reading, rows: Flow, uses: SubqueryUse[], scop
       reading.repeats = { at, what: 'repeated', said };
     } else meetsItself(reading, at);
   }
+  meetsTaken(reading, flow, relationsOf(scope, uses));
   return flow;
 }
+
+/** What the rows of a query are made of. */
+export const relationsOf = (scope: Scope, uses: SubqueryUse[]): Relation[] =>
+  [...scope.tables, ...uses].map(({ relation }) => relation);
 
 function howUsed(
   code: Code,

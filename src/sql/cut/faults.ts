@@ -27,6 +27,8 @@ export interface CutFault extends Position {
     | 'again'
     /** An upsert sets a column of a row that another chunk has inserted to something else than that has inserted. */
     | 'overwritten'
+    /** Rows of the cut meet what a statement that it does not reach has taken: `delete … returning`. */
+    | 'taken'
     /** A table that the stage makes has rows that do not come from the cut alone. */
     | 'filled'
     /** A table that a chunk makes is there for the chunks behind it, too. */

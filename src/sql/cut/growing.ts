@@ -50,6 +50,11 @@ export function guards(code: Code, condition: Range, set: Range): boolean {
   return namesIn(code, condition).some((chain) => assigned.includes(chain.at(-1)!));
 }
 
+/** Whether one of these columns may be what a condition names, in its subqueries too. */
+export function asksFor({ dialect, tokens }: Code, { from, to }: Range, columns: { column: string }[]): boolean {
+  return tokens.slice(from, to).some(({ value }) => columns.some(({ column }) => column === dialect.foldName(value)));
+}
+
 /** What an `update`, `on conflict … do update set` or `on duplicate key update` assigns to. */
 export function assignedColumns(code: Code, set: Range): { column: string; alias: string | undefined }[] {
   return code.byComma(set).flatMap(({ from, to }) => {

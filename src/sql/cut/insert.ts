@@ -5,7 +5,7 @@ import { assignedColumns, growing, overwriting } from './growing.ts';
 import { nameAt } from './making.ts';
 import { readQuery, valuesOf } from './query.ts';
 import type { Reading } from './reading.ts';
-import { renamed, returned, UNCUT, type Names, type Relation } from './relation.ts';
+import { renamed, returned, UNCUT, type Names, type Relation, type Taking } from './relation.ts';
 import { Scope } from './scope.ts';
 import type { TableUse } from './shared.ts';
 import { targetOf } from './target.ts';
@@ -41,7 +41,8 @@ export function readInsert(reading: Reading, { from, to }: Range, names: Names):
     const { column: said } = change ?? {};
     if (said !== undefined)
       reading.fault(from, { what: 'overwritten', said, doubtful: true, target: code.tokens[target]! });
-    return returned(flow === 'repeated' ? 'part' : flow);
+    const taken = flow === 'none' && !names.has(nameAt(code, target)) ? takenBy(code, from, insert.clause) : undefined;
+    return returned(flow === 'repeated' ? 'part' : flow, taken);
   }
   if (flow === 'none')
     reading.fault(from, { what: 'unreached', said: 'insert', doubtful: false, target: code.tokens[target]! });
@@ -50,6 +51,13 @@ export function readInsert(reading: Reading, { from, to }: Range, names: Names):
     reading.fault(at, { ...why, doubtful: false });
   }
   return returned('wrong');
+}
+
+/** What is inserted once only is given back once only; `do update` gives it back each time, unless its condition is against it. */
+function takenBy(code: Code, at: number, clause: Range): Taking | undefined {
+  const set = setOf(code, clause);
+  const isAsked = set !== undefined && code.is(set.to, 'where');
+  return set === undefined || isAsked ? { at, said: 'insert', doubtful: isAsked } : undefined;
 }
 
 /** Columns that are given the key of the row of the cut, and that an upsert leaves alone. */

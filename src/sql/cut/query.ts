@@ -1,9 +1,9 @@
 import type { Range } from './code.ts';
 import { equalities } from './comparison.ts';
-import { chosenBy, subqueries, type SubqueryUse } from './conditions.ts';
+import { chosenBy, relationsOf, subqueries, type SubqueryUse } from './conditions.ts';
 import { readFrom, type From } from './from.ts';
 import { checkGroups, checkLimit, checkSetOperation, countedWhole } from './groups.ts';
-import { meetsItself, quietly, together, type QueryPlace, type Reading, type Self } from './reading.ts';
+import { meetsItself, meetsTaken, quietly, together, type QueryPlace, type Reading, type Self } from './reading.ts';
 import { besides, inAll, ofColumns, renamed, UNCUT, withoutKey } from './relation.ts';
 import type { Flow, Names, Relation } from './relation.ts';
 import { isLinked, Scope } from './scope.ts';
@@ -182,7 +182,8 @@ function readSelect(reading: Reading, range: Range, names: Names, place: QueryPl
   const reach = !isLinked(links) ? 'all' : isAnchored ? 'anchored' : 'linked';
   const grouped = checkGroups(reading, { head, clauses, list, scope, flow, place, reach });
   const limited = isLinked(links) ? grouped : checkLimit(reading, clauses, grouped, place);
-  const rows = ofColumns(limited, list.columns, list.stars);
+  const { taken } = relationsOf(scope, [...from.uses, ...conditions, ...valued]).find((one) => one.taken) ?? {};
+  const rows = { ...ofColumns(limited, list.columns, list.stars), taken };
   return limited === 'part' ? { ...rows, links } : withoutKey(rows);
 }
 
@@ -193,7 +194,8 @@ function combined(reading: Reading, operator: number, arm: Range, one: Relation,
   const isAll = code.is(operator + 1, 'all');
   const [a, b] = [one.flow, other.flow];
   if (a === 'wrong' || b === 'wrong') return { ...one, flow: 'wrong' };
-  if (a === 'none' && b === 'none') return besides(withoutKey(one), [one, other]);
+  const taken = one.taken ?? other.taken;
+  if (a === 'none' && b === 'none') return { ...besides(withoutKey(one), [one, other]), taken };
   let flow: Flow = a === 'none' ? b : a;
   // Without a key, operators that compare rows are known to be wrong by their word.
   const isTold = !isAll && key.length === 0;
@@ -210,6 +212,7 @@ function combined(reading: Reading, operator: number, arm: Range, one: Relation,
     if (!isTold) reading.fault(operator, { what: 'absent', said, doubtful: false });
     flow = 'wrong';
   }
+  if (said !== 'union') meetsTaken(reading, flow, [one, other]);
   const [first = one, ...more] = [one, other].filter((relation) => relation.flow !== 'none');
   const rows = inAll(flow, [first, ...more]);
   const links = key.map((_, i) =>

@@ -56,6 +56,12 @@ export function meetsItself({ fault, code }: Reading, at: number): void {
   fault(at, { what: 'twice', said: code.tokens[at]?.text ?? '', doubtful: true });
 }
 
+/** Rows of the cut meet what the first chunk has taken: those of the others find nothing of it. */
+export function meetsTaken({ fault }: Reading, flow: Flow, relations: Relation[]): void {
+  if (flow !== 'part' && flow !== 'repeated') return;
+  for (const { taken } of relations) if (taken !== undefined) fault(taken.at, { what: 'taken', ...taken });
+}
+
 /** Reads what stands within a query, whose rows it may name. */
 export function within<Read>(reading: Reading, scope: Scope | undefined, read: () => Read): Read {
   const { outer } = reading;

@@ -22,9 +22,19 @@ export interface GivenColumn {
   sources?: Source[];
 }
 
+/** A statement that the cut does not reach gives back what it takes: all in the first chunk, and then there is nothing left. */
+export interface Taking {
+  at: number;
+  said: 'delete' | 'update' | 'insert';
+  /** It may be that it gives the same each time. */
+  doubtful: boolean;
+}
+
 /** Rows that a query reads: a table, a subquery, a `with` name. */
 export interface Relation {
   flow: Flow;
+  /** Its rows, or some of those that it is made of, are these. */
+  taken?: Taking | undefined;
   /** Columns of queries around that equal its key: it has rows of one key for each of their rows. */
   links?: Links;
   column(name: string): KeyColumn;
@@ -109,15 +119,15 @@ export function ofColumns(flow: Flow, columns: NonNullable<Relation['columns']>,
 export function renamed(relation: Relation, names: string[]): Relation {
   if (names.length === 0) return relation;
   const columns = names.map((name, i) => ({ key: 'unknown' as const, ...relation.columns?.[i], name }));
-  const { flow, links } = relation;
+  const { flow, links, taken } = relation;
   const known = ofColumns(flow, flow === 'none' ? columns.map((c) => ({ ...c, key: 'other' })) : columns);
-  return { ...known, ...(links && { links }) };
+  return { ...known, taken, ...(links && { links }) };
 }
 
 /** The relation where its columns are not those of the key: NULLs, or rows that others stand between. */
-export function withoutKey({ flow, columns, sources }: Relation): Relation {
+export function withoutKey({ flow, columns, sources, taken }: Relation): Relation {
   const names = columns?.map((column) => ({ ...column, key: 'other' as const }));
-  return { ...UNCUT, flow, sources, ...(names && { columns: names }) };
+  return { ...UNCUT, flow, taken, sources, ...(names && { columns: names }) };
 }
 
 /** The columns of relations whose rows come beside each other: one of the key is one in all of them, at the same place. */
@@ -139,6 +149,6 @@ export function inAll(flow: Flow, [first, ...more]: [Relation, ...Relation[]]): 
 }
 
 /** What a statement that writes gives back (`returning`): which columns, only the server knows. */
-export function returned(flow: Flow): Relation {
-  return { flow, column: () => 'unknown', keys: new Set(), doubtful: true };
+export function returned(flow: Flow, taken?: Taking): Relation {
+  return { flow, taken, column: () => 'unknown', keys: new Set(), doubtful: true };
 }

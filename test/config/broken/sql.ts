@@ -193,6 +193,17 @@ insert into core.flight select f.id, :batch_id from {{ acq.flight }} f;
     ],
   },
   {
+    title: 'rows that the first chunk takes from all others',
+    files: {
+      'loads/core/flights.sql': `with gone as (delete from core.queue returning *)
+insert into core.flight select f.id, :batch_id from {{ acq.flight }} f join gone using (id);
+`,
+    },
+    expected: [
+      'loads/core/flights.sql:1:15: this `delete` does not use `{{ acq.flight }}`: the first chunk gets what it gives back, and the others nothing',
+    ],
+  },
+  {
     title: 'a cut that an outer join fills with NULLs',
     files: {
       'loads/core/flights.sql': `insert into core.flight (id, batch_id)
