@@ -6,14 +6,16 @@ import type { Position } from './sql-error.ts';
 import type { Statement } from './statement.ts';
 import { tablePositions } from './table-positions.ts';
 import { isCode, isMark, type Token } from './token.ts';
-import { isInsertTarget } from './write-target.ts';
+import { filledBy, type Filling } from './write-target.ts';
 
 export { groupingConstructs } from './grouping.ts';
 
 /** A table's plain name in a statement: rows that no brace cuts to the batch's business. */
 export interface TableMention extends Position {
-  /** Rows are inserted into it. */
+  /** Rows are inserted into it, and it is not read. */
   asInsertTarget: boolean;
+  /** What brings rows into it. */
+  filledBy: Filling | undefined;
 }
 
 /**
@@ -42,18 +44,19 @@ export function mentionsTable(statement: Statement, table: string): TableMention
         : isQualifiedNameOf(wanted, names, positions[i] === true, dialect);
     if (counts) {
       const { line, column } = code[i]!;
-      mentions.push({ line, column, asInsertTarget: isInsertTarget(code, i, dialect) });
+      const filling = filledBy(code, i, dialect);
+      mentions.push({ line, column, asInsertTarget: filling === 'insert', filledBy: filling });
     }
     i += chain.length * 2 - 2;
   }
   return mentions;
 }
 
-/** Where rows are inserted into what has a name without schema: which table that is, the server knows. */
+/** Where rows come into what has a name without schema: which table that is, the server knows. */
 export function bareInsertTargets({ tokens, dialect }: Statement): (Position & { name: string })[] {
   const code = tokens.filter(isCode);
   return code.flatMap(({ value: name, line, column }, i) =>
-    nameChain(code, i).length === 1 && isInsertTarget(code, i, dialect) ? [{ name, line, column }] : [],
+    nameChain(code, i).length === 1 && filledBy(code, i, dialect) !== undefined ? [{ name, line, column }] : [],
   );
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { mentionsTable } from '../../src/sql/lint.ts';
+import { bareInsertTargets, mentionsTable } from '../../src/sql/lint.ts';
 import { parseOne } from './parse.ts';
 
 /** `line:column`, with ` target` for insert targets. */
@@ -62,5 +62,28 @@ describe('mentions of a table without a schema', () => {
 
   test('a bare name is a table of the default schema', () => {
     expect(mentions('select * from flight', 'public.flight')).toEqual(['1:15']);
+  });
+});
+
+describe('names without schema into which rows come', () => {
+  const cases: [string, string[]][] = [
+    ['insert into flight select 1', ['flight']],
+    ['with x as (insert into only flight select 1) insert into core.other select 1', ['flight']],
+    [
+      'merge into flight f using x on true when matched then delete when not matched then insert values (1)',
+      ['flight'],
+    ],
+    ['merge into flight f using x on true when matched then update set a = 1', []],
+    [
+      'with m as (merge into flight using x on true when matched then delete), n as (insert into y select 1) select 1',
+      ['y'],
+    ],
+    ["copy flight (a, b) from '/tmp/x'", ['flight']],
+    ["copy core.flight from '/tmp/x'", []],
+    ['update flight set a = 1', []],
+  ];
+  test.each(cases)('in %s', (text, expected) => {
+    const names = bareInsertTargets(parseOne(text)).map(({ name }) => name);
+    expect(names.filter((name) => !['into', 'only', 'values'].includes(name))).toEqual(expected);
   });
 });

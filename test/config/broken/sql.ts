@@ -509,6 +509,77 @@ from {{ acq.delay }} d
     ],
   },
   {
+    title: 'a merge that inserts without batch_id',
+    files: {
+      'loads/core/flight.yaml': `kind: core
+connection: warehouse
+inputs: [acq.flight]
+stages:
+  - { name: flights, sql: flights.sql }
+outputs: [core.flight]
+`,
+      'loads/core/flights.sql': `merge into only core.flight c using {{ acq.flight }} f on f.id = c.id
+when matched then update set tail = f.tail when not matched then insert (id) values (f.id);
+with m as (merge into core.flight c using {{ acq.flight }} f on f.id = c.id when not matched then insert (id) values (f.id) returning c.id)
+select * from m;
+merge into core.flight c using {{ acq.flight }} f on f.id = c.id when matched then delete;
+merge into core.flight c using {{ acq.flight }} f on f.id = c.id when not matched then insert values (f.id, :batch_id)
+`,
+    },
+    expected: [
+      'loads/core/flights.sql:1:17: nothing stamps `batch_id`: this merge into `core.flight` does not use `:batch_id`',
+      'loads/core/flights.sql:3:23: nothing stamps `batch_id`: this merge into `core.flight` does not use `:batch_id`',
+    ],
+  },
+  {
+    title: 'a merge into an input',
+    files: {
+      'loads/core/flights.sql': `merge into acq.flight a using {{ acq.flight }} f on f.id = a.id
+when not matched then insert (id) values (f.id);
+insert into core.flight (id, batch_id) select f.id, :batch_id from {{ acq.flight }} f
+`,
+    },
+    expected: [
+      "loads/core/flights.sql:1:12: the input `acq.flight` stands here without braces: that is the live table, not this batch's snapshot",
+    ],
+  },
+  {
+    title: 'a file that is copied into an output',
+    files: {
+      'loads/core/flight.yaml': `kind: core
+connection: warehouse
+inputs: [acq.flight]
+stages:
+  - { name: flights, sql: flights.sql }
+outputs: [core.flight]
+`,
+      'loads/core/flights.sql': `create temp table x as select f.id, :batch_id as batch_id from {{ acq.flight }} f;
+copy x (id) from '/tmp/x';
+insert into core.flight table x;
+copy core.flight (id) from '/tmp/x' (format csv)
+`,
+    },
+    expected: [
+      'loads/core/flights.sql:4:6: nothing stamps `batch_id`: `copy … from` into `core.flight` binds no values',
+    ],
+  },
+  {
+    title: 'a file that is loaded into an output',
+    files: {
+      'waybill.yaml': `name: flights
+connections:
+  source: { url: '\${SOURCE_URL}' }
+  warehouse: { url: 'mysql://me@localhost/warehouse' }
+`,
+      'loads/core/flights.sql': `insert into core.flight (id, batch_id) select f.id, :batch_id from {{ acq.flight }} f;
+load data infile '/tmp/x' ignore into table core.flight (id);
+`,
+    },
+    expected: [
+      'loads/core/flights.sql:2:45: nothing stamps `batch_id`: `load data` into `core.flight` binds no values',
+    ],
+  },
+  {
     title: 'an insert without batch_id',
     files: {
       'loads/core/flights.sql': `insert into core.flight (id)
