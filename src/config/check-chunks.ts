@@ -151,11 +151,14 @@ function worksOtherwise(
     fault.doubtful ? mentionsOutput(load, statement) : intoOutput(fault);
   // A note of each chunk, in a table that is no output, may be just that.
   const isOfChunks = ({ what }: CutFault): boolean => PER_CHUNK.has(what) && !mentionsOutput(load, statement);
+  // Whatever stands around it, an output is not truncated (check-outputs-kept.ts).
+  const isToldOf = (fault: CutFault): boolean => statement.verb === 'truncate' && intoOutput(fault);
   return faults
     .filter((fault) => fault.what !== 'unreached' || (!isHidden && intoOutput(fault)))
     .filter((fault) => fault.what !== 'again' || (usedBounds([statement]).length === 0 && changesOutput(fault)))
     .filter(({ what }) => !PER_CHUNK.has(what) || !onlyReads(statement))
     .filter(({ what }) => !['changed', 'taken'].includes(what) || usedBounds([statement]).length === 0)
+    .filter((fault) => !isToldOf(fault))
     .filter((fault) => fault.what !== 'shared' || readsOthers(load, statement, fault))
     .map((fault) => {
       const { message, next } = explainCutFault(fault, input, key);

@@ -43,6 +43,9 @@ describe('a stage that changes rows of a table into which it inserts', () => {
     [`delete from t using {{ o }} o where t.id = o.k;\n${INSERT}`, ['1 t? 2'], PG],
     [`with d as (delete from t where v > 2 returning id) ${INSERT}`, ['1 t? 1'], PG],
     [`merge into t using {{ o }} o on t.id = o.k when matched then delete;\n${INSERT}`, ['1 t? 2'], PG],
+    [`truncate t;\n${INSERT}`, ['1 t 2'], PG],
+    [`truncate table only u, only public.t * restart identity;\n${INSERT}`, ['1 public.t 2'], PG],
+    [`truncate t, u;\n${INSERT};\ninsert into u select o.k from {{ o }} o`, ['1 t 2', '1 u 3'], PG],
     [
       'delete from core.t where v = 2;\ninsert into core.t (id) select o.k from {{ o }} o;\ninsert into u select o.k from {{ o }} o',
       ['1 core.t? 2'],
@@ -51,6 +54,9 @@ describe('a stage that changes rows of a table into which it inserts', () => {
     [`${INSERT};\nupdate t set v = 1`, []],
     [`${INSERT};\ndelete from t where v is null`, []],
     [`delete from u;\n${INSERT}`, []],
+    [`truncate u;\n${INSERT}`, [], PG],
+    [`${INSERT};\ntruncate t`, [], PG],
+    [`create temporary table t (id int, v int);\ntruncate t;\n${INSERT}`, [], PG],
     [`update t set v = 1 where id in (select k from {{ o }} o);\ninsert into u select o.k from {{ o }} o`, []],
     [
       'merge into t using {{ o }} o on t.id = o.k when matched then update set v = o.v when not matched then insert (id) values (o.k)',

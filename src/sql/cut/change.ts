@@ -5,7 +5,7 @@ import { checkLimit } from './groups.ts';
 import { asksFor, assignedColumns, growing, guards } from './growing.ts';
 import { settle } from './query.ts';
 import type { Reading } from './reading.ts';
-import { returned, type Flow, type Names, type Relation, type ScopedRelation, type Taking } from './relation.ts';
+import { returned, UNCUT, type Flow, type Names, type Relation, type ScopedRelation, type Taking } from './relation.ts';
 import type { Scope } from './scope.ts';
 import { writeTables, type TableUse } from './shared.ts';
 import { targetOf } from './target.ts';
@@ -60,6 +60,13 @@ export function readDelete(reading: Reading, range: Range, names: Names): Relati
 /** What the first chunk leaves nothing of, unless the stage makes the table: then each chunk has its own. */
 const takenFrom = (targets: readonly ScopedRelation[], flow: Flow, taking: Taking): Taking | undefined =>
   flow === 'none' && targets.some(({ at }) => at !== undefined) ? taking : undefined;
+
+/** `truncate only a, b`: all rows of each. */
+export function readTruncate({ code, uses }: Reading, { from, to }: Range): Relation {
+  for (const table of code.byComma({ from: from + 1, to }))
+    uses.writes.push({ at: targetOf(code, table.from - 1, 'table'), keyed: () => [], changes: 'all' });
+  return UNCUT;
+}
 
 /** By what the rows are chosen; nothing of a statement that is wrong by itself. */
 function changesBy({ flow, scope }: Changed, clauses: Map<string, Range>): Pick<TableUse, 'changes'> {

@@ -1,7 +1,7 @@
 import type { BraceUse, Statement } from '../statement.ts';
 import { isCode, type Token } from '../token.ts';
 import { Code, type Range } from './code.ts';
-import { readDelete, readUpdate } from './change.ts';
+import { readDelete, readTruncate, readUpdate } from './change.ts';
 import type { CutFault } from './faults.ts';
 import { readInsert } from './insert.ts';
 import { nameAt } from './making.ts';
@@ -86,6 +86,7 @@ function readStatement(reading: Reading, whole: Range, outer: Names, self?: Self
   if (code.is(rest.from, ...code.dialect.insertWords)) return readInsert(reading, rest, names);
   if (code.is(rest.from, 'update')) return readUpdate(reading, rest, names);
   if (code.is(rest.from, 'delete')) return readDelete(reading, rest, names);
+  if (code.is(rest.from, 'truncate')) return readTruncate(reading, rest);
   if (code.is(rest.from, 'merge')) return readMerge(reading, rest, names);
   // `create table … as select …`
   const begin = code.find(rest, (i) => isBegin(code, i));
