@@ -157,16 +157,19 @@ function worksOtherwise(
     .filter((fault) => fault.what !== 'unreached' || (!isHidden && intoOutput(fault)))
     .filter((fault) => fault.what !== 'again' || (usedBounds([statement]).length === 0 && changesOutput(fault)))
     .filter(({ what }) => !PER_CHUNK.has(what) || !onlyReads(statement))
-    .filter(({ what }) => !['changed', 'taken'].includes(what) || usedBounds([statement]).length === 0)
+    .filter(({ what }) => !['changed', 'limited', 'taken'].includes(what) || usedBounds([statement]).length === 0)
     .filter((fault) => !isToldOf(fault))
     .filter((fault) => fault.what !== 'shared' || readsOthers(load, statement, fault))
     .map((fault) => {
       const { message, next } = explainCutFault(fault, input, key);
       const place = { file: statement.file, line: fault.line, column: fault.column };
-      const isNote = isOfChunks(fault) || (['shared', 'changed'].includes(fault.what) && !intoOutput(fault));
+      const isNote = isOfChunks(fault) || (PER_TABLE.has(fault.what) && !intoOutput(fault));
       return problemAt(place, message, next, fault.doubtful || isNote ? 'warn' : 'error');
     });
 }
+
+/** What may be meant in a table that is no output. */
+const PER_TABLE = new Set<CutFault['what']>(['limited', 'shared', 'changed']);
 
 /** What comes to another end in each chunk. */
 const PER_CHUNK = new Set<CutFault['what']>(['whole', 'grouping']);

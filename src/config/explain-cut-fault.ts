@@ -85,6 +85,11 @@ export function explainCutFault(
             message: `this update of \`${said}\` does not use ${cut}: it would change the same rows once per chunk`,
             next: 'Move it to a stage of its own, without `chunk`.',
           };
+    case 'limited':
+      return {
+        message: `this \`${said}\` with a \`limit\` does not use ${cut}: it would do so many rows once per chunk`,
+        next: 'Move it to a stage of its own, without `chunk`.',
+      };
     case 'taken':
       return {
         message: `this \`${said}\` does not use ${cut}: the first chunk gets what it gives back, and the others nothing${fault.doubtful ? ', as far as its condition no longer holds then' : ''}`,

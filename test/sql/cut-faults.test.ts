@@ -221,6 +221,26 @@ describe('does something else once per chunk', () => {
   ]);
 });
 
+describe('a number of rows that each chunk takes anew', () => {
+  testAll([
+    ['delete from q order by id limit 100; insert into t select id from {{ o }} o', ['limited delete'], MY],
+    ['update q set a = 1 where a is null order by id limit 100', ['limited update'], MY],
+    ['update q set a = 1 order by a limit 100', ['limited update'], MY],
+    ['update q set a = 1 where b > 2 order by id limit 100', [], MY],
+    ['delete from q where id in (select id from {{ o }} o) limit 5', [], MY],
+    ['create temporary table q as select 1 as id; delete from q limit 1', [], MY],
+    ['delete from q where id < 9'],
+  ]);
+  testAll(
+    [
+      ['delete from q limit 1', ['limited delete'], MY],
+      ['update q set a = 1 where a is null order by id limit 100', ['limited update'], MY],
+      ['delete from q where id in (select k from {{ o }} o) limit 5', ['whole limit'], MY],
+    ],
+    ['k'],
+  );
+});
+
 describe('what stands before the rows of an insert', () => {
   testAll([
     [

@@ -37,9 +37,11 @@ export function readUpdate(reading: Reading, range: Range, names: Names): Relati
   if (set !== undefined) checkGrowth(reading, range, set, { ...rows, flow: valued });
   const limited = checkLimit(reading, clauses, valued, 'rows');
   // A condition that asks for what is assigned chooses other rows the next time.
-  const isTaking = rows.where !== undefined && asksFor(reading.code, rows.where, assigned);
+  const asked = [rows.where, clauses.get('order')].some((one) => one && asksFor(reading.code, one, assigned));
   const taking = { at: range.from, said: 'update' as const, doubtful: true };
-  return returned(limited, isTaking ? takenFrom(targets, limited, taking) : undefined);
+  const taken = asked ? takenFrom(targets, limited, taking) : undefined;
+  checkNumber(reading, clauses, taken, targetOf(reading.code, range.from));
+  return returned(limited, taken);
 }
 
 export function readDelete(reading: Reading, range: Range, names: Names): Relation {
@@ -54,12 +56,26 @@ export function readDelete(reading: Reading, range: Range, names: Names): Relati
   // What is deleted by one chunk is there for no other.
   const limited = checkLimit(reading, clauses, flow, 'rows');
   const taken = takenFrom(targets, limited, { at: range.from, said: 'delete', doubtful: false });
+  checkNumber(reading, clauses, taken, targetOf(reading.code, range.from, 'from'));
   return returned(limited === 'repeated' ? 'part' : limited, taken);
 }
 
 /** What the first chunk leaves nothing of, unless the stage makes the table: then each chunk has its own. */
 const takenFrom = (targets: readonly ScopedRelation[], flow: Flow, taking: Taking): Taking | undefined =>
   flow === 'none' && targets.some(({ at }) => at !== undefined) ? taking : undefined;
+
+/** A number of rows that the cut does not choose: each chunk takes the next ones. */
+function checkNumber(reading: Reading, clauses: Map<string, Range>, taken: Taking | undefined, target: number): void {
+  const limit = clauses.get('limit');
+  if (taken === undefined || limit === undefined) return;
+  const place = reading.code.tokens[target];
+  reading.fault(limit.from - 1, {
+    what: 'limited',
+    said: taken.said,
+    doubtful: false,
+    ...(place && { target: place }),
+  });
+}
 
 /** `truncate only a, b`: all rows of each. */
 export function readTruncate({ code, uses }: Reading, { from, to }: Range): Relation {

@@ -27,6 +27,8 @@ export interface CutFault extends Position {
     | 'again'
     /** An upsert sets a column of a row that another chunk has inserted to something else than that has inserted. */
     | 'overwritten'
+    /** An update or a delete of so many rows is not reached by it. */
+    | 'limited'
     /** Rows of the cut meet what a statement that it does not reach has taken: `delete … returning`. */
     | 'taken'
     /** A table that the stage makes has rows that do not come from the cut alone. */
@@ -49,6 +51,6 @@ export interface CutFault extends Position {
   writer?: string;
   /** `shared`: the aggregate that goes over all its rows. */
   counted?: string;
-  /** `unreached`, `again`, `overwritten`, `shared`, `changed`: what the statement writes to, as written. */
+  /** `unreached`, `again`, `limited`, `overwritten`, `shared`, `changed`: what the statement writes to, as written. */
   target?: Position;
 }

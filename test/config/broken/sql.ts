@@ -193,6 +193,23 @@ insert into core.flight select f.id, :batch_id from {{ acq.flight }} f;
     ],
   },
   {
+    title: 'a number of rows that each chunk deletes',
+    files: {
+      'waybill.yaml': `name: flights
+connections:
+  source: { url: '\${SOURCE_URL}' }
+  warehouse: { url: 'mysql://me@localhost/warehouse' }
+`,
+      'loads/core/flights.sql': `delete from core.flight order by id limit 100;
+insert into core.note select id from {{ acq.flight }} f;
+delete from core.note order by id limit 100
+`,
+    },
+    expected: [
+      'loads/core/flights.sql:1:37: this `delete` with a `limit` does not use `{{ acq.flight }}`: it would do so many rows once per chunk',
+    ],
+  },
+  {
     title: 'rows that the first chunk takes from all others',
     files: {
       'loads/core/flights.sql': `with gone as (delete from core.queue returning *)
