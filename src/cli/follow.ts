@@ -31,16 +31,18 @@ export async function follow(cli: Cli, follower: RunFollower, options: FollowOpt
   const display = terminal ? new ProgressBars(stderr) : new ProgressLines(stderr);
   const leaving = interrupts(cli, follower, options, (text) => display.message(text));
   const watch = stillness(follower, (text) => display.message(text));
-  let end: RunEnd | Left | undefined;
-  const ended = Promise.race([follower.result(), leaving.left]).then((value) => (end = value));
+  const ended = Promise.race([follower.result(), leaving.left]);
   ended.catch(() => undefined); // awaited below
   try {
-    while (end === undefined) {
-      const looks = await follower.look();
-      if (end === undefined) display.show(looks);
+    for (;;) {
+      // Who leaves does not wait for the answer of a database that is silent.
+      const looks = await Promise.race([ended.then(() => undefined), follower.look()]);
+      if (looks === undefined) break;
+      display.show(looks);
       void watch(looks);
       await Promise.race([ended, sleep(LOOK_EVERY_MS[terminal ? 'terminal' : 'log'])]);
     }
+    const end = await ended;
     if (typeof end !== 'string') display.show(await follower.lastLook(end));
     return end;
   } finally {

@@ -38,12 +38,19 @@ export interface LoadLook {
   error: string | undefined;
 }
 
+interface LedgerReading {
+  batch: Batch;
+  stages: StageReading[];
+}
+
 /**
  * How long Temporal may be away before a follower gives up; the load itself goes on when it is back. A call that cannot get through
  * ends after some 20 s by itself.
  */
 const PATIENCE_MS = 60_000;
 const QUERY_MS = 3_000;
+/** A look waits for the ledger so long. Then it has what the workflow says; the question stays, and the next look waits for its answer. */
+const LEDGER_MS = 2_000;
 /** Not more often than this is a workflow asked: each question costs its worker a little. */
 const ASK_EVERY_MS = 1_000;
 
@@ -55,6 +62,8 @@ export class RunFollower {
     string,
     { at: number; firstRunId: string | undefined; waiting: Waiting | undefined }
   >();
+  /** What was asked of the ledger and has no answer yet, by load. */
+  private readonly reading = new Map<string, Promise<LedgerReading | undefined>>();
 
   constructor(
     private readonly context: ClientContext,
@@ -103,6 +112,7 @@ export class RunFollower {
 
   /** The last picture: what it had done when it ended. */
   async lastLook(end: RunEnd): Promise<LoadLook[]> {
+    this.reading.clear(); // what it answers to an earlier look is not the end
     const looks = await this.look();
     return looks.map((look) => {
       const view = end.loads.findLast(({ load }) => load === look.load);
@@ -163,15 +173,25 @@ export class RunFollower {
       error: progress?.error?.message,
     };
     if (connection === undefined) return told;
-    const read = await ifReachable(async () => {
-      const database = this.context.databases.get(connection);
-      // The newest batch of the run first: a forced reload has opened another since the workflow was asked.
-      const batch =
-        (firstRunId === undefined ? undefined : await batchOfRun(database, firstRunId, undefined)) ??
-        (await batchOfRun(database, '', reference));
-      return batch && { batch, stages: await readStages(database, batch.batchId) };
-    });
+    const reading =
+      this.reading.get(load) ??
+      this.readLedger(connection, firstRunId, reference).finally(() => this.reading.delete(load));
+    this.reading.set(load, reading);
+    const read = await ifReachable(() => reading, LEDGER_MS);
     return read ? { ...told, ...read } : { ...told, stages: stagesOf(progress), batch: batchOf(progress) };
+  }
+
+  private async readLedger(
+    connection: string,
+    firstRunId: string | undefined,
+    reference: BatchReference | undefined,
+  ): Promise<LedgerReading | undefined> {
+    const database = this.context.databases.get(connection);
+    // The newest batch of the run first: a forced reload has opened another since the workflow was asked.
+    const batch =
+      (firstRunId === undefined ? undefined : await batchOfRun(database, firstRunId, undefined)) ??
+      (await batchOfRun(database, '', reference));
+    return batch && { batch, stages: await readStages(database, batch.batchId) };
   }
 
   /** The last answer of a query; asks again in the background when it has grown old. */

@@ -17,12 +17,21 @@ export async function ledgerOf(context: ClientContext, connection: string): Prom
   return database;
 }
 
-/** Reads the ledger if it can be read: a progress bar must not fail because the database restarts. */
-export async function ifReachable<T>(read: () => Promise<T>): Promise<T | undefined> {
+/** How long an answer is waited for: a server may be silent, and its connection stands all the same. */
+const PATIENCE_MS = 10_000;
+
+/** Reads the ledger if it can be read within so long: a progress bar must not fail because the database restarts. */
+export async function ifReachable<T>(read: () => Promise<T>, patienceMs = PATIENCE_MS): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const silence = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), patienceMs);
+  });
   try {
-    return await read();
+    return await Promise.race([read(), silence]);
   } catch {
     return undefined;
+  } finally {
+    clearTimeout(timer);
   }
 }
 

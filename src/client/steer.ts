@@ -91,6 +91,9 @@ export async function cancelRun(
   });
 }
 
+/** The cancel itself waits for its note so long: once the batch is over none is made. */
+const NOTE_MS = 2_000;
+
 /** Who asked, and why, in the ledger: Temporal does not hand it to the workflow that it cancels. */
 async function recordCancel(
   context: ClientContext,
@@ -103,7 +106,7 @@ async function recordCancel(
     const batch = await findNewestOfRun(database, firstRunId);
     if (!batch || !isUnfinished(batch.state)) return;
     await recordEvent(database, database, batch.batchId, 'cancel_requested', asked);
-  });
+  }, NOTE_MS);
 }
 
 /** The same for a load that the session runs at this moment. */

@@ -12,7 +12,7 @@ import { LONG_ROWS, TASK } from '../engine/vehicles.ts';
 import { until } from '../engine/world.ts';
 import { inTurns, oneOfEachFamily } from '../every-server.ts';
 import { servers } from '../servers.ts';
-import { document, environment, spawnWaybill, waybill } from './command-line.ts';
+import { document, environment, spawnWaybill, waybill, type Answer } from './command-line.ts';
 
 const some = oneOfEachFamily(import.meta.url);
 
@@ -48,6 +48,43 @@ describe.each(some)('the command line as a process of its own on $name', (server
     expect(ended.exitCode).toBe(3);
     expect(document(ended)).toMatchObject({ state: 'cancelled', error: { type: 'Cancelled' } });
     expect(await world.value('select count(*) from core.orders')).toBe('0');
+  });
+
+  /** A run, each of whose looks has had an answer so far, and by now none has: the database has fallen silent for it. */
+  async function runInSilence() {
+    world = await World.create(server, BREAKABLE(10_000, { broken: 0, pause: 0.4 }));
+    await world.worker();
+    const url = new URL(world.env['WAREHOUSE_URL']!);
+    const way = await CuttableWay.to(url.host);
+    world.atClose(() => way.close());
+    url.host = way.address;
+    const env = { ...environment(world), WAREHOUSE_URL: url.href };
+    const run = spawnWaybill(world, ['run', 'core.order', '--json'], env);
+    await until(() => Promise.resolve(/ chunks?\b/.test(run.said())));
+    way.fallSilent();
+    await new Promise((resolve) => setTimeout(resolve, 1_500)); // longer than from one look to the next
+    const within = (seconds: number) =>
+      Promise.race([run.answer, new Promise((resolve) => setTimeout(resolve, seconds * 1000, 'nothing'))]);
+    return { ...run, within };
+  }
+
+  it('Ctrl-C on run is heard while the database is silent', async () => {
+    const { child, within } = await runInSilence();
+    child.kill('SIGINT');
+    const ended = await within(20);
+    expect(ended).toMatchObject({ exitCode: 0 });
+    expect(document(ended as Answer)).toMatchObject({ load: 'core.order', status: 'running' });
+    expect(await batches(world)).toMatchObject([{ state: 'running' }]);
+  });
+
+  it('Ctrl-C twice cancels it while the database is silent', async () => {
+    const { child, said, within } = await runInSilence();
+    child.kill('SIGINT');
+    await until(() => Promise.resolve(said().includes('Ctrl-C again cancels it')));
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    child.kill('SIGINT');
+    await until(async () => (await batches(world))[0]?.state === 'cancelled', 20);
+    expect(await within(30)).toMatchObject({ exitCode: 3 });
   });
 
   it('a cancel by Ctrl-C that does not come through ends with its error, and does not say that all is well', async () => {

@@ -1,8 +1,9 @@
-/** A way to a server that can be cut: who is frozen at its one end is then gone for who waits at the other. */
+/** A way to a server that can be cut, or fall silent: who is frozen at its one end is then gone for who waits at the other. */
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 
 export class CuttableWay {
   private readonly sockets = new Set<Socket>();
+  private silent = false;
 
   private constructor(
     private readonly server: Server,
@@ -19,7 +20,7 @@ export class CuttableWay {
       const upstream = connect(Number(port), host);
       const end = (): void => [client, upstream].forEach((socket) => socket.destroy());
       for (const socket of [client, upstream]) way.sockets.add(socket.on('error', end).on('close', end));
-      client.pipe(upstream).pipe(client);
+      if (!way.silent) client.pipe(upstream).pipe(client);
     });
     return way;
   }
@@ -28,6 +29,12 @@ export class CuttableWay {
   cut(): void {
     for (const socket of this.sockets) socket.destroy();
     this.sockets.clear();
+  }
+
+  /** Closes nothing, and hands nothing on any more, as a server that is frozen. */
+  fallSilent(): void {
+    this.silent = true;
+    for (const socket of this.sockets) socket.unpipe().pause();
   }
 
   async close(): Promise<void> {

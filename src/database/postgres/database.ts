@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import type { ConnectionDefinition } from '../../config/definition.ts';
 import type { Database, QueryResult, Session, SessionOptions } from '../dialect.ts';
@@ -14,6 +15,9 @@ import { PostgresSession } from './session.ts';
 /** Connections kept open for our own statements, fences among them: they work when lanes hold all others. */
 const CONTROL_CONNECTIONS = 2;
 
+/** Milliseconds that connections which are out have to come back, at the end: by then only who asks a silent server has one. */
+const CLOSE_MS = 2_000;
+
 /** Opens nothing yet: the first statement does. */
 export class PostgresDatabase implements Database {
   readonly dialect = postgresDialect;
@@ -26,6 +30,7 @@ export class PostgresDatabase implements Database {
   private readonly lookingPlaces: Places;
   private readonly config: pg.ClientConfig;
   private readonly settings = new ConnectionSettings();
+  private readonly controlClients = new Set<pg.Client>();
   /** What the server calls each control connection. */
   private readonly controlIds = new WeakMap<pg.ClientBase, string>();
 
@@ -51,7 +56,11 @@ export class PostgresDatabase implements Database {
     // A server restart breaks idle connections; the pool replaces them. Without a listener the process would die.
     this.control.on('error', () => undefined);
     // The pool stops listening while a client is out, and a fence ends connections that are: publish holds a gate too.
-    this.control.on('connect', (client) => client.on('error', () => undefined));
+    this.control.on('connect', (client) => {
+      client.on('error', () => undefined);
+      this.controlClients.add(client);
+    });
+    this.control.on('remove', (client) => this.controlClients.delete(client));
   }
 
   private async pinControl(client: pg.ClientBase): Promise<void> {
@@ -129,7 +138,9 @@ export class PostgresDatabase implements Database {
   }
 
   async close(): Promise<void> {
-    await this.control.end();
+    const ended = this.control.end().then(() => false);
+    const silent = await Promise.race([ended, sleep(CLOSE_MS, true, { ref: false })]);
+    if (silent) for (const client of this.controlClients) cut(client);
   }
 
   /** A reserved connection; used by our own statements only, so it can be handed on. */
