@@ -1,4 +1,4 @@
-import { lstat, mkdir, rm, rmdir, stat, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, open, rm, rmdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { ConfigurationError } from '../errors.ts';
 
@@ -15,14 +15,24 @@ export async function writeProject(folder: string, files: Map<string, string>, a
     for (const name of names) {
       const file = path.join(folder, name);
       await makeFolder(path.dirname(file), made);
-      await writeFile(file, files.get(name)!, { flag: 'wx' }); // somebody may be faster than our look
-      made.push(file);
+      await writeNew(file, files.get(name)!, made);
     }
   } catch (error) {
     await takeBack(made);
     throw isSystemError(error) ? cannotWrite(folder, error, again) : error;
   }
   return names;
+}
+
+/** Noted as soon as it is there: a disk that is full leaves half of it. */
+async function writeNew(file: string, text: string, made: string[]): Promise<void> {
+  const opened = await open(file, 'wx'); // somebody may be faster than our look
+  made.push(file);
+  try {
+    await opened.writeFile(text);
+  } finally {
+    await opened.close();
+  }
 }
 
 async function refuseExisting(folder: string, names: string[], again: string): Promise<void> {

@@ -1,13 +1,18 @@
+import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { environmentByKind } from '../../src/cli/dev-databases.ts';
 import { loadProject } from '../../src/config/load-project.ts';
+import { compiledCli } from '../servers.ts';
 import { document, run, type Answer } from './command-line.ts';
+
+const execute = promisify(execFile);
 
 const FILES = [
   '.env.example',
@@ -184,5 +189,16 @@ describe('waybill init refuses', () => {
     expect(answer.exitCode).toBe(2);
     expect(answer.stderr).toContain(`where: ${cwd}/shop/loads/services`);
     expect(await everything()).toEqual(before);
+  });
+
+  test('a disk that fills within a file, and takes that one back, too: the next try finds nothing in its way', async () => {
+    // In place of a full disk, a limit of this one process, which holds for root, too: the longest schema is longer.
+    const within = 'ulimit -f 64; exec "$0" "$@"';
+    const ended = await execute('/bin/sh', ['-c', within, process.execPath, compiledCli(), 'init', 'shop'], {
+      cwd,
+    }).catch((error: { code: number; stderr: string }) => error);
+    expect(ended).toMatchObject({ code: 2, stderr: expect.stringContaining('no project can be written to') as string });
+    expect(await everything()).toEqual([]);
+    expect(await init('shop')).toMatchObject({ exitCode: 0 });
   });
 });
