@@ -4,6 +4,7 @@ import path from 'node:path';
 import { temporalTarget, type TemporalTarget } from '../client/temporal-target.ts';
 import { startTemporal, type TemporalServer } from '../dev/temporal-server.ts';
 import { startDevDatabases, unsetUrls, withoutSchema, type DevDatabaseServer } from './dev-databases.ts';
+import { takeDevFolder } from './dev-folder.ts';
 
 /** What `waybill dev` has started, or found. */
 export interface DevServers {
@@ -33,6 +34,7 @@ export async function startDevServers({ folder, env, keepData, say }: DevServerO
   }
   const kept = path.join(folder, '.waybill', 'dev');
   if (keepData) await mkdir(kept, { recursive: true });
+  const giveBack = keepData ? await takeDevFolder(kept) : undefined;
   // Side by side, but neither may be left running when the other does not start.
   const [temporal, databases] = await Promise.allSettled([
     startDevTemporal(keepData ? path.join(kept, 'temporal.db') : undefined, say),
@@ -41,6 +43,7 @@ export async function startDevServers({ folder, env, keepData, say }: DevServerO
   const stop = async (): Promise<void> => {
     if (temporal.status === 'fulfilled') await temporal.value.stop();
     if (databases.status === 'fulfilled') await databases.value?.stop();
+    giveBack?.();
   };
   if (temporal.status === 'fulfilled' && databases.status === 'fulfilled') {
     return {

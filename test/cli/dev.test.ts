@@ -9,7 +9,7 @@ import { SCHEMA_ENDINGS, type DevServerKind } from '../../src/cli/dev-server-kin
 import { inTurns, oneOfEachFamily, someServers } from '../every-server.ts';
 import { oneOf } from '../seed.ts';
 import { compiledCli } from '../servers.ts';
-import { document, run, waybill } from './command-line.ts';
+import { document, run, waybill, type Spawned } from './command-line.ts';
 import { FreshMachine } from './fresh-machine.ts';
 
 let machine: FreshMachine;
@@ -231,15 +231,9 @@ describe('waybill dev and signals', () => {
   });
 
   test('SIGTERM, without --run, ends with 0: addresses were printed without passwords, ports are free again', async () => {
-    const { child, answer, said } = machine.spawn(['dev', '--json']);
-    const line = await until(() =>
-      Promise.resolve(
-        said()
-          .split('\n')
-          .find((text) => text.startsWith('{"temporal"')),
-      ),
-    );
-    const { temporal, databases, environment_file } = JSON.parse(line) as {
+    const spawned = machine.spawn(['dev', '--json']);
+    const { child, answer } = spawned;
+    const { temporal, databases, environment_file } = JSON.parse(await addressesOf(spawned)) as {
       temporal: { address: string };
       databases: Record<string, string>;
       environment_file: string;
@@ -264,6 +258,27 @@ describe('waybill dev and signals', () => {
     child.kill('SIGKILL');
     await until(async () => (await machine.processes()).length === 0, 20);
   });
+});
+
+test('a second waybill dev --keep-data of a project is refused, and the first goes on; one that was killed is no first', async () => {
+  await init();
+  const first = machine.spawn(['dev', '--keep-data', '--json']);
+  const { databases } = JSON.parse(await addressesOf(first)) as { databases: Record<string, string> };
+  const second = await machine.waybill([...RUN, '--keep-data']);
+  expect(await listens(Number(new URL(databases['WAREHOUSE_URL']!).port))).toBe(true);
+  expect(second.exitCode).toBe(2);
+  expect(document(second)).toEqual({
+    error: {
+      type: 'Configuration',
+      message: `waybill dev --keep-data runs in this project already (process ${first.child.pid})`,
+      where: join(machine.home, '.waybill/dev'),
+      next: 'run loads beside it as it says under "Elsewhere", end it with Ctrl-C, or leave out --keep-data',
+    },
+  });
+  first.child.kill('SIGKILL');
+  await until(async () => (await machine.processes()).length === 0, 20);
+  expect(await machine.waybill([...RUN, '--keep-data'])).toMatchObject({ exitCode: 0 });
+  expect(await machine.processes()).toEqual([]);
 });
 
 describe.each(oneOfEachFamily(import.meta.url))('waybill dev beside servers that are there, on $name', (server) => {
@@ -311,6 +326,16 @@ describe.each(oneOfEachFamily(import.meta.url))('waybill dev beside servers that
     await waybill(world, 'cancel', 'core.order');
   });
 });
+
+/** The document with which it says that it is up. */
+const addressesOf = ({ said }: Spawned): Promise<string> =>
+  until(() =>
+    Promise.resolve(
+      said()
+        .split('\n')
+        .find((text) => text.startsWith('{"temporal"')),
+    ),
+  );
 
 function listens(port: number): Promise<boolean> {
   return new Promise((resolve) => {
