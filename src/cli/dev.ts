@@ -101,7 +101,7 @@ async function runOnce(cli: Cli, servers: DevServers, interrupt: Interrupt, name
   }
 }
 
-/** Ctrl-C (or SIGTERM) while there is nothing to follow: once stops everything, twice leaves at once. */
+/** Ctrl-C (or SIGTERM, or a terminal that closes) while there is nothing to follow: once stops everything, twice leaves at once. */
 class Interrupt {
   readonly heard: Promise<void>;
   private count = 0;

@@ -14,7 +14,10 @@ const SECOND_CTRL_C_MS = 3_000;
 const STILL_MS = 5_000;
 
 export interface FollowOptions {
-  /** What the first Ctrl-C does: leave the run alone (and the second one cancels it), cancel it, or just leave. */
+  /**
+   * What the first Ctrl-C does: leave the run alone (and the second one cancels it), cancel it (its worker ends with us, and so do we where
+   * the terminal goes), or just leave.
+   */
   interrupt: 'detach' | 'cancel' | 'leave';
   cancel?: () => Promise<unknown>;
   /** Ctrl-C was pressed before there was anything to follow: the first one is done at once. */

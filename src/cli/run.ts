@@ -54,7 +54,7 @@ export async function followToEnd(
   options: FollowOptions,
 ): Promise<number> {
   const end = await follow(cli, follower, options);
-  if (typeof end === 'string') return detached(cli, waybill, follower, end);
+  if (typeof end === 'string') return detached(cli, waybill, follower, end, options.interrupt === 'cancel');
   // Rows are what such a run is for: they stand alone on standard output, or before the document.
   const shows = await waybill.showOutput(end, (text) => cli.write(text));
   cli.document(runDocument(end));
@@ -67,12 +67,22 @@ export async function followToEnd(
   return end.error.exitCode;
 }
 
-/** It goes on by itself, or ends by itself. */
-async function detached(cli: Cli, waybill: Waybill, follower: RunFollower, left: Left): Promise<number> {
+/** It goes on by itself, or ends by itself; `withWorker`: not before another worker is there. */
+async function detached(
+  cli: Cli,
+  waybill: Waybill,
+  follower: RunFollower,
+  left: Left,
+  withWorker = false,
+): Promise<number> {
   const { name } = follower.named;
   cli.document(lookView(waybill.project, follower.named, await follower.look()));
   if (left === 'cancelling') {
-    cli.say(`${name} was asked to end, and is rolled back first. See: waybill status ${name}`);
+    cli.say(
+      withWorker
+        ? `${name} was asked to end, but everything here stops now: what is not rolled back yet is by the next worker or start (which may ask for --force)`
+        : `${name} was asked to end, and is rolled back first. See: waybill status ${name}`,
+    );
     return EXIT.cancelled;
   }
   cli.say(`${name} runs. Follow it: waybill run ${name} --attach; end it: waybill cancel ${name}`);

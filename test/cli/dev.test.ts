@@ -1,6 +1,7 @@
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { batches, BREAKABLE, done } from '../engine/breakable-orders.ts';
 import { ORDERS, World } from '../engine/orders.ts';
@@ -301,17 +302,26 @@ describe.each(oneOfEachFamily(import.meta.url))('waybill dev beside servers that
     await machine.expectNothingLeft();
   });
 
-  it('Ctrl-C during a run cancels it, waits until it is rolled back, and ends with 3', async () => {
+  const cancelledBy = async (...signals: NodeJS.Signals[]): Promise<void> => {
     world = await World.create(server, BREAKABLE(10_000, { broken: 0, pause: 0.4 }));
     const { child, answer } = inWorld('dev', '--run', 'core.order', '--json');
     await until(async () => (await done(world).catch(() => 0)) > 1);
-    child.kill('SIGINT');
+    for (const signal of signals) {
+      child.kill(signal);
+      await sleep(200);
+    }
     const ended = await answer;
     expect(ended.exitCode).toBe(3);
     expect(document(ended)).toMatchObject({ state: 'cancelled', error: { type: 'Cancelled' } });
     expect(await world.value('select count(*) from core.orders')).toBe('0');
     await machine.expectNothingLeft();
-  });
+  };
+
+  it('Ctrl-C during a run cancels it, waits until it is rolled back, and ends with 3', () => cancelledBy('SIGINT'));
+
+  // The shell says so to its jobs, and the kernel once more when the shell has ended.
+  it('a terminal that closes during a run does so, too, and no less where that is said twice', () =>
+    cancelledBy('SIGHUP', 'SIGHUP'));
 
   it('--run of a load that somebody runs ends with 4, and that run goes on', async () => {
     world = await World.create(server, BREAKABLE(10_000, { broken: 0, pause: 0.4 }));

@@ -268,6 +268,23 @@ describe.each(some)('a cancel on $name', (server) => {
     await until(async () => (await batches(world))[0]?.state === 'cancelled');
   });
 
+  it('of dev --run that is not waited for says what rolls back the rest: a start with --force, where Temporal is gone, too', async () => {
+    world = await World.create(server, BREAKABLE(10_000, { broken: 0, pause: 0.4 }));
+    const { press, ended } = pressing(world, ['dev', '--run', 'core.order']);
+    await until(async () => (await done(world).catch(() => 0)) > 0);
+    for (let i = 0; i < 2; i += 1) press();
+    const { exitCode, stdout } = await ended;
+    expect(exitCode).toBe(3);
+    expect(stdout).toMatch(
+      /^core\.order was asked to end, but everything here stops now: .*\(which may ask for --force\)$/m,
+    );
+    await world.worker();
+    expect(await waybill(world, 'run', 'core.order', '--force', '--detach')).toMatchObject({ exitCode: 0 });
+    await until(async () => ['failed', 'cancelled'].includes((await batches(world))[0]!.state));
+    expect((await waybill(world, 'cancel', 'core.order')).exitCode).toBe(0);
+    expect(await world.value('select count(*) from core.orders')).toBe('0');
+  });
+
   it('of dev --run, just as the load starts, ends it', async () => {
     world = await World.create(server, BREAKABLE(2_000, { broken: 0, pause: 0.4 }));
     let pressed = false;
