@@ -116,6 +116,8 @@ export interface SqlDialect {
   defaultSchema?: string;
   /** The statement that gives a table a column which the server numbers, or has it number one that is there. */
   numberColumn(table: string, column: string, how: 'add' | 'alter'): string;
+  /** `offset` may be a column's bare name: it skips rows only as in `limit 1 offset 2` and `offset 2 rows`. */
+  offsetIsName: boolean;
   /** `||` may be `or`, and `&&` is `and`. */
   logicalSigns: boolean;
   /** Functions that make one row of many. */

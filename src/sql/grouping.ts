@@ -69,12 +69,17 @@ function constructAt(code: Token[], at: number, dialect: SqlDialect): GroupingCo
     case 'limit':
       return isWord(after, 'all', 'null') ? undefined : 'limit';
     case 'offset':
-      return 'limit';
+      return skipsRows(code, at, dialect) ? 'limit' : undefined;
     case 'fetch':
       return isWord(after, 'first', 'next') && at > 0 ? 'limit' : undefined;
     default:
       return aggregateAt(code, at, dialect);
   }
+}
+
+/** Whether an `offset` is the one of a limit. In front of it or behind it stands one token there: a number, a parameter, a variable. */
+export function skipsRows(code: Token[], at: number, { offsetIsName }: SqlDialect): boolean {
+  return !offsetIsName || isWord(code[at - 2], 'limit') || isWord(code[at + 2], 'row', 'rows');
 }
 
 /** `count(…)`, unless `over` makes it a window function. */

@@ -86,6 +86,7 @@ export function mysqlDialect(title: string, reading: MysqlReading = {}): SqlDial
     unnameable: /[\u{10000}-\u{10FFFF}]/u,
     numberColumn: (table, column, how) =>
       `alter table ${table} ${how === 'add' ? 'add' : 'modify'} column ${column} bigint not null auto_increment, add unique (${column});`,
+    offsetIsName: true, // MariaDB reserves the word, MySQL does not
     logicalSigns: true,
     aggregates: MYSQL_AGGREGATES,
     wordsBeforeTable: [

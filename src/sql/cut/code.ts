@@ -1,4 +1,5 @@
 import type { SqlDialect } from '../dialect.ts';
+import { skipsRows } from '../grouping.ts';
 import { holdsQuery, isSetOperator } from '../query-blocks.ts';
 import { isMark, isWord, type Token } from '../token.ts';
 
@@ -127,6 +128,7 @@ export class Code {
     if (this.is(at, 'from')) return !this.is(at - 1, 'distinct');
     if (this.is(at, 'group', 'order')) return this.is(at + 1, 'by');
     if (this.is(at, 'for')) return this.is(at + 1, 'update', 'share', 'no', 'key');
+    if (this.is(at, 'offset')) return skipsRows(this.tokens, at, this.dialect);
     if (this.is(at, 'window')) return this.is(at + 2, 'as');
     if (this.is(at, 'using')) return !this.isColumnList(at + 1);
     if (this.is(at, 'on')) return this.is(at + 1, 'conflict', 'duplicate');
