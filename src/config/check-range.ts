@@ -1,4 +1,5 @@
 import { usedBounds } from '../sql/ranged.ts';
+import { writingVerb } from '../sql/writing-verb.ts';
 import { valueAt } from './describe-issue.ts';
 import { problemAt, problemIn } from './parsed-load.ts';
 import type { ParsedLoad, ParsedStage } from './parsed-load.ts';
@@ -57,10 +58,9 @@ function halfCut({ name, index, statements }: ParsedStage, load: ParsedLoad): Pr
   }
   const makes = statements.findIndex(({ verb }) => verb === 'create');
   return statements.flatMap((statement, i) => {
-    if (!WRITING.includes(statement.verb) || (makes >= 0 && makes < i) || usedBounds([statement]).length > 0) return [];
-    const message = `this \`${statement.verb}\` does not use \`:from\` and \`:to\`: it does the same in every range`;
+    const verb = writingVerb(statement);
+    if (verb === undefined || (makes >= 0 && makes < i) || usedBounds([statement]).length > 0) return [];
+    const message = `this \`${verb}\` does not use \`:from\` and \`:to\`: it does the same in every range`;
     return [problemAt(statement, message, 'Make it a stage of its own, which runs once.', 'warn')];
   });
 }
-
-const WRITING = ['insert', 'replace', 'update', 'delete', 'merge'];

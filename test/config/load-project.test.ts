@@ -511,6 +511,47 @@ outputs: [${table}]
     ]);
   });
 
+  it('what a task does in every range is a warning', async () => {
+    const everyRange = async (url: string, ...sql: string[]): Promise<string[]> => {
+      const { warnings } = await load({
+        'waybill.yaml': `name: vehicles\nconnections: { warehouse: { url: "${url}" } }\n`,
+        'loads/task/vehicle.yaml': `kind: task
+connection: warehouse
+range: { min: 1, max: 9, step: 2 }
+sql:
+  - update core.vehicle set seen = 1 where id >= :from and id < :to
+${sql.map((one) => `  - ${JSON.stringify(one)}\n`).join('')}`,
+      });
+      return warnings.map(({ line, message }) => `${line}: ${message}`);
+    };
+    const said = (line: number, verb: string): string =>
+      `${line}: this \`${verb}\` does not use \`:from\` and \`:to\`: it does the same in every range`;
+    const [postgres, mysql] = ['postgres://me@localhost/w', 'mysql://me@localhost/w'];
+    const both = ['insert into core.note select 1', 'select replace(name, 1, 2) from core.vehicle'];
+    expect(
+      await everyRange(
+        postgres,
+        ...both,
+        'with n as (select 1 as id) insert into core.note select id from n',
+        'with gone as materialized (delete from core.queue returning *) select * from gone',
+        'with n as (select 1 as id) select n.id from n join core.vehicle v using (id) for update',
+        'truncate core.note',
+        "copy core.note from '/tmp/notes'",
+      ),
+    ).toEqual([said(6, 'insert'), said(8, 'insert'), said(9, 'delete'), said(11, 'truncate'), said(12, 'copy')]);
+    expect(
+      await everyRange(
+        mysql,
+        ...both,
+        'with n as (select 1 as id) update core.note join n using (id) set seen = 1',
+        "with n as (select replace('a', 'b', 'c') as id) select insert('a', 1, 1, n.id) from n",
+        "load data infile '/tmp/notes' into table core.note",
+        'create temporary table mine (id int)',
+        'delete from mine',
+      ),
+    ).toEqual([said(6, 'insert'), said(8, 'update'), said(10, 'load')]);
+  });
+
   it('what a cut stage reads of a table that it writes to is a warning', async () => {
     const stage = (key: string): string => `  - name: a
     sql:
