@@ -17,7 +17,8 @@ const PARTS: Record<string, (load: LoadDefinition) => unknown> = {
   before: ({ before }) => before,
   after: ({ after }) => after,
   on_error: ({ onError }) => onError,
-  params: ({ params }) => params,
+  params: ({ params, decimals }) =>
+    Object.entries(params).map(([name, value]) => [name, value, decimals?.includes(name) === true]),
   session_params: ({ sessionParams }) => sessionParams,
   on_bad_row: ({ onBadRow }) => onBadRow,
   max_rejected: ({ maxRejected }) => maxRejected,

@@ -1,3 +1,4 @@
+import { decimalsOf } from './decimals.ts';
 import { parseDuration } from './duration.ts';
 import type {
   AcquisitionSource,
@@ -58,6 +59,7 @@ export function defineLoad(file: LoadFile, build: LoadBuild): LoadDefinition {
     onError: steps('on_error', file.kind === 'task' ? file.on_error : undefined),
     needs: file.needs ?? [],
     params: file.params ?? {},
+    ...decimalsOf(yaml, file),
     sessionParams: sessionSettings(yaml, ['session_params'], file.session_params ?? {}, use, problems),
     lanes: file.lanes ?? settings.defaults.lanes,
     maxAttempts: file.max_attempts ?? settings.defaults.maxAttempts,

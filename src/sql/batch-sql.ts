@@ -60,11 +60,12 @@ function renderParameter(use: ParameterUse, bind: Bind, batch: BatchValues, dial
     case 'to':
       return renderBound(use.name, bind, dialect, cut);
     default: {
-      const value = batch.params[use.name.replace(/^params\./, '')];
+      const name = use.name.replace(/^params\./, '');
+      const value = batch.params[name];
       if (!use.name.startsWith('params.') || value === undefined) {
         throw new ConfigurationError(`unknown parameter :${use.name}`, { where: `${batch.definition.name}` });
       }
-      return bind(value, castOfValue(value, dialect));
+      return bind(value, castOfValue(value, batch.definition.decimals?.includes(name) === true, dialect));
     }
   }
 }
@@ -84,9 +85,11 @@ function renderBound(name: 'from' | 'to', bind: Bind, dialect: Dialect, cut?: Cu
   return bind(value ?? null, cut?.key[0]?.castType || undefined); // a text takes the type of its place
 }
 
-function castOfValue(value: ParameterValue, dialect: Dialect): string | undefined {
+/** What is declared as a decimal is one whatever its value: `/` of whole numbers leaves the rest out on PostgreSQL. */
+function castOfValue(value: ParameterValue, isDecimal: boolean, dialect: Dialect): string | undefined {
   if (typeof value === 'boolean') return dialect.castOf('boolean');
-  if (typeof value === 'number') return dialect.castOf(Number.isSafeInteger(value) ? 'integer' : 'decimal');
+  if (typeof value === 'number')
+    return dialect.castOf(Number.isSafeInteger(value) && !isDecimal ? 'integer' : 'decimal');
   return undefined; // text takes the type of its place
 }
 

@@ -50,6 +50,7 @@ test.each([
   ['file: b', 'file: c', ['params'], CORE],
   ['line: 7', 'line: 8', ['params'], CORE],
   ['column: 3', 'column: 4', ['params'], CORE],
+  ['column: 3', 'column: 3.0', ['params'], CORE],
   ['lanes: 1 }', 'lanes: 2 }', ['params'], CORE],
   ['ready: select 1', 'ready: select 2', ['inputs'], CORE],
   ['work_mem: 64MB', 'work_mem: 65MB', ['before'], CORE],
