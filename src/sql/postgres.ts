@@ -77,7 +77,7 @@ export const postgresSql: SqlDialect = {
   settingsView: 'pg_settings',
   insertsOnce: /\bon conflict\b/,
   leavesBehind:
-    /^create (?:(?:global |local )?temp(?:orary)? )(?!.*\bon commit drop\b)|^create (?:unlogged )?table (?:if not exists )?(?:pg_temp|"") \.|\binto temp(?:orary)? |\b(?:set_config|pg_(?:try_)?advisory_lock(?:_shared)?) \(/,
+    /^create (?:or replace )?(?:(?:global |local )?temp(?:orary)? )(?!.*\bon commit drop\b)|^create (?:unlogged )?table (?:if not exists )?(?:pg_temp|"") \.|\binto temp(?:orary)? |\b(?:set_config|pg_(?:try_)?advisory_lock(?:_shared)?) \(/,
   untilCommit: /^create (?:(?:global |local )?temp(?:orary)? ).*\bon commit drop\b/,
   compounds: [
     {
