@@ -92,7 +92,7 @@ function isOfUnknownServer(file: LoadFile, { unknown, connections }: ProjectSett
 function isSql(path: ValuePath, text: string): boolean {
   const key = path.findLast((step) => typeof step === 'string');
   if (path[0] === 'range') return isQuery(text);
-  if (path.includes('session_params')) return false;
+  if (path[0] === 'params' || path.includes('session_params')) return false;
   return key === 'sql' || key === 'ready' || ['before', 'after', 'on_error'].includes(String(path[0]));
 }
 

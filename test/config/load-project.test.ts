@@ -346,6 +346,15 @@ describe('the environment', () => {
     expect(project.connections['warehouse']).toMatchObject({ maxConnections: 12, tls: true });
   });
 
+  it('is put into parameters, whatever they are called', async () => {
+    const names = { sql: 'a', ready: 'b', before: 'c', session_params: 'd' };
+    const params = Object.keys(names).map((name) => `${name}: "\${${name.toUpperCase()}}"`);
+    const file = `${BASE_PROJECT['loads/core/flight.yaml']!}params: { ${params.join(', ')} }\n`;
+    const env = { ...ENVIRONMENT, SQL: 'a', READY: 'b', BEFORE: 'c', SESSION_PARAMS: 'd' };
+    const project = await load({ ...BASE_PROJECT, 'loads/core/flight.yaml': file }, { env });
+    expect(project.loads['core.flight']?.params).toEqual(names);
+  });
+
   it('may be missing where only the files are checked', async () => {
     const extra = '    max_connections: ${MOST}\n';
     const project = await load(files('${WAREHOUSE_URL}', extra), { env: {}, allowMissingEnvironment: true });
