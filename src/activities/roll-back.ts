@@ -90,13 +90,13 @@ async function emptyOutputs(database: Database, tables: string[], batch: Batch, 
 async function emptyTogether(database: Database, tables: string[], batchId: string): Promise<number> {
   report({ tables, together: true });
   try {
-    return await withSession(database, `waybill ${batchId} roll back`, (session) =>
+    const together = (session: Session): Promise<number> =>
       inTransaction(session, () =>
         passGate(session, database, batchId, ['rolling_back'], () =>
           database.dialect.deleteTogether(session, tables, batchId),
         ),
-      ),
-    );
+      );
+    return await withSession(database, `waybill ${batchId} roll back`, together, { first: true });
   } catch (error) {
     if (mayPassLater(error, database)) return 0;
     throw error;
@@ -120,7 +120,7 @@ async function emptyOutput(
 ): Promise<void> {
   const { dialect } = database;
   const purpose = `waybill ${batch.batchId} roll back`;
-  const sessions = [await database.openSession(purpose)];
+  const sessions = [await database.openSession(purpose, { first: true })];
   let rows = 0;
   try {
     const [session] = sessions as [Session];
@@ -148,7 +148,7 @@ async function emptyOutput(
 
 /** Where the batch's rows stand: in the tables that have its outputs' names, and in those that had them when it was planned. */
 async function placesOf(database: Database, batchId: string, outputs: BatchOutput[]): Promise<string[]> {
-  const session = await database.openSession(`waybill ${batchId} roll back`);
+  const session = await database.openSession(`waybill ${batchId} roll back`, { first: true });
   try {
     const places = new Set<string>();
     for (const output of outputs) {

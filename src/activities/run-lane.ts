@@ -194,6 +194,7 @@ class Lane {
     const name = batch.definition.kind === 'acquisition' ? 'copy' : batch.definition.stages[this.at.stage - 1]!.name;
     const session = await database.openSession(`waybill ${batch.batchId} ${name} lane ${this.at.lane}`, {
       statementTimeoutMs: statementTimeoutMs(batch),
+      signal: this.activity.cancellationSignal,
     });
     try {
       if (this.left) await database.dialect.endLeftLane(database, this.at);

@@ -9,6 +9,7 @@ import type { CopyDialect } from './copy-dialect.ts';
 import type { CursorDialect } from './cursor-dialect.ts';
 import type { LandingDialect } from './landing-dialect.ts';
 import type { OutputDialect } from './output-dialect.ts';
+import type { WaitForPlace } from './places.ts';
 import type { RowSource } from './row-source.ts';
 import type { SnapshotDialect } from './snapshot-dialect.ts';
 import type { RawSql, SqlPart, SqlStatement } from './sql.ts';
@@ -245,7 +246,7 @@ export interface LockWait {
 }
 
 /** How a connection of its own is had. */
-export interface SessionOptions {
+export interface SessionOptions extends WaitForPlace {
   /** How long a statement may take; undefined: as long as it needs. Whatever the role's limit is. */
   statementTimeoutMs?: number;
   /**

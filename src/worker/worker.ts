@@ -61,6 +61,12 @@ export interface RunningWorker {
   stop(): Promise<void>;
 }
 
+/**
+ * Activities at once. What they may do together is bounded by `max_connections`: lanes that wait for a place there do nothing, and the
+ * fence of a load that is cancelled must not wait until some of them have ended, as it would with the SDK's own 100.
+ */
+const MOST_ACTIVITIES = 1_000;
+
 /** How long activities get to end by themselves after `stop`, before they are cancelled. */
 const GRACE_MS = 20_000;
 
@@ -134,6 +140,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     // A cancelled lane hears of it with its next heartbeat: the default of a minute is too late.
     maxHeartbeatThrottleInterval: '3 seconds',
     defaultHeartbeatThrottleInterval: '3 seconds',
+    maxConcurrentActivityTaskExecutions: MOST_ACTIVITIES,
     shutdownGraceTime: options.graceMs ?? GRACE_MS,
   });
   const done = worker.run().finally(close);

@@ -118,7 +118,7 @@ export class MysqlDatabase implements Database {
   async openSession(purpose: string, options: SessionOptions = {}): Promise<MysqlSession> {
     const { statementTimeoutMs, reading = false, looking = false, lockTimeoutMs } = options;
     const places = looking ? this.lookingPlaces : reading ? this.readingPlaces : this.places;
-    await places.take();
+    await places.take(options);
     const settings = looking ? ASIDE : reading ? READING : LANES;
     const limited: SettingsOn = (server) => ({
       ...settings(server),

@@ -91,7 +91,7 @@ export class PostgresDatabase implements Database {
 
   async openSession(purpose: string, options: SessionOptions = {}): Promise<Session> {
     const places = options.looking ? this.lookingPlaces : options.reading ? this.readingPlaces : this.places;
-    await places.take();
+    await places.take(options);
     return this.openInPlace(purpose, places, options);
   }
 
