@@ -94,11 +94,13 @@ export function pourRows(
     let out: CopyOutStream | undefined;
     let read: number | undefined;
     let sourceFailure: SourceError | undefined;
+    let refused = false;
     const into: CopyInStream = target.dialect.openCopyIn(target.session, table, columns, format, {
       // Only now: a target that refuses leaves the source untouched.
       ready: () => (out = source.open(reading)),
       done: (written) => resolve({ read: read ?? 0, written }),
       failed: (error) => {
+        refused = true;
         if (out && read === undefined && !sourceFailure) {
           source.cut();
           into.complete(out.missing);
@@ -116,6 +118,7 @@ export function pourRows(
         into.finish();
       },
       failed: (error: unknown): void => {
+        if (refused) return; // it was cut because of that; a message that has begun is filled up once
         sourceFailure = new SourceError(error, source.dialect);
         into.abandon('the source failed', out?.missing ?? 0); // rejects when the target has answered
       },

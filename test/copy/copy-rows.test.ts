@@ -208,12 +208,14 @@ describe.each(ways)('copying rows from $source to $target in $format', { timeout
 
   test('a target that fails in the middle is what is reported, and the source stops sending', async () => {
     ends = await Ends.create(from, into);
-    await tables(`select g, ${repeated('x', '1000')}, g, g from ${numbers(40000)}`);
-    await ends.sql('target', 'alter table t add check (b <> 20000)');
+    await tables(`select g, ${repeated('x', '1000')}, g, g from ${numbers(40000)} order by g`);
+    await ends.sql('target', 'alter table t add check (b <> 5000)');
     const [source, target] = [await ends.begin('source'), await ends.begin('target')];
     await target.query(SAVEPOINT);
-    const failure = await copy(source, target).catch((error: unknown) => error);
+    const failure = await copy(source, target, { select: ROWS }).catch((error: unknown) => error);
     expect(failure).not.toBeInstanceOf(SourceError);
+    // MySQL and MariaDB answer when they have read what is left.
+    if (!isMysql(into)) await expect(source.commit(), 'it had not sent all, and was cut off').rejects.toThrow();
     expect(ends.target.dialect.classify(failure).code).toMatch(/^(23514|3819|4025)$/);
     await target.rollbackToSavepoint();
     await target.query({ strings: ['insert into t (id) values (1)'], values: [] });
