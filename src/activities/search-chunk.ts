@@ -105,7 +105,8 @@ class ChunkSearch {
       return this.divide(piece, facts);
     }
     this.most *= 2;
-    await session.pipeline([WITH_PIECE, PIECE]);
+    // What the piece has set stays: the next bounds would be written in its style, and be read in another by who takes them from the ledger.
+    await session.pipeline([WITH_PIECE, ...this.context.database.dialect.ownStyle, PIECE]);
   }
 
   /** Of a piece that failed. */

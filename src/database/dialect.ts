@@ -312,6 +312,8 @@ export interface Dialect
   begin(options?: BeginOptions): SqlStatement[];
   /** What makes server settings hold (`session_params`), within a transaction and for it where the server can do that. */
   settings(settings: Record<string, string>): SqlStatement[];
+  /** What has values written as texts again as everywhere else, in a transaction in which settings or a user's SQL may have changed that. */
+  readonly ownStyle: readonly SqlStatement[];
   /**
    * What enters the gate of a batch within a transaction. The last one gives the batch's `state`, read after it entered, and
    * `more` columns beside it (", … as stop").

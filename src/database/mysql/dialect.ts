@@ -67,6 +67,7 @@ export const mysqlDialect: Dialect = {
   classify,
   begin,
   settings,
+  ownStyle: [], // no setting changes what a value is as a text
   gate,
   endGateHolders,
   lockWait,

@@ -4,16 +4,20 @@ import { quoteText } from './names.ts';
 
 type Settings = Readonly<Record<string, string>>;
 
-const EVERYWHERE: Settings = {
-  // For what runs outside a transaction, too: the others say it.
-  default_transaction_isolation: 'read committed',
-  // Windows, keys and copies travel as text: ISO dates, all digits of floats, bytes in hex, a NULL in an array is one.
-  client_encoding: 'UTF8',
+/** Windows, keys and copies travel as text: ISO dates, all digits of floats, bytes in hex. */
+export const STYLE: Settings = {
   datestyle: 'ISO',
   intervalstyle: 'postgres',
   extra_float_digits: '1',
   bytea_output: 'hex',
-  array_nulls: 'on',
+};
+
+const EVERYWHERE: Settings = {
+  // For what runs outside a transaction, too: the others say it.
+  default_transaction_isolation: 'read committed',
+  client_encoding: 'UTF8',
+  ...STYLE,
+  array_nulls: 'on', // a NULL in an array is one
   // Strings without escapes: what the lexer reads.
   standard_conforming_strings: 'on',
   // A row that a policy hides would be lost without a word: an error instead.

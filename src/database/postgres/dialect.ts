@@ -17,7 +17,7 @@ import { classify } from './errors.ts';
 import { agreesInBinary, insertRows, openCopyIn, openCopyOut } from './copy.ts';
 import { endGateHolders, gate } from './gate.ts';
 import { lockWait } from './lock-wait.ts';
-import { begin, lockOutput, migration, settings, words } from './ledger.ts';
+import { begin, lockOutput, migration, ownStyle, settings, words } from './ledger.ts';
 import { narrowing } from './narrowing.ts';
 import { keepable } from './keepable.ts';
 import { addColumns, changeTable, createLanding, landingType, missingPlace } from './landing.ts';
@@ -78,6 +78,7 @@ export const postgresDialect: Dialect = {
   classify,
   begin,
   settings,
+  ownStyle,
   gate,
   endGateHolders,
   lockWait,

@@ -2,6 +2,7 @@
 import type { BeginOptions, Database, LedgerWords, MigrationWords, Session } from '../dialect.ts';
 import { ConfigurationError } from '../../errors.ts';
 import { raw, sql, type SqlStatement } from '../sql.ts';
+import { STYLE } from './connection-settings.ts';
 import { quoteName } from './names.ts';
 
 export const words: LedgerWords = {
@@ -21,6 +22,8 @@ export const words: LedgerWords = {
 
 export const settings = (given: Record<string, string>): SqlStatement[] =>
   Object.entries(given).map(([name, value]) => sql`select set_config(${name}, ${value}, true)`);
+
+export const ownStyle: readonly SqlStatement[] = settings(STYLE);
 
 /** A commit that waits for the disk flushes all log before it: relaxed ones are safe as soon as one of those is answered. */
 export const begin = ({ readOnly, relaxed, settings: given }: BeginOptions = {}): SqlStatement[] => [
