@@ -51,7 +51,7 @@ export async function copyWork(engine: Engine, context: BatchContext, at: LaneKe
           close,
           bad: bad && { ...bad, close },
         }
-      : { ready: () => reader.ready(), run: copyChunk, close, bad };
+      : { ready: () => reader.ready(), run: copyChunk, cut: () => reader.cut(), close, bad };
   return provingTarget(context, planned.target ?? filled, work);
 
   async function copyChunk(session: Session, chunk: Chunk): Promise<ChunkOutcome> {

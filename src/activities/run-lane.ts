@@ -113,10 +113,13 @@ class Lane {
   }
 
   async run(): Promise<LaneResult> {
-    // A cancelled lane cuts its connection; the fence ends what the server still does for it.
-    const onCancel = (): void => this.session?.destroy();
-    this.activity.cancellationSignal.addEventListener('abort', onCancel);
     let work: ChunkWork | undefined;
+    // A cancelled lane cuts its connections; the fence ends what the ledger's server still does for it.
+    const onCancel = (): void => {
+      this.session?.destroy();
+      work?.cut?.();
+    };
+    this.activity.cancellationSignal.addEventListener('abort', onCancel);
     try {
       work = await this.prepare();
       for (;;) {

@@ -17,6 +17,8 @@ export interface SourceReader {
   use<T>(work: (session: Session) => Promise<T>): Promise<T>;
   /** Within `work`, when all is read: throws `SourceStateLost` if that is not what the state had. */
   prove(session: Session): Promise<void>;
+  /** Ends what it is at: the server sees that nobody waits for it. It is still to be closed. */
+  cut(): void;
   close(): Promise<void>;
 }
 
@@ -39,6 +41,7 @@ const NOBODY: SourceReader = {
   ready: () => Promise.resolve(false),
   use: () => Promise.reject(new Error('this lane reads nothing')),
   prove: () => Promise.resolve(),
+  cut: () => undefined,
   close: () => Promise.resolve(),
 };
 
@@ -86,6 +89,10 @@ class Reader implements SourceReader {
 
   prove(): Promise<void> {
     return Promise.resolve();
+  }
+
+  cut(): void {
+    if (this.session) this.source.dialect.cutReading(this.source, this.session);
   }
 
   async close(): Promise<void> {
@@ -147,6 +154,10 @@ class Joining implements SourceReader {
     throw new SourceStateLost(this.context.batch.loadName, { message: `${breach} since it was taken`, next });
   }
 
+  cut(): void {
+    this.reader.cut();
+  }
+
   close(): Promise<void> {
     return this.reader.close();
   }
@@ -191,6 +202,11 @@ class Holder implements SourceReader {
 
   async prove(session: Session): Promise<void> {
     await this.joining?.prove(session);
+  }
+
+  cut(): void {
+    this.joining?.cut();
+    if (this.session) this.source.dialect.cutReading(this.source, this.session);
   }
 
   async close(): Promise<void> {

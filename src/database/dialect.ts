@@ -333,6 +333,8 @@ export interface Dialect
    * and no fence has to wait for it. On PostgreSQL there is none.
    */
   endLeft(session: Session, database: Database, batchId: string): Promise<void>;
+  /** Cuts a session that reads, and has the server end what it is at; not waited for. Where the server cannot be asked, it goes on to its end. */
+  cutReading(database: Database, session: Session): void;
 
   /** Ranges of about `rows` rows of a frozen table, without any key; undefined: the server has none, use keys. */
   readonly planPages: ((session: Session, table: string, rows: number) => Promise<ChunkRange[]>) | undefined;

@@ -4,7 +4,7 @@ import { waybill } from '../cli/command-line.ts';
 import { inTurns, oneOfEachFamily, someServers } from '../every-server.ts';
 import { oneOf } from '../seed.ts';
 import { expectAcquired, ITEM, ITEMS } from './items.ts';
-import { World } from './world.ts';
+import { ended, until, World } from './world.ts';
 
 const QUARANTINE = (limit: number): string => `on_bad_row: quarantine\nmax_rejected: ${limit}`;
 
@@ -165,12 +165,27 @@ const STOCK = (counted: string): string => `create table stock (id bigint primar
   insert into stock select g, concat('item ', g) from generate_series(1, 20) g;
   ${counted};
   create view item as select id, name from stock where counted(id) = id;`;
-const NOT_TO_BE_COUNTED = {
-  postgres: STOCK(`create function counted(id bigint) returns bigint language plpgsql as $$ begin
-    if current_query() like '%count(*) as n%' then raise 'not to be counted'; end if; return id; end $$`),
-  mysql: STOCK(`create function counted(id bigint) returns bigint reads sql data begin
+const WHEN_COUNTED = {
+  postgres: (then: string): string =>
+    STOCK(`create function counted(id bigint) returns bigint language plpgsql as $$ begin
+    if current_query() like '%count(*) as n%' then ${then}; end if; return id; end $$`),
+  mysql: (then: string): string =>
+    STOCK(`create function counted(id bigint) returns bigint reads sql data begin
     if exists (select 1 from information_schema.processlist p where p.id = connection_id() and p.info like '%count(*) as n%')
-    then signal sqlstate '45000' set message_text = 'not to be counted'; end if; return id; end`),
+    then ${then}; end if; return id; end`),
+};
+const NOT_TO_BE_COUNTED = {
+  postgres: WHEN_COUNTED.postgres(`raise 'not to be counted'`),
+  mysql: WHEN_COUNTED.mysql(`signal sqlstate '45000' set message_text = 'not to be counted'`),
+};
+const SLOWLY_COUNTED = {
+  postgres: WHEN_COUNTED.postgres('perform pg_sleep(2)'),
+  mysql: WHEN_COUNTED.mysql('do sleep(2)'),
+};
+const COUNTING = {
+  postgres: `select 1 from pg_stat_activity where datname = current_database() and state = 'active'
+             and application_name like 'waybill read %' and query like '%count(*) as n%'`,
+  mysql: `select 1 from information_schema.processlist p where p.db = database() and p.state = 'User sleep'`,
 };
 
 describe.each(someServers(import.meta.url))(
@@ -190,6 +205,19 @@ describe.each(someServers(import.meta.url))(
         message: expect.stringContaining('on the source: ') as string,
       });
       expect(await world.value('select error from waybill.chunk')).toContain('not to be counted');
+    });
+
+    test('is left alone as soon as the load is cancelled, however long the search would take', async () => {
+      const columns = 'id bigint, name varchar(60), check (id <> 7)';
+      world = await World.create(server, ITEMS({ source: SLOWLY_COUNTED, columns, yaml: QUARANTINE(1) }));
+      const counting = async (): Promise<boolean> =>
+        (await world.source.query(COUNTING[world.sourceWords.family])).rows.length > 0;
+      await world.worker();
+      const handle = await world.start(ITEM);
+      await until(counting);
+      await handle.cancel();
+      expect(await ended(handle)).toMatchObject({ ok: false, type: 'Canceled' });
+      await until(async () => !(await counting()), 5);
     });
   },
 );

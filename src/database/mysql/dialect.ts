@@ -10,7 +10,7 @@ import { deleteTogether } from './delete-together.ts';
 import { deleteRange, planDeletion } from './deletion.ts';
 import { classify } from './errors.ts';
 import { listFunctions } from './functions.ts';
-import { endGateHolders, endLeft, endLeftLane, gate } from './gate.ts';
+import { cutReading, endGateHolders, endLeft, endLeftLane, gate } from './gate.ts';
 import { lockWait } from './lock-wait.ts';
 import { begin, lockOutput, migration, settings, words } from './ledger.ts';
 import { neverRolledBack } from './never-rolled-back.ts';
@@ -73,6 +73,7 @@ export const mysqlDialect: Dialect = {
   lockWait,
   endLeftLane,
   endLeft,
+  cutReading,
   lockOutput,
   outputIdentity,
   isSameOutput,

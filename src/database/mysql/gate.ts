@@ -134,6 +134,13 @@ export async function endLeft(session: Session, database: Database, batchId: str
     await killConnection(session as MysqlSession, id);
 }
 
+/** See `Dialect.cutReading`. */
+export function cutReading(database: Database, session: Session): void {
+  if (session.closed) return; // its number may be another connection's by now
+  void endConnection(database, session.connectionId).catch(() => undefined);
+  session.destroy();
+}
+
 /** Ends one connection, and with it whatever it runs. No error if it has gone. */
 export async function endConnection(database: Pick<Database, 'openAside'>, connectionId: string): Promise<void> {
   const session = await database.openAside('waybill end');

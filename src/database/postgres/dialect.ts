@@ -84,6 +84,7 @@ export const postgresDialect: Dialect = {
   lockWait,
   endLeftLane: () => Promise.resolve(),
   endLeft: () => Promise.resolve(),
+  cutReading: (_, session) => session.destroy(),
   lockOutput,
   outputIdentity: tableIdentity,
   isSameOutput: (one, other) => one.relationId === other.relationId && one.storageId === other.storageId,
