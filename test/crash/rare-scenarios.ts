@@ -167,6 +167,24 @@ outputs: [ core.items ]`,
   },
 };
 
+/** No copy: one INSERT … SELECT a chunk. */
+export const WITHIN_ONE_DATABASE: Scenario = {
+  ...ACQUISITION,
+  title: 'an acquisition within one database',
+  world: (() => {
+    const items = ITEMS({ source: '', columns: COLUMNS, warehouse: PLAIN_SOURCE(250) });
+    const file = itemFile({ yaml: 'lanes: 1' }).replace('connection: source', 'connection: warehouse');
+    return { ...items, files: { 'loads/acquisition/item.yaml': file } };
+  })(),
+  activities: ['runLane', 'publish'],
+  expectRight: (world) =>
+    expectSame(world, 'select id, name, amount from item', 'select id, name, amount from acq.item', [
+      'id',
+      'name',
+      'amount',
+    ]),
+};
+
 /** A batch that another Temporal server had begun, and that only --force ends before its time is over. */
 export const FORCED: Scenario = {
   ...REDO,
