@@ -9,7 +9,7 @@ interface Doubt {
   load: LoadDefinition;
   source: AcquisitionSource;
   cursor: Cursor;
-  /** The published window that this value of the cursor lies in. */
+  /** Which batch has read this value of the cursor already, and how far all that was read reaches. */
   readAlready: (value: string) => Promise<{ batchId: string; upTo: string } | undefined>;
 }
 
@@ -84,8 +84,8 @@ async function refuseNumbers(numbering: Numbering, { load, source, readAlready }
   const read = await readAlready(next);
   if (!read) return;
   throw new LoadFailedError(
-    `${what} gives out ${next} next, and batch ${read.batchId} has read everything up to ${read.upTo}: rows with the ` +
-      'numbers between would never be read (was the table emptied, and numbered anew?)',
+    `${what} gives out ${next} next, which batch ${read.batchId} has read, and all that was read reaches up to ${read.upTo}: ` +
+      'rows with the numbers between would never be read (was the table emptied, and numbered anew?)',
     {
       where: load.file,
       next:
@@ -103,7 +103,7 @@ async function refuseClock(session: Session, dialect: Dialect, doubt: Doubt): Pr
   const read = clock === null ? undefined : await readAlready(clock);
   if (!read) return;
   throw new LoadFailedError(
-    `it is ${clock} on ${source.connection}, and batch ${read.batchId} has read everything up to ${read.upTo}: ` +
+    `it is ${clock} on ${source.connection}, which batch ${read.batchId} has read, and all that was read reaches up to ${read.upTo}: ` +
       'the clock, or the time zone of the role, was set back, and rows that are written now would never be read',
     {
       where: load.file,

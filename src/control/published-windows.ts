@@ -69,7 +69,10 @@ export async function isBelow(value: string, other: string, inOrder: CursorOrder
   return first!.length === 1 && first![0] === value;
 }
 
-/** The newest published window that this value lies in; undefined: none. `covered` says at once that there is none, as a rule. */
+/**
+ * The newest batch that has read this value of the cursor, and how far all windows reach; undefined: none has. `covered` says at once
+ * that there is none, as a rule.
+ */
 export async function windowOver(
   database: Database,
   names: string[],
@@ -83,7 +86,7 @@ export async function windowOver(
     where load_name in ${list(names)} and state = 'published' and window_to is not null order by batch_id desc`);
   const windows = rows.map((row) => ({ batchId: row.batch_id, from: row.window_from, to: row.window_to }));
   const found = await holding(windows, value, inOrder);
-  return found && { batchId: found.batchId, upTo: found.to };
+  return found && { batchId: found.batchId, upTo: covered.at(-1)!.to };
 }
 
 /** The first of these that the value lies in. */

@@ -76,7 +76,7 @@ describe.each(someWays(import.meta.url))(
       const refused = await world.run(ITEM);
       expect(refused).toMatchObject({ ok: false, type: 'LoadFailed' });
       expect(!refused.ok && refused.message).toMatch(
-        /^it is 2\S+ \S+ on source, and batch 1 has read everything up to 2.*: the clock, or the time zone of the role, was set back, and rows that are written now would never be read$/,
+        /^it is 2\S+ \S+ on source, which batch 1 has read, and all that was read reaches up to 2.*: the clock, or the time zone of the role, was set back, and rows that are written now would never be read$/,
       );
       expect(!refused.ok && refused.next).toMatch(/^start again when it is later than 2/);
       expect(await world.states(ITEM)).toEqual(['published']);

@@ -190,7 +190,7 @@ describeOn(known, 'windows on $name', (server) => {
     await writer.query(`insert into ${table} (x) values (1)`);
     const refused = next(source('id'));
     await expect(refused).rejects.toThrow(
-      `gives out 2 next, and batch ${batch_id} has read everything up to 4: rows with the numbers between would never`,
+      `gives out 2 next, which batch ${batch_id} has read, and all that was read reaches up to 4: rows with the numbers between would never`,
     );
     await expect(refused).rejects.toMatchObject({
       next: expect.stringContaining(`(alter table ${database.controlSchema}.${table} auto_increment = 4)`) as string,
@@ -201,7 +201,9 @@ describeOn(known, 'windows on $name', (server) => {
     const writer = await create('id bigint auto_increment primary key, at timestamp(3) default now(3)');
     await writer.query(`insert into ${table} () values ()`);
     await publish({ from: null, to: '2999-01-01 00:00:00.000' });
-    await expect(next(source('at'))).rejects.toThrow(/has read everything up to 2999-01-01 00:00:00.000: the clock/);
+    await expect(next(source('at'))).rejects.toThrow(
+      /all that was read reaches up to 2999-01-01 00:00:00.000: the clock/,
+    );
     await database.query(
       sql`update ${database.ledger('batch')} set state = 'retracted' where load_name = ${load.name}`,
     );
