@@ -1,6 +1,7 @@
 /** How errors leave an activity: sorted into "try again" and "never", and without values of rows. */
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { FencedError } from '../control/gate.ts';
+import { NewerTablesError } from '../control/project.ts';
 import { SourceStateLost } from '../control/source-state.ts';
 import type { Database, ErrorFacts } from '../database/dialect.ts';
 import { errorFacts } from '../database/error-facts.ts';
@@ -63,7 +64,8 @@ export function toFailure(
   // The worker stops, or the workflow has given it up. After the one it is done elsewhere; after the other nobody asks.
   if (error instanceof CancelledFailure) return retryable('Interrupted', error.message, { where });
   if (error instanceof ConfigurationError) {
-    return permanent(FAILURE.configuration, error.message, { where: error.where ?? where, next: error.next });
+    const type = error instanceof NewerTablesError ? FAILURE.newerTables : FAILURE.configuration;
+    return permanent(type, error.message, { where: error.where ?? where, next: error.next });
   }
   if (error instanceof SourceStateLost) {
     return permanent(FAILURE.sourceStateLost, error.message, { where, next: error.next });

@@ -4,6 +4,11 @@ import { sql } from '../database/sql.ts';
 import { ConfigurationError } from '../errors.ts';
 import { newestVersion } from './migrations.ts';
 
+/** This program is older than the control tables; a worker of another version may do what was asked. */
+export class NewerTablesError extends ConfigurationError {
+  override readonly name = 'ConfigurationError';
+}
+
 /** Throws when the control tables are missing, belong to another project, or are newer than this program. */
 export async function requireProject(database: Database, project: string): Promise<void> {
   const where = `connection ${database.connection}, schema ${database.controlSchema}`;
@@ -30,10 +35,10 @@ export async function requireProject(database: Database, project: string): Promi
   await refuseNewer(database, Number(found.version));
 }
 
-/** `version`: that of the control tables. What a newer program keeps in them, this one would not heed. */
+/** `version`: that of the control tables. What a newer program keeps in them, this one would not heed: throws `NewerTablesError`. */
 export async function refuseNewer(database: Database, version: number): Promise<void> {
   if (version <= (await newestVersion(database))) return;
-  throw new ConfigurationError(`the control tables on ${database.connection} were made by a newer Waybill`, {
+  throw new NewerTablesError(`the control tables on ${database.connection} were made by a newer Waybill`, {
     where: `connection ${database.connection}, schema ${database.controlSchema}`,
     next: 'use the newer version everywhere; control tables are never taken back',
   });

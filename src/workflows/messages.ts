@@ -235,6 +235,8 @@ export const FAILURE = {
   alreadyRunning: 'AlreadyRunning',
   /** The project's files are wrong, or do not know this load. */
   configuration: 'Configuration',
+  /** The worker is older than the control tables: another one is asked. Told as `configuration`. */
+  newerTables: 'NewerTables',
   /** A check of severity `error` failed; the batch was rolled back (or is held). */
   check: 'CheckFailed',
   /** The batch ran past `max_runtime`. */

@@ -1,7 +1,7 @@
 import { CancellationScope, workflowInfo } from '@temporalio/workflow';
 import type { OpenOutcome } from '../activities/open-batch.ts';
 import type { OpenedBatch } from '../activities/opened-batch.ts';
-import { activities, ASKING } from './activity-proxies.ts';
+import { activities, ASKING, ASKING_ANOTHER, NEWER_WORKER_MS } from './activity-proxies.ts';
 import { finishPublished } from './conclude.ts';
 import { failureOf, summarize } from './error-summary.ts';
 import { FAILURE, type LoadInput, type LoadResult } from './messages.ts';
@@ -10,7 +10,7 @@ import { recoverBefore } from './recover.ts';
 import { historyIsFull } from './stage-lanes.ts';
 import type { Steering } from './steering.ts';
 import { takeDown } from './take-down.ts';
-import { waitBeforeLook, waitForLock } from './wait.ts';
+import { waitBeforeLook, waitForLock, waitForNewerWorker } from './wait.ts';
 
 /**
  * Asks what there is to do, and does first what has to be done first, until a batch is open. `continue`: nothing is under way, and the
@@ -41,13 +41,22 @@ export async function open(
     window: input.window,
     keepRowsOf: input.keepRowsOf,
   };
+  /** Since when the workers that were asked are older than the control tables; undefined: the last one was not. */
+  let olderSince: number | undefined;
   for (let waits = 0; ;) {
     // Not to be broken off: a batch that was opened while its opener was cancelled would be nobody's.
-    const outcome = await CancellationScope.nonCancellable(async () => {
+    const outcome = await CancellationScope.nonCancellable(async (): Promise<OpenOutcome> => {
       try {
-        return await activities(`what is there to do for ${input.load}?`, ASKING).openBatch(request);
+        const summary = `what is there to do for ${input.load}?`;
+        const found = await activities(summary, waits === 0 ? ASKING : ASKING_ANOTHER).openBatch(request);
+        olderSince = undefined;
+        return found;
       } catch (error) {
-        throw failureOf(summarize(error));
+        const failure = summarize(error);
+        if (failure.type !== FAILURE.newerTables) throw failureOf(failure);
+        olderSince ??= Date.now();
+        if (Date.now() - olderSince > NEWER_WORKER_MS) throw failureOf({ ...failure, type: FAILURE.configuration });
+        return { kind: 'busy', waitingFor: `a newer worker: ${failure.message}`, heldBy: [], historyLimit: null };
       }
     });
     progress.waits(outcome.kind === 'busy' ? { what: outcome.waitingFor, heldBy: outcome.heldBy } : undefined);
@@ -73,7 +82,8 @@ export async function open(
           await waitBeforeLook(waits);
         } else {
           progress.phase('opening');
-          await waitForLock(waits, () => steering.interruption !== undefined);
+          const wait = olderSince === undefined ? waitForLock : waitForNewerWorker;
+          await wait(waits, () => steering.interruption !== undefined);
         }
         waits += 1;
         if (steering.interruption?.kind === 'force') {

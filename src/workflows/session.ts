@@ -11,7 +11,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
-import { activities, ASKING } from './activity-proxies.ts';
+import { activities, ASKING, ASKING_ANOTHER, NEWER_WORKER_MS } from './activity-proxies.ts';
 import { failureOf, summarize } from './error-summary.ts';
 import { row } from './progress.ts';
 import { refuseBad } from './refuse-bad.ts';
@@ -29,6 +29,7 @@ import {
   type SessionLoadResult,
   type SessionResult,
 } from './messages.ts';
+import { waitForNewerWorker } from './wait.ts';
 
 /** Several loads in the order of their tables, side by side where they can. */
 export async function session(input: SessionInput): Promise<SessionResult> {
@@ -60,12 +61,20 @@ export async function session(input: SessionInput): Promise<SessionResult> {
 }
 
 async function openWindow({ session, params = {} }: SessionInput, connection: string): Promise<OpenWindow> {
-  try {
-    const { firstExecutionRunId: firstRunId } = workflowInfo();
-    return await activities(session, ASKING).openWindow({ connection, session, firstRunId, params });
-  } catch (error) {
-    if (isCancellation(error)) throw error;
-    throw failureOf(summarize(error));
+  const { firstExecutionRunId: firstRunId } = workflowInfo();
+  const request = { connection, session, firstRunId, params };
+  const until = Date.now() + NEWER_WORKER_MS;
+  for (let asked = 0; ; asked += 1) {
+    try {
+      return await activities(session, asked === 0 ? ASKING : ASKING_ANOTHER).openWindow(request);
+    } catch (error) {
+      if (isCancellation(error)) throw error;
+      const failure = summarize(error);
+      if (failure.type !== FAILURE.newerTables) throw failureOf(failure);
+      if (Date.now() > until) throw failureOf({ ...failure, type: FAILURE.configuration });
+      setCurrentDetails(`**session ${session}** waits for a newer worker: ${failure.message}`);
+    }
+    await waitForNewerWorker(asked, () => false);
   }
 }
 

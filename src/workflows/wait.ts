@@ -12,3 +12,10 @@ const LONGEST_FOR_LOCK_MS = 4_000;
 /** The same of what others hold locked, unless something is `asked` before. */
 export const waitForLock = async (n: number, asked: () => boolean): Promise<void> =>
   void (await condition(asked, Math.min(LONGEST_FOR_LOCK_MS, SHORTEST_MS * 2 ** n)));
+
+/**
+ * The same of a worker that is newer than the one that was asked, which comes to it more often: a server hands tasks to polls in their turn,
+ * and of the first dozen all may be the other one's.
+ */
+export const waitForNewerWorker = (n: number, asked: () => boolean): Promise<void> =>
+  waitForLock(Math.min(n, 2), asked);

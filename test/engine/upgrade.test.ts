@@ -1,25 +1,55 @@
 /** Workers are exchanged for those of another version under a load that runs: it may fail, it may not hang, and the next start heals. */
+import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { rm, writeFile } from 'node:fs/promises';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { afterEach, describe, expect } from 'vitest';
 import { errorView } from '../../src/client/error-view.ts';
 import { Waybill } from '../../src/client/index.ts';
+import { progressQuery } from '../../src/workflows/message-definitions.ts';
 import { TASK_QUEUE } from '../../src/workflows/messages.ts';
 import { document, environment, waybill } from '../cli/command-line.ts';
 import { inTurns, oneOfEachFamily } from '../every-server.ts';
-import { bundledWorkflows } from '../servers.ts';
+import { bundledWorkflows, workerProcess } from '../servers.ts';
 import { activitiesOf, OPEN_ORDER } from './activities.ts';
 import { BREAKABLE, done, mend } from './breakable-orders.ts';
 import { expectWhole } from './orders.ts';
 import { sessionEnd, startSession } from './session-run.ts';
+import { ALL, idsOf, THREE_LOADS } from './three-loads.ts';
 import { until, World } from './world.ts';
 
-/** Workflows of a version that sets no timer for `max_runtime`: today's cannot go on where it began. */
-function olderVersion(): { code: string } {
+function editedWorkflows(what: string | RegExp, by: string): { code: string } {
   const today = readFileSync(bundledWorkflows(), 'utf8');
-  const code = today.replace('watchDeadline(batch, steering);', '');
-  expect(code.length).toBeLessThan(today.length);
+  const code = today.replace(what, by);
+  expect(code).not.toBe(today);
   return { code };
+}
+
+/** Workflows of a version that sets no timer for `max_runtime`: today's cannot go on where it began. */
+const olderVersion = (): { code: string } => editedWorkflows('watchDeadline(batch, steering);', '');
+
+/** What a newer version writes down when it has brought the control tables up to date. */
+const NEWER_TABLES = `insert into waybill.migration (version, name, checksum) values (999, 'newer', 'newer')`;
+
+/** A worker of that version; resolves once it polls. */
+async function newerWorker(world: World): Promise<void> {
+  const [run, path] = workerProcess() as [string, string];
+  const today = readFileSync(path, 'utf8');
+  const code = today.replace('Math.max(0, ...files.map(versionOf))', '999');
+  expect(code.length).toBeLessThan(today.length);
+  const newer = path.replace(/\.js$/, '-newer.js'); // beside it: from there it finds what has native parts
+  await writeFile(newer, code);
+  world.atClose(() => rm(newer, { force: true }));
+  const env = {
+    ...environment(world),
+    WAYBILL_TEST_PROJECT: world.directory,
+    WAYBILL_TEST_BUNDLE: bundledWorkflows(),
+  };
+  const child = spawn(process.execPath, [run, newer], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+  world.processes.push(child);
+  let said = '';
+  child.stdout.on('data', (data: Buffer) => (said += data.toString()));
+  await until(() => Promise.resolve(said.includes('polling')));
 }
 
 describe.each(oneOfEachFamily(import.meta.url))('on $name, an upgrade under a load that runs', (server) => {
@@ -108,6 +138,48 @@ sessions: { nightly: { loads: [core.*] } }
     expect(await waybill(world, 'run', 'core.order', '--force')).toMatchObject({ exitCode: 0 });
     await expectWhole(world);
     expect(await world.states('core.order')).toEqual(['failed', 'published']);
+  });
+
+  it('that brings newer control tables fails no start: what an older worker does not open, another one does', async () => {
+    world = await World.create(server, THREE_LOADS());
+    await world.write(
+      'waybill.yaml',
+      `
+name: test
+connections: { warehouse: { url: "\${WAREHOUSE_URL}" } }
+sessions: { nightly: { loads: [core.a, core.b] }, windowed: { loads: [core.c], window: shared } }`,
+    );
+    await world.warehouse.query('update core.pause set pause = 0');
+    await world.worker();
+    await world.warehouse.query(NEWER_TABLES);
+    const sessions = [await startSession(world), await startSession(world, 'windowed')];
+    const waiting = {
+      what: 'a newer worker: the control tables on warehouse were made by a newer Waybill',
+      heldBy: [],
+    };
+    const handle = world.client.workflow.getHandle('load/core.a');
+    await until(async () => (await handle.query(progressQuery).catch(() => undefined))?.waiting, 30);
+    expect(await handle.query(progressQuery)).toMatchObject({ phase: 'opening', waiting });
+    await newerWorker(world);
+    for (const session of sessions) {
+      expect(await sessionEnd(session)).toMatchObject({ ok: true, result: { status: 'finished' } });
+    }
+    for (const load of ['a', 'b', 'c']) expect(await idsOf(world, load)).toMatchObject(ALL);
+  });
+
+  it('that brings newer control tables, and no newer worker, is told after minutes', async () => {
+    world = await World.create(server, BREAKABLE(100, { broken: 0 }));
+    const bundle = editedWorkflows(/NEWER_WORKER_MS = [^;]+;/, 'NEWER_WORKER_MS = 3000;');
+    await world.worker({ bundle });
+    await world.warehouse.query(NEWER_TABLES);
+    const began = Date.now();
+    expect(await world.run('core.order')).toMatchObject({
+      ok: false,
+      type: 'Configuration',
+      message: 'the control tables on warehouse were made by a newer Waybill',
+      next: 'use the newer version everywhere; control tables are never taken back',
+    });
+    expect(Date.now() - began).toBeGreaterThan(3_000);
   });
 
   it('leaves a batch under way to a workflow of an older version, which does not say who it is', async () => {
