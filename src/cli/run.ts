@@ -1,6 +1,7 @@
 import type { RunFollower } from '../client/follow-run.ts';
 import { lookView } from '../client/look-view.ts';
 import { findName } from '../client/names.ts';
+import type { RunEnd } from '../client/run-end.ts';
 import type { RunOptions } from '../client/start-run.ts';
 import type { Waybill } from '../client/waybill.ts';
 import type { Project } from '../config/definition.ts';
@@ -56,7 +57,7 @@ export async function followToEnd(
   const end = await follow(cli, follower, options);
   if (typeof end === 'string') return detached(cli, waybill, follower, end, options.interrupt === 'cancel');
   // Rows are what such a run is for: they stand alone on standard output, or before the document.
-  const shows = await waybill.showOutput(end, (text) => cli.write(text));
+  const shows = await showRows(cli, waybill, end);
   cli.document(runDocument(end));
   if (shows) cli.note(runSummary(end));
   else cli.say(runSummary(end));
@@ -65,6 +66,22 @@ export async function followToEnd(
   if (end.error === undefined) return EXIT.done;
   cli.complain(end.error);
   return end.error.exitCode;
+}
+
+/** False: there are none to show. Where they cannot be printed, that is said beside how the run itself ended; where it ended well, it is thrown. */
+async function showRows(cli: Cli, waybill: Waybill, end: RunEnd): Promise<boolean> {
+  let last = '\n';
+  try {
+    return await waybill.showOutput(end, (text) => {
+      last = text.at(-1) ?? last;
+      return cli.write(text);
+    });
+  } catch (error) {
+    if (last !== '\n') await cli.write('\n'); // in the middle of a row: the document has a line of its own
+    if (end.error === undefined) throw error;
+    cli.complain(error);
+    return true;
+  }
 }
 
 /** It goes on by itself, or ends by itself; `withWorker`: not before another worker is there. */

@@ -2,7 +2,9 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PassThrough, Writable } from 'node:stream';
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { main } from '../../src/cli/program.ts';
 import { Waybill } from '../../src/client/index.ts';
 import { pointName } from '../crash/points.ts';
 import { readRecording } from '../crash/recording.ts';
@@ -284,6 +286,42 @@ method: query_one`,
     };
     expect((await show(TASK)).split('\n')).toHaveLength(602);
     expect(await show('task.none')).toBe('id\n');
+  });
+
+  test('that cannot be printed hide nothing of how their session ended', async () => {
+    const { files, warehouse } = LONG_ROWS('method: query');
+    const bad = 'kind: task\nconnection: warehouse\nsql: update core.vehicle set seen = 1 / (seen - seen)\n';
+    const yaml = `
+name: test
+connections: { warehouse: { url: "\${WAREHOUSE_URL}", max_connections: 10 } }
+sessions: { nightly: { loads: [task.*] } }
+`;
+    world = await World.create(server, {
+      files: { ...files, 'loads/task/bad.yaml': bad, 'waybill.yaml': yaml },
+      warehouse: warehouse!,
+    });
+    await waybill(world, 'migrate');
+    await world.worker();
+    let [stdout, stderr] = ['', ''];
+    // Somebody starts the task anew while its rows are read.
+    const reader = new Writable({
+      write: (text: Buffer, _, done) => {
+        const first = stdout === '';
+        stdout += text.toString();
+        void (first ? world.run(TASK) : Promise.resolve()).then(() => done());
+      },
+    });
+    const exitCode = await main(['run', 'nightly', '--json'], {
+      stdout: reader,
+      stderr: new PassThrough().on('data', (text: Buffer) => (stderr += text.toString())),
+      env: environment(world),
+      cwd: world.directory,
+      onInterrupt: () => () => undefined,
+    });
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/waybill: the rows of batch \d were removed by a later start before all of them were read/);
+    expect(stderr).toMatch(/waybill: .*task\.bad/);
+    expect(JSON.parse(stdout.trimEnd().split('\n').at(-1)!)).toMatchObject({ session: 'nightly', status: 'error' });
   });
 
   test('of two tasks of a session stand on standard output one after the other, in the order of the session', async () => {
