@@ -48,7 +48,10 @@ export function requester(): string {
 /** Starts a load or session, or joins the run that there is. Throws `AlreadyRunningError`, `UnreachableError`. */
 export async function startRun(context: ClientContext, named: Named, options: RunOptions = {}): Promise<StartedRun> {
   if (named.kind === 'session') refuseLoadOptions(named.name, options);
-  else refuseWindow(named.load, options);
+  else {
+    refuseBoth(options);
+    refuseWindow(named.load, options);
+  }
   const client = await context.temporal();
   const { taskQueue } = context.project;
   try {
@@ -74,6 +77,14 @@ function refuseLoadOptions(session: string, options: RunOptions): void {
   if (given === undefined) return;
   throw new ConfigurationError(`--${given} is for a load, and ${session} is a session`, {
     next: `run the load itself: waybill run LOAD --${given}`,
+  });
+}
+
+/** A held batch would go on, and one that runs begin anew: whoever says both means one of them. */
+function refuseBoth({ resume, force }: RunOptions): void {
+  if (resume !== true || force !== true) return;
+  throw new ConfigurationError('--resume goes on in the batch that is held, and --force begins anew', {
+    next: 'give one of the two',
   });
 }
 

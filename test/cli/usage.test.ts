@@ -28,6 +28,7 @@ describe('the command line itself', () => {
     ['such a name to cancel', ['cancel', 'valueOf'], /no load or session valueOf/],
     ['a session where a load is meant', ['pause', 'nightly'], /nightly is a session/],
     ['what only loads can do', ['run', 'nightly', '--force'], /--force is for a load/],
+    ['to go on, and to begin anew', ['run', 'core.flight', '--resume', '--force'], /--resume goes on .* begins anew/],
     ['an unknown parameter', ['run', 'core.flight', '--param', 'x=1'], /core\.flight has no parameter x/],
     ['a parameter without a value', ['run', 'core.flight', '--param', 'x'], /--param x is not NAME=VALUE/],
     ['what is no batch id', ['show', 'latest'], /latest is not a batch id/],
