@@ -32,7 +32,7 @@ export interface ChunkWork {
   untilCommit?: boolean;
   /** Runs it. Throws to have it rolled back. */
   run(session: Session, chunk: Chunk): Promise<ChunkOutcome>;
-  /** The lane is cancelled: ends what another server than the lane's own still does for it. */
+  /** The lane is cancelled: ends what is done for it on another connection than the lane's own. */
   cut?(): void;
   close(): Promise<void>;
   /** How a bad row is found in a chunk; undefined: it fails with all of its chunk, and so does the batch. */

@@ -21,7 +21,12 @@ import { provingTarget } from './proving-target.ts';
 import { readerOf, type SourceReader } from './source-reader.ts';
 
 /** Brings one range of the source's cursor into the landing table; the ledger row commits with the rows. */
-export async function copyWork(engine: Engine, context: BatchContext, at: LaneKey): Promise<ChunkWork> {
+export async function copyWork(
+  engine: Engine,
+  context: BatchContext,
+  at: LaneKey,
+  signal: AbortSignal,
+): Promise<ChunkWork> {
   const { database, batch } = context;
   const { definition } = batch;
   const source = definition.from!;
@@ -35,12 +40,13 @@ export async function copyWork(engine: Engine, context: BatchContext, at: LaneKe
   const from = fromItem(rows, (name) => sourceDatabase.dialect.quoteTable(name));
   const table = database.dialect.quoteTable(target);
   const into = [...columns.map((column) => column.into), { name: 'batch_id' }];
-  const reader = readerOf(sourceDatabase, context, at);
+  const reader = readerOf(sourceDatabase, context, at, signal);
 
   const bad =
     definition.onBadRow === 'quarantine' && key.length > 0
       ? badRowsOfSource(sourceDatabase, batch, await describeSource(sourceDatabase, definition, source), key, reader)
       : undefined;
+  const cut = (): void => reader.cut();
   const close = (): Promise<void> => reader.close();
 
   const work: ChunkWork =
@@ -48,10 +54,11 @@ export async function copyWork(engine: Engine, context: BatchContext, at: LaneKe
       ? {
           run: insertChunk,
           leavesBehind: readsAnew(source, database.dialect.sql),
+          cut,
           close,
           bad: bad && { ...bad, close },
         }
-      : { ready: () => reader.ready(), run: copyChunk, cut: () => reader.cut(), close, bad };
+      : { ready: () => reader.ready(), run: copyChunk, cut, close, bad };
   return provingTarget(context, planned.target ?? filled, work);
 
   async function copyChunk(session: Session, chunk: Chunk): Promise<ChunkOutcome> {

@@ -142,7 +142,7 @@ class Lane {
   private work(): Promise<ChunkWork> {
     const { batch } = this.context;
     if (batch.definition.files) return fileWork(this.engine, this.context, this.at);
-    if (batch.definition.from) return copyWork(this.engine, this.context, this.at);
+    if (batch.definition.from) return copyWork(this.engine, this.context, this.at, this.activity.cancellationSignal);
     return sqlWork(this.context, this.at.stage);
   }
 

@@ -1,5 +1,6 @@
 /** A lane's connection to the source of an acquisition. Its errors are the source's. */
 import { randomUUID } from 'node:crypto';
+import { CancelledFailure } from '@temporalio/common';
 import type { LaneKey } from '../control/lanes.ts';
 import { readsAnew } from '../control/source.ts';
 import { recordSourceState, sourceState, SourceStateLost } from '../control/source-state.ts';
@@ -22,7 +23,8 @@ export interface SourceReader {
   close(): Promise<void>;
 }
 
-export function readerOf(source: Database, context: BatchContext, at: LaneKey): SourceReader {
+/** `signal`: the lane's; once it is aborted nothing is begun on the source. */
+export function readerOf(source: Database, context: BatchContext, at: LaneKey, signal: AbortSignal): SourceReader {
   const { batch } = context;
   // Named so that other acquisitions do not wait for it.
   const purpose = `waybill read ${batch.loadName}`;
@@ -30,10 +32,10 @@ export function readerOf(source: Database, context: BatchContext, at: LaneKey): 
     const once = readsAnew(batch.definition.from!, source.dialect.sql);
     // The load's own settings, where it reads what its statements read: another source may be another kind of server.
     const own = source.connection === context.database.connection && { settings: batch.definition.sessionParams };
-    return new Reader(source, purpose, (session) => session.begin({ readOnly: true, ...own }), once);
+    return new Reader(source, purpose, signal, (session) => session.begin({ readOnly: true, ...own }), once);
   }
-  if (at.lane === 1) return new Holder(source, purpose, context, at);
-  return source.dialect.sharesState ? new Joining(source, purpose, context, at) : NOBODY;
+  if (at.lane === 1) return new Holder(source, purpose, signal, context, at);
+  return source.dialect.sharesState ? new Joining(source, purpose, signal, context, at) : NOBODY;
 }
 
 /** For lanes beside the only one that can read. */
@@ -52,6 +54,7 @@ class Reader implements SourceReader {
   constructor(
     private readonly source: Database,
     private readonly purpose: string,
+    private readonly signal: AbortSignal,
     private readonly begin: (session: Session) => Promise<void>,
     /** Something that is read for one chunk would still be there for the next: each has a connection of its own. */
     private readonly once = false,
@@ -113,12 +116,14 @@ class Reader implements SourceReader {
       }
     }
     this.session = await this.open();
+    this.signal.throwIfAborted(); // `cut` has come while there was nothing to cut
     await this.begin(this.session);
     return this.session;
   }
 
-  private open(): Promise<Session> {
-    return this.source.openSession(this.purpose, { reading: true });
+  private async open(): Promise<Session> {
+    this.signal.throwIfAborted();
+    return this.source.openSession(this.purpose, { reading: true, signal: this.signal });
   }
 }
 
@@ -130,10 +135,11 @@ class Joining implements SourceReader {
   constructor(
     private readonly source: Database,
     purpose: string,
+    signal: AbortSignal,
     private readonly context: BatchContext,
     private readonly at: LaneKey,
   ) {
-    this.reader = new Reader(source, purpose, async (session) => {
+    this.reader = new Reader(source, purpose, signal, async (session) => {
       if (!(await source.dialect.joinState(session, this.state!))) throw new SourceStateLost(context.batch.loadName);
     });
   }
@@ -177,10 +183,11 @@ class Holder implements SourceReader {
   constructor(
     private readonly source: Database,
     private readonly purpose: string,
+    private readonly signal: AbortSignal,
     private readonly context: BatchContext,
     private readonly at: LaneKey,
   ) {
-    if (source.dialect.sharesState) this.joining = new Joining(source, purpose, context, at);
+    if (source.dialect.sharesState) this.joining = new Joining(source, purpose, signal, context, at);
   }
 
   async ready(): Promise<boolean> {
@@ -230,7 +237,9 @@ class Holder implements SourceReader {
     await this.letGo(); // of an attempt that failed
     return ofSource(source, async () => {
       // Beside the places of readers: it must not wait for one that it has itself.
-      this.session = await (this.joining ? source.openAside(purpose) : source.openSession(purpose, { reading: true }));
+      this.session = await (this.joining
+        ? source.openAside(purpose)
+        : source.openSession(purpose, { reading: true, signal: this.signal }));
       return (await source.dialect.holdState(this.session)) ?? randomUUID();
     });
   }
@@ -255,7 +264,7 @@ async function ofSource<T>(source: Database, work: () => Promise<T>): Promise<T>
   try {
     return await work();
   } catch (error) {
-    if (error instanceof SourceStateLost) throw error;
+    if (error instanceof SourceStateLost || error instanceof CancelledFailure) throw error;
     throw new SourceError(error, source.dialect);
   }
 }

@@ -62,7 +62,7 @@ export interface RunningWorker {
 }
 
 /**
- * Activities at once. What they may do together is bounded by `max_connections`: lanes that wait for a place there do nothing, and the
+ * Activities at once. How many lanes work at a time `max_connections` bounds: those that wait for a place there do nothing, and the
  * fence of a load that is cancelled must not wait until some of them have ended, as it would with the SDK's own 100.
  */
 const MOST_ACTIVITIES = 1_000;

@@ -207,18 +207,33 @@ describe.each(someServers(import.meta.url))(
       expect(await world.value('select error from waybill.chunk')).toContain('not to be counted');
     });
 
-    test('is left alone as soon as the load is cancelled, however long the search would take', async () => {
-      const columns = 'id bigint, name varchar(60), check (id <> 7)';
-      world = await World.create(server, ITEMS({ source: SLOWLY_COUNTED, columns, yaml: QUARANTINE(1) }));
-      const counting = async (): Promise<boolean> =>
-        (await world.source.query(COUNTING[world.sourceWords.family])).rows.length > 0;
-      await world.worker();
-      const handle = await world.start(ITEM);
-      await until(counting);
-      await handle.cancel();
-      expect(await ended(handle)).toMatchObject({ ok: false, type: 'Canceled' });
-      await until(async () => !(await counting()), 5);
-    });
+    test.each(['of its own', 'of the warehouse'])(
+      'is left alone as soon as the load is cancelled, however long the search would take: on a connection %s',
+      async (where) => {
+        const columns = 'id bigint, name varchar(60), check (id <> 7)';
+        const options = ITEMS({ source: SLOWLY_COUNTED, columns, yaml: QUARANTINE(1) });
+        if (where === 'of the warehouse') {
+          const file = options.files['loads/acquisition/item.yaml']!.replace(
+            'connection: source',
+            'connection: warehouse',
+          );
+          world = await World.create(server, {
+            warehouse: options.warehouse,
+            own: SLOWLY_COUNTED,
+            files: { 'loads/acquisition/item.yaml': file },
+          });
+        } else world = await World.create(server, options);
+        const database = where === 'of the warehouse' ? world.warehouse : world.source;
+        const counting = async (): Promise<boolean> =>
+          (await database.query(COUNTING[world.words.family])).rows.length > 0;
+        await world.worker();
+        const handle = await world.start(ITEM);
+        await until(counting);
+        await handle.cancel();
+        expect(await ended(handle)).toMatchObject({ ok: false, type: 'Canceled' });
+        await until(async () => !(await counting()), 5);
+      },
+    );
   },
 );
 
