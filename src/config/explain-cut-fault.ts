@@ -87,12 +87,12 @@ export function explainCutFault(
           };
     case 'limited':
       return {
-        message: `this \`${said}\` with a \`limit\` does not use ${cut}: it would do so many rows once per chunk`,
+        message: `this \`${said}\` with a \`limit\` does not use ${cut}: it would do so many rows once per chunk${fault.doubtful ? ', unless it finds the same ones each time, or none' : ''}`,
         next: 'Move it to a stage of its own, without `chunk`.',
       };
     case 'taken':
       return {
-        message: `this \`${said}\` does not use ${cut}: the first chunk gets what it gives back, and the others nothing${fault.doubtful ? ', as far as its condition no longer holds then' : ''}`,
+        message: `this \`${said}\` does not use ${cut}: the first chunk gets what it gives back, and the others nothing${fault.doubtful ? UNLESS_TAKEN[said] : ''}`,
         next: `Put it into a stage of its own before this one, without \`chunk\`, that keeps what it gives back in a table, or ${ONCE}.`,
       };
     case 'overwritten':
@@ -145,6 +145,13 @@ export function explainCutFault(
 }
 
 const TEMPORARY = `Make it with \`create temporary table\` (each chunk has its own), drop it in the same stage, or ${ONCE}.`;
+
+/** Where the other chunks may get something, too. */
+const UNLESS_TAKEN: Record<string, string> = {
+  delete: ', but for what each has put there itself',
+  update: ', as far as its condition no longer holds then',
+  insert: ', unless what is there already is read beside it',
+};
 
 const WHOLE: Record<string, string> = {
   aggregate: 'an aggregate without `group by`',

@@ -508,6 +508,9 @@ outputs: [${table}]
       - create table core.mine as select id from {{ acq.flight }} f
       - insert into core.flight (id, batch_id) select id, :batch_id from core.other where id in (select tail from {{ acq.flight }} f) on conflict (id) do update set seen = 1
       - with m as (update core.queue set taken = true where not taken returning *) insert into core.flight select f.id, :batch_id from {{ acq.flight }} f join m on m.id = f.id
+      - with i as (insert into core.source (name) values ('a') on conflict do nothing returning id) insert into core.flight select f.id, i.id, :batch_id from {{ acq.flight }} f, i
+      - insert into core.work select id from {{ acq.flight }} f
+      - with m as (delete from core.work returning *) insert into core.flight select f.id, :batch_id from {{ acq.flight }} f join m using (id)
     chunk: { input: acq.flight, key: id }`;
     expect((await load(core(stage))).warnings.map(formatProblem)).toEqual([
       'loads/core/flight.yaml:7:74: `{{ acq.flight }}` stands on the side of this `left join` that is filled with NULLs: each chunk would give the rows that match none of its own, so that they come once per chunk, unless a condition drops them again',
@@ -517,6 +520,28 @@ outputs: [${table}]
       'loads/core/flight.yaml:10:22: each chunk would make `core.mine`: the second finds it there, and fails',
       'loads/core/flight.yaml:11:9: what this insert inserts does not come from `{{ acq.flight }}` alone, or is found in several chunks: where one chunk has inserted a row, the next finds it there, and sets `seen` to something else',
       'loads/core/flight.yaml:12:20: this `update` does not use `{{ acq.flight }}`: the first chunk gets what it gives back, and the others nothing, as far as its condition no longer holds then',
+      'loads/core/flight.yaml:13:20: this `insert` does not use `{{ acq.flight }}`: the first chunk gets what it gives back, and the others nothing, unless what is there already is read beside it',
+      'loads/core/flight.yaml:15:20: this `delete` does not use `{{ acq.flight }}`: the first chunk gets what it gives back, and the others nothing, but for what each has put there itself',
+    ]);
+  });
+
+  it('a number of rows that are not the next ones in each chunk is a warning', async () => {
+    const { warnings } = await load({
+      ...core(`  - name: a
+    sql:
+      - delete from core.flight where id = 7 limit 1
+      - insert into core.flight select f.id, :batch_id from {{ acq.flight }} f
+      - update core.flight set state = 'x' where id = 7 and state <> 'x' limit 1
+    chunk: { input: acq.flight, key: id }`),
+      'waybill.yaml': `name: flights
+connections:
+  source: { url: '\${SOURCE_URL}' }
+  warehouse: { url: 'mysql://me@localhost/warehouse' }
+`,
+    });
+    expect(warnings.map(formatProblem).filter((line) => line.includes('limit'))).toEqual([
+      'loads/core/flight.yaml:7:46: this `delete` with a `limit` does not use `{{ acq.flight }}`: it would do so many rows once per chunk, unless it finds the same ones each time, or none',
+      'loads/core/flight.yaml:9:74: this `update` with a `limit` does not use `{{ acq.flight }}`: it would do so many rows once per chunk, unless it finds the same ones each time, or none',
     ]);
   });
 

@@ -224,8 +224,12 @@ describe('does something else once per chunk', () => {
 describe('a number of rows that each chunk takes anew', () => {
   testAll([
     ['delete from q order by id limit 100; insert into t select id from {{ o }} o', ['limited delete'], MY],
-    ['update q set a = 1 where a is null order by id limit 100', ['limited update'], MY],
-    ['update q set a = 1 order by a limit 100', ['limited update'], MY],
+    ['update q set a = 1 where a is null order by id limit 100', ['limited update?'], MY],
+    ['update q set a = 1 order by a limit 100', ['limited update?'], MY],
+    // What is gone, or is what it has become, is no other row's turn.
+    ['delete from q where id = 7 limit 1; insert into t select id from {{ o }} o', ['limited delete?'], MY],
+    ["update q set a = 'x' where id = 7 and a <> 'x' limit 1", ['limited update?'], MY],
+    ['insert into q select id from {{ o }} o; delete from q order by id limit 9', ['limited delete?'], MY],
     ['update q set a = 1 where b > 2 order by id limit 100', [], MY],
     ['delete from q where id in (select id from {{ o }} o) limit 5', [], MY],
     ['create temporary table q as select 1 as id; delete from q limit 1', [], MY],
@@ -234,7 +238,7 @@ describe('a number of rows that each chunk takes anew', () => {
   testAll(
     [
       ['delete from q limit 1', ['limited delete'], MY],
-      ['update q set a = 1 where a is null order by id limit 100', ['limited update'], MY],
+      ['update q set a = 1 where a is null order by id limit 100', ['limited update?'], MY],
       ['delete from q where id in (select k from {{ o }} o) limit 5', ['whole limit'], MY],
     ],
     ['k'],
@@ -295,7 +299,18 @@ describe('what the first chunk takes from all others', () => {
     ],
     [
       'with m as (insert into q (k) select k from c on conflict do nothing returning *) insert into t select o.id from {{ o }} o join m on m.k = o.k',
-      ['taken insert'],
+      ['taken insert?'],
+      PG,
+    ],
+    // What is there already may be read beside it.
+    [
+      "with i as (insert into c (n) values ('a') on conflict (n) do nothing returning id), s as (select id from i union all select id from c where n = 'a') insert into t select o.id, s.id from {{ o }} o cross join s",
+      ['taken insert?', 'shared c?'],
+      PG,
+    ],
+    [
+      "with i as (insert into c (n) values ('a') on conflict do nothing returning id) insert into t select o.id, coalesce((select id from i), (select id from c where n = 'a')) from {{ o }} o",
+      ['taken insert?', 'shared c?'],
       PG,
     ],
     [
@@ -347,6 +362,22 @@ describe('what the first chunk takes from all others', () => {
     [
       'with m as (insert into q (k) select k from c on conflict (k) do update set n = excluded.n returning *) insert into t select 1 from {{ o }} o join m using (k)',
       [],
+      PG,
+    ],
+    // Each chunk takes what it has put there.
+    [
+      'insert into w select id, a from {{ o }} o; with m as (delete from w returning *) insert into t select o.id, m.a from {{ o }} o join m using (id)',
+      ['taken delete?'],
+      PG,
+    ],
+    [
+      'merge into public.w using {{ o }} o on w.id = o.id when not matched then insert values (o.id); with m as (delete from w returning *) insert into t select m.id from {{ o }} o join m using (id)',
+      ['shared public.w?', 'taken delete?'],
+      PG,
+    ],
+    [
+      'with m as (delete from w returning *) insert into t select o.id, m.a from {{ o }} o join m using (id); insert into w select id, a from {{ o }} o',
+      ['taken delete', 'changed w'],
       PG,
     ],
     // Each chunk has its own.

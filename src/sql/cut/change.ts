@@ -39,7 +39,7 @@ export function readUpdate(reading: Reading, range: Range, names: Names): Relati
   // A condition that asks for what is assigned chooses other rows the next time.
   const asked = [rows.where, clauses.get('order')].some((one) => one && asksFor(reading.code, one, assigned));
   const taking = { at: range.from, said: 'update' as const, doubtful: true };
-  const taken = asked ? takenFrom(targets, limited, taking) : undefined;
+  const taken = asked ? takenFrom(reading, targets, limited, taking) : undefined;
   checkNumber(reading, clauses, taken, targetOf(reading.code, range.from));
   return returned(limited, taken);
 }
@@ -55,16 +55,27 @@ export function readDelete(reading: Reading, range: Range, names: Names): Relati
   writeTables(reading, targets, scope, changesBy(rows, clauses));
   // What is deleted by one chunk is there for no other.
   const limited = checkLimit(reading, clauses, flow, 'rows');
-  const taken = takenFrom(targets, limited, { at: range.from, said: 'delete', doubtful: false });
+  const taken = takenFrom(reading, targets, limited, { at: range.from, said: 'delete', doubtful: false });
   checkNumber(reading, clauses, taken, targetOf(reading.code, range.from, 'from'));
   return returned(limited === 'repeated' ? 'part' : limited, taken);
 }
 
-/** What the first chunk leaves nothing of, unless the stage makes the table: then each chunk has its own. */
-const takenFrom = (targets: readonly ScopedRelation[], flow: Flow, taking: Taking): Taking | undefined =>
-  flow === 'none' && targets.some(({ at }) => at !== undefined) ? taking : undefined;
+/**
+ * What the first chunk leaves nothing of, unless the stage makes the table: then each chunk has its own. It may have, too, where the stage
+ * has put rows there before.
+ */
+function takenFrom(
+  { isFilled }: Reading,
+  targets: readonly ScopedRelation[],
+  flow: Flow,
+  taking: Taking,
+): Taking | undefined {
+  const tables = targets.flatMap(({ at }) => at ?? []);
+  if (flow !== 'none' || tables.length === 0) return undefined;
+  return { ...taking, doubtful: taking.doubtful || tables.every(isFilled) };
+}
 
-/** A number of rows that the cut does not choose: each chunk takes the next ones. */
+/** A number of rows that the cut does not choose: each chunk takes the next ones, unless a condition says which they are. */
 function checkNumber(reading: Reading, clauses: Map<string, Range>, taken: Taking | undefined, target: number): void {
   const limit = clauses.get('limit');
   if (taken === undefined || limit === undefined) return;
@@ -72,7 +83,7 @@ function checkNumber(reading: Reading, clauses: Map<string, Range>, taken: Takin
   reading.fault(limit.from - 1, {
     what: 'limited',
     said: taken.said,
-    doubtful: false,
+    doubtful: taken.doubtful || clauses.has('where'),
     ...(place && { target: place }),
   });
 }

@@ -53,11 +53,13 @@ export function readInsert(reading: Reading, { from, to }: Range, names: Names):
   return returned('wrong');
 }
 
-/** What is inserted once only is given back once only; `do update` gives it back each time, unless its condition is against it. */
+/**
+ * What is inserted once only is given back once only; `do update` gives it back each time, unless its condition is against it. What is
+ * there already may be read beside it.
+ */
 function takenBy(code: Code, at: number, clause: Range): Taking | undefined {
   const set = setOf(code, clause);
-  const isAsked = set !== undefined && code.is(set.to, 'where');
-  return set === undefined || isAsked ? { at, said: 'insert', doubtful: isAsked } : undefined;
+  return set === undefined || code.is(set.to, 'where') ? { at, said: 'insert', doubtful: true } : undefined;
 }
 
 /** Columns that are given the key of the row of the cut, and that an upsert leaves alone. */

@@ -4,7 +4,7 @@ import type { Code } from './code.ts';
 /** What a statement makes or drops. */
 export interface Making {
   what: 'table' | 'view' | 'index' | 'other';
-  /** As `nameOf` gives it. */
+  /** As `nameAt` gives it. */
   name: string;
   at: number;
   /** It goes with the session, or with the transaction. */

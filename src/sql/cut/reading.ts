@@ -35,6 +35,8 @@ export interface Reading {
   counts: (at: number, sides: [ComparedSide, ComparedSide]) => boolean;
   /** Tables that are there for all chunks. */
   uses: TableUses;
+  /** Whether a statement of the stage before this one puts rows into the table there. */
+  isFilled: (at: number) => boolean;
   /** Rows that inserts put somewhere. */
   inserted: { name: string; rows: Relation; columns: string[] | undefined }[];
   /** An insert changes rows that are there already, each time to something else. */

@@ -141,7 +141,7 @@ const areApart = (one: TableUse, other: TableUse, key: readonly string[]): boole
 const placeOf = ({ statement, code, at }: Write): string => `${statement.file}:${code.tokens[at]!.line}`;
 
 /** By which two names of one table are the same. */
-function nameOf(code: Code, at: number): string {
+export function nameOf(code: Code, at: number): string {
   const { dialect } = code;
   const [name, schema = dialect.defaultSchema ?? ''] = partsAt(code, at).reverse();
   return JSON.stringify([schema, name]);

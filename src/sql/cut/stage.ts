@@ -4,7 +4,7 @@ import { Code } from './code.ts';
 import type { Comparison } from './comparison.ts';
 import { droppedBy, makingOf, nameAt, type Making } from './making.ts';
 import { inAll, renamed, returned, UNCUT, type Relation } from './relation.ts';
-import { sharedTables } from './shared.ts';
+import { nameOf, sharedTables } from './shared.ts';
 import { readCut, type CutReading } from './statement.ts';
 
 /** A statement of a cut stage, and what is known of it. */
@@ -36,10 +36,12 @@ export function readStage(
   const codes = statements.map(({ tokens, dialect }) => new Code(tokens.filter(isCode), dialect));
   const dropped = new Set(codes.flatMap(droppedBy));
   const own = new Map<string, Own>();
+  const filled = new Set<string>();
   const all = statements.map((statement, i) => {
     const cuts = statement.braces.filter(({ table, all }) => table === input && !all);
     const known = new Map([...own].map(([name, table]) => [name, rowsOf(table)]));
-    const read = readCut(statement, cuts[0], key, known, counts);
+    const read = readCut(statement, cuts[0], key, known, counts, filled);
+    for (const { at, inserts } of read.uses.writes) if (inserts) filled.add(nameOf(codes[i]!, at));
     const making = makingOf(codes[i]!);
     for (const { name, rows, columns } of read.inserted) {
       const table = own.get(name);

@@ -10,6 +10,7 @@ import { readQuery, readWith } from './query.ts';
 import type { Comparison } from './comparison.ts';
 import type { Reading, Self } from './reading.ts';
 import { cutRelation, UNCUT, type Names, type Relation } from './relation.ts';
+import { nameOf } from './shared.ts';
 
 /** What is known of a statement of a cut stage. */
 export interface CutReading {
@@ -27,7 +28,7 @@ export interface CutReading {
 /**
  * Finds what a statement does otherwise when it runs once for each chunk of `cut` than when it runs once: rows that come once per
  * chunk, and, under a key, groups and limits that reach over several chunks. (Without a key, `groupingConstructs` has those.)
- * `counts`: whether columns that are compared may be taken for one.
+ * `counts`: whether columns that are compared may be taken for one. `filled`: tables into which statements before it put rows, by `nameOf`.
  * It follows the rows through `with` names, subqueries, joins, and `own`: tables that the stage made. What functions, views and triggers do, it does not see.
  */
 export function readCut(
@@ -36,6 +37,7 @@ export function readCut(
   key: readonly string[] = [],
   own: Names = new Map(),
   counts: (comparison: Comparison) => boolean = () => true,
+  filled: ReadonlySet<string> = new Set(),
 ): CutReading {
   const tokens = statement.tokens.filter(isCode);
   const code = new Code(tokens, statement.dialect);
@@ -53,6 +55,7 @@ export function readCut(
       return counts({ file: statement.file, line, column, sides });
     },
     uses: { reads: [], writes: [] },
+    isFilled: (at) => filled.has(nameOf(code, at)),
     inserted: [],
     relationAt: (at, names) => {
       if (cut !== undefined && tokens[at]?.start === cut.start) {
