@@ -1,6 +1,9 @@
+import { Code } from '../sql/cut/code.ts';
+import { assignedColumns } from '../sql/cut/growing.ts';
 import { mentionsTable } from '../sql/lint.ts';
 import { nearest } from '../sql/names.ts';
 import type { Statement } from '../sql/statement.ts';
+import { isCode } from '../sql/token.ts';
 import type { Filling } from '../sql/write-target.ts';
 import { problemAt } from './parsed-load.ts';
 import type { ParsedLoad } from './parsed-load.ts';
@@ -9,7 +12,7 @@ import type { Problem } from './problem.ts';
 /**
  * Every row that a load writes carries its batch: a statement of a stage that inserts into an output (a merge may, too), or keeps rows
  * in a landing table, uses `:batch_id`, or a statement before it in the stage makes a table with it (`create temp table … as select …,
- * :batch_id`). What servers read out of files never carries it.
+ * :batch_id`). What servers read out of files carries it only where `load data` sets it to a variable that a statement before has set.
  */
 export function checkBatchId({ definition: { outputs, inputs }, stages }: ParsedLoad): Problem[] {
   const written = outputs.map(({ table }) => table);
@@ -18,10 +21,12 @@ export function checkBatchId({ definition: { outputs, inputs }, stages }: Parsed
   return stages.flatMap(({ statements }) => {
     // A misspelt `:batchid` is reported as such, and not here again.
     let stamped = false;
+    let isGiven = false;
     return statements.flatMap((statement) => {
       const uses = statement.parameters.some(({ name }) => nearest(name, ['batch_id']) !== undefined);
       if (uses && statement.verb === 'create') stamped = true;
-      const files = unstamped(statement, written, OF_FILES);
+      isGiven ||= uses;
+      const files = isGiven && setsBatchId(statement) ? [] : unstamped(statement, written, OF_FILES);
       if (uses || stamped) return files;
       return [
         ...files,
@@ -34,17 +39,31 @@ export function checkBatchId({ definition: { outputs, inputs }, stages }: Parsed
 
 const OF_FILES: Filling[] = ['copy … from', 'load data'];
 
+/** `load data … set batch_id = @b`. */
+function setsBatchId({ tokens, dialect, verb }: Statement): boolean {
+  if (verb !== 'load') return false;
+  const code = new Code(tokens.filter(isCode), dialect);
+  const all = { from: 0, to: code.tokens.length };
+  const set = code.find(all, (i) => code.is(i, 'set') && !code.is(i - 1, 'character'));
+  if (set === undefined) return false;
+  return assignedColumns(code, { ...all, from: set + 1 }).some(({ column }) => column === 'batch_id');
+}
+
 function unstamped(statement: Statement, tables: string[], by: Filling[]): Problem[] {
   return tables.flatMap((table) => {
     const found = mentionsTable(statement, table).find(({ filledBy }) => filledBy && by.includes(filledBy));
     if (found?.filledBy === undefined) return [];
     const { line, column, filledBy } = found;
     const [why, next] = OF_FILES.includes(filledBy)
-      ? [`\`${filledBy}\` into \`${table}\` binds no values`, FROM_FILE]
+      ? [`\`${filledBy}\` into \`${table}\` binds no values`, FROM_FILE[filledBy]]
       : [`this ${filledBy} into \`${table}\` does not use \`:batch_id\``, INSERT];
     return [problemAt({ file: statement.file, line, column }, `nothing stamps \`batch_id\`: ${why}`, next)];
   });
 }
 
 const INSERT = 'Insert `:batch_id` into the column `batch_id`; a roll back deletes by it.';
-const FROM_FILE = 'Read the file into a temporary table, and insert from that, with `:batch_id`.';
+const TEMPORARY = 'Read the file into a temporary table, and insert from that, with `:batch_id`';
+const FROM_FILE: Partial<Record<Filling, string>> = {
+  'copy … from': `${TEMPORARY}.`,
+  'load data': `${TEMPORARY}; or write \`set @b = :batch_id\` before it, and \`set batch_id = @b\` in it.`,
+};

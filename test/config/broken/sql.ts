@@ -597,6 +597,26 @@ load data infile '/tmp/x' ignore into table core.flight (id);
     ],
   },
   {
+    title: 'a file that is loaded into an output, and stamped by nothing that the stage has set',
+    files: {
+      'waybill.yaml': `name: flights
+connections:
+  source: { url: '\${SOURCE_URL}' }
+  warehouse: { url: 'mysql://me@localhost/warehouse' }
+`,
+      'loads/core/flights.sql': `load data infile '/tmp/x' into table core.flight (id) set batch_id = @b;
+insert into core.flight (id, batch_id) select f.id, :batch_id from {{ acq.flight }} f;
+set @b = :batch_id;
+load data infile '/tmp/x' into table core.flight character set utf8mb4 (id, @tail) set tail = @tail;
+load data infile '/tmp/x' into table core.flight character set utf8mb4 (id, @tail) set tail = upper(@tail), \`Batch_id\` = @b;
+`,
+    },
+    expected: [
+      'loads/core/flights.sql:1:38: nothing stamps `batch_id`: `load data` into `core.flight` binds no values',
+      'loads/core/flights.sql:4:38: nothing stamps `batch_id`: `load data` into `core.flight` binds no values',
+    ],
+  },
+  {
     title: 'an insert without batch_id',
     files: {
       'loads/core/flights.sql': `insert into core.flight (id)
