@@ -188,7 +188,7 @@ export interface LoadDefinition {
   onError: StepDefinition[];
   needs: string[];
   params: Record<string, ParameterValue>;
-  /** Those whose number is written as a decimal, `2.0`: a number knows nothing of it. Every value of theirs is one. */
+  /** Those whose number is written as a decimal, `2.0`: a number knows nothing of it. Every value of theirs is one where `/` truncates. */
   decimals?: string[];
   /** Server settings, set for each transaction of the load. */
   sessionParams: Record<string, string>;

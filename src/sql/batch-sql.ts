@@ -85,11 +85,13 @@ function renderBound(name: 'from' | 'to', bind: Bind, dialect: Dialect, cut?: Cu
   return bind(value ?? null, cut?.key[0]?.castType || undefined); // a text takes the type of its place
 }
 
-/** What is declared as a decimal is one whatever its value: `/` of whole numbers leaves the rest out on PostgreSQL. */
+/** What is declared as a decimal is one whatever its value where `/` truncates; elsewhere `100.0` would only get a cast's many zeros. */
 function castOfValue(value: ParameterValue, isDecimal: boolean, dialect: Dialect): string | undefined {
   if (typeof value === 'boolean') return dialect.castOf('boolean');
-  if (typeof value === 'number')
-    return dialect.castOf(Number.isSafeInteger(value) && !isDecimal ? 'integer' : 'decimal');
+  if (typeof value === 'number') {
+    const isWhole = Number.isSafeInteger(value) && !(isDecimal && dialect.sql.divisionTruncates);
+    return dialect.castOf(isWhole ? 'integer' : 'decimal');
+  }
   return undefined; // text takes the type of its place
 }
 

@@ -118,6 +118,8 @@ export interface SqlDialect {
   numberColumn(table: string, column: string, how: 'add' | 'alter'): string;
   /** `offset` may be a column's bare name: it skips rows only as in `limit 1 offset 2` and `offset 2 rows`. */
   offsetIsName: boolean;
+  /** `/` of whole numbers leaves the rest out. */
+  divisionTruncates: boolean;
   /** `||` may be `or`, and `&&` is `and`. */
   logicalSigns: boolean;
   /** Functions that make one row of many. */

@@ -87,6 +87,7 @@ export function mysqlDialect(title: string, reading: MysqlReading = {}): SqlDial
     numberColumn: (table, column, how) =>
       `alter table ${table} ${how === 'add' ? 'add' : 'modify'} column ${column} bigint not null auto_increment, add unique (${column});`,
     offsetIsName: true, // MariaDB reserves the word, MySQL does not
+    divisionTruncates: false,
     logicalSigns: true,
     aggregates: MYSQL_AGGREGATES,
     wordsBeforeTable: [

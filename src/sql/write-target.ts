@@ -2,7 +2,7 @@ import type { SqlDialect } from './dialect.ts';
 import { isMark, isWord, type Token } from './token.ts';
 
 /** Whether rows are inserted into what stands at `at`: `insert into t`, and `insert ignore t` where that is the dialect's. */
-export function isInsertTarget(code: Token[], at: number, dialect: SqlDialect): boolean {
+function isInsertTarget(code: Token[], at: number, dialect: SqlDialect): boolean {
   const into = beforeModifiers(code, at, dialect);
   const verb = isWord(code[into], 'into') ? beforeModifiers(code, into, dialect) : into;
   return isWord(code[verb], ...dialect.insertWords);

@@ -571,6 +571,9 @@ ${sql.map((one) => `  - ${JSON.stringify(one)}\n`).join('')}`,
         'with n as (select 1 as id) select n.id from n join core.vehicle v using (id) for update',
         'truncate core.note',
         "copy core.note from '/tmp/notes'",
+        "load 'auto_explain'",
+        'with a as (select 1) (select * from a) for update',
+        'with a as (select 1) ((select * from a) for no key update)',
       ),
     ).toEqual([said(6, 'insert'), said(8, 'insert'), said(9, 'delete'), said(11, 'truncate'), said(12, 'copy')]);
     expect(
@@ -580,10 +583,11 @@ ${sql.map((one) => `  - ${JSON.stringify(one)}\n`).join('')}`,
         'with n as (select 1 as id) update core.note join n using (id) set seen = 1',
         "with n as (select replace('a', 'b', 'c') as id) select insert('a', 1, 1, n.id) from n",
         "load data infile '/tmp/notes' into table core.note",
+        "load xml infile '/tmp/notes' into table core.note",
         'create temporary table mine (id int)',
         'delete from mine',
       ),
-    ).toEqual([said(6, 'insert'), said(8, 'update'), said(10, 'load')]);
+    ).toEqual([said(6, 'insert'), said(8, 'update'), said(10, 'load'), said(11, 'load')]);
   });
 
   it('what a cut stage reads of a table that it writes to is a warning', async () => {

@@ -1,13 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import type { ParameterValue } from '../../src/config/definition.ts';
 import { loadProject } from '../../src/config/load-project.ts';
+import type { Dialect } from '../../src/database/dialect.ts';
+import { mariadbDialect, mysqlDialect } from '../../src/database/mysql/dialect.ts';
 import { postgresDialect } from '../../src/database/postgres/dialect.ts';
 import { renderForBatch } from '../../src/sql/batch-sql.ts';
 import { BASE_PROJECT, ENVIRONMENT, withProject } from '../config/project-folder.ts';
 import { parseOne } from './parse.ts';
 
 /** The cast of `:params.rate`, as a load's file has its default, in a batch that is given a value. */
-function castOf(written: string, given?: ParameterValue): Promise<string> {
+function castOf(written: string, given?: ParameterValue, dialect: Dialect = postgresDialect): Promise<string> {
   const file = `${BASE_PROJECT['loads/core/flight.yaml']!}params: { rate: ${written} }\n`;
   return withProject({ ...BASE_PROJECT, 'loads/core/flight.yaml': file }, async (directory) => {
     const { loads } = await loadProject(directory, { env: ENVIRONMENT });
@@ -21,7 +23,7 @@ function castOf(written: string, given?: ParameterValue): Promise<string> {
       consumed: {},
       invisible: [],
     };
-    return renderForBatch(parseOne('select 199 / :params.rate'), batch, postgresDialect).text;
+    return renderForBatch(parseOne('select 199 / :params.rate'), batch, dialect).text;
   });
 }
 
@@ -46,3 +48,17 @@ describe('a number of params on PostgreSQL, where `/` of whole numbers leaves th
     expect(await castOf(written)).toBe('select 199 / $1');
   });
 });
+
+describe.each([mysqlDialect, mariadbDialect])(
+  'on $sql.title, whose `/` leaves nothing out, a whole number stays one',
+  (dialect) => {
+    test.each([
+      ['100.0', undefined, 'signed'],
+      ['2.5', 2, 'signed'],
+      ['2.5', undefined, 'decimal(65,30)'],
+      ['2', 2.5, 'decimal(65,30)'],
+    ])('%s, and %s given, is a %s', async (written, given, type) => {
+      expect(await castOf(written, given, dialect)).toBe(`select 199 / cast(? as ${type})`);
+    });
+  },
+);
