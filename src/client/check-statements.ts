@@ -73,13 +73,13 @@ async function checkLoad(
   for (const { source, stage, place } of sourcesOf(load)) {
     const cut = stage && (await dummyCut(database, load, stage));
     for (const statement of parseStatements(source, database.dialect.sql, place)) {
+      for (const { line, column, message, next } of await misleadingInserts(database, load, statement)) {
+        result.problems.push({ file: statement.file, line, column, message, next, severity: 'error' });
+      }
       if (!PLANNABLE.has(statement.verb)) {
         made ||= MAKES.has(statement.verb);
         result.unchecked += 1;
         continue;
-      }
-      for (const { line, column, message, next } of await misleadingInserts(database, load, statement)) {
-        result.problems.push({ file: statement.file, line, column, message, next, severity: 'error' });
       }
       const rendered = renderForBatch(statement, values, database.dialect, stage, cut);
       const complaint = await asking(load.connection, () => database.dialect.checkStatement(database, rendered.text));

@@ -144,7 +144,8 @@ describe.each(servers)('search_path on $name', { timeout: 120_000 }, (server) =>
     const load = { settings: '{ search_path: mart }', inputs: 'acq.orders', outputs: 'sales', into: 'sales' };
     await sales(
       load,
-      `create table public.sales (like mart.sales including all); create table etl.orders as table acq.orders;
+      `create table public.sales (like mart.sales including all); create table etl.sales (like mart.sales including all);
+      create table etl.orders as table acq.orders;
       do $$ begin execute format('alter database %I set search_path = etl, public', current_database()); end $$;`,
     );
     const refused = async (message: string, changed: Partial<typeof load>): Promise<void> => {
@@ -161,6 +162,15 @@ describe.each(servers)('search_path on $name', { timeout: 120_000 }, (server) =>
     await refused(
       'by search_path, this inserts into mart.sales, and the load has public.sales: no roll back would find the rows',
       { outputs: 'public.sales' },
+    );
+    // No server plans it, but its name leads elsewhere, too.
+    await refused(
+      'by search_path, this inserts into mart.sales, and the load has etl.sales: no roll back would find the rows',
+      {
+        settings: `{ search_path: mart }\nbefore: [ "copy sales (id) from '/tmp/sales'" ]`,
+        outputs: 'etl.sales',
+        into: 'etl.sales',
+      },
     );
     await refused('orders without schema means public.orders here, and by search_path etl.orders in SQL', {
       ...{ settings: '{ app.x: 1 }', inputs: 'orders', outputs: 'mart.sales', into: 'mart.sales' },
