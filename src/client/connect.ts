@@ -1,4 +1,12 @@
-import { Client, Connection, isGrpcServiceError, ServiceError } from '@temporalio/client';
+import {
+  Client,
+  Connection,
+  defaultGrpcRetryOptions,
+  isGrpcServiceError,
+  makeGrpcRetryInterceptor,
+  ServiceError,
+  type ConnectionOptions,
+} from '@temporalio/client';
 import { ConfigurationError, UnreachableError } from '../errors.ts';
 import { temporalTarget, type TemporalTarget } from './temporal-target.ts';
 
@@ -11,10 +19,48 @@ export function temporalUnreachable(address: string, cause: unknown): Unreachabl
   });
 }
 
+type Interceptor = NonNullable<ConnectionOptions['interceptors']>[number];
+type Call = ReturnType<Interceptor>;
+
+/** gRPC's CANCELLED. */
+const CANCELLED = 1;
+
+/**
+ * A call that is tried again after its connection was closed ends as one that was given up. gRPC throws there, in a timer of the SDK's, where
+ * nothing can catch it: whoever left a run while Temporal was away got a stack trace.
+ */
+const giveUpWhenClosed: Interceptor = (options, nextCall) => {
+  try {
+    return nextCall(options) as Call;
+  } catch (error) {
+    const details = (error as Error).message;
+    const nothing = (): void => undefined;
+    const call: Pick<
+      ReturnType<Interceptor>,
+      'start' | 'sendMessage' | 'startRead' | 'halfClose' | 'cancelWithStatus'
+    > = {
+      start: (metadata, listener) =>
+        void setImmediate(() => {
+          listener?.onReceiveMessage?.(null);
+          listener?.onReceiveStatus?.({ code: CANCELLED, details, metadata: metadata as never });
+        }),
+      sendMessage: nothing,
+      startRead: nothing,
+      halfClose: nothing,
+      cancelWithStatus: nothing,
+    };
+    return call as Call;
+  }
+};
+
 /** A client; throws `UnreachableError` after `patienceMs` milliseconds without an answer. Close its connection. */
 export async function connectTemporal(target: TemporalTarget = temporalTarget(), patienceMs = 5_000): Promise<Client> {
   try {
-    const connection = await Connection.connect({ ...target.connection, connectTimeout: patienceMs });
+    const connection = await Connection.connect({
+      interceptors: [makeGrpcRetryInterceptor(defaultGrpcRetryOptions()), giveUpWhenClosed],
+      ...target.connection,
+      connectTimeout: patienceMs,
+    });
     return new Client({ connection, namespace: target.namespace });
   } catch (error) {
     throw temporalUnreachable(target.address, error);

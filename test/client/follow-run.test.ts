@@ -90,3 +90,35 @@ test('Temporal may be away more than once while a run is followed, be it an hour
     await release();
   }
 });
+
+test('who leaves a run while Temporal is away leaves no question behind that ends the process', async () => {
+  const { address, namespace, release } = await freshNamespace();
+  const wire = new Wire(address);
+  await wire.mend();
+  const client = new Client({ connection: await Connection.connect({ address }), namespace });
+  const args = [{ load: 'core.flight' }];
+  const run = await client.workflow.start('load', { workflowId: 'load/core.flight', taskQueue: 'q', args });
+  const uncaught: unknown[] = [];
+  const hear = (error: unknown): void => void uncaught.push(error);
+  process.prependListener('uncaughtException', hear);
+  try {
+    await withProject(BASE_PROJECT, async (project) => {
+      const temporal = { connection: { address: wire.address }, namespace, address: wire.address };
+      const waybill = await Waybill.open({ project, env: ENVIRONMENT, temporal });
+      const follower = await waybill.follow('core.flight');
+      follower.result().catch(() => undefined);
+      await follower.look();
+      await wire.cut();
+      await sleep(1_000);
+      await follower.look();
+      await waybill.close();
+    });
+    await sleep(25_000); // as long as calls are tried again
+    expect(uncaught).toEqual([]);
+  } finally {
+    process.off('uncaughtException', hear);
+    await run.terminate('by a test');
+    await client.connection.close();
+    await release();
+  }
+});
