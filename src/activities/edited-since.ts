@@ -17,8 +17,13 @@ const PARTS: Record<string, (load: LoadDefinition) => unknown> = {
   before: ({ before }) => before,
   after: ({ after }) => after,
   on_error: ({ onError }) => onError,
+  // A fraction is a decimal however it is written: a definition of before `decimals` says the same.
   params: ({ params, decimals }) =>
-    Object.entries(params).map(([name, value]) => [name, value, decimals?.includes(name) === true]),
+    Object.entries(params).map(([name, value]) => [
+      name,
+      value,
+      Number.isInteger(value) && decimals?.includes(name) === true,
+    ]),
   session_params: ({ sessionParams }) => sessionParams,
   on_bad_row: ({ onBadRow }) => onBadRow,
   max_rejected: ({ maxRejected }) => maxRejected,

@@ -42,7 +42,7 @@ const giveUpWhenClosed: Interceptor = (options, nextCall) => {
       start: (metadata, listener) =>
         void setImmediate(() => {
           listener?.onReceiveMessage?.(null);
-          listener?.onReceiveStatus?.({ code: CANCELLED, details, metadata: metadata as never });
+          listener?.onReceiveStatus?.({ code: CANCELLED, details, metadata: metadata });
         }),
       sendMessage: nothing,
       startRead: nothing,

@@ -75,3 +75,17 @@ test.each([
   expect(yaml).toContain(from);
   expect(editedSince(await defined(yaml), await defined(yaml.replace(from, to)))).toEqual(words);
 });
+
+test('a batch that a version before `decimals` had opened is edited where a decimal binds another value by now, and only there', async () => {
+  const withRate = (rate: string): Promise<LoadDefinition> => defined(CORE.replace('lanes: 1 }', `rate: ${rate} }`));
+  for (const [rate, words] of [
+    ['2.5', []],
+    ['3', []],
+    ['100.0', ['params']],
+  ] as const) {
+    const now = await withRate(rate);
+    const { decimals, ...then } = now;
+    expect(decimals === undefined, rate).toBe(rate === '3');
+    expect(editedSince(then, now), rate).toEqual(words);
+  }
+});
