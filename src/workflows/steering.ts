@@ -121,7 +121,10 @@ export class Steering {
   }
 
   private tooLate(): SteerResult {
-    return this.answer(`too late: the batch is ${this.progress.view.state ?? 'closed'}`);
+    const { state } = this.progress.view;
+    // Its work has ended, and the fence that says so in the ledger is on its way.
+    const ending = state === 'running' || state === 'checking';
+    return this.answer(`too late: the batch is ${ending ? 'being broken off' : (state ?? 'closed')}`);
   }
 
   private setLanes(lanes: number): SteerResult {
