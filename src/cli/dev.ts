@@ -12,6 +12,9 @@ import { howToCall, shellWord } from './how-to-call.ts';
 import { followToEnd } from './run.ts';
 import { historyLimit } from './worker.ts';
 
+/** After a run was left: as long as a worker without work, and servers, take to end in order. */
+const LEAVE_WITHIN_MS = 1_000;
+
 interface DevFlags {
   run?: string;
   keepData?: boolean;
@@ -92,13 +95,20 @@ async function runOnce(cli: Cli, servers: DevServers, interrupt: Interrupt, name
         const followed = followToEnd(cli, waybill, follower, { interrupt: 'cancel', cancel, pressed });
         interrupt.off(); // the follower hears by now: nobody would end the servers where a signal ends this process
         await Promise.race([followed, worker.done]);
-        return await followed;
+        const { exitCode, left } = await followed;
+        if (left) leaveSoon();
+        return exitCode;
       },
       { temporal: servers.target },
     );
   } finally {
     await worker.stop();
   }
+}
+
+/** Who does not wait for a roll back does not wait for a worker that is in the midst of it either. Servers of ours end with us. */
+function leaveSoon(): void {
+  setTimeout(() => process.exit(EXIT.cancelled), LEAVE_WITHIN_MS).unref();
 }
 
 /** Ctrl-C (or SIGTERM, or a terminal that closes) while there is nothing to follow: once stops everything, twice leaves at once. */

@@ -44,18 +44,23 @@ async function runAndFollow(cli: Cli, waybill: Waybill, name: string, flags: Run
   const params = runParameters(waybill.project, name, param);
   const follower = await waybill.run(name, { ...options, params });
   if (detach === true) return detached(cli, waybill, follower, 'detached');
-  return followToEnd(cli, waybill, follower, { interrupt: 'detach', cancel: () => waybill.cancel(name) });
+  const cancel = (): Promise<unknown> => waybill.cancel(name);
+  return (await followToEnd(cli, waybill, follower, { interrupt: 'detach', cancel })).exitCode;
 }
 
-/** Follows a run and says how it ended; the exit code. */
+/** Follows a run and says how it ended, or how it was left before it had. */
 export async function followToEnd(
   cli: Cli,
   waybill: Waybill,
   follower: RunFollower,
   options: FollowOptions,
-): Promise<number> {
+): Promise<{ exitCode: number; left: boolean }> {
   const end = await follow(cli, follower, options);
-  if (typeof end === 'string') return detached(cli, waybill, follower, end, options.interrupt === 'cancel');
+  if (typeof end !== 'string') return { exitCode: await ended(cli, waybill, follower, end), left: false };
+  return { exitCode: await detached(cli, waybill, follower, end, options.interrupt === 'cancel'), left: true };
+}
+
+async function ended(cli: Cli, waybill: Waybill, follower: RunFollower, end: RunEnd): Promise<number> {
   // Rows are what such a run is for: they stand alone on standard output, or before the document.
   const shows = await showRows(cli, waybill, end);
   cli.document(runDocument(end));

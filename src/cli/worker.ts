@@ -6,7 +6,7 @@ export const addWorker: AddCommand = (program, cli, done) => {
   program
     .command('worker')
     .description(
-      'run the project’s loads until it is stopped (SIGTERM or Ctrl-C: lanes end after their chunk; twice: at once)',
+      'run the project’s loads until it is stopped (SIGTERM, SIGHUP or Ctrl-C: lanes end after their chunk; twice: at once)',
     )
     .option('--no-migrate', 'leave the control tables as they are')
     .action(async ({ migrate }: { migrate: boolean }) => {
