@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { temporalTarget, type TemporalTarget } from '../client/temporal-target.ts';
@@ -33,7 +32,6 @@ export async function startDevServers({ folder, env, keepData, say }: DevServerO
     say(`${variable} is not set, and no schema/${connection}.sql makes its tables: an empty PostgreSQL stands in`);
   }
   const kept = path.join(folder, '.waybill', 'dev');
-  if (keepData) await mkdir(kept, { recursive: true });
   const giveBack = keepData ? await takeDevFolder(kept) : undefined;
   // Side by side, but neither may be left running when the other does not start.
   const [temporal, databases] = await Promise.allSettled([

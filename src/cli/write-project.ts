@@ -93,17 +93,17 @@ const REASONS: Record<string, string> = {
   ENAMETOOLONG: 'the name is too long',
 };
 
-function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && 'syscall' in error;
 }
 
+/** Why a file or folder could not be made, in words. */
+export const reasonOf = (error: NodeJS.ErrnoException): string => REASONS[error.code ?? ''] ?? error.message;
+
 function cannotWrite(folder: string, error: NodeJS.ErrnoException, again: string): ConfigurationError {
-  return new ConfigurationError(
-    `no project can be written to ${folder}: ${REASONS[error.code ?? ''] ?? error.message}`,
-    {
-      where: error.path,
-      next: `name another folder: ${again}`,
-      cause: error,
-    },
-  );
+  return new ConfigurationError(`no project can be written to ${folder}: ${reasonOf(error)}`, {
+    where: error.path,
+    next: `name another folder: ${again}`,
+    cause: error,
+  });
 }

@@ -74,6 +74,29 @@ describe('the folder in which waybill dev keeps its data', () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
+  test('is given back by who has it alone: not by one under whom it was removed, and taken by another', async () => {
+    const giveBack = await takeDevFolder(folder);
+    await rm(join(folder, 'pid'));
+    const other = await taker();
+    expect(other.exitCode).toBe(null);
+    giveBack();
+    await expect(takeDevFolder(folder)).rejects.toThrow(`(process ${other.pid})`);
+    await kill(other);
+    (await takeDevFolder(folder))();
+    giveBack();
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  test('that cannot be written to is said in one message, with the reason', async () => {
+    await writeFile(join(folder, '.waybill'), 'a file');
+    const kept = join(folder, '.waybill/dev');
+    await expect(takeDevFolder(kept)).rejects.toMatchObject({
+      name: 'ConfigurationError',
+      message: `waybill dev --keep-data cannot keep its data in ${kept}: there is a file where a folder is needed`,
+      next: 'mend that, or leave out --keep-data',
+    });
+  });
+
   test('goes to one alone of those that find it free at once', async () => {
     await kill(await taker());
     const all = await Promise.all(Array.from({ length: 6 }, taker));

@@ -273,7 +273,7 @@ test('a second waybill dev --keep-data of a project is refused, and the first go
       type: 'Configuration',
       message: `waybill dev --keep-data runs in this project already (process ${first.child.pid})`,
       where: join(machine.home, '.waybill/dev'),
-      next: 'run loads beside it as it says under "Elsewhere", end it with Ctrl-C, or leave out --keep-data',
+      next: 'run loads beside it as it says under "Elsewhere" (with --run: wait until it has ended), end it with Ctrl-C, or leave out --keep-data',
     },
   });
   first.child.kill('SIGKILL');
