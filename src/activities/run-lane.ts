@@ -203,6 +203,7 @@ class Lane {
       if (this.left) await database.dialect.endLeftLane(database, this.at);
       this.left = false;
       await recordLane(database, this.at, { connectionId: session.connectionId, worker: this.engine.worker });
+      this.activity.cancellationSignal.throwIfAborted(); // there was nothing to cut yet
     } catch (error) {
       session.destroy();
       throw error;

@@ -27,38 +27,45 @@ const CANCELLED = 1;
 
 /**
  * A call that is tried again after its connection was closed ends as one that was given up. gRPC throws there, in a timer of the SDK's, where
- * nothing can catch it: whoever left a run while Temporal was away got a stack trace.
+ * nothing can catch it: whoever left a run while Temporal was away got a stack trace. A first call throws to who makes it.
  */
-const giveUpWhenClosed: Interceptor = (options, nextCall) => {
-  try {
-    return nextCall(options) as Call;
-  } catch (error) {
-    const details = (error as Error).message;
-    const nothing = (): void => undefined;
-    const call: Pick<
-      ReturnType<Interceptor>,
-      'start' | 'sendMessage' | 'startRead' | 'halfClose' | 'cancelWithStatus'
-    > = {
-      start: (metadata, listener) =>
-        void setImmediate(() => {
-          listener?.onReceiveMessage?.(null);
-          listener?.onReceiveStatus?.({ code: CANCELLED, details, metadata: metadata });
-        }),
-      sendMessage: nothing,
-      startRead: nothing,
-      halfClose: nothing,
-      cancelWithStatus: nothing,
-    };
-    return call as Call;
-  }
-};
+function giveUpWhenClosed(): Interceptor {
+  const begun = new WeakSet<object>();
+  return (options, nextCall) => {
+    const isFirst = !begun.has(options);
+    begun.add(options);
+    try {
+      return nextCall(options) as Call;
+    } catch (error) {
+      if (isFirst) throw error;
+      return givenUp((error as Error).message);
+    }
+  };
+}
+
+function givenUp(details: string): Call {
+  const nothing = (): void => undefined;
+  const call: Pick<Call, 'start' | 'sendMessage' | 'halfClose'> = {
+    start: (metadata, listener) => {
+      // Not those of the request: they have its key.
+      const none = new (metadata.constructor as new () => typeof metadata)();
+      setImmediate(() => listener?.onReceiveStatus?.({ code: CANCELLED, details, metadata: none }));
+    },
+    sendMessage: nothing,
+    halfClose: nothing,
+  };
+  return call as Call;
+}
 
 /** A client; throws `UnreachableError` after `patienceMs` milliseconds without an answer. Close its connection. */
 export async function connectTemporal(target: TemporalTarget = temporalTarget(), patienceMs = 5_000): Promise<Client> {
   try {
     const connection = await Connection.connect({
-      interceptors: [makeGrpcRetryInterceptor(defaultGrpcRetryOptions()), giveUpWhenClosed],
       ...target.connection,
+      interceptors: [
+        ...(target.connection.interceptors ?? [makeGrpcRetryInterceptor(defaultGrpcRetryOptions())]),
+        giveUpWhenClosed(), // behind what tries again
+      ],
       connectTimeout: patienceMs,
     });
     return new Client({ connection, namespace: target.namespace });

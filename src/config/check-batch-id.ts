@@ -1,5 +1,5 @@
 import { Code } from '../sql/cut/code.ts';
-import { assignedColumns } from '../sql/cut/growing.ts';
+import { assignments } from '../sql/cut/growing.ts';
 import { mentionsTable } from '../sql/lint.ts';
 import { nearest } from '../sql/names.ts';
 import type { Statement } from '../sql/statement.ts';
@@ -12,7 +12,7 @@ import type { Problem } from './problem.ts';
 /**
  * Every row that a load writes carries its batch: a statement of a stage that inserts into an output (a merge may, too), or keeps rows
  * in a landing table, uses `:batch_id`, or a statement before it in the stage makes a table with it (`create temp table … as select …,
- * :batch_id`). What servers read out of files carries it only where `load data` sets it to a variable that a statement before has set.
+ * :batch_id`). What servers read out of files carries it only where `load data` sets it to a variable that a statement before has given it.
  */
 export function checkBatchId({ definition: { outputs, inputs }, stages }: ParsedLoad): Problem[] {
   const written = outputs.map(({ table }) => table);
@@ -21,12 +21,12 @@ export function checkBatchId({ definition: { outputs, inputs }, stages }: Parsed
   return stages.flatMap(({ statements }) => {
     // A misspelt `:batchid` is reported as such, and not here again.
     let stamped = false;
-    let isGiven = false;
+    const given = new Set<string>();
     return statements.flatMap((statement) => {
       const uses = statement.parameters.some(({ name }) => nearest(name, ['batch_id']) !== undefined);
       if (uses && statement.verb === 'create') stamped = true;
-      isGiven ||= uses;
-      const files = isGiven && setsBatchId(statement) ? [] : unstamped(statement, written, OF_FILES);
+      if (uses) variablesSet(statement).forEach((name) => given.add(name));
+      const files = setsBatchId(statement, given) ? [] : unstamped(statement, written, OF_FILES);
       if (uses || stamped) return files;
       return [
         ...files,
@@ -39,14 +39,30 @@ export function checkBatchId({ definition: { outputs, inputs }, stages }: Parsed
 
 const OF_FILES: Filling[] = ['copy … from', 'load data'];
 
-/** `load data … set batch_id = @b`. */
-function setsBatchId({ tokens, dialect, verb }: Statement): boolean {
-  if (verb !== 'load') return false;
-  const code = new Code(tokens.filter(isCode), dialect);
+const codeOf = ({ tokens, dialect }: Statement): Code => new Code(tokens.filter(isCode), dialect);
+
+/** `set @b = …`, `select … into @b`. */
+function variablesSet(statement: Statement): string[] {
+  const code = codeOf(statement);
+  return code.tokens
+    .filter(
+      ({ kind }, i) =>
+        kind === 'variable' && (code.mark(i + 1, '=') || code.mark(i + 1, ':=') || code.is(i - 1, 'into')),
+    )
+    .map(({ value }) => value);
+}
+
+/** `load data … set batch_id = @b`, of one of these variables. */
+function setsBatchId(statement: Statement, variables: ReadonlySet<string>): boolean {
+  if (statement.verb !== 'load') return false;
+  const code = codeOf(statement);
   const all = { from: 0, to: code.tokens.length };
   const set = code.find(all, (i) => code.is(i, 'set') && !code.is(i - 1, 'character'));
   if (set === undefined) return false;
-  return assignedColumns(code, { ...all, from: set + 1 }).some(({ column }) => column === 'batch_id');
+  return assignments(code, { ...all, from: set + 1 }).some(
+    ({ column, value }) =>
+      column === 'batch_id' && value.to === value.from + 1 && variables.has(code.tokens[value.from]!.value),
+  );
 }
 
 function unstamped(statement: Statement, tables: string[], by: Filling[]): Problem[] {

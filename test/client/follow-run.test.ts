@@ -106,12 +106,15 @@ test('who leaves a run while Temporal is away leaves no question behind that end
       const temporal = { connection: { address: wire.address }, namespace, address: wire.address };
       const waybill = await Waybill.open({ project, env: ENVIRONMENT, temporal });
       const follower = await waybill.follow('core.flight');
-      follower.result().catch(() => undefined);
+      const ended = follower.result().catch((error: unknown) => error);
       await follower.look();
       await wire.cut();
       await sleep(1_000);
       await follower.look();
       await waybill.close();
+      const closed = Date.now();
+      await expect(ended).resolves.toBeInstanceOf(Error);
+      expect(Date.now() - closed).toBeLessThan(15_000); // the next time that the call is tried again, and a second
     });
     await sleep(25_000); // as long as calls are tried again
     expect(uncaught).toEqual([]);

@@ -64,7 +64,8 @@ export function assignedColumns(code: Code, set: Range): { column: string; alias
   });
 }
 
-function assignments(code: Code, set: Range): Assignment[] {
+/** The same of single columns, with what is assigned. */
+export function assignments(code: Code, set: Range): Assignment[] {
   return code.byComma(set).flatMap(({ from, to }) => {
     const chain = code.chain(from, to);
     const equals = from + chain.length * 2 - 1;

@@ -609,11 +609,17 @@ insert into core.flight (id, batch_id) select f.id, :batch_id from {{ acq.flight
 set @b = :batch_id;
 load data infile '/tmp/x' into table core.flight character set utf8mb4 (id, @tail) set tail = @tail;
 load data infile '/tmp/x' into table core.flight character set utf8mb4 (id, @tail) set tail = upper(@tail), \`Batch_id\` = @b;
+load data infile '/tmp/x' into table core.flight (id) set batch_id = @typo;
+load data infile '/tmp/x' into table core.flight (id) set batch_id = null;
+select cast(:batch_id as signed) into @B2;
+load data infile '/tmp/x' into table core.flight (id) set batch_id = @b2;
 `,
     },
     expected: [
       'loads/core/flights.sql:1:38: nothing stamps `batch_id`: `load data` into `core.flight` binds no values',
       'loads/core/flights.sql:4:38: nothing stamps `batch_id`: `load data` into `core.flight` binds no values',
+      'loads/core/flights.sql:6:38: nothing stamps `batch_id`: `load data` into `core.flight` binds no values',
+      'loads/core/flights.sql:7:38: nothing stamps `batch_id`: `load data` into `core.flight` binds no values',
     ],
   },
   {
