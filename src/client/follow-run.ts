@@ -201,18 +201,13 @@ export class RunFollower {
     this.asked.set(key, known);
     if (!known.busy && Date.now() - known.at >= ASK_EVERY_MS) {
       known.busy = true;
-      const { background } = this.context;
-      const question: Promise<unknown> = this.client
+      void this.client
         .withDeadline(Date.now() + QUERY_MS, () => this.handleOf(workflowId, firstRunId).query(query))
         .then(
           (answer) => (known.answer = answer),
           () => undefined, // no worker, or it has just ended: the ledger says what there is
         )
-        .finally(() => {
-          Object.assign(known, { busy: false, at: Date.now() });
-          background.delete(question);
-        });
-      background.add(question);
+        .finally(() => Object.assign(known, { busy: false, at: Date.now() }));
     }
     return known.answer as T | undefined;
   }
@@ -227,16 +222,12 @@ export class RunFollower {
   ): Promise<{ firstRunId: string | undefined; waiting: Waiting | undefined }> {
     const known = this.runs.get(load);
     if (known && (!running || Date.now() - known.at < ASK_EVERY_MS)) return known;
-    const run = await ifReachable(() =>
-      // Sooner over than whoever asked has gone on: a call that is tried again on a closed connection ends the process.
-      this.client.withDeadline(Date.now() + QUERY_MS, async () => {
-        const newest = await describeRun(this.context, this.client, loadWorkflowId(load));
-        if (newest === undefined || this.named.kind === 'load' || (running && newest.status === 'RUNNING'))
-          return newest;
-        const session = { workflowId: this.named.workflowId, firstRunId: this.run.firstRunId };
-        return (await isChildOf(this.context, this.client, newest, session)) ? newest : undefined;
-      }),
-    );
+    const run = await ifReachable(async () => {
+      const newest = await describeRun(this.context, this.client, loadWorkflowId(load));
+      if (newest === undefined || this.named.kind === 'load' || (running && newest.status === 'RUNNING')) return newest;
+      const session = { workflowId: this.named.workflowId, firstRunId: this.run.firstRunId };
+      return (await isChildOf(this.context, this.client, newest, session)) ? newest : undefined;
+    });
     const now = { at: Date.now(), firstRunId: run?.firstRunId, waiting: run?.waiting };
     this.runs.set(load, now);
     return now;

@@ -55,7 +55,6 @@ export class Waybill {
       target,
       env,
       temporal: (patienceMs) => (this.client ??= this.connect(patienceMs)),
-      background: new Set(),
     };
   }
 
@@ -202,7 +201,6 @@ export class Waybill {
   async close(): Promise<void> {
     await this.context.databases.close();
     const client = await this.client?.catch(() => undefined);
-    await Promise.allSettled(this.context.background);
     await client?.connection.close();
   }
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client, Connection } from '@temporalio/client';
+import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import { expect, test, vi } from 'vitest';
 import { Waybill } from '../../src/client/index.ts';
 import { BASE_PROJECT, ENVIRONMENT, withProject } from '../config/project-folder.ts';
@@ -43,13 +43,28 @@ class Wire {
   }
 }
 
-test('Temporal may be away more than once while a run is followed, be it an hour after the first time', async () => {
+/** A run that nobody works on, and the way to its server. */
+async function startedRun(): Promise<{
+  run: WorkflowHandle;
+  wire: Wire;
+  namespace: string;
+  close: () => Promise<void>;
+}> {
   const { address, namespace, release } = await freshNamespace();
   const wire = new Wire(address);
   await wire.mend();
   const client = new Client({ connection: await Connection.connect({ address }), namespace });
   const args = [{ load: 'core.flight' }];
   const run = await client.workflow.start('load', { workflowId: 'load/core.flight', taskQueue: 'q', args });
+  const close = async (): Promise<void> => {
+    await client.connection.close();
+    await release();
+  };
+  return { run, wire, namespace, close };
+}
+
+test('Temporal may be away more than once while a run is followed, be it an hour after the first time', async () => {
+  const { run, wire, namespace, close } = await startedRun();
   // Without what tries a call again for 20 s: each outage comes to the follower at once.
   const connection = { address: wire.address, interceptors: [] };
   const answers = async (): Promise<boolean> => {
@@ -86,18 +101,12 @@ test('Temporal may be away more than once while a run is followed, be it an hour
   } finally {
     clock.mockRestore();
     await wire.cut();
-    await client.connection.close();
-    await release();
+    await close();
   }
 });
 
 test('who leaves a run while Temporal is away leaves no question behind that ends the process', async () => {
-  const { address, namespace, release } = await freshNamespace();
-  const wire = new Wire(address);
-  await wire.mend();
-  const client = new Client({ connection: await Connection.connect({ address }), namespace });
-  const args = [{ load: 'core.flight' }];
-  const run = await client.workflow.start('load', { workflowId: 'load/core.flight', taskQueue: 'q', args });
+  const { run, wire, namespace, close } = await startedRun();
   const uncaught: unknown[] = [];
   const hear = (error: unknown): void => void uncaught.push(error);
   process.prependListener('uncaughtException', hear);
@@ -121,7 +130,6 @@ test('who leaves a run while Temporal is away leaves no question behind that end
   } finally {
     process.off('uncaughtException', hear);
     await run.terminate('by a test');
-    await client.connection.close();
-    await release();
+    await close();
   }
 });
