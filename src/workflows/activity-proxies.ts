@@ -23,9 +23,6 @@ export const ASKING = {
 /** The same, once a worker had no answer: of whichever asks first, and not of the one that runs the workflow (see `LANE`). */
 export const ASKING_ANOTHER = { ...ASKING, allowEagerDispatch: false } as const satisfies ActivityOptions;
 
-/** Workers are exchanged one after the other, with minutes between: so long a start waits for one that is not older than the control tables. */
-export const NEWER_WORKER_MS = 5 * 60_000;
-
 /**
  * For lanes: another worker takes over soon after one has died. Handed to whichever worker asks first: a server gives other
  * activities straight to the worker that runs the workflow (eager execution), which would get all lanes while others stand by.

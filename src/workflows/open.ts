@@ -1,16 +1,16 @@
 import { CancellationScope, workflowInfo } from '@temporalio/workflow';
 import type { OpenOutcome } from '../activities/open-batch.ts';
 import type { OpenedBatch } from '../activities/opened-batch.ts';
-import { activities, ASKING, ASKING_ANOTHER, NEWER_WORKER_MS } from './activity-proxies.ts';
+import { activities, ASKING, ASKING_ANOTHER } from './activity-proxies.ts';
 import { finishPublished } from './conclude.ts';
-import { failureOf, summarize } from './error-summary.ts';
+import { failureOf } from './error-summary.ts';
 import { FAILURE, type LoadInput, type LoadResult } from './messages.ts';
 import type { Progress } from './progress.ts';
 import { recoverBefore } from './recover.ts';
 import { historyIsFull } from './stage-lanes.ts';
 import type { Steering } from './steering.ts';
 import { takeDown } from './take-down.ts';
-import { waitBeforeLook, waitForLock, waitForNewerWorker } from './wait.ts';
+import { olderWorker, waitBeforeLook, waitForLock, waitForNewerWorker } from './wait.ts';
 
 /**
  * Asks what there is to do, and does first what has to be done first, until a batch is open. `continue`: nothing is under way, and the
@@ -52,11 +52,8 @@ export async function open(
         olderSince = undefined;
         return found;
       } catch (error) {
-        const failure = summarize(error);
-        if (failure.type !== FAILURE.newerTables) throw failureOf(failure);
-        olderSince ??= Date.now();
-        if (Date.now() - olderSince > NEWER_WORKER_MS) throw failureOf({ ...failure, type: FAILURE.configuration });
-        return { kind: 'busy', waitingFor: `a newer worker: ${failure.message}`, heldBy: [], historyLimit: null };
+        const { message } = olderWorker(error, (olderSince ??= Date.now()));
+        return { kind: 'busy', waitingFor: `a newer worker: ${message}`, heldBy: [], historyLimit: null };
       }
     });
     progress.waits(outcome.kind === 'busy' ? { what: outcome.waitingFor, heldBy: outcome.heldBy } : undefined);

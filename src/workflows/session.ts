@@ -11,7 +11,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
-import { activities, ASKING, ASKING_ANOTHER, NEWER_WORKER_MS } from './activity-proxies.ts';
+import { activities, ASKING, ASKING_ANOTHER } from './activity-proxies.ts';
 import { failureOf, summarize } from './error-summary.ts';
 import { row } from './progress.ts';
 import { refuseBad } from './refuse-bad.ts';
@@ -29,7 +29,7 @@ import {
   type SessionLoadResult,
   type SessionResult,
 } from './messages.ts';
-import { waitForNewerWorker } from './wait.ts';
+import { olderWorker, waitForNewerWorker } from './wait.ts';
 
 /** Several loads in the order of their tables, side by side where they can. */
 export async function session(input: SessionInput): Promise<SessionResult> {
@@ -63,16 +63,13 @@ export async function session(input: SessionInput): Promise<SessionResult> {
 async function openWindow({ session, params = {} }: SessionInput, connection: string): Promise<OpenWindow> {
   const { firstExecutionRunId: firstRunId } = workflowInfo();
   const request = { connection, session, firstRunId, params };
-  const until = Date.now() + NEWER_WORKER_MS;
+  const since = Date.now();
   for (let asked = 0; ; asked += 1) {
     try {
       return await activities(session, asked === 0 ? ASKING : ASKING_ANOTHER).openWindow(request);
     } catch (error) {
       if (isCancellation(error)) throw error;
-      const failure = summarize(error);
-      if (failure.type !== FAILURE.newerTables) throw failureOf(failure);
-      if (Date.now() > until) throw failureOf({ ...failure, type: FAILURE.configuration });
-      setCurrentDetails(`**session ${session}** waits for a newer worker: ${failure.message}`);
+      setCurrentDetails(`**session ${session}** waits for a newer worker: ${olderWorker(error, since).message}`);
     }
     await waitForNewerWorker(asked, () => false);
   }
