@@ -8,7 +8,7 @@ import { expectCancelled, expectWhole, ORDERS, SLOW_SQL, World } from './orders.
 import { asleep } from './moments.ts';
 import type { ServerWords } from './server-words.ts';
 import { openTestClient, type TestClient } from './test-client.ts';
-import { ALL, holdTheConnection, idsOf, THREE_LOADS } from './three-loads.ts';
+import { ALL, idsOf, startThree, THREE_LOADS } from './three-loads.ts';
 import { ended, until } from './world.ts';
 
 const some = async (world: World): Promise<boolean> =>
@@ -208,12 +208,7 @@ describe.each(someServers(import.meta.url))(
     test('do not keep a fence out: one that has the connection and one that waits for it are cancelled at once', async () => {
       world = await World.create(server, THREE_LOADS());
       await world.worker();
-      await world.warehouse.query('update core.pause set pause = 1.5');
-      const names = ['a', 'b', 'c'];
-      const handles = await Promise.all(names.map((load) => world.start(`core.${load}`)));
-      const holder = await holdTheConnection(world);
-      const [waiting, third] = names.filter((load) => load !== holder);
-      const handle = (load: string | undefined) => handles[names.indexOf(load!)]!;
+      const { handle, holder, waiting, third } = await startThree(world);
 
       const began = Date.now();
       await handle(waiting).cancel();

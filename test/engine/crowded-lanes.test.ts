@@ -4,7 +4,7 @@ import type { WorkflowHandle } from '@temporalio/client';
 import { afterEach, describe, expect, test } from 'vitest';
 import { setLanesUpdate } from '../../src/workflows/message-definitions.ts';
 import { someServers } from '../every-server.ts';
-import { ALL, holdTheConnection, idsOf, THREE_LOADS } from './three-loads.ts';
+import { ALL, idsOf, startThree, THREE_LOADS } from './three-loads.ts';
 import { ended, until, World } from './world.ts';
 
 /** Activities that a worker does at once where nobody says how many. */
@@ -24,12 +24,7 @@ describe.each(someServers(import.meta.url))(
     test('keep neither a fence nor a roll back waiting, however many they are', async () => {
       world = await World.create(server, THREE_LOADS());
       await world.worker();
-      await world.warehouse.query('update core.pause set pause = 1.5');
-      const names = ['a', 'b', 'c'];
-      const handles = await Promise.all(names.map((load) => world.start(`core.${load}`)));
-      const holder = await holdTheConnection(world);
-      const [waiting, third] = names.filter((load) => load !== holder);
-      const handle = (load: string | undefined) => handles[names.indexOf(load!)]!;
+      const { handles, handle, holder, waiting, third } = await startThree(world);
       await Promise.all(handles.map((one) => one.executeUpdate(setLanesUpdate, { args: [64] })));
       await until(async () => (await Promise.all(handles.map(begun))).reduce((sum, n) => sum + n) >= SDK_DEFAULT, 90);
       await pause(3_000); // nobody else takes a place of theirs

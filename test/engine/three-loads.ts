@@ -51,7 +51,7 @@ const LONG_ASLEEP: Record<ServerWords['family'], string> = {
 };
 
 /** Whoever has the connection next keeps it for two minutes; which load that is. The chunks of all others then take no time. */
-export async function holdTheConnection(world: World): Promise<string> {
+async function holdTheConnection(world: World): Promise<string> {
   await until(
     async () => (await world.value('select count(*) from waybill.stage where planned_chunks > 0')) === '3',
     90,
@@ -66,6 +66,17 @@ export async function holdTheConnection(world: World): Promise<string> {
   }, 90);
   await world.warehouse.query('update core.pause set pause = 0');
   return holder;
+}
+
+/** All three at once; one of them has the connection, and keeps it. */
+export async function startThree(world: World) {
+  await world.warehouse.query('update core.pause set pause = 1.5');
+  const names = ['a', 'b', 'c'];
+  const handles = await Promise.all(names.map((load) => world.start(`core.${load}`)));
+  const holder = await holdTheConnection(world);
+  const [waiting, third] = names.filter((load) => load !== holder);
+  const handle = (load: string | undefined) => handles[names.indexOf(load!)]!;
+  return { handles, handle, holder, waiting, third };
 }
 
 /** What a load has written, and what it is once the load is done. */
