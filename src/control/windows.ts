@@ -107,6 +107,12 @@ async function stretchesAsked(
         next: 'ask for a later value, or lower from.start first',
       });
     }
+    if (until !== undefined && !(await isBelow(since, until, inOrder))) {
+      throw new ConfigurationError(`--until ${until} does not lie above --since ${since}: no row is between them`, {
+        where: load.file,
+        next: 'ask for an end that comes after the beginning',
+      });
+    }
     return [{ from: since, until: until ?? null }];
   }
   if (until === undefined) return gaps;

@@ -222,6 +222,10 @@ describe.each(someWays(import.meta.url))(
       expect(await refused({ since: 'monday' })).toMatch(/^--since is monday, which is no bigint/);
       expect(await refused({ until: 'monday' })).toMatch(/^--until is monday, which is no bigint/);
       expect(await refused({ since: 100 })).toBe('--since 100 lies below from.start, 101: no row down there is read');
+      for (const since of [200, 300])
+        expect(await refused({ since, until: 200 })).toBe(
+          `--until 200 does not lie above --since ${since}: no row is between them`,
+        );
       expect(await refused({ since: 150, full: true })).toBe(
         '--since 150 --full: --full reads everything, without bounds',
       );
