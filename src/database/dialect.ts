@@ -215,7 +215,7 @@ export interface ChunkRange {
   to: string | null;
 }
 
-/** A range of keys: JSON arrays of the key columns' values as text; `from` null: open; special value `NULL_KEYS`. */
+/** A range of keys: JSON arrays of the values, as text, of the key's columns or its first ones; `from` null: open; special value `NULL_KEYS`. */
 export const NULL_KEYS = 'null';
 
 /** Bytes of a bound, or of a row's key, at the most: what a `text` holds in the ledger of MySQL and MariaDB, in which any source's may stand. */

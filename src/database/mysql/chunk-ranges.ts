@@ -6,23 +6,24 @@ import {
   type ColumnFacts,
   type Session,
 } from '../dialect.ts';
-import { mysqlSql } from '../../sql/mysql.ts';
-import { compareKey, keyForm, type Bind, type KeyForm } from './key-form.ts';
-import { fromItem, nameOfRows, type RowSource } from '../row-source.ts';
-import { composed, part, raw, sql, type RawSql, type SqlPart } from '../sql.ts';
-import { quoteName, quoteTable } from './names.ts';
+import { nameOfRows, type RowSource } from '../row-source.ts';
+import { part, raw, sql, type SqlPart } from '../sql.ts';
+import { guessedBounds } from './guessed-bounds.ts';
+import { compareKey, keyForm, type Bind } from './key-form.ts';
+import {
+  ANY_DAY,
+  boundOf,
+  columnsOf,
+  hasKey,
+  keyed,
+  keyOfRow,
+  orderOf,
+  rowsIn,
+  type KeyBound,
+  type Keyed,
+} from './keyed-rows.ts';
+import { quoteName } from './names.ts';
 import { describeTable } from './tables.ts';
-
-/** Which rows are cut, by what. */
-interface Keyed {
-  table: RowSource;
-  key: ColumnFacts[];
-  forms: KeyForm[];
-  /** `(…) and `: what must be true of the rows, whether they have a key or not; may be nothing. */
-  rowsOf: SqlPart;
-  /** The same, of rows that have a key. */
-  condition: SqlPart;
-}
 
 /**
  * Ranges by key. All rows of one key share a range, however skewed they are, and what is one key is for the column's own
@@ -35,16 +36,16 @@ export async function planKeys(
   rows: number,
   where?: { condition: SqlPart; window: boolean },
 ): Promise<ChunkRange[]> {
-  const walked = typeof table === 'string' && (where?.window ?? true) && (await indexOf(session, table, key));
-  if (walked) return walkKeys(session, table, key, rows, { condition: where?.condition, index: walked });
   const cut = keyed(table, key, where?.condition);
-  return rangesOf(session, cut, await everyNth(session, cut, rows));
+  const index = typeof table === 'string' && (where?.window ?? true) && (await indexOf(session, table, key));
+  if (!index) return rangesOf(session, cut, await everyNth(session, cut, rows));
+  const guessed = await guessedBounds(session, cut, rows, index);
+  return rangesOf(session, cut, guessed ?? (await walk(session, cut, rows, index)));
 }
 
 /**
  * The same along an index of the key, or of what `condition` says and the key behind it: from each bound to the row `rows`
- * further on, so that every entry is read once and nothing is sorted. Told which one, for the servers' guesses at a range that
- * is open above are too high.
+ * further on, so that every entry is read once and nothing is sorted.
  */
 export async function walkKeys(
   session: Session,
@@ -56,13 +57,6 @@ export async function walkKeys(
   const cut = keyed(table, key, condition);
   return rangesOf(session, cut, await walk(session, cut, rows, index));
 }
-
-function keyed(table: RowSource, key: ColumnFacts[], condition: SqlPart | undefined): Keyed {
-  const rowsOf = condition ? part`(${condition}) and ` : part``;
-  return { table, key, forms: key.map(keyForm), rowsOf, condition: part`${rowsOf}${raw(hasKey(key))}` };
-}
-
-const hasKey = (key: ColumnFacts[]): string => key.map(({ name }) => `${quoteName(name)} is not null`).join(' and ');
 
 /** To both servers `day is null`, and with it `not (day is not null)`, is true of 0000-00-00 too, where the column is NOT NULL. */
 const hasNoKey = (key: ColumnFacts[]): string =>
@@ -76,17 +70,6 @@ async function rangesOf(session: Session, cut: Keyed, found: string[]): Promise<
     select 1 from ${rowsIn(cut)} where ${cut.rowsOf}${raw(hasNoKey(cut.key))} limit 1`);
   return nulls.length > 0 ? [...ranges, { from: NULL_KEYS, to: NULL_KEYS }] : ranges;
 }
-
-const rowsIn = ({ table }: Keyed): RawSql => raw(fromItem(table, quoteTable));
-const columnsOf = ({ key }: Keyed): RawSql => raw(key.map(({ name }) => quoteName(name)).join(', '));
-const orderOf = ({ forms }: Keyed): RawSql => raw(forms.map(({ value }) => value).join(', '));
-/**
- * For what a statement keeps in a table of the server's own for a while: there 2026-00-10 or 2026-02-30, which a table may hold from a less
- * strict session, would become 0000-00-00. MySQL's; to MariaDB it is a comment, and nothing there becomes another day.
- */
-const ANY_DAY = raw("/*+ set_var(sql_mode = 'ALLOW_INVALID_DATES') */");
-const textsOf = ({ forms }: Keyed): RawSql => raw(forms.map(({ text }, i) => `${text} as k${i}`).join(', '));
-const boundOf = ({ key }: Keyed, row: Record<string, unknown>): string[] => key.map((_, i) => String(row[`k${i}`]));
 
 /**
  * Every n-th key of all that are there, sorted once: for keys that no index has in order. Of one key only the first that is met comes
@@ -136,20 +119,7 @@ const boundsOf = (cut: Keyed, rows: Record<string, unknown>[]): string[] =>
   rows.map((row) => JSON.stringify(boundOf(cut, row)));
 
 async function walk(session: Session, cut: Keyed, rows: number, index: string): Promise<string[]> {
-  const { forms } = cut;
-  /** The key of the row that is `offset` behind the first one that fits. */
-  const keyAt = async (offset: number, condition?: { operator: '>' | '>='; bound: string[] }) => {
-    const compared = condition
-      ? part` and ${composed(mysqlSql, (bind) => compareKey(forms, condition.operator, condition.bound, bind))}`
-      : part``;
-    // Outside: `order by` would take a column of the table for one of these, should it be called k1.
-    const { rows: found } = await session.query(sql`
-      select ${ANY_DAY} ${textsOf(cut)} from (
-        select ${columnsOf(cut)} from ${rowsIn(cut)} force index (${raw(quoteName(index))})
-        where ${cut.condition}${compared}
-        order by ${orderOf(cut)} limit 1 offset ${raw(String(offset))}) found`);
-    return found[0] && boundOf(cut, found[0]);
-  };
+  const keyAt = (offset: number, from?: KeyBound) => keyOfRow(session, cut, index, { offset, from });
   /** Texts that are written differently may be one key to their collation: then the same row is the first one from both on. */
   const collated = cut.key.some(({ castType }) => castType === '');
   const differs = async (first: string[], second: string[]): Promise<boolean> =>

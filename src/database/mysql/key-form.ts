@@ -15,6 +15,8 @@ export interface KeyForm {
   asText?(written: string): boolean;
 }
 
+export type Comparison = '<' | '<=' | '>' | '>=';
+
 export type Bind = (value: unknown, cast?: string) => string;
 
 /** Types whose values have no order that can be relied on; MySQL calls a collection of geometries by the shorter name. */
@@ -83,8 +85,8 @@ function textForm(name: string, collation: string): KeyForm {
   };
 }
 
-/** `key < bound`, `key >= bound` … with all columns of the key: the first that differs decides. */
-export function compareKey(key: KeyForm[], operator: '<' | '>' | '>=', written: string[], bind: Bind): string {
+/** `key < bound`, `key >= bound` …, with as many columns of the key as the bound has: the first that differs decides. */
+export function compareKey(key: KeyForm[], operator: Comparison, written: string[], bind: Bind): string {
   const strict = operator[0]!;
   const from = (i: number): string => {
     const column = key[i]!;
@@ -93,7 +95,7 @@ export function compareKey(key: KeyForm[], operator: '<' | '>' | '>=', written: 
       text
         ? `${column.text} ${sign} ${bind(written[i]!)}`
         : `${column.value} ${sign} ${column.bound(written[i]!, bind)}`;
-    if (i === key.length - 1) return against(operator);
+    if (i === written.length - 1) return against(operator);
     // In this form both servers take all columns of an index; `a >= x and (a > x or …)` reads from the start of a's value on.
     return `(${against(strict)} or (${against('=')} and ${from(i + 1)}))`;
   };

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { NULL_KEYS, type ChunkRange, type Session } from '../../../src/database/dialect.ts';
 import { planKeys, rangeCondition } from '../../../src/database/mysql/chunk-ranges.ts';
 import { MysqlDatabase } from '../../../src/database/mysql/database.ts';
@@ -299,4 +299,152 @@ describeOn(await mysqlServers(), 'ranges by key on $name', (server) => {
       expect(Number(rows[0]!.rows)).toBeLessThan(50);
     },
   );
+
+  describe('of a large table', () => {
+    const ROWS = 2 ** 18;
+    const SIZE = 5_000;
+    /** Each column has an index of its own, so that it can be a key. */
+    const COLUMNS = {
+      'i int not null': 'i',
+      'below int not null': '-i * 3',
+      'ends bigint not null': 'if(i % 2 = 0, -9223372036854775808 + i, 9223372036854775807 - i)',
+      'unsigned_ends bigint unsigned not null': 'if(i % 2 = 0, i, 18446744073709551615 - i)',
+      'uuid binary(16) not null': 'unhex(left(sha2(i, 256), 32))',
+      'few int not null': 'i div 700',
+      'most int not null': `if(i < ${ROWS / 2}, 7, i)`,
+      'some int': 'if(i % 4 = 0, null, i)',
+      'a int not null': 'i div 6',
+      'b varchar(9) not null': "concat('x', i % 6)",
+      'unknown int not null': `if(i < ${ROWS / 2}, i div 6, 999999)`,
+      'one int not null': '1',
+    };
+
+    async function say(...texts: string[]): Promise<void> {
+      for (const text of texts) await database.query({ strings: [text], values: [] });
+    }
+
+    beforeAll(async () => {
+      const names = Object.keys(COLUMNS).map((column) => column.split(' ')[0]!);
+      await say('create table seq (i int primary key)');
+      await say('insert into seq values (0)');
+      for (let n = 1; n < ROWS; n *= 2) await say(`insert into seq select i + ${n} from seq`);
+      await say(
+        `create table many (${Object.keys(COLUMNS).join(', ')}, primary key (i), key (a, b), key (unknown, i), key (one, i),
+          ${names
+            .filter((name) => !['i', 'a', 'b', 'unknown', 'one'].includes(name))
+            .map((name) => `key (${name})`)
+            .join(', ')})`,
+      );
+      await say(`insert into many select ${Object.values(COLUMNS).join(', ')} from seq`);
+      await say('analyze table many');
+    });
+
+    /** The sizes of its ranges, and how many entries of the index were looked at to find them. */
+    async function sizes(
+      key: string[],
+      {
+        table = 'many',
+        size = SIZE,
+        where,
+      }: { table?: string; size?: number; where?: { condition: SqlPart; window: boolean } } = {},
+    ) {
+      const facts = (await describeTable(database, table))!;
+      const columns = key.map((name) => facts.columns.find((column) => column.name === name)!);
+      let ranges: ChunkRange[] = [];
+      const looked = await lookedAt(async (session) => (ranges = await planKeys(session, table, columns, size, where)));
+      const found: number[] = [];
+      for (const range of ranges) {
+        const condition = composed(mysqlSql, (bind) => rangeCondition('key', range, columns, bind));
+        const { rows } = await database.query<{ n: unknown }>(
+          sql`select count(*) as n from ${raw(table)} where ${condition}`,
+        );
+        found.push(Number(rows[0]!.n));
+      }
+      return { ranges, found, looked };
+    }
+    const sum = (found: number[]): number => found.reduce((all, one) => all + one, 0);
+
+    test.each([[['i']], [['below']], [['ends']], [['unsigned_ends']], [['uuid']], [['few']], [['a', 'b']]])(
+      'are found by what the server guesses, without a look at each key: %s',
+      async (key) => {
+        const { found, looked } = await sizes(key);
+        expect(sum(found)).toBe(ROWS);
+        expect(looked).toBeLessThan(ROWS / 8);
+        expect(Math.max(...found)).toBeLessThan(2 * SIZE);
+        expect(Math.min(...found.slice(0, -1))).toBeGreaterThan(SIZE / 2);
+      },
+    );
+
+    test('part no key, though half of the table has it', async () => {
+      const { found, looked } = await sizes(['most']);
+      expect(sum(found)).toBe(ROWS);
+      expect(looked).toBeLessThan(ROWS / 8);
+      const [most, ...others] = found;
+      expect(most).toBe(ROWS / 2);
+      expect(Math.max(...others)).toBeLessThan(2 * SIZE);
+    });
+
+    test('leave those without a key to a range of their own', async () => {
+      const { ranges, found } = await sizes(['some']);
+      expect(sum(found)).toBe(ROWS);
+      expect(ranges.at(-1)!.from).toBe(NULL_KEYS);
+      expect(found.at(-1)).toBe(ROWS / 4);
+    });
+
+    test('are those of a window, where only its rows are meant', async () => {
+      const condition = part`i >= ${'1000'} and i < ${'201000'}`;
+      const { ranges, found, looked } = await sizes(['i'], { where: { condition, window: true } });
+      expect(looked).toBeLessThan(ROWS / 8);
+      expect(JSON.parse(ranges[1]!.from!)).toEqual([String(found[0])]);
+      expect(Math.max(...found.slice(1, -1))).toBeLessThan(2 * SIZE);
+      expect(ranges.length).toBeGreaterThan(200_000 / SIZE / 2);
+      expect(Number((JSON.parse(ranges.at(-1)!.from!) as string[])[0])).toBeLessThan(201_000);
+    });
+
+    test.each([[['one', 'i']], [['unknown', 'i']]])(
+      'are walked to where the first column of the key alone parts too little: %s',
+      async (key) => {
+        const { found, looked } = await sizes(key);
+        expect(found.slice(0, -1).every((size) => size === SIZE)).toBe(true);
+        expect(looked).toBeGreaterThan(ROWS);
+      },
+    );
+
+    test('are walked to where few rows are meant', async () => {
+      const few = await sizes(['i'], { where: { condition: part`i < ${'30000'}`, window: true } });
+      expect(few.found.slice(0, -1)).toEqual([SIZE, SIZE, SIZE, SIZE, SIZE]);
+    });
+
+    test('have about as many rows where the table has partitions, by another column', async () => {
+      const each = ROWS / 16;
+      const partitions = Array.from({ length: 16 }, (_, p) => `partition p${p} values less than (${(p + 1) * each})`);
+      await say(
+        `create table parted (i int, d int, primary key (i, d)) partition by range (d) (${partitions.join(', ')})`,
+        'insert into parted select i, i from seq',
+        'analyze table parted',
+      );
+      for (const key of [['i'], ['i', 'd']]) {
+        const { found } = await sizes(key, { table: 'parted' });
+        expect(sum(found)).toBe(ROWS);
+        expect(Math.max(...found)).toBeLessThan(2 * SIZE);
+      }
+    });
+
+    test('have about as many rows where its statistics are of a time when it was small', async () => {
+      const then = 6_500;
+      const grown = 4 * ROWS;
+      await say(
+        'create table grown (i int primary key) stats_persistent = 1, stats_auto_recalc = 0',
+        `insert into grown select i from seq where i < ${then}`,
+        'analyze table grown',
+        `insert into grown select i from seq where i >= ${then}`,
+        `insert into grown select i + ${ROWS} from grown`,
+        `insert into grown select i + ${2 * ROWS} from grown`,
+        'flush tables grown', // as after a restart, it knows no more than was written down of it
+      );
+      const { found } = await sizes(['i'], { table: 'grown', size: 7_000 });
+      expect(sum(found)).toBe(grown);
+      expect(Math.max(...found)).toBeLessThan(2 * 7_000);
+    });
+  });
 });
