@@ -73,20 +73,16 @@ export function viewWithoutBatch(
 
 const numberOf = (text: string | null): number | null => (text === null ? null : Number(text));
 
-/** `batch.error_class` → the failure type that people search for. */
+/** `batch.error_class` → the type that people search for and `run` ends with: the same in lower case, but for two. */
 const TYPES: Record<string, string> = {
+  ...Object.fromEntries(
+    [...Object.values(FAILURE), 'Error', 'Forced', 'Interrupted', 'Superseded'].map((type) => [
+      type.toLowerCase(),
+      type,
+    ]),
+  ),
   load: FAILURE.loadFailed,
-  database: FAILURE.database,
-  checkfailed: FAILURE.check,
-  cancelled: FAILURE.cancelled,
-  timeout: FAILURE.timeout,
-  unreachable: FAILURE.unreachable,
-  configuration: FAILURE.configuration,
-  refused: FAILURE.refused,
-  fenced: FAILURE.fenced,
-  forced: 'Forced',
-  interrupted: 'Interrupted',
-  superseded: 'Superseded',
+  check: FAILURE.check,
 };
 
 /** What went wrong with a batch, with the ledger's whole message; null: nothing did. */

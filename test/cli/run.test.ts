@@ -157,13 +157,15 @@ describe.each(someServers(import.meta.url))('waybill run on $name', (server) => 
       }),
     );
     await world.worker();
+    const error = { type: 'CheckFailed', message: text(/"none is cheap" found \d, expected 0/) };
     const answer = await waybill(world, 'run', 'core.order', '--json');
     expect(answer.exitCode).toBe(1);
     expect(document(answer)).toMatchObject({
-      status: 'error',
+      ...{ status: 'error', error },
       warnings: ['"a few" found 10, expected >100'],
-      error: { type: 'CheckFailed', message: text(/"none is cheap" found \d, expected 0/) },
     });
+    expect(document(await waybill(world, 'status', '--json'))).toMatchObject([{ error }]);
+    expect(document(await waybill(world, 'show', '1', '--json'))).toMatchObject({ error });
   });
 
   test('of a load that runs ends with 4 and names it; --attach follows it to its end', async () => {

@@ -1,6 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { nextStep } from '../../src/client/batch-view.ts';
+import { batchView, nextStep } from '../../src/client/batch-view.ts';
 import type { AcquisitionSource } from '../../src/config/definition.ts';
+import type { Batch } from '../../src/control/batch.ts';
+import { errorClassOf } from '../../src/workflows/error-summary.ts';
+import { FAILURE } from '../../src/workflows/messages.ts';
 
 describe('what to do about an acquisition that failed', () => {
   const step = (from: AcquisitionSource): string | null =>
@@ -17,5 +20,14 @@ describe('what to do about an acquisition that failed', () => {
     expect(step({ connection: 'source', table: 'item' })).toBe(
       `${mended} (a new batch reads the same again, and what is newer)`,
     );
+  });
+});
+
+describe('the error of a failed batch', () => {
+  test.each([...Object.values(FAILURE), 'Error'])('has the type that its run ended with: %s', (type) => {
+    const errorClass = errorClassOf({ type, message: 'what happened' });
+    const failed = { state: 'failed', errorClass, error: 'what happened', definition: { kind: 'core' } };
+    const batch = { ...failed, startedAt: new Date(0), finishedAt: null } as Batch;
+    expect(batchView(batch, []).error).toMatchObject({ type, message: 'what happened' });
   });
 });
