@@ -36,6 +36,8 @@ export interface LoadLook {
   batch: (Pick<Batch, 'batchId' | 'state'> & { startedAt?: Date }) | undefined;
   stages: StageReading[];
   error: string | undefined;
+  /** Why there was nothing to do. */
+  reason: string | undefined;
 }
 
 interface LedgerReading {
@@ -145,7 +147,7 @@ export class RunFollower {
   private async lookAtChild(result: SessionLoadResult): Promise<LoadLook> {
     const { load, status, batch } = result;
     if (status === 'waiting' || status === 'nothing' || status === 'skipped') {
-      return { ...nothingYet(load, status), error: result.error?.message };
+      return { ...nothingYet(load, status), error: result.error?.message, reason: result.reason };
     }
     const { firstRunId, waiting } = await this.newestRun(load, status === 'running');
     const id = loadWorkflowId(load);
@@ -263,6 +265,7 @@ const nothingYet = (load: string, status: SessionLoadResult['status']): LoadLook
   batch: undefined,
   stages: [],
   error: undefined,
+  reason: undefined,
 });
 
 function batchOf(progress: LoadProgress | undefined): LoadLook['batch'] {

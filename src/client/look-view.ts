@@ -15,6 +15,7 @@ export function lookView(project: Project, named: Named, looks: LoadLook[]): Bat
 function viewOf(look: LoadLook, kind: LoadKind): BatchView {
   const words: Partial<Record<LoadLook['status'], LoadStatus>> = { failed: 'error', cancelled: 'error' };
   const view = viewWithoutBatch({ name: look.load, kind }, words[look.status] ?? (look.status as LoadStatus));
+  if (look.reason !== undefined) view.reason = look.reason;
   if (look.waiting) view.waiting = waitingWords(look.waiting);
   if (!look.batch) return view;
   const sum = (of: (stage: LoadLook['stages'][number]) => number): number =>

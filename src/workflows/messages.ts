@@ -178,6 +178,7 @@ export interface SessionLoadResult {
   batch?: BatchReference;
   rowsWritten?: number;
   /** As in `LoadResult`. */
+  reason?: string;
   left?: string;
   /**
    * The session's batches of this load before the last one, oldest first: what had failed, what was left of a shared window, and each

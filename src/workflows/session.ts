@@ -189,6 +189,7 @@ function resultOf(result: LoadResult): Omit<SessionLoadResult, 'load' | 'earlier
     status: result.status,
     rowsWritten: result.rowsWritten,
     ...(result.batch ? { batch: result.batch } : {}),
+    ...(result.reason === undefined ? {} : { reason: result.reason }),
     ...(result.left === undefined ? {} : { left: result.left }),
   };
 }
@@ -201,6 +202,11 @@ const doneBy = (result: SessionLoadResult | undefined): BatchReference[] => [
 
 const withEarlier = (earlier: readonly BatchReference[]) => (earlier.length > 0 ? { earlier: [...earlier] } : {});
 
+function statusOf({ status, error, reason }: SessionLoadResult): string {
+  const why = error?.message ?? reason;
+  return why === undefined ? status : `${status}: ${why}`;
+}
+
 function page(session: string, loads: SessionLoadResult[]): string {
   return [
     `**session ${session}**`,
@@ -210,7 +216,7 @@ function page(session: string, loads: SessionLoadResult[]): string {
     ...loads.map((load) =>
       row(
         load.load,
-        load.error ? `${load.status}: ${load.error.message}` : load.status,
+        statusOf(load),
         doneBy(load)
           .map(({ batchId }) => batchId)
           .join(', '),
