@@ -1,37 +1,37 @@
 import type { LoadDefinition } from '../config/definition.ts';
 import type { Batch } from '../control/batch.ts';
 import { keepsItsWork } from '../config/keeps-its-work.ts';
-import { readChecks, readStages, type CheckReading, type StageReading } from '../control/reading.ts';
+import { readChecks, readRejectedCount, readStages, type CheckReading, type StageReading } from '../control/reading.ts';
 import { jobStatus } from '../control/states.ts';
 import type { Database } from '../database/dialect.ts';
 import { FAILURE } from '../workflows/messages.ts';
 import type { BatchView, ErrorView, LoadStatus } from './views.ts';
 
-/** Reads what a batch is now. */
+/** Reads what a batch is now. No more is asked than it may have: `status` reads many. */
 export async function readBatchView(database: Database, batch: Batch): Promise<BatchView> {
-  return batchView(batch, await readStages(database, batch.batchId));
-}
-
-/** The same with the checks that only warned. */
-export async function readWarnedView(database: Database, batch: Batch): Promise<BatchView> {
-  const view = await readBatchView(database, batch);
-  const warnings = warningsOf(await readChecks(database, batch.batchId));
-  return warnings.length === 0 ? view : { ...view, warnings };
+  const warns = batch.definition.checks.some(({ severity }) => severity === 'warn');
+  const [stages, rejected, checks] = await Promise.all([
+    readStages(database, batch.batchId),
+    readRejectedCount(database, batch),
+    warns ? readChecks(database, batch.batchId) : [],
+  ]);
+  return batchView(batch, stages, rejected, checks);
 }
 
 /** What failed checks of severity `warn` found, in words. */
-export function warningsOf(checks: CheckReading[]): string[] {
+function warningsOf(checks: CheckReading[]): string[] {
   return checks
     .filter(({ passed, severity }) => !passed && severity === 'warn')
     .map(({ name, actual, expected }) => `"${name}" found ${actual ?? 'nothing'}, expected ${expected}`);
 }
 
-/** A batch of the ledger as its document. */
-export function batchView(batch: Batch, stages: StageReading[]): BatchView {
+/** A batch of the ledger as its document. `rejected`: how many rows were, so far. */
+export function batchView(batch: Batch, stages: StageReading[], rejected: number, checks: CheckReading[]): BatchView {
   const sum = (of: (stage: StageReading) => number): number => stages.reduce((total, stage) => total + of(stage), 0);
   const status = jobStatus(batch.state);
   const takenBack = ['failed', 'cancelled'].includes(batch.state) && !keepsItsWork(batch.definition);
   const written = takenBack ? 0 : sum((stage) => stage.rows);
+  const warnings = warningsOf(checks);
   return {
     load: batch.loadName,
     kind: batch.kind,
@@ -40,11 +40,12 @@ export function batchView(batch: Batch, stages: StageReading[]): BatchView {
     batch_id: batch.batchId,
     rows_read: numberOf(batch.rowsRead),
     rows_written: numberOf(batch.rowsWritten) ?? written,
-    rows_rejected: numberOf(batch.rowsRejected) ?? 0,
+    rows_rejected: rejected,
     chunks: { done: sum((stage) => stage.done), total: sum((stage) => stage.total ?? 0) },
     started_at: batch.startedAt.toISOString(),
     finished_at: batch.finishedAt?.toISOString() ?? null,
     error: batchError(batch),
+    ...(warnings.length > 0 && { warnings }),
   };
 }
 

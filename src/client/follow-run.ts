@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkflowFailedError, WorkflowNotFoundError, type Client, type WorkflowHandle } from '@temporalio/client';
 import type { Batch } from '../control/batch.ts';
-import { readStages, type StageReading } from '../control/reading.ts';
+import { readRejectedCount, readStages, type StageReading } from '../control/reading.ts';
 import { UnreachableError } from '../errors.ts';
 import { progressQuery, sessionProgressQuery } from '../workflows/message-definitions.ts';
 import {
@@ -35,6 +35,8 @@ export interface LoadLook {
   waiting: Waiting | undefined;
   batch: (Pick<Batch, 'batchId' | 'state'> & { startedAt?: Date }) | undefined;
   stages: StageReading[];
+  /** Rows; undefined: the ledger has not said. */
+  rejected: number | undefined;
   error: string | undefined;
   /** Why there was nothing to do. */
   reason: string | undefined;
@@ -43,6 +45,7 @@ export interface LoadLook {
 interface LedgerReading {
   batch: Batch;
   stages: StageReading[];
+  rejected: number;
 }
 
 /**
@@ -193,7 +196,12 @@ export class RunFollower {
     const batch =
       (firstRunId === undefined ? undefined : await batchOfRun(database, firstRunId, undefined)) ??
       (await batchOfRun(database, '', reference));
-    return batch && { batch, stages: await readStages(database, batch.batchId) };
+    if (batch === undefined) return undefined;
+    const [stages, rejected] = await Promise.all([
+      readStages(database, batch.batchId),
+      readRejectedCount(database, batch),
+    ]);
+    return { batch, stages, rejected };
   }
 
   /** The last answer of a query; asks again in the background when it has grown old. */
@@ -264,6 +272,7 @@ const nothingYet = (load: string, status: SessionLoadResult['status']): LoadLook
   waiting: undefined,
   batch: undefined,
   stages: [],
+  rejected: undefined,
   error: undefined,
   reason: undefined,
 });

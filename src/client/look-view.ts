@@ -26,7 +26,7 @@ function viewOf(look: LoadLook, kind: LoadKind): BatchView {
     state: look.batch.state,
     batch_id: look.batch.batchId,
     rows_written: sum(({ rows }) => rows),
-    rows_rejected: 0,
+    rows_rejected: look.rejected ?? null,
     chunks: { done: sum(({ done }) => done), total: sum(({ total }) => total ?? 0) },
     started_at: look.batch.startedAt?.toISOString() ?? null,
   };

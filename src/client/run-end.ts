@@ -20,7 +20,7 @@ import {
   type SessionLoadResult,
   type SessionResult,
 } from '../workflows/messages.ts';
-import { nextStep, readWarnedView, viewWithoutBatch } from './batch-view.ts';
+import { nextStep, readBatchView, viewWithoutBatch } from './batch-view.ts';
 import type { ClientContext } from './context.ts';
 import { errorOf, errorView, RunFailedError } from './error-view.ts';
 import { batchOfRun, ifReachable } from './ledger.ts';
@@ -177,9 +177,9 @@ async function loadView(
       const database = context.databases.get(reference?.connection ?? load.connection);
       const batch = await batchOfRun(database, firstRunId ?? '', reference);
       if (batch === undefined) return undefined;
-      const warned = await readWarnedView(database, batch);
+      const view = await readBatchView(database, batch);
       const waiting = end.left ?? (end.more && `${end.more}; the next start takes them`);
-      const read = waiting === undefined ? warned : { ...warned, waiting };
+      const read = waiting === undefined ? view : { ...view, waiting };
       return error === undefined ? read : { ...read, error: mergeErrors(error, read.error, nextStep(batch)) };
     });
     if (view) return view;

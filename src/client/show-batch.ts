@@ -20,7 +20,7 @@ import {
   type StepReading,
 } from '../control/reading.ts';
 import type { Database } from '../database/dialect.ts';
-import { batchView, nextStep, warningsOf } from './batch-view.ts';
+import { batchView, nextStep } from './batch-view.ts';
 import type { BatchView } from './views.ts';
 
 /** Everything that the ledger knows of one batch. */
@@ -64,13 +64,10 @@ export async function readBatchDetails(database: Database, batch: Batch): Promis
   const steps = allSteps.filter(
     ({ phase, state }) => batch.state === 'failed' || phase !== 'on_error' || state !== 'pending',
   );
-  const view = { ...batchView(batch, stages), rows_rejected: rejected.count };
-  const warnings = warningsOf(checks);
-  if (warnings.length > 0) view.warnings = warnings;
   return {
     connection: database.connection,
     batch,
-    view,
+    view: batchView(batch, stages, rejected.count, checks),
     stages,
     checks,
     steps,

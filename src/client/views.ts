@@ -27,6 +27,7 @@ export interface BatchView {
   rows_read: number | null;
   /** While it runs, what its finished chunks wrote so far; 0 once it was rolled back. */
   rows_written: number | null;
+  /** So far; those of a batch that was rolled back stay in the ledger. */
   rows_rejected: number | null;
   chunks: { done: number; total: number };
   /** UTC, ISO 8601. */

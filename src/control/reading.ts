@@ -2,6 +2,7 @@
 import type { Database } from '../database/dialect.ts';
 import { part, raw, sql, type RawSql, type SqlPart } from '../database/sql.ts';
 import type { Batch } from './batch.ts';
+import { rejectedRows } from './bad-rows.ts';
 import { batchColumns, batchOf } from './batch.ts';
 
 /** The newest batch that this chain of workflow runs opened: what someone who follows it looks at. */
@@ -168,6 +169,17 @@ async function readChunks(database: Database, which: SqlPart): Promise<ChunkRead
     startedAt: row.started_at,
     finishedAt: row.finished_at,
   }));
+}
+
+/** How many rows of a batch were rejected so far. Asks only where no publish has counted them and there may be some. */
+export async function readRejectedCount(
+  database: Database,
+  { batchId, rowsRejected, definition }: Batch,
+): Promise<number> {
+  if (rowsRejected !== null) return Number(rowsRejected);
+  if (definition.onBadRow !== 'quarantine') return 0;
+  const { rows } = await database.query<{ n: string }>(sql`select ${rejectedRows(database, batchId)} as n`);
+  return Number(rows[0]!.n);
 }
 
 export interface RejectedReading {

@@ -10,6 +10,7 @@ const look = (done: number, rows: number, more: Partial<LoadLook> = {}): LoadLoo
   waiting: undefined,
   batch: { batchId: '114', state: 'running' },
   stages: [{ n: 1, name: 'flights', total: 60, done, failed: 0, rows, startedAt: null, finishedAt: null }],
+  rejected: undefined,
   error: undefined,
   reason: undefined,
   ...more,

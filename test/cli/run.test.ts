@@ -7,7 +7,7 @@ import { FILE, item } from '../engine/csv-files.ts';
 import { CUT_OVER } from '../engine/cut-over.ts';
 import { historyOf, textsIn } from '../engine/history.ts';
 import { COLUMNS, ITEM, ITEMS, PLAIN_SOURCE, windows } from '../engine/items.ts';
-import { expectWhole, ORDERS, SLOW_SQL, World } from '../engine/orders.ts';
+import { expectWhole, ORDERS, PLAIN_SQL, SLOW_SQL, World } from '../engine/orders.ts';
 import { until } from '../engine/world.ts';
 import { someServers } from '../every-server.ts';
 import { document, environment, run, waybill } from './command-line.ts';
@@ -165,8 +165,33 @@ describe.each(someServers(import.meta.url))('waybill run on $name', (server) => 
       ...{ status: 'error', error },
       warnings: ['"a few" found 10, expected >100'],
     });
-    expect(document(await waybill(world, 'status', '--json'))).toMatchObject([{ error }]);
+    expect(document(await waybill(world, 'status', '--json'))).toMatchObject([
+      { error, warnings: ['"a few" found 10, expected >100'] },
+    ]);
     expect(document(await waybill(world, 'show', '1', '--json'))).toMatchObject({ error });
+  });
+
+  test('of a load that rejects more rows than it may says how many, and so does status', async () => {
+    const orders = (most: number) =>
+      ORDERS(300, {
+        byKey: true,
+        sql: PLAIN_SQL.replace('o.amount * 2', 'o.amount * 2 / (case when o.id in (10, 20, 30) then 0 else 1 end)'),
+        yaml: `on_bad_row: quarantine\nmax_rejected: ${most}`,
+      });
+    world = await World.create(server, orders(2));
+    await world.worker();
+    const failed = document(await waybill(world, 'run', 'core.order', '--json'));
+    expect(failed).toMatchObject({
+      ...{ state: 'failed', rows_written: 0, rows_rejected: 3 },
+      error: { message: text(/3 rows were rejected, more than max_rejected \(2\)/) },
+    });
+    expect(document(await waybill(world, 'status', '--json'))).toMatchObject([{ state: 'failed', rows_rejected: 3 }]);
+
+    const file = 'loads/core/order.yaml';
+    await world.write(file, orders(3).files[file]!);
+    const mended = document(await waybill(world, 'run', 'core.order', '--json'));
+    expect(mended).toMatchObject({ state: 'published', rows_written: 297, rows_rejected: 3 });
+    expect(document(await waybill(world, 'status', '--json'))).toEqual([mended]);
   });
 
   test('of a load that runs ends with 4 and names it; --attach follows it to its end', async () => {

@@ -28,6 +28,6 @@ describe('the error of a failed batch', () => {
     const errorClass = errorClassOf({ type, message: 'what happened' });
     const failed = { state: 'failed', errorClass, error: 'what happened', definition: { kind: 'core' } };
     const batch = { ...failed, startedAt: new Date(0), finishedAt: null } as Batch;
-    expect(batchView(batch, []).error).toMatchObject({ type, message: 'what happened' });
+    expect(batchView(batch, [], 0, []).error).toMatchObject({ type, message: 'what happened' });
   });
 });
