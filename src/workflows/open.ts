@@ -1,4 +1,11 @@
-import { CancellationScope, workflowInfo } from '@temporalio/workflow';
+import {
+  allHandlersFinished,
+  CancellationScope,
+  CancelledFailure,
+  condition,
+  patched,
+  workflowInfo,
+} from '@temporalio/workflow';
 import type { OpenOutcome } from '../activities/open-batch.ts';
 import type { OpenedBatch } from '../activities/opened-batch.ts';
 import { activities, ASKING, ASKING_ANOTHER } from './activity-proxies.ts';
@@ -44,6 +51,7 @@ export async function open(
   /** Since when the workers that were asked are older than the control tables; undefined: the last one was not. */
   let olderSince: number | undefined;
   for (let waits = 0; ;) {
+    await endIfCancelled(steering);
     // Not to be broken off: a batch that was opened while its opener was cancelled would be nobody's.
     const outcome = await CancellationScope.nonCancellable(async (): Promise<OpenOutcome> => {
       try {
@@ -88,13 +96,25 @@ export async function open(
           steering.interruption = undefined;
           request.force = steering.forced = true;
         } else if (steering.interruption) {
-          throw failureOf({ type: FAILURE.cancelled, message: 'cancelled before a batch was opened' });
+          throw failureOf({ type: FAILURE.cancelled, message: UNOPENED });
         }
-        // A cancel that came with the end of the wait is not to be lost: the next wait throws it.
+        // A cancel that came with the end of the wait is not to be lost: it ends this load, too.
         if (historyIsFull(outcome, true) && !CancellationScope.current().consideredCancelled) return 'continue';
         break;
     }
   }
+}
+
+const UNOPENED = 'cancelled before a batch was opened';
+
+/** A cancel that came before a batch was opened, as while an earlier one was rolled back: none is opened only to be rolled back at once. */
+async function endIfCancelled({ interruption }: Steering): Promise<void> {
+  const bySignal = interruption?.kind === 'cancel signal';
+  if (!bySignal && !CancellationScope.current().consideredCancelled) return;
+  // Older runs opened it all the same.
+  if (!patched('none is opened once it is cancelled')) return;
+  await CancellationScope.nonCancellable(() => condition(allHandlersFinished));
+  throw bySignal ? failureOf({ type: FAILURE.cancelled, message: UNOPENED }) : new CancelledFailure(UNOPENED);
 }
 
 /** A published batch stands in the way of the next one while somebody reads its snapshot: its name is not free. */

@@ -192,6 +192,21 @@ outputs: [ core.counted ]
       await record(world, 'steered', load);
     }));
 
+  test('one that is cancelled while it is rolled back for a force', () =>
+    inWorld(BREAKABLE(1_000, { broken: 0, pause: 0.2, lanes: 1 }), async (world) => {
+      await world.worker();
+      const handle = await world.start('core.order');
+      const holder = await world.another('warehouse');
+      await until(async () => (await done(world)) > 0);
+      await holder.query('begin; delete from core.orders where batch_id = 1 and id < 100');
+      await handle.executeUpdate(forceReloadUpdate, { args: [{}] });
+      await until(async () => (await world.states('core.order'))[0] === 'rolling_back');
+      await handle.cancel();
+      await holder.query('rollback');
+      expect(await ended(handle)).toMatchObject({ ok: false, type: 'Canceled' });
+      await record(world, 'cancelled when forced', load);
+    }));
+
   test('one that continues as new', () =>
     inWorld(BREAKABLE(4_000, { broken: 0, pause: 0.3, lanes: 1 }), async (world) => {
       await world.worker({ historyLimit: 12 });

@@ -12,6 +12,8 @@ import { someServers } from '../every-server.ts';
 import { expectWhole, ORDERS, SLOW_SQL, World } from './orders.ts';
 import { ended, until } from './world.ts';
 
+type Handle = Awaited<ReturnType<World['start']>>;
+
 const done = async (world: World): Promise<number> =>
   Number(
     await world.value(`select count(*) from waybill.chunk where state = 'done'
@@ -20,6 +22,14 @@ const done = async (world: World): Promise<number> =>
 
 /** Statements of lanes that the server runs now. */
 const lanesAtWork = (world: World): Promise<number> => world.count(world.words.lanesAtWork);
+
+/** Keeps the roll back of the first batch waiting for one of its rows, until it is told to let go. */
+async function holdFirst(world: World): Promise<() => Promise<unknown>> {
+  const holder = await world.another('warehouse');
+  await until(async () => (await done(world)) > 1);
+  await holder.query('begin; delete from core.orders where batch_id = 1 and id < 100');
+  return () => holder.query('rollback');
+}
 
 describe.each(someServers(import.meta.url))('steering a load on $name', (server) => {
   let world: World;
@@ -116,9 +126,7 @@ describe.each(someServers(import.meta.url))('steering a load on $name', (server)
     world = await World.create(server, ORDERS(1000, { rows: 100, byKey: true, sql: SLOW_SQL(0.3), lanes: 1 }));
     await world.worker();
     const handle = await world.start('core.order');
-    const holder = await world.another('warehouse');
-    await until(async () => (await done(world)) > 1);
-    await holder.query('begin; delete from core.orders where batch_id = 1 and id < 100');
+    const letGo = await holdFirst(world);
     await handle.executeUpdate(forceReloadUpdate, { args: [{}] });
     await until(async () => (await world.states('core.order'))[0] === 'rolling_back');
     const answers = [];
@@ -128,10 +136,45 @@ describe.each(someServers(import.meta.url))('steering a load on $name', (server)
       );
     }
     expect(answers).toEqual(['accepted', 'too late: the batch is rolling_back']);
-    await holder.query('rollback');
+    await letGo();
     expect(await ended(handle)).toMatchObject({ ok: false, type: 'Cancelled', message: 'cancelled by mary: no' });
     expect(await world.states('core.order')).toEqual(['failed']);
     expect(await world.value('select count(*) from core.orders')).toBe('0');
+    expect(await world.run('core.order')).toMatchObject({ ok: true });
+    await expectWhole(world);
+  });
+
+  test('Temporal’s own cancel, which is that of the command line, takes back the force as well', async () => {
+    world = await World.create(server, ORDERS(1000, { rows: 100, byKey: true, sql: SLOW_SQL(0.3), lanes: 1 }));
+    await world.worker();
+    const handle = await world.start('core.order');
+    const letGo = await holdFirst(world);
+    await handle.executeUpdate(forceReloadUpdate, { args: [{}] });
+    await until(async () => (await world.states('core.order'))[0] === 'rolling_back');
+    await handle.cancel();
+    await letGo();
+    expect(await ended(handle)).toMatchObject({ ok: false, type: 'Canceled' });
+    expect(await world.states('core.order')).toEqual(['failed']);
+    expect(await world.value('select count(*) from core.orders')).toBe('0');
+    expect(await world.run('core.order')).toMatchObject({ ok: true });
+    await expectWhole(world);
+  });
+
+  test.each([
+    { by: 'Temporal’s own', cancel: (handle: Handle) => handle.cancel(), type: 'Canceled' },
+    { by: 'the signal', cancel: (handle: Handle) => handle.signal(cancelSignal, { reason: 'no' }), type: 'Cancelled' },
+  ])('a cancel ($by) while a start rolls back an earlier batch: none is opened', async ({ cancel, type }) => {
+    world = await World.create(server, ORDERS(1000, { rows: 100, byKey: true, sql: SLOW_SQL(0.3), lanes: 1 }));
+    await world.worker();
+    const terminated = await world.start('core.order');
+    const letGo = await holdFirst(world);
+    await terminated.terminate();
+    const handle = await world.start('core.order');
+    await until(async () => (await world.states('core.order'))[0] === 'rolling_back');
+    await cancel(handle);
+    await letGo();
+    expect(await ended(handle)).toMatchObject({ ok: false, type });
+    expect(await world.states('core.order')).toEqual(['failed']);
     expect(await world.run('core.order')).toMatchObject({ ok: true });
     await expectWhole(world);
   });
