@@ -1,4 +1,11 @@
-import { allHandlersFinished, CancelledFailure, condition, isCancellation, workflowInfo } from '@temporalio/workflow';
+import {
+  allHandlersFinished,
+  CancelledFailure,
+  condition,
+  isCancellation,
+  patched,
+  workflowInfo,
+} from '@temporalio/workflow';
 import { ActivityFailure } from '@temporalio/common';
 import type { OpenedBatch } from '../activities/opened-batch.ts';
 import type { Published } from '../activities/publish.ts';
@@ -41,6 +48,9 @@ export async function breakOff(
   let cause = causeOf(batch, error, steering);
   progress.failed(cause.error);
   const lost = cause.error.type === FAILURE.sourceStateLost;
+  const again = lost && lostBefore + 1 < MOST_LOST;
+  // Asked before the fence: in older runs, whatever came from here on was too late for the next batch.
+  steering.again = again && patched('what is asked of a batch that lost its state is for the next one');
   const hold = batch.onFailure === 'hold' && cause.errorClass !== 'cancelled' && !interruption && !lost;
   progress.phase(hold ? 'holding' : batch.keepsItsWork ? 'ending' : 'rolling back');
   let state: BatchState;
@@ -85,8 +95,8 @@ export async function breakOff(
     return conclude(batch, await readPublished(ours, batch), input, progress, warnings);
   }
   if (steering.interruption?.kind === 'force') return 'forced';
-  if (interruption?.kind === 'force') cause = causeOf(batch, error, steering); // cancelled since: nothing is begun anew
-  if (lost && lostBefore + 1 < MOST_LOST) return 'again';
+  if (again && !steering.interruption) return 'again';
+  if (interruption !== steering.interruption) cause = causeOf(batch, error, steering); // cancelled since: nothing is begun anew
   const unrecovered = state === 'failed' && batch.onError.length > 0 ? await unrecoveredBy(batch, progress) : '';
   progress.phase(hold ? 'held' : batch.keepsItsWork ? 'ended' : 'rolled back');
   await condition(allHandlersFinished);
@@ -97,7 +107,7 @@ export async function breakOff(
           `waybill run ${batch.load} --resume goes on in this batch, by the SQL that it has, once the cause is gone; without --resume it starts anew`,
       }
     : {};
-  if (cause.errorClass === 'cancelled' && !interruption) {
+  if (cause.errorClass === 'cancelled' && !steering.interruption) {
     throw new CancelledFailure(batch.keepsItsWork ? 'cancelled; what is done stays' : 'cancelled, and rolled back');
   }
   throw failureOf({ ...cause.error, message: `${cause.error.message}${unrecovered}`, ...held }, { batch: at });

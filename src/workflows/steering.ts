@@ -28,6 +28,8 @@ export class Steering {
   changes = 0;
   /** Past the point where anything can be cancelled: the batch is published, or being rolled back. */
   closed = false;
+  /** The batch that ends has lost the state of its source: another one is opened next, unless it is cancelled. */
+  again = false;
   private work: CancellationScope | undefined;
   /** By the run before, for its batch. */
   private readonly handedOn: Interruption | undefined;
@@ -67,7 +69,7 @@ export class Steering {
   async run<T>(work: () => Promise<T>): Promise<T> {
     const scope = new CancellationScope();
     this.work = scope;
-    this.closed = false;
+    this.closed = this.again = false;
     if (this.interruption) scope.cancel();
     try {
       return await scope.run(work);
@@ -87,9 +89,13 @@ export class Steering {
     if (!this.asked.pause) this.setPaused(false);
   }
 
-  /** A force has taken a batch down: another one is opened next, which can still be kept waiting, or not be opened at all. */
+  /**
+   * A batch is taken down, by a force or because its source's state was lost, and another one is opened next: that one can still be
+   * kept waiting, or not be opened at all.
+   */
   private get ahead(): boolean {
-    return this.interruption?.kind === 'force' && this.progress.view.state !== 'published';
+    const next = this.interruption ? this.interruption.kind === 'force' : this.again;
+    return next && this.progress.view.state !== 'published';
   }
 
   interrupt(interruption: Interruption): SteerResult {
@@ -133,7 +139,7 @@ export class Steering {
     this.lanes = lanes;
     this.progress.view.lanes = lanes;
     this.progress.show();
-    // Noted all the same: where this load is begun anew (its source's state was lost), the next batch has as many.
+    // Noted all the same: where a load was begun anew before `again` was known, the next batch has as many.
     if (this.closed && !this.ahead) return this.tooLate();
     return this.answer(`accepted: ${lanes} lanes`);
   }

@@ -1,6 +1,12 @@
 /** `from.consistent`: all chunks read the source as it was at one moment, or none of them counts. */
 import { afterEach, describe, expect, test } from 'vitest';
-import { forceReloadUpdate } from '../../src/workflows/message-definitions.ts';
+import {
+  cancelSignal,
+  cancelUpdate,
+  forceReloadUpdate,
+  pauseUpdate,
+  resumeUpdate,
+} from '../../src/workflows/message-definitions.ts';
 import { inTurns, someWays, ways, type Way } from '../every-server.ts';
 import { servers } from '../servers.ts';
 import { says } from './commit-proxy.ts';
@@ -153,6 +159,41 @@ describe.each(both)('from.consistent, $source to $target', { timeout: 180_000 },
       );
     });
   }
+
+  it('while a batch that lost its state is rolled back, a pause is for the next one, and a cancel leaves none to come', async () => {
+    await items();
+    await world.worker();
+    const handle = await world.start(ITEM);
+    const holder = await world.another('warehouse');
+    const loseState = async (batchId: number): Promise<void> => {
+      await until(() => halfway(world), 90);
+      const row = String(await world.value(`select min(ngdw_id) from acq.item where batch_id = ${batchId}`));
+      await holder.query(`begin; delete from acq.item where ngdw_id = ${row}`); // which its roll back waits for
+      await until(async () => (await endReaders(world)) > 0);
+      await until(async () => (await world.states(ITEM))[batchId - 1] === 'rolling_back', 90);
+    };
+    await loseState(1);
+    expect(await handle.executeUpdate(pauseUpdate)).toMatchObject({
+      answer: 'accepted: the batch that is opened next waits',
+    });
+    await holder.query('rollback');
+    await until(async () => (await world.states(ITEM))[1] === 'running', 90);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    expect(await chunks(world)).toEqual({ done: 0, all: 0 });
+    await handle.executeUpdate(resumeUpdate);
+
+    await loseState(2);
+    await handle.signal(cancelSignal, { requestedBy: 'mary' });
+    expect(await handle.executeUpdate(cancelUpdate, { args: [{}] })).toMatchObject({
+      answer: 'too late: the batch is rolling_back',
+    });
+    await holder.query('rollback');
+    expect(await ended(handle)).toMatchObject({ ok: false, type: 'Cancelled', message: 'cancelled by mary' });
+    expect(await world.states(ITEM)).toEqual(['failed', 'failed']);
+    expect(await world.value('select count(*) from acq.item')).toBe('0');
+    expect(await world.run(ITEM)).toMatchObject({ ok: true });
+    await expectSameRows(world, ALL, LANDED);
+  });
 
   it('three times are enough, and a forced reload is none of them: it fails, says why, and leaves nothing', async () => {
     await items();

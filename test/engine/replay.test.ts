@@ -9,6 +9,7 @@ import { Worker } from '@temporalio/worker';
 import { describe, expect, test } from 'vitest';
 import { workerIdentity } from '../../src/client/workers.ts';
 import {
+  cancelSignal,
   forceReloadUpdate,
   pauseUpdate,
   resumeUpdate,
@@ -16,7 +17,7 @@ import {
 } from '../../src/workflows/message-definitions.ts';
 import { bundledWorkflows, servers } from '../servers.ts';
 import { BREAKABLE, done, mend } from './breakable-orders.ts';
-import { itemFile } from './items.ts';
+import { COLUMNS, halfway, ITEM, itemFile, ITEMS, SLOW_SOURCE } from './items.ts';
 import { runSession } from './session-run.ts';
 import { TASK, VEHICLES } from './vehicles.ts';
 import { ended, until, World, type WorldOptions } from './world.ts';
@@ -206,6 +207,25 @@ outputs: [ core.counted ]
       expect(await ended(handle)).toMatchObject({ ok: false, type: 'Canceled' });
       await record(world, 'cancelled when forced', load);
     }));
+
+  test('one that is cancelled while it is rolled back because the state of its source was lost', () => {
+    const from = 'table: public.item, range: { column: id, step: 100 }, consistent: true';
+    const options = { source: SLOW_SOURCE(1200, 0.002), columns: COLUMNS, from, yaml: 'lanes: 1' };
+    return inWorld(ITEMS(options), async (world) => {
+      await world.worker();
+      const handle = await world.start(ITEM);
+      const holder = await world.another('warehouse');
+      await until(() => halfway(world), 90);
+      await holder.query('begin; delete from acq.item where id < 100');
+      const readers = `select pid as id from pg_stat_activity where application_name = 'waybill read ${ITEM}' and xact_start is not null`;
+      await until(async () => (await world.end(readers, world.source)) > 0);
+      await until(async () => (await world.states(ITEM))[0] === 'rolling_back');
+      await handle.signal(cancelSignal, {});
+      await holder.query('rollback');
+      await ended(handle);
+      await record(world, 'cancelled when its state was lost', `load/${ITEM}`);
+    });
+  });
 
   test('one that continues as new', () =>
     inWorld(BREAKABLE(4_000, { broken: 0, pause: 0.3, lanes: 1 }), async (world) => {
