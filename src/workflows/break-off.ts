@@ -97,7 +97,10 @@ export async function breakOff(
   if (steering.interruption?.kind === 'force') return 'forced';
   if (again && !steering.interruption) return 'again';
   if (interruption !== steering.interruption) cause = causeOf(batch, error, steering); // cancelled since: nothing is begun anew
-  const unrecovered = state === 'failed' && batch.onError.length > 0 ? await unrecoveredBy(batch, progress) : '';
+  // What was forced is nothing to recover from, also where it was cancelled since; in older runs that ran `on_error`.
+  const forced = (): boolean => interruption?.kind === 'force' && patched('what was forced runs no on_error');
+  const recovers = state === 'failed' && batch.onError.length > 0 && !forced();
+  const unrecovered = recovers ? await unrecoveredBy(batch, progress) : '';
   progress.phase(hold ? 'held' : batch.keepsItsWork ? 'ended' : 'rolled back');
   await condition(allHandlersFinished);
   const held = hold

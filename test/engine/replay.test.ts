@@ -10,6 +10,7 @@ import { describe, expect, test } from 'vitest';
 import { workerIdentity } from '../../src/client/workers.ts';
 import {
   cancelSignal,
+  cancelUpdate,
   forceReloadUpdate,
   pauseUpdate,
   resumeUpdate,
@@ -243,4 +244,27 @@ outputs: [ core.counted ]
       expect(await world.run(TASK)).toMatchObject({ ok: true });
       await record(world, 'task', `load/${TASK}`);
     }));
+
+  test('a task with on_error that is cancelled while it is rolled back for a force', () =>
+    inWorld(
+      VEHICLES(50, {
+        lanes: 1,
+        sql: `insert into core.seen select id, :batch_id from core.vehicle where id >= :from and id < :to and pg_sleep(0.05) is not null`,
+        warehouse: 'create table core.seen (id bigint, batch_id bigint not null);',
+        yaml: 'outputs: [ core.seen ]\non_error: select 1',
+      }),
+      async (world) => {
+        await world.worker();
+        const handle = await world.start(TASK);
+        const holder = await world.another('warehouse');
+        await until(async () => (await done(world)) > 0);
+        await holder.query('begin; delete from core.seen where id = 1');
+        await handle.executeUpdate(forceReloadUpdate, { args: [{}] });
+        await until(async () => (await world.states(TASK))[0] === 'rolling_back');
+        await handle.executeUpdate(cancelUpdate, { args: [{}] });
+        await holder.query('rollback');
+        expect(await ended(handle)).toMatchObject({ ok: false, type: 'Cancelled' });
+        await record(world, 'task cancelled when forced', `load/${TASK}`);
+      },
+    ));
 });

@@ -1,6 +1,6 @@
 /** `on_error` of tasks: steps that run when the task has failed. */
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { cancelUpdate } from '../../src/workflows/message-definitions.ts';
+import { cancelUpdate, forceReloadUpdate } from '../../src/workflows/message-definitions.ts';
 import { someServers } from '../every-server.ts';
 import { comingAgain } from './orders.ts';
 import { batchesOf, breakAt, expectSeenOnce, TASK, VEHICLES, type VehiclesOptions } from './vehicles.ts';
@@ -155,6 +155,34 @@ update core.vehicle set seen = seen + 1 where id >= :from and id < :to`,
       { state: 'failed', error_class: 'interrupted' },
       { state: 'published' },
     ]);
+  });
+
+  test('does not run for a task that was forced to begin anew, and cancelled before it did', async () => {
+    world = await World.create(
+      server,
+      NOTING({
+        sql: `select id from core.gate where id >= :from and id < :to for update;
+insert into core.seen (id, batch_id) select id, :batch_id from core.vehicle where id >= :from and id < :to`,
+        warehouse: `create table core.gate (id bigint primary key); insert into core.gate select g from generate_series(1, 50) g;
+          create table core.seen (id bigint primary key, batch_id bigint not null);`,
+        yaml: `on_error: ${note('first')}\noutputs: [ core.seen ]`,
+      }),
+    );
+    await world.worker();
+    const holder = await world.another('warehouse');
+    await holder.query('begin; select id from core.gate where id = 25 for update');
+    const handle = await world.start(TASK);
+    await until(async () => (await world.count('select id from core.seen')) === 20);
+    await holder.query('delete from core.seen where id = 1'); // which the roll back waits for
+    await handle.executeUpdate(forceReloadUpdate, { args: [{}] });
+    await until(async () => (await batchesOf(world))[0]!.state === 'rolling_back');
+    expect(await handle.executeUpdate(cancelUpdate, { args: [{}] })).toMatchObject({ answer: 'accepted' });
+    await holder.query('rollback');
+    expect(await ended(handle)).toMatchObject({ ok: false, type: 'Cancelled', message: 'cancelled' });
+    expect(await batchesOf(world)).toMatchObject([{ state: 'failed', error_class: 'forced' }]);
+    expect(await notes(world)).toEqual([]);
+    expect(await world.run(TASK)).toMatchObject({ ok: true, result: { chunks: 5, batch: { batchId: '2' } } });
+    expect(await notes(world)).toEqual([]);
   });
 
   test('runs for a task that ran out of time', async () => {
