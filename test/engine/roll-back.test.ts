@@ -398,7 +398,31 @@ describe.each(oneOfEachFamily(import.meta.url))('an output on $name, in mid-load
     await truncatedMidway(world);
   });
 
-  if (!server.url.startsWith('postgres')) {
+  if (server.url.startsWith('postgres')) {
+    test('renamed, and a view on it in its place: the batch fails, and its rows go from where they are', async () => {
+      const end = await changed(`
+        alter table core.orders rename to real_orders; create view core.orders as select * from core.real_orders`);
+      await expectFailed(end, /core\.orders is another table than batch 1 began with/);
+      expect(await world.value('select count(*) from core.real_orders')).toBe('0');
+      expect(await told()).toHaveLength(0);
+      await world.warehouse.query('drop view core.orders; alter table core.real_orders rename to orders');
+      await redo();
+    });
+
+    test('copied and dropped, and a view on the copy in its place: the roll back ends, and says where to look', async () => {
+      const end = await changed(`
+        create table core.real_orders as table core.orders; drop table core.orders;
+        create view core.orders as select * from core.real_orders`);
+      await expectFailed(end, /core\.orders is another table than batch 1 began with/);
+      expect(await world.rows('select reason from waybill.event where what = $1', ['output_gone'])).toEqual([
+        {
+          reason:
+            'core.orders is a view, and no table to take rows out of; if one was renamed or copied for it, the rows of this ' +
+            'batch are in it still: delete those whose batch_id is 1',
+        },
+      ]);
+    });
+  } else {
     test('truncated by somebody, where the account has no PROCESS: it is not noticed, and published with what came after', async () => {
       const end = await changed('truncate core.orders', () => asLoader(world));
       expect(end).toMatchObject({ ok: true, result: { rowsWritten: 600 } });
