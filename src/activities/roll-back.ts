@@ -18,11 +18,27 @@ import { report } from './heartbeat.ts';
 const ROWS_A_TRANSACTION = 100_000;
 
 /**
- * Looks in a row that find rows of which the deletes before took none. Rows that somebody moves about are passed over now and
- * then, but not so often, with a longer pause each time: 4.5 s in all.
+ * Rounds in a row that bring nothing nearer to its end. Rows that somebody moves about are passed over now and then, but not so often,
+ * with a longer pause each time: 4.5 s in all.
  */
 const MOST_FRUITLESS = 10;
 const PAUSE_MS = 100;
+
+/** Tells whether deletes come to an end: something may keep the rows, or a trigger write others of the batch for those that go. */
+class Rounds {
+  private fewest = Infinity;
+  /** Rounds in a row in which no row went, or no fewer ones than in a round before. */
+  fruitless = 0;
+
+  end(gone: number): void {
+    const isNearer = gone > 0 && gone < this.fewest;
+    this.fruitless = isNearer ? 0 : this.fruitless + 1;
+    if (isNearer) this.fewest = gone;
+  }
+}
+
+/** What goes on for ever, whatever else is deleted. */
+class ComingAgainError extends LoadFailedError {}
 
 /**
  * Takes a fenced batch's rows out of all its outputs, in bounded transactions, each through the gate; then ends the batch
@@ -57,29 +73,42 @@ export const rollBack =
 
 /**
  * A table whose rows are still referred to comes again when the others are empty, until none gets any further. What is left then may be
- * rows that refer to each other: those go together.
+ * rows that refer to each other: those go together. One that was empty comes again when rows of another have gone: a trigger of that one
+ * may have written into it.
  */
 async function emptyOutputs(database: Database, tables: string[], batch: Batch, written: number): Promise<number> {
   let rows = 0;
-  for (let left = tables; left.length > 0;) {
-    const again: string[] = [];
+  const swept = new Set<string>();
+  const empty = new Set<string>();
+  const rounds = new Rounds();
+  while (empty.size < tables.length) {
+    const before = rows;
+    const left = tables.filter((table) => !empty.has(table));
+    const stuck = new Set<string>();
     let failure: Error | undefined;
     for (const table of left) {
+      const had = rows;
       const deleted = (n: number): void => report({ table, rows: (rows += n) });
       try {
-        await emptyOutput(database, table, batch, written, deleted);
+        await emptyOutput(database, table, batch, swept.has(table) ? 0 : written, deleted);
+        swept.add(table);
       } catch (error) {
         if (!mayPassLater(error, database)) throw error;
         failure ??= error as Error;
-        again.push(table);
+        stuck.add(table);
       }
+      if (rows > had) empty.clear();
+      if (!stuck.has(table)) empty.add(table);
     }
-    if (failure !== undefined && again.length === left.length) {
+    if (failure !== undefined && stuck.size === left.length) {
       const together = await emptyTogether(database, left, batch.batchId);
       if (together === 0) throw failure;
       rows += together;
+      empty.clear();
     }
-    left = again;
+    rounds.end(rows - before);
+    // References alone take a round for each table, of as many rows, perhaps.
+    if (rounds.fruitless === MOST_FRUITLESS + tables.length) throw comingAgain(left[0]!, batch.batchId);
   }
   return rows;
 }
@@ -103,17 +132,19 @@ async function emptyTogether(database: Database, tables: string[], batchId: stri
 
 /** What the database refuses for good may still be possible when rows that refer to these are gone. */
 const mayPassLater = (error: unknown, database: Database): boolean =>
-  !(error instanceof FencedError) && database.dialect.classify(error).kind === 'permanent';
+  !(error instanceof FencedError || error instanceof ComingAgainError) &&
+  database.dialect.classify(error).kind === 'permanent';
 
 /**
  * Again until a look at the whole table finds nothing: somebody's update may have moved a row to a page that was done. Only
- * the first time it may be cheaper not to look where the rows lie. Bounded: what a trigger or a rule keeps is found by every look.
+ * the first time it may be cheaper not to look where the rows lie. Bounded: what a trigger or a rule keeps, or writes anew, is found by
+ * every look. `expected`: rows that are there, about; 0: look first.
  */
 async function emptyOutput(
   database: Database,
   table: string,
   batch: Batch,
-  written: number,
+  expected: number,
   deleted: (rows: number) => void,
 ): Promise<void> {
   const { dialect } = database;
@@ -124,9 +155,10 @@ async function emptyOutput(
     const [session] = sessions as [Session];
     const look = (): Promise<DeletionRange[]> =>
       dialect.planDeletion(session, table, batch.batchId, ROWS_A_TRANSACTION);
-    let ranges: DeletionRange[] = await dialect.planSweep(session, table, written, ROWS_A_TRANSACTION);
+    let ranges: DeletionRange[] = await dialect.planSweep(session, table, expected, ROWS_A_TRANSACTION);
     if (ranges.length === 0) ranges = await look();
-    for (let fruitless = 0; ranges.length > 0;) {
+    const rounds = new Rounds();
+    while (ranges.length > 0) {
       await openSpares(database, purpose, sessions, Math.min(batch.definition.lanes, ranges.length));
       const before = rows;
       const failure = await deleteRanges(database, sessions, batch.batchId, ranges, (n) => {
@@ -134,15 +166,31 @@ async function emptyOutput(
         deleted(n);
       });
       if (failure !== undefined && rows === before) throw failure;
+      const isLimited = ranges.some(({ most }) => most !== undefined);
       ranges = await look();
-      fruitless = rows === before && ranges.length > 0 ? fruitless + 1 : 0;
-      if (fruitless === MOST_FRUITLESS) throw await rowsStay(session, database, table, batch.batchId);
-      await Context.current().sleep(fruitless * PAUSE_MS);
+      if (ranges.length === 0) return;
+      if (rows === before || !isLimited) rounds.end(rows - before); // by limits, round after round takes as many
+      if (rounds.fruitless === MOST_FRUITLESS) {
+        throw rows === before
+          ? await rowsStay(session, database, table, batch.batchId)
+          : comingAgain(table, batch.batchId);
+      }
+      await Context.current().sleep(rounds.fruitless * PAUSE_MS);
     }
   } finally {
     await Promise.all(sessions.map((session) => session.close()));
   }
 }
+
+const comingAgain = (table: string, batchId: string): LoadFailedError =>
+  new ComingAgainError(
+    `rows of batch ${batchId} come into ${table} as often as they are deleted: a trigger writes them, it seems`,
+    {
+      next:
+        'drop or disable the trigger, or have it write no rows with the batch_id of those that are deleted; then start the load ' +
+        'again: it finishes the roll back first',
+    },
+  );
 
 async function rowsStay(
   session: Session,
