@@ -4,7 +4,7 @@ import type { SqlPart } from './sql.ts';
 
 /** A part of an output: a roll back deletes the batch's rows of it in one transaction. Made and read by one dialect. */
 export interface DeletionRange {
-  /** Quoted table: a partition where the output is partitioned. */
+  /** What its DELETE names, quoted: a partition, mostly, where the output is partitioned. */
   table: string;
   range: ChunkRange;
   /** What a range of keys is of; empty: a range of pages, or everything. */

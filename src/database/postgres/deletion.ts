@@ -1,7 +1,7 @@
 import { postgresSql } from '../../sql/postgres.ts';
 import type { Database, Session } from '../dialect.ts';
 import type { DeletionRange } from '../output-dialect.ts';
-import { composed, part, raw, sql } from '../sql.ts';
+import { composed, part, raw, sql, type SqlPart } from '../sql.ts';
 import { rangeCondition } from './chunk-ranges.ts';
 import { quoteTable } from './names.ts';
 import { partsOfTable } from './parts.ts';
@@ -15,17 +15,29 @@ const ROWS_A_PAGE = 100;
 const PAGES_A_STRETCH = 128;
 const MOST_STRETCHES = 32_768;
 
+/**
+ * Whether triggers are told of each statement that deletes from a table with partitions, of its name (an OID): of one that names a
+ * partition they would not be, nor of one in whose place a rule puts something else.
+ */
+const tellsOfStatements = (root: SqlPart): SqlPart => part`
+  exists (select from pg_inherits where inhparent = ${root})
+    and exists (select from pg_trigger where tgrelid = ${root} and tgtype & 9 = 8 /* each statement, delete */
+      and tgenabled in ('O', 'A') and not tgisinternal)
+    and not exists (select from pg_rewrite where ev_class = ${root} and ev_type = '4' and is_instead and ev_enabled in ('O', 'A'))`;
+
 /** A table, or a partition of one. */
 interface PartRow {
   part: string;
   pages: string;
   rows_a_page: number | null;
   indexed: boolean;
+  told: boolean;
 }
 
 /**
  * Page ranges of the whole table. To ask first where the batch's rows lie takes half as long as to delete them, and pays only
- * where an index leads to a few among many.
+ * where an index leads to a few among many; or where triggers would be told of a statement for every stretch, with rows of the batch or
+ * without.
  */
 export async function planSweep(
   session: Session,
@@ -38,9 +50,11 @@ export async function planSweep(
     select id::regclass::text as part, pg_relation_size(id) / current_setting('block_size')::bigint as pages,
       case when relpages > 0 and reltuples > 0 then (reltuples / relpages)::int end as rows_a_page,
       exists (select from pg_index join pg_attribute on attrelid = indrelid and attnum = indkey[0]
-        where indrelid = id and attname = 'batch_id' and indisvalid and indpred is null) as indexed
+        where indrelid = id and attname = 'batch_id' and indisvalid and indpred is null) as indexed,
+      ${tellsOfStatements(part`to_regclass(${quoteTable(table)})`)} as told
     from parts join pg_class on pg_class.oid = id
     order by id`);
+  if (parts.some(({ told }) => told)) return [];
   const measured = parts.map(({ part: name, pages, rows_a_page: density, indexed }) => ({
     name,
     pages: Number(pages),
@@ -54,7 +68,8 @@ export async function planSweep(
     const step = Math.ceil(Math.max(rowsPerTransaction / one.density, pages / MOST_STRETCHES));
     return Array.from({ length: Math.ceil(one.pages / step) }, (_, i): DeletionRange => {
       const end = (i + 1) * step;
-      return { table: one.name, range: { from: String(i * step), to: end < one.pages ? String(end) : null }, key: [] };
+      const range = { from: String(i * step), to: end < one.pages ? String(end) : null };
+      return { table: `only ${one.name}`, range, key: [] };
     });
   });
 }
@@ -62,7 +77,7 @@ export async function planSweep(
 /**
  * Cuts the rows of a batch into page ranges, in one pass over them. Each range is then deleted in a transaction of its own by a
  * TID range scan: linear however many dead rows pile up, where `delete … limit n` would walk over the dead ones again and
- * again.
+ * again. Each partition by itself, unless triggers are told of what names the whole table: then a range is of the pages of all of them.
  */
 export async function planDeletion(
   session: Session,
@@ -71,31 +86,34 @@ export async function planDeletion(
   rowsPerTransaction: number,
 ): Promise<DeletionRange[]> {
   const name = quoteTable(table);
-  const { rows: size } = await session.query<{ pages: string }>(sql`
+  const { rows: size } = await session.query<{ pages: string; told: boolean }>(sql`
     ${partsOfTable(name)}
-    select max(pg_relation_size(id)) / current_setting('block_size')::bigint as pages from parts`);
+    select max(pg_relation_size(id)) / current_setting('block_size')::bigint as pages,
+      ${tellsOfStatements(part`to_regclass(${name})`)} as told from parts`);
   const pages = Number(size[0]?.pages ?? 0);
+  const place = raw(size[0]?.told ? 'null::oid' : 'tableoid');
   const step = Math.max(PAGES_A_STRETCH, Math.ceil(pages / MOST_STRETCHES));
   const starts = Array.from({ length: Math.max(1, Math.ceil(pages / step)) }, (_, i) => i * step);
   // In which stretch a row lies is asked of its ctid itself: to take the page out of its text costs five times as much.
-  const { rows } = await session.query<{ part: string; stretch: number; n: string }>(sql`
-    select tableoid::regclass::text as part, stretch, n from (
-      select tableoid, width_bucket(ctid, ${`{${starts.map((page) => `"(${page},0)"`).join(',')}}`}::tid[]) as stretch,
+  const { rows } = await session.query<{ part: string | null; stretch: number; n: string }>(sql`
+    select place::regclass::text as part, stretch, n from (
+      select ${place} as place, width_bucket(ctid, ${`{${starts.map((page) => `"(${page},0)"`).join(',')}}`}::tid[]) as stretch,
         count(*) as n
       from ${raw(name)} where batch_id = ${batchId} group by 1, 2) counted
-    order by tableoid, stretch`);
+    order by place, stretch`);
   const groups: DeletionRange[] = [];
   let held = 0;
   for (const row of rows) {
     const n = Number(row.n);
     const end = starts[row.stretch];
     const to = end === undefined ? null : String(end);
+    const table = row.part === null ? name : `only ${row.part}`;
     const open = groups.at(-1);
-    if (open?.table === row.part && held + n <= rowsPerTransaction) {
+    if (open?.table === table && held + n <= rowsPerTransaction) {
       open.range.to = to;
       held += n;
     } else {
-      groups.push({ table: row.part, range: { from: String(starts[row.stretch - 1]!), to }, key: [] });
+      groups.push({ table, range: { from: String(starts[row.stretch - 1]!), to }, key: [] });
       held = n;
     }
   }
@@ -106,7 +124,7 @@ export async function planDeletion(
 export async function deleteRange(session: Session, { table, range }: DeletionRange, batchId: string): Promise<number> {
   const pages = composed(postgresSql, (bind) => rangeCondition('pages', range, [], bind));
   const { rowCount } = await session.query(sql`
-    delete from only ${raw(table)} where batch_id + 0 = ${batchId} and ${pages}`);
+    delete from ${raw(table)} where batch_id + 0 = ${batchId} and ${pages}`);
   return rowCount;
 }
 
