@@ -98,7 +98,7 @@ async function countRows(
 
 /** Which table it is, in the ledger's `journal` of them. */
 export async function keepIdentity(
-  session: Session,
+  session: Pick<Session, 'query'>,
   database: Database,
   journal: Journal,
   batchId: string,

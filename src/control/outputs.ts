@@ -7,6 +7,7 @@ import {
   changedTable,
   holdsAll,
   holdsRows,
+  isSame,
   keepIdentity,
   settleTables,
   type KnownTable,
@@ -21,14 +22,22 @@ export interface BatchOutput {
   identity: TableIdentity | null;
 }
 
+interface OutputRow {
+  table_name: string;
+  relation_id: string | null;
+  storage_id: string;
+}
+
+const outputOf = ({ table_name: table, relation_id: relationId, storage_id: storageId }: OutputRow): BatchOutput => ({
+  table,
+  identity: relationId === null ? null : { relationId, storageId },
+});
+
 export async function readOutputs(reader: Reader, database: Database, batchId: string): Promise<BatchOutput[]> {
-  const { rows } = await reader.query<{ table_name: string; relation_id: string | null; storage_id: string }>(sql`
+  const { rows } = await reader.query<OutputRow>(sql`
     select table_name, relation_id, storage_id from ${database.ledger('batch_output')}
     where batch_id = ${batchId} order by table_name`);
-  return rows.map(({ table_name: table, relation_id: relationId, storage_id: storageId }) => ({
-    table,
-    identity: relationId === null ? null : { relationId, storageId },
-  }));
+  return rows.map(outputOf);
 }
 
 /**
@@ -48,13 +57,16 @@ export async function recordOutputs(
     const found = await database.dialect.outputIdentity(session, table);
     if (found === undefined) continue; // one that is missing is said when it is written
     await keepIdentity(session, database, 'batch_output', batchId, { table, identity: found });
-    await refuseReturned(session, database, batchId, table);
+    await refuseReturned(session, database, batchId, { table, identity: found });
   }
 }
 
-async function refuseReturned(session: Session, database: Database, batchId: string, table: string): Promise<void> {
+async function refuseReturned(session: Session, database: Database, batchId: string, known: KnownTable): Promise<void> {
+  const { table } = known;
   for (const { batchId: other } of await unreached(session, database, [table])) {
     if (!(await holdsRows(session, database, table, [other]))) continue;
+    // What it was may be out of date; what it is now tells it again when it is without these rows.
+    await keepIdentity(database, database, 'batch_output', other, known);
     throw new LoadFailedError(
       `${table} holds rows of batch ${other}, which was rolled back while another table had its name`,
       { where: `batch ${batchId}`, next: `delete from ${table} where batch_id = ${other}, then start the load again` },
@@ -114,9 +126,16 @@ export async function markUnreached(
     where batch_id = ${batchId} and table_name = ${table}`);
 }
 
-/** What is published has looked before: no rows of failed batches are in these tables. */
+/**
+ * What is published has looked before: no rows of failed batches are in these tables. Others of their names may have some, and come back,
+ * where nothing leads to a table that was renamed: until the rows were looked for in that very one, this is not forgotten.
+ */
 export async function forgetUnreached(session: Session, database: Database, tables: string[]): Promise<void> {
-  for (const { batchId, table } of await unreached(session, database, tables)) {
+  const { dialect } = database;
+  for (const { batchId, table, identity } of await unreached(session, database, tables)) {
+    const isThat = async (): Promise<boolean> =>
+      isSame(database, await dialect.outputIdentity(session, table), identity!);
+    if (identity !== null && !dialect.outputOf && !(await isThat())) continue;
     await session.query(sql`
       update ${database.ledger('batch_output')} set unreached = false
       where batch_id = ${batchId} and table_name = ${table}`);
@@ -127,10 +146,10 @@ async function unreached(
   session: Session,
   database: Database,
   tables: string[],
-): Promise<{ batchId: string; table: string }[]> {
+): Promise<(BatchOutput & { batchId: string })[]> {
   if (tables.length === 0) return [];
-  const { rows } = await session.query<{ batch_id: string; table_name: string }>(sql`
-    select batch_id, table_name from ${database.ledger('batch_output')}
+  const { rows } = await session.query<OutputRow & { batch_id: string }>(sql`
+    select batch_id, table_name, relation_id, storage_id from ${database.ledger('batch_output')}
     where unreached and table_name in ${list(tables)} order by batch_id`);
-  return rows.map(({ batch_id: batchId, table_name: table }) => ({ batchId, table }));
+  return rows.map((row) => ({ batchId: row.batch_id, ...outputOf(row) }));
 }

@@ -423,6 +423,25 @@ describe.each(oneOfEachFamily(import.meta.url))('an output on $name, in mid-load
       ]);
     });
   } else {
+    test('renamed, and back once batches were published in its place: not written to before the rows are gone', async () => {
+      await changed(`alter table core.orders rename to was_orders; ${MADE_ANEW}`);
+      await redo();
+      await world.warehouse.query(`
+        drop table core.orders; alter table core.was_orders rename to orders;
+        insert into acq.orders values (601, 'late', 3)`);
+      expect(await world.run('core.order')).toMatchObject({
+        ok: false,
+        message: 'core.orders holds rows of batch 1, which was rolled back while another table had its name',
+        next: 'delete from core.orders where batch_id = 1, then start the load again',
+      });
+      const unreached = 'select count(*) from waybill.batch_output where unreached';
+      expect(await world.value(unreached)).toBe('1');
+      await world.warehouse.query('delete from core.orders where batch_id = 1');
+      expect(await world.run('core.order')).toMatchObject({ ok: true, result: { rowsWritten: 1 } });
+      expect(await world.value('select count(*) from core.orders')).toBe('1');
+      expect(await world.value(unreached)).toBe('0');
+    });
+
     test('truncated by somebody, where the account has no PROCESS: it is not noticed, and published with what came after', async () => {
       const end = await changed('truncate core.orders', () => asLoader(world));
       expect(end).toMatchObject({ ok: true, result: { rowsWritten: 600 } });
