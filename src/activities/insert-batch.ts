@@ -35,6 +35,8 @@ interface Findings {
   latest: Batch | undefined;
   snapshot: SnapshotSurvey;
   work: Extract<Work, { kind: 'work' }>;
+  /** What to know of it if it has to be taken back. */
+  warnings: string[];
 }
 
 type Inserted = { kind: 'opened'; batch: Batch } | { kind: 'wait'; batch: BatchReference; load: string };
@@ -80,6 +82,7 @@ export async function insertBatch(
     for (const { what, reason } of findings.work.notes ?? []) {
       await recordEvent(session, database, batchId, what, { reason });
     }
+    for (const reason of findings.warnings) await recordEvent(session, database, batchId, 'others_change', { reason });
     const { reread = {} } = request;
     const asked = rereadWords(reread);
     if (asked !== '') {

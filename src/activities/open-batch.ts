@@ -9,6 +9,7 @@ import type { Database, LockWait } from '../database/dialect.ts';
 import { errorFacts } from '../database/error-facts.ts';
 import { LockWatch } from '../database/lock-watch.ts';
 import { WaybillError } from '../errors.ts';
+import { whatElseChanges } from '../control/take-back.ts';
 import { isUnderWay } from '../control/states.ts';
 import { nearest } from '../sql/names.ts';
 import {
@@ -182,12 +183,14 @@ async function open(
   if (work.kind === 'wait') return { ...work, historyLimit };
   if (work.settled) await settleFiles(database, work.settled);
   if (work.kind !== 'work') return { kind: 'nothing', reason: work.reason };
+  const warnings = (await whatElseChanges(database, load)).map(({ message }) => message);
   try {
     const batch = await insertBatch(database, load, request, {
       loads: Object.values(project.loads),
       latest,
       snapshot,
       work,
+      warnings,
     });
     return batch.kind === 'wait' ? { ...batch, historyLimit } : await opened(engine, database, batch.batch);
   } catch (error) {

@@ -7,7 +7,7 @@ import { rangeOfRefusal } from '../control/range-bounds.ts';
 import { whyNoSnapshot } from '../control/snapshot-refusals.ts';
 import { fromRangeRefusal, whyNotOfOneMoment } from '../control/source.ts';
 import { settingsRefusals } from '../control/settings-refusal.ts';
-import { whatMayKeepRows, whyNeverTakenBack } from '../control/take-back.ts';
+import { whatElseChanges, whatMayKeepRows, whyNeverTakenBack } from '../control/take-back.ts';
 import { cursorRefusal } from '../control/windows.ts';
 import type { LoadDefinition } from '../config/definition.ts';
 import { checkQuery, checkStatements, weighed, type Asking } from './check-statements.ts';
@@ -78,6 +78,11 @@ export async function validateProject(context: ClientContext): Promise<Validatio
     asking(connection, () => whyNeverTakenBack(databases.get(connection), table));
   const mayKeepRows = (connection: string, table: string) =>
     asking(connection, () => whatMayKeepRows(databases.get(connection), table));
+  const changesOthers = (load: LoadDefinition, table: string) =>
+    asking(load.connection, async () => {
+      const found = await whatElseChanges(databases.get(load.connection), load);
+      return found.find((one) => one.table === table);
+    });
   const noSnapshot = (load: LoadDefinition, table: string) =>
     asking(load.connection, () => whyNoSnapshot(databases.get(load.connection), load, table));
   const settingsRefused = (load: LoadDefinition) =>
@@ -101,7 +106,8 @@ export async function validateProject(context: ClientContext): Promise<Validatio
   };
 
   const cutsByPages = (connection: string): boolean => databases.get(connection).dialect.planPages !== undefined;
-  const ofLoads = { misleading, describeQuery, notOfOneMoment, planLanding, neverTakenBack, mayKeepRows, noSnapshot };
+  const ofOutputs = { planLanding, neverTakenBack, mayKeepRows, changesOthers };
+  const ofLoads = { misleading, describeQuery, notOfOneMoment, noSnapshot, ...ofOutputs };
   const ofCuts = { cursorRefusal: cursorRefused, rangeRefusal: rangeRefused, keyRefusal: keyRefused };
   const ofServers = { settingsRefusals: settingsRefused, ...ofCuts };
   const tables = await checkAgainstDatabase(project, { describe, listTables, cutsByPages, ...ofLoads, ...ofServers });

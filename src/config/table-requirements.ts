@@ -44,6 +44,8 @@ export interface TableLookup {
   neverTakenBack: (connection: string, table: string) => Promise<{ message: string; next: string } | undefined>;
   /** What may keep some of its rows from going. */
   mayKeepRows: (connection: string, table: string) => Promise<{ message: string; next: string } | undefined>;
+  /** Which rows of others would go, or change, with those of an output. */
+  changesOthers: (load: LoadDefinition, table: string) => Promise<{ message: string; next: string } | undefined>;
   /** Why no snapshot of a landing table that is there can be taken. */
   noSnapshot: (load: LoadDefinition, table: string) => Promise<{ reason: string; next: string }[]>;
   /** Why a load's cursor, or its `start`, cannot be; the cursor's column is there. */
@@ -73,6 +75,7 @@ export interface TableCheck extends Pick<
   | 'planLanding'
   | 'neverTakenBack'
   | 'mayKeepRows'
+  | 'changesOthers'
   | 'noSnapshot'
   | 'cursorRefusal'
   | 'rangeRefusal'
@@ -95,14 +98,14 @@ export interface TableCheck extends Pick<
 
 /** What a load writes must be able to go again. Answers whether it is. */
 export async function requireTakeBack(
-  { load, neverTakenBack, mayKeepRows, report }: TableCheck,
+  { load, neverTakenBack, mayKeepRows, changesOthers, report }: TableCheck,
   table: string,
   at: ValuePath,
 ): Promise<boolean> {
   const why = await neverTakenBack(load.connection, table);
   if (why) report(at, why.message, why.next);
-  const doubt = why ? undefined : await mayKeepRows(load.connection, table);
-  if (doubt) report(at, doubt.message, doubt.next, 'warn');
+  const doubts = why ? [] : [await mayKeepRows(load.connection, table), await changesOthers(load, table)];
+  for (const doubt of doubts) if (doubt) report(at, doubt.message, doubt.next, 'warn');
   return why === undefined;
 }
 

@@ -15,6 +15,17 @@ export interface DeletionRange {
   backwards?: boolean;
 }
 
+/** A foreign key through which other rows are deleted or changed with those of an output. */
+export interface ChangedByDelete {
+  /** As it was asked for. */
+  output: string;
+  /** The table that refers to it. */
+  table: string;
+  key: string;
+  /** What the key says is done `on delete`. */
+  rule: string;
+}
+
 export interface OutputDialect {
   /** Until the transaction ends, nobody else publishes or retracts rows of this output. */
   lockOutput(session: Session, database: Database, table: string): Promise<void>;
@@ -53,6 +64,11 @@ export interface OutputDialect {
    * one, so that no batch could be taken back. `likely`: nothing shows that it does not.
    */
   deletesKeptBy(database: Database, table: string): Promise<{ name: string; always: boolean; likely: boolean }[]>;
+  /**
+   * Foreign keys of other tables than these that refer to one of them, and delete or change what refers to a row when that is deleted; as far
+   * as the server shows them.
+   */
+  changedByDeletes(database: Database, tables: readonly string[]): Promise<ChangedByDelete[]>;
   /** Why the server refuses every delete from this output, whatever its rows. */
   deleteRefusal(database: Database, table: string): Promise<{ reason: string; next: string } | undefined>;
 }

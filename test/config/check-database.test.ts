@@ -44,6 +44,7 @@ async function problemsOf(
       planLanding: () => Promise.resolve({ notes: [] }),
       neverTakenBack: () => Promise.resolve(undefined),
       mayKeepRows: () => Promise.resolve(undefined),
+      changesOthers: () => Promise.resolve(undefined),
       noSnapshot: ({ connection }, name) => {
         const { kind } = all[`${connection} ${name}`]!;
         return Promise.resolve(kind === 'table' ? [] : [{ reason: `it is a ${kind}`, next: 'Name another.' }]);

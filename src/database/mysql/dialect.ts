@@ -1,5 +1,6 @@
 import { mariadbSql, mysqlSql } from '../../sql/mysql.ts';
 import type { Dialect } from '../dialect.ts';
+import { changedByDeletes } from './changed-by-deletes.ts';
 import { checkStatement } from './check-statement.ts';
 import { planKeys, rangeCondition } from './chunk-ranges.ts';
 import { comparedAs, tellsApart } from './compared-as.ts';
@@ -113,6 +114,7 @@ export const mysqlDialect: Dialect = {
   deleteRange,
   deleteTogether,
   deleteRefusal: () => Promise.resolve(undefined),
+  changedByDeletes,
   deletesKeptBy: () => Promise.resolve([]), // there are no rules, and a trigger that will not have it raises an error
   landingType,
   createLanding,

@@ -12,6 +12,7 @@ import {
 } from './cursor.ts';
 import { comparedAs, tellsApart } from './compared-as.ts';
 import { deleteRefusal } from './delete-refusal.ts';
+import { changedByDeletes } from './changed-by-deletes.ts';
 import { deleteRange, deletesKeptBy, deleteTogether, planDeletion, planSweep } from './deletion.ts';
 import { classify } from './errors.ts';
 import { agreesInBinary, insertRows, openCopyIn, openCopyOut } from './copy.ts';
@@ -156,5 +157,6 @@ export const postgresDialect: Dialect = {
   deleteRange,
   deleteTogether,
   deletesKeptBy,
+  changedByDeletes,
   deleteRefusal,
 };
