@@ -10,6 +10,7 @@ import { changedTable } from '../control/known-tables.ts';
 import { recordOutputs } from '../control/outputs.ts';
 import { writePlan, type PlannedRanges } from '../control/plan.ts';
 import type { PlannedWith } from '../control/planned-with.ts';
+import { proveSnapshots, readSnapshots } from '../control/snapshots.ts';
 import type { ChunkMethod, Session } from '../database/dialect.ts';
 import { inTransaction, looking, reading } from '../database/transaction.ts';
 import { sourceTable } from '../sql/batch-sql.ts';
@@ -90,6 +91,7 @@ async function planRanges(context: BatchContext, n: number): Promise<Plan> {
   const key = await chunkKey(database, batch.definition, stage, table);
   const { dialect } = database;
   const where = sourceWhere(dialect, input, values);
+  const snapshots = await readSnapshots(database, database, batch.batchId);
   for (;;) {
     const plan = await reading(database, `waybill ${batch.batchId} plan ${stage.name}`, async (session) => {
       const made: Plan =
@@ -97,6 +99,7 @@ async function planRanges(context: BatchContext, n: number): Promise<Plan> {
           ? { method: 'pages', ranges: await dialect.planPages!(session, table, rows) }
           : { method: 'key', ranges: await dialect.planKeys(session, table, key, rows, where), plannedWith: { key } };
       // Chunks prove what they read, but a plan of nothing has none. Until this transaction ends, the table is the one that it has read.
+      await proveSnapshots(session, database, snapshots);
       return (await changedTable(session, database, 'batch_consumed', batch.batchId)) === undefined ? made : undefined;
     });
     if (plan) return plan;

@@ -2,6 +2,7 @@
 import type { TakenSnapshot } from '../database/snapshot-dialect.ts';
 import type { Database, Session, TableIdentity } from '../database/dialect.ts';
 import { list, sql, type SqlPart } from '../database/sql.ts';
+import { WaybillError } from '../errors.ts';
 import { processingName } from '../sql/processing-name.ts';
 import { recordEvent } from './events.ts';
 import { clearWanted } from './landing.ts';
@@ -88,6 +89,29 @@ export async function publishedUndropped(
   const newest = rows[0];
   if (!newest || Number(newest.dropped) > 0) return undefined;
   return { batchId: newest.batch_id, gone: Number(newest.gone) > 0 };
+}
+
+/**
+ * Every snapshot is still the table that was taken, and was not rewritten since. A VACUUM FULL between two page-range chunks moves rows
+ * behind what was read and loses them without an error (seen, FACTS).
+ */
+export async function proveSnapshots(
+  session: Session,
+  database: Database,
+  snapshots: readonly SnapshotRecord[],
+): Promise<void> {
+  for (const { batchId, processing, relationId, storageId } of snapshots) {
+    const found = await database.dialect.tableIdentity(session, processing);
+    if (found?.relationId === relationId && found.storageId === storageId) continue;
+    throw new WaybillError(
+      found === undefined
+        ? `the snapshot ${processing} is gone`
+        : found.relationId === relationId
+          ? `the snapshot ${processing} was rewritten or emptied (TRUNCATE, VACUUM FULL, CLUSTER): its rows are not where they were`
+          : `${processing} is another table than the snapshot of batch ${batchId}`,
+      { where: `batch ${batchId}`, next: 'leave _processing tables alone; start the load again' },
+    );
+  }
 }
 
 /** A swap is done: the tables that this batch has taken, and what is in them. Acquisitions may go on, into the new tables. */
