@@ -10,7 +10,7 @@ import { lockLanding, wantedBy } from '../control/landing.ts';
 import { clearParts } from '../control/output.ts';
 import { lastBatchId, nextBatchId } from '../control/project.ts';
 import { lastLoadAt } from '../control/session-window.ts';
-import { inheritLineage, recordSnapshot } from '../control/snapshots.ts';
+import { inheritLineage, lastSnapshot, markDropped, recordSnapshot } from '../control/snapshots.ts';
 import { insertFiles } from '../control/source-files.ts';
 import { STEP_PHASES, stepsOf } from '../control/steps.ts';
 import type { TakenSnapshot } from '../database/snapshot-dialect.ts';
@@ -198,7 +198,7 @@ async function insertParts(
   }
 }
 
-/** A failed batch's snapshot, as it stood or was restored, with its lineage; or adopted tables of another tool. */
+/** A failed batch's snapshot, as it stood or was restored, with its lineage; or adopted tables of another tool, or of another load. */
 async function takeOver(
   session: Session,
   database: Database,
@@ -214,6 +214,12 @@ async function takeOver(
   if (latest && holdsItsRows) await inheritLineage(session, database, batchId, latest.batchId);
   for (const snapshot of adopted) {
     const processing = processingName(snapshot.table);
+    const last = await lastSnapshot(session, database, processing);
+    if (last && last.state !== 'published' && last.batchId !== latest?.batchId) {
+      // That load's next start would take it for its own, or wait for ever for its inputs to be what they were.
+      await markDropped(session, database, last.batchId, last.table);
+      await inheritLineage(session, database, batchId, last.batchId);
+    }
     await recordSnapshot(session, database, batchId, { ...snapshot, processing, adopted: true });
     await recordEvent(session, database, batchId, 'adopted', { requestedBy, reason: processing });
   }

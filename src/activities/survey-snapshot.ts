@@ -1,6 +1,13 @@
 import type { LoadDefinition } from '../config/definition.ts';
 import type { Batch } from '../control/batch.ts';
-import { publishedUndropped, readSnapshots, recordSwap, type SnapshotRecord } from '../control/snapshots.ts';
+import {
+  lastSnapshot,
+  readSnapshots,
+  recordSwap,
+  type LastSnapshot,
+  type SnapshotRecord,
+} from '../control/snapshots.ts';
+import { isUnfinished } from '../control/states.ts';
 import type { Database, Session } from '../database/dialect.ts';
 import { inTransaction, looking } from '../database/transaction.ts';
 import { tableNamed } from '../sql/names.ts';
@@ -65,9 +72,9 @@ async function compare(
     } else if (record && (found ? !request.adopt : !request.force)) {
       throw snapshotGone(load, latest, record, found !== undefined);
     } else if (found) {
-      if (!request.adopt) {
-        throw unknownSnapshot(load, table, processing, await publishedUndropped(database, load.name, processing));
-      }
+      const last = await lastSnapshot(database, database, processing);
+      if (last && isInUse(last, load)) throw snapshotInUse(load, table, processing, last);
+      if (!request.adopt) throw unknownSnapshot(load, table, processing, last);
       await refuseUnadoptable(session, database, load, table, processing);
       adopted.push(table);
     }
@@ -176,30 +183,66 @@ function snapshotEmptied(load: LoadDefinition, record: SnapshotRecord): Error {
   );
 }
 
-/** `published`: a batch whose snapshot of this name was not seen to go. Adopted, its rows would be published a second time. */
+/** Its batch still reads it, or another load's next start drops it: adopted, it would be read twice, or go while it is read. */
+const isInUse = (last: LastSnapshot, load: LoadDefinition): boolean =>
+  isUnfinished(last.state) || (last.state === 'published' && !last.dropped && last.load !== load.name);
+
+function snapshotInUse(load: LoadDefinition, table: string, processing: string, last: LastSnapshot): Error {
+  const { batchId, load: owner, state } = last;
+  const where = `load ${load.name}, input ${table}`;
+  if (state === 'published') {
+    return refused(
+      `${processing} is the snapshot of batch ${batchId} of ${owner}, which is published and has not dropped it yet`,
+      {
+        where,
+        next: `its rows are published: waybill run ${owner} drops it first, once nobody reads it; then start ${load.name} again`,
+      },
+    );
+  }
+  return refused(`${processing} is the snapshot of batch ${batchId} of ${owner}, which is ${state.replace('_', ' ')}`, {
+    where,
+    next:
+      `wait for the end of that batch, or end it (waybill cancel ${owner}; where it is held or nothing runs it: waybill run ${owner}); ` +
+      `then start ${load.name} again`,
+  });
+}
+
+/** Nobody is at work on it. `last`: the batch that had a snapshot of this name. Of one that is published, the rows would be so twice. */
 function unknownSnapshot(
   load: LoadDefinition,
   table: string,
   processing: string,
-  published: { batchId: string; gone: boolean } | undefined,
+  last: LastSnapshot | undefined,
 ): Error {
   const where = `load ${load.name}, input ${table}`;
-  if (published !== undefined) {
+  const adopt = `waybill run ${load.name} --adopt`;
+  if (last === undefined) {
+    return refused(`${processing} exists, but no batch of ${load.name} made it`, {
+      where,
+      next: `if it is the unfinished snapshot of the tool that ran this load before: ${adopt}; if it is nothing: rename or drop it`,
+    });
+  }
+  const { batchId, state } = last;
+  const batch = last.load === load.name ? `batch ${batchId}` : `batch ${batchId} of ${last.load}`;
+  if (state === 'published') {
     return refused(
-      `${processing} exists, and is not known as what it was: batch ${published.batchId}, which is published, had a snapshot of ` +
-        `this name, and ${published.gone ? 'found it gone when it was to drop it' : 'did not drop it'}`,
+      `${processing} exists, and is not known as what it was: ${batch}, which is published, had a snapshot of ` +
+        `this name, and ${last.gone ? 'found it gone when it was to drop it' : 'did not drop it'}`,
       {
         where,
         next:
-          `look whether its rows are those of batch ${published.batchId}: then they are published already, so drop it ` +
-          `(waybill run ${load.name} --adopt would load them a second time); if they are others, rename it`,
+          `look whether its rows are those of batch ${batchId}: then they are published already, so drop it ` +
+          `(${adopt} would load them a second time); if they are others, rename it`,
       },
     );
   }
-  return refused(`${processing} exists, but no batch of ${load.name} made it`, {
-    where,
-    next:
-      `if it is the unfinished snapshot of the tool that ran this load before: waybill run ${load.name} --adopt; ` +
-      `if it is nothing: rename or drop it`,
-  });
+  return refused(
+    `${processing} exists: ${batch} (${state}) had a snapshot of this name, and did not publish its rows`,
+    {
+      where,
+      next:
+        `if ${load.name} is to load them: ${adopt}` +
+        (last.load === load.name ? '' : `; if ${last.load} is to: put ${table} back into its inputs and start that`),
+    },
+  );
 }

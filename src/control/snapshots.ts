@@ -4,6 +4,7 @@ import type { Database, Session, TableIdentity } from '../database/dialect.ts';
 import { list, sql, type SqlPart } from '../database/sql.ts';
 import { WaybillError } from '../errors.ts';
 import { processingName } from '../sql/processing-name.ts';
+import type { BatchState } from '../workflows/messages.ts';
 import { recordEvent } from './events.ts';
 import { clearWanted } from './landing.ts';
 
@@ -68,27 +69,46 @@ export async function markDropped(session: Session, database: Database, batchId:
     where batch_id = ${batchId} and table_name = ${table} and dropped_at is null`);
 }
 
-/**
- * The batch that published the newest snapshot of this name, if it was not seen to drop it; `gone`: it found none there any more, else
- * another table. Undefined: it has dropped it, or there is none.
- */
-export async function publishedUndropped(
+/** The newest snapshot of a name, whichever load's it is. */
+export interface LastSnapshot {
+  batchId: string;
+  load: string;
+  state: BatchState;
+  table: string;
+  /** The batch is through with it: it found it gone, or another table in its place; or a batch of another load has adopted it. */
+  dropped: boolean;
+  /** The batch found none there any more when it was to drop it. */
+  gone: boolean;
+}
+
+/** Undefined: there was none of this name, or the newest was dropped, and seen to go. */
+export async function lastSnapshot(
+  reader: Pick<Session, 'query'>,
   database: Database,
-  load: string,
   processing: string,
-): Promise<{ batchId: string; gone: boolean } | undefined> {
-  const { rows } = await database.query<{ batch_id: string; dropped: string; gone: string }>(sql`
-    select b.batch_id as batch_id,
+): Promise<LastSnapshot | undefined> {
+  const { rows } = await reader.query<{
+    batch_id: string;
+    load_name: string;
+    state: BatchState;
+    table_name: string;
+    dropped: boolean;
+    seen_to_go: string;
+    gone: string;
+  }>(sql`
+    select b.batch_id as batch_id, b.load_name as load_name, b.state as state, s.table_name as table_name,
+      s.dropped_at is not null as dropped,
       (select count(*) from ${database.ledger('event')} e
-        where e.batch_id = b.batch_id and e.what = 'snapshot_dropped' and e.reason = ${processing}) as dropped,
+        where e.batch_id = b.batch_id and e.what = 'snapshot_dropped' and e.reason = ${processing}) as seen_to_go,
       (select count(*) from ${database.ledger('event')} e
         where e.batch_id = b.batch_id and e.what = 'snapshot_gone' and e.reason = ${processing}) as gone
     from ${database.ledger('snapshot')} s join ${database.ledger('batch')} b on b.batch_id = s.batch_id
-    where b.load_name = ${load} and b.state = 'published' and s.processing_name = ${processing}
+    where s.processing_name = ${processing}
     order by b.batch_id desc limit 1`);
   const newest = rows[0];
-  if (!newest || Number(newest.dropped) > 0) return undefined;
-  return { batchId: newest.batch_id, gone: Number(newest.gone) > 0 };
+  if (!newest || Number(newest.seen_to_go) > 0) return undefined;
+  const { batch_id: batchId, load_name: load, state, table_name: table, dropped } = newest;
+  return { batchId, load, state, table, dropped, gone: Number(newest.gone) > 0 };
 }
 
 /**

@@ -4,7 +4,7 @@ import { inTurns, oneOfEachFamily } from '../every-server.ts';
 import { activitiesOf, OPEN_ORDER } from './activities.ts';
 import { CUT_OVER } from './cut-over.ts';
 import { batches, BREAKABLE, exists, land, mend } from './breakable-orders.ts';
-import { expectWhole, ORDERS, World } from './orders.ts';
+import { expectWhole, ORDERS, PLAIN_SQL, SLOW_SQL, World } from './orders.ts';
 import { wordsAt, type ServerWords } from './server-words.ts';
 import { ended, until } from './world.ts';
 
@@ -329,5 +329,86 @@ outputs: [ core.orders, core.refunds ]`,
       ok: true,
       result: { status: 'nothing' },
     });
+  });
+});
+
+describe.each(oneOfEachFamily(import.meta.url))('a snapshot of another load on $name', (server) => {
+  const it = inTurns(import.meta.url, server);
+  let world: World;
+  afterEach(() => world.close());
+
+  const OTHER = 'core.other';
+
+  /** From now on acq.orders is an input of core.other, and core.order takes acq.more. */
+  async function recut(): Promise<void> {
+    await world.warehouse.query(`create table acq.more (like acq.orders including all);
+      create table core.others (id bigint, customer text, amount numeric(12,2), batch_id bigint not null)`);
+    const yaml = ORDERS(0).files['loads/core/order.yaml']!;
+    await world.write('loads/core/order.yaml', yaml.replaceAll('acq.orders', 'acq.more'));
+    await world.write('loads/core/order.sql', PLAIN_SQL.replace('acq.orders', 'acq.more'));
+    await world.write(
+      'loads/core/other.yaml',
+      yaml.replace('order.sql', 'other.sql').replace('core.orders', 'core.others'),
+    );
+    await world.write('loads/core/other.sql', PLAIN_SQL.replace('core.orders', 'core.others'));
+  }
+
+  it('is taken over by nobody while its batch is held; once that has failed --adopt takes it, and the other load goes on without', async () => {
+    world = await World.create(server, BREAKABLE(300, { yaml: 'on_failure: hold' }));
+    await world.worker();
+    expect(await world.run('core.order')).toMatchObject({ ok: false, type: 'Database' });
+    await recut();
+    for (const adopt of [false, true]) {
+      expect(await world.run({ load: OTHER, adopt })).toMatchObject({
+        ok: false,
+        type: 'Refused',
+        message: 'acq.orders_processing is the snapshot of batch 1 of core.order, which is held',
+        next: expect.stringMatching(/waybill run core\.order\); then start core\.other again$/) as string,
+      });
+    }
+    const edited = "the inputs of core.order were edited while batch 1's snapshot is open";
+    expect(await world.run('core.order')).toMatchObject({ ok: false, type: 'Refused', message: edited });
+    expect(await world.states('core.order')).toEqual(['failed']);
+    expect(await world.run(OTHER)).toMatchObject({
+      ok: false,
+      type: 'Refused',
+      message:
+        'acq.orders_processing exists: batch 1 of core.order (failed) had a snapshot of this name, and did not publish its rows',
+      next:
+        'if core.other is to load them: waybill run core.other --adopt; ' +
+        'if core.order is to: put acq.orders back into its inputs and start that',
+    });
+    expect(await world.states(OTHER)).toEqual([]);
+    expect(await world.run({ load: OTHER, adopt: true })).toMatchObject({ ok: true, result: { rowsWritten: 300 } });
+    expect(await exists(world, 'acq.orders_processing')).toBe(false);
+    await world.warehouse.query(`insert into acq.more values (1, 'one', 1)`);
+    expect(await world.run('core.order')).toMatchObject({ ok: true, result: { rowsWritten: 1 } });
+    await world.warehouse.query('delete from core.orders; insert into core.orders select * from core.others');
+    await expectWhole(world);
+  });
+
+  it('that is published, and not dropped yet, is dropped by that load, and adopted by none', async () => {
+    world = await World.create(server, ORDERS(200, { sql: SLOW_SQL(0.3) }));
+    await world.worker({ dropLimitMs: 500 });
+    const reader = await world.another('warehouse', 'an analyst');
+    const handle = await world.start('core.order');
+    await until(async () => (await world.value('select count(*) from waybill.snapshot')) === '1', 90);
+    await reader.query('begin; select count(*) from acq.orders_processing');
+    expect(await ended(handle)).toMatchObject({ ok: true });
+    await expectWhole(world);
+    await recut();
+    await land(world, 9001);
+    for (const adopt of [false, true]) {
+      expect(await world.run({ load: OTHER, adopt })).toMatchObject({
+        ok: false,
+        type: 'Refused',
+        message:
+          'acq.orders_processing is the snapshot of batch 1 of core.order, which is published and has not dropped it yet',
+        next: 'its rows are published: waybill run core.order drops it first, once nobody reads it; then start core.other again',
+      });
+    }
+    await reader.query('commit');
+    expect(await world.run('core.order')).toMatchObject({ ok: true });
+    expect(await world.run(OTHER)).toMatchObject({ ok: true, result: { rowsWritten: 1 } });
   });
 });
