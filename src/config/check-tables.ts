@@ -1,5 +1,6 @@
 import { nearest } from '../sql/names.ts';
 import type { LoadDefinition } from './definition.ts';
+import { dependenciesOf } from './dependencies.ts';
 import { didYouMean, problemIn } from './parsed-load.ts';
 import type { ParsedLoad } from './parsed-load.ts';
 import type { Problem } from './problem.ts';
@@ -16,6 +17,8 @@ export function checkTables(load: ParsedLoad, project: ProjectLoads): Problem[] 
     ...emptiedTwice(load, project),
     ...inputsNobodyFills(load, project),
     ...consumedButEmptied(load, project),
+    ...copiedButEmptied(load, project),
+    ...readButEmptied(load, project),
     ...ownReads(load),
     ...ownSource(load, settings),
   ];
@@ -114,6 +117,43 @@ function consumedButEmptied({ definition, yaml }: ParsedLoad, project: ProjectLo
       const message = `\`${table}\` of \`${name}\` is emptied by \`${emptier.name}\` (\`inputs\`): its batches cannot be consumed as well`;
       return [problemIn(yaml, ['consumes', index], message, 'Use `consumes` in both loads.')];
     });
+  });
+}
+
+/** What the emptier takes before it is copied never is; a cursor's window is published all the same, and the next one lies behind it. */
+function copiedButEmptied({ definition: { name, from }, yaml }: ParsedLoad, project: ProjectLoads): Problem[] {
+  const emptier = from?.table === undefined ? undefined : emptierOf(from.connection, from.table, project);
+  if (emptier === undefined) return [];
+  const who = emptier.definition.name;
+  const isWaitedFor = comesAfter(emptier, name, project);
+  const what = isWaitedFor
+    ? 'what lands between the two, or before a run of that load alone,'
+    : 'what that load takes first';
+  const message = `\`${from!.table}\` is emptied by \`${who}\` (\`inputs\`): ${what} is never copied`;
+  const next = `Copy what \`${who}\` writes, or let it take the table's batches with \`consumes\`, which empties nothing.`;
+  return [{ ...problemIn(yaml, ['from', 'table'], message, next), severity: isWaitedFor ? 'warn' : 'error' }];
+}
+
+/** Somebody may want to see what still waits there: a warning. */
+function readButEmptied({ definition, yaml }: ParsedLoad, project: ProjectLoads): Problem[] {
+  return definition.reads.flatMap((table, index) => {
+    const emptier = emptierOf(definition.connection, table, project);
+    if (emptier === undefined || emptier.definition === definition) return [];
+    if (comesAfter(emptier, definition.name, project)) return [];
+    const who = emptier.definition.name;
+    const message = `\`${table}\` is emptied by \`${who}\` (\`inputs\`): which rows are found there depends on which load comes first`;
+    const next = `Let both take its batches with \`consumes\`; or, where only what still waits is meant, write \`needs: [${definition.name}]\` in \`${who}\`.`;
+    return [{ ...problemIn(yaml, ['reads', index], message, next), severity: 'warn' }];
+  });
+}
+
+/** Whether in a session this load waits for that one, itself or through others. */
+function comesAfter(load: ParsedLoad, name: string, project: ProjectLoads, seen = new Set<ParsedLoad>()): boolean {
+  if (seen.has(load)) return false;
+  seen.add(load);
+  return dependenciesOf(load, project).some(({ on }) => {
+    const next = project.byName.get(on);
+    return on === name || (next !== undefined && comesAfter(next, name, project, seen));
   });
 }
 

@@ -499,6 +499,46 @@ outputs: [${table}]
     expect(project.loads['core.second']?.producers).toEqual({ 'acq.flight': 'acquisition.flight' });
   });
 
+  it('a landing table that another load empties may be read, or copied before: that is a warning', async () => {
+    const reader = `kind: core
+connection: warehouse
+inputs: [{ table: acq.other, external: true }]
+reads: [acq.flight]
+stages:
+  - { name: a, sql: "insert into core.other select o.id, :batch_id from {{ acq.other }} o join {{ acq.flight }} f using (id)" }
+outputs: [core.other]
+`;
+    const archive = `kind: acquisition
+connection: warehouse
+from: { connection: warehouse, table: acq.flight, cursor: ngdw_id }
+to: { table: acq.archive }
+`;
+    const warned = async (files: Record<string, string>): Promise<string[]> =>
+      (await load({ ...BASE_PROJECT, ...files })).warnings.map(formatProblem);
+    const emptier = (needs: string): string => `${BASE_PROJECT['loads/core/flight.yaml']}needs: [${needs}]\n`;
+    expect(await warned({ 'loads/core/other.yaml': reader })).toEqual([
+      'loads/core/other.yaml:4:9: `acq.flight` is emptied by `core.flight` (`inputs`): which rows are found there depends on which load comes first',
+    ]);
+    expect(await warned({ 'loads/core/other.yaml': reader, 'loads/core/flight.yaml': emptier('core.other') })).toEqual(
+      [],
+    );
+    expect(
+      await warned({
+        'loads/acquisition/archive.yaml': archive,
+        'loads/acquisition/late.yaml': archive
+          .replace(
+            'connection: warehouse, table: acq.flight, cursor: ngdw_id',
+            'connection: source, table: public.late',
+          )
+          .replace('archive', 'late')
+          .concat('needs: [acquisition.archive]\n'),
+        'loads/core/flight.yaml': emptier('acquisition.late'),
+      }),
+    ).toEqual([
+      'loads/acquisition/archive.yaml:3:39: `acq.flight` is emptied by `core.flight` (`inputs`): what lands between the two, or before a run of that load alone, is never copied',
+    ]);
+  });
+
   it('SQL that may be right once per chunk is a warning', async () => {
     const stage = `  - name: a
     sql:

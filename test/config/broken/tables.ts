@@ -310,6 +310,19 @@ to: { table: acq.flight }
     expected: ['loads/acquisition/flight.yaml:3:39: `acq.flight` would be copied into itself'],
   },
   {
+    title: 'a landing table emptied and copied',
+    files: {
+      'loads/acquisition/archive.yaml': `kind: acquisition
+connection: warehouse
+from: { connection: warehouse, table: acq.flight, cursor: ngdw_id }
+to: { table: acq.archive }
+`,
+    },
+    expected: [
+      'loads/acquisition/archive.yaml:3:39: `acq.flight` is emptied by `core.flight` (`inputs`): what that load takes first is never copied',
+    ],
+  },
+  {
     title: 'an input that is consumed as well',
     files: {
       'loads/core/flight.yaml': `kind: core
