@@ -14,7 +14,10 @@ export interface UnfinishedBatch {
   overdue: boolean;
 }
 
-/** "Wanted by this batch": from now on no new acquisition opens on these tables, until the batch has ended. */
+/**
+ * "Wanted by this batch": from now on no new acquisition opens on these tables, until they are taken or the batch has ended. What another
+ * attempt has taken meanwhile is wanted no more: nobody would clear the mark of who comes too late.
+ */
 export async function markWanted(database: Database, tables: string[], batchId: string): Promise<void> {
   await database.transaction(async (session) => {
     for (const table of [...tables].sort()) {
@@ -22,6 +25,10 @@ export async function markWanted(database: Database, tables: string[], batchId: 
         insert into ${database.ledger('landing')} (table_name, wanted_by) values (${table}, ${batchId})
         ${database.dialect.words.onDuplicate(['table_name'], ['wanted_by'])}`);
     }
+    // These rows are ours by now: a swap has committed and is seen, or it clears them when it does.
+    await session.query(sql`
+      update ${database.ledger('landing')} set wanted_by = null where table_name in ${list(tables)} and table_name in
+        (select table_name from ${database.ledger('snapshot')} where batch_id = ${batchId})`);
   });
 }
 

@@ -36,6 +36,8 @@ interface Zombie {
   at: Partial<Record<ServerWords['family'], Place>>;
   /** The batch fails at its third chunk. */
   breaks?: boolean;
+  /** Seconds that each of its chunks sleeps. */
+  pause?: number;
   yaml?: string;
   /** Its workflow is terminated while the worker is frozen: the next start fences the batch and redoes it. */
   terminated?: boolean;
@@ -199,6 +201,17 @@ const SNAPSHOTS: Zombie[] = [
   },
 ];
 
+const WANTED: Zombie = {
+  title: 'a mark that a snapshot is wanted, which another worker takes meanwhile',
+  at: {
+    postgres: `before takeSnapshot | waybill control | ${BEGIN} #1`,
+    mysql: `before takeSnapshot | waybill control | ${START} #1`,
+  },
+  pause: 100,
+  end: { ok: true },
+  states: ['published'],
+};
+
 for (const server of oneOfEachFamily(import.meta.url)) {
   const { family } = wordsAt(server.url);
 
@@ -206,11 +219,11 @@ for (const server of oneOfEachFamily(import.meta.url)) {
   describe.concurrent(`a worker of ${server.name} that sleeps at`, { timeout: 240_000, retry: 0 }, () => {
     const it = inTurns(import.meta.url, server);
 
-    function sleeps(zombie: Zombie, meanwhile: (world: World, frozen: Frozen) => Promise<void>): void {
+    function sleeps(zombie: Zombie, meanwhile: Meanwhile, midway?: Meanwhile): void {
       const at = zombie.at[family];
       if (at === undefined) return;
       const everyFamilyHasIt = Object.keys(zombie.at).length > 1;
-      (everyFamilyHasIt ? it : test)(zombie.title, () => inWorld(server, zombie, at, meanwhile));
+      (everyFamilyHasIt ? it : test)(zombie.title, () => inWorld(server, zombie, at, meanwhile, midway));
     }
 
     for (const zombie of ZOMBIES) {
@@ -239,18 +252,41 @@ for (const server of oneOfEachFamily(import.meta.url)) {
         expect(await world.run(ORDER)).toMatchObject({ ok: true });
       });
     }
+
+    sleeps(
+      WANTED,
+      () => Promise.resolve(),
+      async (world, frozen) => {
+        await until(async () => (await asleep(world)) > 0, 90);
+        await frozen.wake();
+        expect(await world.rows('select table_name, wanted_by from waybill.landing')).toEqual([
+          { table_name: 'acq.orders', wanted_by: null },
+        ]);
+        await mend(world);
+        await endSleepers(world);
+      },
+    );
   });
 }
 
-/** Freezes the worker at its point and has another one bring the batch to its end; then `meanwhile`, and all is as it should be. */
+type Meanwhile = (world: World, frozen: Frozen) => Promise<void>;
+
+/**
+ * Freezes the worker at its point and has another one bring the batch to its end; then `meanwhile`, and all is as it should be.
+ * `midway`: while that other worker is at it.
+ */
 async function inWorld(
   server: TestServer,
   zombie: Zombie,
   at: Place,
-  meanwhile: (world: World, frozen: Frozen) => Promise<void>,
+  meanwhile: Meanwhile,
+  midway?: Meanwhile,
 ): Promise<void> {
-  const { breaks = false, yaml = '' } = zombie;
-  const world = await World.create(server, BREAKABLE(500, { broken: breaks ? 250 : 0, lanes: 1, yaml, sql: SQL }));
+  const { breaks = false, pause = 0, yaml = '' } = zombie;
+  const world = await World.create(
+    server,
+    BREAKABLE(500, { broken: breaks ? 250 : 0, pause, lanes: 1, yaml, sql: SQL }),
+  );
   const directory = await mkdtemp(join(tmpdir(), 'waybill-zombie-'));
   const way = await CuttableWay.to(world.address);
   try {
@@ -259,6 +295,7 @@ async function inWorld(
     way.cut(); // else Temporal goes on giving it tasks, and waits for each until its heartbeat is missed
     if (zombie.terminated) await handle.terminate('the test');
     await world.worker();
+    await midway?.(world, frozen);
     expect(await ended(handle)).toMatchObject(zombie.end);
     await meanwhile(world, frozen);
     await expectWhole(world);
