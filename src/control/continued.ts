@@ -26,6 +26,14 @@ export interface LeftUndone {
   plannedWith: string | null;
 }
 
+/**
+ * A chunk `c` that is to be done again: of a range one value alone is set aside, and nothing was written of it. The value may be mended
+ * since, and is otherwise among those that the next batch counts.
+ */
+const undone = (database: Database): SqlPart => part`(c.state <> 'done' or exists (
+    select 1 from ${database.ledger('rejected_row')} r
+    where r.batch_id = c.batch_id and r.stage = c.stage and r.chunk = c.n))`;
+
 /** Undefined: none of them had come to this stage. `newest`: the batch that is gone on with. */
 export async function leftUndone(
   reader: Reader,
@@ -42,7 +50,7 @@ export async function leftUndone(
     ${earlierBatches(database, newest)}
     select s.batch_id, s.method, s.planned_with, (
         select count(*) from ${database.ledger('chunk')} c
-        where c.batch_id = s.batch_id and c.stage = s.n and c.state <> 'done') as chunks
+        where c.batch_id = s.batch_id and c.stage = s.n and ${undone(database)}) as chunks
     from ${database.ledger('stage')} s join earlier e on e.batch_id = s.batch_id
     where s.n = ${stage} and s.planned_chunks is not null order by s.batch_id desc limit 1`);
   const row = rows[0];
@@ -68,7 +76,7 @@ export async function takeUndone(
     insert into ${database.ledger('chunk')} (batch_id, stage, n, range_from, range_to)
     select b.batch_id, c.stage, c.n, c.range_from, c.range_to
     from ${database.ledger('chunk')} c join ${database.ledger('batch')} b on b.batch_id = ${at.batchId}
-    where c.batch_id = ${from} and c.stage = ${at.stage} and c.state <> 'done'`);
+    where c.batch_id = ${from} and c.stage = ${at.stage} and ${undone(database)}`);
   return true;
 }
 
@@ -101,9 +109,9 @@ export async function doneBefore(reader: Reader, database: Database, newest: str
   const { rows } = await reader.query<{ batch_id: string; chunks: string; written: string; steps: string }>(sql`
     ${earlierBatches(database, newest)}
     select e.batch_id,
-      (select count(*) from ${database.ledger('chunk')} c where c.batch_id = e.batch_id and c.state = 'done') as chunks,
+      (select count(*) from ${database.ledger('chunk')} c where c.batch_id = e.batch_id and not ${undone(database)}) as chunks,
       (select coalesce(sum(c.row_count), 0) from ${database.ledger('chunk')} c
-       where c.batch_id = e.batch_id and c.state = 'done') as written,
+       where c.batch_id = e.batch_id and not ${undone(database)}) as written,
       (select count(*) from ${database.ledger('step')} s
        where s.batch_id = e.batch_id and s.phase = 'before' and s.state = 'done') as steps
     from earlier e order by e.batch_id`);

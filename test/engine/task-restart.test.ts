@@ -153,6 +153,32 @@ after: "${log('after')}"`,
     ]);
   });
 
+  test('because too many values were set aside, does these again, too, mended or not', async () => {
+    world = await World.create(
+      server,
+      VEHICLES(50, {
+        lanes: 1,
+        yaml: 'on_bad_row: quarantine\nmax_rejected: 1',
+        sql: COUNTING.replace('id = (select', 'id in (select'),
+      }),
+    );
+    const tooMany = {
+      ok: false,
+      message: expect.stringMatching(/: 2 rows were rejected, more than max_rejected \(1\); the last: /) as string,
+    };
+    await world.warehouse.query('insert into core.settings values (25), (26)');
+    await world.worker();
+    expect(await world.run(TASK)).toMatchObject(tooMany);
+    expect(await world.run(TASK)).toMatchObject(tooMany);
+    await world.warehouse.query('delete from core.settings where broken <> 0');
+    expect(await world.run(TASK)).toMatchObject({ ok: true });
+    await expectSeenOnce(world);
+    expect(await world.rows('select batch_id, count(*) as n from waybill.rejected_row group by batch_id')).toHaveLength(
+      2,
+    );
+    expect(await world.value(`select rows_rejected from waybill.batch where state = 'published'`)).toBe('0');
+  });
+
   test('with outputs is rolled back, and done again as a whole', async () => {
     world = await World.create(
       server,
