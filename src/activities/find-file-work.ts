@@ -3,7 +3,7 @@ import type { FileSource, LoadDefinition } from '../config/definition.ts';
 import type { Reread } from '../config/reread.ts';
 import { historyNames } from '../control/rename.ts';
 import { publishedFiles, type PublishedFile, type SettledFile } from '../control/source-files.ts';
-import { isOfSameWriting, lookAt, markOf, readHeader, type FileState } from '../copy/files/csv-file.ts';
+import { lookAt, markOf, readHeader, type FileState } from '../copy/files/csv-file.ts';
 import { CsvError } from '../copy/files/csv-format.ts';
 import { absent, findFiles } from '../copy/files/find-files.ts';
 import { fileColumns } from '../copy/file-columns.ts';
@@ -12,6 +12,7 @@ import type { ColumnFacts, Database, Dialect, TableFacts } from '../database/dia
 import { ConfigurationError, LoadFailedError } from '../errors.ts';
 import type { Engine } from './engine.ts';
 import { refused } from './failures.ts';
+import { movedFiles } from './moved-files.ts';
 
 /** What a new batch would read of the files that are there; or why nothing. `settled`: what was read to see that it is as it was. */
 export type FileWork = ({ files: string[]; notes: LandingPlan['notes'] } | { nothing: string }) & {
@@ -43,7 +44,8 @@ export async function findFileWork(
   }
   if (changed.length > 0) throw changedSince(changed, load);
   if (unread.length === 0) return { nothing: `every file of ${meant} has been read`, settled };
-  const left = unread.filter((name) => !files.includes(name));
+  const taken = new Set(files);
+  const left = unread.filter((name) => !taken.has(name));
   const young = `${few(left)}: somebody wrote to it too short a while ago (from.lag)`;
   if (files.length === 0) return { nothing: young, settled };
 
@@ -101,29 +103,6 @@ async function lookForFiles(
   const latest = Date.now() - lagMs;
   const files = lagMs === 0 ? unread : unread.filter((name) => found.get(name)!.writtenAt <= latest);
   return { found, read, unread, files, moved };
-}
-
-/** Files whose names nobody has read, each of which is one that was read, and is gone from where it was. */
-async function movedFiles(
-  directory: string,
-  found: Map<string, FileState>,
-  read: Map<string, PublishedFile>,
-): Promise<SettledFile[]> {
-  const gone = [...read].filter(([name]) => !found.has(name)).map(([, file]) => file);
-  const moved: SettledFile[] = [];
-  if (gone.length === 0) return moved;
-  for (const [name, state] of found) {
-    if (read.has(name)) continue;
-    // One of the same content, too, that was written at another time is another one.
-    const alike = gone.filter((one) => one.state !== null && isOfSameWriting(one.state, state.version));
-    const mark = alike.length > 0 ? await markOf(path.join(directory, name)).catch(absent(name)) : undefined;
-    const same = alike.find(({ sha256 }) => sha256 === mark?.sha256);
-    if (!same) continue;
-    gone.splice(gone.indexOf(same), 1);
-    const now = { name, state: state.lasting ?? state.version };
-    moved.push(...[same, ...same.before].map(({ batchId, n }) => ({ batchId, n, ...now })));
-  }
-  return moved;
 }
 
 /** Of those that are still there. */

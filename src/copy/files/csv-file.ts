@@ -88,12 +88,8 @@ export async function lookAt(path: string): Promise<FileState> {
   };
 }
 
-/** Whether these two, `lasting` or `version`, are of files of one size that were written to at the same time, to the nanosecond. */
-export function isOfSameWriting(a: string, b: string): boolean {
-  const [, ...ofA] = a.split(' ');
-  const [, ...ofB] = b.split(' ');
-  return ofA[0] === ofB[0] && ofA[1] === ofB[1];
-}
+/** Of `lasting` or `version`: the same for files of one size that were written to at the same time, to the nanosecond. */
+export const writingOf = (state: string): string => state.split(' ').slice(1, 3).join(' ');
 
 /** `lookAt`, which throws `FileTrouble`. */
 export const stateOf = (path: string): Promise<FileState> =>
