@@ -1,5 +1,5 @@
-import { recordRejected, splitChunk, type RejectedRow } from '../control/bad-rows.ts';
-import { completeChunks, countChunks, type Chunk } from '../control/chunks.ts';
+import { readAndPending, recordRejected, splitChunk, type RejectedRow } from '../control/bad-rows.ts';
+import { completeChunks, type Chunk } from '../control/chunks.ts';
 import type { ChunkRange, Session } from '../database/dialect.ts';
 import { sql, type SqlStatement } from '../database/sql.ts';
 import { ENOUGH_FOR_A_SHARE, mendRejected, MOST_OF_ONE_KEY, overLimit, type BadRows } from './bad-rows.ts';
@@ -152,15 +152,23 @@ class ChunkSearch {
     return asked.known + asked.here <= most && asked.known + rejected.length > most;
   }
 
-  /** Bad rows often lie together: a share is one of the whole chunk, and the chunks that nobody has done are taken for as long. */
-  private async readInAll(): Promise<{ read: number; toCome: () => Promise<number> }> {
+  /** Bad rows often lie together: a share is one of the whole chunk, and of those that nobody has done. */
+  private async readInAll(): Promise<{ read: number; toCome: (read: number) => Promise<number> }> {
     const { session, at, asked, rejected } = this;
-    const { database, batch } = this.context;
     const few = asked !== undefined && asked.known + rejected.length <= ENOUGH_FOR_A_SHARE;
-    if ('rows' in batch.definition.maxRejected || few || !at.bad.countsRead)
+    if ('rows' in this.context.batch.definition.maxRejected || few || !at.bad.countsRead)
       return { read: 0, toCome: () => Promise.resolve(0) };
-    const read = (await at.bad.count?.(session, this.chunk.range)) ?? 0;
-    return { read, toCome: async () => read * ((await countChunks(session, database, at)).pending - 1) };
+    const own = (await at.bad.count?.(session, this.chunk.range)) ?? 0;
+    return { read: own, toCome: async (read) => Math.max(0, (at.bad.inAll ??= await this.countAll(own)) - read) };
+  }
+
+  /** Rows that will have been read when the stage is done. What a search has cut off may be chunks of any size, so they are counted. */
+  private async countAll(own: number): Promise<number> {
+    const { session, at, chunk } = this;
+    const { read, pending } = await readAndPending(session, this.context.database, { ...at, n: chunk.n });
+    let rows = read + own;
+    for (const range of pending) rows += (await at.bad.count?.(session, range)) ?? 0;
+    return rows;
   }
 
   /** Of what is done of the chunk; null: they are not counted. */

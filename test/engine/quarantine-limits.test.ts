@@ -42,6 +42,16 @@ describe.each(someServers(import.meta.url))('bad rows, counted on $name', { time
     await expectWhole(world, `(select * from kept.orders where customer not in ${bad}) good`);
   });
 
+  test('a share is one of all rows, in however small pieces a search has left the others', async () => {
+    const orders = { rows: 8000, byKey: true, lanes: 1, sql: WITHOUT('o.id <= 400'), yaml: limited('10%') };
+    world = await World.create(server, ORDERS(8000, orders));
+    // Some hundred rows, by then the next pieces are a few rows each.
+    await world.worker({ searchMs: 300 });
+    expect(await world.run('core.order')).toMatchObject({ ok: true, result: { rowsWritten: 7600 } });
+    expect(await rejected()).toBe('400');
+    await expectWhole(world, '(select * from kept.orders where id > 400) good');
+  });
+
   test('a share of consumed rows is one of those that this batch consumes', async () => {
     const orders = ORDERS(300);
     const services = (share: string): string => `
