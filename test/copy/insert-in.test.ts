@@ -108,6 +108,12 @@ describeOn(targets, 'rows by INSERT, where $name takes no file from clients', (k
     expect(await ends.sql('target', 'select id from t')).toEqual([]);
   });
 
+  test('a row that does not fit has its number among all rows, as LOAD DATA says it', async () => {
+    await tables(`select g, repeat('x', 100), case g when 50000 then 1000 else 1 end, null from ${numbers(60000)}`);
+    await ends.sql('target', 'alter table t modify n decimal(6,4)');
+    await expect(copy('select id, a, n, b from t order by id')).rejects.toThrow(/ at row 50000$/);
+  });
+
   test('bytes that are not UTF-8 are an error, as they are to LOAD DATA', async () => {
     await tables(`select g, 'x', 1, null from ${numbers(1)}`);
     const session = await ends.begin('target');

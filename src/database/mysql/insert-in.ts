@@ -90,9 +90,13 @@ export class InsertIn implements CopyInStream {
     if (this.running) return;
     this.running = true;
     for (let next = this.statements.shift(); next !== undefined; next = this.statements.shift()) {
-      const result = await this.session.change(next);
-      await proveRows(this.session, result);
-      this.rows += result.affectedRows;
+      try {
+        const result = await this.session.change(next);
+        await proveRows(this.session, result);
+        this.rows += result.affectedRows;
+      } catch (error) {
+        throw this.numbered(error);
+      }
     }
     this.running = false;
     if (this.over) return;
@@ -101,6 +105,13 @@ export class InsertIn implements CopyInStream {
       this.end();
       this.listener.done(this.rows);
     }
+  }
+
+  /** The server counts the rows of this statement; people those of the file, as it does for LOAD DATA. */
+  private numbered(error: unknown): unknown {
+    if (!(error instanceof Error)) return error;
+    error.message = error.message.replace(/ at row (\d+)$/, (_, n: string) => ` at row ${this.rows + Number(n)}`);
+    return error;
   }
 
   private end(): void {
