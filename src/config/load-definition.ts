@@ -3,7 +3,6 @@ import { parseDuration } from './duration.ts';
 import type {
   AcquisitionSource,
   CheckDefinition,
-  FileSource,
   InputTable,
   InvalidRule,
   LandingDefinition,
@@ -13,6 +12,7 @@ import type {
   StepDefinition,
 } from './definition.ts';
 import { parseExpectation } from './expectation.ts';
+import { filesOf } from './file-source.ts';
 import type { AcquisitionFile, CoreFile, LoadFile, ServicesFile, StepsFile } from './load-schema.ts';
 import type { Problem } from './problem.ts';
 import { checkConnectionName, checkMaxRuntime } from './project-definition.ts';
@@ -188,35 +188,6 @@ function sourceOf(from: AcquisitionFile['from'] & { connection: string }, build:
     ...(range !== undefined && { range }),
     ...(lag !== undefined && { lagMs: parseDuration(lag)! }),
     ...(start !== undefined && { start: String(start) }),
-  };
-}
-
-/** Files lie in the project's folder, or behind a link in it: a definition never names a place of one machine. */
-function filesOf(
-  given: string | string[],
-  { csv: { delimiter = ',', quote = '"', null_text = '' } = {}, lag }: Pick<AcquisitionFile['from'], 'csv' | 'lag'>,
-  yaml: YamlFile,
-  problems: Problem[],
-): FileSource {
-  const patterns = typeof given === 'string' ? [given] : given;
-  for (const [index, pattern] of patterns.entries()) {
-    if (!/^\/|^[a-z]:|\\|(^|\/)\.\.(\/|$)/i.test(pattern)) continue;
-    const at = typeof given === 'string' ? ['from', 'files'] : ['from', 'files', index];
-    problems.push({
-      ...yaml.place(at),
-      message: `\`${pattern}\` is not within the project's folder`,
-      next: 'Write it with `/`, relative to the folder of waybill.yaml; a folder elsewhere can be linked into it.',
-      severity: 'error',
-    });
-  }
-  if (delimiter === quote) {
-    const message = `\`delimiter\` and \`quote\` are one character`;
-    problems.push({ ...yaml.place(['from', 'csv', 'quote']), message, severity: 'error' });
-  }
-  return {
-    patterns: patterns.map((pattern) => pattern.replace(/^(\.\/)+/, '')),
-    format: { delimiter, quote, nullText: null_text },
-    lagMs: parseDuration(lag ?? '') ?? 0,
   };
 }
 

@@ -184,6 +184,21 @@ to: { table: acq.flight }
     ],
   },
   {
+    title: 'patterns that mean folders, and no file',
+    files: {
+      'loads/acquisition/flight.yaml': `kind: acquisition
+connection: warehouse
+from: { files: [data/**, '**', data/, data/**/*, '**.csv'] }
+to: { table: acq.flight }
+`,
+    },
+    expected: [
+      'loads/acquisition/flight.yaml:3:17: `data/**` means folders, and no file',
+      'loads/acquisition/flight.yaml:3:26: `**` means folders, and no file',
+      'loads/acquisition/flight.yaml:3:32: `data/` means folders, and no file',
+    ],
+  },
+  {
     title: 'options of CSV that are none',
     files: {
       'loads/acquisition/flight.yaml': `kind: acquisition
