@@ -8,8 +8,11 @@ import type { BatchReference } from '../workflows/messages.ts';
 import { writtenConnections } from '../config/written-connections.ts';
 import type { ClientContext } from './context.ts';
 
-/** A database whose control tables are there and belong to this project; throws what a person can act on. */
-export async function ledgerOf(context: ClientContext, connection: string): Promise<Database> {
+/** A database whose control tables are there, of this version and of this project; throws what a person can act on. */
+export async function ledgerOf(
+  context: Pick<ClientContext, 'databases' | 'project'>,
+  connection: string,
+): Promise<Database> {
   const database = context.databases.get(connection);
   await requireProject(database, context.project.name).catch((error: unknown) => {
     throw databaseFailure(database, error);

@@ -178,8 +178,8 @@ export class Waybill {
   }
 
   /**
-   * The SQL that `migrate` would run on an empty database, by connection. No database is asked, so a URL need say no more than which
-   * server it is of. Throws `ConfigurationError` where none does.
+   * The SQL that does what `migrate` would do, by connection. No database is asked, so a URL need say no more than which server it is
+   * of. Throws `ConfigurationError` where none does.
    */
   async migrationScripts(): Promise<Record<string, string>> {
     const scripts: Record<string, string> = {};

@@ -9,9 +9,12 @@ export class NewerTablesError extends ConfigurationError {
   override readonly name = 'ConfigurationError';
 }
 
-/** Throws when the control tables are missing, belong to another project, or are newer than this program. */
+const whereOf = ({ connection, controlSchema }: Database): string =>
+  `connection ${connection}, schema ${controlSchema}`;
+
+/** Throws when the control tables are missing, belong to another project, or are not those of this version. */
 export async function requireProject(database: Database, project: string): Promise<void> {
-  const where = `connection ${database.connection}, schema ${database.controlSchema}`;
+  const where = whereOf(database);
   let found: { name: string; version: number | null } | undefined;
   try {
     const { rows } = await database.query<{ name: string; version: number | null }>(sql`
@@ -32,14 +35,26 @@ export async function requireProject(database: Database, project: string): Promi
       next: `give connection ${database.connection} a control_schema of its own, or correct the name in waybill.yaml`,
     });
   }
+  await refuseOlder(database, Number(found.version));
   await refuseNewer(database, Number(found.version));
+}
+
+/** Who worked on, as with a worker that is told not to migrate, would fail at what they lack, in the midst of a load. */
+async function refuseOlder(database: Database, version: number): Promise<void> {
+  if (version >= (await newestVersion(database))) return;
+  throw new ConfigurationError(`the control tables on ${database.connection} are those of an older Waybill`, {
+    where: whereOf(database),
+    next:
+      'run `waybill migrate`, or let a DBA run the SQL of `waybill migrate --print`; ' +
+      'workers of the older version open no batch any more then',
+  });
 }
 
 /** `version`: that of the control tables. What a newer program keeps in them, this one would not heed: throws `NewerTablesError`. */
 export async function refuseNewer(database: Database, version: number): Promise<void> {
   if (version <= (await newestVersion(database))) return;
   throw new NewerTablesError(`the control tables on ${database.connection} were made by a newer Waybill`, {
-    where: `connection ${database.connection}, schema ${database.controlSchema}`,
+    where: whereOf(database),
     next: 'use the newer version everywhere; control tables are never taken back',
   });
 }

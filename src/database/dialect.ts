@@ -41,6 +41,11 @@ export interface MigrationWords {
   run<T>(database: Database, work: (session: Session) => Promise<T>): Promise<T>;
   /** Runs the text of one migration, several statements. */
   apply(session: Session, text: string): Promise<void>;
+  /**
+   * A part of the script: these statements, where `migration` has not got the version. Where a script cannot ask, they stand there as
+   * they are, for each may be run again.
+   */
+  unlessApplied(version: number, statements: string): string;
   /** The statements as a script for a DBA, after all that `run` does itself; all or nothing where that can be. */
   script(database: Database, statements: readonly string[]): string;
 }

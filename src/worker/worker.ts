@@ -17,10 +17,10 @@ import { HeartbeatInterceptor } from '../activities/heartbeat.ts';
 import { noteSession } from '../activities/lock-waits.ts';
 import { ProjectInterceptor } from '../activities/project-interceptor.ts';
 import { temporalFailure, temporalUnreachable } from '../client/connect.ts';
-import { databaseFailure } from '../client/ledger.ts';
+import { databaseFailure, ledgerOf } from '../client/ledger.ts';
 import { temporalTarget, type TemporalTarget } from '../client/temporal-target.ts';
 import { refuseOthersQueue, workerIdentity } from '../client/workers.ts';
-import { loadProject } from '../config/load-project.ts';
+import { loadProject, type LoadedProject } from '../config/load-project.ts';
 import { writtenConnections } from '../config/written-connections.ts';
 import { migrate } from '../control/migrate.ts';
 import { Databases } from '../database/databases.ts';
@@ -32,7 +32,7 @@ export interface WorkerOptions {
   project: string;
   log: Logger;
   temporal?: TemporalTarget;
-  /** Bring control tables up to date first. Default true. */
+  /** Bring control tables up to date first. Default true; else they have to be. */
   migrate?: boolean;
   /** Continue loads as new after so many history events. Default: when Temporal suggests it (4,096). */
   historyLimit?: number;
@@ -72,7 +72,7 @@ const GRACE_MS = 20_000;
 
 /**
  * Starts a worker for the project's task queue and returns once it polls. Throws `ConfigurationError` where another project's workers poll
- * that queue.
+ * that queue, or the control tables are not, and cannot be made, those of this version.
  */
 export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
   const { log } = options;
@@ -103,7 +103,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     await close();
     throw temporalFailure(target, error);
   }
-  if (options.migrate ?? true) await migrateAll(databases, writtenConnections(project), project.name, log);
+  await readyTables(databases, project, options.migrate ?? true, log);
 
   let stopping = false;
   const engine: Engine = {
@@ -172,10 +172,20 @@ function installRuntime(log: Logger): void {
   }
 }
 
-async function migrateAll(databases: Databases, names: string[], project: string, log: Logger): Promise<void> {
-  for (const name of names) {
+/** The control tables are those of this version before the first load comes. */
+async function readyTables(
+  databases: Databases,
+  project: LoadedProject,
+  mayMigrate: boolean,
+  log: Logger,
+): Promise<void> {
+  for (const name of writtenConnections(project)) {
+    if (!mayMigrate) {
+      await ledgerOf({ databases, project }, name);
+      continue;
+    }
     const database = databases.get(name);
-    const applied = await migrate(database, project).catch((error: unknown) => {
+    const applied = await migrate(database, project.name).catch((error: unknown) => {
       throw databaseFailure(database, error);
     });
     if (applied.length > 0) log.info({ connection: name, applied }, 'control tables brought up to date');

@@ -75,6 +75,20 @@ describe.each(someServers(import.meta.url))('waybill run on $name', (server) => 
     expect(document(await waybill(world, 'status', '--json'))).toEqual([]);
   });
 
+  test('with control tables of an older version ends with 2, and so does a worker that is to leave them as they are', async () => {
+    world = await World.create(server, ORDERS(1));
+    await waybill(world, 'migrate');
+    await world.warehouse.query('delete from waybill.migration where version = 5');
+    const older = {
+      exitCode: 2,
+      stderr: text(
+        /^waybill: the control tables on warehouse are those of an older Waybill\n.+\n {2}next: {2}run `waybill migrate`/,
+      ),
+    };
+    expect(await waybill(world, 'worker', '--no-migrate')).toMatchObject(older);
+    expect(await waybill(world, 'status')).toMatchObject(older);
+  });
+
   test('is asked for while Temporal does not answer: the ledger says what it knows, and it is said once what it does not', async () => {
     world = await World.create(server, ORDERS(500, { byKey: true }));
     await world.worker();

@@ -65,6 +65,13 @@ async function open(session: Session, controlSchema: string): Promise<void> {
   if (!there[0]?.oid) await session.query(sql`${raw(TABLE)}`);
 }
 
+/** By a tag that does not stand in the text, which may have such quotes itself. */
+function dollarQuoted(text: string): string {
+  let tag = '$waybill$';
+  for (let n = 1; text.includes(tag); n += 1) tag = `$waybill${n}$`;
+  return `${tag}\n${text}\n${tag}`;
+}
+
 export const migration: MigrationWords = {
   run: (database, work) =>
     database.transaction(async (session) => {
@@ -75,6 +82,12 @@ export const migration: MigrationWords = {
   apply: async (session, text) => {
     await session.query({ strings: [text], values: [] });
   },
+  unlessApplied: (version, statements) =>
+    `do ${dollarQuoted(`begin
+if not exists (select from migration where version = ${version}) then
+execute ${dollarQuoted(statements)};
+end if;
+end`)}`,
   script: ({ controlSchema }, statements) =>
     [
       'begin',
