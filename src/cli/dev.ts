@@ -31,10 +31,13 @@ export const addDev: AddCommand = (program, cli, done) => {
 
 async function dev(cli: Cli, { run, keepData = false }: DevFlags): Promise<number> {
   const { projectFolder: folder, io } = cli;
-  // What is wrong in the files, or with the name, is said before anything is started.
+  // What is wrong in the files, with the name, or in a variable of the worker is said before anything is started.
   const checked = await environmentByKind(folder, io.env);
   const project = await loadProject(folder, { env: checked, allowMissingEnvironment: true });
   if (run !== undefined) findName(project, run);
+  const { logLevel } = await import('./log.ts');
+  logLevel(io.env);
+  historyLimit(io.env);
   const interrupt = new Interrupt(cli);
   const { startDevServers } = await import('./dev-servers.ts'); // it knows Temporal's client, which takes its time to load
   const servers = await startDevServers({ folder, env: io.env, keepData, say: (text) => cli.note(text) });
@@ -58,16 +61,15 @@ async function dev(cli: Cli, { run, keepData = false }: DevFlags): Promise<numbe
   }
 }
 
-async function startDevWorker(cli: Cli, { target }: DevServers, quiet: boolean) {
+async function startDevWorker({ io, projectFolder }: Cli, { target }: DevServers, logsFrom: 'info' | 'error') {
   const [{ startWorker }, { createLog }] = await Promise.all([import('../worker/worker.ts'), import('./log.ts')]);
-  const env = quiet ? { WAYBILL_LOG_LEVEL: 'error', ...cli.io.env } : cli.io.env;
-  const log = createLog({ ...cli.io, env });
-  return startWorker({ project: cli.projectFolder, log, temporal: target, env, ...historyLimit(env) });
+  const log = createLog(io, logsFrom);
+  return startWorker({ project: projectFolder, log, temporal: target, env: io.env, ...historyLimit(io.env) });
 }
 
 /** Serves until Ctrl-C. */
 async function serve(cli: Cli, servers: DevServers, interrupt: Interrupt, folder: string): Promise<number> {
-  const worker = await startDevWorker(cli, servers, false);
+  const worker = await startDevWorker(cli, servers, 'info');
   const shell = await shellFile(servers, cli.io.env);
   try {
     cli.document(addressesDocument(servers, shell));
@@ -82,7 +84,7 @@ async function serve(cli: Cli, servers: DevServers, interrupt: Interrupt, folder
 
 /** Runs one load or session, and that was it. */
 async function runOnce(cli: Cli, servers: DevServers, interrupt: Interrupt, name: string): Promise<number> {
-  const worker = await startDevWorker(cli, servers, true);
+  const worker = await startDevWorker(cli, servers, 'error');
   try {
     interrupt.check();
     // At the end it would be a link to a server that is gone.

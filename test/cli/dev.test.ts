@@ -1,4 +1,4 @@
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -155,6 +155,18 @@ describe('waybill dev with something wrong', () => {
     expect(answer).toMatchObject({ exitCode: 2, stdout: '' });
     expect(answer.stderr).toContain('unknown parameter `:batchid`');
     await machine.expectNothingLeft();
+  });
+
+  test.each([
+    ['WAYBILL_LOG_LEVEL', 'verbose', 'WAYBILL_LOG_LEVEL is verbose, and must be one of '],
+    ['WAYBILL_HISTORY_LIMIT', 'many', 'WAYBILL_HISTORY_LIMIT is many, and must be a whole number above 0'],
+  ])('in %s ends with 2 before anything is started', async (variable, value, message) => {
+    await init();
+    const answer = await machine.waybill(['dev', '--keep-data'], { [variable]: value });
+    expect(answer).toMatchObject({ exitCode: 2, stdout: '' });
+    expect(answer.stderr).toContain(message);
+    await machine.expectNothingLeft();
+    await expect(readdir(join(machine.home, '.waybill/dev'))).rejects.toThrow('ENOENT');
   });
 
   test('in a variable that two connections share, whose schema files are for two servers', async () => {

@@ -322,6 +322,17 @@ describe('where variables of URLs are not set', () => {
   });
 });
 
+test.each([
+  ['verbose', 2, /WAYBILL_LOG_LEVEL is verbose, and must be one of trace, debug, info, .*silent/],
+  ['', 5, /Temporal server at 127\.0\.0\.1:1/], // as `${WAYBILL_LOG_LEVEL:-}` of a compose file gives it
+])('a worker whose WAYBILL_LOG_LEVEL is %j ends with %i', async (level, exitCode, message) => {
+  const env = { ...ENVIRONMENT, TEMPORAL_ADDRESS: '127.0.0.1:1', WAYBILL_LOG_LEVEL: level };
+  const answer = await withProject(BASE_PROJECT, (cwd) => run(['worker'], { cwd, env }));
+  expect(answer).toMatchObject({ exitCode, stdout: '' });
+  expect(answer.stderr).toMatch(message);
+  expect(answer.stderr).not.toContain('This should not happen');
+});
+
 describe('services that are not there', () => {
   const DEAD = {
     SOURCE_URL: 'postgres://me:hush@127.0.0.1:1/source',
