@@ -8,7 +8,7 @@ import { whyNoSnapshot } from '../control/snapshot-refusals.ts';
 import { fromRangeRefusal, whyNotOfOneMoment } from '../control/source.ts';
 import { settingsRefusals } from '../control/settings-refusal.ts';
 import { whatElseChanges, whatMayKeepRows, whyNeverTakenBack } from '../control/take-back.ts';
-import { cursorRefusal } from '../control/windows.ts';
+import { cursorRefusals } from '../control/windows.ts';
 import type { LoadDefinition } from '../config/definition.ts';
 import { checkQuery, checkStatements, weighed, type Asking } from './check-statements.ts';
 import type { ClientContext } from './context.ts';
@@ -88,7 +88,7 @@ export async function validateProject(context: ClientContext): Promise<Validatio
   const settingsRefused = (load: LoadDefinition) =>
     asking(load.connection, () => settingsRefusals(databases.get(load.connection), load));
   const cursorRefused = async (load: LoadDefinition) =>
-    load.from && asking(load.from.connection, () => cursorRefusal(databases.get(load.from!.connection), load));
+    load.from ? asking(load.from.connection, () => cursorRefusals(databases.get(load.from!.connection), load)) : [];
   const rangeRefused = async (load: LoadDefinition) =>
     load.from
       ? asking(load.from.connection, () => fromRangeRefusal(databases.get(load.from!.connection), load))
@@ -108,7 +108,7 @@ export async function validateProject(context: ClientContext): Promise<Validatio
   const cutsByPages = (connection: string): boolean => databases.get(connection).dialect.planPages !== undefined;
   const ofOutputs = { planLanding, neverTakenBack, mayKeepRows, changesOthers };
   const ofLoads = { misleading, describeQuery, notOfOneMoment, noSnapshot, ...ofOutputs };
-  const ofCuts = { cursorRefusal: cursorRefused, rangeRefusal: rangeRefused, keyRefusal: keyRefused };
+  const ofCuts = { cursorRefusals: cursorRefused, rangeRefusal: rangeRefused, keyRefusal: keyRefused };
   const ofServers = { settingsRefusals: settingsRefused, ...ofCuts };
   const tables = await checkAgainstDatabase(project, { describe, listTables, cutsByPages, ...ofLoads, ...ofServers });
   const wrong = new Set(tables.filter(({ severity }) => severity === 'error').map(({ file }) => file));

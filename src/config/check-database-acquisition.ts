@@ -3,11 +3,10 @@ import { notNumbered } from './check-numbering.ts';
 import { requireBatchId, requireColumn, requireTable, requireTakeBack } from './table-requirements.ts';
 import type { TableCheck, TableDescription } from './table-requirements.ts';
 import type { AcquisitionSource } from './definition.ts';
-import { columnNamed } from '../sql/names.ts';
 
 /** An acquisition's source has its cursor; its landing table has its own two columns, and takes those of the source. */
 export async function checkAcquisitionTables(from: AcquisitionSource | undefined, check: TableCheck): Promise<void> {
-  const { load, dialectOf, find, findQuery, notOfOneMoment, planLanding, cursorRefusal, rangeRefusal, report, says } =
+  const { load, dialectOf, find, findQuery, notOfOneMoment, planLanding, cursorRefusals, rangeRefusal, report, says } =
     check;
   // Which columns files have is seen where they are.
   const source = from === undefined ? undefined : await findSource(from, find, findQuery);
@@ -15,13 +14,8 @@ export async function checkAcquisitionTables(from: AcquisitionSource | undefined
   if (source !== undefined && from?.cursor !== undefined) {
     const dialect = dialectOf(from.connection);
     const isThere = requireColumn(source, name, from.cursor, ['from', 'cursor'], { dialect, report });
-    const unfit = isThere ? await cursorRefusal(load) : undefined;
-    if (unfit) report(['from', unfit.key], unfit.message, unfit.next);
-    const type = columnNamed(source.columns, from.cursor, dialect)?.type;
-    if (from.lagMs !== undefined && type !== undefined && !/^(?:date|time)/.test(type)) {
-      const message = `\`lag\` means nothing for a cursor that is no time (${type}): windows of numbers end behind the greatest`;
-      report(['from', 'lag'], message, 'Leave it out.');
-    }
+    const unfit = isThere ? await cursorRefusals(load) : [];
+    for (const { key, message, next } of unfit) report(['from', key], message, next);
   }
   if (source !== undefined && from?.range !== undefined) {
     const at = ['from', 'range', 'column'];

@@ -48,10 +48,10 @@ export interface TableLookup {
   changesOthers: (load: LoadDefinition, table: string) => Promise<{ message: string; next: string } | undefined>;
   /** Why no snapshot of a landing table that is there can be taken. */
   noSnapshot: (load: LoadDefinition, table: string) => Promise<{ reason: string; next: string }[]>;
-  /** Why a load's cursor, or its `start`, cannot be; the cursor's column is there. */
-  cursorRefusal: (
+  /** What is wrong with a load's cursor, its `lag` and its `start`; the cursor's column is there. */
+  cursorRefusals: (
     load: LoadDefinition,
-  ) => Promise<{ key: 'cursor' | 'start'; message: string; next: string } | undefined>;
+  ) => Promise<{ key: 'cursor' | 'lag' | 'start'; message: string; next: string }[]>;
   /** Why a task's `range.of`, or an acquisition's `from.range`, cannot name its column, which is there. */
   rangeRefusal: (load: LoadDefinition) => Promise<{ message: string; next: string } | undefined>;
   /** Why a table cannot be cut by these columns, which it has. */
@@ -77,7 +77,7 @@ export interface TableCheck extends Pick<
   | 'mayKeepRows'
   | 'changesOthers'
   | 'noSnapshot'
-  | 'cursorRefusal'
+  | 'cursorRefusals'
   | 'rangeRefusal'
   | 'keyRefusal'
   | 'settingsRefusals'

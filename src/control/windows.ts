@@ -46,6 +46,7 @@ export async function nextWindow(
       typeof rows !== 'string' || (await withSource(database, load, (session) => dialect.hasRows(session, rows)));
     return some ? { from: null, to: null } : undefined;
   }
+  refuseLag(load, source, cursor);
   const item = raw(fromItem(rows, (table) => dialect.quoteTable(table)));
   return withSource(database, load, async (session) => {
     await refuseUnreached(
@@ -125,25 +126,41 @@ async function stretchesAsked(
   return below;
 }
 
-/** Why this acquisition's cursor, or its `start`, cannot be: the key of `from` that says it, and what is wrong. The column is known to be there. */
-export async function cursorRefusal(
+/** What is wrong with this acquisition's cursor, its `lag` and its `start`, each with the key of `from` that says it. The column is known to be there. */
+export async function cursorRefusals(
   source: Database,
   load: LoadDefinition,
-): Promise<{ key: 'cursor' | 'start'; message: string; next: string } | undefined> {
+): Promise<{ key: 'cursor' | 'lag' | 'start'; message: string; next: string }[]> {
   const { from } = load;
-  if (from?.cursor === undefined) return undefined;
+  const refusals: Awaited<ReturnType<typeof cursorRefusals>> = [];
+  const attempt = async <T>(key: 'cursor' | 'lag' | 'start', work: () => T | Promise<T>): Promise<T | undefined> => {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof ConfigurationError)) throw error;
+      refusals.push({ key, message: error.message, next: error.next ?? 'correct it' });
+      return undefined;
+    }
+  };
+  const cursor = from && (await attempt('cursor', () => cursorColumn(source, load, from)));
+  if (!cursor) return refusals;
+  await attempt('lag', () => refuseLag(load, from, cursor));
   const { start } = from;
-  let key: 'cursor' | 'start' = 'cursor';
-  try {
-    const cursor = await cursorColumn(source, load, from);
-    key = 'start';
-    if (start === undefined || cursor === undefined) return undefined;
-    await withSource(source, load, (session) => valueOf(session, source, load, cursor, start, '`start`'));
-    return undefined;
-  } catch (error) {
-    if (!(error instanceof ConfigurationError)) throw error;
-    return { key, message: error.message, next: error.next ?? 'correct it' };
+  if (start !== undefined) {
+    await attempt('start', () =>
+      withSource(source, load, (session) => valueOf(session, source, load, cursor, start, '`start`')),
+    );
   }
+  return refusals;
+}
+
+/** Only a window of times ends behind the clock. */
+function refuseLag(load: LoadDefinition, { lagMs }: AcquisitionSource, { column, kind }: Cursor): void {
+  if (lagMs === undefined || kind === 'time') return;
+  throw new ConfigurationError(
+    `\`lag\` means nothing for a cursor that is no time (${column.type}): windows of numbers end behind the greatest`,
+    { where: load.file, next: 'leave it out' },
+  );
 }
 
 /** A value as the source itself writes it: a time without a zone is meant in the source's own. `what`: where it was given. */

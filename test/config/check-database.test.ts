@@ -49,7 +49,7 @@ async function problemsOf(
         const { kind } = all[`${connection} ${name}`]!;
         return Promise.resolve(kind === 'table' ? [] : [{ reason: `it is a ${kind}`, next: 'Name another.' }]);
       },
-      cursorRefusal: () => Promise.resolve(undefined),
+      cursorRefusals: () => Promise.resolve([]),
       rangeRefusal: () => Promise.resolve(undefined),
       keyRefusal: () => Promise.resolve(undefined),
       settingsRefusals: () => Promise.resolve([]),

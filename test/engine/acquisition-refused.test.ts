@@ -58,6 +58,17 @@ describe.each(someServers(import.meta.url))(
       expect(message).toMatch(/^from\.start is monday, which is no bigint(\(20\))?$/);
     });
 
+    test('a `lag` of a cursor of numbers, whose windows no clock ends', async () => {
+      const { type, message, next } = await refusal(
+        { source: PLAIN_SOURCE(1), columns: COLUMNS, from: `${BY_ID}, lag: 5s` },
+        server,
+      );
+      expect({ type, next }).toEqual({ type: 'Configuration', next: 'leave it out' });
+      expect(message).toMatch(
+        /^`lag` means nothing for a cursor that is no time \(bigint(\(20\))?\): windows of numbers end behind the greatest$/,
+      );
+    });
+
     test('a landing table whose rows nothing numbers, before it is given the columns that it lacks', async () => {
       const files = {
         'loads/acquisition/item.yaml': itemFile({}).replace('acq.item }', 'acq.item, on_new_columns: add }'),
