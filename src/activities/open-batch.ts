@@ -94,7 +94,6 @@ export const openBatch =
         throw permanent(FAILURE.configuration, misasked.message, { where: load.file, next: misasked.next });
       }
       if (request.resume) refuseWindow(load, request.reread ?? {});
-      if (!load.enabled) throw refused(`${load.name} is disabled`, { where: load.file, next: 'set enabled: true' });
       const databases = watch.over(engine.databases);
       database = databases.get(load.connection);
       await requireProject(database, project.name);
@@ -141,6 +140,7 @@ async function open(
     (await findUnfinished(database, load.name)) ??
     (load.renamedFrom ? await findUnfinished(database, load.renamedFrom) : undefined);
   if (unfinished) {
+    if (unfinished.state === 'held') refuseDisabled(load); // its work is kept, and not undone for a start that does nothing
     const decision = await decideUnfinished(engine, database, unfinished, load, request);
     if (decision.kind === 'resumed') return opened(engine, database, decision.batch);
     return decision;
@@ -166,6 +166,7 @@ async function open(
   if (latest && (await unrecovered(database, latest, request))) {
     return { kind: 'recover', batch: referenceOf(database, latest) };
   }
+  refuseDisabled(load); // by now nothing of the batches before is left to be done
   await refuseSettings(database, load);
   await refuseNames(engine.databases, load);
   await refuseSource(engine.databases, load);
@@ -221,6 +222,10 @@ export const referenceOf = (database: Database, batch: Batch): BatchReference =>
   connection: database.connection,
   batchId: batch.batchId,
 });
+
+function refuseDisabled({ name, enabled, file }: LoadDefinition): void {
+  if (!enabled) throw refused(`${name} is disabled`, { where: file, next: 'set enabled: true' });
+}
 
 /** A held batch goes on in the window that it has. */
 function refuseWindow(load: LoadDefinition, reread: Reread): void {

@@ -65,7 +65,11 @@ async function decide(
   load: LoadDefinition,
   start: StartPreview,
 ): Promise<StartPreview> {
-  if (!load.enabled) return { ...start, does: 'refused', because: [`${load.name} is disabled`, 'set enabled: true'] };
+  const disabled = (): StartPreview => ({
+    ...start,
+    does: 'refused',
+    because: [`${load.name} is disabled`, 'set enabled: true', ...start.because.map((done) => `first, ${done}`)],
+  });
   const names = historyNames(load);
   const unfinished = await firstOf(names, (name) => findUnfinished(database, name));
   if (unfinished) {
@@ -74,6 +78,7 @@ async function decide(
     if (run?.status === 'RUNNING' && run.firstRunId === unfinished.firstRunId) {
       return { ...start, does: 'running', because: [`batch ${unfinished.batchId} is ${unfinished.state}`] };
     }
+    if (unfinished.state === 'held' && !load.enabled) return disabled();
     const { why } = await ruleForUnfinished(context.databases, client, database, unfinished, load);
     start.takesBack = unfinished;
     const keeps = keepsItsWork(unfinished.definition);
@@ -88,6 +93,7 @@ async function decide(
       start.because.push(
         `batch ${latest.batchId} is finished: its snapshot is dropped${left.after ? ', `after` runs' : ''}`,
       );
+      if (!load.enabled) return disabled();
       // What it left is gone by the time that the new batch looks.
       const found = await workOf(context, database, load, latest, []);
       return { ...start, ...found, because: [...start.because, ...found.because] };
@@ -96,6 +102,7 @@ async function decide(
   if (latest && (await ruleForRecovery(database, latest))) {
     start.because.push(`\`on_error\` of batch ${latest.batchId} runs`);
   }
+  if (!load.enabled) return disabled();
   await ruleForSettings(database, load);
   await ruleForNames(context.databases, load);
   await ruleForSource(context.databases, load);

@@ -64,6 +64,24 @@ describe.each(someServers(import.meta.url))('a held batch on $name', (server) =>
     expect(await world.value('select count(*) from acq.orders')).toBe('1');
   });
 
+  test('of a load that is disabled by now stays as it is: a start is refused, and so is one that would resume it', async () => {
+    world = await World.create(server, BREAKABLE(300, { broken: 250, lanes: 1, yaml: HOLD }));
+    await world.worker();
+    expect(await world.run('core.order')).toMatchObject({ ok: false, type: 'Database' });
+    await mend(world);
+    const file = join(world.directory, 'loads/core/order.yaml');
+    const text = await readFile(file, 'utf8');
+    await writeFile(file, `${text}\nenabled: false\n`);
+    for (const resume of [false, true]) {
+      const answer = await world.run({ load: 'core.order', resume });
+      expect(answer).toMatchObject({ ok: false, type: 'Refused', message: 'core.order is disabled' });
+    }
+    expect(await world.states('core.order')).toEqual(['held']);
+    await writeFile(file, text);
+    expect(await world.run({ load: 'core.order', resume: true })).toMatchObject({ ok: true });
+    await expectWhole(world);
+  });
+
   test('is rolled back by the next run of its own cron schedule, too, which begins anew over the same snapshot', async () => {
     world = await World.create(server, BREAKABLE(300, { broken: 250, lanes: 1, yaml: HOLD }));
     await world.worker();

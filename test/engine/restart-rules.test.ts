@@ -560,6 +560,34 @@ outputs: [ core.orders, core.refunds ]`,
       await expectWhole(world);
     });
 
+    it('of a load that is disabled by now: rolls it back, and is refused then; `plan` says so', async () => {
+      world = await World.create(server, BREAKABLE(1000, { broken: 0, pause: 0.2 }));
+      await world.worker();
+      await terminateHalfWay(world);
+      const file = 'loads/core/order.yaml';
+      const text = BREAKABLE(1000).files[file]!;
+      await world.write(file, `${text}\nenabled: false\n`);
+      expect(await world.value('select count(*) from core.orders')).not.toBe('0');
+      expect(document(await waybill(world, 'plan', 'core.order', '--json'))).toMatchObject({
+        does: 'refused',
+        because: [
+          'core.order is disabled',
+          'set enabled: true',
+          'first, batch 1 is rolled back: its workflow ended without finishing it',
+        ],
+        removes: [{ table: 'core.orders', batch: '1' }],
+      });
+      const refused = { ok: false, type: 'Refused', message: 'core.order is disabled', next: 'set enabled: true' };
+      expect(await world.run('core.order')).toMatchObject(refused);
+      expect(await world.states('core.order')).toEqual(['failed']);
+      expect(await world.value('select count(*) from core.orders')).toBe('0');
+      expect(await world.run('core.order')).toMatchObject(refused);
+      expect(await world.states('core.order')).toEqual(['failed']);
+      await world.write(file, text);
+      await mend(world);
+      await redoesWhole(1000);
+    });
+
     it('that was interrupted: does not roll it back for a start that only wants to resume', async () => {
       world = await World.create(server, BREAKABLE(2000, { broken: 0, pause: 0.2 }));
       await world.worker();
