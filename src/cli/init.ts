@@ -11,7 +11,7 @@ import { writeProject } from './write-project.ts';
 export const addInit: AddCommand = (program, cli, done) => {
   program
     .command('init')
-    .description('write a small project that works: loads of all three kinds, tables, sample rows')
+    .description('write a small project that works: an acquisition, a core and a services load, tables, sample rows')
     .argument('[dir]', 'the folder of the new project (default: this one)')
     .addOption(
       new Option('--on <server>', 'write its tables for this one').choices(DEV_SERVER_KINDS).default('postgres'),

@@ -42,7 +42,9 @@ function page(plan: LoadPreview): string {
 const goesOn = ({ does }: LoadPreview): boolean => ['new batch', 'redo', 'goes on'].includes(does);
 
 function head(plan: LoadPreview): string {
-  const lines = [`${plan.load} (${plan.kind}, connection ${plan.connection})`, `  ${VERDICTS[plan.does]}`];
+  const lines = [`${plan.load} (${plan.kind}, connection ${plan.connection})`];
+  if (plan.description !== null) lines.push(`  ${indent(plan.description.trimEnd(), 2)}`);
+  lines.push(`  ${VERDICTS[plan.does]}`);
   lines.push(...plan.because.map((sentence) => `  ${goesOn(plan) ? 'first' : 'why'}: ${sentence}`));
   if (plan.redoes !== null)
     lines.push(`  ${plan.does === 'goes on' ? 'goes on with' : 'redoes'}: batch ${plan.redoes}`);

@@ -14,7 +14,7 @@ import { runPage } from './temporal-ui.ts';
 
 interface RunFlags extends Pick<RunOptions, 'force' | 'resume' | 'adopt' | 'attach' | 'since' | 'until' | 'full'> {
   detach?: boolean;
-  param: string[];
+  param?: string[];
 }
 
 export const addRun: AddCommand = (program, cli, done) => {
@@ -27,7 +27,7 @@ export const addRun: AddCommand = (program, cli, done) => {
     .option('--adopt', 'take over _processing tables that another tool left')
     .option('--attach', 'if it is running already, follow it')
     .option('--detach', 'start it and do not follow it')
-    .option('--param <k=v>', 'a parameter of the load; may be given several times', collect, [])
+    .option('--param <k=v>', 'a parameter of the load; may be given several times', collect)
     .option('--since <value>', 'of an acquisition: read from this value of the cursor on, what was read before too')
     .option('--until <value>', 'of an acquisition: read up to this value of the cursor, not with it')
     .option('--full', 'of an acquisition: read everything again')
@@ -37,10 +37,10 @@ export const addRun: AddCommand = (program, cli, done) => {
     });
 };
 
-const collect = (value: string, before: string[]): string[] => [...before, value];
+const collect = (value: string, before: string[] = []): string[] => [...before, value];
 
 async function runAndFollow(cli: Cli, waybill: Waybill, name: string, flags: RunFlags): Promise<number> {
-  const { param, detach, ...options } = flags;
+  const { param = [], detach, ...options } = flags;
   const params = runParameters(waybill.project, name, param);
   const follower = await waybill.run(name, { ...options, params });
   if (detach === true) return detached(cli, waybill, follower, 'detached');

@@ -70,6 +70,7 @@ function page(details: BatchDetails, ranges: string): string {
 function head({ connection, batch, view, inputs, outputs, doneBefore }: BatchDetails): string {
   const facts: [string, string | null][] = [
     ['load', `${batch.loadName} (${batch.kind}, connection ${connection})`],
+    ['about', batch.definition.description?.trimEnd() ?? null],
     ['state', `${statusWords(view)}${batch.errorClass !== null && view.error ? ` (${batch.errorClass})` : ''}`],
     ['started', `${formatTime(view.started_at)}${batch.requestedBy === null ? '' : ` by ${batch.requestedBy}`}`],
     ['took', formatBetween(view.started_at, view.finished_at)],

@@ -36,6 +36,8 @@ export interface StagePreview {
 export interface LoadPreview {
   load: string;
   kind: LoadKind;
+  /** What its file says of it. */
+  description: string | null;
   connection: string;
   does: StartPreview['does'];
   /** What comes first, why there is nothing to do, or why it is refused. */
@@ -92,6 +94,7 @@ async function preview(context: ClientContext, database: Database, load: LoadDef
   return {
     load: load.name,
     kind: load.kind,
+    description: load.description ?? null,
     connection: load.connection,
     does: start.does,
     because: start.because,

@@ -110,6 +110,7 @@ export function detailsDocument(details: BatchDetails): BatchView & Record<strin
   const iso = (date: Date | null): string | null => date?.toISOString() ?? null;
   return {
     ...view,
+    description: batch.definition.description ?? null,
     connection: details.connection,
     reprocess_of: batch.reprocessOf,
     requested_by: batch.requestedBy,

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { freePort } from '../../src/dev/free-port.ts';
 import { findTemporal } from '../../src/dev/temporal-binary.ts';
@@ -61,6 +62,29 @@ describe.each(someServers(import.meta.url))('waybill run on $name', (server) => 
     expect((await waybill(world, 'run', 'core.order')).stdout).toContain(
       'core.order: nothing to do, no rows in acq.orders\n',
     );
+  });
+
+  test('has its description in `plan` and `show`, whose documents have the keys that docs/cli.md gives them', async () => {
+    world = await World.create(server, ORDERS(10, { yaml: 'description: orders of the shop' }));
+    await world.worker();
+    expect(await waybill(world, 'run', 'core.order')).toMatchObject({ exitCode: 0 });
+    expect((await waybill(world, 'plan', 'core.order')).stdout).toMatch(
+      /^core\.order \(core, connection warehouse\)\n {2}orders of the shop\n/,
+    );
+    expect((await waybill(world, 'show', '1')).stdout).toMatch(/\n {2}about {4}orders of the shop\n/);
+    const description = 'orders of the shop';
+    const docs = await readFile(new URL('../../docs/cli.md', import.meta.url), 'utf8');
+    for (const argv of [
+      ['plan', 'core.order'],
+      ['show', '1'],
+    ]) {
+      const shown = document(await waybill(world, ...argv, '--json')) as Record<string, unknown>;
+      expect(shown).toMatchObject({ description });
+      const row = docs.split('\n').find((line) => line.startsWith(`| \`${argv[0]}\` |`));
+      const ofBatch = Object.keys(argv[0] === 'show' ? published(10, 1) : {});
+      const keys = Object.keys(shown).filter((key) => !ofBatch.includes(key));
+      expect(keys.filter((key) => !new RegExp(`["\`]${key}["\`]`).test(row!))).toEqual([]);
+    }
   });
 
   test('without control tables ends with 2 and says how to make them', async () => {

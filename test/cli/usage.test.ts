@@ -138,7 +138,9 @@ describe('the command line itself', () => {
       exitCode: 0,
       stdout: expect.stringContaining('Exit codes') as string,
     });
-    expect(await run(['run', '--help'])).toMatchObject({ exitCode: 0 });
+    const ofRun = await run(['run', '--help']);
+    expect(ofRun).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(ofRun.stdout).not.toContain('default: []');
     expect(await run(['--version'])).toMatchObject({
       exitCode: 0,
       stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) as string,

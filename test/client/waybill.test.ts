@@ -57,12 +57,13 @@ describe.each(someServers(import.meta.url))('Waybill as a library on $name', (se
   });
 
   test('plans no batch of a load that is disabled: a start of it is refused', async () => {
-    world = await World.create(server, ORDERS(20, { yaml: 'enabled: false' }));
+    world = await World.create(server, ORDERS(20, { yaml: 'enabled: false\ndescription: of the shop' }));
     waybill = await open();
     await waybill.migrate();
     expect(await waybill.plan('core.order')).toMatchObject({
       does: 'refused',
       because: ['core.order is disabled', 'set enabled: true'],
+      description: 'of the shop',
     });
   });
 
