@@ -78,6 +78,11 @@ export interface FlavourFacts {
    * written, with `?` for each character beyond U+FFFF.
    */
   listsTriggersUnescaped: boolean;
+  /**
+   * REPEATABLE READ holds for information_schema, too: a transaction has the catalog as it was at its first look, while triggers fire as
+   * they are now. MariaDB's says what is there.
+   */
+  repeatsCatalogReads: boolean;
   /** InnoDB's own list of foreign keys (innodb_sys_foreign) has the names of files: `caf@0p` for `café`. MySQL's (innodb_foreign) has those of tables. */
   listsForeignKeysByFileNames: boolean;
   /**
@@ -134,6 +139,7 @@ const mysql = (since: Since): FlavourFacts => ({
   showsRefusedOptions: false,
   letsSetTimestampDefaults: false,
   listsTriggersUnescaped: true,
+  repeatsCatalogReads: true,
   listsForeignKeysByFileNames: false,
   remembersNextNumbers: true,
   makesHiddenKeys: since('8.0.30'),
@@ -168,6 +174,7 @@ const mariadb = (since: Since): FlavourFacts => ({
   showsRefusedOptions: true,
   letsSetTimestampDefaults: since('10.6.9'),
   listsTriggersUnescaped: false,
+  repeatsCatalogReads: false,
   listsForeignKeysByFileNames: true,
   remembersNextNumbers: false,
   makesHiddenKeys: false,

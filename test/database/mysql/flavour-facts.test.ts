@@ -119,6 +119,19 @@ const PROBES: Probes = {
     );
     return !String(body).includes("'it''s'");
   },
+  async repeatsCatalogReads({ say, value, schema, asAccount }) {
+    await say('create table seen (a int)');
+    return asAccount(['create'], async (takes) => {
+      await say('set transaction isolation level repeatable read', 'begin');
+      await value('select count(*) from seen');
+      expect(await takes(`create table ${schema}.made (a int)`)).toBe(true);
+      const found = await value(
+        `select count(*) from information_schema.tables where table_schema = '${schema}' and table_name = 'made'`,
+      );
+      await say('rollback');
+      return Number(found) === 0;
+    });
+  },
   async listsForeignKeysByFileNames({ say, takes, value, schema }) {
     await say('create table `café` (a int primary key)', 'create table `thé` (a int references `café` (a))');
     await say('alter table `thé` add constraint served foreign key (a) references `café` (a)');

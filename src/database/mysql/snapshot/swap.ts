@@ -168,8 +168,9 @@ async function proved<Kept>(
 async function plan(session: MysqlSession, place: Place): Promise<Exchanged | 'busy'> {
   try {
     // A twin refers to the tables that its foreign keys name: that is waited for no longer than for anything else.
-    const twin = await withDdlSettings(session, STEP_WAITS_SECONDS, () => makeTwin(session, place));
-    return { table: place.table, place, relationId: newRelationId(), plan: twin };
+    const relationId = newRelationId();
+    const twin = await withDdlSettings(session, STEP_WAITS_SECONDS, () => makeTwin(session, place, relationId));
+    return { table: place.table, place, relationId, plan: twin };
   } catch (error) {
     if (!isBusy(error)) throw error;
     return 'busy';
@@ -242,16 +243,15 @@ async function finish(
       [place, place.processing, () => number(session, place, relationId)],
       [place, place.processing, () => guardSnapshot(session, place, relationId)],
       [place, place.name, () => renameConstraints(session, place, twin.constraints)],
-      [place, place.name, () => replaceStandIns(session, place, twin.triggers)],
+      [place, place.name, () => replaceStandIns(session, place, relationId, twin.triggers)],
     );
   }
   for (const [place, waitedFor, step] of steps) {
-    try {
-      await withDdlSettings(session, STEP_WAITS_SECONDS, step);
-    } catch (error) {
+    const result = await withDdlSettings(session, STEP_WAITS_SECONDS, step).catch((error: unknown) => {
       if (!isBusy(error)) throw error;
-      return busyWith(session, place, waitedFor);
-    }
+      return 'busy';
+    });
+    if (result === 'busy') return busyWith(session, place, waitedFor);
   }
   const snapshots: TakenSnapshot[] = [];
   for (const { table, place, relationId, plan: twin } of swapped) {

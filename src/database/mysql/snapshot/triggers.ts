@@ -3,6 +3,7 @@ import { sql } from '../../sql.ts';
 import { allRowsAbout } from '../catalog.ts';
 import { quoteText } from '../names.ts';
 import type { MysqlSession } from '../session.ts';
+import { withTablesLocked } from './lock-tables.ts';
 import { at, ownName, quoted, type Place } from './place.ts';
 import { inSession } from './settings.ts';
 
@@ -89,42 +90,58 @@ const unknownForm = (name: string): Error =>
 
 /**
  * Names of triggers are the whole schema's, and a trigger stays with its table when that is renamed. So the twin gets stand-ins,
- * which do the same under other names until there is one of the old name on the landing table, and from then on nothing: at each
- * moment a writer meets the trigger once, whatever breaks off in between.
+ * which do the same under other names until the one of the old name is on the landing table beside them, and from then on nothing: at
+ * each moment a writer meets the trigger once, whatever breaks off in between. Beside them, because a writer may have the catalog as it
+ * was before the swap (`repeatsCatalogReads`), with the old name on the table and no stand-in there. Their names are one swap's alone: a
+ * catalog that is older still has none of them.
  */
-export async function makeStandIns(session: MysqlSession, place: Place, triggers: readonly Trigger[]): Promise<void> {
+export async function makeStandIns(
+  session: MysqlSession,
+  place: Place,
+  relationId: string,
+  triggers: readonly Trigger[],
+): Promise<void> {
   for (const trigger of triggers) {
-    const body = `begin if not exists (select 1 from information_schema.triggers where trigger_schema = ${text(place.schema)}
- and event_object_table = ${text(place.name)} and trigger_name = ${text(trigger.name)}) then
+    const name = standIn(relationId, trigger);
+    const body = `begin if (select count(*) from information_schema.triggers where trigger_schema = ${text(place.schema)}
+ and event_object_table = ${text(place.name)} and trigger_name in (${text(trigger.name)}, ${text(name)})) < 2 then
 ${unended(trigger.body)}
 ; end if; end`;
-    await create(session, place, place.twin, { ...trigger, name: standIn(place, trigger), body });
+    await create(session, place, place.twin, { ...trigger, name, body });
   }
 }
 
 /** MySQL has a semicolon in it that stood behind it, where another statement came with it. */
 const unended = (body: string): string => body.replace(/[\s;]+$/, '');
 
-const standIn = (place: Place, { name }: Trigger): string => ownName('tr', `${place.name}.${name}`);
+const standIn = (relationId: string, { name }: Trigger): string => ownName('tr', `${relationId}.${name}`);
 
 /** Read in the sql_mode of the trigger, in which a backslash or a double quote may mean anything. */
 const text = (value: string): string => `convert(x'${Buffer.from(value).toString('hex')}' using utf8mb4)`;
 
-/** Gives the names back, after the swap, each step for itself: what an earlier attempt has done is left as it is. */
+/**
+ * Gives the names back, after the swap, each step for itself: what an earlier attempt has done is left as it is. Where a writer
+ * may have an older catalog, he would meet a trigger that is back already and its stand-in: there nobody writes meanwhile.
+ */
 export async function replaceStandIns(
   session: MysqlSession,
   place: Place,
+  relationId: string,
   triggers: readonly Trigger[],
-): Promise<void> {
+): Promise<void | 'busy'> {
   if (triggers.length === 0) return;
   const there = new Set((await triggersOf(session, place, place.name)).map(({ name }) => name));
-  for (const trigger of triggers) {
-    if (there.has(trigger.name)) continue;
-    await session.say(`drop trigger if exists ${at(place, trigger.name)}`); // the snapshot's
-    const first = triggers.find((one) => one.timing === trigger.timing && one.event === trigger.event)!;
-    await create(session, place, place.name, trigger, standIn(place, first));
-  }
-  for (const trigger of triggers) await session.say(`drop trigger if exists ${at(place, standIn(place, trigger))}`);
+  const missing = triggers.filter(({ name }) => !there.has(name));
+  for (const { name } of missing) await session.say(`drop trigger if exists ${at(place, name)}`); // the snapshot's
+  const changePlaces = async (): Promise<void> => {
+    for (const trigger of triggers) {
+      const own = standIn(relationId, trigger);
+      if (missing.includes(trigger)) await create(session, place, place.name, trigger, own);
+      await session.say(`drop trigger if exists ${at(place, own)}`);
+    }
+  };
+  if (!session.server.repeatsCatalogReads) return changePlaces();
+  return withTablesLocked(session, [at(place, place.name)], changePlaces);
 }
 
 async function create(

@@ -27,7 +27,7 @@ export interface TwinPlan {
  * names without a schema, both servers look for in the twin's own; `use` is not needed, and never said: the names of all other
  * tables, and of their locks, would be looked up elsewhere from then on.
  */
-export async function makeTwin(session: MysqlSession, place: Place): Promise<TwinPlan> {
+export async function makeTwin(session: MysqlSession, place: Place, relationId: string): Promise<TwinPlan> {
   const definition = await definitionOf(session, place, place.name);
   const { text, constraints, nextNumber } = definition;
   const triggers = await triggersOf(session, place, place.name);
@@ -36,7 +36,7 @@ export async function makeTwin(session: MysqlSession, place: Place): Promise<Twi
   try {
     await make(session, place, twinText(definition, place, session.server));
     await mustBeAlike(session, place, definition);
-    await makeStandIns(session, place, plan.triggers);
+    await makeStandIns(session, place, relationId, plan.triggers);
     return plan;
   } catch (error) {
     await dropTwin(session, place).catch(() => undefined); // the next attempt drops it, too

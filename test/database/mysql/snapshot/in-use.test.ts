@@ -1,5 +1,5 @@
 /** Tables that others write to, read and hold while they are swapped and dropped. */
-import { afterEach, beforeEach, expect, inject, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest';
 import type { MysqlSession } from '../../../../src/database/mysql/session.ts';
 import { aloneWith } from '../../../../src/database/mysql/snapshot/alone-with.ts';
 import { startMysql } from '../../../../src/dev/mysql-server.ts';
@@ -111,6 +111,72 @@ describeOn(known, 'landing tables in use on $name', (server) => {
       await scene.say(`drop user ${definer}`);
     },
   );
+
+  describe('whose writer reads as of its first look (REPEATABLE READ)', () => {
+    const FIRST_TRIGGER = 'create trigger'; // of the guard, the first after the rename
+    const TWO = ['insert into d (id) values (1)', 'insert into d (id) values (2)'];
+    const met = { n: 1, said: 'one two ' };
+    beforeEach(() =>
+      scene.say(
+        "create table d (id int primary key, n int default 0, said varchar(99) default '')",
+        'create table seen_of_d (id int)',
+        "create trigger one before insert on d for each row set new.n = new.n + 1, new.said = concat(new.said, 'one ')",
+        "create trigger two before insert on d for each row set new.said = concat(new.said, 'two ')",
+        'create trigger three after insert on d for each row insert into seen_of_d values (new.id)',
+      ),
+    );
+    const looking = async () => {
+      const writer = await scene.connect();
+      await writer.query('set transaction isolation level repeatable read');
+      await writer.query('begin');
+      await writer.query('select 1 from b');
+      return writer;
+    };
+    const waits = ({ threadId }: { threadId: number }) =>
+      scene.values(
+        `select 1 from ${processListAt(server.url)} where id = ${threadId} and state like '%metadata lock%'`,
+      );
+    /** Each trigger once for each row, and they are the landing table's again. */
+    async function expectOnce(ids: string[]): Promise<void> {
+      expect(await scene.rows('select n, said from d order by id')).toEqual(ids.map(() => met));
+      expect(await scene.values('select id from seen_of_d order by id')).toEqual(ids);
+      expect((await scene.triggers('d')).map((one) => (one as { name: string }).name).sort()).toEqual([
+        'one',
+        'three',
+        'two',
+      ]);
+    }
+
+    test('meet triggers once each: a look before the swap, rows before they are back', async () => {
+      const writer = await looking();
+      const swapping = sleepsBefore(FIRST_TRIGGER);
+      const taking = scene.take(await scene.batch('d'), swapping.database);
+      await swapping.asleep();
+      for (const insert of TWO) await writer.query(insert);
+      swapping.wake();
+      await writer.query('commit');
+      expect(await taking).toMatchObject({ kind: 'taken' });
+      await expectOnce(['1', '2']);
+    });
+
+    test('meet triggers once each: a look behind the rename, a row while they change places', async () => {
+      const renamed = sleepsBefore(FIRST_TRIGGER);
+      const changing = sleepsBefore(`drop trigger if exists \`${scene.name}\`.\`waybill_tr_`, renamed.database);
+      const taking = scene.take(await scene.batch('d'), changing.database);
+      await renamed.asleep();
+      const writer = await looking();
+      renamed.wake();
+      await changing.asleep();
+      let landed = false;
+      const landing = writer.query(TWO[0]!).then(() => (landed = true));
+      await until(async () => landed || (await waits(writer)).length > 0);
+      changing.wake();
+      await landing;
+      await writer.query('commit');
+      expect(await taking).toMatchObject({ kind: 'taken' });
+      await expectOnce(['1']);
+    });
+  });
 
   for (const [held, other] of [
     ['a', 'b'],
