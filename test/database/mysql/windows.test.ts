@@ -58,7 +58,7 @@ describeOn(known, 'windows on $name', (server) => {
     connection: 's',
     table: `${database.controlSchema}.${table}`,
     cursor,
-    lagMs: 0,
+    ...(cursor === 'at' && { lagMs: 0 }),
     ...more,
   });
   const next = (from: AcquisitionSource) => nextWindow(database, database, load, from);
