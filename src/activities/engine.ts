@@ -30,5 +30,7 @@ export interface Engine {
   mostShared?: number | undefined;
   /** Milliseconds that bad rows of a chunk are searched within its transaction. Default: 1 s. */
   searchMs?: number | undefined;
+  /** Rows that a transaction of a roll back deletes, about. Default: 100,000. */
+  rollBackRows?: number | undefined;
   log: Logger;
 }

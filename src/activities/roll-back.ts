@@ -26,15 +26,27 @@ const PAUSE_MS = 100;
 
 /** Tells whether deletes come to an end: something may keep the rows, or a trigger write others of the batch for those that go. */
 class Rounds {
-  private fewest = Infinity;
-  /** Rounds in a row in which no row went, or no fewer ones than in a round before. */
+  private fewestGone = Infinity;
+  private fewestLeft = Infinity;
+  /** Rounds in a row in which no row went, or no fewer ones than in a round before and as many parts were left. */
   fruitless = 0;
 
-  end(gone: number): void {
-    const isNearer = gone > 0 && gone < this.fewest;
+  /** `left`: parts of the table that a look finds afterwards. Where rows refer to older ones, one of as many rows goes in each round. */
+  end(gone: number, left = Infinity): void {
+    const isNearer = gone > 0 && (gone < this.fewestGone || left < this.fewestLeft);
     this.fruitless = isNearer ? 0 : this.fruitless + 1;
-    if (isNearer) this.fewest = gone;
+    if (gone > 0) this.fewestGone = Math.min(this.fewestGone, gone);
+    this.fewestLeft = Math.min(this.fewestLeft, left);
   }
+}
+
+/** What is deleted. */
+interface Deletion {
+  batch: Batch;
+  /** Rows that are there, about; 0: look first. */
+  expected: number;
+  /** Rows that a transaction deletes, about. */
+  most: number;
 }
 
 /** What goes on for ever, whatever else is deleted. */
@@ -58,7 +70,8 @@ export const rollBack =
       );
       const written = await rowsWritten(database, [at.batchId]);
       const tables = await placesOf(database, at.batchId, outputs);
-      const rows = await emptyOutputs(database, tables, batch, written);
+      const most = engine.rollBackRows ?? ROWS_A_TRANSACTION;
+      const rows = await emptyOutputs(database, tables, { batch, expected: written, most });
       const final = batch.errorClass === 'cancelled' ? 'cancelled' : 'failed';
       const state = await changeState(database, at.batchId, final, { reason: batch.reason ?? undefined });
       return { state, rows };
@@ -76,7 +89,8 @@ export const rollBack =
  * rows that refer to each other: those go together. One that was empty comes again when rows of another have gone: a trigger of that one
  * may have written into it.
  */
-async function emptyOutputs(database: Database, tables: string[], batch: Batch, written: number): Promise<number> {
+async function emptyOutputs(database: Database, tables: string[], deletion: Deletion): Promise<number> {
+  const { batch } = deletion;
   let rows = 0;
   const swept = new Set<string>();
   const empty = new Set<string>();
@@ -90,7 +104,7 @@ async function emptyOutputs(database: Database, tables: string[], batch: Batch, 
       const had = rows;
       const deleted = (n: number): void => report({ table, rows: (rows += n) });
       try {
-        await emptyOutput(database, table, batch, swept.has(table) ? 0 : written, deleted);
+        await emptyOutput(database, table, swept.has(table) ? { ...deletion, expected: 0 } : deletion, deleted);
         swept.add(table);
       } catch (error) {
         if (!mayPassLater(error, database)) throw error;
@@ -138,13 +152,12 @@ const mayPassLater = (error: unknown, database: Database): boolean =>
 /**
  * Again until a look at the whole table finds nothing: somebody's update may have moved a row to a page that was done. Only
  * the first time it may be cheaper not to look where the rows lie. Bounded: what a trigger or a rule keeps, or writes anew, is found by
- * every look. `expected`: rows that are there, about; 0: look first.
+ * every look.
  */
 async function emptyOutput(
   database: Database,
   table: string,
-  batch: Batch,
-  expected: number,
+  { batch, expected, most }: Deletion,
   deleted: (rows: number) => void,
 ): Promise<void> {
   const { dialect } = database;
@@ -153,9 +166,8 @@ async function emptyOutput(
   let rows = 0;
   try {
     const [session] = sessions as [Session];
-    const look = (): Promise<DeletionRange[]> =>
-      dialect.planDeletion(session, table, batch.batchId, ROWS_A_TRANSACTION);
-    let ranges: DeletionRange[] = await dialect.planSweep(session, table, expected, ROWS_A_TRANSACTION);
+    const look = (): Promise<DeletionRange[]> => dialect.planDeletion(session, table, batch.batchId, most);
+    let ranges: DeletionRange[] = await dialect.planSweep(session, table, expected, most);
     if (ranges.length === 0) ranges = await look();
     const rounds = new Rounds();
     while (ranges.length > 0) {
@@ -169,7 +181,7 @@ async function emptyOutput(
       const isLimited = ranges.some(({ most }) => most !== undefined);
       ranges = await look();
       if (ranges.length === 0) return;
-      if (rows === before || !isLimited) rounds.end(rows - before); // by limits, round after round takes as many
+      if (rows === before || !isLimited) rounds.end(rows - before, ranges.length); // by limits, round after round takes as many
       if (rounds.fruitless === MOST_FRUITLESS) {
         throw rows === before
           ? await rowsStay(session, database, table, batch.batchId)

@@ -46,6 +46,8 @@ export interface WorkerOptions {
   mostShared?: number;
   /** Milliseconds that bad rows of a chunk are searched within its transaction. Default: 1 s. */
   searchMs?: number;
+  /** Rows that a transaction of a roll back deletes, about. Default: 100,000. */
+  rollBackRows?: number;
   env?: NodeJS.ProcessEnv;
   /** Milliseconds that activities get to end by themselves after `stop`. Default 20,000. */
   graceMs?: number;
@@ -118,6 +120,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     dropLimitMs: options.dropLimitMs,
     longestBackoffMs: options.longestBackoffMs,
     mostShared: options.mostShared,
+    rollBackRows: options.rollBackRows,
     searchMs: options.searchMs,
     log,
   };

@@ -92,6 +92,35 @@ describe.each(servers)('a roll back on $name', { timeout: 120_000 }, (server) =>
     await expectWhole(world);
   });
 
+  it('of rows that refer to older ones of their table takes one part after the other, however many', async () => {
+    // 128 rows, each on a page of its own, are one transaction: only the last ones can go before others.
+    const options = REFERRING(
+      'select count(*) from core.node',
+      'insert into acq.node select g from generate_series(1501, 2000) g;',
+    );
+    world = await World.create(server, {
+      ...options,
+      files: {
+        ...options.files,
+        'loads/core/node.yaml':
+          options.files['loads/core/node.yaml']
+            .replace('[ core.node, core.leaf ]', '[ core.node ]')
+            .replace(', { name: leaves, sql: leaf.sql }', '') + 'lanes: 1',
+        'loads/core/node.sql': `
+          insert into core.node (id, parent, pad, batch_id)
+          select n.id, nullif(n.id - 1, 0), repeat('x', 7000), :batch_id from {{ acq.node }} n order by n.id`,
+      },
+    });
+    await world.worker({ rollBackRows: 128 });
+    expect(await world.run('core.node')).toMatchObject({
+      ok: false,
+      type: 'CheckFailed',
+      message: expect.not.stringContaining('roll back') as string,
+    });
+    expect(await world.states('core.node')).toEqual(['failed']);
+    expect(await world.value('select count(*) from core.node')).toBe('0');
+  });
+
   it('that would meet a rule in the place of every delete is refused before anything is written', async () => {
     world = await World.create(server, ORDERS(20));
     const { warehouse } = world;
