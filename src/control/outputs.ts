@@ -63,7 +63,9 @@ export async function recordOutputs(
 
 async function refuseReturned(session: Session, database: Database, batchId: string, known: KnownTable): Promise<void> {
   const { table } = known;
-  for (const { batchId: other } of await unreached(session, database, [table])) {
+  const others = await unreachedBefore(session, database, batchId, known);
+  if (others.length === 0 || !(await holdsRows(session, database, table, others))) return;
+  for (const other of others) {
     if (!(await holdsRows(session, database, table, [other]))) continue;
     // What it was may be out of date; what it is now tells it again when it is without these rows.
     await keepIdentity(database, database, 'batch_output', other, known);
@@ -72,6 +74,30 @@ async function refuseReturned(session: Session, database: Database, batchId: str
       { where: `batch ${batchId}`, next: `delete from ${table} where batch_id = ${other}, then start the load again` },
     );
   }
+}
+
+/**
+ * Batches whose rows a table may have that came back, but for those for which a later one has looked already: each does so as it keeps which
+ * table it is, and the look may read all of it.
+ */
+async function unreachedBefore(
+  session: Session,
+  database: Database,
+  batchId: string,
+  { table, identity }: KnownTable,
+): Promise<string[]> {
+  const marked = await unreached(session, database, [table]);
+  if (marked.length === 0) return [];
+  const { rows } = await session.query<{ other: string; relation_id: string; storage_id: string }>(sql`
+    select distinct o.batch_id as other, l.relation_id, l.storage_id
+    from ${database.ledger('batch_output')} o join ${database.ledger('batch')} b on b.batch_id = o.batch_id
+      join ${database.ledger('batch_output')} l on l.table_name = o.table_name and l.relation_id is not null
+      join ${database.ledger('batch')} later on later.batch_id = l.batch_id and later.started_at > b.finished_at
+    where o.unreached and o.table_name = ${table} and l.batch_id <> ${batchId}`);
+  const looked = rows.filter(({ relation_id: relationId, storage_id: storageId }) =>
+    isSame(database, identity, { relationId, storageId }),
+  );
+  return marked.map((one) => one.batchId).filter((other) => !looked.some((one) => one.other === other));
 }
 
 /**
@@ -128,7 +154,8 @@ export async function markUnreached(
 
 /**
  * What is published has looked before: no rows of failed batches are in these tables. Others of their names may have some, and come back,
- * where nothing leads to a table that was renamed: until the rows were looked for in that very one, this is not forgotten.
+ * where nothing leads to a table that was renamed: until the rows were looked for in that very one, this is not forgotten. Where it has become
+ * another one for good (emptied, altered or made anew), it never is; each table of the name is looked into once, then.
  */
 export async function forgetUnreached(session: Session, database: Database, tables: string[]): Promise<void> {
   const { dialect } = database;

@@ -471,6 +471,15 @@ describe.each(oneOfEachFamily(import.meta.url))('an output on $name, in mid-load
       expect(await world.value(unreached)).toBe('0');
     });
 
+    test('truncated by somebody: once the next batch has looked for rows of the failed one, no start looks again', async () => {
+      world = await World.create(server, ORDERS(600, { rows: 100, byKey: true, sql: SLOW_SQL(0.3), lanes: 2 }));
+      await truncatedMidway(world);
+      // A row that would be found tells of a look.
+      await world.warehouse.query(`
+        insert into core.orders values (0, 'found', 0, 1); insert into acq.orders values (601, 'late', 3)`);
+      expect(await world.run('core.order')).toMatchObject({ ok: true, result: { rowsWritten: 1 } });
+    });
+
     test('truncated by somebody, where the account has no PROCESS: it is not noticed, and published with what came after', async () => {
       const end = await changed('truncate core.orders', () => asLoader(world));
       expect(end).toMatchObject({ ok: true, result: { rowsWritten: 600 } });
