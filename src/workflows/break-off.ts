@@ -23,7 +23,7 @@ import {
 import type { Progress } from './progress.ts';
 import { recover } from './recover.ts';
 import { HistoryFull } from './stage-lanes.ts';
-import type { Steering } from './steering.ts';
+import { askedFor, startAgain, type Steering } from './steering.ts';
 
 /** Batches of one workflow of which each lost the state of its source: after so many a person should look why. */
 const MOST_LOST = 3;
@@ -146,10 +146,9 @@ async function unrecoveredBy(batch: OpenedBatch, progress: Progress): Promise<st
 
 function causeOf(batch: OpenedBatch, error: unknown, steering: Steering): { errorClass: string; error: ErrorSummary } {
   const where = `load ${batch.load}, batch ${batch.batchId}`;
-  const next = `start it again when you want: waybill run ${batch.load}`;
+  const next = startAgain(batch.load);
   const { interruption } = steering;
-  const by = interruption?.requestedBy ? ` by ${interruption.requestedBy}` : '';
-  const why = interruption?.reason ? `: ${interruption.reason}` : '';
+  const { by, why } = askedFor(interruption);
   switch (interruption?.kind) {
     case 'cancel signal':
       return {

@@ -6,16 +6,17 @@ import {
   patched,
   workflowInfo,
 } from '@temporalio/workflow';
+import type { ApplicationFailure } from '@temporalio/common';
 import type { OpenOutcome } from '../activities/open-batch.ts';
 import type { OpenedBatch } from '../activities/opened-batch.ts';
 import { activities, ASKING, ASKING_ANOTHER } from './activity-proxies.ts';
 import { finishPublished } from './conclude.ts';
 import { failureOf } from './error-summary.ts';
-import { FAILURE, type LoadInput, type LoadResult } from './messages.ts';
+import { FAILURE, type Interruption, type LoadInput, type LoadResult } from './messages.ts';
 import type { Progress } from './progress.ts';
 import { recoverBefore } from './recover.ts';
 import { historyIsFull } from './stage-lanes.ts';
-import type { Steering } from './steering.ts';
+import { askedFor, startAgain, type Steering } from './steering.ts';
 import { takeDown } from './take-down.ts';
 import { olderWorker, waitBeforeLook, waitForLock, waitForNewerWorker } from './wait.ts';
 
@@ -51,7 +52,7 @@ export async function open(
   /** Since when the workers that were asked are older than the control tables; undefined: the last one was not. */
   let olderSince: number | undefined;
   for (let waits = 0; ;) {
-    await endIfCancelled(steering);
+    await endIfCancelled(input.load, steering);
     // Not to be broken off: a batch that was opened while its opener was cancelled would be nobody's.
     const outcome = await CancellationScope.nonCancellable(async (): Promise<OpenOutcome> => {
       try {
@@ -96,7 +97,7 @@ export async function open(
           steering.interruption = undefined;
           request.force = steering.forced = true;
         } else if (steering.interruption) {
-          throw failureOf({ type: FAILURE.cancelled, message: UNOPENED });
+          throw unopened(input.load, steering.interruption);
         }
         // A cancel that came with the end of the wait is not to be lost: it ends this load, too.
         if (historyIsFull(outcome, true) && !CancellationScope.current().consideredCancelled) return 'continue';
@@ -105,16 +106,27 @@ export async function open(
   }
 }
 
-const UNOPENED = 'cancelled before a batch was opened';
+const UNOPENED = 'before a batch was opened';
+
+/** Who cancelled it and why stands nowhere else: there is no batch that had it in its events. */
+function unopened(load: string, interruption: Interruption): ApplicationFailure {
+  const { by, why } = askedFor(interruption);
+  return failureOf({
+    type: FAILURE.cancelled,
+    message: `cancelled${by} ${UNOPENED}${why}`,
+    where: `load ${load}`,
+    next: startAgain(load),
+  });
+}
 
 /** A cancel that came before a batch was opened, as while an earlier one was rolled back: none is opened only to be rolled back at once. */
-async function endIfCancelled({ interruption }: Steering): Promise<void> {
+async function endIfCancelled(load: string, { interruption }: Steering): Promise<void> {
   const bySignal = interruption?.kind === 'cancel signal';
   if (!bySignal && !CancellationScope.current().consideredCancelled) return;
   // Older runs opened it all the same.
   if (!patched('none is opened once it is cancelled')) return;
   await CancellationScope.nonCancellable(() => condition(allHandlersFinished));
-  throw bySignal ? failureOf({ type: FAILURE.cancelled, message: UNOPENED }) : new CancelledFailure(UNOPENED);
+  throw bySignal ? unopened(load, interruption) : new CancelledFailure(`cancelled ${UNOPENED}`);
 }
 
 /** A published batch stands in the way of the next one while somebody reads its snapshot: its name is not free. */

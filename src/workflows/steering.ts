@@ -150,4 +150,13 @@ export class Steering {
   }
 }
 
+/** Who asked for it, and why, as messages say it around what was done. */
+export const askedFor = (interruption: Interruption | undefined): { by: string; why: string } => ({
+  by: interruption?.requestedBy ? ` by ${interruption.requestedBy}` : '',
+  why: interruption?.reason ? `: ${interruption.reason}` : '',
+});
+
+/** What to do after a cancel. */
+export const startAgain = (load: string): string => `start it again when you want: waybill run ${load}`;
+
 const isLanes = (n: unknown): n is number => Number.isInteger(n) && (n as number) >= 1 && (n as number) <= MOST_LANES;

@@ -161,9 +161,18 @@ describe.each(someServers(import.meta.url))('steering a load on $name', (server)
   });
 
   test.each([
-    { by: 'Temporal’s own', cancel: (handle: Handle) => handle.cancel(), type: 'Canceled' },
-    { by: 'the signal', cancel: (handle: Handle) => handle.signal(cancelSignal, { reason: 'no' }), type: 'Cancelled' },
-  ])('a cancel ($by) while a start rolls back an earlier batch: none is opened', async ({ cancel, type }) => {
+    { by: 'Temporal’s own', cancel: (handle: Handle) => handle.cancel(), end: { type: 'Canceled' } },
+    {
+      by: 'the signal',
+      cancel: (handle: Handle) => handle.signal(cancelSignal, { requestedBy: 'mary', reason: 'no' }),
+      end: {
+        type: 'Cancelled',
+        message: 'cancelled by mary before a batch was opened: no',
+        where: 'load core.order',
+        next: 'start it again when you want: waybill run core.order',
+      },
+    },
+  ])('a cancel ($by) while a start rolls back an earlier batch: none is opened', async ({ cancel, end }) => {
     world = await World.create(server, ORDERS(1000, { rows: 100, byKey: true, sql: SLOW_SQL(0.3), lanes: 1 }));
     await world.worker();
     const terminated = await world.start('core.order');
@@ -173,7 +182,7 @@ describe.each(someServers(import.meta.url))('steering a load on $name', (server)
     await until(async () => (await world.states('core.order'))[0] === 'rolling_back');
     await cancel(handle);
     await letGo();
-    expect(await ended(handle)).toMatchObject({ ok: false, type });
+    expect(world.names.outOf(await ended(handle))).toMatchObject({ ok: false, ...end });
     expect(await world.states('core.order')).toEqual(['failed']);
     expect(await world.run('core.order')).toMatchObject({ ok: true });
     await expectWhole(world);
