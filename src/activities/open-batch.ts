@@ -9,7 +9,7 @@ import type { Database, LockWait } from '../database/dialect.ts';
 import { errorFacts } from '../database/error-facts.ts';
 import { LockWatch } from '../database/lock-watch.ts';
 import { WaybillError } from '../errors.ts';
-import { whatElseChanges } from '../control/take-back.ts';
+import { toldOfOthers } from '../control/take-back.ts';
 import { isUnderWay } from '../control/states.ts';
 import { nearest } from '../sql/names.ts';
 import {
@@ -184,7 +184,7 @@ async function open(
   if (work.kind === 'wait') return { ...work, historyLimit };
   if (work.settled) await settleFiles(database, work.settled);
   if (work.kind !== 'work') return { kind: 'nothing', reason: work.reason };
-  const warnings = (await whatElseChanges(database, load)).map(({ message }) => message);
+  const warnings = await toldOfOthers(database, load);
   try {
     const batch = await insertBatch(database, load, request, {
       loads: Object.values(project.loads),

@@ -45,6 +45,7 @@ export function validateFiles({ project }: Pick<ClientContext, 'project'>): Vali
 export async function validateProject(context: ClientContext): Promise<Validation> {
   const { project, databases } = context;
   const described = new Map<string, Promise<TableDescription | undefined>>();
+  const others = new Map<LoadDefinition, ReturnType<typeof whatElseChanges>>();
   const connections = new Set<string>();
   const asking: Asking = async (connection, ask) => {
     connections.add(connection);
@@ -78,11 +79,12 @@ export async function validateProject(context: ClientContext): Promise<Validatio
     asking(connection, () => whyNeverTakenBack(databases.get(connection), table));
   const mayKeepRows = (connection: string, table: string) =>
     asking(connection, () => whatMayKeepRows(databases.get(connection), table));
-  const changesOthers = (load: LoadDefinition, table: string) =>
-    asking(load.connection, async () => {
-      const found = await whatElseChanges(databases.get(load.connection), load);
-      return found.find((one) => one.table === table);
-    });
+  const changesOthers = async (load: LoadDefinition, table: string) => {
+    const known =
+      others.get(load) ?? asking(load.connection, () => whatElseChanges(databases.get(load.connection), load));
+    others.set(load, known);
+    return (await known).find((one) => one.table === table);
+  };
   const noSnapshot = (load: LoadDefinition, table: string) =>
     asking(load.connection, () => whyNoSnapshot(databases.get(load.connection), load, table));
   const settingsRefused = (load: LoadDefinition) =>

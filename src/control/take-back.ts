@@ -33,6 +33,16 @@ export async function whatElseChanges(
   });
 }
 
+/** The same for the events of a batch that is opened, which it does not keep from being opened: only where the server has it at hand. */
+export async function toldOfOthers(database: Database, load: Pick<LoadDefinition, 'outputs'>): Promise<string[]> {
+  if (!database.dialect.catalogsForeignKeys) return [];
+  try {
+    return (await whatElseChanges(database, load)).map(({ message }) => message);
+  } catch {
+    return [];
+  }
+}
+
 /** Why no batch could be taken back from this output: a roll back would find its rows for ever, or end with the same error each time. */
 export async function whyNeverTakenBack(
   database: Database,

@@ -69,6 +69,8 @@ export interface OutputDialect {
    * as the server shows them.
    */
   changedByDeletes(database: Database, tables: readonly string[]): Promise<ChangedByDelete[]>;
+  /** Whether its catalog has these keys, so that a start may ask, too. Else the server may open each table that the account may see. */
+  readonly catalogsForeignKeys: boolean;
   /** Why the server refuses every delete from this output, whatever its rows. */
   deleteRefusal(database: Database, table: string): Promise<{ reason: string; next: string } | undefined>;
 }

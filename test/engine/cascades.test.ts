@@ -9,7 +9,7 @@ describe.each(oneOfEachFamily(import.meta.url))('an output on $name', { timeout:
   let world: World;
   afterEach(() => world.close());
 
-  test('whose rows take others with them: validate warns, and the batch is told so; not of its own outputs', async () => {
+  test('whose rows take others with them: validate warns, and on PostgreSQL the batch is told so; not of its own outputs', async () => {
     const options = ORDERS(20);
     const file = 'loads/core/order.yaml';
     world = await World.create(server, {
@@ -30,6 +30,7 @@ describe.each(oneOfEachFamily(import.meta.url))('an output on $name', { timeout:
             alter table core.note${n} add constraint note${n}_order foreign key (id) references core.orders (id) on delete ${rule};`,
         ).join('')}`,
     });
+    const tells = world.words.family === 'postgres'; // on MariaDB each start would open all tables for it
     const message =
       'a roll back that deletes rows of core.orders would delete or change the rows that refer to them in ' +
       'core.note0 (foreign key note0_order, on delete cascade), core.note1 (foreign key note1_order, on delete set null)';
@@ -39,11 +40,11 @@ describe.each(oneOfEachFamily(import.meta.url))('an output on $name', { timeout:
     await world.worker();
     expect(await world.run('core.order')).toMatchObject({ ok: true });
     const told = `select reason from waybill.event where what = 'others_change'`;
-    expect(world.names.outOf(await world.rows(told))).toEqual([{ reason: message }]);
+    expect(world.names.outOf(await world.rows(told))).toEqual(tells ? [{ reason: message }] : []);
     for (const n of RULES.keys()) await world.warehouse.query(`drop table core.note${n}`);
     await world.warehouse.query(`insert into acq.orders values (21, 'one', 1)`);
     expect(await world.run('core.order')).toMatchObject({ ok: true });
-    expect(await world.rows(told)).toHaveLength(1);
+    expect(await world.rows(told)).toHaveLength(tells ? 1 : 0);
     expect((await waybill(world, 'validate')).stdout).not.toContain('would delete or change');
   });
 });

@@ -115,6 +115,7 @@ export const mysqlDialect: Dialect = {
   deleteTogether,
   deleteRefusal: () => Promise.resolve(undefined),
   changedByDeletes,
+  catalogsForeignKeys: false, // on MariaDB, information_schema finds them in each table
   deletesKeptBy: () => Promise.resolve([]), // there are no rules, and a trigger that will not have it raises an error
   landingType,
   createLanding,

@@ -158,5 +158,6 @@ export const postgresDialect: Dialect = {
   deleteTogether,
   deletesKeptBy,
   changedByDeletes,
+  catalogsForeignKeys: true,
   deleteRefusal,
 };
