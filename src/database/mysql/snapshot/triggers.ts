@@ -114,7 +114,8 @@ ${unended(trigger.body)}
 /** MySQL has a semicolon in it that stood behind it, where another statement came with it. */
 const unended = (body: string): string => body.replace(/[\s;]+$/, '');
 
-const standIn = (relationId: string, { name }: Trigger): string => ownName('tr', `${relationId}.${name}`);
+/** `of`: the swap's relationId. Older versions named them by their table, so that one which they left half-way has such names. */
+const standIn = (of: string, { name }: Trigger): string => ownName('tr', `${of}.${name}`);
 
 /** Read in the sql_mode of the trigger, in which a backslash or a double quote may mean anything. */
 const text = (value: string): string => `convert(x'${Buffer.from(value).toString('hex')}' using utf8mb4)`;
@@ -131,18 +132,26 @@ export async function replaceStandIns(
 ): Promise<void | 'busy'> {
   if (triggers.length === 0) return;
   const there = new Set((await triggersOf(session, place, place.name)).map(({ name }) => name));
-  const missing = triggers.filter(({ name }) => !there.has(name));
+  const standing = (trigger: Trigger): string | undefined =>
+    [relationId, place.name].map((of) => standIn(of, trigger)).find((name) => there.has(name));
+  const left = triggers.filter((trigger) => !there.has(trigger.name) || standing(trigger) !== undefined);
+  if (left.length === 0) return; // writers would be kept waiting for nothing
+  const missing = left.filter(({ name }) => !there.has(name));
   for (const { name } of missing) await session.say(`drop trigger if exists ${at(place, name)}`); // the snapshot's
   const changePlaces = async (): Promise<void> => {
-    for (const trigger of triggers) {
-      const own = standIn(relationId, trigger);
-      if (missing.includes(trigger)) await create(session, place, place.name, trigger, own);
-      await session.say(`drop trigger if exists ${at(place, own)}`);
+    for (const [i, trigger] of left.entries()) {
+      // Where somebody has dropped its own, before that of the trigger which fires next.
+      const next = left.slice(i).find((other) => standing(other) !== undefined && firesWith(trigger, other));
+      if (missing.includes(trigger)) await create(session, place, place.name, trigger, next && standing(next));
+      const own = standing(trigger);
+      if (own !== undefined) await session.say(`drop trigger if exists ${at(place, own)}`);
     }
   };
   if (!session.server.repeatsCatalogReads) return changePlaces();
   return withTablesLocked(session, [at(place, place.name)], changePlaces);
 }
+
+const firesWith = (one: Trigger, other: Trigger): boolean => one.timing === other.timing && one.event === other.event;
 
 async function create(
   session: MysqlSession,

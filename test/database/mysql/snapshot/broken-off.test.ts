@@ -1,6 +1,7 @@
 /** The connection dies between every two statements of a swap and of a drop; the next attempt, or the next start, goes on. */
-import { afterEach, beforeEach, expect, inject, vi } from 'vitest';
+import { afterEach, beforeEach, expect, inject, test, vi } from 'vitest';
 import { recordSwap } from '../../../../src/control/snapshots.ts';
+import { ownName } from '../../../../src/database/mysql/snapshot/place.ts';
 import { inTurns } from '../../../every-server.ts';
 import { describeOn, mysqlServers } from '../../../mysql-servers.ts';
 import { hashOf } from '../../../seed.ts';
@@ -159,6 +160,54 @@ describeOn(known, 'a swap of two inputs that breaks off on $name', (server) => {
       }
     });
   }
+
+  const standIns = (): Promise<string[]> =>
+    scene.values(`select trigger_name from information_schema.triggers
+                  where trigger_schema = database() and trigger_name like 'waybill_tr_%' order by action_order`);
+  /** Those of both triggers, as versions made them that named them by their table and did not ask for themselves. */
+  async function asBefore(): Promise<void> {
+    const bodies = { count_it: 'set new.seen = new.seen + 1', and_more: 'set new.d = new.seen' };
+    for (const [trigger, body] of Object.entries(bodies)) {
+      const [first] = await standIns();
+      await scene.say(
+        `drop trigger ${first}`,
+        `create trigger ${ownName('tr', `a.${trigger}`)} before insert on a for each row
+         begin if not exists (select 1 from information_schema.triggers where trigger_schema = database()
+         and event_object_table = 'a' and trigger_name = '${trigger}') then ${body}; end if; end`,
+      );
+    }
+  }
+
+  for (const [where, place] of [
+    ['behind the rename', behindRename],
+    ['while a trigger and its stand-in change places', (sent) => /^drop trigger .*waybill_tr_/.test(sent.at(-1)!)],
+  ] satisfies [string, CutPlace][]) {
+    test(`is finished by the next attempt where an older version has left it: ${where}`, async () => {
+      await scene.say('create trigger and_more before insert on a for each row set new.d = new.seen');
+      const before = await looks();
+      await write();
+      const batch = await scene.batch('a', 'b');
+      await expect(scene.take(batch, cutBefore(scene.database, server.url, place).database)).rejects.toThrow();
+      await asBefore();
+      await write();
+      expect((await scene.take(batch)).kind).toBe('taken');
+      expect(await standIns()).toEqual([]);
+      await write();
+      await expectTaken(batch, before, 3);
+    });
+  }
+
+  test('is finished by the next attempt though somebody dropped a stand-in: triggers fire in their order', async () => {
+    await scene.say('create trigger and_more before insert on a for each row set new.d = new.seen');
+    const before = await looks();
+    await write();
+    const batch = await scene.batch('a', 'b');
+    await expect(scene.take(batch, cutBefore(scene.database, server.url, behindRename).database)).rejects.toThrow();
+    await scene.say(`drop trigger ${(await standIns())[0]}`);
+    expect((await scene.take(batch)).kind).toBe('taken');
+    await write();
+    await expectTaken(batch, before, 2);
+  });
 
   turn('and is undone by hand: the next start has nothing to finish, and says so of a half', async () => {
     const before = await looks();

@@ -209,6 +209,30 @@ describeOn(known, 'landing tables in use on $name', (server) => {
     );
   }
 
+  test('are waited for no more once their triggers are back, while the swap waits for another input', async () => {
+    const [ofA, ofB] = ['a', 'b'].map((name) => `alter table \`${scene.name}\`.\`${name}_processing\` comment`);
+    let attempts = 0;
+    const counted = watched(scene.database, (text) => {
+      if (text.startsWith(ofA!)) attempts += 1;
+      return Promise.resolve();
+    });
+    const swapping = sleepsBefore(ofB!, counted);
+    const taking = scene.take(await scene.batch('a', 'b'), swapping.database);
+    await swapping.asleep();
+    const [reader, writer] = [await scene.connect(), await scene.connect()];
+    await reader.query('begin');
+    await reader.query('select * from b_processing');
+    await writer.query('begin');
+    await writer.query('insert into a () values ()');
+    swapping.wake();
+    await until(() => Promise.resolve(attempts >= 2));
+    await reader.query('commit');
+    const late = new Promise((resolve) => setTimeout(resolve, 20_000, 'it waits for a'));
+    expect(await Promise.race([taking, late])).toMatchObject({ kind: 'taken' });
+    await writer.query('commit');
+    expect(await scene.values('select seen from a')).toEqual(['1']);
+  });
+
   test('are named where a transaction has written to the second of two: that one, with who it is, where the server tells', async () => {
     const long = await scene.connect();
     await long.query('begin');
