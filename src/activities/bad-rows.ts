@@ -24,8 +24,8 @@ export interface BadRows {
   countsRead: boolean;
   /** How many those are; undefined: they are not counted. */
   count?(session: Session, range: ChunkRange): Promise<number>;
-  /** Rows that the batch reads in all, once a search has counted them: it may take long, and a lane asks once. */
-  inAll?: number;
+  /** Rows that the batch reads in all, as far as searches of a lane have counted them, and what is left to count. */
+  inAll?: { rows: number; uncounted: ChunkRange[] };
   /** Only the ledger cuts its chunks, each part in a transaction of its own: people see them there. */
   apart?: boolean;
   /** Gives back what it searched with. */
@@ -53,21 +53,25 @@ export const ENOUGH_FOR_A_SHARE = 100;
 
 /**
  * `over`: what is said when more rows were rejected than may be; undefined: so many may. `known`: those that the ledger knows of,
- * which are not `here`. `toCome`: so many more than `read` will be read, of which none need be rejected; asked for where it matters.
+ * which are not `here`. `toCome`: so many more than `read` will be read, of which none need be rejected; asked for where it matters,
+ * and to be known no further than to `enough`, with which they are not too many.
  */
 export async function overLimit(
   session: Session,
   database: Database,
   batchId: string,
   limit: RejectLimit,
-  here: { rejected: number; read: number; toCome: (read: number) => Promise<number> },
+  here: { rejected: number; read: number; toCome: (read: number, enough: number) => Promise<number> },
 ): Promise<{ over: string | undefined; known: number }> {
   const { rejected: known, read: readBefore } = await countRejected(session, database, batchId);
   const rejected = known + here.rejected;
   const read = readBefore === null && here.read === 0 ? null : (readBefore ?? 0) + here.read;
   if ('percent' in limit && rejected <= ENOUGH_FOR_A_SHARE) return { over: undefined, known };
   const over = overAll(rejected, read, limit);
-  return { over: over && overAll(rejected, read, limit, await here.toCome(read ?? 0)), known };
+  const needed = 'percent' in limit ? Math.ceil((rejected * 100) / limit.percent) : Infinity;
+  if (over === undefined || needed === Infinity) return { over, known };
+  const enough = needed + 1 - (read ?? 0); // one more, so that no rounding tells otherwise
+  return { over: overAll(rejected, read, limit, await here.toCome(read ?? 0, enough)), known };
 }
 
 /** The same at the end, when all is read: lanes do not see the rows that others are about to reject. */

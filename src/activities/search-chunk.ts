@@ -153,22 +153,30 @@ class ChunkSearch {
   }
 
   /** Bad rows often lie together: a share is one of the whole chunk, and of those that nobody has done. */
-  private async readInAll(): Promise<{ read: number; toCome: (read: number) => Promise<number> }> {
+  private async readInAll(): Promise<{ read: number; toCome: (read: number, enough: number) => Promise<number> }> {
     const { session, at, asked, rejected } = this;
     const few = asked !== undefined && asked.known + rejected.length <= ENOUGH_FOR_A_SHARE;
     if ('rows' in this.context.batch.definition.maxRejected || few || !at.bad.countsRead)
       return { read: 0, toCome: () => Promise.resolve(0) };
     const own = (await at.bad.count?.(session, this.chunk.range)) ?? 0;
-    return { read: own, toCome: async (read) => Math.max(0, (at.bad.inAll ??= await this.countAll(own)) - read) };
+    return { read: own, toCome: async (read, enough) => Math.max(0, (await this.inAll(own, read + enough)) - read) };
   }
 
-  /** Rows that will have been read when the stage is done. What a search has cut off may be chunks of any size, so they are counted. */
-  private async countAll(own: number): Promise<number> {
+  /**
+   * Rows that will have been read when the stage is done, or at least `enough` of them. What a search has cut off may be chunks of any
+   * size, so they are counted: one by one, for all together may be the whole source. The next question goes on where this one ends.
+   */
+  private async inAll(own: number, enough: number): Promise<number> {
     const { session, at, chunk } = this;
-    const { read, pending } = await readAndPending(session, this.context.database, { ...at, n: chunk.n });
-    let rows = read + own;
-    for (const range of pending) rows += (await at.bad.count?.(session, range)) ?? 0;
-    return rows;
+    const inAll = (at.bad.inAll ??= await readAndPending(session, this.context.database, { ...at, n: chunk.n }).then(
+      ({ read, pending }) => ({ rows: read + own, uncounted: pending }),
+    ));
+    while (inAll.rows < enough && inAll.uncounted.length > 0) {
+      const rows = (await at.bad.count?.(session, inAll.uncounted[0]!)) ?? 0;
+      inAll.rows += rows;
+      inAll.uncounted.shift();
+    }
+    return inAll.rows;
   }
 
   /** Of what is done of the chunk; null: they are not counted. */

@@ -1,5 +1,5 @@
 /** Chunks that hold bad rows: their ranges in `chunk`, and the rows themselves in `rejected_row`. */
-import { LONGEST_KEY, NULL_KEYS, type ChunkRange, type Database, type Session } from '../database/dialect.ts';
+import { LONGEST_KEY, type ChunkRange, type Database, type Session } from '../database/dialect.ts';
 import { part, sql, type SqlPart } from '../database/sql.ts';
 
 interface ChunkKey {
@@ -121,10 +121,7 @@ export async function countRejected(
   return { rejected: Number(rejected), read: read === null ? null : Number(read) };
 }
 
-/**
- * At one moment: how many rows the chunks of a batch that are done have read, and what of a stage is pending but for this chunk. Ranges
- * that lie behind one another come as one.
- */
+/** At one moment: how many rows the chunks of a batch that are done have read, and what of a stage is pending but for this chunk. */
 export async function readAndPending(
   reader: Pick<Session, 'query'>,
   database: Database,
@@ -141,12 +138,6 @@ export async function readAndPending(
     select n, range_from, range_to,
       (select coalesce(sum(rows_read), 0) from ${chunk} where batch_id = ${at.batchId}) as rows_read
     from ${chunk} where batch_id = ${at.batchId} and stage = ${at.stage} and state = 'pending' order by n`);
-  const pending: ChunkRange[] = [];
-  for (const { n, range_from: from, range_to: to } of rows) {
-    if (n === at.n) continue;
-    const last = pending.at(-1);
-    if (last && from !== NULL_KEYS && from !== null && from === last.to) last.to = to;
-    else pending.push({ from, to });
-  }
+  const pending = rows.filter(({ n }) => n !== at.n).map(({ range_from: from, range_to: to }) => ({ from, to }));
   return { read: Number(rows[0]?.rows_read ?? 0), pending };
 }

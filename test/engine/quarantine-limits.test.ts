@@ -1,5 +1,7 @@
 /** How many bad rows a batch bears, and how far a range of days or times is halved. */
+import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
+import { readRecording } from '../crash/recording.ts';
 import { someServers } from '../every-server.ts';
 import { expectWhole, ORDERS, PLAIN_SQL } from './orders.ts';
 import { TASK } from './vehicles.ts';
@@ -50,6 +52,21 @@ describe.each(someServers(import.meta.url))('bad rows, counted on $name', { time
     expect(await world.run('core.order')).toMatchObject({ ok: true, result: { rowsWritten: 7600 } });
     expect(await rejected()).toBe('400');
     await expectWhole(world, '(select * from kept.orders where id > 400) good');
+  });
+
+  test('rows to come are counted chunk by chunk, and no further than it takes to know that a share is not too large', async () => {
+    const orders = { rows: 1000, byKey: true, lanes: 1, sql: WITHOUT('o.id <= 400'), yaml: limited('10%') };
+    world = await World.create(server, ORDERS(8000, orders));
+    const recording = join(world.directory, 'statements');
+    await world.workerProcess({ WAYBILL_RECORD_TO: recording });
+    expect(await world.run('core.order')).toMatchObject({ ok: true, result: { rowsWritten: 7600 } });
+    const ranges = (await readRecording(recording))
+      .map(({ whole }) => whole.replaceAll(/[`"]/g, ''))
+      .filter((whole) => whole.startsWith('select count(*) as n from'))
+      .map((whole) => [whole.includes('id >='), whole.includes('id <')]);
+    expect(ranges.filter(([from]) => from)).not.toEqual([]);
+    // The last one alone has no end.
+    expect(ranges.filter(([, to]) => !to)).toEqual([]);
   });
 
   test('a share of consumed rows is one of those that this batch consumes', async () => {
