@@ -32,11 +32,12 @@ export async function surveySnapshot(
   request: { force: boolean; adopt: boolean },
 ): Promise<SnapshotSurvey> {
   if (latest && latest.state !== 'published' && latest.definition.inputs.length > 0) await settle(database, latest);
-  const records =
-    latest && latest.state !== 'published'
-      ? (await readSnapshots(database, database, latest.batchId)).filter((record) => !record.dropped)
-      : [];
-  if (latest && records.length > 0) refuseEditedInputs(load, latest);
+  const all = latest && latest.state !== 'published' ? await readSnapshots(database, database, latest.batchId) : [];
+  const records = all.filter((record) => !record.dropped);
+  if (latest && records.length > 0) {
+    const adopted = all.filter((record) => record.dropped).map((record) => record.table);
+    refuseEditedInputs(load, latest, adopted);
+  }
   const tables = new Set([...load.inputs.map((input) => input.table), ...records.map((record) => record.table)]);
   if (tables.size === 0) return { inherited: [], adopted: [], restored: false };
   return looking(database, `waybill read ${load.name}`, (session) =>
@@ -139,10 +140,18 @@ async function refuseUnadoptable(
   });
 }
 
-/** Goes by the definition, not by what there is of the snapshot: it may be a part, after a forced or adopting start. */
-function refuseEditedInputs(load: LoadDefinition, latest: Batch): void {
-  const now = load.inputs.map((input) => input.table).sort();
-  const then = latest.definition.inputs.map((input) => input.table).sort();
+/**
+ * Goes by the definition, not by what there is of the snapshot: it may be a part, after a forced or adopting start. `adopted`: inputs
+ * whose part another load has taken over, which may be left out now or not.
+ */
+function refuseEditedInputs(load: LoadDefinition, latest: Batch, adopted: string[]): void {
+  const kept = ({ inputs }: Pick<LoadDefinition, 'inputs'>): string[] =>
+    inputs
+      .map((input) => input.table)
+      .filter((table) => !adopted.includes(table))
+      .sort();
+  const now = kept(load);
+  const then = kept(latest.definition);
   if (now.join() === then.join()) return;
   throw refused(`the inputs of ${load.name} were edited while batch ${latest.batchId}'s snapshot is open`, {
     where: load.file,
