@@ -210,15 +210,17 @@ async function takeOver(
   for (const record of snapshot.inherited) {
     await recordSnapshot(session, database, batchId, { ...record, adopted: false });
   }
-  const holdsItsRows = snapshot.inherited.length > 0 || snapshot.restored;
-  if (latest && holdsItsRows) await inheritLineage(session, database, batchId, latest.batchId);
+  if (latest && (snapshot.inherited.length > 0 || snapshot.restored)) {
+    const taken = [...snapshot.inherited, ...adopted].map(({ table }) => table);
+    await inheritLineage(session, database, batchId, latest.batchId, taken);
+  }
   for (const snapshot of adopted) {
     const processing = processingName(snapshot.table);
     const last = await lastSnapshot(session, database, processing);
     if (last && last.state !== 'published' && last.batchId !== latest?.batchId) {
       // That load's next start would take it for its own, or wait for ever for its inputs to be what they were.
       await markDropped(session, database, last.batchId, last.table);
-      await inheritLineage(session, database, batchId, last.batchId);
+      await inheritLineage(session, database, batchId, last.batchId, [last.table]);
     }
     await recordSnapshot(session, database, batchId, { ...snapshot, processing, adopted: true });
     await recordEvent(session, database, batchId, 'adopted', { requestedBy, reason: processing });

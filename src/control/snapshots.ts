@@ -176,18 +176,21 @@ async function recordLineage(
                       where i.producer_batch_id = p.batch_id and i.via = 'snapshot')`);
 }
 
-/** A batch that takes over a failed one's snapshot takes over its lineage. */
+/** A batch that takes over a failed one's snapshot of these tables takes over its lineage, as far as it is theirs. */
 export async function inheritLineage(
   session: Session,
   database: Database,
   batchId: string,
   from: string,
+  tables: string[],
 ): Promise<void> {
   await session.query(sql`
     insert into ${database.ledger('batch_input')} (batch_id, producer_batch_id, producer_load, via)
     select own.batch_id, i.producer_batch_id, i.producer_load, i.via
     from ${database.ledger('batch')} own, ${database.ledger('batch_input')} i
     where own.batch_id = ${batchId} and i.batch_id = ${from} and i.via = 'snapshot'
+      and exists (select 1 from ${database.ledger('batch_output')} o
+                  where o.batch_id = i.producer_batch_id and o.table_name in ${list(tables)})
       and not exists (select 1 from ${database.ledger('batch_input')} known
                       where known.batch_id = own.batch_id and known.producer_batch_id = i.producer_batch_id
                         and known.via = i.via)`);

@@ -433,6 +433,11 @@ outputs: [ ${names.map((name) => `core.${name}`).join(', ')} ]
         { id: '2', name: `${name} 2` },
       ]);
     }
+    const lineage = `select batch_id, producer_load from waybill.batch_input where via = 'snapshot' and batch_id > 3 order by 1`;
+    expect(await world.rows(lineage)).toEqual([
+      { batch_id: '4', producer_load: 'acquisition.more' },
+      { batch_id: '5', producer_load: 'acquisition.orders' },
+    ]);
   });
 
   it('that is published, and not dropped yet, is dropped by that load, and adopted by none', async () => {

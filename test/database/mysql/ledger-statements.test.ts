@@ -66,7 +66,7 @@ describeOn(await mysqlServers(), 'statements of the ledger on $name', (server) =
     await database.transaction(async (session) => {
       const since = part`${database.dialect.words.clock}`;
       await recordSwap(session, database, '3', [{ table: 'acq.a', relationId: '7', storageId: '8' }], since);
-      await inheritLineage(session, database, '4', '3');
+      await inheritLineage(session, database, '4', '3', ['acq.a']);
     });
     expect(await readSnapshots(database, database, '3')).toEqual([
       { batchId: '3', table: 'acq.a', processing: 'acq.a_processing', relationId: '7', storageId: '8', dropped: false },
