@@ -176,16 +176,16 @@ async function open(
   });
   const unmade = latest ? undefined : await unmadeInput(database, load, Object.values(project.loads));
   if (unmade !== undefined) return { kind: 'nothing', reason: unmade };
-  const snapshot = await surveySnapshot(database, load, latest, request);
-  const wait = await prepareLanding(engine, database, load, request);
-  const { historyLimit = null } = engine;
-  if (wait) return { ...wait, historyLimit };
-  const work = await findWork(engine, database, load, latest, snapshot, request);
-  if (work.kind === 'wait') return { ...work, historyLimit };
-  if (work.settled) await settleFiles(database, work.settled);
-  if (work.kind !== 'work') return { kind: 'nothing', reason: work.reason };
-  const warnings = await toldOfOthers(database, load);
   try {
+    const snapshot = await surveySnapshot(database, load, latest, request);
+    const wait = await prepareLanding(engine, database, load, request);
+    const { historyLimit = null } = engine;
+    if (wait) return { ...wait, historyLimit };
+    const work = await findWork(engine, database, load, latest, snapshot, request);
+    if (work.kind === 'wait') return { ...work, historyLimit };
+    if (work.settled) await settleFiles(database, work.settled);
+    if (work.kind !== 'work') return { kind: 'nothing', reason: work.reason };
+    const warnings = await toldOfOthers(database, load);
     const batch = await insertBatch(database, load, request, {
       loads: Object.values(project.loads),
       latest,
@@ -195,7 +195,7 @@ async function open(
     });
     return batch.kind === 'wait' ? { ...batch, historyLimit } : await opened(engine, database, batch.batch);
   } catch (error) {
-    // Two attempts of this activity at once (one that had lost its heartbeat): the ledger let one of them in.
+    // Two attempts of this activity at once (one that had lost its heartbeat): the ledger let one of them in, or this one came to its snapshot.
     const other = await findOpenedBy(database, request.firstRunId, request.attempt);
     if (other) return opened(engine, database, other);
     throw error;

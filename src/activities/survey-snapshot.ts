@@ -8,7 +8,7 @@ import {
   type SnapshotRecord,
 } from '../control/snapshots.ts';
 import { isUnfinished } from '../control/states.ts';
-import type { Database, Session } from '../database/dialect.ts';
+import type { Database, Session, TableIdentity } from '../database/dialect.ts';
 import { inTransaction, looking } from '../database/transaction.ts';
 import { tableNamed } from '../sql/names.ts';
 import { processingName } from '../sql/processing-name.ts';
@@ -74,7 +74,7 @@ async function compare(
       throw snapshotGone(load, latest, record, found !== undefined);
     } else if (found) {
       const last = await lastSnapshot(database, database, processing);
-      if (last && isInUse(last, load)) throw snapshotInUse(load, table, processing, last);
+      if (last && isInUse(last, load, found)) throw snapshotInUse(load, table, processing, last);
       if (!request.adopt) throw unknownSnapshot(load, table, processing, last);
       await refuseUnadoptable(session, database, load, table, processing);
       adopted.push(table);
@@ -192,19 +192,25 @@ function snapshotEmptied(load: LoadDefinition, record: SnapshotRecord): Error {
   );
 }
 
-/** Its batch still reads it, or another load's next start drops it: adopted, it would be read twice, or go while it is read. */
-const isInUse = (last: LastSnapshot, load: LoadDefinition): boolean =>
-  isUnfinished(last.state) || (last.state === 'published' && !last.dropped && last.load !== load.name);
+/**
+ * Its batch still reads it, or another load's next start drops it: adopted, it would be read twice, or go while it is read. That start
+ * leaves alone another table that has the name by now; a batch that is not over would end with it.
+ */
+const isInUse = (last: LastSnapshot, load: LoadDefinition, found: TableIdentity): boolean =>
+  isUnfinished(last.state) ||
+  (last.state === 'published' && !last.dropped && last.load !== load.name && last.relationId === found.relationId);
 
 function snapshotInUse(load: LoadDefinition, table: string, processing: string, last: LastSnapshot): Error {
   const { batchId, load: owner, state } = last;
   const where = `load ${load.name}, input ${table}`;
+  // A start ends what is left of the batch before it looks at the inputs and, but for a held one, whether the load is enabled.
+  const back = `where ${owner} is no more in the project, put its file back first, without ${table} in its inputs`;
   if (state === 'published') {
     return refused(
       `${processing} is the snapshot of batch ${batchId} of ${owner}, which is published and has not dropped it yet`,
       {
         where,
-        next: `its rows are published: waybill run ${owner} drops it first, once nobody reads it; then start ${load.name} again`,
+        next: `its rows are published: waybill run ${owner} drops it first, once nobody reads it; then start ${load.name} again; ${back}`,
       },
     );
   }
@@ -212,7 +218,7 @@ function snapshotInUse(load: LoadDefinition, table: string, processing: string, 
     where,
     next:
       `wait for the end of that batch, or end it (waybill cancel ${owner}; where it is held or nothing runs it: waybill run ${owner}); ` +
-      `then start ${load.name} again`,
+      `then start ${load.name} again; ${back}`,
   });
 }
 

@@ -75,6 +75,8 @@ export interface LastSnapshot {
   load: string;
   state: BatchState;
   table: string;
+  /** Which table it was, as in `TableIdentity`: another one may have the name now. */
+  relationId: string;
   /** The batch is through with it: it found it gone, or another table in its place; or a batch of another load has adopted it. */
   dropped: boolean;
   /** The batch found none there any more when it was to drop it. */
@@ -92,12 +94,13 @@ export async function lastSnapshot(
     load_name: string;
     state: BatchState;
     table_name: string;
+    relation_id: string;
     dropped: boolean;
     seen_to_go: string;
     gone: string;
   }>(sql`
     select b.batch_id as batch_id, b.load_name as load_name, b.state as state, s.table_name as table_name,
-      s.dropped_at is not null as dropped,
+      s.relation_id as relation_id, s.dropped_at is not null as dropped,
       (select count(*) from ${database.ledger('event')} e
         where e.batch_id = b.batch_id and e.what = 'snapshot_dropped' and e.reason = ${processing}) as seen_to_go,
       (select count(*) from ${database.ledger('event')} e
@@ -107,8 +110,8 @@ export async function lastSnapshot(
     order by b.batch_id desc limit 1`);
   const newest = rows[0];
   if (!newest || Number(newest.seen_to_go) > 0) return undefined;
-  const { batch_id: batchId, load_name: load, state, table_name: table, dropped } = newest;
-  return { batchId, load, state, table, dropped, gone: Number(newest.gone) > 0 };
+  const { batch_id: batchId, load_name: load, state, table_name: table, relation_id: relationId, dropped } = newest;
+  return { batchId, load, state, table, relationId, dropped, gone: Number(newest.gone) > 0 };
 }
 
 /**
