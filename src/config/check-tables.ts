@@ -121,29 +121,47 @@ function consumedButEmptied({ definition, yaml }: ParsedLoad, project: ProjectLo
 }
 
 /** What the emptier takes before it is copied never is; a cursor's window is published all the same, and the next one lies behind it. */
-function copiedButEmptied({ definition: { name, from }, yaml }: ParsedLoad, project: ProjectLoads): Problem[] {
+function copiedButEmptied(load: ParsedLoad, project: ProjectLoads): Problem[] {
+  const { from, name } = load.definition;
   const emptier = from?.table === undefined ? undefined : emptierOf(from.connection, from.table, project);
   if (emptier === undefined) return [];
   const who = emptier.definition.name;
-  const isWaitedFor = comesAfter(emptier, name, project);
-  const what = isWaitedFor
-    ? 'what lands between the two, or before a run of that load alone,'
-    : 'what that load takes first';
+  const comesBehind = comesAfter(load, who, project);
+  const isLate = comesBehind || (!comesAfter(emptier, name, project) && mayComeLate(name, who, project));
+  const what = isLate
+    ? 'what that load takes first'
+    : 'what lands between the two, or before a run of that load alone,';
   const message = `\`${from!.table}\` is emptied by \`${who}\` (\`inputs\`): ${what} is never copied`;
-  const next = `Copy what \`${who}\` writes, or let it take the table's batches with \`consumes\`, which empties nothing.`;
-  return [{ ...problemIn(yaml, ['from', 'table'], message, next), severity: isWaitedFor ? 'warn' : 'error' }];
+  const first =
+    isLate && !comesBehind ? `; or, where it is to be copied first, write \`needs: [${name}]\` in \`${who}\`` : '';
+  const next = `Copy what \`${who}\` writes, or let it take the table's batches with \`consumes\`, which empties nothing${first}.`;
+  return [{ ...problemIn(load.yaml, ['from', 'table'], message, next), severity: isLate ? 'error' : 'warn' }];
+}
+
+/** Whether a session has both, side by side or that one first. Of sessions with one of them it is not known when they run. */
+function mayComeLate(name: string, other: string, project: ProjectLoads): boolean {
+  return Object.values(project.settings.sessions).some(({ loads, sequential }) => {
+    const members = membersOf(loads, project);
+    if (!members.includes(name) || !members.includes(other)) return false;
+    return !sequential || members.indexOf(name) > members.indexOf(other);
+  });
 }
 
 /** Somebody may want to see what still waits there: a warning. */
-function readButEmptied({ definition, yaml }: ParsedLoad, project: ProjectLoads): Problem[] {
-  return definition.reads.flatMap((table, index) => {
-    const emptier = emptierOf(definition.connection, table, project);
-    if (emptier === undefined || emptier.definition === definition) return [];
-    if (comesAfter(emptier, definition.name, project)) return [];
+function readButEmptied(load: ParsedLoad, project: ProjectLoads): Problem[] {
+  const { connection, name, reads } = load.definition;
+  return reads.flatMap((table, index) => {
+    const emptier = emptierOf(connection, table, project);
+    if (emptier === undefined || emptier === load) return [];
+    if (comesAfter(emptier, name, project)) return [];
     const who = emptier.definition.name;
     const message = `\`${table}\` is emptied by \`${who}\` (\`inputs\`): which rows are found there depends on which load comes first`;
-    const next = `Let both take its batches with \`consumes\`; or, where only what still waits is meant, write \`needs: [${definition.name}]\` in \`${who}\`.`;
-    return [{ ...problemIn(yaml, ['reads', index], message, next), severity: 'warn' }];
+    // Where this load waits for that one, that one cannot wait for it.
+    const first = comesAfter(load, who, project)
+      ? ''
+      : `; or, where only what still waits is meant, write \`needs: [${name}]\` in \`${who}\``;
+    const next = `Let both take its batches with \`consumes\`${first}.`;
+    return [{ ...problemIn(load.yaml, ['reads', index], message, next), severity: 'warn' }];
   });
 }
 

@@ -5,13 +5,20 @@ import { describe, expect, it } from 'vitest';
 
 import { loadProject } from '../../src/config/load-project.ts';
 import type { LoadProjectOptions } from '../../src/config/load-project.ts';
-import { formatProblem, ProjectError } from '../../src/config/problem.ts';
+import { formatProblem, ProjectError, type Problem } from '../../src/config/problem.ts';
 import { FLIGHTS } from './flights-project.ts';
 import { BASE_PROJECT, ENVIRONMENT, withProject } from './project-folder.ts';
 import type { ProjectFiles } from './project-folder.ts';
 
 const load = (files: ProjectFiles, options: LoadProjectOptions = { env: ENVIRONMENT }) =>
   withProject(files, (directory) => loadProject(directory, options));
+
+/** Why these files are refused. */
+const problemsOf = async (files: ProjectFiles): Promise<Problem[]> => {
+  const error: unknown = await load(files).catch((thrown: unknown) => thrown);
+  expect(error).toBeInstanceOf(ProjectError);
+  return (error as ProjectError).problems.filter(({ severity }) => severity === 'error');
+};
 
 describe('the flights project of the design', () => {
   it('becomes the definitions that the engine runs', async () => {
@@ -537,6 +544,76 @@ to: { table: acq.archive }
     ).toEqual([
       'loads/acquisition/archive.yaml:3:39: `acq.flight` is emptied by `core.flight` (`inputs`): what lands between the two, or before a run of that load alone, is never copied',
     ]);
+  });
+
+  describe('a landing table that another load empties, and that is copied', () => {
+    const archive = (more = ''): string => `kind: acquisition
+connection: warehouse
+from: { connection: warehouse, table: acq.flight, cursor: ngdw_id }
+to: { table: acq.archive }
+${more}`;
+    const project = (sessions: string, more = ''): ProjectFiles => ({
+      ...BASE_PROJECT,
+      'waybill.yaml': BASE_PROJECT['waybill.yaml']!.replace(/^sessions:[^]*/m, sessions),
+      'loads/acquisition/archive.yaml': archive(more),
+    });
+    const inTurn = (...loads: string[]): string => `{ loads: [${loads.join(', ')}], sequential: true }`;
+    const before = inTurn('acquisition.*', 'core.flight');
+
+    it.each([
+      [
+        'all sessions of both copy it first, one load after the other',
+        `sessions: { nightly: ${before}, daily: ${before} }`,
+      ],
+      ['no session has both', 'sessions: { copies: { loads: [acquisition.*] }, loads: { loads: [core.*] } }'],
+      ['there are no sessions', ''],
+    ])('is a warning where %s', async (_, sessions) => {
+      expect((await load(project(sessions))).warnings.map(formatProblem)).toEqual([
+        'loads/acquisition/archive.yaml:3:39: `acq.flight` is emptied by `core.flight` (`inputs`): what lands between the two, or before a run of that load alone, is never copied',
+      ]);
+    });
+
+    it.each([
+      [
+        'a session has both side by side',
+        `sessions: { nightly: ${before}, daily: { loads: [acquisition.*, core.*] } }`,
+      ],
+      [
+        'a session empties it first',
+        `sessions: { nightly: ${before}, daily: ${inTurn('acquisition.flight', 'core.flight', 'acquisition.archive')} }`,
+      ],
+    ])('is refused where %s, with what to write', async (_, sessions) => {
+      expect(await problemsOf(project(sessions))).toEqual([
+        expect.objectContaining({
+          message: '`acq.flight` is emptied by `core.flight` (`inputs`): what that load takes first is never copied',
+          next:
+            "Copy what `core.flight` writes, or let it take the table's batches with `consumes`, which empties nothing; " +
+            'or, where it is to be copied first, write `needs: [acquisition.archive]` in `core.flight`.',
+        }),
+      ]);
+    });
+
+    it('is refused where the copy waits for the emptier, without advice that would make a cycle', async () => {
+      expect(await problemsOf(project('', 'needs: [core.flight]\n'))).toEqual([
+        expect.objectContaining({
+          next: "Copy what `core.flight` writes, or let it take the table's batches with `consumes`, which empties nothing.",
+        }),
+      ]);
+    });
+  });
+
+  it('a reader of a landing table that waits for its emptier is not told to have that wait for it', async () => {
+    const reader = `kind: core
+connection: warehouse
+inputs: [{ table: acq.other, external: true }]
+reads: [acq.flight]
+needs: [core.flight]
+stages:
+  - { name: a, sql: "insert into core.other select o.id, :batch_id from {{ acq.other }} o join {{ acq.flight }} f using (id)" }
+outputs: [core.other]
+`;
+    const { warnings } = await load({ ...BASE_PROJECT, 'loads/core/other.yaml': reader });
+    expect(warnings.map(({ next }) => next)).toEqual(['Let both take its batches with `consumes`.']);
   });
 
   it('SQL that may be right once per chunk is a warning', async () => {
