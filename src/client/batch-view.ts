@@ -4,7 +4,7 @@ import { keepsItsWork } from '../config/keeps-its-work.ts';
 import { readChecks, readRejectedCount, readStages, type CheckReading, type StageReading } from '../control/reading.ts';
 import { jobStatus } from '../control/states.ts';
 import type { Database } from '../database/dialect.ts';
-import { FAILURE } from '../workflows/messages.ts';
+import { FAILURE, OWN_TYPES } from '../workflows/messages.ts';
 import type { BatchView, ErrorView, LoadStatus } from './views.ts';
 
 /** Reads what a batch is now. No more is asked than it may have: `status` reads many. */
@@ -74,14 +74,9 @@ export function viewWithoutBatch(
 
 const numberOf = (text: string | null): number | null => (text === null ? null : Number(text));
 
-/** `batch.error_class` → the type that people search for and `run` ends with: the same in lower case, but for two. */
+/** `batch.error_class` → the type that people search for and `run` ends with: ours are the same in lower case, but for two. */
 const TYPES: Record<string, string> = {
-  ...Object.fromEntries(
-    [...Object.values(FAILURE), 'Error', 'Forced', 'Interrupted', 'Superseded'].map((type) => [
-      type.toLowerCase(),
-      type,
-    ]),
-  ),
+  ...Object.fromEntries(OWN_TYPES.map((type) => [type.toLowerCase(), type])),
   load: FAILURE.loadFailed,
   check: FAILURE.check,
 };

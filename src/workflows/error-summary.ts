@@ -1,5 +1,5 @@
 import { ActivityFailure, ApplicationFailure, ChildWorkflowFailure, TimeoutFailure } from '@temporalio/common';
-import { FAILURE, tellFailure, type ErrorSummary } from './messages.ts';
+import { FAILURE, OWN_TYPES, tellFailure, type ErrorSummary } from './messages.ts';
 
 /** What went wrong, from whatever wraps it. */
 export function summarize(error: unknown): ErrorSummary {
@@ -20,10 +20,9 @@ export function failureOf(summary: ErrorSummary, extra: Record<string, unknown> 
   return ApplicationFailure.create({ type, message, nonRetryable: true, details: [{ ...said, ...extra }] });
 }
 
-/** `batch.error_class` for an error that failed a batch. */
-export function errorClassOf(summary: ErrorSummary): string {
-  if (summary.type === FAILURE.database) return 'database';
-  if (summary.type === FAILURE.unreachable) return 'unreachable';
-  if (summary.type === FAILURE.check) return 'check';
-  return summary.type === FAILURE.loadFailed ? 'load' : summary.type.toLowerCase();
+/** `batch.error_class` for an error that failed a batch. Types that are not ours stay as people search for them (`TypeError`). */
+export function errorClassOf({ type }: ErrorSummary): string {
+  if (type === FAILURE.check) return 'check';
+  if (type === FAILURE.loadFailed) return 'load';
+  return OWN_TYPES.includes(type) ? type.toLowerCase() : type;
 }

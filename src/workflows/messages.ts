@@ -258,6 +258,9 @@ export const FAILURE = {
   afterFailed: 'AfterFailed',
 } as const;
 
+/** Types that `batch.error_class` has in lower case: those above, and what else a batch is said to have ended with. */
+export const OWN_TYPES: readonly string[] = [...Object.values(FAILURE), 'Error', 'Forced', 'Interrupted', 'Superseded'];
+
 /**
  * A workflow's failure as it is told: Temporal's own, of a history that the workers' code would not have made
  * (github.com/temporalio/rules, TMPRL1100), in our words.

@@ -24,10 +24,13 @@ describe('what to do about an acquisition that failed', () => {
 });
 
 describe('the error of a failed batch', () => {
-  test.each([...Object.values(FAILURE), 'Error'])('has the type that its run ended with: %s', (type) => {
-    const errorClass = errorClassOf({ type, message: 'what happened' });
-    const failed = { state: 'failed', errorClass, error: 'what happened', definition: { kind: 'core' } };
-    const batch = { ...failed, startedAt: new Date(0), finishedAt: null } as Batch;
-    expect(batchView(batch, [], 0, []).error).toMatchObject({ type, message: 'what happened' });
-  });
+  test.each([...Object.values(FAILURE), 'Error', 'Forced', 'TypeError'])(
+    'has the type that its run ended with: %s',
+    (type) => {
+      const errorClass = errorClassOf({ type, message: 'what happened' });
+      const failed = { state: 'failed', errorClass, error: 'what happened', definition: { kind: 'core' } };
+      const batch = { ...failed, startedAt: new Date(0), finishedAt: null } as Batch;
+      expect(batchView(batch, [], 0, []).error).toMatchObject({ type, message: 'what happened' });
+    },
+  );
 });
