@@ -185,7 +185,8 @@ describe.each(both)('from.consistent, $source to $target', { timeout: 180_000 },
     await loseState(2);
     await handle.signal(cancelSignal, { requestedBy: 'mary' });
     expect(await handle.executeUpdate(cancelUpdate, { args: [{}] })).toMatchObject({
-      answer: 'too late: the batch is rolling_back',
+      // What the ledger says already, the workflow may not have heard of.
+      answer: expect.stringMatching(/^too late: the batch is (being broken off|rolling_back)$/) as string,
     });
     await holder.query('rollback');
     expect(await ended(handle)).toMatchObject({ ok: false, type: 'Cancelled', message: 'cancelled by mary' });
