@@ -254,7 +254,7 @@ describeOn(those, 'an imported project of pupdate on $name', (server) => {
             SessionParam: 'set group_concat_max_len=4321, unique_checks=false, max_join_size=9007199254740993',
             PreSteps: ['delete from make where id=9', `use ${copy}`],
           },
-          Update: `insert into vehicle select id, concat(@@unique_checks, ' ', @@max_join_size), @@group_concat_max_len from ${mot}.vehicle where id>=%d and id<%d`,
+          Update: `insert into vehicle select id, concat(@@unique_checks + 0, ' ', @@max_join_size), @@group_concat_max_len from ${mot}.vehicle where id>=%d and id<%d`,
         }),
         'list.json': JSON.stringify({ ...ranges, Exec: listed, ExecType: 'Query', Output: '/tmp/list.csv' }),
         'first.json': JSON.stringify({ ...ranges, Exec: listed, ExecType: 'QueryOne', Output: 'first.jsonl' }),
