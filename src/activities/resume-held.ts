@@ -5,7 +5,7 @@ import { settleConsumed } from '../control/consumed-tables.ts';
 import { consumedBatches } from '../control/consumption.ts';
 import { changeStateIn } from '../control/gate.ts';
 import { releaseLanes } from '../control/lanes.ts';
-import { settleOutputs } from '../control/outputs.ts';
+import { ReturnedError, settleOutputs } from '../control/outputs.ts';
 import { readSnapshots, recordStorage, type SnapshotRecord } from '../control/snapshots.ts';
 import type { Database, Session } from '../database/dialect.ts';
 import { sql } from '../database/sql.ts';
@@ -115,7 +115,10 @@ async function proveTables(session: Session, database: Database, batch: Batch): 
     if (!(error instanceof LoadFailedError)) throw error;
     throw refused(`batch ${batchId} cannot be resumed: ${error.message}`, {
       ...at(batch),
-      next: `start it without --resume: what it did is rolled back, and done anew. ${anew(batch)}`,
+      next:
+        error instanceof ReturnedError
+          ? error.next
+          : `start it without --resume: what it did is rolled back, and done anew. ${anew(batch)}`,
     });
   }
 }

@@ -141,6 +141,7 @@ export type TableChange = 'gone' | 'another' | 'emptied';
  * kept. It is looked into in a transaction that uses it, so that it stays what it is until the end.
  *
  * @param holds whether it has what it must have
+ * @param before throws where it must not be kept as what it is now
  * @param failure what is thrown of one that is not the same
  * @returns what the ledger has then
  */
@@ -151,8 +152,13 @@ export async function settleTables(
   batchId: string,
   {
     holds,
+    before,
     failure,
-  }: { holds: (table: string) => Promise<boolean>; failure: (table: string, change: TableChange) => Error },
+  }: {
+    holds: (table: string) => Promise<boolean>;
+    before?: (now: KnownTable) => Promise<void>;
+    failure: (table: string, change: TableChange) => Error;
+  },
 ): Promise<KnownTable[]> {
   const { dialect } = database;
   for (const { table, identity } of await readKnown(session, database, journal, batchId)) {
@@ -164,6 +170,7 @@ export async function settleTables(
       const isWhole = await holds(table);
       const now = await dialect.outputIdentity(session, table);
       if (now?.relationId !== identity.relationId || !isWhole) throw failure(table, 'emptied');
+      await before?.({ table, identity: now });
       await keepIdentity(session, database, journal, batchId, { table, identity: now });
     });
   }

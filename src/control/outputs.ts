@@ -44,7 +44,7 @@ export async function readOutputs(reader: Reader, database: Database, batchId: s
  * Keeps which tables the declared outputs are, once: before the first chunk, and after `before`, whose steps may put others in their
  * places. Not of landing tables in which rows are kept: their acquisition may alter those meanwhile.
  *
- * @throws LoadFailedError where one has come back that a roll back could not find
+ * @throws ReturnedError where one has come back that a roll back could not find
  */
 export async function recordOutputs(
   session: Session,
@@ -61,6 +61,9 @@ export async function recordOutputs(
   }
 }
 
+/** Once the rows are gone that an output has come back with, nothing is wrong with it, nor with the batch that is to write to it. */
+export class ReturnedError extends LoadFailedError {}
+
 async function refuseReturned(session: Session, database: Database, batchId: string, known: KnownTable): Promise<void> {
   const { table } = known;
   const others = await unreachedBefore(session, database, batchId, known);
@@ -69,7 +72,7 @@ async function refuseReturned(session: Session, database: Database, batchId: str
     if (!(await holdsRows(session, database, table, [other]))) continue;
     // What it was may be out of date; what it is now tells it again when it is without these rows.
     await keepIdentity(database, database, 'batch_output', other, known);
-    throw new LoadFailedError(
+    throw new ReturnedError(
       `${table} holds rows of batch ${other}, which was rolled back while another table had its name`,
       { where: `batch ${batchId}`, next: `delete from ${table} where batch_id = ${other}, then start the load again` },
     );
@@ -112,15 +115,17 @@ export async function proveOutputs(session: Session, database: Database, batchId
 
 /**
  * `settleTables`: an output holds what the batch wrote, or nothing was done yet. No chunk is done
- * between the change and this (`areStill`), so rows that another table holds were none of this batch.
+ * between the change and this (`areStill`), so rows that another table holds were none of this batch. They may be those of a batch
+ * whose roll back could not find the table: each that is kept is looked into, by which `unreachedBefore` goes.
  *
- * @throws LoadFailedError where one is another table, or has lost the rows
+ * @throws LoadFailedError where one is another table, or has lost the rows; ReturnedError as `recordOutputs`
  * @returns what the ledger has then
  */
 export async function settleOutputs(session: Session, database: Database, batchId: string): Promise<KnownTable[]> {
   return settleTables(session, database, 'batch_output', batchId, {
     holds: async (table) =>
       !(await hasDone(database, batchId)) || (await holdsAll(session, database, table, [batchId])),
+    before: (now) => refuseReturned(session, database, batchId, now),
     failure: (table, change) => replaced(CHANGED[change](table, batchId), batchId),
   });
 }

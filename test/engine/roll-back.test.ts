@@ -302,8 +302,12 @@ describe.each(oneOfEachFamily(import.meta.url))('an output on $name, in mid-load
     'create table core.orders (id bigint, customer text, amount numeric(12,2), batch_id bigint not null);';
 
   /** `change` while the lane waits between two chunks. */
-  async function changed(change: string, first?: () => Promise<void>): Promise<Awaited<ReturnType<typeof ended>>> {
-    world = await World.create(server, ORDERS(600, { rows: 100, byKey: true, sql: SLOW_SQL(0.3), lanes: 1 }));
+  async function changed(
+    change: string,
+    first?: () => Promise<void>,
+    yaml = '',
+  ): Promise<Awaited<ReturnType<typeof ended>>> {
+    world = await World.create(server, ORDERS(600, { rows: 100, byKey: true, sql: SLOW_SQL(0.3), lanes: 1, yaml }));
     await first?.();
     await world.worker();
     const handle = await world.start('core.order');
@@ -469,6 +473,33 @@ describe.each(oneOfEachFamily(import.meta.url))('an output on $name, in mid-load
       expect(await world.run('core.order')).toMatchObject({ ok: true, result: { rowsWritten: 1 } });
       expect(await world.value('select count(*) from core.orders')).toBe('1');
       expect(await world.value(unreached)).toBe('0');
+    });
+
+    test('renamed, and back under a held batch that has done nothing: not gone on with before the rows are gone', async () => {
+      await changed(
+        `alter table core.orders rename to was_orders; ${MADE_ANEW.replace(/\);$/, ', check (id < 0));')}`,
+        undefined,
+        'on_failure: hold',
+      );
+      expect(await world.run('core.order')).toMatchObject({ ok: false, type: 'Database' });
+      expect(await world.states('core.order')).toEqual(['failed', 'held']);
+      await world.warehouse.query('drop table core.orders; alter table core.was_orders rename to orders');
+      const resume = { load: 'core.order', resume: true };
+      expect(await world.run(resume)).toMatchObject({
+        ok: false,
+        type: 'Refused',
+        message:
+          'batch 2 cannot be resumed: core.orders holds rows of batch 1, which was rolled back while another table had its name',
+        next: 'delete from core.orders where batch_id = 1, then start the load again',
+      });
+      expect(await world.states('core.order')).toEqual(['failed', 'held']);
+      await world.warehouse.query('delete from core.orders where batch_id = 1');
+      expect(await world.run(resume)).toMatchObject({
+        ok: true,
+        result: { batch: { batchId: '2' }, rowsWritten: 600 },
+      });
+      await expectWhole(world);
+      expect(await world.value('select count(*) from waybill.batch_output where unreached')).toBe('0');
     });
 
     test('truncated by somebody: once the next batch has looked for rows of the failed one, no start looks again', async () => {
