@@ -204,13 +204,13 @@ function snapshotInUse(load: LoadDefinition, table: string, processing: string, 
   const { batchId, load: owner, state } = last;
   const where = `load ${load.name}, input ${table}`;
   // A start ends what is left of the batch before it looks at the inputs and, but for a held one, whether the load is enabled.
-  const back = `where ${owner} is no more in the project, put its file back first, without ${table} in its inputs`;
+  const without = `where ${owner} is no more in the project,`;
   if (state === 'published') {
     return refused(
       `${processing} is the snapshot of batch ${batchId} of ${owner}, which is published and has not dropped it yet`,
       {
         where,
-        next: `its rows are published: waybill run ${owner} drops it first, once nobody reads it; then start ${load.name} again; ${back}`,
+        next: `its rows are published: waybill run ${owner} drops it first, once nobody reads it; then start ${load.name} again; ${without} drop ${processing} yourself`,
       },
     );
   }
@@ -218,7 +218,8 @@ function snapshotInUse(load: LoadDefinition, table: string, processing: string, 
     where,
     next:
       `wait for the end of that batch, or end it (waybill cancel ${owner}; where it is held or nothing runs it: waybill run ${owner}); ` +
-      `then start ${load.name} again; ${back}`,
+      `then start ${load.name} again; ${without} put its file back for that as it was, and until then take ${table} out of the inputs of ${load.name}, ` +
+      `or the file of ${load.name} out of the project`,
   });
 }
 
