@@ -24,8 +24,6 @@ export interface BadRows {
   countsRead: boolean;
   /** How many those are; undefined: they are not counted. */
   count?(session: Session, range: ChunkRange): Promise<number>;
-  /** Rows that the batch reads in all, as far as searches of a lane have counted them, and what is left to count. */
-  inAll?: { rows: number; uncounted: ChunkRange[] };
   /** Only the ledger cuts its chunks, each part in a transaction of its own: people see them there. */
   apart?: boolean;
   /** Gives back what it searched with. */

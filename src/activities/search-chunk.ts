@@ -164,19 +164,16 @@ class ChunkSearch {
 
   /**
    * Rows that will have been read when the stage is done, or at least `enough` of them. What a search has cut off may be chunks of any
-   * size, so they are counted: one by one, for all together may be the whole source. The next question goes on where this one ends.
+   * size, so they are counted: not all together, which may be the whole source. Each count takes twice as many chunks as the one before,
+   * for each may run a whole query.
    */
   private async inAll(own: number, enough: number): Promise<number> {
     const { session, at, chunk } = this;
-    const inAll = (at.bad.inAll ??= await readAndPending(session, this.context.database, { ...at, n: chunk.n }).then(
-      ({ read, pending }) => ({ rows: read + own, uncounted: pending }),
-    ));
-    while (inAll.rows < enough && inAll.uncounted.length > 0) {
-      const rows = (await at.bad.count?.(session, inAll.uncounted[0]!)) ?? 0;
-      inAll.rows += rows;
-      inAll.uncounted.shift();
-    }
-    return inAll.rows;
+    const { read, pending } = await readAndPending(session, this.context.database, { ...at, n: chunk.n });
+    let rows = read + own;
+    for (let most = 1; rows < enough && pending.length > 0; most *= 2)
+      rows += (await at.bad.count?.(session, takeAdjoining(pending, most))) ?? 0;
+    return rows;
   }
 
   /** Of what is done of the chunk; null: they are not counted. */
@@ -220,6 +217,13 @@ class ChunkSearch {
   }
 }
 
-function spanOf({ ranges }: Piece): ChunkRange {
+/** Takes the first out of these, up to so many, as far as each begins where the one before it ends. */
+function takeAdjoining(ranges: ChunkRange[], most: number): ChunkRange {
+  let n = 1;
+  while (n < most && ranges[n] && ranges[n]!.from !== null && ranges[n]!.from === ranges[n - 1]!.to) n += 1;
+  return spanOf({ ranges: ranges.splice(0, n) });
+}
+
+function spanOf({ ranges }: Pick<Piece, 'ranges'>): ChunkRange {
   return { from: ranges[0]!.from, to: ranges.at(-1)!.to };
 }
