@@ -31,7 +31,7 @@ class Rounds {
   /** Rounds in a row in which no row went, or no fewer ones than in a round before and as many parts were left. */
   fruitless = 0;
 
-  /** `left`: parts of the table that a look finds afterwards. Where rows refer to older ones, one of as many rows goes in each round. */
+  /** `left`: parts of the table that a look finds afterwards. Where rows refer to later ones, one of as many rows goes in each round. */
   end(gone: number, left = Infinity): void {
     const isNearer = gone > 0 && (gone < this.fewestGone || left < this.fewestLeft);
     this.fruitless = isNearer ? 0 : this.fruitless + 1;

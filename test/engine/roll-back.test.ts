@@ -96,7 +96,12 @@ describe.each(servers)('a roll back on $name', { timeout: 120_000 }, (server) =>
     // 128 rows, each on a page of its own, are one transaction: only the last ones can go before others.
     const options = REFERRING(
       'select count(*) from core.node',
-      'insert into acq.node select g from generate_series(1501, 2000) g;',
+      `insert into acq.node select g from generate_series(1501, 2000) g;
+       -- How often a delete began is told by the sequence, and by the table how often it was not undone.
+       create sequence core.begun; create table core.gone (n bigint);
+       create function core.begin() returns trigger language plpgsql as
+         'begin insert into core.gone values (nextval(''core.begun'')); return null; end';
+       create trigger begin before delete on core.node for each statement execute function core.begin();`,
     );
     world = await World.create(server, {
       ...options,
@@ -119,6 +124,10 @@ describe.each(servers)('a roll back on $name', { timeout: 120_000 }, (server) =>
     });
     expect(await world.states('core.node')).toEqual(['failed']);
     expect(await world.value('select count(*) from core.node')).toBe('0');
+    // The last part goes first.
+    const [tries] = await world.rows(`
+      select (select last_value from core.begun) - count(*) as failed, count(*) > 4 as several from core.gone`);
+    expect(tries).toEqual({ failed: '0', several: true });
   });
 
   it('that would meet a rule in the place of every delete is refused before anything is written', async () => {

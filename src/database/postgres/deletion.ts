@@ -25,6 +25,11 @@ const tellsOfStatements = (root: SqlPart): SqlPart => part`
       and tgenabled in ('O', 'A') and not tgisinternal)
     and not exists (select from pg_rewrite where ev_class = ${root} and ev_type = '4' and is_instead and ev_enabled in ('O', 'A'))`;
 
+/** Whether one of the `parts` refers to one of them: as a rule to an older row, of a lower page, so that the last ranges go first. */
+const REFERS_TO_ITSELF = part`
+  exists (select from pg_constraint
+    where contype = 'f' and conrelid in (select id from parts) and confrelid in (select id from parts))`;
+
 /** A table, or a partition of one. */
 interface PartRow {
   part: string;
@@ -32,6 +37,7 @@ interface PartRow {
   rows_a_page: number | null;
   indexed: boolean;
   told: boolean;
+  refers: boolean;
 }
 
 /**
@@ -51,7 +57,7 @@ export async function planSweep(
       case when relpages > 0 and reltuples > 0 then (reltuples / relpages)::int end as rows_a_page,
       exists (select from pg_index join pg_attribute on attrelid = indrelid and attnum = indkey[0]
         where indrelid = id and attname = 'batch_id' and indisvalid and indpred is null) as indexed,
-      ${tellsOfStatements(part`to_regclass(${quoteTable(table)})`)} as told
+      ${tellsOfStatements(part`to_regclass(${quoteTable(table)})`)} as told, ${REFERS_TO_ITSELF} as refers
     from parts join pg_class on pg_class.oid = id
     order by id`);
   if (parts.some(({ told }) => told)) return [];
@@ -64,7 +70,7 @@ export async function planSweep(
   const all = measured.reduce((sum, { pages, density }) => sum + pages * density, 0);
   if (expected === 0 || (expected * LARGE_PART < all && measured.some(({ indexed }) => indexed))) return [];
   const pages = measured.reduce((sum, one) => sum + one.pages, 0);
-  return measured.flatMap((one) => {
+  const ranges = measured.flatMap((one) => {
     const step = Math.ceil(Math.max(rowsPerTransaction / one.density, pages / MOST_STRETCHES));
     return Array.from({ length: Math.ceil(one.pages / step) }, (_, i): DeletionRange => {
       const end = (i + 1) * step;
@@ -72,6 +78,7 @@ export async function planSweep(
       return { table: `only ${one.name}`, range, key: [] };
     });
   });
+  return parts[0]?.refers ? ranges.reverse() : ranges;
 }
 
 /**
@@ -86,10 +93,10 @@ export async function planDeletion(
   rowsPerTransaction: number,
 ): Promise<DeletionRange[]> {
   const name = quoteTable(table);
-  const { rows: size } = await session.query<{ pages: string; told: boolean }>(sql`
+  const { rows: size } = await session.query<{ pages: string; told: boolean; refers: boolean }>(sql`
     ${partsOfTable(name)}
     select max(pg_relation_size(id)) / current_setting('block_size')::bigint as pages,
-      ${tellsOfStatements(part`to_regclass(${name})`)} as told from parts`);
+      ${tellsOfStatements(part`to_regclass(${name})`)} as told, ${REFERS_TO_ITSELF} as refers from parts`);
   const pages = Number(size[0]?.pages ?? 0);
   const place = raw(size[0]?.told ? 'null::oid' : 'tableoid');
   const step = Math.max(PAGES_A_STRETCH, Math.ceil(pages / MOST_STRETCHES));
@@ -117,7 +124,7 @@ export async function planDeletion(
       held = n;
     }
   }
-  return groups;
+  return size[0]?.refers ? groups.reverse() : groups;
 }
 
 /** `+ 0`: no index on batch_id fits that, or the planner, which knows nothing of so new a batch, would read all of it. */

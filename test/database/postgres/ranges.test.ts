@@ -272,6 +272,22 @@ describe.each(servers)('on $name', (server) => {
     expect(rows).toBe(70_000);
   });
 
+  test('the last pages go first where rows refer to older ones of their table, swept or looked for, in partitions too', async () => {
+    const columns = '(id bigint primary key, parent bigint references t, batch_id bigint)';
+    await run(`create table t ${columns} partition by range (id)`);
+    await run('create table low partition of t for values from (0) to (1000) with (fillfactor = 10)');
+    await run('create table high partition of t for values from (1000) to (9000) with (fillfactor = 10)');
+    await run('create index on t (parent)');
+    const fill = () => run('insert into t select g, nullif(g - 1, 0), 7 from generate_series(1, 5999) g');
+    await fill();
+    const sweep = await swept(5_999, 10_000);
+    expect(sweep.length).toBeGreaterThan(2);
+    expect(sweep.at(-1)).toBe(999);
+    await run('truncate t');
+    await fill();
+    expect((await deleted(2_000)).reduce((sum, n) => sum + n, 0)).toBe(5_999);
+  });
+
   test('a roll back reads pages of its range only, though an index on batch_id is there', async () => {
     await run('create table t (id bigint, batch_id bigint)');
     await run('create index on t (batch_id)');
