@@ -320,23 +320,25 @@ outputs: [ core.orders, core.refunds ]`,
     expect(await openBatch({ ...OPEN_ORDER, adopt: true })).toMatchObject({ kind: 'opened', batch: { batchId: '1' } });
   });
 
-  it('that another attempt of this start has adopted meanwhile does not end it: it goes on with that batch', async () => {
-    world = await World.create(server, ORDERS(100));
-    await world.warehouse.query(CUT_OVER);
-    const { openBatch } = await activitiesOf(world);
-    const start = () => openBatch({ ...OPEN_ORDER, adopt: true, force: true }); // forced: of an output that a batch has, too
-    const once = { kind: 'opened', batch: { batchId: '1' } };
-    expect(await start()).toMatchObject(once);
-    // Nobody sees the batch until this attempt has looked whether there is one, and comes to the snapshots.
-    await world.warehouse.query(`update waybill.batch set load_name = 'no load', first_run_id = 'no run'`);
-    const locker = await lockAlone(world, 'warehouse', 'waybill.snapshot');
-    const again = start().catch((error: unknown) => error);
-    await until(async () => (await world.count(world.words.waiting)) > 0, 90);
-    const { load, firstRunId } = OPEN_ORDER;
-    await world.warehouse.query(`update waybill.batch set load_name = '${load}', first_run_id = '${firstRunId}'`);
-    await letGo(world, locker);
-    expect(await again).toMatchObject(once);
-  });
+  // On MySQL the attempt holds the row of the batch, which is to be seen again before it goes on.
+  if (!server.name.startsWith('MySQL'))
+    it('that another attempt of this start has adopted meanwhile does not end it: it goes on with that batch', async () => {
+      world = await World.create(server, ORDERS(100));
+      await world.warehouse.query(CUT_OVER);
+      const { openBatch } = await activitiesOf(world);
+      const start = () => openBatch({ ...OPEN_ORDER, adopt: true, force: true }); // forced: of an output that a batch has, too
+      const once = { kind: 'opened', batch: { batchId: '1' } };
+      expect(await start()).toMatchObject(once);
+      // Nobody sees the batch until this attempt has looked whether there is one, and comes to the snapshots.
+      await world.warehouse.query(`update waybill.batch set load_name = 'no load', first_run_id = 'no run'`);
+      const locker = await lockAlone(world, 'warehouse', 'waybill.snapshot');
+      const again = start().catch((error: unknown) => error);
+      await until(async () => (await world.count(world.words.waiting)) > 0, 90);
+      const { load, firstRunId } = OPEN_ORDER;
+      await world.warehouse.query(`update waybill.batch set load_name = '${load}', first_run_id = '${firstRunId}'`);
+      await letGo(world, locker);
+      expect(await again).toMatchObject(once);
+    });
 
   it('is not needed for --adopt to be harmless', async () => {
     world = await World.create(server, ORDERS(100));
