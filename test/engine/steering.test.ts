@@ -122,13 +122,19 @@ describe.each(someServers(import.meta.url))('steering a load on $name', (server)
     expect(await ended(handle)).toMatchObject({ ok: false, type: 'Cancelled' });
   });
 
-  test('a cancel while the batch is rolled back for a force takes back the force: no other batch is opened', async () => {
+  /** A load whose batch is rolled back for a force, which waits for a row until it is let go. */
+  async function forced(): Promise<{ handle: Handle; letGo: () => Promise<unknown> }> {
     world = await World.create(server, ORDERS(1000, { rows: 100, byKey: true, sql: SLOW_SQL(0.3), lanes: 1 }));
     await world.worker();
     const handle = await world.start('core.order');
     const letGo = await holdFirst(world);
     await handle.executeUpdate(forceReloadUpdate, { args: [{}] });
     await until(async () => (await world.states('core.order'))[0] === 'rolling_back');
+    return { handle, letGo };
+  }
+
+  test('a cancel while the batch is rolled back for a force takes back the force: no other batch is opened', async () => {
+    const { handle, letGo } = await forced();
     const answers = [];
     for (let times = 0; times < 2; times += 1) {
       answers.push(
@@ -147,12 +153,7 @@ describe.each(someServers(import.meta.url))('steering a load on $name', (server)
   });
 
   test('Temporal’s own cancel, which is that of the command line, takes back the force as well', async () => {
-    world = await World.create(server, ORDERS(1000, { rows: 100, byKey: true, sql: SLOW_SQL(0.3), lanes: 1 }));
-    await world.worker();
-    const handle = await world.start('core.order');
-    const letGo = await holdFirst(world);
-    await handle.executeUpdate(forceReloadUpdate, { args: [{}] });
-    await until(async () => (await world.states('core.order'))[0] === 'rolling_back');
+    const { handle, letGo } = await forced();
     await handle.cancel();
     await letGo();
     expect(await ended(handle)).toMatchObject({ ok: false, type: 'Canceled' });

@@ -1,10 +1,10 @@
-import { formatTableName, parseTableName } from '../../sql/names.ts';
+import { formatTableName } from '../../sql/names.ts';
 import { mysqlSql } from '../../sql/mysql.ts';
 import type { Database } from '../dialect.ts';
 import type { ChangedByDelete } from '../output-dialect.ts';
 import { part, raw, sql, type SqlPart } from '../sql.ts';
 import { looking } from '../transaction.ts';
-import { storedName } from './tables.ts';
+import { isTable } from './tables.ts';
 
 interface KeyRow {
   n: number | string;
@@ -17,9 +17,11 @@ interface KeyRow {
 /** See `Dialect.changedByDeletes`. Of a table on which the account has no right information_schema shows nothing. */
 export async function changedByDeletes(database: Database, tables: readonly string[]): Promise<ChangedByDelete[]> {
   if (tables.length === 0) return [];
-  const referredTo = tables.map((table) => isAt('r.unique_constraint_schema', 'r.referenced_table_name', table));
+  const referredTo = tables.map((table) =>
+    isTable(table, { schema: 'r.unique_constraint_schema', name: 'r.referenced_table_name' }),
+  );
   const cases = referredTo.map((is, n) => part`when ${is} then ${raw(String(n))}`);
-  const own = tables.map((table) => isAt('r.constraint_schema', 'r.table_name', table));
+  const own = tables.map((table) => isTable(table, { schema: 'r.constraint_schema', name: 'r.table_name' }));
   const statement = sql`
     select case ${cases.reduce((all, one) => part`${all} ${one}`)} end as n,
       r.constraint_schema as s, r.table_name as t, r.constraint_name as c, lower(r.delete_rule) as rule
@@ -36,9 +38,3 @@ export async function changedByDeletes(database: Database, tables: readonly stri
 }
 
 const anyOf = (conditions: SqlPart[]): SqlPart => conditions.reduce((all, one) => part`${all} or ${one}`);
-
-function isAt(schemaColumn: string, nameColumn: string, table: string): SqlPart {
-  const { schema, name } = parseTableName(table, mysqlSql);
-  return part`${raw(schemaColumn)} = ${schema === undefined ? raw('database()') : storedName(schema)}
-    and ${raw(nameColumn)} = ${storedName(name)}`;
-}

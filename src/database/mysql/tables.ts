@@ -66,11 +66,11 @@ export async function columnsRead(
   return columns.length > 0 ? columns : undefined;
 }
 
-/** The rows of information_schema that are about this table, whichever case the server stores names in. */
-export function isTable(table: string): SqlPart {
+/** The rows of information_schema that are about this table, whichever case the server stores names in; by these columns of theirs. */
+export function isTable(table: string, at = { schema: 'table_schema', name: 'table_name' }): SqlPart {
   const { schema, name } = parseTableName(table, mysqlSql);
-  return part`table_schema = ${schema === undefined ? raw('database()') : storedName(schema)}
-    and table_name = ${storedName(name)}`;
+  return part`${raw(at.schema)} = ${schema === undefined ? raw('database()') : storedName(schema)}
+    and ${raw(at.name)} = ${storedName(name)}`;
 }
 
 /** The name of a table or database in the case in which the server stores it. */

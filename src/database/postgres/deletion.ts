@@ -16,28 +16,33 @@ const PAGES_A_STRETCH = 128;
 const MOST_STRETCHES = 32_768;
 
 /**
- * Whether triggers are told of each statement that deletes from a table with partitions, of its name (an OID): of one that names a
- * partition they would not be, nor of one in whose place a rule puts something else.
+ * Of a table (its quoted name) and its `parts`. `told`: triggers are told of each statement that deletes from a table with partitions, by its
+ * name: of one that names a partition they would not be, nor of one in whose place a rule puts something else. `refers`: one of the parts
+ * refers to one of them: as a rule to an older row, of a lower page, so that the last ranges go first.
  */
-const tellsOfStatements = (root: SqlPart): SqlPart => part`
-  exists (select from pg_inherits where inhparent = ${root})
-    and exists (select from pg_trigger where tgrelid = ${root} and tgtype & 9 = 8 /* each statement, delete */
-      and tgenabled in ('O', 'A') and not tgisinternal)
-    and not exists (select from pg_rewrite where ev_class = ${root} and ev_type = '4' and is_instead and ev_enabled in ('O', 'A'))`;
+const howDeleted = (name: string): SqlPart => {
+  const root = part`to_regclass(${name})`;
+  return part`
+    exists (select from pg_inherits where inhparent = ${root})
+      and exists (select from pg_trigger where tgrelid = ${root} and tgtype & 9 = 8 /* each statement, delete */
+        and tgenabled in ('O', 'A') and not tgisinternal)
+      and not exists (select from pg_rewrite where ev_class = ${root} and ev_type = '4' and is_instead and ev_enabled in ('O', 'A'))
+      as told,
+    exists (select from pg_constraint
+      where contype = 'f' and conrelid in (select id from parts) and confrelid in (select id from parts)) as refers`;
+};
 
-/** Whether one of the `parts` refers to one of them: as a rule to an older row, of a lower page, so that the last ranges go first. */
-const REFERS_TO_ITSELF = part`
-  exists (select from pg_constraint
-    where contype = 'f' and conrelid in (select id from parts) and confrelid in (select id from parts))`;
+interface HowDeleted {
+  told: boolean;
+  refers: boolean;
+}
 
 /** A table, or a partition of one. */
-interface PartRow {
+interface PartRow extends HowDeleted {
   part: string;
   pages: string;
   rows_a_page: number | null;
   indexed: boolean;
-  told: boolean;
-  refers: boolean;
 }
 
 /**
@@ -57,7 +62,7 @@ export async function planSweep(
       case when relpages > 0 and reltuples > 0 then (reltuples / relpages)::int end as rows_a_page,
       exists (select from pg_index join pg_attribute on attrelid = indrelid and attnum = indkey[0]
         where indrelid = id and attname = 'batch_id' and indisvalid and indpred is null) as indexed,
-      ${tellsOfStatements(part`to_regclass(${quoteTable(table)})`)} as told, ${REFERS_TO_ITSELF} as refers
+      ${howDeleted(quoteTable(table))}
     from parts join pg_class on pg_class.oid = id
     order by id`);
   if (parts.some(({ told }) => told)) return [];
@@ -93,10 +98,10 @@ export async function planDeletion(
   rowsPerTransaction: number,
 ): Promise<DeletionRange[]> {
   const name = quoteTable(table);
-  const { rows: size } = await session.query<{ pages: string; told: boolean; refers: boolean }>(sql`
+  const { rows: size } = await session.query<HowDeleted & { pages: string }>(sql`
     ${partsOfTable(name)}
     select max(pg_relation_size(id)) / current_setting('block_size')::bigint as pages,
-      ${tellsOfStatements(part`to_regclass(${name})`)} as told, ${REFERS_TO_ITSELF} as refers from parts`);
+      ${howDeleted(name)} from parts`);
   const pages = Number(size[0]?.pages ?? 0);
   const place = raw(size[0]?.told ? 'null::oid' : 'tableoid');
   const step = Math.max(PAGES_A_STRETCH, Math.ceil(pages / MOST_STRETCHES));
